@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Everything netlab raises on purpose.
+
+NetlabError
+├── ScenarioError     what was asked for is wrong (a file, an option)       exit 2
+├── LabError          the lab could not be built or a fault not installed   exit 3
+│   └── Forbidden     the kernel does not let this user build labs          exit 3
+└── Unmet             the lab works, the kernel did something else          exit 1
+    ├── NotHeld       a pair of states was not reached, or not held
+    └── ActionFailed  an application's call ended otherwise than it should
+
+ERROR is not FAIL: a lab that could not be built never reports a wrong pair.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netlab.evidence import Failure
+
+
+class NetlabError(Exception):
+    """The root: catch this and no error of netlab's own passes by."""
+
+    exit_code = 3
+
+
+class ScenarioError(NetlabError):
+    """A scenario or an option is wrong.
+
+    The message reads ``path:line: what is wrong`` and ends with what to do.
+    """
+
+    exit_code = 2
+
+    def __init__(self, problem: str, path: Path | None = None, line: int | None = None) -> None:
+        where = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
+        super().__init__(where + problem)
+        self.problem = problem
+        self.path = path
+        self.line = line
+
+
+class LabError(NetlabError):
+    """The testbed could not be built, or a fault was not installed."""
+
+
+class Forbidden(LabError):
+    """The kernel refuses namespaces to this user; the message names the setting."""
+
+
+class Unmet(NetlabError):
+    """The lab is sound and the kernel did something else than was expected."""
+
+    exit_code = 1
+
+
+class NotHeld(Unmet):
+    """A pair was not reached in time, or was left during the hold."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.summary)
+        self.failure = failure
+
+
+class ActionFailed(Unmet):
+    """A call of an application ended otherwise than the scenario says."""

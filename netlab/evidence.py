@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The record of a run: frozen plain data that can be stored, compared and drawn later."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from netlab.tcp import State, Timer
+
+if TYPE_CHECKING:
+    import cattrs
+
+Outcome = Literal["pass", "fail", "error", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The states of both ends of a connection, read together."""
+
+    client: State
+    server: State
+
+    def __str__(self) -> str:
+        return f"{self.client}/{self.server}"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One end, unchanged over consecutive samples. Times are seconds since the lab was built."""
+
+    state: State
+    since: float
+    until: float
+    samples: int
+    timer: Timer
+    remaining: float  # seconds the timer had left in the first sample
+    retransmits: int
+    probes: int
+    tx_queue: int
+    rx_queue: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """What one end showed during a run."""
+
+    intervals: tuple[Interval, ...] = ()
+    counters: dict[str, int] = field(default_factory=dict)  # deltas, named as nstat does
+    sysctls: dict[str, str] = field(default_factory=dict)  # those that decide the timing
+
+    @property
+    def last(self) -> Interval | None:
+        """The last thing seen of this end."""
+        return self.intervals[-1] if self.intervals else None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step as it was played: when, and how it ended."""
+
+    at: float
+    line: int
+    text: str
+    result: str = ""  # an errno's name, bytes read, ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault: its rules as nft text, and what they counted."""
+
+    name: str
+    where: str  # client input
+    rules: str
+    packets: int
+    bytes: int
+    installed: float
+    removed: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a run did not pass: one sentence, and for each end what was expected and seen."""
+
+    summary: str
+    line: int | None = None
+    rows: tuple[FailureRow, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRow:
+    """One end in a failure."""
+
+    side: str
+    expected: str
+    sampled: str
+    how_long: str
+    retransmits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that one run of one scenario showed. Times are seconds since its lab was built."""
+
+    scenario: str
+    outcome: Outcome
+    source: str
+    path: str
+    family: str
+    kernel: str
+    expected: dict[str, str]
+    observed: dict[str, str]
+    held_s: float = 0.0
+    elapsed_s: float = 0.0
+    dropped: int = 0
+    healed: dict[str, str] | None = None
+    reason: str = ""  # of a skip or an error
+    failure: Failure | None = None
+    steps: tuple[Step, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    client: End = End()
+    server: End = End()
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(_converter().unstructure(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Evidence:
+        """The inverse of `to_json`. Raises ValueError where the text is something else."""
+        data: Any = json.loads(text)
+        try:
+            return _converter().structure(data, cls)
+        except Exception as error:  # cattrs raises groups of whatever the fields raised
+            raise ValueError(f"not a record of netlab's: {error}") from error
+
+
+@functools.cache
+def _converter() -> cattrs.Converter:
+    """Enumerations by name; everything else as it is."""
+    import cattrs  # costs 50 ms, and only JSON needs it
+
+    converter = cattrs.Converter()
+    for kind in (State, Timer):
+        converter.register_unstructure_hook(kind, lambda member: member.name)
+        converter.register_structure_hook(kind, lambda name, kind: kind[name])
+    return converter

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``/proc/net/tcp`` and ``tcp6`` of one namespace, through descriptors that stay open.
+
+Columns and timer codes: ``Documentation/networking/proc_net_tcp.rst`` and ``get_tcp4_sock``,
+``get_timewait4_sock``, ``get_openreq4`` in ``net/ipv4/tcp_ipv4.c``. Request sockets show as
+SYN_RECV with inode 0; TIME_WAIT rows have fewer columns; CLOSED is never listed. Reading one row
+costs 2 us: numbers stay text until somebody asks for the row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import sys
+from typing import NamedTuple
+
+from netlab.errors import LabError
+from netlab.tcp import State, Timer
+
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+READ_SIZE = 1 << 20
+PROC_SHOWS_REQUESTS_AS = State.SYN_RECV
+
+
+class Row(NamedTuple):
+    """One socket as the kernel lists it."""
+
+    local: str  # endpoint, as /proc/net/tcp writes it: 0100000A:15B3
+    remote: str
+    state: State
+    tx_queue: int  # bytes not acknowledged; a SYN or FIN counts 1
+    rx_queue: int  # bytes not read; of a listener: connections not accepted
+    timer: Timer
+    remaining: float  # seconds until the timer fires
+    retransmits: int  # since the last acknowledgment; a tail loss probe does not count
+    probes: int  # zero-window probes, or tries the own firewall refused
+    inode: int  # 0: no file descriptor holds it
+
+
+def endpoint(address: str, port: int) -> str:
+    """An address and port as these files write them: 32-bit words in the machine's byte order."""
+    packed = ipaddress.ip_address(address).packed
+    order = 1 if sys.byteorder == "big" else -1
+    words = (packed[start : start + 4][::order] for start in range(0, len(packed), 4))
+    return "".join(word.hex().upper() for word in words) + f":{port:04X}"
+
+
+class TcpTable:
+    """The connection table of one namespace. Open it inside; read it from anywhere."""
+
+    def __init__(self) -> None:
+        self._files = [_Reopened("/proc/thread-self/net/tcp")]
+        with contextlib.suppress(FileNotFoundError):  # IPv6 is switched off
+            self._files.append(_Reopened("/proc/thread-self/net/tcp6"))
+
+    def read(self) -> list[Row]:
+        """Every TCP socket of the namespace, now."""
+        return [
+            _row(line)
+            for file in self._files
+            for line in file.read().splitlines()[1:]  # the first line is the heading
+        ]
+
+    def close(self) -> None:
+        """Close the descriptors."""
+        for file in self._files:
+            file.close()
+
+
+class _Reopened:
+    """A file of /proc/net that can be read again and again.
+
+    The directory is kept as well: some kernels (6.6.102-104, 6.12.42-45) fail a second read from
+    the start, and there the file is opened anew in the same namespace each time.
+    """
+
+    def __init__(self, path: str) -> None:
+        directory, self._name = os.path.split(path)
+        self._directory = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self._fd = self._open()
+        except OSError:
+            os.close(self._directory)
+            raise
+
+    def _open(self) -> int:
+        return os.open(self._name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._directory)
+
+    def read(self) -> str:
+        """The whole file. Raises `LabError` when the kernel does not give it twice."""
+        text = self._whole()
+        if not text:
+            os.close(self._fd)
+            self._fd = self._open()
+            text = self._whole()
+            if not text:
+                raise LabError(f"/proc/net/{self._name} reads as empty")
+        return text
+
+    def _whole(self) -> str:
+        chunks, offset = [], 0
+        try:
+            while chunk := os.pread(self._fd, READ_SIZE, offset):
+                chunks.append(chunk)
+                offset += len(chunk)
+                if len(chunk) < 4096 - 150:  # seq_file fills a page while rows remain
+                    break
+        except OSError:
+            return ""
+        return b"".join(chunks).decode("ascii")
+
+    def close(self) -> None:
+        os.close(self._fd)
+        os.close(self._directory)
+
+
+_STATES = {f"{state.value:02X}": state for state in State} | {"0C": PROC_SHOWS_REQUESTS_AS}
+_TIMERS = {f"{timer.value:02X}": timer for timer in Timer}
+
+
+def _row(line: str) -> Row:
+    column = line.split(None, 10)
+    tx_queue, rx_queue = column[4].split(":")
+    timer, when = column[5].split(":")
+    return Row(
+        local=column[1],
+        remote=column[2],
+        state=_STATES[column[3]],
+        tx_queue=int(tx_queue, 16),
+        rx_queue=int(rx_queue, 16),
+        timer=_TIMERS.get(timer, Timer.RETRANSMIT),
+        remaining=int(when, 16) / CLOCK_TICKS,
+        retransmits=int(column[6], 16),
+        probes=int(column[8]),
+        inode=int(column[9]),
+    )

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The only place that waits.
+
+Everything that takes time is said as a condition and looked at again and again until it holds or
+its deadline has passed. Many labs can wait at once: each function given to `side_by_side` runs as
+plain straight code in a greenlet of its own, and `wait` passes the turn to whoever is due next.
+There is one thread, so nothing else runs between two waits, and a player may enter a namespace.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+import greenlet
+
+T = TypeVar("T")
+
+#: A condition is looked at after a millisecond, then ever more rarely, but at least this often.
+SHORTEST, LONGEST = 0.001, 0.02
+
+
+def now() -> float:
+    """Seconds on the clock that all deadlines and samples use (CLOCK_MONOTONIC)."""
+    return time.monotonic()
+
+
+def wait(condition: Callable[[], T | None], deadline: Callable[[], float] | float) -> T | None:
+    """Look at `condition` until it returns something else than None, and return that.
+
+    Returns None once `deadline` (on the clock of `now`; asked anew each time if it is a function)
+    has passed. The condition is always looked at after that, so a process that was not scheduled
+    for a while does not miss what happened in time.
+    """
+    started = now()
+    while True:
+        looked = now()
+        found = condition()
+        end = deadline() if callable(deadline) else deadline
+        if found is not None or looked >= end:
+            return found
+        pause = min(LONGEST, max(SHORTEST, (looked - started) / 10))
+        _pause_until(min(looked + pause, end))
+
+
+class _Player(greenlet.greenlet):
+    """One of the functions that are played side by side."""
+
+
+def _pause_until(due: float) -> None:
+    player = greenlet.getcurrent()
+    if isinstance(player, _Player):
+        player.parent.switch(due)
+    else:  # nobody else waits
+        time.sleep(max(0.0, due - now()))
+
+
+def side_by_side(
+    plays: Iterable[Callable[[], T]], jobs: int, meanwhile: Callable[[], None] = lambda: None
+) -> Iterator[tuple[int, T]]:
+    """Run functions at the same time, at most `jobs` of them; yield (number, result) as they end.
+
+    `meanwhile` is called whenever all of them wait. An exception of a function is raised here and
+    ends the others, and so does closing the iterator: their ``finally`` clauses run.
+    """
+    waiting = enumerate(plays)
+    turns: list[tuple[float, int, _Player]] = []  # a heap: who is due first
+    results: dict[int, T] = {}
+
+    def play(number: int, function: Callable[[], T]) -> None:
+        results[number] = function()
+
+    def enter_next() -> None:
+        for number, function in waiting:
+            player = _Player(lambda: play(number, function))
+            heapq.heappush(turns, (now(), number, player))
+            return
+
+    for _ in range(jobs):
+        enter_next()
+    try:
+        while turns:
+            meanwhile()
+            time.sleep(max(0.0, turns[0][0] - now()))
+            _, number, player = heapq.heappop(turns)
+            due = player.switch()
+            if player.dead:
+                enter_next()
+                yield number, results.pop(number)
+            else:
+                heapq.heappush(turns, (due, number, player))
+    finally:
+        for _, _, player in turns:
+            player.throw(greenlet.GreenletExit)

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One connection: the socket of one end, and the flow as both ends' tables list it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+import struct
+
+from netlab.errors import LabError
+from netlab.evidence import Pair
+from netlab.observe.proc import Row, endpoint
+from netlab.observe.timeline import Timeline
+from netlab.tcp import State
+from netlab.testbed.words import Side
+
+# include/uapi/linux/tcp.h; the socket module names none of them
+TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
+TCP_SEND_QUEUE, TCP_REPAIR_OFF_NO_WP = 2, -1
+
+Rows = dict[tuple[str, str], Row]
+
+
+class Connection:
+    """The socket that one application holds. Nothing here waits: see `Host` for what does."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self.socket = sock
+        self.local: tuple[str, int] = sock.getsockname()[:2]
+
+    @property
+    def remote(self) -> tuple[str, int]:
+        """Address and port of the peer. Raises OSError before the socket is connected."""
+        address, port = self.socket.getpeername()[:2]
+        return address, port
+
+    def finished_opening(self) -> int | None:
+        """0 once the handshake is done, the errno it failed with, or None while it goes on."""
+        poll = select.poll()
+        poll.register(self.socket, select.POLLOUT)
+        if not poll.poll(0):
+            return None
+        return self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+    def raise_error(self) -> None:
+        """Raise the error that waits in the socket (SO_ERROR), if there is one."""
+        code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise OSError(code, os.strerror(code))
+
+    def close(self) -> None:
+        """close(2): a FIN, or a RST where data was left unread (RFC 2525, section 2.17)."""
+        self.socket.close()
+
+    def abort(self) -> None:
+        """ABORT of RFC 9293, section 3.10.5: a RST, by closing with SO_LINGER 0."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+    def vanish(self) -> None:
+        """Be gone without a packet, as after a power cut: close(2) under TCP_REPAIR."""
+        self._repair(1)
+        self.socket.close()
+
+    def acknowledgment_of_fin(self) -> int:
+        """The acknowledgment number that covers this end's FIN, sent already or yet to be sent.
+
+        Read from the send queue's sequence number under TCP_REPAIR, which sends nothing.
+        """
+        self._repair(1)
+        try:
+            self.socket.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE)
+            following = self.socket.getsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ)
+            sent = struct.unpack_from("B", self.socket.getsockopt(socket.IPPROTO_TCP, 11, 1))[0]
+        finally:
+            self._repair(TCP_REPAIR_OFF_NO_WP)
+        fin_is_ahead = State(sent) in (State.ESTABLISHED, State.CLOSE_WAIT)
+        return (following + fin_is_ahead) & 0xFFFFFFFF
+
+    def _repair(self, value: int) -> None:
+        try:
+            self.socket.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, value)
+        except OSError as error:
+            raise LabError(f"TCP_REPAIR was refused: {errno.errorcode[error.errno or 0]}") from None
+
+
+class Flow:
+    """One connection as both ends' tables list it, found by its addresses and ports.
+
+    Never by inode: after close(2) a connection goes on without one.
+    """
+
+    def __init__(
+        self, client: tuple[str, int], server: tuple[str, int], origin: float, name: str = ""
+    ) -> None:
+        self.name = name
+        self.client, self.server = client, server
+        self._keys = {
+            Side.CLIENT: (endpoint(*client), endpoint(*server)),
+            Side.SERVER: (endpoint(*server), endpoint(*client)),
+        }
+        self._listening = {
+            side: f":{port:04X}" for side, (_, port) in zip(Side, (client, server), strict=True)
+        }
+        self.timelines = {side: Timeline(origin) for side in Side}
+        self.rows: dict[Side, Row | None] = dict.fromkeys(Side)
+
+    def sample(self, at: float, side: Side, rows: Rows) -> None:
+        """Find this connection among the sockets of one side.
+
+        A listener on its port counts as LISTEN where there is nothing else; nothing is CLOSED.
+        """
+        row = rows.get(self._keys[side])
+        if row is None:
+            row = rows.get((self._listening[side], ""))
+        self.rows[side] = row
+        self.timelines[side].add(at, row)
+
+    def state(self, side: Side) -> State:
+        """The state of one end in the last sample."""
+        row = self.rows[side]
+        return State.CLOSED if row is None else row.state
+
+    @property
+    def pair(self) -> Pair:
+        """The states of both ends in the last sample."""
+        return Pair(self.state(Side.CLIENT), self.state(Side.SERVER))
+
+
+MAPPED = "0000000000000000FFFF0000"  # an IPv4 address in an IPv6 socket, ::ffff:0:0/96
+
+
+def index(rows: list[Row]) -> Rows:
+    """Rows by (local, remote) endpoint; listeners by (``:port``, "")."""
+    found: Rows = {}
+    for row in rows:
+        if row.state is State.LISTEN:
+            found[row.local[row.local.rindex(":") :], ""] = row
+        else:
+            found[row.local.removeprefix(MAPPED), row.remote.removeprefix(MAPPED)] = row
+    return found

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Segments that no kernel socket sent: the SYN probe of a port scanner, and a SYN flood.
+
+scapy builds and reads them. It is imported when the first one is needed: it costs half a second.
+"""
+
+from __future__ import annotations
+
+import functools
+import socket
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from netlab.tcp import CONTROL, Segment
+from netlab.testbed.words import Family, Side
+
+ETH_P_ALL = 3
+PACKET_OUTGOING = 4
+#: Where forged segments come from: networks that the client's stack does not answer for.
+FORGED = {Family.IPV4: "10.66.{}.{}", Family.IPV6: "fd66::{:x}:{:x}"}
+
+
+class Scapy(NamedTuple):
+    """The few names of scapy that are used here."""
+
+    ether: Callable[..., Any]
+    network: dict[Family, Callable[..., Any]]
+    tcp: Any
+
+
+@functools.cache
+def scapy() -> Scapy:
+    """Import scapy. The runner calls this before the clock of any scenario starts."""
+    import logging
+
+    logging.getLogger("scapy").setLevel(logging.ERROR)  # it warns of routes it cannot find
+    from scapy.layers.inet import IP, TCP
+    from scapy.layers.inet6 import IPv6
+    from scapy.layers.l2 import Ether
+
+    return Scapy(Ether, {Family.IPV4: IP, Family.IPV6: IPv6}, TCP)
+
+
+class Forge:
+    """Sends and sees whole frames at one end of the wire. Make it inside the namespace."""
+
+    def __init__(self, side: Side, family: Family) -> None:
+        self._side, self._family = side, family
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+        self._socket.bind(("eth0", ETH_P_ALL))
+        self._socket.setblocking(False)
+
+    def close(self) -> None:
+        """Close the packet socket."""
+        self._socket.close()
+
+    def syn(self, source: str, source_port: int, port: int) -> None:
+        """Send one SYN to the peer."""
+        words = scapy()
+        family = self._family
+        frame = (
+            words.ether(src=self._side.hardware, dst=self._side.peer.hardware)
+            / words.network[family](src=source, dst=self._side.peer.address(family))
+            / words.tcp(sport=source_port, dport=port, flags="S", seq=1000, window=1024)
+        )
+        self._socket.send(bytes(frame))
+
+    def answer(self, source_port: int, port: int) -> Segment | None:
+        """The control bits of what came back to that SYN, or None if nothing has."""
+        words = scapy()
+        while True:
+            try:
+                frame, origin = self._socket.recvfrom(1 << 16)
+            except BlockingIOError:
+                return None
+            if origin[2] == PACKET_OUTGOING:
+                continue
+            packet = words.ether(frame)
+            if words.tcp in packet:
+                segment = packet[words.tcp]
+                if (segment.sport, segment.dport) == (port, source_port):
+                    return Segment(int(segment.flags) & CONTROL.value)

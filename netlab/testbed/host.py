@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One end of a lab, and what an application does there.
+
+Calls that cannot wait are done at once. Those that may have to (`connect`, `accept`, `send`,
+`read`, `drain`) look at the kernel until it is done, and the lab is sampled meanwhile. An
+OSError is what the application would get.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from netlab.errors import ActionFailed, LabError
+from netlab.observe.counters import Counters
+from netlab.observe.proc import TcpTable
+from netlab.tcp import Segment
+from netlab.testbed import wire
+from netlab.testbed.connection import Connection
+from netlab.testbed.forge import FORGED, Forge
+from netlab.testbed.namespace import Namespace
+from netlab.testbed.netlink import Transport
+from netlab.testbed.nft import NETLINK_NETFILTER
+from netlab.testbed.program import Program
+from netlab.testbed.words import Family, Side
+
+if TYPE_CHECKING:
+    from netlab.testbed.lab import Lab
+
+T = TypeVar("T")
+PORT = 5555  # the port of the articles' exercises
+PATIENCE = 5.0  # seconds that an application waits for what should come at once
+TCP_DEFER_ACCEPT = 9
+
+
+class Host:
+    """One end: a namespace, the descriptors opened in it, and the sockets of its applications."""
+
+    def __init__(self, lab: Lab, side: Side) -> None:
+        self.side = side
+        self._lab = lab
+        self.family: Family = lab.family
+        self.namespace = Namespace.create()
+        self.connections: list[Connection] = []
+        self.listeners: list[Connection] = []
+        self.programs: list[Program] = []
+        self._addresses = 1
+        self._forge: Forge | None = None
+        with self.namespace:
+            self.route = Transport(socket.NETLINK_ROUTE)
+            self.firewall = Transport(NETLINK_NETFILTER)
+            self.table = TcpTable()
+            self.counters = Counters()
+
+    def __repr__(self) -> str:
+        return f"<{self.side} {self.address}>"
+
+    @property
+    def address(self) -> str:
+        """The address that the other end knows it by."""
+        return self.side.address(self.family)
+
+    @property
+    def connection(self) -> Connection:
+        """The connection that was opened last. Raises `ActionFailed` if there is none."""
+        if not self.connections:
+            raise ActionFailed(f"{self.side} has no connection: connect or accept one first")
+        return self.connections[-1]
+
+    # --- opening
+
+    def listen(
+        self, port: int = PORT, backlog: int = 128, defer: int = 0, reuse: bool = False
+    ) -> Connection:
+        """Passive OPEN. `defer`: TCP_DEFER_ACCEPT in seconds; `reuse`: SO_REUSEADDR."""
+        sock = self._socket(socket.SOCK_STREAM)
+        if reuse:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if defer:
+            sock.setsockopt(socket.IPPROTO_TCP, TCP_DEFER_ACCEPT, defer)
+        try:
+            sock.bind((self.side.address(self.family), port))
+            sock.listen(backlog)
+        except OSError:
+            sock.close()
+            raise
+        listener = Connection(sock)
+        self.listeners.append(listener)
+        return listener
+
+    def unlisten(self) -> None:
+        """Close the listener: un-accepted connections are reset, requests are not."""
+        if not self.listeners:
+            raise ActionFailed(f"{self.side} does not listen")
+        self.listeners.pop().close()
+
+    def connect(
+        self,
+        port: int = PORT,
+        source_port: int = 0,
+        source: str | None = None,
+        reuse: bool = False,
+        timeout: float | None = None,
+        wait: bool = True,
+        name: str = "",
+    ) -> Connection:
+        """Active OPEN, towards the other end's `port`.
+
+        Returns when the handshake is done, or at once with `wait=False`. After `timeout` seconds
+        the application gives up and closes. Raises OSError as connect(2) does.
+        """
+        sock = self._socket(socket.SOCK_STREAM)
+        try:
+            if reuse:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if source_port or source:
+                sock.bind((source or self.address, source_port))
+            sock.setblocking(False)
+            code = sock.connect_ex((self.side.peer.address(self.family), port))
+            if code not in (0, errno.EINPROGRESS):
+                raise OSError(code, os.strerror(code))
+        except OSError:
+            sock.close()
+            raise
+        connection = Connection(sock)
+        self.connections.append(connection)
+        self._lab.register(self.side, connection.local, self._peer(port), name)
+        if wait or timeout is not None:
+            self.connected(connection, timeout)
+        return connection
+
+    def connected(self, connection: Connection, timeout: float | None = None) -> None:
+        """Wait until the handshake is done. Raises OSError; ETIMEDOUT after `timeout` seconds."""
+        code = self._lab.wait(connection.finished_opening, timeout or PATIENCE)
+        if code is None and timeout is not None:
+            connection.close()
+            code = errno.ETIMEDOUT
+        if code is None:
+            raise ActionFailed(f"{self.side}: the handshake was not done within {PATIENCE:g} s")
+        if code:
+            raise OSError(code, os.strerror(code))
+
+    def accept(self, name: str = "") -> Connection:
+        """Take the first connection of the last listener's queue, waiting for one."""
+        if not self.listeners:
+            raise ActionFailed(f"{self.side} does not listen")
+        listener = self.listeners[-1].socket
+        sock, peer = self._patiently("accept", lambda: listener.accept())
+        connection = Connection(sock)
+        self.connections.append(connection)
+        self._lab.register(self.side, connection.local, peer[:2], name)
+        return connection
+
+    # --- data
+
+    def send(self, data: bytes | str, on: Connection | None = None) -> int:
+        """SEND: hand over all of `data`; returns its length in bytes."""
+        connection = on or self.connection
+        rest = memoryview(data.encode() if isinstance(data, str) else data)
+        length = len(rest)
+        while rest:
+            taken = self._patiently("send", lambda: connection.socket.send(rest))
+            rest = rest[taken:]
+        return length
+
+    def read(self, count: int, on: Connection | None = None) -> bytes:
+        """RECEIVE `count` bytes; fewer only where the peer's FIN comes before them."""
+        connection = on or self.connection
+        data = b""
+        while len(data) < count:
+            part = self._patiently("read", lambda: connection.socket.recv(count - len(data)))
+            if not part:
+                break
+            data += part
+        return data
+
+    def drain(self, on: Connection | None = None) -> bytes:
+        """Read until the peer's FIN, so that a close sends a FIN and not a RST."""
+        connection = on or self.connection
+        data = b""
+        while part := self._patiently("read to the end", lambda: connection.socket.recv(1 << 16)):
+            data += part
+        return data
+
+    # --- ending
+
+    def shutdown(self, on: Connection | None = None) -> None:
+        """Send a FIN and keep on reading: shutdown(SHUT_WR), the half-close."""
+        (on or self.connection).socket.shutdown(socket.SHUT_WR)
+
+    def close(self, on: Connection | None = None) -> None:
+        """CLOSE: the application lets go of its socket."""
+        (on or self.connection).close()
+
+    def abort(self, on: Connection | None = None) -> None:
+        """ABORT: a RST instead of a FIN."""
+        (on or self.connection).abort()
+
+    def vanish(self, on: Connection | None = None) -> None:
+        """Be gone without a packet, as after a power cut."""
+        (on or self.connection).vanish()
+
+    # --- the rest of the machine
+
+    def set_option(self, name: str, value: int, on: Connection | None = None) -> None:
+        """Set a socket option by its name in the socket module (``TCP_USER_TIMEOUT``)."""
+        level = socket.IPPROTO_TCP if name.startswith("TCP_") else socket.SOL_SOCKET
+        number = getattr(socket, name, None)
+        if number is None or not name.startswith(("TCP_", "SO_")):
+            raise LabError(f"no socket option is called {name}")
+        (on or self.connection).socket.setsockopt(level, number, value)
+
+    def sysctl(self, name: str, value: object | None = None) -> str:
+        """Read or set a sysctl of this end; a name without a dot is one of ``net.ipv4``."""
+        return self.namespace.sysctl(name if "." in name else f"net.ipv4.{name}", value)
+
+    def run(self, command: Sequence[str]) -> Program:
+        """Start a program here. ``{client}`` and ``{server}`` in it become addresses."""
+        addresses = {str(side): side.address(self.family) for side in Side}
+        program = Program(self.namespace, [word.format(**addresses) for word in command])
+        self.programs.append(program)
+        return program
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the program that was started last."""
+        if not self.programs:
+            raise ActionFailed(f"{self.side} runs no program")
+        self.programs[-1].signal(number)
+
+    def add_address(self) -> str:
+        """Give this end one more address of each family; returns that of the lab's family."""
+        wire.add_address(self.route, self._lab.host(self.side.peer).route, self.side, self._addresses)
+        self._addresses += 1
+        return self.side.address(self.family, self._addresses - 1)
+
+    def udp(self, data: bytes | str, port: int) -> bytes:
+        """Send a datagram and return the answer. Raises OSError where ICMP brings an error."""
+        with self._socket(socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)
+            sock.connect((self.side.peer.address(self.family), port))
+            sock.send(data.encode() if isinstance(data, str) else data)
+            return self._patiently("an answer over UDP", lambda: sock.recv(1 << 16))
+
+    def probe(self, port: int = PORT, source_port: int = 40000, timeout: float = 1.0) -> Segment | None:
+        """One SYN as a port scanner sends it: SYN|ACK is open, RST is closed, None filtered."""
+        self._lab.register(self.side, (self.address, source_port), self._peer(port), "probe")
+        forge = self._forged()
+        forge.syn(self.address, source_port, port)
+        return self._lab.wait(lambda: forge.answer(source_port, port), timeout)
+
+    def flood(self, count: int, port: int = PORT) -> None:
+        """Forged SYNs from `count` addresses that will never answer."""
+        wire.route_forged(self._lab.host(self.side.peer).route, self.side, self.family)
+        for number in range(count):
+            source = FORGED[self.family].format(number // 250, number % 250 + 1)
+            self._forged().syn(source, 1024 + number, port)
+
+    def close_all(self) -> None:
+        """End everything here; the kernel removes what the namespace held."""
+        for program in self.programs:
+            program.close()
+        for connection in (*self.connections, *self.listeners):
+            connection.close()
+        if self._forge is not None:
+            self._forge.close()
+        for descriptor in (self.table, self.counters, self.route, self.firewall, self.namespace):
+            descriptor.close()
+
+    # --- inside
+
+    def _socket(self, kind: socket.SocketKind) -> socket.socket:
+        with self.namespace:
+            return socket.socket(self.family, kind)
+
+    def _peer(self, port: int) -> tuple[str, int]:
+        return self.side.peer.address(self.family), port
+
+    def _forged(self) -> Forge:
+        if self._forge is None:
+            with self.namespace:
+                self._forge = Forge(self.side, self.family)
+        return self._forge
+
+    def _patiently(self, what: str, call: Callable[[], T]) -> T:
+        """Call until it does not ask to come again (EAGAIN)."""
+
+        def attempt() -> tuple[T] | None:
+            try:
+                return (call(),)
+            except BlockingIOError:
+                return None
+
+        done = self._lab.wait(attempt, PATIENCE)
+        if done is None:
+            raise ActionFailed(f"{self.side}: {what} was not possible within {PATIENCE:g} s")
+        return done[0]

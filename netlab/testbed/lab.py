@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A lab: two hosts and the wire between them. The public face, and the owner of everything."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TypeVar
+
+from netlab import evidence
+from netlab.errors import LabError
+from netlab.observe import sampling
+from netlab.observe.counters import difference
+from netlab.tcp import ANY, Segment, State
+from netlab.testbed import proof, wire
+from netlab.testbed.connection import Flow, index
+from netlab.testbed.fault import Fault, Hold, Liftable
+from netlab.testbed.host import PATIENCE, PORT, Host
+from netlab.testbed.namespace import inside
+from netlab.testbed.nft import Rule, Table
+from netlab.testbed.words import REJECTS, Claim, Family, Hook, Reject, Side
+
+T = TypeVar("T")
+
+#: Sysctls that decide how long a state lasts or which state is reached (Linux's ip-sysctl.rst).
+#: Those that a kernel does not have are left out of the record.
+TELLING = (
+    "tcp_abort_on_overflow",
+    "tcp_fin_timeout",
+    "tcp_max_tw_buckets",
+    "tcp_orphan_retries",
+    "tcp_retries2",
+    "tcp_rto_max_ms",
+    "tcp_rto_min_us",
+    "tcp_syn_linear_timeouts",
+    "tcp_syn_retries",
+    "tcp_synack_retries",
+    "tcp_syncookies",
+    "tcp_timestamps",
+    "tcp_tw_reuse",
+)
+
+
+class Lab:
+    """Two hosts, `client` and `server`, linked by a wire that can lose, refuse and hold packets.
+
+    Use it as a context manager. Raises `LabError` where the kernel cannot build it, `Forbidden`
+    where it does not let this user.
+    """
+
+    def __init__(self, family: Family = Family.IPV4) -> None:
+        self.family = family
+        self._began = sampling.now()
+        self._flows: dict[tuple[tuple[str, int], tuple[str, int]], Flow] = {}
+        self._faults: list[Liftable] = []
+        with contextlib.ExitStack() as stack:
+            self.client = Host(self, Side.CLIENT)
+            stack.callback(self.client.close_all)
+            self.server = Host(self, Side.SERVER)
+            stack.callback(self.server.close_all)
+            wire.link(self.client.route, self.server.route, self.server.namespace.fd)
+            self._closing = stack.pop_all()
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of everything; the kernel removes namespaces, wire, rules and sockets."""
+        self._closing.close()
+
+    @property
+    def hosts(self) -> tuple[Host, Host]:
+        """Client and server."""
+        return self.client, self.server
+
+    def host(self, side: Side) -> Host:
+        """The host of one side."""
+        return self.client if side is Side.CLIENT else self.server
+
+    def elapsed(self) -> float:
+        """Seconds since this lab was begun: the clock of its evidence."""
+        return round(sampling.now() - self._began, 4)
+
+    # --- faults
+
+    def drop(
+        self,
+        *segments: Segment,
+        to: Host | None = None,
+        at: tuple[Host, Hook] | None = None,
+        port: int | None = None,
+        first: int | None = None,
+        after: int | None = None,
+        covers_fin: bool = False,
+        reject: Reject | None = None,
+        name: str = "",
+    ) -> Fault:
+        """Lose every segment of these classes on its way ``to`` a host, as a wire does.
+
+        ``at=(host, hook)`` puts the rule elsewhere: on the sender's own output it is a firewall,
+        and the sender's stack is told. `port` matches either port; `first` and `after` count
+        what each rule matches; `covers_fin` is the one acknowledgment number that covers the
+        receiver's FIN; `reject` answers instead of staying silent.
+        Raises `LabError` where the kernel refuses the rule.
+        """
+        host, hook = self._place(to, at)
+        acknowledges = None
+        if covers_fin:
+            receiver = host if hook in (Hook.INPUT, Hook.PREROUTING) else self.host(host.side.peer)
+            acknowledges = receiver.connection.acknowledgment_of_fin()
+        rules = tuple(
+            Rule(
+                self.family,
+                segment,
+                source_port=source_port,
+                destination_port=destination_port,
+                acknowledges=acknowledges,
+                first=first,
+                after=after,
+                reject=reject,
+            )
+            for segment in segments or (ANY,)
+            for source_port, destination_port in (
+                [(None, None)] if port is None else [(None, port), (port, None)]
+            )
+        )
+        table = Table(name or self._free_name("reject" if reject else "drop"), hook, rules)
+        return self._enforce(Fault(host, table, self.elapsed))
+
+    def reject(
+        self, *segments: Segment, with_: str = "port-unreachable", **where: object
+    ) -> Fault:
+        """Refuse these segments with an answer; `with_` is one of `REJECTS`, the rest as in
+        `drop`."""
+        return self.drop(*segments, reject=REJECTS[with_], **where)  # type: ignore[arg-type]
+
+    def drop_matching(
+        self,
+        *rules: str,
+        to: Host | None = None,
+        at: tuple[Host, Hook] | None = None,
+        name: str = "",
+    ) -> Fault:
+        """Drop what rules in nft's own language match (``tcp dport 5555 tcp flags syn``).
+
+        Needs the nft program, and raises `LabError` where it refuses the text.
+        """
+        host, hook = self._place(to, at)
+        table = Table(name or self._free_name("drop"), hook, raw=rules)
+        return self._enforce(Fault(host, table, self.elapsed))
+
+    def hold(self, *hosts: Host, name: str = "") -> Hold:
+        """Keep what these hosts send on the wire (both, if none is named) until it is lifted."""
+        hold = Hold(name or self._free_name("hold"), hosts or self.hosts, self.elapsed)
+        self._faults.append(hold)
+        return hold
+
+    def lift(self, name: str | None = None) -> None:
+        """Undo the fault of that name, or all in the order they came."""
+        for fault in self._faults:
+            if name is None or fault.name == name:
+                fault.lift()
+
+    @property
+    def faults(self) -> tuple[evidence.Fault, ...]:
+        """Every fault there was, and what it has done so far."""
+        return tuple(fault.record for fault in self._faults)
+
+    def dropped(self, name: str | None = None) -> int:
+        """Packets that all faults have dropped so far, or the one of that name."""
+        return sum(
+            fault.packets
+            for fault in self._faults
+            if isinstance(fault, Fault) and name in (None, fault.name)
+        )
+
+    def _enforce(self, fault: Fault) -> Fault:
+        self._faults.append(fault)
+        return fault
+
+    def _place(self, to: Host | None, at: tuple[Host, Hook] | None) -> tuple[Host, Hook]:
+        if (to is None) == (at is None):
+            raise LabError("a fault needs one place: to=lab.client, or at=(lab.server, OUTPUT)")
+        return at if at is not None else (to, Hook.INPUT)  # type: ignore[return-value]
+
+    def _free_name(self, kind: str) -> str:
+        taken = {fault.name for fault in self._faults}
+        number = next(n for n in range(1, len(taken) + 2) if f"{kind}-{n}" not in taken)
+        return f"{kind}-{number}"
+
+    # --- looking
+
+    def register(
+        self, side: Side, local: tuple[str, int], remote: tuple[str, int], name: str = ""
+    ) -> Flow:
+        """From now on, follow the connection with these ends. Hosts call this themselves."""
+        ends = (local, remote) if side is Side.CLIENT else (remote, local)
+        flow = self._flows.get(ends)
+        if flow is None:
+            flow = self._flows[ends] = Flow(*ends, origin=self._began, name=name)
+        return flow
+
+    def flow(self, name: str = "") -> Flow:
+        """The connection of that name, or the one that was begun last."""
+        if not self._flows:  # nobody has connected: what a connection to the usual port would see
+            ends = self.client.address, self.server.address
+            return self.register(Side.CLIENT, (ends[0], 0), (ends[1], PORT))
+        flows = [flow for flow in self._flows.values() if name in ("", flow.name)]
+        if not flows:
+            raise LabError(f"no connection is called {name!r}")
+        return flows[-1]
+
+    def sample(self) -> None:
+        """Read both tables once, and note the state of every connection that is followed."""
+        at = sampling.now()
+        for host in self.hosts:
+            rows = index(host.table.read())
+            for flow in self._flows.values():
+                flow.sample(at, host.side, rows)
+
+    def count(self, side: Side) -> dict[State, int]:
+        """How many sockets of one side are in each state, now."""
+        counts: dict[State, int] = {}
+        for row in self.host(side).table.read():
+            counts[row.state] = counts.get(row.state, 0) + 1
+        return counts
+
+    def wait(self, condition: Callable[[], T | None], patience: float) -> T | None:
+        """Look at `condition` for up to `patience` seconds, sampling both ends each time."""
+
+        def look() -> T | None:
+            found = condition()
+            self.sample()
+            return found
+
+        return sampling.wait(look, sampling.now() + patience)
+
+    def expect(
+        self,
+        client: State | Sequence[State],
+        server: State | Sequence[State],
+        hold: float = 0.0,
+        within: float | None = None,
+        dropped: Callable[[], bool] = lambda: True,
+        connection: str = "",
+    ) -> proof.Held:
+        """Wait for this pair of states, then see it in every sample for `hold` seconds.
+
+        Without `within`, the time to wait comes from the kernel: until the timer of the end that
+        has to move fires, and 5 s. Several states of one end are a flicker: each has to be seen,
+        and nothing else. The hold goes on until `dropped` says that enough was lost.
+        Raises `NotHeld`, which shows what was expected and what was sampled.
+        """
+        self.flow()
+        return proof.prove(
+            self, Claim(_states(client), _states(server)), hold, within, dropped, connection
+        )
+
+    # --- what is kept
+
+    def baseline(self) -> dict[Side, dict[str, int]]:
+        """All counters of both ends, now."""
+        return {host.side: host.counters.read() for host in self.hosts}
+
+    def end(self, side: Side, before: dict[Side, dict[str, int]], flow: Flow) -> evidence.End:
+        """The record of one end."""
+        host = self.host(side)
+        settings = {}
+        for name in TELLING:
+            with contextlib.suppress(LabError):
+                settings[name] = host.sysctl(name)
+        return evidence.End(
+            intervals=flow.timelines[side].intervals(),
+            counters=difference(before[side], host.counters.read()),
+            sysctls=settings,
+        )
+
+    def inside(self, host: Host) -> contextlib.AbstractContextManager[None]:
+        """Run the body in a host's namespace, to start a tool of one's own there."""
+        return inside(host.namespace)
+
+
+def _states(states: State | Sequence[State]) -> tuple[State, ...]:
+    return (states,) if isinstance(states, State) else tuple(states)
+
+
+__all__ = ["PATIENCE", "Lab"]

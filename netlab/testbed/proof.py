@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""That a pair of states is reached, and then held: the first two of the three proofs.
+
+(The third, that the connection heals when the cause is removed, is a pair to be reached again.)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from netlab.errors import NotHeld
+from netlab.evidence import Failure, FailureRow, Interval, Pair
+from netlab.observe import sampling
+from netlab.tcp import State, Timer
+from netlab.testbed.connection import Flow
+from netlab.testbed.words import Claim, Side
+
+if TYPE_CHECKING:
+    from netlab.testbed.lab import Lab
+
+#: Seconds beyond the kernel's own timer that a pair may take. It is reached within milliseconds;
+#: this is for a machine whose cores are all busy with something else.
+GRACE = 5.0
+#: Counters are asked for this often while a pair is held.
+COUNTING_INTERVAL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A pair that was reached and held. Times are seconds on the lab's clock."""
+
+    pair: Pair
+    since: float
+    until: float
+    samples: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it was seen without a break."""
+        return self.until - self.since
+
+
+def prove(
+    lab: Lab,
+    claim: Claim,
+    hold: float,
+    within: float | None,
+    enough: Callable[[], bool],
+    connection: str,
+) -> Held:
+    """Reach the pair, hold it, or raise `NotHeld`."""
+    began = sampling.now()
+    flow = _reach(lab, claim, connection, began, within)
+    reached = sampling.now()
+    since = lab.elapsed()
+    samples = 0
+    counted = 0.0
+    seen: set[Pair] = set()
+
+    def look() -> bool | None:
+        nonlocal samples, counted
+        lab.sample()
+        if not claim.admits(flow.pair):
+            return False
+        seen.add(flow.pair)
+        samples += 1
+        at = sampling.now()
+        if at - reached < hold or at - counted < COUNTING_INTERVAL:
+            return None
+        counted = at
+        return True if enough() and _flickered(claim, seen) else None
+
+    patience = _Patience(flow, claim, reached + hold, GRACE)
+    held = sampling.wait(look, lambda: patience.deadline(every_timer=True))
+    if held:
+        return Held(flow.pair, since, lab.elapsed(), samples)
+    if held is None and not _flickered(claim, seen):
+        raise not_held(lab, flow, claim, began, f"never seen as {claim} by turns")
+    if held is None:
+        raise not_held(lab, flow, claim, began, "pair held, but too few packets were dropped")
+    raise not_held(lab, flow, claim, began, f"pair left after {sampling.now() - reached:.2f} s")
+
+
+def _reach(
+    lab: Lab, claim: Claim, connection: str, began: float, within: float | None
+) -> Flow:
+    def look() -> bool | None:
+        lab.sample()
+        return claim.admits(lab.flow(connection).pair) or None
+
+    patience = _Patience(lab.flow(connection), claim, began, within or GRACE)
+    deadline = patience.deadline if within is None else lambda: began + within
+    reached = sampling.wait(look, deadline)
+    flow = lab.flow(connection)
+    if not reached:
+        raise not_held(lab, flow, claim, began, "pair not reached")
+    return flow
+
+
+def _flickered(claim: Claim, seen: set[Pair]) -> bool:
+    return {pair.client for pair in seen} >= set(claim.client) and (
+        {pair.server for pair in seen} >= set(claim.server)
+    )
+
+
+class _Patience:
+    """How long to wait: until the kernel's own timer has fired once more, and a little.
+
+    The deadline is set anew whenever the pair changes, never while it stays: an end that
+    retransmits for ever into a fault that nobody lifts must not be waited for that long.
+    """
+
+    def __init__(self, flow: Flow, claim: Claim, earliest: float, grace: float) -> None:
+        self._flow, self._claim = flow, claim
+        self._earliest, self._grace = earliest, grace
+        self._pair: Pair | None = None
+        self._deadline = 0.0
+
+    def deadline(self, every_timer: bool = False) -> float:
+        """On the clock of `sampling.now`."""
+        if self._flow.pair != self._pair:
+            self._pair = self._flow.pair
+            timers = [self._timer(side, every_timer) for side in Side]
+            self._deadline = max(self._earliest, sampling.now() + max(timers)) + self._grace
+        return self._deadline
+
+    def _timer(self, side: Side, every_timer: bool) -> float:
+        row = self._flow.rows[side]
+        if row is None or row.timer is Timer.KEEPALIVE:
+            return 0.0
+        if row.timer is Timer.TIME_WAIT:
+            wanted = self._claim.states(side)
+            return row.remaining if set(wanted) & {State.CLOSED, State.LISTEN} else 0.0
+        return row.remaining
+
+
+def not_held(lab: Lab, flow: Flow, claim: Claim, began: float, summary: str) -> NotHeld:
+    """The error that shows, for each end, what was expected and what was sampled."""
+    rows = []
+    for side in Side:
+        intervals = flow.timelines[side].intervals()
+        state = intervals[-1].state if intervals else State.CLOSED
+        rows.append(
+            FailureRow(
+                side=str(side),
+                expected=claim.written(side),
+                sampled=str(state),
+                how_long=_how_long(intervals, state in claim.states(side)),
+                retransmits=max((each.retransmits for each in intervals), default=0),
+            )
+        )
+    notes = []
+    for fault in lab.faults:
+        never = "  <- the rule never matched" if not fault.packets and "neighbour" not in fault.where else ""
+        notes.append(f"fault {fault.name} at {fault.where}: {fault.packets} packets{never}")
+    kernel = os.uname().release
+    return NotHeld(
+        Failure(summary=f"{summary} (kernel {kernel})", rows=tuple(rows), notes=tuple(notes))
+    )
+
+
+def _how_long(intervals: tuple[Interval, ...], as_claimed: bool) -> str:
+    """Since when, or for how long, an end has been in its last state."""
+    if not intervals:
+        return ""
+    last = intervals[-1]
+    since = last.since
+    for each in reversed(intervals):
+        if each.state is not last.state:
+            break
+        since = each.since
+    return f"for {last.until - since:.2f} s" if as_claimed else f"from +{since:.2f} s"

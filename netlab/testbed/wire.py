@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What lies between the two hosts: a veth pair, addresses, and packets that can be held.
+
+Both ends know each other's hardware address from the start, as permanent neighbours: no ARP and
+no neighbour discovery mix into the evidence. It also makes holding packets one message: a
+neighbour that is set to INCOMPLETE queues what is sent to it (``net/core/neighbour.c``,
+__neigh_event_send), and setting it back to PERMANENT sends the queue.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.ndmsg import ndmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+from netlab.testbed.netlink import NLM_F_ACK, Request, Transport, encode
+from netlab.testbed.words import Family, Side
+
+RTM_NEWLINK, RTM_SETLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH = 16, 19, 20, 24, 28
+RT_TABLE_MAIN, RTPROT_STATIC, RTN_UNICAST = 254, 4, 1
+NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
+IFF_UP = 1
+IFA_F_NODAD = 2
+IN6_ADDR_GEN_MODE_NONE = 1
+NUD_INCOMPLETE, NUD_PERMANENT = 0x01, 0x80
+LOOPBACK, VETH = 1, 2  # interface numbers in every namespace of a lab
+
+
+def link(client: Transport, server: Transport, server_namespace: int) -> None:
+    """Lay the cable: a veth pair, addresses of both families, neighbours, and both ends up.
+
+    Raises `LabError` naming the part that the kernel refused.
+    """
+    client.send([*_cable(server_namespace), *_settle(Side.CLIENT)])
+    server.send(_settle(Side.SERVER))
+
+
+@cache
+def _cable(server_namespace: int) -> tuple[Request, ...]:
+    peer = ifinfmsg()
+    peer["index"] = VETH
+    message = ifinfmsg()
+    message["index"] = VETH
+    message["attrs"] = [
+        ("IFLA_IFNAME", "eth0"),
+        ("IFLA_ADDRESS", Side.CLIENT.hardware),
+        (
+            "IFLA_LINKINFO",
+            {
+                "attrs": [
+                    ("IFLA_INFO_KIND", "veth"),
+                    (
+                        "IFLA_INFO_DATA",
+                        {
+                            "attrs": [
+                                (
+                                    "VETH_INFO_PEER",
+                                    {
+                                        "index": VETH,
+                                        "attrs": [
+                                            ("IFLA_IFNAME", "eth0"),
+                                            ("IFLA_ADDRESS", Side.SERVER.hardware),
+                                            ("IFLA_NET_NS_FD", server_namespace),
+                                        ],
+                                    },
+                                )
+                            ]
+                        },
+                    ),
+                ]
+            },
+        ),
+    ]
+    return (encode(message, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, "a veth pair"),)
+
+
+@cache
+def _settle(side: Side) -> tuple[Request, ...]:
+    """Everything one end needs after the cable is there."""
+    requests = [_up(LOOPBACK), _up(VETH)]
+    for family in Family:
+        requests.append(_address(side, family, 0))
+        requests.append(_neighbour(side, family, 0, NUD_PERMANENT, 0))
+    requests[-1] = _neighbour(side, Family.IPV6, 0, NUD_PERMANENT, NLM_F_ACK)
+    return tuple(requests)
+
+
+def _up(index: int) -> Request:
+    message = ifinfmsg()
+    message["index"] = index
+    message["flags"] = message["change"] = IFF_UP
+    if index == VETH:  # no link-local address: its duplicate detection would be seen in captures
+        no_link_local = ("IFLA_INET6_ADDR_GEN_MODE", IN6_ADDR_GEN_MODE_NONE)
+        message["attrs"] = [("IFLA_AF_SPEC", {"attrs": [("AF_INET6", {"attrs": [no_link_local]})]})]
+    return encode(message, RTM_SETLINK, 0, f"interface {index} up")
+
+
+@cache
+def _address(side: Side, family: Family, extra: int, flags: int = 0) -> Request:
+    address = side.address(family, extra)
+    message = ifaddrmsg()
+    message["family"] = family
+    message["index"] = VETH
+    message["prefixlen"] = family.prefix
+    message["flags"] = IFA_F_NODAD  # usable at once, with nobody asked whether it is taken
+    message["attrs"] = [("IFA_LOCAL", address), ("IFA_ADDRESS", address)]
+    return encode(message, RTM_NEWADDR, NLM_F_CREATE | flags, f"address {address}")
+
+
+@cache
+def _neighbour(side: Side, family: Family, extra: int, state: int, flags: int) -> Request:
+    peer = side.peer
+    message = ndmsg()
+    message["family"] = family
+    message["ifindex"] = VETH
+    message["state"] = state
+    message["attrs"] = [("NDA_DST", peer.address(family, extra))]
+    if state == NUD_PERMANENT:
+        message["attrs"].append(("NDA_LLADDR", peer.hardware))
+    flags |= NLM_F_CREATE | NLM_F_REPLACE
+    return encode(message, RTM_NEWNEIGH, flags, f"neighbour {peer.address(family, extra)}")
+
+
+def add_address(transport: Transport, peer: Transport, side: Side, extra: int) -> None:
+    """Give one side a further address of each family, known to its peer."""
+    transport.send([_address(side, family, extra, NLM_F_ACK) for family in Family])
+    peer.send(
+        [_neighbour(side.peer, family, extra, NUD_PERMANENT, NLM_F_ACK) for family in Family]
+    )
+
+
+def hold(transport: Transport, side: Side) -> None:
+    """From now on, what this side sends waits on its side of the wire, in order."""
+    transport.send(
+        [_neighbour(side, family, 0, NUD_INCOMPLETE, NLM_F_ACK) for family in Family]
+    )
+
+
+def release(transport: Transport, side: Side) -> None:
+    """Send what waits, in order, and stop holding."""
+    transport.send(
+        [_neighbour(side, family, 0, NUD_PERMANENT, NLM_F_ACK) for family in Family]
+    )
+
+
+def route_forged(transport: Transport, side: Side, family: Family) -> None:
+    """Let one end's peer send what is for forged addresses its way: nobody answers there."""
+    message = rtmsg()
+    message["family"] = family
+    message["dst_len"] = 16 if family is Family.IPV4 else 64
+    message["table"], message["proto"], message["type"] = RT_TABLE_MAIN, RTPROT_STATIC, RTN_UNICAST
+    message["attrs"] = [
+        ("RTA_DST", "10.66.0.0" if family is Family.IPV4 else "fd66::"),
+        ("RTA_GATEWAY", side.address(family)),
+        ("RTA_OIF", VETH),
+    ]
+    flags = NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK
+    transport.send([encode(message, RTM_NEWROUTE, flags, "a route to forged addresses")])

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a lab is spoken of in: sides, families, hooks, answers, claims. Nothing here does anything,
+so a scenario can be read without loading what it takes to play one."""
+
+from __future__ import annotations
+
+import enum
+import socket
+from dataclasses import dataclass
+
+from netlab.evidence import Pair
+from netlab.tcp import State
+
+
+class Family(enum.IntEnum):
+    """The internet protocol that a lab's connections use."""
+
+    IPV4 = socket.AF_INET
+    IPV6 = socket.AF_INET6
+
+    @property
+    def prefix(self) -> int:
+        """Bits of the network that both sides share."""
+        return 24 if self is Family.IPV4 else 64
+
+    def __str__(self) -> str:
+        return "IPv4" if self is Family.IPV4 else "IPv6"
+
+
+class Side(enum.Enum):
+    """The two ends of a lab."""
+
+    CLIENT = "client"
+    SERVER = "server"
+
+    @property
+    def peer(self) -> Side:
+        """The other end."""
+        return Side.SERVER if self is Side.CLIENT else Side.CLIENT
+
+    @property
+    def number(self) -> int:
+        """1 or 2: the last part of every address of that side."""
+        return 1 if self is Side.CLIENT else 2
+
+    @property
+    def hardware(self) -> str:
+        """The hardware address of that side's end of the wire."""
+        return f"02:00:00:00:00:0{self.number}"
+
+    def address(self, family: Family, extra: int = 0) -> str:
+        """The internet address of that side; `extra` counts further ones."""
+        number = self.number + 2 * extra
+        return f"10.0.0.{number}" if family is Family.IPV4 else f"fd00::{number:x}"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Hook(enum.Enum):
+    """Where in a host's stack a rule sits; the value is the kernel's number (NF_INET_*)."""
+
+    PREROUTING = 0
+    INPUT = 1
+    OUTPUT = 3
+    POSTROUTING = 4
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """An answer to a packet instead of silence: ``reject with ...``."""
+
+    name: str
+    text: str  # as nft writes it
+    kind: int  # NFT_REJECT_ICMP_UNREACH 0, _TCP_RST 1, _ICMPX_UNREACH 2
+    code: int
+    only: Family | None = None  # where ICMP and ICMPv6 have no word in common
+
+
+REJECTS = {
+    reject.name: reject
+    for reject in (
+        Reject("tcp-reset", "tcp reset", 1, 0),
+        Reject("no-route", "icmpx type no-route", 2, 0),
+        Reject("port-unreachable", "icmpx type port-unreachable", 2, 1),
+        Reject("host-unreachable", "icmpx type host-unreachable", 2, 2),
+        Reject("admin-prohibited", "icmpx type admin-prohibited", 2, 3),
+        Reject("net-unreachable", "icmp type net-unreachable", 0, 0, Family.IPV4),
+        Reject("prot-unreachable", "icmp type prot-unreachable", 0, 2, Family.IPV4),
+        Reject("net-prohibited", "icmp type net-prohibited", 0, 9, Family.IPV4),
+        Reject("host-prohibited", "icmp type host-prohibited", 0, 10, Family.IPV4),
+        Reject("policy-fail", "icmpv6 type policy-fail", 0, 5, Family.IPV6),
+        Reject("reject-route", "icmpv6 type reject-route", 0, 6, Family.IPV6),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The states that each end is said to be in; several where it flickers."""
+
+    client: tuple[State, ...]
+    server: tuple[State, ...]
+
+    def states(self, side: Side) -> tuple[State, ...]:
+        """What is claimed of one end."""
+        return self.client if side is Side.CLIENT else self.server
+
+    def admits(self, pair: Pair) -> bool:
+        """Whether a sampled pair is as claimed."""
+        return pair.client in self.client and pair.server in self.server
+
+    def written(self, side: Side) -> str:
+        """What is claimed of one end, in words."""
+        return " or ".join(str(state) for state in self.states(side))
+
+    def __str__(self) -> str:
+        return f"{self.written(Side.CLIENT)}/{self.written(Side.SERVER)}"
