@@ -124,6 +124,10 @@ class Hold(_Undone):
     def __enter__(self) -> Hold:  # type: ignore[override]
         return self
 
+    def holds(self, host: Host) -> bool:
+        """Whether what this host sends waits now."""
+        return self._removed is None and host in self.hosts
+
     def lift(self) -> None:
         """Let the packets go, each side's in the order they were sent."""
         if self._removed is None:

@@ -34,6 +34,7 @@ T = TypeVar("T")
 PORT = 5555  # the port of the articles' exercises
 PATIENCE = 5.0  # seconds that an application waits for what should come at once
 TCP_DEFER_ACCEPT = 9
+IP_BIND_ADDRESS_NO_PORT = 24
 
 
 class Host:
@@ -116,10 +117,13 @@ class Host:
         try:
             if reuse:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if source_port or source:
-                sock.bind((source or self.address, source_port))
+            if not source_port:  # let connect(2) choose the port, knowing the peer
+                sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+            # Always from a known address: among several, IPv6 prefers the one added last.
+            sock.bind((source or self.address, source_port))
             sock.setblocking(False)
-            code = sock.connect_ex((self.side.peer.address(self.family), port))
+            with self._lab.latency(self):
+                code = sock.connect_ex((self.side.peer.address(self.family), port))
             if code not in (0, errno.EINPROGRESS):
                 raise OSError(code, os.strerror(code))
         except OSError:
@@ -127,7 +131,7 @@ class Host:
             raise
         connection = Connection(sock)
         self.connections.append(connection)
-        self._lab.register(self.side, connection.local, self._peer(port), name)
+        self._lab.register(self.side, connection.local, self._peer(port), name, begins=True)
         if wait or timeout is not None:
             self.connected(connection, timeout)
         return connection

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TypeVar
 
@@ -164,11 +164,31 @@ class Lab:
         self._faults.append(hold)
         return hold
 
-    def lift(self, name: str | None = None) -> None:
-        """Undo the fault of that name, or all in the order they came."""
+    def lift(self, name: str | None = None, kind: type[Liftable] | None = None) -> None:
+        """Undo the fault of that name, or all in the order they came.
+
+        `kind` limits it to drops and rejects (`Fault`) or to packets held (`Hold`).
+        """
         for fault in self._faults:
-            if name is None or fault.name == name:
+            if name in (None, fault.name) and (kind is None or isinstance(fault, kind)):
                 fault.lift()
+
+    @contextlib.contextmanager
+    def latency(self, host: Host) -> Iterator[None]:
+        """What `host` sends in the body arrives after it.
+
+        On a wire an answer takes time. On a veth pair the peer answers before connect(2) returns,
+        while the socket is still locked, and Linux then ignores an ICMP error (tcp_v4_err,
+        ``sock_owned_by_user``) that it obeys on any real network.
+        """
+        if any(isinstance(fault, Hold) and fault.holds(host) for fault in self._faults):
+            yield
+            return
+        wire.hold(host.route, host.side)
+        try:
+            yield
+        finally:
+            wire.release(host.route, host.side)
 
     @property
     def faults(self) -> tuple[evidence.Fault, ...]:
@@ -200,13 +220,23 @@ class Lab:
     # --- looking
 
     def register(
-        self, side: Side, local: tuple[str, int], remote: tuple[str, int], name: str = ""
+        self,
+        side: Side,
+        local: tuple[str, int],
+        remote: tuple[str, int],
+        name: str = "",
+        begins: bool = False,
     ) -> Flow:
-        """From now on, follow the connection with these ends. Hosts call this themselves."""
+        """From now on, follow the connection with these ends. Hosts call this themselves.
+
+        `begins`: it is opened now, and so is the one that was begun last.
+        """
         ends = (local, remote) if side is Side.CLIENT else (remote, local)
-        flow = self._flows.get(ends)
-        if flow is None:
-            flow = self._flows[ends] = Flow(*ends, origin=self._began, name=name)
+        flow = self._flows.get(ends) or Flow(*ends, origin=self._began)
+        if begins:  # a new incarnation of the same four numbers, too, is the latest
+            self._flows.pop(ends, None)
+        self._flows[ends] = flow
+        flow.name = name or flow.name
         return flow
 
     def flow(self, name: str = "") -> Flow:

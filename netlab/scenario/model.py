@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A scenario as frozen plain data: what is done, in order, and what must come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from netlab.tcp import State, Timer
+from netlab.tcp import Segment as SegmentClass
+from netlab.testbed.words import Claim, Family, Hook, Side
+
+LAST = ""  # the connection that was begun last
+TO_THE_END = "to-the-end"
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A number that is asked for: exactly, at least, at most, or between two."""
+
+    low: float
+    high: float
+    text: str
+
+    def __contains__(self, number: float) -> bool:
+        return self.low <= number <= self.high
+
+    def __str__(self) -> str:
+        return self.text
+
+
+AT_LEAST_ONE = Range(1, float("inf"), "at least 1")
+#: A first segment, and one that was sent again.
+AT_LEAST_TWO = Range(2, float("inf"), "at least 2")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What all steps have: where they stand and what the file says about them."""
+
+    line: int
+    text: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Do(Step):
+    """An application or an administrator of one side does something."""
+
+    side: Side
+    action: str  # a method of Host
+    arguments: Mapping[str, object]
+    fails: Mapping[Family, str] = field(default_factory=dict)  # the errno it must fail with
+    on: str = LAST
+
+
+@dataclass(frozen=True, slots=True)
+class Drop(Step):
+    """Segments are lost, or refused with an answer."""
+
+    name: str
+    side: Side
+    hook: Hook
+    segments: tuple[SegmentClass, ...] = ()
+    nft: tuple[str, ...] = ()
+    port: int | None = None
+    first: int | None = None
+    after: int | None = None
+    covers_fin: bool = False
+    reject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold(Step):
+    """What these sides send waits on the wire."""
+
+    sides: tuple[Side, ...]
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lift(Step):
+    """Faults or holds are undone: the one of that name, or all where `name` is None."""
+
+    name: str | None
+    holds: bool  # release, and not lift
+
+
+@dataclass(frozen=True, slots=True)
+class Reach(Step):
+    """A pair that must be reached before the next step."""
+
+    claim: Claim
+    within: float | None = None
+    hold: float = 0.0
+    of: str = LAST
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one end's row in ``/proc/net/tcp`` must show while the pair is held."""
+
+    timer: Timer | None = None
+    numbers: Mapping[str, Range] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a pair that nobody touches ends by itself, and after how long."""
+
+    line: int
+    claim: Claim
+    after: Range
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a scenario claims."""
+
+    line: int
+    claim: Claim
+    of: str = LAST
+    hold: float = 1.0
+    within: float | None = None
+    dropped: Mapping[str | None, Range] = field(default_factory=dict)  # None: all faults together
+    rows: Mapping[Side, Look] = field(default_factory=dict)
+    sockets: Mapping[Side, Mapping[State, Range]] = field(default_factory=dict)
+    counters: Mapping[Side, Mapping[str, Range]] = field(default_factory=dict)
+    path: Mapping[Side, tuple[State, ...]] = field(default_factory=dict)
+    cause: str = ""  # why there is nothing to take away
+    heal: tuple[Step, ...] = ()  # instead of lifting every fault
+    healed: Claim | None = None
+    ends: Ending | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One scenario file."""
+
+    name: str
+    path: Path
+    story: str
+    source: str
+    steps: tuple[Step, ...]
+    expect: Expectation
+    differs: str = ""  # where Linux does something else than the article says
+    slow: bool = False
+    family: Family | None = None  # where it makes sense in one only
+    needs: tuple[str, ...] = ()  # sysctls of newer kernels
+
+    @property
+    def faults(self) -> tuple[Drop, ...]:
+        """Its steps that drop or reject."""
+        return tuple(step for step in self.steps if isinstance(step, Drop))
+
+    @property
+    def forges(self) -> bool:
+        """Whether it sends segments that no socket sent."""
+        return any(isinstance(s, Do) and s.action in ("probe", "flood") for s in self.steps)
+
+    def variants(self) -> tuple[Scenario, ...]:
+        """The scenario, and where it says how the pair ends by itself, that as a slow one.
+
+        The two differ after the hold: one takes the cause away, the other waits.
+        """
+        expect = self.expect
+        if expect.ends is None:
+            return (self,)
+        waiting = replace(expect, heal=(), healed=None)
+        to_the_end = replace(self, name=f"{self.name}-{TO_THE_END}", slow=True, expect=waiting)
+        if self.slow:
+            return (to_the_end,)
+        return replace(self, expect=replace(expect, ends=None)), to_the_end

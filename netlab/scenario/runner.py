@@ -1,0 +1,364 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Plays scenarios and returns evidence: a lab is built, the steps are done, the pair is proven,
+the cause is taken away and the healing is seen. Many scenarios are played at the same time.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from netlab import evidence
+from netlab.errors import ActionFailed, LabError, NetlabError, NotHeld
+from netlab.evidence import Evidence, Failure
+from netlab.observe import sampling
+from netlab.scenario.model import (
+    AT_LEAST_ONE,
+    AT_LEAST_TWO,
+    LAST,
+    Do,
+    Drop,
+    Hold,
+    Lift,
+    Range,
+    Reach,
+    Scenario,
+    Step,
+)
+from netlab.tcp import RETRANSMITTING, State
+from netlab.testbed import fault, forge, namespace
+from netlab.testbed.connection import Connection
+from netlab.testbed.lab import Lab
+from netlab.testbed.proof import Held
+from netlab.testbed.words import REJECTS, Claim, Family, Side
+
+#: Labs that are open at the same time; each needs 20 descriptors.
+JOBS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How scenarios are played."""
+
+    family: Family = Family.IPV4
+    hold: float | None = None  # seconds, instead of what the scenarios say
+    jobs: int = JOBS
+    #: Called while a pair is frozen, with the lab and the scenario; the hold has been proven then.
+    frozen: Callable[[Lab, Scenario], None] = field(default=lambda lab, scenario: None)
+
+
+def play_all(
+    scenarios: Sequence[Scenario],
+    options: Options = Options(),
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Iterator[tuple[int, Evidence]]:
+    """Play all side by side; yield each one's number and evidence as it ends.
+
+    Raises `Forbidden` where labs cannot be built at all; what goes wrong in one scenario is in
+    its evidence.
+    """
+    namespace.prepare()
+    if any(scenario.forges for scenario in scenarios):
+        forge.scapy()
+    plays = [lambda scenario=scenario: play(scenario, options) for scenario in scenarios]
+    return sampling.side_by_side(plays, options.jobs, meanwhile)
+
+
+def play(scenario: Scenario, options: Options = Options()) -> Evidence:
+    """Play one scenario from beginning to end."""
+    reason = _why_not(scenario, options.family)
+    if reason:
+        return _blank(scenario, options, "skip", reason)
+    try:
+        lab = Lab(options.family)
+    except LabError as error:
+        return _blank(scenario, options, "error", str(error))
+    with lab:
+        return _Play(scenario, options, lab).evidence()
+
+
+def _why_not(scenario: Scenario, family: Family) -> str:
+    """Why a scenario makes no sense here, or nothing. Features are probed, versions never asked."""
+    if scenario.family not in (None, family):
+        return f"only {scenario.family} has this"
+    for name in scenario.needs:
+        path = name if "." in name else f"net.ipv4.{name}"
+        if not (Path("/proc/sys") / path.replace(".", "/")).exists():
+            return f"this kernel has no sysctl {path}"
+    return ""
+
+
+def _blank(
+    scenario: Scenario, options: Options, outcome: evidence.Outcome, reason: str = ""
+) -> Evidence:
+    return Evidence(
+        scenario=scenario.name,
+        outcome=outcome,
+        source=scenario.source,
+        path=str(scenario.path),
+        family=str(options.family),
+        kernel=os.uname().release,
+        expected={str(side): scenario.expect.claim.written(side) for side in Side},
+        observed={},
+        reason=reason,
+    )
+
+
+class _Play:
+    """One scenario on one lab."""
+
+    def __init__(self, scenario: Scenario, options: Options, lab: Lab) -> None:
+        self._scenario = scenario
+        self._expect = scenario.expect
+        self._options = options
+        self._lab = lab
+        self._before = lab.baseline()
+        self._named: dict[tuple[Side, str], Connection] = {}
+        self._added: dict[Side, str] = {}
+        self._steps: list[evidence.Step] = []
+        self._held: Held | None = None
+        self._healed: dict[str, str] | None = None
+        self._line = 0
+
+    def evidence(self) -> Evidence:
+        """Play it, whatever comes of it, and return the record."""
+        blank = _blank(self._scenario, self._options, "pass")
+        try:
+            self._prove()
+        except NotHeld as error:
+            failure = replace(error.failure, line=self._line)
+            return self._record(replace(blank, outcome="fail", failure=failure))
+        except LabError as error:
+            return self._record(replace(blank, outcome="error", reason=self._at_line(error)))
+        except NetlabError as error:
+            failure = Failure(str(error), self._line)
+            return self._record(replace(blank, outcome="fail", failure=failure))
+        return self._record(blank)
+
+    def _at_line(self, error: Exception) -> str:
+        return f"{self._scenario.path}:{self._line}: {error}"
+
+    def _record(self, blank: Evidence) -> Evidence:
+        lab, held = self._lab, self._held
+        lab.sample()
+        flow = lab.flow(self._expect.of if held else LAST)
+        pair = held.pair if held else flow.pair
+        return replace(
+            blank,
+            observed={"client": str(pair.client), "server": str(pair.server)},
+            held_s=round(held.seconds, 3) if held else 0.0,
+            elapsed_s=round(lab.elapsed(), 3),
+            dropped=lab.dropped(),
+            healed=self._healed,
+            steps=tuple(self._steps),
+            faults=lab.faults,
+            client=lab.end(Side.CLIENT, self._before, flow),
+            server=lab.end(Side.SERVER, self._before, flow),
+        )
+
+    # --- the proof
+
+    def _prove(self) -> None:
+        expect, lab = self._expect, self._lab
+        for step in self._scenario.steps:
+            self._do_step(step)
+        self._line = expect.line
+        hold = expect.hold if self._options.hold is None else self._options.hold
+        self._held = lab.expect(
+            expect.claim.client, expect.claim.server, hold, expect.within, self._enough, expect.of
+        )
+        self._check_rows()
+        self._check_sockets()
+        self._check_path()
+        self._options.frozen(lab, self._scenario)
+        if expect.ends is not None:
+            self._wait_for_the_end()
+        self._check_counters()
+        if expect.healed is not None:
+            if not expect.heal:
+                lab.lift()
+            for step in expect.heal:
+                self._do_step(step)
+            self._line = expect.line
+            self._reach(expect.healed, None, expect.of)
+            self._healed = {str(s): str(lab.flow(expect.of).state(s)) for s in Side}
+
+    def _reach(self, claim: Claim, within: float | None, of: str, hold: float = 0.0) -> None:
+        self._lab.expect(claim.client, claim.server, hold, within, connection=of)
+
+    def _wait_for_the_end(self) -> None:
+        ends, held = self._expect.ends, self._held
+        assert ends is not None and held is not None
+        self._line = ends.line
+        patience = min(ends.after.high, ends.after.low + 30) - held.seconds + 5
+        self._reach(ends.claim, patience, self._expect.of)
+        lasted = self._lab.elapsed() - held.since
+        if lasted not in ends.after:
+            raise ActionFailed(f"the pair ended after {lasted:.1f} s; expected {ends.after}")
+
+    def _enough(self) -> bool:
+        """Whether the faults have dropped what they must have for the pair to count as proven."""
+        wanted = self._expect.dropped or self._by_default()
+        return all(self._lab.dropped(name) in asked for name, asked in wanted.items())
+
+    def _by_default(self) -> Mapping[str | None, Range]:
+        """Every scenario that drops proves that it did, and where the state retransmits, twice."""
+        if not any(isinstance(s, Drop) and s.reject is None for s in self._scenario.steps):
+            return {}
+        states = {*self._expect.claim.client, *self._expect.claim.server}
+        return {None: AT_LEAST_TWO if states & RETRANSMITTING else AT_LEAST_ONE}
+
+    # --- what the kernel's tables and counters must show
+
+    def _check_rows(self) -> None:
+        flow = self._lab.flow(self._expect.of)
+        for side, look in self._expect.rows.items():
+            row = flow.rows[side]
+            if row is None:
+                raise ActionFailed(f"{side}: no row to look at, the connection is not listed")
+            if look.timer is not None and row.timer is not look.timer:
+                raise ActionFailed(f"{side}: expected timer {look.timer}; found {row.timer}")
+            for name, asked in look.numbers.items():
+                self._compare(f"{side}: {name}", asked, getattr(row, name))
+
+    def _check_sockets(self) -> None:
+        for side, wanted in self._expect.sockets.items():
+            counts = self._lab.count(side)
+            for state, asked in wanted.items():
+                self._compare(f"{side}: sockets in {state}", asked, counts.get(state, 0))
+
+    def _check_counters(self) -> None:
+        for side, wanted in self._expect.counters.items():
+            now = self._lab.host(side).counters.read()
+            for name, asked in wanted.items():
+                if name not in now:
+                    raise LabError(f"this kernel has no counter {name}")
+                self._compare(f"{side}: {name}", asked, now[name] - self._before[side][name])
+
+    def _compare(self, what: str, asked: Range, found: float) -> None:
+        if found not in asked:
+            raise ActionFailed(f"{what}: expected {asked}; found {found:g}")
+
+    def _check_path(self) -> None:
+        """The states that were seen, in order; those that passed too fast to see may be missing
+        from the scenario, never from the samples."""
+        flow = self._lab.flow(self._expect.of)
+        for side, wanted in self._expect.path.items():
+            seen: list[State] = []
+            for interval in flow.timelines[side].intervals():
+                if not seen or seen[-1] is not interval.state:
+                    seen.append(interval.state)
+            rest = iter(seen)
+            if not all(state in rest for state in wanted):
+                names = ", ".join(map(str, wanted))
+                raise ActionFailed(
+                    f"{side}: expected to see {names}, in order; saw {', '.join(map(str, seen))}"
+                )
+
+    # --- steps
+
+    def _do_step(self, step: Step) -> None:
+        self._line = step.line
+        at = self._lab.elapsed()
+        result = ""
+        match step:
+            case Do():
+                result = self._do(step)
+            case Drop():
+                self._drop(step)
+            case Hold():
+                self._lab.hold(*(self._lab.host(side) for side in step.sides), name=step.name)
+            case Lift():
+                self._lab.lift(step.name, fault.Hold if step.holds else fault.Fault)
+            case Reach():
+                self._reach(step.claim, step.within, step.of, step.hold)
+        self._steps.append(evidence.Step(at, step.line, step.text, result))
+
+    def _drop(self, step: Drop) -> None:
+        at = (self._lab.host(step.side), step.hook)
+        if step.nft:
+            self._lab.drop_matching(*step.nft, at=at, name=step.name)
+            return
+        self._lab.drop(
+            *step.segments,
+            at=at,
+            port=step.port,
+            first=step.first,
+            after=step.after,
+            covers_fin=step.covers_fin,
+            reject=REJECTS[step.reject] if step.reject else None,
+            name=step.name,
+        )
+
+    def _do(self, step: Do) -> str:
+        wanted = step.fails.get(self._options.family, "")
+        try:
+            result = self._act(step, bool(wanted))
+        except OSError as error:
+            name = errno.errorcode.get(error.errno or 0, str(error))
+            if name != wanted:
+                expected = f"{wanted}" if wanted else "no error"
+                raise ActionFailed(f"{step.text}: expected {expected}; found {name}") from None
+            return name
+        if wanted:
+            raise ActionFailed(f"{step.text}: expected {wanted}; found no error")
+        return result
+
+    def _act(self, step: Do, must_fail: bool) -> str:
+        host = self._lab.host(step.side)
+        given: dict[str, Any] = dict(step.arguments)
+        on = self._named.get((step.side, step.on)) if step.on else None
+        match step.action:
+            case "connect":
+                if given.pop("added", False):
+                    given["source"] = self._added[step.side]
+                connection = host.connect(**given, wait=must_fail)
+                self._named[step.side, given.get("name", "")] = connection
+            case "accept":
+                self._named[step.side, given.get("name", "")] = host.accept(**given)
+            case "send":
+                data = given.get("text") or bytes(given["count"])
+                return f"{host.send(data, on)} bytes"
+            case "read":
+                return self._read(host.read(len(_expected(given)), on), _expected(given))
+            case "drain":
+                return f"{len(host.drain(on))} bytes"
+            case "shutdown" | "close" | "abort" | "vanish":
+                getattr(host, step.action)(on)
+            case "option":
+                for name, value in given.items():
+                    host.set_option(name, value, on)
+            case "sysctl":
+                for name, value in given.items():
+                    host.sysctl(name, value)
+            case "add_address":
+                self._added[step.side] = host.add_address()
+                return self._added[step.side]
+            case "udp":
+                return repr(host.udp(given.get("text", "?"), given["port"]))
+            case "probe":
+                gets = given.pop("gets")
+                answer = host.probe(**given)
+                if answer != gets:
+                    raise ActionFailed(f"expected {gets or 'no answer'}; found {answer or 'none'}")
+                return str(answer or "no answer")
+            case _:
+                getattr(host, step.action)(**given)
+        return ""
+
+    def _read(self, data: bytes, wanted: bytes) -> str:
+        if any(wanted) and data != wanted:
+            raise ActionFailed(f"expected to read {wanted!r}; found {data!r}")
+        if len(data) < len(wanted):
+            raise ActionFailed(f"expected {len(wanted)} bytes; the peer's FIN came after {len(data)}")
+        return f"{len(data)} bytes"
+
+
+def _expected(given: Mapping[str, Any]) -> bytes:
+    """What a read step must bring: its text, or so many bytes of anything."""
+    text: str | None = given.get("text")
+    return bytes(given["count"]) if text is None else text.encode()
