@@ -225,6 +225,8 @@ FAMILY = _choice("a family", {"ipv4": Family.IPV4, "ipv6": Family.IPV6})
 FIN = _choice("what is covered", {"FIN": True})
 NAME = Kind("a name of letters, digits and hyphens", _matching(r"[A-Za-z][A-Za-z0-9-]{0,30}"), {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9-]*$"})
 SYSCTL = Kind("a sysctl such as tcp_syncookies or net.ipv6.conf.all.forwarding", _matching(r"[a-z0-9_]+(\.[a-z0-9_]+)*"), {"type": "string"})
+#: With a question mark it is set where the kernel has it, and passed over where not.
+OPTIONAL_SYSCTL = Kind(SYSCTL.what, _matching(r"[a-z0-9_]+(\.[a-z0-9_]+)*\??"), SYSCTL.schema)
 OPTION = Kind("a socket option such as TCP_NODELAY", _matching(r"(TCP|SO)_[A-Z_]+"), {"type": "string"})
 COUNTER = Kind("a counter as nstat names it, such as TCPSynRetrans or TcpOutRsts", _matching(r"[A-Z][A-Za-z0-9]+"), {"type": "string"})
 COMMAND = Kind("a command line", lambda text: shlex.split(_text(text)), {"type": "string"})
@@ -272,7 +274,7 @@ ACTIONS: dict[str, Table | MapOf] = {
     "abort": _action("close it with a RST"),
     "vanish": _action("be gone without a packet, as after a power cut"),
     "option": MapOf(OPTION, VALUE, "set socket options"),
-    "sysctl": MapOf(SYSCTL, TEXT, "set sysctls of this end"),
+    "sysctl": MapOf(OPTIONAL_SYSCTL, TEXT, "set sysctls of this end"),
     "run": _action("start a program; {client} and {server} become addresses", "command", command=Field(COMMAND, required=True)),
     "signal": _action("send a signal to the program", "number", number=Field(SIGNAL, required=True)),
     "add_address": _action("give this end one more address"),
@@ -326,14 +328,15 @@ LOOK = Table(
         },
     },
 )
-ENDS = Table(
-    "how the pair ends by itself",
-    {**PAIR.fields, "after": Field(SPAN, required=True)},
-)
-
-
 def _sides(field_of_side: Field) -> Field:
     return Field(Table("client and server", {str(side): field_of_side for side in Side}))
+
+
+COUNTERS = _sides(Field(MapOf(COUNTER, COMPARISON)))
+ENDS = Table(
+    "how the pair ends by itself",
+    {**PAIR.fields, "after": Field(SPAN, required=True), "counters": COUNTERS},
+)
 
 
 #: Steps other than what a side does.
@@ -364,7 +367,7 @@ EXPECT = Table("what is expected", {
     ),
     "rows": _sides(Field(LOOK)),
     "sockets": _sides(Field(MapOf(STATE, COMPARISON))),
-    "counters": _sides(Field(MapOf(COUNTER, COMPARISON))),
+    "counters": COUNTERS,
     "path": _sides(Field(ListOf(STATE))),
     "cause": Field(TEXT, doc="why there is no fault to take away"),
     "heal": Field(Steps(), doc="what heals it, where that is not lifting every fault"),

@@ -301,7 +301,7 @@ class _Reader:
                 if why:
                     self._fail(f"{client}/{server} cannot be: {why}", _line(node))
         if table is language.ENDS:
-            return Ending(_line(node), claim, said["after"])
+            return Ending(_line(node), claim, said["after"], said.get("counters", {}))
         if table is language.REACH:
             return Reach(
                 *self._about(node),

@@ -112,6 +112,7 @@ class Ending:
     line: int
     claim: Claim
     after: Range
+    counters: Mapping[Side, Mapping[str, Range]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ the cause is taken away and the healing is seen. Many scenarios are played at th
 from __future__ import annotations
 
 import errno
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,7 @@ from netlab.scenario.model import (
 from netlab.tcp import RETRANSMITTING, State
 from netlab.testbed import fault, forge, namespace
 from netlab.testbed.connection import Connection
+from netlab.testbed.host import PATIENCE
 from netlab.testbed.lab import Lab
 from netlab.testbed.proof import Held
 from netlab.testbed.words import REJECTS, Claim, Family, Side
@@ -175,10 +177,10 @@ class _Play:
         self._check_sockets()
         self._check_path()
         self._options.frozen(lab, self._scenario)
+        self._check_counters(expect.counters)
         if expect.ends is not None:
             self._wait_for_the_end()
-        self._check_counters()
-        if expect.healed is not None:
+        elif expect.healed is not None:
             if not expect.heal:
                 lab.lift()
             for step in expect.heal:
@@ -194,11 +196,13 @@ class _Play:
         ends, held = self._expect.ends, self._held
         assert ends is not None and held is not None
         self._line = ends.line
-        patience = min(ends.after.high, ends.after.low + 30) - held.seconds + 5
+        longest = ends.after.high if math.isfinite(ends.after.high) else 2 * ends.after.low
+        patience = longest - held.seconds + PATIENCE
         self._reach(ends.claim, patience, self._expect.of)
         lasted = self._lab.elapsed() - held.since
         if lasted not in ends.after:
             raise ActionFailed(f"the pair ended after {lasted:.1f} s; expected {ends.after}")
+        self._check_counters(ends.counters)
 
     def _enough(self) -> bool:
         """Whether the faults have dropped what they must have for the pair to count as proven."""
@@ -231,8 +235,8 @@ class _Play:
             for state, asked in wanted.items():
                 self._compare(f"{side}: sockets in {state}", asked, counts.get(state, 0))
 
-    def _check_counters(self) -> None:
-        for side, wanted in self._expect.counters.items():
+    def _check_counters(self, of_sides: Mapping[Side, Mapping[str, Range]]) -> None:
+        for side, wanted in of_sides.items():
             now = self._lab.host(side).counters.read()
             for name, asked in wanted.items():
                 if name not in now:
@@ -334,7 +338,8 @@ class _Play:
                     host.set_option(name, value, on)
             case "sysctl":
                 for name, value in given.items():
-                    host.sysctl(name, value)
+                    if not name.endswith("?") or host.has_sysctl(name.rstrip("?")):
+                        host.sysctl(name.rstrip("?"), value)
             case "add_address":
                 self._added[step.side] = host.add_address()
                 return self._added[step.side]

@@ -221,6 +221,14 @@ class Host:
         """Read or set a sysctl of this end; a name without a dot is one of ``net.ipv4``."""
         return self.namespace.sysctl(name if "." in name else f"net.ipv4.{name}", value)
 
+    def has_sysctl(self, name: str) -> bool:
+        """Whether this kernel has it."""
+        try:
+            self.sysctl(name)
+        except LabError:
+            return False
+        return True
+
     def run(self, command: Sequence[str]) -> Program:
         """Start a program here. ``{client}`` and ``{server}`` in it become addresses."""
         addresses = {str(side): side.address(self.family) for side in Side}

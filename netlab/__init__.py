@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""netlab freezes real TCP connections in any state they can be in, and proves it.
+
+>>> from netlab import ACK, SYN, Lab, State
+>>> with Lab() as lab:
+...     listener = lab.server.listen()
+...     with lab.drop(SYN | ACK, to=lab.client):
+...         connection = lab.client.connect(wait=False)
+...         held = lab.expect(client=State.SYN_SENT, server=State.SYN_RECV, hold=0.2)
+>>> str(held.pair)
+'SYN_SENT/SYN_RECV'
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netlab.errors import (
+        ActionFailed,
+        Forbidden,
+        LabError,
+        NetlabError,
+        NotHeld,
+        ScenarioError,
+        Unmet,
+    )
+    from netlab.evidence import Evidence, Pair
+    from netlab.scenario.loader import load
+    from netlab.scenario.model import Scenario
+    from netlab.scenario.runner import Options, play, play_all
+    from netlab.tcp import ACK, ANY, DATA, FIN, RST, SYN, Segment, State, Timer
+    from netlab.testbed.lab import Lab
+    from netlab.testbed.namespace import prepare
+    from netlab.testbed.words import Family, Hook, Side
+
+__version__ = "0.1.0"
+
+#: Where each public name lives. They are imported when asked for, so that ``netlab list`` does
+#: not pay for what only a lab needs (pyroute2: 0.15 s).
+_HOMES = {
+    "netlab.errors": (
+        "ActionFailed", "Forbidden", "LabError", "NetlabError", "NotHeld", "ScenarioError", "Unmet",
+    ),
+    "netlab.evidence": ("Evidence", "Pair"),
+    "netlab.scenario.loader": ("load",),
+    "netlab.scenario.model": ("Scenario",),
+    "netlab.scenario.runner": ("Options", "play", "play_all"),
+    "netlab.tcp": ("ACK", "ANY", "DATA", "FIN", "RST", "SYN", "Segment", "State", "Timer"),
+    "netlab.testbed.lab": ("Lab",),
+    "netlab.testbed.namespace": ("prepare",),
+    "netlab.testbed.words": ("Family", "Hook", "Side"),
+}  # fmt: skip
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "ActionFailed", "Evidence", "Family", "Forbidden",
+    "Hook", "Lab", "LabError", "NetlabError", "NotHeld", "Options", "Pair", "Scenario",
+    "ScenarioError", "Segment", "Side", "State", "Timer", "Unmet", "load", "play", "play_all",
+    "prepare",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'netlab' has no attribute {name!r}")
+    return getattr(importlib.import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``netlab doctor``: what this machine can and cannot do, and the fix for each."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netlab.cli.common import Commands
+from netlab.errors import LabError
+from netlab.render.style import Style
+
+if TYPE_CHECKING:
+    from netlab.testbed.lab import Lab
+
+EPILOG = """\
+examples:
+  netlab doctor
+  sudo netlab doctor       what root could do
+  netlab doctor --json     one object a line
+
+exit codes: 0 labs can be built here, 3 they cannot
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: whether it is there, and what to do where it is not."""
+
+    what: str
+    good: bool
+    detail: str
+    fix: str = ""
+    needed: bool = False  # no lab without it
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "doctor",
+        help="what this machine can do, and what to do about the rest",
+        description="Try everything netlab needs on this machine; name what is missing and the fix.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+    command.set_defaults(main=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Look, tell, and return 3 where no lab can be built."""
+    findings = list(examine())
+    style = Style.of(sys.stdout)
+    for finding in findings:
+        if options.json:
+            print(json.dumps(asdict(finding)))
+            continue
+        mark = style("ok     ", "green") if finding.good else _missing(finding, style)
+        print(f"{mark} {finding.what.ljust(32)} {style(finding.detail, 'dim')}")
+        if not finding.good and finding.fix:
+            print(f"        {style('->', 'yellow')} {finding.fix}")
+    return LabError.exit_code if any(f.needed and not f.good for f in findings) else 0
+
+
+def _missing(finding: Finding, style: Style) -> str:
+    return style("MISSING", "red") if finding.needed else style("absent ", "yellow")
+
+
+def examine() -> Iterator[Finding]:
+    """Try everything, the necessary things first."""
+    from netlab.testbed import namespace
+    from netlab.testbed.lab import Lab
+
+    yield Finding("kernel", True, f"{os.uname().release} on {os.uname().machine}")
+    root = namespace.privileged()
+    yield Finding("privileges", True, "root" if root else "a user namespace of its own")
+    try:
+        namespace.prepare()
+        lab = Lab()
+    except LabError as error:
+        fix = str(error).removeprefix("the kernel refused ")
+        yield Finding("namespaces and veth", False, "refused", fix, needed=True)
+        yield from _programs()
+        return
+    with lab:
+        yield Finding("namespaces and veth", True, "two hosts and a wire were built")
+        yield from _kernel(lab)
+    yield from _descriptors()
+    yield from _programs()
+
+
+def _kernel(lab: Lab) -> Iterator[Finding]:
+    from netlab.tcp import ACK, SYN
+    from netlab.testbed.words import REJECTS
+
+    modules = "load the kernel module {}: modprobe {}"
+    yield _tried(
+        "drop by segment", lambda: lab.drop(SYN, to=lab.server), modules.format("nf_tables", "nf_tables"), True
+    )
+    yield _tried(
+        "tell data from a bare ACK",
+        lambda: lab.drop(ACK, to=lab.server),
+        "this kernel's nf_tables has no sets: it needs CONFIG_NF_TABLES=m or y",
+        True,
+    )
+    yield _tried(
+        "count packets (first:, after:)",
+        lambda: lab.drop(SYN, to=lab.server, first=1),
+        modules.format("nft_numgen", "nft_numgen"),
+    )
+    yield _tried(
+        "answer instead of dropping",
+        lambda: lab.drop(SYN, to=lab.server, reject=REJECTS["tcp-reset"]),
+        modules.format("nft_reject_inet", "nft_reject_inet"),
+    )
+    small = lab.client.has_sysctl("tcp_child_ehash_entries")
+    yield Finding(
+        "small connection tables",
+        small,
+        "a state sample costs 15 us" if small else "a state sample costs 1 ms and more",
+        "Linux 6.1 and later have net.ipv4.tcp_child_ehash_entries; it works without, slower",
+    )
+    there = Path("/proc/net/tcp6").exists()
+    yield Finding("IPv6", there, "", "boot without ipv6.disable=1; until then leave --ipv6 out")
+
+
+def _tried(what: str, attempt: Callable[[], object], fix: str, needed: bool = False) -> Finding:
+    try:
+        attempt()
+    except LabError as error:
+        return Finding(what, False, str(error), fix, needed)
+    return Finding(what, True, "")
+
+
+def _descriptors() -> Iterator[Finding]:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    labs = hard // 20
+    yield Finding(
+        "open files", labs >= 100, f"{hard}, enough for {labs} labs at once",
+        "raise the limit (ulimit -Hn 8192), or use netlab run --jobs 20",
+    )  # fmt: skip
+
+
+def _programs() -> Iterator[Finding]:
+    for program, package, purpose in (
+        ("nft", "nftables", "rules in nft's own language, and to look at rules"),
+        ("ss", "iproute2 (Fedora: iproute)", "to look at frozen connections"),
+        ("nsenter", "util-linux", "to look into a lab from another terminal"),
+        ("tcpdump", "tcpdump", "to watch packets"),
+    ):
+        found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+        yield Finding(f"program {program}", found is not None, purpose, f"install {package}")

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``netlab run``: play scenarios side by side and say what came of each."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from netlab.cli.common import Commands, add_family, add_names, positive, seconds
+from netlab.errors import LabError, Unmet
+from netlab.render.style import Style
+
+if TYPE_CHECKING:
+    from netlab.evidence import Evidence
+    from netlab.scenario.model import Scenario
+    from netlab.scenario.runner import Options
+
+EPILOG = """\
+examples:
+  netlab run                       everything that takes seconds
+  netlab run --slow                and what takes a minute or two: time-outs, TIME_WAIT, orphans
+  netlab run teardown              one folder
+  netlab run 'fin-*' my-own.yaml   by pattern, and a file of your own
+  netlab run --ipv6 --hold 5s      over IPv6, each pair held for five seconds
+  netlab run --json > run.jsonl    one object a line: scenario, outcome, expected, observed, ...
+"""
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "run",
+        help="play scenarios and prove their pairs",
+        description="Play scenarios side by side, and prove each pair of states.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_names(command, "*", "a name, a pattern, a folder or a .yaml file (default: all)")
+    command.add_argument("--slow", action="store_true", help="also those that need a minute or two")
+    add_family(command)
+    command.add_argument("--hold", type=seconds, metavar="S", help="hold each pair that long")
+    command.add_argument(
+        "--jobs", type=positive, metavar="N", help="labs that are open at the same time (200)"
+    )
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+    command.set_defaults(main=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Play, print, and return the exit code."""
+    from netlab.scenario import catalogue, runner
+    from netlab.testbed.words import Family
+
+    scenarios = catalogue.choose(options.names, options.slow)
+    how = runner.Options(
+        family=Family.IPV6 if options.ipv6 else Family.IPV4,
+        hold=options.hold,
+        jobs=options.jobs or runner.JOBS,
+    )
+    began = time.monotonic()
+    runs: dict[int, Evidence] = {}
+    with _progress(scenarios) as (finished, meanwhile):
+        for number, evidence in runner.play_all(scenarios, how, meanwhile):
+            runs[number] = evidence
+            finished(evidence)
+            if options.json:
+                print(evidence.to_json(), flush=True)
+    in_order = [runs[number] for number in sorted(runs)]
+    if not options.json:
+        _report(in_order, time.monotonic() - began, how)
+    return exit_code(in_order)
+
+
+def exit_code(runs: Sequence[Evidence]) -> int:
+    """3 where a lab was not built, else 1 where a pair was not held, else 0."""
+    outcomes = {run.outcome for run in runs}
+    if "error" in outcomes:
+        return LabError.exit_code
+    return Unmet.exit_code if "fail" in outcomes else 0
+
+
+def _report(runs: Sequence[Evidence], elapsed: float, how: Options) -> None:
+    from netlab.render.failure import failure
+    from netlab.render.table import closing_line, table
+
+    style = Style.of(sys.stdout)
+    print(table(runs, style))
+    for run in runs:
+        if run.outcome in ("fail", "error"):
+            print(f"\n{failure(run, style)}")
+    print(f"\n{closing_line(runs, elapsed, style)}")
+
+
+@contextlib.contextmanager
+def _progress(
+    scenarios: Sequence[Scenario],
+) -> Iterator[tuple[Callable[[Evidence], None], Callable[[], None]]]:
+    """A bar on standard error while a person looks; nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield (lambda evidence: None), (lambda: None)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    playing = dict.fromkeys(scenario.name for scenario in scenarios)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[names]}", markup=True),
+        console=Console(stderr=True),
+        auto_refresh=False,  # it would start a thread
+        transient=True,
+    )
+    task = bar.add_task("playing", total=len(scenarios), names="")
+    drawn = 0.0
+
+    def finished(evidence: Evidence) -> None:
+        playing.pop(evidence.scenario, None)
+        bar.advance(task)
+
+    def meanwhile() -> None:
+        nonlocal drawn
+        if time.monotonic() - drawn > 0.1:
+            drawn = time.monotonic()
+            names = ", ".join(list(playing)[:3]) + (", ..." if len(playing) > 3 else "")
+            bar.update(task, names=names)
+            bar.refresh()
+
+    with bar:
+        yield finished, meanwhile

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``netlab show``: one scenario explained, with its rules and the commands to do it by hand."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+from netlab.cli.common import Commands, add_family, add_names
+from netlab.render.style import Style
+
+if TYPE_CHECKING:
+    from netlab.scenario.model import Expectation, Scenario
+    from netlab.testbed.words import Family
+
+EPILOG = """\
+examples:
+  netlab show synack-dropped
+  netlab show --ipv6 fin-dropped
+"""
+WIDTH = 80
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "show",
+        help="explain one scenario",
+        description="Explain a scenario: its story, its steps, its rules, and the commands a "
+        "person would type on two machines.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_names(command, None, "a scenario's name, or a .yaml file")
+    add_family(command)
+    command.set_defaults(main=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print it."""
+    from netlab.scenario import catalogue
+    from netlab.testbed.words import Family
+
+    scenario = catalogue.one(options.names)
+    family = Family.IPV6 if options.ipv6 else scenario.family or Family.IPV4
+    print("\n".join(explanation(scenario, family, Style.of(sys.stdout))))
+    return 0
+
+
+def explanation(scenario: Scenario, family: Family, style: Style) -> list[str]:
+    """All that is to be said of one scenario, in lines."""
+    lines = [style(scenario.name, "bold"), ""]
+    lines += textwrap.wrap(" ".join(scenario.story.split()), WIDTH)
+    lines += ["", *_fact("source", scenario.source, style)]
+    if scenario.differs:
+        lines += _fact("but Linux", scenario.differs, style)
+    lines += _fact("expected", _expected(scenario.expect), style)
+    lines += ["", *_by_hand(scenario, family, style)]
+    lines += ["", *_rules(scenario, family, style)]
+    lines += [style(f"netlab run {scenario.name}", "cyan") + "     plays and proves it"]
+    lines += [style(f"netlab freeze {scenario.name}", "cyan") + "  holds it for you to look at"]
+    return lines
+
+
+def _fact(name: str, text: str, style: Style) -> list[str]:
+    wrapped = textwrap.wrap(text, WIDTH - 11)
+    return [
+        (style(name.ljust(11), "dim") if number == 0 else " " * 11) + line
+        for number, line in enumerate(wrapped)
+    ]
+
+
+def _expected(expect: Expectation) -> str:
+    said = f"{expect.claim} for {expect.hold:g} s"
+    if expect.healed:
+        said += f", then {expect.healed} once the cause is gone"
+    if expect.ends:
+        said += f"; by itself it becomes {expect.ends.claim} after {expect.ends.after}"
+    if expect.cause:
+        said += f". Cause: {expect.cause}"
+    return said
+
+
+def _by_hand(scenario: Scenario, family: Family, style: Style) -> list[str]:
+    """Two machines, and what a person does there, in order."""
+    from netlab.scenario.explain import by_hand
+    from netlab.testbed.words import Side
+
+    addresses = ", ".join(f"{side} {side.address(family)}" for side in Side)
+    lines = [style("by hand, as root on two machines", "bold") + style(f" ({addresses})", "dim")]
+    for step, commands in by_hand(scenario, family):
+        if step.comment:
+            wrapped = textwrap.wrap(step.comment, WIDTH - 11)
+            lines += [style(f"         # {line}", "dim") for line in wrapped]
+        for command in commands:
+            colour = "cyan" if command.side is Side.CLIENT else "yellow"
+            lines.append(f"  {style(str(command.side), colour)} {command.text}")
+    look = f"ss -tano  # {scenario.expect.claim.written(Side.CLIENT)}"
+    lines.append(f"  {style('client', 'cyan')} {look}")
+    look = f"ss -tano  # {scenario.expect.claim.written(Side.SERVER)}"
+    lines.append(f"  {style('server', 'yellow')} {look}")
+    return lines
+
+
+def _rules(scenario: Scenario, family: Family, style: Style) -> list[str]:
+    from netlab.scenario.explain import tables
+
+    if not scenario.faults:
+        return []
+    lines = [style("rules, as nft takes them", "bold")]
+    for fault in scenario.faults:
+        lines.append(style(f"  # on the {fault.side}", "dim"))
+        lines += [f"  {line}" for line in tables(fault, family).text.splitlines()]
+    return [*lines, ""]

@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""netlab for pytest: ``scenarios/**/*.yaml`` are tests, and the `lab` fixture is a lab.
+
+Scenarios are played side by side: the first one that runs starts all that were selected, and each
+item then waits for its own evidence only. With pytest-xdist each worker plays a share of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import zlib
+from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from netlab.errors import NetlabError, NotHeld, ScenarioError
+
+if TYPE_CHECKING:
+    from netlab.evidence import Evidence
+    from netlab.scenario.model import Scenario
+    from netlab.scenario.runner import Options
+    from netlab.testbed.lab import Lab
+    from netlab.testbed.words import Family
+
+FOLDER = "scenarios"
+#: pytest-timeout for what takes a minute or two by its nature.
+SLOW_TIMEOUT = 300
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare options; all are prefixed, so that they meet nobody else's."""
+    group = parser.getgroup("netlab", "netlab: TCP states, frozen on the real kernel")
+    group.addoption(
+        "--netlab-slow", action="store_true", help="also play scenarios that take a minute or two"
+    )
+    group.addoption("--netlab-ipv6", action="store_true", help="over IPv6 instead of IPv4")
+    group.addoption("--netlab-hold", metavar="S", help="hold each pair that long, such as 2s")
+    parser.addini(
+        "netlab_userns",
+        "without root, enter a user namespace at the start (needed for the lab fixture with -n)",
+        type="bool",
+        default=False,
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers of xdist inherit the controller's user namespace; they have threads, and a process
+    with threads cannot enter one any more."""
+    config.addinivalue_line("markers", "slow: takes a minute or more; played with --netlab-slow")
+    distributed = getattr(config.option, "numprocesses", None) and not _is_worker(config)
+    if config.getini("netlab_userns") or (distributed and _plays_scenarios(config)):
+        from netlab.testbed import namespace
+
+        with contextlib.suppress(NetlabError):  # each item will say it
+            namespace.prepare()
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _plays_scenarios(config: pytest.Config) -> bool:
+    paths = (Path(argument.split("::")[0]) for argument in config.args)
+    return any(
+        path.suffix == ".yaml" or FOLDER in path.absolute().parts or (path / FOLDER).is_dir()
+        for path in paths
+    )
+
+
+# --- collecting
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """A YAML file below a folder called ``scenarios``, or named on the command line."""
+    if file_path.suffix != ".yaml":
+        return None
+    if FOLDER in file_path.parts or parent.session.isinitpath(file_path):
+        return ScenarioFile.from_parent(parent, path=file_path)
+    return None
+
+
+class ScenarioFile(pytest.File):
+    """A scenario file: one item, and a slow one where it says how its pair ends by itself."""
+
+    def collect(self) -> Iterator[ScenarioItem]:
+        """Read the file; a complaint of the loader's is a collection error."""
+        from netlab.scenario.loader import load
+
+        try:
+            scenario = load(Path(os.path.relpath(self.path)))
+        except ScenarioError as error:
+            raise self.CollectError(str(error)) from None
+        for variant in scenario.variants():
+            yield ScenarioItem.from_parent(self, name=variant.name, scenario=variant)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave slow scenarios out, and bring the others together, where the first of them stands."""
+    scenarios = [item for item in items if isinstance(item, ScenarioItem)]
+    if not scenarios:
+        return
+    first = items.index(scenarios[0])
+    slow = [] if config.getoption("netlab_slow") else [i for i in scenarios if i.scenario.slow]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+    before = [item for item in items[:first] if item not in scenarios]
+    after = [item for item in items[first:] if item not in scenarios]
+    items[:] = [*before, *(item for item in scenarios if item not in slow), *after]
+
+
+# --- playing
+
+
+class ScenarioItem(pytest.Item):
+    """One scenario as a test."""
+
+    def __init__(self, *, scenario: Scenario, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.scenario = scenario
+        self.evidence: Evidence | None = None
+        if scenario.slow:
+            self.add_marker(pytest.mark.slow)
+            if self.config.pluginmanager.hasplugin("timeout"):
+                self.add_marker(pytest.mark.timeout(SLOW_TIMEOUT))
+
+    def setup(self) -> None:
+        """Get the evidence. A lab that could not be built is pytest's ERROR, not a failure."""
+        self.evidence = _stage(self.session).evidence_of(self)
+        if self.evidence.outcome == "skip":
+            pytest.skip(self.evidence.reason)
+        if self.evidence.outcome == "error":
+            raise ScenarioNotBuilt(self.evidence.reason)
+        pair = "/".join(self.evidence.observed.values())
+        self.user_properties += [("pair", pair), ("dropped", self.evidence.dropped)]
+
+    def runtest(self) -> None:
+        """Fail where the evidence says so."""
+        assert self.evidence is not None
+        if self.evidence.outcome == "fail":
+            raise ScenarioFailed(self.evidence)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """What a person needs to see, instead of a traceback through netlab."""
+        from netlab.render.failure import failure
+        from netlab.render.style import Style
+
+        if isinstance(excinfo.value, ScenarioFailed):
+            colour = self.config.get_terminal_writer().hasmarkup
+            return failure(excinfo.value.evidence, Style(colour))
+        if isinstance(excinfo.value, NetlabError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where pytest says this test is."""
+        return self.path, self.scenario.expect.line - 1, self.name
+
+
+class ScenarioFailed(NetlabError):
+    """A scenario's pair was not held; the evidence says how."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        super().__init__(evidence.scenario)
+        self.evidence = evidence
+
+
+class ScenarioNotBuilt(NetlabError):
+    """The lab of a scenario could not be built."""
+
+
+class _Stage:
+    """Plays scenarios side by side and hands out evidence as it is asked for."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._evidence: dict[str, Evidence] = {}
+        self._running: list[tuple[list[ScenarioItem], Iterator[tuple[int, Evidence]]]] = []
+
+    def evidence_of(self, item: ScenarioItem) -> Evidence:
+        """The evidence of one item; starts its share where that is not played yet."""
+        if not any(item in items for items, _ in self._running):
+            self._start(item)
+        for items, plays in self._running:
+            while item in items and item.nodeid not in self._evidence:
+                self._advance(items, plays)
+        return self._evidence[item.nodeid]
+
+    def finish(self) -> None:
+        """Play everything that was begun to its end: other tests must not be in its way."""
+        for items, plays in self._running:
+            while any(item.nodeid not in self._evidence for item in items):
+                self._advance(items, plays)
+
+    def close(self) -> None:
+        """End what still runs."""
+        for _, plays in self._running:
+            plays.close()  # type: ignore[attr-defined]  # a generator
+
+    def _start(self, item: ScenarioItem) -> None:
+        from netlab.scenario import runner
+
+        workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+        mine = _share(item.nodeid, workers)
+        items = [
+            other
+            for other in item.session.items
+            if isinstance(other, ScenarioItem) and _share(other.nodeid, workers) == mine
+        ]
+        plays = runner.play_all([each.scenario for each in items], _options(self._config))
+        self._running.append((items, plays))
+
+    def _advance(self, items: list[ScenarioItem], plays: Iterator[tuple[int, Evidence]]) -> None:
+        number, evidence = next(plays)
+        self._evidence[items[number].nodeid] = evidence
+
+
+_STAGE = pytest.StashKey[_Stage]()
+
+
+def _stage(session: pytest.Session) -> _Stage:
+    return session.config.stash.setdefault(_STAGE, _Stage(session.config))
+
+
+def _options(config: pytest.Config) -> Options:
+    from netlab.scenario import language, runner
+
+    hold = config.getoption("netlab_hold")
+    try:
+        seconds = None if hold is None else language.duration(hold)
+    except ValueError:
+        raise pytest.UsageError(f"--netlab-hold: expected a duration such as 2s; found {hold!r}") from None
+    return runner.Options(family=_family(config), hold=seconds)
+
+
+def _family(config: pytest.Config) -> Family:
+    from netlab.testbed.words import Family
+
+    return Family.IPV6 if config.getoption("netlab_ipv6") else Family.IPV4
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Before a test of another kind runs, all scenarios that were begun are played to their end."""
+    if isinstance(item, ScenarioItem) and not isinstance(nextitem, ScenarioItem) and nextitem:
+        _stage(item.session).finish()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leave nothing running, also after ``-x`` or Ctrl-C."""
+    if _STAGE in session.config.stash:
+        session.config.stash[_STAGE].close()
+
+
+# --- pytest-xdist
+
+
+def _share(nodeid: str, workers: int) -> int:
+    """Which share of the scenarios an item belongs to: the same in every process."""
+    return zlib.crc32(nodeid.encode()) % workers
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Send each share of the scenarios to one worker, whole, so that it is played at once."""
+    if config.getvalue("dist") != "load" or not _plays_scenarios(config):
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByShare(LoadScopeScheduling):  # type: ignore[misc]  # untyped
+        """Scenarios by their share, every other test by itself."""
+
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::")[0]
+            if not file.endswith(".yaml"):
+                return nodeid
+            return f"scenarios {_share(nodeid, self.numnodes)}"
+
+    return ByShare(config, log)
+
+
+# --- the fixture
+
+
+@pytest.fixture
+def netlab_family(request: pytest.FixtureRequest) -> Family:
+    """The family of `lab`: IPv4, or IPv6 with ``--netlab-ipv6``. Override it as you like."""
+    return _family(request.config)
+
+
+@pytest.fixture
+def lab(netlab_family: Family) -> Generator[Lab]:
+    """Two hosts, `lab.client` and `lab.server`, and a wire that can lose, refuse and hold."""
+    from netlab.testbed.lab import Lab
+
+    with Lab(netlab_family) as built:
+        yield built
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where a test's own `lab.expect` failed, show what was expected and what was sampled."""
+    report = yield
+    error = call.excinfo.value if call.excinfo else None
+    if isinstance(error, NotHeld):
+        report.sections.append(("netlab", "\n".join(_lines(error))))
+    return report
+
+
+def _lines(error: NotHeld) -> Iterable[str]:
+    from netlab.render.failure import rows
+    from netlab.render.style import Style
+
+    yield error.failure.summary
+    yield from rows(error.failure, Style(sys.stdout.isatty()))

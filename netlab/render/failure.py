@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Why a scenario did not pass: where, what was expected, what was sampled, what the faults did.
+
+::
+
+    scenarios/teardown/ack-of-fin-dropped.yaml:14: pair not held (kernel 6.18.44)
+              expected    sampled                    retransmits
+      client  FIN_WAIT1   FIN_WAIT2  from +0.04 s    0
+      server  CLOSE_WAIT  CLOSE_WAIT for 2.00 s      0
+      fault drop-1 at client input: 0 packets  <- the rule never matched
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from netlab.evidence import Evidence, Failure
+from netlab.render.style import Style
+
+
+def failure(run: Evidence, style: Style) -> str:
+    """All that a person needs to see of a run that failed, or of one that could not be built."""
+    if run.failure is None:
+        return style(f"{run.scenario}: ", "bold") + style(run.reason, "yellow")
+    found = run.failure
+    lines = [f"{style(_where(run), 'bold')} {style(found.summary, 'red')}", *rows(found, style)]
+    if run.steps:
+        last = run.steps[-1]
+        lines.append(style(f"  last step done: line {last.line}, {last.text}", "dim"))
+    return "\n".join(lines)
+
+
+def rows(found: Failure, style: Style) -> Iterator[str]:
+    """Each end's expected and sampled state, and what each fault did."""
+    if found.rows:
+        cells = [("", "expected", "sampled", "", "retransmits")]
+        cells += [
+            (row.side, row.expected, row.sampled, row.how_long, str(row.retransmits))
+            for row in found.rows
+        ]
+        widths = [max(len(line[column]) for line in cells) for column in range(5)]
+        for number, line in enumerate(cells):
+            text = "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True))
+            off = number > 0 and line[1] != line[2]
+            yield "  " + style(text.rstrip(), *(("red",) if off else ()))
+    for note in found.notes:
+        yield f"  {note}"
+
+
+def _where(run: Evidence) -> str:
+    path = os.path.relpath(run.path) if os.path.isabs(run.path) else run.path
+    line = run.failure.line if run.failure else None
+    return f"{path}:{line}:" if line else f"{path}:"

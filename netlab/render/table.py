@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A run as a table, one line a scenario, and a closing line that counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+from netlab.evidence import Evidence
+from netlab.render.style import OUTCOME_COLOURS, Style
+
+HEADINGS = ("outcome", "scenario", "client", "server", "held", "dropped", "healed into")
+
+
+def table(runs: Sequence[Evidence], style: Style) -> str:
+    """All runs of one command."""
+    rows = [_row(run, style) for run in runs]
+    return tabulate(rows, HEADINGS, tablefmt="simple", disable_numparse=True, colalign=ALIGN)
+
+
+ALIGN = ("left", "left", "left", "left", "right", "right", "left")
+
+
+def _row(run: Evidence, style: Style) -> tuple[str, ...]:
+    outcome = style(run.outcome.upper(), OUTCOME_COLOURS[run.outcome])
+    if run.outcome == "skip":
+        return outcome, run.scenario, style(run.reason, "dim"), "", "", "", ""
+    states = run.observed if run.observed else run.expected
+    healed = "/".join(run.healed.values()) if run.healed else ""
+    held = f"{run.held_s:.1f} s" if run.held_s else ""
+    dropped = str(run.dropped) if run.faults else ""
+    name = run.scenario
+    return outcome, name, states["client"], states["server"], held, dropped, healed
+
+
+def closing_line(runs: Sequence[Evidence], seconds: float, style: Style) -> str:
+    """``54 passed, 2 skipped in 3.6 s (IPv4, kernel 6.18.44)``."""
+    words = {"pass": "passed", "fail": "failed", "error": "not built", "skip": "skipped"}
+    counts = Counter(run.outcome for run in runs)
+    parts = [
+        style(f"{counts[outcome]} {word}", OUTCOME_COLOURS[outcome])
+        for outcome, word in words.items()
+        if counts[outcome]
+    ]
+    families = " and ".join(sorted({run.family for run in runs}))
+    kernels = ", ".join(sorted({run.kernel for run in runs}))
+    return f"{', '.join(parts)} in {seconds:.1f} s ({families}, kernel {kernels})"

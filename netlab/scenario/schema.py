@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The scenario language as a JSON Schema, for editors that complete and check YAML."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netlab.scenario import language
+from netlab.scenario.language import (
+    ACTIONS,
+    MODIFIERS,
+    STEPS,
+    Either,
+    Field,
+    Kind,
+    ListOf,
+    MapOf,
+    Schema,
+    Steps,
+    Table,
+    Takes,
+)
+from netlab.testbed.words import Side
+
+
+def schema() -> Schema:
+    """The whole schema (draft 2020-12), generated from the tables that the loader reads by."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "netlab scenario",
+        **_of(language.SCENARIO),
+        "$defs": {"steps": _steps(), "action": _action()},
+    }
+
+
+def _of(takes: Takes) -> Schema:
+    match takes:
+        case Kind():
+            return dict(takes.schema)
+        case ListOf():
+            one = _of(takes.kind)
+            return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+        case MapOf():
+            return {"type": "object", "additionalProperties": _of(takes.value)}
+        case Either():
+            return {"anyOf": [_of(takes.scalar), _of(takes.mapping)]}
+        case Steps():
+            return {"$ref": "#/$defs/steps"}
+        case Table():
+            return _table(takes)
+
+
+def _table(table: Table) -> Schema:
+    whole: Schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {key: _field(field) for key, field in table.fields.items()},
+    }
+    required = [key for key, field in table.fields.items() if field.required]
+    if required:
+        whole["required"] = required
+    if not table.short:
+        return whole
+    return {"anyOf": [_of(table.fields[table.short].takes), whole]}
+
+
+def _field(field: Field) -> Schema:
+    described: Schema = {"description": field.doc} if field.doc else {}
+    return {**_of(field.takes), **described}
+
+
+def _steps() -> Schema:
+    forms: list[Schema] = []
+    for side in Side:
+        properties: dict[str, Any] = {str(side): {"$ref": "#/$defs/action"}}
+        properties.update({key: _field(field) for key, field in MODIFIERS.items()})
+        forms.append(_form(properties, str(side)))
+    forms += [_form({key: _field(field)}, key) for key, field in STEPS.items()]
+    return {"type": "array", "minItems": 1, "items": {"anyOf": forms}}
+
+
+def _form(properties: dict[str, Any], required: str) -> Schema:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+        "required": [required],
+    }
+
+
+def _action() -> Schema:
+    """A lone word for actions that need nothing more, or one key with its value."""
+    words = []
+    forms: list[Schema] = []
+    for action, takes in ACTIONS.items():
+        spellings = sorted({action, action.replace("_", "-")})
+        if isinstance(takes, Table) and not any(f.required for f in takes.fields.values()):
+            words += spellings
+        shown = {**_of(takes), "description": takes.what}
+        forms += [_form({spelling: shown}, spelling) for spelling in spellings]
+    return {"anyOf": [{"enum": words}, *forms]}
