@@ -132,10 +132,12 @@ class Evidence:
     @classmethod
     def from_json(cls, text: str) -> Evidence:
         """The inverse of `to_json`. Raises ValueError where the text is something else."""
+        import cattrs
+
         data: Any = json.loads(text)
         try:
             return _converter().structure(data, cls)
-        except Exception as error:  # cattrs raises groups of whatever the fields raised
+        except (cattrs.BaseValidationError, TypeError, KeyError) as error:
             raise ValueError(f"not a record of netlab's: {error}") from error
 
 

@@ -50,7 +50,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Workers of xdist inherit the controller's user namespace; they have threads, and a process
-    with threads cannot enter one any more."""
+    with threads cannot enter one any more.
+    """
     config.addinivalue_line("markers", "slow: takes a minute or more; played with --netlab-slow")
     distributed = getattr(config.option, "numprocesses", None) and not _is_worker(config)
     if config.getini("netlab_userns") or (distributed and _plays_scenarios(config)):
@@ -227,13 +228,15 @@ def _stage(session: pytest.Session) -> _Stage:
 
 
 def _options(config: pytest.Config) -> Options:
-    from netlab.scenario import language, runner
+    from netlab.scenario import kinds, runner
 
     hold = config.getoption("netlab_hold")
     try:
-        seconds = None if hold is None else language.duration(hold)
+        seconds = None if hold is None else kinds.duration(hold)
     except ValueError:
-        raise pytest.UsageError(f"--netlab-hold: expected a duration such as 2s; found {hold!r}") from None
+        raise pytest.UsageError(
+            f"--netlab-hold: expected a duration such as 2s; found {hold!r}"
+        ) from None
     return runner.Options(family=_family(config), hold=seconds)
 
 
@@ -275,7 +278,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         """Scenarios by their share, every other test by itself."""
 
         def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.split("::")[0]
+            file = nodeid.split("::", maxsplit=1)[0]
             if not file.endswith(".yaml"):
                 return nodeid
             return f"scenarios {_share(nodeid, self.numnodes)}"

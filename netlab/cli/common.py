@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from netlab.scenario import language
+from netlab.scenario import kinds
 
 Commands = Any  # argparse keeps the type of a subparsers action to itself
 
@@ -14,7 +14,7 @@ Commands = Any  # argparse keeps the type of a subparsers action to itself
 def seconds(text: str) -> float:
     """An option that is a duration: ``2``, ``1.5s``, ``300ms``."""
     try:
-        return language.duration(text)
+        return kinds.duration(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"expected a duration such as 2, 1.5s or 300ms; found {text!r}"

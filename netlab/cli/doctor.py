@@ -47,7 +47,7 @@ def add(commands: Commands) -> None:
     command = commands.add_parser(
         "doctor",
         help="what this machine can do, and what to do about the rest",
-        description="Try everything netlab needs on this machine; name what is missing and the fix.",
+        description="Try what netlab needs on this machine; name what is missing and the fix.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -103,7 +103,10 @@ def _kernel(lab: Lab) -> Iterator[Finding]:
 
     modules = "load the kernel module {}: modprobe {}"
     yield _tried(
-        "drop by segment", lambda: lab.drop(SYN, to=lab.server), modules.format("nf_tables", "nf_tables"), True
+        "drop by segment",
+        lambda: lab.drop(SYN, to=lab.server),
+        modules.format("nf_tables", "nf_tables"),
+        True,
     )
     yield _tried(
         "tell data from a bare ACK",

@@ -16,7 +16,8 @@ class Counters:
 
     def read(self) -> dict[str, int]:
         """Every counter: those of TcpExt without their prefix (``TCPTimeouts``), those of
-        ``snmp`` with theirs (``TcpOutRsts``, ``IcmpInDestUnreachs``)."""
+        ``snmp`` with theirs (``TcpOutRsts``, ``IcmpInDestUnreachs``).
+        """
         values: dict[str, int] = {}
         for fd in self._fds:
             lines = os.pread(fd, 1 << 16, 0).decode("ascii").splitlines()

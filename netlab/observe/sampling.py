@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TypeVar
 
 import greenlet
@@ -51,7 +52,7 @@ class _Player(greenlet.greenlet):
 
 def _pause_until(due: float) -> None:
     player = greenlet.getcurrent()
-    if isinstance(player, _Player):
+    if isinstance(player, _Player) and player.parent is not None:
         player.parent.switch(due)
     else:  # nobody else waits
         time.sleep(max(0.0, due - now()))
@@ -73,10 +74,10 @@ def side_by_side(
         results[number] = function()
 
     def enter_next() -> None:
-        for number, function in waiting:
-            player = _Player(lambda: play(number, function))
+        number, function = next(waiting, (0, None))
+        if function is not None:
+            player = _Player(partial(play, number, function))
             heapq.heappush(turns, (now(), number, player))
-            return
 
     for _ in range(jobs):
         enter_next()

@@ -20,7 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("-s", "--server", default="127.0.0.1", help="address (%(default)s)")
     parser.add_argument("-p", "--port", type=int, default=5555, help="port (%(default)s)")
     parser.add_argument("-c", "--count", type=int, default=10, help="lines to send (%(default)s)")
-    parser.add_argument("-d", "--delay", type=float, default=1.0, help="seconds between (%(default)s)")
+    parser.add_argument(
+        "-d", "--delay", type=float, default=1.0, help="seconds between (%(default)s)"
+    )
     parser.add_argument("-b", "--buffer", type=int, help="bytes of send buffer (SO_SNDBUF)")
     options = parser.parse_args(arguments)
     pace = threading.Event()

@@ -24,6 +24,7 @@ class Style:
         return cls(stream.isatty() and not plain)
 
     def __call__(self, text: str, *names: str) -> str:
+        """The text in these colours (keys of `CODES`)."""
         if not self.colour or not names:
             return text
         return f"\033[{';'.join(CODES[name] for name in names)}m{text}\033[0m"

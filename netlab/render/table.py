@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from netlab.evidence import Evidence
+from netlab.evidence import Evidence, Outcome
 from netlab.render.style import OUTCOME_COLOURS, Style
 
 HEADINGS = ("outcome", "scenario", "client", "server", "held", "dropped", "healed into")
@@ -27,7 +27,7 @@ def _row(run: Evidence, style: Style) -> tuple[str, ...]:
     outcome = style(run.outcome.upper(), OUTCOME_COLOURS[run.outcome])
     if run.outcome == "skip":
         return outcome, run.scenario, style(run.reason, "dim"), "", "", "", ""
-    states = run.observed if run.observed else run.expected
+    states = run.expected if run.outcome == "pass" else run.observed or run.expected
     healed = "/".join(run.healed.values()) if run.healed else ""
     held = f"{run.held_s:.1f} s" if run.held_s else ""
     dropped = str(run.dropped) if run.faults else ""
@@ -37,7 +37,12 @@ def _row(run: Evidence, style: Style) -> tuple[str, ...]:
 
 def closing_line(runs: Sequence[Evidence], seconds: float, style: Style) -> str:
     """``54 passed, 2 skipped in 3.6 s (IPv4, kernel 6.18.44)``."""
-    words = {"pass": "passed", "fail": "failed", "error": "not built", "skip": "skipped"}
+    words: dict[Outcome, str] = {
+        "pass": "passed",
+        "fail": "failed",
+        "error": "not built",
+        "skip": "skipped",
+    }
     counts = Counter(run.outcome for run in runs)
     parts = [
         style(f"{counts[outcome]} {word}", OUTCOME_COLOURS[outcome])

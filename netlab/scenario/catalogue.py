@@ -17,7 +17,8 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 def home() -> Path:
     """The folder of the scenarios that come with netlab: in the package when it was installed
-    from a wheel, beside it in a checkout."""
+    from a wheel, beside it in a checkout.
+    """
     packed = _PACKAGE / "scenarios"
     return packed if packed.is_dir() else _PACKAGE.parent / "scenarios"
 
@@ -74,9 +75,10 @@ def _named(word: str, slow: bool) -> list[Scenario]:
     folder = _quick((s for s in known if s.path.parent.name == word), slow)
     if not matching and not folder:
         names = [scenario.name for scenario in known]
-        close = difflib.get_close_matches(word, names, n=3, cutoff=0.5) or [
-            name for name in names if word in name
-        ][:3]
+        close = (
+            difflib.get_close_matches(word, names, n=3, cutoff=0.5)
+            or [name for name in names if word in name][:3]
+        )
         hint = f"Did you mean {' or '.join(close)}?" if close else "'netlab list' shows them all."
         raise ScenarioError(f"no scenario is called {word!r}. {hint}")
     return matching or folder

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from netlab.scenario.model import Do, Drop, Hold, Lift, Reach, Scenario, Step
+from netlab.testbed.expression import Rule
 from netlab.testbed.host import PORT
-from netlab.testbed.nft import Rule, Table
+from netlab.testbed.nft import Table
 from netlab.testbed.words import REJECTS, Family, Side
 
 
@@ -117,7 +118,7 @@ def _done_by_hand(step: Do, family: Family) -> str:
         case "close":
             return "press Ctrl-C in nc"
         case "abort":
-            return "ss -K dport = :%d" % port
+            return f"ss -K dport = :{port}"
         case "vanish":
             return "pull the plug"
         case "sysctl":

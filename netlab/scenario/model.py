@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from netlab.tcp import State, Timer
 from netlab.tcp import Segment as SegmentClass
+from netlab.tcp import State, Timer
 from netlab.testbed.words import Claim, Family, Hook, Side
 
 LAST = ""  # the connection that was begun last
@@ -122,7 +122,7 @@ class Expectation:
     line: int
     claim: Claim
     of: str = LAST
-    hold: float = 1.0
+    hold: float = 0.0
     within: float | None = None
     dropped: Mapping[str | None, Range] = field(default_factory=dict)  # None: all faults together
     rows: Mapping[Side, Look] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from netlab import evidence
 from netlab.errors import ActionFailed, LabError, NetlabError, NotHeld
 from netlab.evidence import Evidence, Failure
 from netlab.observe import sampling
+from netlab.scenario import checks
 from netlab.scenario.model import (
     AT_LEAST_ONE,
     AT_LEAST_TWO,
@@ -30,7 +31,7 @@ from netlab.scenario.model import (
     Scenario,
     Step,
 )
-from netlab.tcp import RETRANSMITTING, State
+from netlab.tcp import RETRANSMITTING
 from netlab.testbed import fault, forge, namespace
 from netlab.testbed.connection import Connection
 from netlab.testbed.host import PATIENCE
@@ -173,11 +174,9 @@ class _Play:
         self._held = lab.expect(
             expect.claim.client, expect.claim.server, hold, expect.within, self._enough, expect.of
         )
-        self._check_rows()
-        self._check_sockets()
-        self._check_path()
+        checks.frozen(lab, expect)
         self._options.frozen(lab, self._scenario)
-        self._check_counters(expect.counters)
+        checks.counters(lab, expect.counters, self._before)
         if expect.ends is not None:
             self._wait_for_the_end()
         elif expect.healed is not None:
@@ -194,7 +193,8 @@ class _Play:
 
     def _wait_for_the_end(self) -> None:
         ends, held = self._expect.ends, self._held
-        assert ends is not None and held is not None
+        assert ends is not None
+        assert held is not None
         self._line = ends.line
         longest = ends.after.high if math.isfinite(ends.after.high) else 2 * ends.after.low
         patience = longest - held.seconds + PATIENCE
@@ -202,7 +202,7 @@ class _Play:
         lasted = self._lab.elapsed() - held.since
         if lasted not in ends.after:
             raise ActionFailed(f"the pair ended after {lasted:.1f} s; expected {ends.after}")
-        self._check_counters(ends.counters)
+        checks.counters(self._lab, ends.counters, self._before)
 
     def _enough(self) -> bool:
         """Whether the faults have dropped what they must have for the pair to count as proven."""
@@ -215,53 +215,6 @@ class _Play:
             return {}
         states = {*self._expect.claim.client, *self._expect.claim.server}
         return {None: AT_LEAST_TWO if states & RETRANSMITTING else AT_LEAST_ONE}
-
-    # --- what the kernel's tables and counters must show
-
-    def _check_rows(self) -> None:
-        flow = self._lab.flow(self._expect.of)
-        for side, look in self._expect.rows.items():
-            row = flow.rows[side]
-            if row is None:
-                raise ActionFailed(f"{side}: no row to look at, the connection is not listed")
-            if look.timer is not None and row.timer is not look.timer:
-                raise ActionFailed(f"{side}: expected timer {look.timer}; found {row.timer}")
-            for name, asked in look.numbers.items():
-                self._compare(f"{side}: {name}", asked, getattr(row, name))
-
-    def _check_sockets(self) -> None:
-        for side, wanted in self._expect.sockets.items():
-            counts = self._lab.count(side)
-            for state, asked in wanted.items():
-                self._compare(f"{side}: sockets in {state}", asked, counts.get(state, 0))
-
-    def _check_counters(self, of_sides: Mapping[Side, Mapping[str, Range]]) -> None:
-        for side, wanted in of_sides.items():
-            now = self._lab.host(side).counters.read()
-            for name, asked in wanted.items():
-                if name not in now:
-                    raise LabError(f"this kernel has no counter {name}")
-                self._compare(f"{side}: {name}", asked, now[name] - self._before[side][name])
-
-    def _compare(self, what: str, asked: Range, found: float) -> None:
-        if found not in asked:
-            raise ActionFailed(f"{what}: expected {asked}; found {found:g}")
-
-    def _check_path(self) -> None:
-        """The states that were seen, in order; those that passed too fast to see may be missing
-        from the scenario, never from the samples."""
-        flow = self._lab.flow(self._expect.of)
-        for side, wanted in self._expect.path.items():
-            seen: list[State] = []
-            for interval in flow.timelines[side].intervals():
-                if not seen or seen[-1] is not interval.state:
-                    seen.append(interval.state)
-            rest = iter(seen)
-            if not all(state in rest for state in wanted):
-                names = ", ".join(map(str, wanted))
-                raise ActionFailed(
-                    f"{side}: expected to see {names}, in order; saw {', '.join(map(str, seen))}"
-                )
 
     # --- steps
 
@@ -359,7 +312,9 @@ class _Play:
         if any(wanted) and data != wanted:
             raise ActionFailed(f"expected to read {wanted!r}; found {data!r}")
         if len(data) < len(wanted):
-            raise ActionFailed(f"expected {len(wanted)} bytes; the peer's FIN came after {len(data)}")
+            raise ActionFailed(
+                f"expected {len(wanted)} bytes; the peer's FIN came after {len(data)}"
+            )
         return f"{len(data)} bytes"
 
 

@@ -6,16 +6,15 @@ from __future__ import annotations
 from typing import Any
 
 from netlab.scenario import language
+from netlab.scenario.kinds import Kind, Schema
 from netlab.scenario.language import (
     ACTIONS,
     MODIFIERS,
     STEPS,
     Either,
     Field,
-    Kind,
     ListOf,
     MapOf,
-    Schema,
     Steps,
     Table,
     Takes,

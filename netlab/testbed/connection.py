@@ -52,7 +52,7 @@ class Connection:
             raise OSError(code, os.strerror(code))
 
     def close(self) -> None:
-        """close(2): a FIN, or a RST where data was left unread (RFC 2525, section 2.17)."""
+        """Close it, with a FIN, or a RST where data was left unread (RFC 2525, section 2.17)."""
         self.socket.close()
 
     def abort(self) -> None:

@@ -167,4 +167,6 @@ def _install_text(host: Host, table: Table) -> None:
         ) from None
     if done.returncode:
         complaint = done.stderr.strip().splitlines()
-        raise LabError(f"nft refused {table.raw[0]!r}: {complaint[0] if complaint else 'no reason'}")
+        raise LabError(
+            f"nft refused {table.raw[0]!r}: {complaint[0] if complaint else 'no reason'}"
+        )

@@ -152,7 +152,7 @@ class Host:
         if not self.listeners:
             raise ActionFailed(f"{self.side} does not listen")
         listener = self.listeners[-1].socket
-        sock, peer = self._patiently("accept", lambda: listener.accept())
+        sock, peer = self._patiently("accept", listener.accept)
         connection = Connection(sock)
         self.connections.append(connection)
         self._lab.register(self.side, connection.local, peer[:2], name)
@@ -163,21 +163,25 @@ class Host:
     def send(self, data: bytes | str, on: Connection | None = None) -> int:
         """SEND: hand over all of `data`; returns its length in bytes."""
         connection = on or self.connection
-        rest = memoryview(data.encode() if isinstance(data, str) else data)
-        length = len(rest)
-        while rest:
-            taken = self._patiently("send", lambda: connection.socket.send(rest))
-            rest = rest[taken:]
-        return length
+        whole = memoryview(data.encode() if isinstance(data, str) else data)
+        sent = 0
+
+        def send() -> int:
+            return connection.socket.send(whole[sent:])
+
+        while sent < len(whole):
+            sent += self._patiently("send", send)
+        return sent
 
     def read(self, count: int, on: Connection | None = None) -> bytes:
         """RECEIVE `count` bytes; fewer only where the peer's FIN comes before them."""
         connection = on or self.connection
         data = b""
-        while len(data) < count:
-            part = self._patiently("read", lambda: connection.socket.recv(count - len(data)))
-            if not part:
-                break
+
+        def receive() -> bytes:
+            return connection.socket.recv(count - len(data))
+
+        while len(data) < count and (part := self._patiently("read", receive)):
             data += part
         return data
 
@@ -192,7 +196,7 @@ class Host:
     # --- ending
 
     def shutdown(self, on: Connection | None = None) -> None:
-        """Send a FIN and keep on reading: shutdown(SHUT_WR), the half-close."""
+        """Half-close: send a FIN, and go on reading."""
         (on or self.connection).socket.shutdown(socket.SHUT_WR)
 
     def close(self, on: Connection | None = None) -> None:
@@ -244,7 +248,9 @@ class Host:
 
     def add_address(self) -> str:
         """Give this end one more address of each family; returns that of the lab's family."""
-        wire.add_address(self.route, self._lab.host(self.side.peer).route, self.side, self._addresses)
+        wire.add_address(
+            self.route, self._lab.host(self.side.peer).route, self.side, self._addresses
+        )
         self._addresses += 1
         return self.side.address(self.family, self._addresses - 1)
 
@@ -256,7 +262,9 @@ class Host:
             sock.send(data.encode() if isinstance(data, str) else data)
             return self._patiently("an answer over UDP", lambda: sock.recv(1 << 16))
 
-    def probe(self, port: int = PORT, source_port: int = 40000, timeout: float = 1.0) -> Segment | None:
+    def probe(
+        self, port: int = PORT, source_port: int = 40000, timeout: float = 1.0
+    ) -> Segment | None:
         """One SYN as a port scanner sends it: SYN|ACK is open, RST is closed, None filtered."""
         self._lab.register(self.side, (self.address, source_port), self._peer(port), "probe")
         forge = self._forged()

@@ -15,10 +15,11 @@ from netlab.observe.counters import difference
 from netlab.tcp import ANY, Segment, State
 from netlab.testbed import proof, wire
 from netlab.testbed.connection import Flow, index
+from netlab.testbed.expression import Rule
 from netlab.testbed.fault import Fault, Hold, Liftable
 from netlab.testbed.host import PATIENCE, PORT, Host
 from netlab.testbed.namespace import inside
-from netlab.testbed.nft import Rule, Table
+from netlab.testbed.nft import Table
 from netlab.testbed.words import REJECTS, Claim, Family, Hook, Reject, Side
 
 T = TypeVar("T")
@@ -136,11 +137,10 @@ class Lab:
         table = Table(name or self._free_name("reject" if reject else "drop"), hook, rules)
         return self._enforce(Fault(host, table, self.elapsed))
 
-    def reject(
-        self, *segments: Segment, with_: str = "port-unreachable", **where: object
-    ) -> Fault:
+    def reject(self, *segments: Segment, with_: str = "port-unreachable", **where: object) -> Fault:
         """Refuse these segments with an answer; `with_` is one of `REJECTS`, the rest as in
-        `drop`."""
+        `drop`.
+        """
         return self.drop(*segments, reject=REJECTS[with_], **where)  # type: ignore[arg-type]
 
     def drop_matching(

@@ -84,9 +84,7 @@ def prove(
     raise not_held(lab, flow, claim, began, f"pair left after {sampling.now() - reached:.2f} s")
 
 
-def _reach(
-    lab: Lab, claim: Claim, connection: str, began: float, within: float | None
-) -> Flow:
+def _reach(lab: Lab, claim: Claim, connection: str, began: float, within: float | None) -> Flow:
     def look() -> bool | None:
         lab.sample()
         return claim.admits(lab.flow(connection).pair) or None
@@ -154,7 +152,11 @@ def not_held(lab: Lab, flow: Flow, claim: Claim, began: float, summary: str) -> 
         )
     notes = []
     for fault in lab.faults:
-        never = "  <- the rule never matched" if not fault.packets and "neighbour" not in fault.where else ""
+        never = (
+            "  <- the rule never matched"
+            if not fault.packets and "neighbour" not in fault.where
+            else ""
+        )
         notes.append(f"fault {fault.name} at {fault.where}: {fault.packets} packets{never}")
     kernel = os.uname().release
     return NotHeld(

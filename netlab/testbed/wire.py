@@ -127,23 +127,17 @@ def _neighbour(side: Side, family: Family, extra: int, state: int, flags: int) -
 def add_address(transport: Transport, peer: Transport, side: Side, extra: int) -> None:
     """Give one side a further address of each family, known to its peer."""
     transport.send([_address(side, family, extra, NLM_F_ACK) for family in Family])
-    peer.send(
-        [_neighbour(side.peer, family, extra, NUD_PERMANENT, NLM_F_ACK) for family in Family]
-    )
+    peer.send([_neighbour(side.peer, family, extra, NUD_PERMANENT, NLM_F_ACK) for family in Family])
 
 
 def hold(transport: Transport, side: Side) -> None:
     """From now on, what this side sends waits on its side of the wire, in order."""
-    transport.send(
-        [_neighbour(side, family, 0, NUD_INCOMPLETE, NLM_F_ACK) for family in Family]
-    )
+    transport.send([_neighbour(side, family, 0, NUD_INCOMPLETE, NLM_F_ACK) for family in Family])
 
 
 def release(transport: Transport, side: Side) -> None:
     """Send what waits, in order, and stop holding."""
-    transport.send(
-        [_neighbour(side, family, 0, NUD_PERMANENT, NLM_F_ACK) for family in Family]
-    )
+    transport.send([_neighbour(side, family, 0, NUD_PERMANENT, NLM_F_ACK) for family in Family])
 
 
 def route_forged(transport: Transport, side: Side, family: Family) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a lab is spoken of in: sides, families, hooks, answers, claims. Nothing here does anything,
-so a scenario can be read without loading what it takes to play one."""
+so a scenario can be read without loading what it takes to play one.
+"""
 
 from __future__ import annotations
 

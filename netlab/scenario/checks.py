@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What else must be seen of a frozen pair: columns, numbers of sockets, counters, the way there.
+
+Each raises `ActionFailed` with what was expected and what was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netlab.errors import ActionFailed, LabError
+from netlab.scenario.model import Expectation, Look, Range
+from netlab.tcp import State
+from netlab.testbed.connection import Flow
+from netlab.testbed.lab import Lab
+from netlab.testbed.words import Side
+
+
+def frozen(lab: Lab, expect: Expectation) -> None:
+    """Everything that an expectation says of the sockets while the pair is held."""
+    flow = lab.flow(expect.of)
+    for side, look in expect.rows.items():
+        _row(flow, side, look)
+    for side, wanted in expect.sockets.items():
+        counts = lab.count(side)
+        for state, asked in wanted.items():
+            _compare(f"{side}: sockets in {state}", asked, counts.get(state, 0))
+    for side, states in expect.path.items():
+        _path(flow, side, states)
+
+
+def counters(
+    lab: Lab,
+    wanted: Mapping[Side, Mapping[str, Range]],
+    before: Mapping[Side, Mapping[str, int]],
+) -> None:
+    """What has been counted since `before`. Raises `LabError` for a counter nobody keeps."""
+    for side, of_side in wanted.items():
+        now = lab.host(side).counters.read()
+        for name, asked in of_side.items():
+            if name not in now:
+                raise LabError(f"this kernel has no counter {name}")
+            _compare(f"{side}: {name}", asked, now[name] - before[side][name])
+
+
+def _row(flow: Flow, side: Side, look: Look) -> None:
+    row = flow.rows[side]
+    if row is None:
+        raise ActionFailed(f"{side}: no row to look at, the connection is not listed")
+    if look.timer is not None and row.timer is not look.timer:
+        raise ActionFailed(f"{side}: expected timer {look.timer}; found {row.timer}")
+    for name, asked in look.numbers.items():
+        _compare(f"{side}: {name}", asked, getattr(row, name))
+
+
+def _path(flow: Flow, side: Side, wanted: tuple[State, ...]) -> None:
+    """These states were seen in this order; others may have been seen between them."""
+    seen: list[State] = []
+    for interval in flow.timelines[side].intervals():
+        if not seen or seen[-1] is not interval.state:
+            seen.append(interval.state)
+    rest = iter(seen)
+    if not all(state in rest for state in wanted):
+        names = ", ".join(map(str, wanted))
+        saw = ", ".join(map(str, seen))
+        raise ActionFailed(f"{side}: expected to see {names}, in order; saw {saw}")
+
+
+def _compare(what: str, asked: Range, found: float) -> None:
+    if found not in asked:
+        raise ActionFailed(f"{what}: expected {asked}; found {found:g}")

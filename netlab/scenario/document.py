@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A scenario file as a document: YAML nodes, read by the tables of `language`.
+
+YAML is read down to its nodes only: they know their lines, keep duplicate keys, and leave ``on``
+a word and ``10:30`` a text. Every complaint names file, line, what was expected and what was found.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from netlab.errors import ScenarioError
+from netlab.scenario.kinds import Kind
+from netlab.scenario.language import Either, ListOf, MapOf, Steps, Table, Takes
+
+#: A scenario is a page; whatever is larger is something else.
+LARGEST = 64 * 1024
+#: libyaml composes recursively, and a file of brackets must not overflow its stack.
+DEEPEST = 20
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Said(dict[str, Any]):
+    """What a mapping says, by Python names, and the line it says it in."""
+
+    line: int
+
+
+class Document:
+    """One file: its text, its nodes, and complaints about them."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self._text = text
+        self._lines = text.splitlines()
+
+    @classmethod
+    def open(cls, path: Path) -> Document:
+        """Read a file. Raises `ScenarioError` where it is no text of a scenario's size."""
+        try:
+            if path.is_dir():
+                raise ScenarioError("is a directory, and a scenario is a .yaml file", path)
+            with path.open("rb") as file:
+                data = file.read(LARGEST + 1)
+        except FileNotFoundError:
+            raise ScenarioError("no such file. 'netlab list' shows the scenarios", path) from None
+        except OSError as error:
+            raise ScenarioError(f"cannot be read: {error.strerror}", path) from None
+        if len(data) > LARGEST:
+            raise ScenarioError(f"is larger than {LARGEST // 1024} KiB: this is no scenario", path)
+        try:
+            return cls(path, data.decode())
+        except UnicodeDecodeError as error:
+            line = data[: error.start].count(b"\n") + 1
+            raise ScenarioError("is not UTF-8 text: this is no scenario", path, line) from None
+
+    def fail(self, problem: str, line: int | None) -> NoReturn:
+        """Complain. Raises `ScenarioError`."""
+        raise ScenarioError(problem, self.path, line)
+
+    def root(self) -> yaml.Node:
+        """The whole of it."""
+        try:
+            self._check_shape()
+            node = yaml.compose(self._text, Loader=_Loader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            self.fail(f"is not YAML: {error.problem}", None if mark is None else mark.line + 1)
+        except yaml.YAMLError as error:
+            line = self._text.count("\n", 0, getattr(error, "position", 0)) + 1
+            self.fail(f"is not YAML: {getattr(error, 'reason', error)}", line)
+        except ValueError as error:  # half a surrogate pair
+            self.fail(f"is not YAML: {error}", None)
+        if node is None:
+            self.fail("is empty: expected a mapping with source, steps and expect", 1)
+        return node
+
+    def _check_shape(self) -> None:
+        depth = 0
+        for event in yaml.parse(self._text, Loader=_Loader):
+            line = 0 if event.start_mark is None else event.start_mark.line + 1
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            elif isinstance(event, yaml.AliasEvent):
+                self.fail("aliases (*name) are not used in scenarios: say it again", line)
+            if depth > DEEPEST:
+                self.fail("is nested too deeply: this is no scenario", line)
+
+    # --- comments
+
+    def story(self) -> str:
+        """The comment at the top."""
+        lines = []
+        for line in self._lines:
+            if not line.startswith("#"):
+                break
+            lines.append(line.lstrip("#").strip())
+        return "\n".join(lines).strip()
+
+    def about(self, node: yaml.Node) -> tuple[int, str, str]:
+        """Of a step: its line, how it is written, and the comment above it or at its end."""
+        first, last = node.start_mark.line, max(node.end_mark.line, node.start_mark.line + 1)
+        own = self._lines[first:last]
+        text = " ".join(re.sub(r"(^|\s)#.*$", "", line).strip() for line in own)
+        above: list[str] = []
+        for line in reversed(self._lines[:first]):
+            if not line.lstrip().startswith("#") or line.startswith("#"):
+                break
+            above.insert(0, line.strip().lstrip("#").strip())
+        beside = [match[1] for line in own if (match := re.search(r"\S\s+#\s?(.*)$", line))]
+        comment = " ".join(above + beside)
+        return first + 1, " ".join(text.split()).removeprefix("- "), comment
+
+    # --- nodes by their tables
+
+    def read(self, takes: Takes, node: yaml.Node, where: str) -> Any:
+        """What a node says: a value, a tuple, a mapping, `Said`, or the nodes of steps."""
+        match takes:
+            case Kind():
+                return self._scalar(takes, node, where)
+            case ListOf():
+                return self._list(takes, node, where)
+            case MapOf():
+                return {
+                    self._scalar(takes.key, key, where): self.read(takes.value, value, key.value)
+                    for key, value in self.pairs(node, where)
+                }
+            case Either():
+                scalar = isinstance(node, yaml.ScalarNode)
+                return self.read(takes.scalar if scalar else takes.mapping, node, where)
+            case Steps():
+                if not isinstance(node, yaml.SequenceNode) or not node.value:
+                    found = called(node)
+                    self.fail(f"{where}: expected a list of steps; found {found}", line_of(node))
+                return list(node.value)
+            case Table():
+                return self._table(takes, node, where)
+
+    def _scalar(self, kind: Kind, node: yaml.Node, where: str) -> Any:
+        if not isinstance(node, yaml.ScalarNode):
+            self.fail(f"{where}: expected {kind.what}; found {called(node)}", line_of(node))
+        try:
+            return kind.parse(node.value)
+        except (ValueError, KeyError):
+            correction = hint(node.value, kind.words)
+            problem = f"{where}: expected {kind.what}; found {called(node)}{correction}"
+            self.fail(problem, line_of(node))
+
+    def _list(self, takes: ListOf, node: yaml.Node, where: str) -> tuple[Any, ...]:
+        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        if not nodes:
+            self.fail(f"{where}: expected {takes.kind.what}; found an empty list", line_of(node))
+        return tuple(self._scalar(takes.kind, each, where) for each in nodes)
+
+    def pairs(self, node: yaml.Node, where: str) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
+        """The keys and values of a mapping; each key is a word and is there once."""
+        if not isinstance(node, yaml.MappingNode):
+            found = called(node)
+            self.fail(f"{where}: expected a mapping (key: value); found {found}", line_of(node))
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self.fail(f"{where}: expected a word as key; found {called(key)}", line_of(key))
+            if key.value in lines:
+                first = lines[key.value]
+                problem = f"{where}: {key.value!r} is said twice, first in line {first}. Keep one"
+                self.fail(problem, line_of(key))
+            lines[key.value] = line_of(key)
+        return list(node.value)
+
+    def _table(self, table: Table, node: yaml.Node, where: str) -> Said:
+        said = Said()
+        said.line = line_of(node)
+        if table.short and not isinstance(node, yaml.MappingNode):
+            field = table.fields[table.short]
+            said[field.name or table.short] = self.read(field.takes, node, where)
+            return said
+        for key, value in self.pairs(node, where):
+            if key.value not in table.fields:
+                correction = hint(key.value, tuple(table.fields))
+                known = ", ".join(table.fields) or "nothing"
+                problem = f"{where} has no {key.value!r}{correction} It takes: {known}"
+                self.fail(problem, line_of(key))
+            field = table.fields[key.value]
+            said[field.name or key.value] = self.read(field.takes, value, key.value)
+        for word, field in table.fields.items():
+            if field.required and (field.name or word) not in said:
+                meaning = field.doc or _meaning(field.takes)
+                self.fail(f"{where} lacks {word!r}: {meaning}", line_of(node))
+        return said
+
+
+def line_of(node: yaml.Node) -> int:
+    """The line a node begins in, from 1."""
+    return int(node.start_mark.line) + 1
+
+
+def called(node: yaml.Node) -> str:
+    """What was found, in words."""
+    if isinstance(node, yaml.ScalarNode):
+        return repr(node.value) if node.value else "nothing"
+    kind = "list" if isinstance(node, yaml.SequenceNode) else "mapping"
+    return f"a {kind}" if node.value else f"an empty {kind}"
+
+
+def hint(found: str, words: tuple[str, ...]) -> str:
+    """The end of a complaint's first sentence, with a correction where one word comes close."""
+    squeezed = {re.sub(r"\W|_", "", word).upper(): word for word in words}
+    wanted = re.sub(r"\W|_", "", found).upper()
+    close = difflib.get_close_matches(wanted, squeezed, n=1, cutoff=0.6)
+    return f". Did you mean {squeezed[close[0]]}?" if close else "."
+
+
+def _meaning(takes: Takes) -> str:
+    match takes:
+        case Kind() | Table() | MapOf():
+            return takes.what
+        case ListOf():
+            return takes.kind.what
+        case Either():
+            return takes.scalar.what
+        case Steps():
+            return "a list of steps"

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kinds of values in a scenario: what each is called, how it is read, and its JSON Schema."""
+
+from __future__ import annotations
+
+import enum
+import errno
+import math
+import re
+import shlex
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from netlab.scenario.model import Range
+from netlab.tcp import NAMEABLE, Segment, State, Timer
+from netlab.testbed.words import REJECTS, Family, Hook, Side
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of scalar: what it is in words, how it is read, and its schema.
+
+    `parse` raises ValueError where the text is something else; `words` are offered as
+    corrections of a misspelt one.
+    """
+
+    what: str
+    parse: Callable[[str], Any]
+    schema: Schema
+    words: tuple[str, ...] = ()
+
+
+def _choice(what: str, values: Mapping[str, Any]) -> Kind:
+    def parse(text: str) -> Any:
+        if text not in values:
+            raise ValueError
+        return values[text]
+
+    words = tuple(values)
+    return Kind(f"{what}: {_or(words)}", parse, {"enum": list(words)}, words)
+
+
+def _or(words: tuple[str, ...]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _members(kind: type[enum.Enum]) -> dict[str, Any]:
+    return {str(member): member for member in kind}
+
+
+def _integer(what: str, low: int, high: int) -> Kind:
+    def parse(text: str) -> int:
+        number = int(text, 10)
+        if not low <= number <= high:
+            raise ValueError
+        return number
+
+    return Kind(
+        f"{what}, {low} to {high}", parse, {"type": "integer", "minimum": low, "maximum": high}
+    )
+
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(ms|s|min)?")
+_UNITS = {"ms": 0.001, "s": 1.0, None: 1.0, "min": 60.0}
+
+
+def duration(text: str) -> float:
+    """Seconds, from ``1.2s``, ``300ms``, ``2min`` or a plain number. Raises ValueError."""
+    match = _DURATION.fullmatch(text)
+    if not match:
+        raise ValueError
+    return float(match[1]) * _UNITS[match[2]]
+
+
+_RANGES = (
+    (re.compile(r"at least (\S+)"), lambda low: (low, math.inf)),
+    (re.compile(r"at most (\S+)"), lambda high: (0.0, high)),
+    (re.compile(r"between (\S+) and (\S+)"), lambda low, high: (low, high)),
+    (re.compile(r"(\S+)"), lambda exact: (exact, exact)),
+)
+
+
+def _range(number: Callable[[str], float]) -> Callable[[str], Range]:
+    def parse(text: str) -> Range:
+        if text == "none":
+            return Range(0, 0, text)
+        for form, bounds in _RANGES:
+            if match := form.fullmatch(text):
+                low, high = bounds(*map(number, match.groups()))
+                if low > high:
+                    raise ValueError
+                return Range(low, high, text)
+        raise ValueError
+
+    return parse
+
+
+def _segment(text: str) -> Segment:
+    bits = Segment.ANY
+    for word in text.replace(" ", "").split("|"):
+        if word != "ANY":
+            bits |= Segment[word]
+    if bits not in NAMEABLE:
+        raise ValueError
+    return bits
+
+
+def _errno(text: str) -> str:
+    if not hasattr(errno, text):
+        raise ValueError
+    return text
+
+
+def _signal(text: str) -> int:
+    return int(signal.Signals[text if text.startswith("SIG") else f"SIG{text}"])
+
+
+def _matching(pattern: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError
+        return text
+
+    return parse
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise ValueError
+    return text
+
+
+def _place(text: str) -> tuple[Side, Hook]:
+    side, _, hook = text.partition(" ")
+    return Side(side), _members(Hook)[hook]
+
+
+_NUMBER_TEXT: Schema = {"type": ["integer", "string"]}
+_STATES = _members(State)
+_SEGMENTS = tuple(str(segment) for segment in NAMEABLE)
+_PLACES = tuple(f"{side} {hook}" for side in Side for hook in Hook)
+
+TEXT = Kind("text", _text, {"type": ["string", "integer", "number"]})
+FLAG = _choice("yes or no", {"yes": True, "no": False, "true": True, "false": False})
+FLAG = Kind("yes or no", FLAG.parse, {"enum": [True, False, "yes", "no"]}, FLAG.words)
+PORT = _integer("a port", 1, 65535)
+COUNT = _integer("a count", 1, 100_000)
+BACKLOG = _integer("a backlog", 0, 65535)
+VALUE = _integer("a number", -(2**31), 2**31 - 1)
+DURATION = Kind(
+    "a duration such as 1.2s, 300ms or 2min",
+    duration,
+    {
+        "anyOf": [
+            {"type": "number", "minimum": 0},
+            {"type": "string", "pattern": r"^\d+(\.\d+)? ?(ms|s|min)?$"},
+        ]
+    },
+)
+SECONDS = Kind(
+    "a duration in whole seconds such as 10s", lambda text: round(duration(text)), DURATION.schema
+)
+COMPARISON = Kind(
+    "a number, 'at least 2', 'at most 3', 'between 1 and 3' or none",
+    _range(lambda t: float(int(t, 0))),
+    _NUMBER_TEXT,
+)
+SPAN = Kind(
+    "a duration, 'at least 58s', 'at most 2s' or 'between 58s and 62s'",
+    _range(duration),
+    {"type": ["number", "string"]},
+)
+STATE = _choice("a state", _STATES)
+TIMER = _choice("a timer", _members(Timer))
+SEGMENT = Kind(
+    f"a segment: {_or(_SEGMENTS)}",
+    _segment,
+    {"type": "string", "pattern": r"^(SYN|FIN|RST|ACK|DATA|ANY)( ?\| ?(SYN|FIN|RST|ACK))*$"},
+    _SEGMENTS,
+)
+ANSWER = Kind(
+    "SYN|ACK, RST, RST|ACK or nothing",
+    lambda text: None if text == "nothing" else _segment(text),
+    {"enum": ["SYN|ACK", "RST", "RST|ACK", "nothing"]},
+    ("SYN|ACK", "RST", "RST|ACK", "nothing"),
+)
+ERRNO = Kind(
+    "an error of errno(3) such as ECONNREFUSED",
+    _errno,
+    {"type": "string", "pattern": "^E[A-Z0-9]+$"},
+    tuple(errno.errorcode.values()),
+)
+SIGNAL = Kind(
+    "a signal such as SIGINT",
+    _signal,
+    {"type": "string", "pattern": "^(SIG)?[A-Z0-9]+$"},
+    tuple(s.name for s in signal.Signals),
+)
+SIDE = _choice("a side", _members(Side))
+PLACE = Kind(f"a side and a hook: {_or(_PLACES)}", _place, {"enum": list(_PLACES)}, _PLACES)
+REJECT = _choice("an answer", {name: name for name in REJECTS})
+FAMILY = _choice("a family", {"ipv4": Family.IPV4, "ipv6": Family.IPV6})
+FIN = _choice("what is covered", {"FIN": True})
+NAME = Kind(
+    "a name of letters, digits and hyphens",
+    _matching(r"[A-Za-z][A-Za-z0-9-]{0,30}"),
+    {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9-]*$"},
+)
+SYSCTL = Kind(
+    "a sysctl such as tcp_syncookies or net.ipv6.conf.all.forwarding",
+    _matching(r"[a-z0-9_]+(\.[a-z0-9_]+)*"),
+    {"type": "string"},
+)
+#: With a question mark it is set where the kernel has it, and passed over where not.
+OPTIONAL_SYSCTL = Kind(SYSCTL.what, _matching(r"[a-z0-9_]+(\.[a-z0-9_]+)*\??"), SYSCTL.schema)
+OPTION = Kind(
+    "a socket option such as TCP_NODELAY", _matching(r"(TCP|SO)_[A-Z_]+"), {"type": "string"}
+)
+COUNTER = Kind(
+    "a counter as nstat names it, such as TCPSynRetrans or TcpOutRsts",
+    _matching(r"[A-Z][A-Za-z0-9]+"),
+    {"type": "string"},
+)
+COMMAND = Kind("a command line", lambda text: shlex.split(_text(text)), {"type": "string"})
+BYTES = _integer("a number of bytes", 1, 1 << 24)
+SOURCE = Kind(
+    "'added' (the address of add_address)",
+    lambda text: {"added": True}[text],
+    {"enum": ["added"]},
+    ("added",),
+)
