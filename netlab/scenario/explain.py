@@ -121,9 +121,9 @@ def _done_by_hand(step: Do, family: Family) -> str:
             return f"ss -K dport = :{port}"
         case "vanish":
             return "pull the plug"
-        case "sysctl":
+        case "sysctl" | "sysctl_if_there":
             pairs = (
-                f"{key.rstrip('?') if '.' in key else 'net.ipv4.' + key.rstrip('?')}='{value}'"
+                f"{key if '.' in key else 'net.ipv4.' + key}='{value}'"
                 for key, value in given.items()
             )
             return "sysctl -w " + " ".join(pairs)

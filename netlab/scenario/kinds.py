@@ -215,8 +215,6 @@ SYSCTL = Kind(
     _matching(r"[a-z0-9_]+(\.[a-z0-9_]+)*"),
     {"type": "string"},
 )
-#: With a question mark it is set where the kernel has it, and passed over where not.
-OPTIONAL_SYSCTL = Kind(SYSCTL.what, _matching(r"[a-z0-9_]+(\.[a-z0-9_]+)*\??"), SYSCTL.schema)
 OPTION = Kind(
     "a socket option such as TCP_NODELAY", _matching(r"(TCP|SO)_[A-Z_]+"), {"type": "string"}
 )

@@ -25,7 +25,6 @@ from netlab.scenario.kinds import (
     FLAG,
     NAME,
     OPTION,
-    OPTIONAL_SYSCTL,
     PLACE,
     PORT,
     REJECT,
@@ -96,7 +95,7 @@ class Table:
 Takes = Kind | ListOf | MapOf | Table | Either | Steps
 
 
-_AS = Field(NAME, "name", doc="a name for the connection, for `on:` and `of:`")
+_AS = Field(NAME, "name", doc="a name for the connection, for `of:`")
 
 
 def _action(what: str, short: str = "", **fields: Field) -> Table:
@@ -140,7 +139,8 @@ ACTIONS: dict[str, Table | MapOf] = {
     "abort": _action("close it with a RST"),
     "vanish": _action("be gone without a packet, as after a power cut"),
     "option": MapOf(OPTION, VALUE, "set socket options"),
-    "sysctl": MapOf(OPTIONAL_SYSCTL, TEXT, "set sysctls of this end"),
+    "sysctl": MapOf(SYSCTL, TEXT, "set sysctls of this end"),
+    "sysctl_if_there": MapOf(SYSCTL, TEXT, "set those of these sysctls that this kernel has"),
     "run": _action(
         "start a program; {client} and {server} become addresses",
         "command",
@@ -169,7 +169,7 @@ ACTIONS: dict[str, Table | MapOf] = {
         port=Field(PORT),
     ),
 }
-#: Actions that concern one connection, so that `on:` makes sense.
+#: Actions that concern one connection, so that `of:` makes sense.
 ON_CONNECTION = frozenset(
     {"send", "read", "drain", "shutdown", "close", "abort", "vanish", "option"}
 )
@@ -247,7 +247,7 @@ MODIFIERS = {
         ),
         doc="the error that the call must end with",
     ),
-    "on": Field(NAME, doc="the connection, by its name; else the one opened last"),
+    "of": Field(NAME, doc="the connection, by its name; else the one opened last"),
 }
 
 EXPECT = Table(

@@ -171,13 +171,13 @@ class _Loader:
         arguments = {} if value is None else self._document.read(takes, value, action)
         if action in ("send", "read") and len(arguments) != 1:
             self._fail(f"{action} needs a text, or a number of bytes", line_of(word))
-        if "on" in modifiers and action not in language.ON_CONNECTION:
-            self._fail(f"'on' goes with what concerns a connection, not with {action}", about[0])
+        if "of" in modifiers and action not in language.ON_CONNECTION:
+            self._fail(f"'of' goes with what concerns a connection, not with {action}", about[0])
         fails = modifiers.get("fails", {})
         if isinstance(fails, str):
             fails = {"ipv4": fails, "ipv6": fails}
         wanted = {Family[name.upper()]: error for name, error in fails.items()}
-        return Do(*about, side, action, dict(arguments), wanted, modifiers.get("on", LAST))
+        return Do(*about, side, action, dict(arguments), wanted, modifiers.get("of", LAST))
 
     def _action(self, side: Side, node: yaml.Node) -> tuple[yaml.ScalarNode, yaml.Node | None]:
         """The word for what a side does, and what it is said about it."""
@@ -221,7 +221,7 @@ class _Loader:
         for step in (*steps, *expect.heal):
             match step:
                 case Do():
-                    self._known("connection", step.on, connections, step.line)
+                    self._known("connection", step.of, connections, step.line)
                     connections.add(str(step.arguments.get("name", LAST)))
                 case Drop() | Hold():
                     if step.name in faults:

@@ -52,7 +52,7 @@ class Do(Step):
     action: str  # a method of Host
     arguments: Mapping[str, object]
     fails: Mapping[Family, str] = field(default_factory=dict)  # the errno it must fail with
-    on: str = LAST
+    of: str = LAST
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,7 +268,7 @@ class _Play:
     def _act(self, step: Do, must_fail: bool) -> str:
         host = self._lab.host(step.side)
         given: dict[str, Any] = dict(step.arguments)
-        on = self._named.get((step.side, step.on)) if step.on else None
+        on = self._named.get((step.side, step.of)) if step.of else None
         match step.action:
             case "connect":
                 if given.pop("added", False):
@@ -291,8 +291,10 @@ class _Play:
                     host.set_option(name, value, on)
             case "sysctl":
                 for name, value in given.items():
-                    if not name.endswith("?") or host.has_sysctl(name.rstrip("?")):
-                        host.sysctl(name.rstrip("?"), value)
+                    host.sysctl(name, value)
+            case "sysctl_if_there":
+                for name in filter(host.has_sysctl, given):
+                    host.sysctl(name, given[name])
             case "add_address":
                 self._added[step.side] = host.add_address()
                 return self._added[step.side]
