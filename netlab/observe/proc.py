@@ -19,7 +19,7 @@ from netlab.errors import LabError
 from netlab.tcp import State, Timer
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
-READ_SIZE = 1 << 20
+READ_SIZE = 1 << 14
 PROC_SHOWS_REQUESTS_AS = State.SYN_RECV
 
 

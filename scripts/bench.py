@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What netlab costs, beside others doing the same. Run it by hand: ``./scripts/bench``.
+
+One lab is two namespaces, a veth pair, addresses of both families, both ends up, one nft drop with
+its counter read, and down again. The contenders take turns, so that a noisy machine is noisy for
+all of them; figures are medians in milliseconds, and ratios of medians of this run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from netlab import SYN, Lab, State
+from netlab.scenario import catalogue, runner
+from netlab.testbed.namespace import Namespace
+
+
+def netlab() -> None:
+    """A lab with one drop, as the `lab` fixture makes it."""
+    with Lab() as lab:
+        assert lab.drop(SYN, to=lab.server).packets == 0
+
+
+# --- the same with netlink messages packed by hand, which is as fast as Python gets
+
+
+def _attribute(kind: int, payload: bytes) -> bytes:
+    length = 4 + len(payload)
+    return struct.pack("=HH", length, kind) + payload + bytes(-length % 4)
+
+
+def _message(kind: int, flags: int, payload: bytes) -> bytes:
+    return struct.pack("=IHHII", 16 + len(payload), kind, flags | 1, 0, 0) + payload
+
+
+def _ask(protocol: int, *messages: bytes) -> bytes:
+    """Send all at once on a socket of this namespace, and wait for the last answer."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol) as sock:
+        sock.bind((0, 0))
+        sock.send(b"".join(messages))
+        answer = sock.recv(65536)
+    kind = struct.unpack_from("=H", answer, 4)[0]
+    code = struct.unpack_from("=i", answer, 16)[0] if kind == 2 else 0
+    if code:
+        raise OSError(-code, os.strerror(-code))
+    return answer
+
+
+def _link_up(index: int) -> bytes:
+    return _message(19, 0, struct.pack("=BxHiII", 0, 0, index, 1, 1))
+
+
+def _address(family: int, text: str, bits: int, flags: int = 0) -> bytes:
+    packed = socket.inet_pton(family, text)
+    header = struct.pack("=BBBBi", family, bits, 2, 0, 2)
+    return _message(20, 0x400 | flags, header + _attribute(2, packed) + _attribute(1, packed))
+
+
+def _end(number: int) -> tuple[bytes, ...]:
+    return (
+        _link_up(1),
+        _link_up(2),
+        _address(socket.AF_INET, f"10.0.0.{number}", 24),
+        _address(socket.AF_INET6, f"fd00::{number}", 64, 4),
+    )
+
+
+def _nft(kind: int, flags: int, *attributes: bytes) -> bytes:
+    return _message(10 << 8 | kind, flags, struct.pack(">BBH", 1, 0, 0) + b"".join(attributes))
+
+
+def _expression(name: bytes, *attributes: bytes) -> bytes:
+    inside = _attribute(1, name + b"\0") + _attribute(2 | 0x8000, b"".join(attributes))
+    return _attribute(1 | 0x8000, inside)
+
+
+def _number(kind: int, value: int) -> bytes:
+    return _attribute(kind, struct.pack(">I", value))
+
+
+def _compare(value: int) -> bytes:
+    data = _attribute(3 | 0x8000, _attribute(1, bytes([value])))
+    return _expression(b"cmp", _number(1, 1), _number(2, 0), data)
+
+
+def _drop_syn() -> tuple[bytes, ...]:
+    mask = _attribute(4 | 0x8000, _attribute(1, b"\x17")) + _attribute(5 | 0x8000, _attribute(1, b"\0"))
+    verdict = _attribute(2 | 0x8000, _number(1, 0))
+    rule = b"".join(
+        (
+            _expression(b"meta", _number(2, 16), _number(1, 1)),
+            _compare(6),
+            _expression(b"payload", _number(1, 1), _number(2, 2), _number(3, 13), _number(4, 1)),
+            _expression(b"bitwise", _number(1, 1), _number(2, 1), _number(3, 1), mask),
+            _compare(2),
+            _expression(b"counter"),
+            _expression(b"immediate", _number(1, 0), _attribute(2 | 0x8000, verdict)),
+        )
+    )
+    table, chain = _attribute(1, b"t\0"), b"c\0"
+    hook = _attribute(4 | 0x8000, _number(1, 1) + _number(2, 0))
+    return (
+        _message(16, 0, struct.pack(">BBH", 0, 0, 10)),
+        _nft(0, 0x400, table),
+        _nft(3, 0x400, table, _attribute(3, chain), hook, _attribute(7, b"filter\0")),
+        _nft(6, 0xC00, table, _attribute(2, chain), _attribute(4 | 0x8000, rule)),
+        _message(17, 4, struct.pack(">BBH", 0, 0, 10)),
+    )
+
+
+def packed_by_hand() -> None:
+    """The same lab without pyroute2, and without anything that netlab does for its user."""
+    client, server = Namespace.create(), Namespace.create()
+    descriptor = _attribute(28, struct.pack("=I", server.fd))
+    peer = struct.pack("=BxHiII", 0, 0, 2, 0, 0) + _attribute(3, b"eth0\0") + descriptor
+    veth = _attribute(1, b"veth\0") + _attribute(2 | 0x8000, _attribute(1 | 0x8000, peer))
+    header = struct.pack("=BxHiII", 0, 0, 2, 0, 0)
+    link = _message(16, 0x600, header + _attribute(3, b"eth0\0") + _attribute(18 | 0x8000, veth))
+    last = _link_up(2)
+    last = last[:6] + struct.pack("=H", 5) + last[8:]  # with an acknowledgment
+    with client:
+        _ask(0, link, *_end(1), last)
+    with server:
+        _ask(0, *_end(2), last)
+        _ask(12, *_drop_syn())
+        table = _attribute(1, b"t\0")
+        assert b"counter" in _ask(12, _nft(7, 0x300, table))
+    client.close()
+    server.close()
+
+
+# --- the same with the tools a person would type
+
+SHELL = """\
+ip netns add {0}c; ip netns add {0}s
+ip -n {0}c link add eth0 type veth peer name eth0 netns {0}s
+for e in c.1 s.2; do n={0}${{e%.*}}; i=${{e#*.}}
+  ip -n $n link set lo up; ip -n $n link set eth0 up
+  ip -n $n address add 10.0.0.$i/24 dev eth0; ip -n $n address add fd00::$i/64 dev eth0 nodad
+done
+ip netns exec {0}s nft 'add table inet t; add chain inet t c {{ type filter hook input priority 0; }};
+  add rule inet t c tcp flags & (fin|syn|rst|ack) == syn counter drop'
+ip netns exec {0}s nft list table inet t >/dev/null
+ip netns del {0}c; ip netns del {0}s
+"""
+
+
+def shell() -> None:
+    """``ip netns`` and ``nft``. Inside a mount namespace: netlab's benchmark leaves no names."""
+    script = "mount -t tmpfs none /run && " + SHELL.format("bench-")
+    subprocess.run(["unshare", "--mount", "sh", "-ec", script], check=True)
+
+
+# --- measuring
+
+
+def interleaved(contenders: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+    """The median of each, in seconds; they take turns."""
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for contender in contenders.values():  # warm up: caches, imports, modules
+        contender()
+    for _, (name, contender) in itertools.product(range(rounds), contenders.items()):
+        began = time.perf_counter()
+        contender()
+        times[name].append(time.perf_counter() - began)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def bench_lab(rounds: int) -> None:
+    """One lab with one drop, up and down."""
+    print(f"one lab with one drop, built, counted and taken down (median of {rounds})")
+    contenders = {
+        "netlab": netlab,
+        "netlink packed by hand": packed_by_hand,
+        "ip netns and nft": shell,
+    }
+    medians = interleaved(contenders, rounds)
+    for name, seconds in medians.items():
+        print(f"  {name:26} {seconds * 1000:7.2f} ms  {seconds / medians['netlab']:6.2f} x netlab")
+
+
+def bench_many(count: int) -> None:
+    """Many labs at once: the cost of each must not grow with their number."""
+    labs, times = [], []
+    for _ in range(count):
+        began = time.perf_counter()
+        lab = Lab()
+        lab.drop(SYN, to=lab.server)
+        times.append(time.perf_counter() - began)
+        labs.append(lab)
+    fifth = count // 5
+    first, last = statistics.median(times[:fifth]), statistics.median(times[-fifth:])
+    print(f"{count} labs at once")
+    print(f"  first fifth {first * 1000:.2f} ms each, last fifth {last * 1000:.2f} ms each")
+    began = time.perf_counter()
+    for lab in labs:
+        lab.close()
+    print(f"  all closed in {(time.perf_counter() - began) * 1000:.0f} ms")
+
+
+def bench_sample() -> None:
+    """One look at both ends of a connection."""
+    with Lab() as lab:
+        lab.server.listen()
+        lab.client.connect()
+        lab.expect(State.ESTABLISHED, State.ESTABLISHED)
+        times = []
+        for _ in range(2000):
+            began = time.perf_counter()
+            lab.sample()
+            times.append(time.perf_counter() - began)
+    print(f"one sample of both ends, both families: {statistics.median(times) * 1e6:.0f} us")
+
+
+def bench_run() -> None:
+    """The whole default run against its longest scenario."""
+    began = time.perf_counter()
+    processor = time.process_time()
+    runs = [run for _, run in runner.play_all(catalogue.choose([]))]
+    whole = time.perf_counter() - began
+    longest = max(runs, key=lambda run: run.elapsed_s)
+    print(f"the default run, {len(runs)} scenarios side by side")
+    print(f"  {whole:.2f} s, of it {time.process_time() - processor:.2f} s of processor time")
+    print(f"  longest scenario {longest.elapsed_s:.2f} s ({longest.scenario})")
+    print(f"  bound: 1.25 x longest + 2 s = {1.25 * longest.elapsed_s + 2:.2f} s")
+
+
+def bench_list(rounds: int) -> None:
+    """``netlab list``, from the shell's view."""
+    command = [sys.executable, "-m", "netlab", "list"]
+    times = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        times.append(time.perf_counter() - began)
+    print(f"netlab list: {statistics.median(times):.3f} s (median of {rounds})")
+
+
+def main() -> None:
+    """Everything, in a minute."""
+    options = argparse.ArgumentParser(description=main.__doc__)
+    options.add_argument("--rounds", type=int, default=30)
+    options.add_argument("--labs", type=int, default=500)
+    given = options.parse_args()
+    bench_lab(given.rounds)
+    bench_many(given.labs)
+    bench_sample()
+    bench_list(10)
+    bench_run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Sourced by the other scripts: makes the virtual environment and installs what is missing.
+#
+# NETLAB_VENV  where the environment is (default: .venv in the checkout)
+# PYTHON       which Python makes it (default: the first of python3, python3.14 ... that is 3.11+)
+
+say() { printf 'netlab: %s\n' "$*" >&2; }
+stop() { say "$*"; exit 3; }
+
+venv=${NETLAB_VENV:-.venv}
+
+# Installs system packages where this user may; says what to install where not.
+# Arguments: Debian's name, Fedora's name (each may be several, in one word).
+system_packages() {
+    if [ "$(id -u)" -ne 0 ]; then
+        return 1
+    elif command -v apt-get >/dev/null; then
+        # shellcheck disable=SC2086  # several names in one word are meant
+        { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy $1; } >&2
+    elif command -v dnf >/dev/null; then
+        # shellcheck disable=SC2086
+        dnf install -qy $2 >&2
+    else
+        return 1
+    fi
+}
+
+python_is_new_enough() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+find_python() {
+    for python in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
+        if command -v "$python" >/dev/null && python_is_new_enough "$python"; then
+            return
+        fi
+    done
+    stop "needs Python 3.11 or newer. Install it, and name it if it is not called python3:" \
+        "PYTHON=python3.12 ./scripts/run"
+}
+
+make_environment() {
+    find_python
+    say "making the virtual environment in $venv"
+    if ! "$python" -m venv "$venv" 2>/dev/null; then
+        # Debian and Ubuntu keep ensurepip in a package of its own.
+        system_packages python3-venv python3-pip || stop "$python cannot make virtual" \
+            "environments here. Install its venv module (Debian, Ubuntu: apt install python3-venv)"
+        "$python" -m venv "$venv" || stop "$python -m venv $venv failed"
+    fi
+}
+
+# The environment is good while it holds what this pyproject.toml asks for.
+install_netlab() {
+    wanted=$(cksum <pyproject.toml)
+    [ "$(cat "$venv/netlab-installed" 2>/dev/null)" = "$wanted" ] && return
+    say "installing netlab and what it needs into $venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[dev]' ||
+        stop "pip could not install netlab: see above"
+    printf '%s\n' "$wanted" >"$venv/netlab-installed"
+}
+
+[ -x "$venv/bin/python" ] && python_is_new_enough "$venv/bin/python" || make_environment
+install_netlab
