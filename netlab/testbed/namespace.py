@@ -162,7 +162,9 @@ def privileged() -> bool:
 def enter_user_namespace() -> None:
     """Become root of a user namespace of one's own; nothing outside it is within reach.
 
-    Only a process with one thread may (user_namespaces(7)). Raises `Forbidden`.
+    The host's network neither: who may not enter it could not come back to it from a lab, so the
+    process moves to an empty one for good. Only a process with one thread may do this
+    (user_namespaces(7)). Raises `Forbidden`.
     """
     if threading.active_count() > 1 or len(os.listdir("/proc/self/task")) > 1:
         raise Forbidden(
@@ -171,7 +173,7 @@ def enter_user_namespace() -> None:
         )
     uid, gid = os.getuid(), os.getgid()
     try:
-        _unshare(CLONE_NEWUSER)
+        _unshare(CLONE_NEWUSER | CLONE_NEWNET)
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
         Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
