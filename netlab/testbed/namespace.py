@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import getpass
 import os
 import resource
 import threading
@@ -172,6 +173,10 @@ def enter_user_namespace() -> None:
             "Call netlab.prepare() first; for pytest, set 'netlab_userns = true' in its settings"
         )
     uid, gid = os.getuid(), os.getgid()
+    with contextlib.suppress(KeyError, OSError):
+        # Inside, the number is root's; who asks for the name is told the true one. (pytest does,
+        # and would share a temporary folder with the real root.)
+        os.environ.setdefault("LOGNAME", getpass.getuser())
     try:
         _unshare(CLONE_NEWUSER | CLONE_NEWNET)
         Path("/proc/self/setgroups").write_text("deny")
