@@ -83,6 +83,16 @@ class Transport:
         except BlockingIOError:
             pass
 
+    def ask(self, request: Request) -> memoryview:
+        """Ask for one thing and return the payload of the answer. Raises `LabError`."""
+        self._socket.send(request.data)
+        answer = memoryview(self._socket.recv(BUFFER))
+        length, kind, _, _, _ = _HEADER.unpack_from(answer)
+        if kind == NLMSG_ERROR:
+            (code,) = struct.unpack_from("=i", answer, _HEADER.size)
+            raise LabError(f"the kernel refused {request.purpose}: {os.strerror(-code)}")
+        return answer[_HEADER.size : length]
+
     def dump(self, request: Request) -> Iterator[memoryview]:
         """Ask for a listing and yield the payload of each message of the answer."""
         self._socket.send(request.data)

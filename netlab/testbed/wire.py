@@ -16,16 +16,27 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from netlab.testbed.netlink import NLM_F_ACK, Request, Transport, encode
+from netlab.errors import LabError
+from netlab.observe import sampling
+from netlab.testbed.netlink import NLM_F_ACK, Request, Transport, attributes, encode
 from netlab.testbed.words import Family, Side
 
-RTM_NEWLINK, RTM_SETLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH = 16, 19, 20, 24, 28
+RTM_NEWLINK, RTM_GETLINK, RTM_SETLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH = (
+    16,
+    18,
+    19,
+    20,
+    24,
+    28,
+)
 RT_TABLE_MAIN, RTPROT_STATIC, RTN_UNICAST = 254, 4, 1
 NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
 IFF_UP = 1
+IFINFOMSG_SIZE, IFLA_OPERSTATE, OPER_UP = 16, 16, 6
 IFA_F_NODAD = 2
 IN6_ADDR_GEN_MODE_NONE = 1
 NUD_INCOMPLETE, NUD_PERMANENT = 0x01, 0x80
+LINK_PATIENCE = 10.0  # seconds
 LOOPBACK, VETH = 1, 2  # interface numbers in every namespace of a lab
 
 
@@ -36,6 +47,27 @@ def link(client: Transport, server: Transport, server_namespace: int) -> None:
     """
     client.send([*_cable(server_namespace), *_settle(Side.CLIENT)])
     server.send(_settle(Side.SERVER))
+    if not sampling.wait(lambda: _carries(client) or None, sampling.now() + LINK_PATIENCE):
+        raise LabError(f"the veth pair did not come up within {LINK_PATIENCE:g} s")
+
+
+def _carries(transport: Transport) -> bool:
+    """Whether the end that was set up first can send.
+
+    It gets its carrier when the other end comes up, and its queue a moment later, from a kernel
+    thread (``net/core/link_watch.c``). Until then Linux drops what it sends. The operational
+    state (RFC 2863) is set at the same time as the queue, under the lock that this answer needs.
+    """
+    answer = transport.ask(_link_state())
+    state = dict(attributes(answer[IFINFOMSG_SIZE:])).get(IFLA_OPERSTATE)
+    return state is not None and state[0] == OPER_UP
+
+
+@cache
+def _link_state() -> Request:
+    message = ifinfmsg()
+    message["index"] = VETH
+    return encode(message, RTM_GETLINK, 0, "the state of the veth pair")
 
 
 @cache
