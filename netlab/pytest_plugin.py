@@ -135,7 +135,7 @@ class ScenarioItem(pytest.Item):
         if self.evidence.outcome == "skip":
             pytest.skip(self.evidence.reason)
         if self.evidence.outcome == "error":
-            raise ScenarioNotBuilt(self.evidence.reason)
+            pytest.fail(self.evidence.reason, pytrace=False)
         pair = "/".join(self.evidence.observed.values())
         self.user_properties += [("pair", pair), ("dropped", self.evidence.dropped)]
 
@@ -153,8 +153,6 @@ class ScenarioItem(pytest.Item):
         if isinstance(excinfo.value, ScenarioFailed):
             colour = self.config.get_terminal_writer().hasmarkup
             return failure(excinfo.value.evidence, Style(colour))
-        if isinstance(excinfo.value, NetlabError):
-            return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
@@ -168,10 +166,6 @@ class ScenarioFailed(NetlabError):
     def __init__(self, evidence: Evidence) -> None:
         super().__init__(evidence.scenario)
         self.evidence = evidence
-
-
-class ScenarioNotBuilt(NetlabError):
-    """The lab of a scenario could not be built."""
 
 
 class _Stage:

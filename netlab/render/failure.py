@@ -12,8 +12,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from netlab.evidence import Evidence, Failure
 from netlab.render.style import Style
@@ -49,6 +49,7 @@ def rows(found: Failure, style: Style) -> Iterator[str]:
 
 
 def _where(run: Evidence) -> str:
-    path = os.path.relpath(run.path) if os.path.isabs(run.path) else run.path
+    near = Path(run.path).absolute()
+    path = near.relative_to(Path.cwd()) if near.is_relative_to(Path.cwd()) else run.path
     line = run.failure.line if run.failure else None
     return f"{path}:{line}:" if line else f"{path}:"

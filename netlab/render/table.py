@@ -25,6 +25,8 @@ ALIGN = ("left", "left", "left", "left", "right", "right", "left")
 
 def _row(run: Evidence, style: Style) -> tuple[str, ...]:
     outcome = style(run.outcome.upper(), OUTCOME_COLOURS[run.outcome])
+    if run.outcome == "error":
+        return outcome, run.scenario, "", "", "", "", ""
     if run.outcome == "skip":
         return outcome, run.scenario, style(run.reason, "dim"), "", "", "", ""
     states = run.expected if run.outcome == "pass" else run.observed or run.expected

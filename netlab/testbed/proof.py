@@ -81,7 +81,9 @@ def prove(
         raise not_held(lab, flow, claim, began, f"never seen as {claim} by turns")
     if held is None:
         raise not_held(lab, flow, claim, began, "pair held, but too few packets were dropped")
-    raise not_held(lab, flow, claim, began, f"pair left after {sampling.now() - reached:.2f} s")
+    raise not_held(
+        lab, flow, claim, began, f"pair not held, left after {sampling.now() - reached:.2f} s"
+    )
 
 
 def _reach(lab: Lab, claim: Claim, connection: str, began: float, within: float | None) -> Flow:
