@@ -93,7 +93,8 @@ def _compare(value: int) -> bytes:
 
 
 def _drop_syn() -> tuple[bytes, ...]:
-    mask = _attribute(4 | 0x8000, _attribute(1, b"\x17")) + _attribute(
+    mask = _attribute(4 | 0x8000, _attribute(1, b"\x17"))
+    mask += _attribute(5 | 0x8000, _attribute(1, b"\0"))
         5 | 0x8000, _attribute(1, b"\0")
     )
     verdict = _attribute(2 | 0x8000, _number(1, 0))
