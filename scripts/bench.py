@@ -95,8 +95,6 @@ def _compare(value: int) -> bytes:
 def _drop_syn() -> tuple[bytes, ...]:
     mask = _attribute(4 | 0x8000, _attribute(1, b"\x17"))
     mask += _attribute(5 | 0x8000, _attribute(1, b"\0"))
-        5 | 0x8000, _attribute(1, b"\0")
-    )
     verdict = _attribute(2 | 0x8000, _number(1, 0))
     rule = b"".join(
         (
@@ -150,7 +148,8 @@ for e in c.1 s.2; do n={0}${{e%.*}}; i=${{e#*.}}
   ip -n $n link set lo up; ip -n $n link set eth0 up
   ip -n $n address add 10.0.0.$i/24 dev eth0; ip -n $n address add fd00::$i/64 dev eth0 nodad
 done
-ip netns exec {0}s nft 'add table inet t; add chain inet t c {{ type filter hook input priority 0; }};
+ip netns exec {0}s nft 'add table inet t
+  add chain inet t c {{ type filter hook input priority 0; }}
   add rule inet t c tcp flags & (fin|syn|rst|ack) == syn counter drop'
 ip netns exec {0}s nft list table inet t >/dev/null
 ip netns del {0}c; ip netns del {0}s
