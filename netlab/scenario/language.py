@@ -224,7 +224,12 @@ def _sides(field_of_side: Field) -> Field:
 COUNTERS = _sides(Field(MapOf(COUNTER, COMPARISON)))
 ENDS = Table(
     "how the pair ends by itself",
-    {**PAIR.fields, "after": Field(SPAN, required=True), "counters": COUNTERS},
+    {
+        **PAIR.fields,
+        "after": Field(SPAN, required=True),
+        "counters": COUNTERS,
+        "then": Field(Steps(), doc="what is found afterwards"),
+    },
 )
 
 

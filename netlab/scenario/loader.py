@@ -102,7 +102,8 @@ class _Loader:
 
     def _ending(self, said: Said) -> Ending:
         counters = _by_side(said.get("counters", {}))
-        return Ending(said.line, self._claim(said), said["after"], counters)
+        then = self._steps(said.get("then", []))
+        return Ending(said.line, self._claim(said), said["after"], counters, then)
 
     def _claim(self, said: Said) -> Claim:
         claim = Claim(said["client"], said["server"])
@@ -218,7 +219,8 @@ class _Loader:
     def _check_names(self, steps: tuple[Step, ...], expect: Expectation) -> None:
         """Names that are used must have been given."""
         connections, faults = {LAST}, set[str]()
-        for step in (*steps, *expect.heal):
+        then = expect.ends.then if expect.ends else ()
+        for step in (*steps, *expect.heal, *then):
             match step:
                 case Do():
                     self._known("connection", step.of, connections, step.line)

@@ -113,6 +113,7 @@ class Ending:
     claim: Claim
     after: Range
     counters: Mapping[Side, Mapping[str, Range]] = field(default_factory=dict)
+    then: tuple[Step, ...] = ()  # what the application finds afterwards
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,6 +203,8 @@ class _Play:
         if lasted not in ends.after:
             raise ActionFailed(f"the pair ended after {lasted:.1f} s; expected {ends.after}")
         checks.counters(self._lab, ends.counters, self._before)
+        for step in ends.then:
+            self._do_step(step)
 
     def _enough(self) -> bool:
         """Whether the faults have dropped what they must have for the pair to count as proven."""
