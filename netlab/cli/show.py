@@ -75,7 +75,7 @@ def _fact(name: str, text: str, style: Style) -> list[str]:
 def _expected(expect: Expectation) -> str:
     said = f"{expect.claim} for {expect.hold:g} s"
     if expect.healed:
-        said += f", then {expect.healed} once the cause is gone"
+        said += f", then {expect.healed.claim} once the cause is gone"
     if expect.ends:
         said += f"; by itself it becomes {expect.ends.claim} after {expect.ends.after}"
     if expect.cause:

@@ -222,6 +222,9 @@ def _sides(field_of_side: Field) -> Field:
 
 
 COUNTERS = _sides(Field(MapOf(COUNTER, COMPARISON)))
+HEALED = Table(
+    "what the pair becomes when the cause is gone", {**PAIR.fields, "counters": COUNTERS}
+)
 ENDS = Table(
     "how the pair ends by itself",
     {
@@ -273,7 +276,7 @@ EXPECT = Table(
         "path": _sides(Field(ListOf(STATE))),
         "cause": Field(TEXT, doc="why there is no fault to take away"),
         "heal": Field(Steps(), doc="what heals it, where that is not lifting every fault"),
-        "healed": Field(PAIR, doc="what the pair becomes when the cause is taken away"),
+        "healed": Field(HEALED, doc="what the pair becomes when the cause is taken away"),
         "ends": Field(ENDS, doc="what it becomes by itself: played with --slow"),
     },
 )

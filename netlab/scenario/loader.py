@@ -20,6 +20,7 @@ from netlab.scenario.model import (
     Drop,
     Ending,
     Expectation,
+    Healing,
     Hold,
     Lift,
     Look,
@@ -96,9 +97,12 @@ class _Loader:
             path=_by_side(said.get("path", {})),
             cause=said.get("cause", ""),
             heal=self._steps(said.get("heal", [])),
-            healed=self._claim(healed) if healed else None,
+            healed=self._healing(healed) if healed else None,
             ends=self._ending(ends) if ends else None,
         )
+
+    def _healing(self, said: Said) -> Healing:
+        return Healing(self._claim(said), _by_side(said.get("counters", {})))
 
     def _ending(self, said: Said) -> Ending:
         counters = _by_side(said.get("counters", {}))

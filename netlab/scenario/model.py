@@ -106,6 +106,14 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Healing:
+    """What a pair becomes when its cause is taken away."""
+
+    claim: Claim
+    counters: Mapping[Side, Mapping[str, Range]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How a pair that nobody touches ends by itself, and after how long."""
 
@@ -132,7 +140,7 @@ class Expectation:
     path: Mapping[Side, tuple[State, ...]] = field(default_factory=dict)
     cause: str = ""  # why there is nothing to take away
     heal: tuple[Step, ...] = ()  # instead of lifting every fault
-    healed: Claim | None = None
+    healed: Healing | None = None
     ends: Ending | None = None
 
 

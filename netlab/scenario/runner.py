@@ -185,7 +185,8 @@ class _Play:
             for step in expect.heal:
                 self._do_step(step)
             self._line = expect.line
-            self._reach(expect.healed, None, expect.of)
+            self._reach(expect.healed.claim, None, expect.of)
+            checks.counters(lab, expect.healed.counters, self._before)
             self._healed = {str(s): str(lab.flow(expect.of).state(s)) for s in Side}
 
     def _reach(self, claim: Claim, within: float | None, of: str, hold: float = 0.0) -> None:
