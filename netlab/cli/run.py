@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from netlab.scenario.model import Scenario
     from netlab.scenario.runner import Options
 
+#: Of the scenario that is waited for, so that the line fits 80 columns.
+NAME_WIDTH = 36
+
 EPILOG = """\
 examples:
   netlab run                       everything that takes seconds
@@ -109,15 +112,15 @@ def _progress(
     playing = dict.fromkeys(scenario.name for scenario in scenarios)
     bar = Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[names]}", markup=True),
+        TextColumn("[dim]{task.fields[name]}", markup=True),
         console=Console(stderr=True),
         auto_refresh=False,  # it would start a thread
         transient=True,
     )
-    task = bar.add_task("playing", total=len(scenarios), names="")
+    task = bar.add_task("playing", total=len(scenarios), name="")
     drawn = 0.0
 
     def finished(evidence: Evidence) -> None:
@@ -128,8 +131,7 @@ def _progress(
         nonlocal drawn
         if time.monotonic() - drawn > 0.1:
             drawn = time.monotonic()
-            names = ", ".join(list(playing)[:3]) + (", ..." if len(playing) > 3 else "")
-            bar.update(task, names=names)
+            bar.update(task, name=next(iter(playing), "")[:NAME_WIDTH])
             bar.refresh()
 
     with bar:
