@@ -79,6 +79,14 @@ class Fault:
     bytes: int
     installed: float
     removed: float | None = None
+    drops: bool = True  # and does not only hold packets back
+
+    def __str__(self) -> str:
+        """One line of a failure: what it was, and what it did."""
+        if not self.drops:
+            return f"packets held by {self.name} at {self.where}"
+        never = "" if self.packets else "  <- the rule never matched"
+        return f"fault {self.name} at {self.where}: {self.packets} packets{never}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from netlab import evidence
 from netlab.errors import LabError
-from netlab.testbed import nft, wire
+from netlab.testbed import nft
 from netlab.testbed.host import Host
 from netlab.testbed.nft import Counter, Table
 
@@ -117,22 +117,18 @@ class Hold(_Undone):
         self.hosts = tuple(hosts)
         self._clock = clock
         for host in self.hosts:
-            wire.hold(host.route, host.side)
+            host.hold()
         self._installed = clock()
         self._removed: float | None = None
 
     def __enter__(self) -> Hold:  # type: ignore[override]
         return self
 
-    def holds(self, host: Host) -> bool:
-        """Whether what this host sends waits now."""
-        return self._removed is None and host in self.hosts
-
     def lift(self) -> None:
         """Let the packets go, each side's in the order they were sent."""
         if self._removed is None:
             for host in self.hosts:
-                wire.release(host.route, host.side)
+                host.release()
             self._removed = self._clock()
 
     @property
@@ -150,6 +146,7 @@ class Hold(_Undone):
             bytes=0,
             installed=self._installed,
             removed=self._removed,
+            drops=False,
         )
 
 

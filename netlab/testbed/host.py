@@ -8,15 +8,15 @@ OSError is what the application would get.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from netlab.errors import ActionFailed, LabError
 from netlab.observe.counters import Counters
-from netlab.observe.proc import TcpTable
 from netlab.tcp import Segment
 from netlab.testbed import wire
 from netlab.testbed.connection import Connection
@@ -25,13 +25,10 @@ from netlab.testbed.namespace import Namespace
 from netlab.testbed.netlink import Transport
 from netlab.testbed.nft import NETLINK_NETFILTER
 from netlab.testbed.program import Program
-from netlab.testbed.words import Family, Side
-
-if TYPE_CHECKING:
-    from netlab.testbed.lab import Lab
+from netlab.testbed.watch import PORT, Watch
+from netlab.testbed.words import Side
 
 T = TypeVar("T")
-PORT = 5555  # the port of the articles' exercises
 PATIENCE = 5.0  # seconds that an application waits for what should come at once
 TCP_DEFER_ACCEPT = 9
 IP_BIND_ADDRESS_NO_PORT = 24
@@ -40,20 +37,22 @@ IP_BIND_ADDRESS_NO_PORT = 24
 class Host:
     """One end: a namespace, the descriptors opened in it, and the sockets of its applications."""
 
-    def __init__(self, lab: Lab, side: Side) -> None:
+    def __init__(self, watch: Watch, side: Side) -> None:
         self.side = side
-        self._lab = lab
-        self.family: Family = lab.family
+        self.peer: Host  # the other end; the lab that has both says which
+        self.family = watch.family
+        self._watch = watch
         self.namespace = Namespace.create()
         self.connections: list[Connection] = []
         self.listeners: list[Connection] = []
         self.programs: list[Program] = []
         self._addresses = 1
+        self._holds = 0
         self._forge: Forge | None = None
         with self.namespace:
             self.route = Transport(socket.NETLINK_ROUTE)
             self.firewall = Transport(NETLINK_NETFILTER)
-            self.table = TcpTable()
+            self.table = watch.open_table(side)
             self.counters = Counters()
 
     def __repr__(self) -> str:
@@ -122,7 +121,7 @@ class Host:
             # Always from a known address: among several, IPv6 prefers the one added last.
             sock.bind((source or self.address, source_port))
             sock.setblocking(False)
-            with self._lab.latency(self):
+            with self._latency():
                 code = sock.connect_ex((self.side.peer.address(self.family), port))
             if code not in (0, errno.EINPROGRESS):
                 raise OSError(code, os.strerror(code))
@@ -131,14 +130,14 @@ class Host:
             raise
         connection = Connection(sock)
         self.connections.append(connection)
-        self._lab.register(self.side, connection.local, self._peer(port), name, begins=True)
+        self._watch.register(self.side, connection.local, self._peer(port), name, begins=True)
         if wait or timeout is not None:
             self.connected(connection, timeout)
         return connection
 
     def connected(self, connection: Connection, timeout: float | None = None) -> None:
         """Wait until the handshake is done. Raises OSError; ETIMEDOUT after `timeout` seconds."""
-        code = self._lab.wait(connection.finished_opening, timeout or PATIENCE)
+        code = self._watch.wait(connection.finished_opening, timeout or PATIENCE)
         if code is None and timeout is not None:
             connection.close()
             code = errno.ETIMEDOUT
@@ -155,7 +154,7 @@ class Host:
         sock, peer = self._patiently("accept", listener.accept)
         connection = Connection(sock)
         self.connections.append(connection)
-        self._lab.register(self.side, connection.local, peer[:2], name)
+        self._watch.register(self.side, connection.local, peer[:2], name)
         return connection
 
     # --- data
@@ -211,6 +210,34 @@ class Host:
         """Be gone without a packet, as after a power cut."""
         (on or self.connection).vanish()
 
+    # --- the wire
+
+    def hold(self) -> None:
+        """From now on, what this end sends waits, in order; holds are counted."""
+        self._holds += 1
+        if self._holds == 1:
+            wire.hold(self.route, self.side)
+
+    def release(self) -> None:
+        """Undo one hold; with the last one, what waits is sent."""
+        self._holds -= 1
+        if self._holds == 0:
+            wire.release(self.route, self.side)
+
+    @contextlib.contextmanager
+    def _latency(self) -> Iterator[None]:
+        """What this end sends in the body arrives after it.
+
+        On a wire an answer takes time. On a veth pair the peer answers before connect(2) returns,
+        while the socket is still locked, and Linux then ignores an ICMP error (tcp_v4_err,
+        ``sock_owned_by_user``) that it obeys on any real network.
+        """
+        self.hold()
+        try:
+            yield
+        finally:
+            self.release()
+
     # --- the rest of the machine
 
     def set_option(self, name: str, value: int, on: Connection | None = None) -> None:
@@ -248,9 +275,7 @@ class Host:
 
     def add_address(self) -> str:
         """Give this end one more address of each family; returns that of the lab's family."""
-        wire.add_address(
-            self.route, self._lab.host(self.side.peer).route, self.side, self._addresses
-        )
+        wire.add_address(self.route, self.peer.route, self.side, self._addresses)
         self._addresses += 1
         return self.side.address(self.family, self._addresses - 1)
 
@@ -266,14 +291,14 @@ class Host:
         self, port: int = PORT, source_port: int = 40000, timeout: float = 1.0
     ) -> Segment | None:
         """One SYN as a port scanner sends it: SYN|ACK is open, RST is closed, None filtered."""
-        self._lab.register(self.side, (self.address, source_port), self._peer(port), "probe")
+        self._watch.register(self.side, (self.address, source_port), self._peer(port), "probe")
         forge = self._forged()
         forge.syn(self.address, source_port, port)
-        return self._lab.wait(lambda: forge.answer(source_port, port), timeout)
+        return self._watch.wait(lambda: forge.answer(source_port, port), timeout)
 
     def flood(self, count: int, port: int = PORT) -> None:
         """Forged SYNs from `count` addresses that will never answer."""
-        wire.route_forged(self._lab.host(self.side.peer).route, self.side, self.family)
+        wire.route_forged(self.peer.route, self.side, self.family)
         for number in range(count):
             source = FORGED[self.family].format(number // 250, number % 250 + 1)
             self._forged().syn(source, 1024 + number, port)
@@ -313,7 +338,7 @@ class Host:
             except BlockingIOError:
                 return None
 
-        done = self._lab.wait(attempt, PATIENCE)
+        done = self._watch.wait(attempt, PATIENCE)
         if done is None:
             raise ActionFailed(f"{self.side}: {what} was not possible within {PATIENCE:g} s")
         return done[0]

@@ -4,22 +4,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TypeVar
 
 from netlab import evidence
-from netlab.errors import LabError
-from netlab.observe import sampling
+from netlab.errors import LabError, NotHeld
 from netlab.observe.counters import difference
 from netlab.tcp import ANY, Segment, State
 from netlab.testbed import proof, wire
-from netlab.testbed.connection import Flow, index
+from netlab.testbed.connection import Flow
 from netlab.testbed.expression import Rule
 from netlab.testbed.fault import Fault, Hold, Liftable
-from netlab.testbed.host import PATIENCE, PORT, Host
+from netlab.testbed.host import Host
 from netlab.testbed.namespace import inside
 from netlab.testbed.nft import Table
+from netlab.testbed.watch import Watch
 from netlab.testbed.words import REJECTS, Claim, Family, Hook, Reject, Side
 
 T = TypeVar("T")
@@ -52,14 +53,14 @@ class Lab:
 
     def __init__(self, family: Family = Family.IPV4) -> None:
         self.family = family
-        self._began = sampling.now()
-        self._flows: dict[tuple[tuple[str, int], tuple[str, int]], Flow] = {}
+        self.watch = Watch(family)
         self._faults: list[Liftable] = []
         with contextlib.ExitStack() as stack:
-            self.client = Host(self, Side.CLIENT)
+            self.client = Host(self.watch, Side.CLIENT)
             stack.callback(self.client.close_all)
-            self.server = Host(self, Side.SERVER)
+            self.server = Host(self.watch, Side.SERVER)
             stack.callback(self.server.close_all)
+            self.client.peer, self.server.peer = self.server, self.client
             wire.link(self.client.route, self.server.route, self.server.namespace.fd)
             self._closing = stack.pop_all()
 
@@ -87,10 +88,6 @@ class Lab:
         """The host of one side."""
         return self.client if side is Side.CLIENT else self.server
 
-    def elapsed(self) -> float:
-        """Seconds since this lab was begun: the clock of its evidence."""
-        return round(sampling.now() - self._began, 4)
-
     # --- faults
 
     def drop(
@@ -116,7 +113,7 @@ class Lab:
         host, hook = self._place(to, at)
         acknowledges = None
         if covers_fin:
-            receiver = host if hook in (Hook.INPUT, Hook.PREROUTING) else self.host(host.side.peer)
+            receiver = host if hook in (Hook.INPUT, Hook.PREROUTING) else host.peer
             acknowledges = receiver.connection.acknowledgment_of_fin()
         rules = tuple(
             Rule(
@@ -173,23 +170,6 @@ class Lab:
             if name in (None, fault.name) and (kind is None or isinstance(fault, kind)):
                 fault.lift()
 
-    @contextlib.contextmanager
-    def latency(self, host: Host) -> Iterator[None]:
-        """What `host` sends in the body arrives after it.
-
-        On a wire an answer takes time. On a veth pair the peer answers before connect(2) returns,
-        while the socket is still locked, and Linux then ignores an ICMP error (tcp_v4_err,
-        ``sock_owned_by_user``) that it obeys on any real network.
-        """
-        if any(isinstance(fault, Hold) and fault.holds(host) for fault in self._faults):
-            yield
-            return
-        wire.hold(host.route, host.side)
-        try:
-            yield
-        finally:
-            wire.release(host.route, host.side)
-
     @property
     def faults(self) -> tuple[evidence.Fault, ...]:
         """Every fault there was, and what it has done so far."""
@@ -219,43 +199,22 @@ class Lab:
 
     # --- looking
 
-    def register(
-        self,
-        side: Side,
-        local: tuple[str, int],
-        remote: tuple[str, int],
-        name: str = "",
-        begins: bool = False,
-    ) -> Flow:
-        """From now on, follow the connection with these ends. Hosts call this themselves.
-
-        `begins`: it is opened now, and so is the one that was begun last.
-        """
-        ends = (local, remote) if side is Side.CLIENT else (remote, local)
-        flow = self._flows.get(ends) or Flow(*ends, origin=self._began)
-        if begins:  # a new incarnation of the same four numbers, too, is the latest
-            self._flows.pop(ends, None)
-        self._flows[ends] = flow
-        flow.name = name or flow.name
-        return flow
+    @property
+    def elapsed(self) -> Callable[[], float]:
+        """Seconds since this lab was begun: the clock of its evidence."""
+        return self.watch.elapsed
 
     def flow(self, name: str = "") -> Flow:
         """The connection of that name, or the one that was begun last."""
-        if not self._flows:  # nobody has connected: what a connection to the usual port would see
-            ends = self.client.address, self.server.address
-            return self.register(Side.CLIENT, (ends[0], 0), (ends[1], PORT))
-        flows = [flow for flow in self._flows.values() if name in ("", flow.name)]
-        if not flows:
-            raise LabError(f"no connection is called {name!r}")
-        return flows[-1]
+        return self.watch.flow(name)
 
     def sample(self) -> None:
         """Read both tables once, and note the state of every connection that is followed."""
-        at = sampling.now()
-        for host in self.hosts:
-            rows = index(host.table.read())
-            for flow in self._flows.values():
-                flow.sample(at, host.side, rows)
+        self.watch.sample()
+
+    def wait(self, condition: Callable[[], T | None], patience: float) -> T | None:
+        """Look at `condition` for up to `patience` seconds, sampling both ends each time."""
+        return self.watch.wait(condition, patience)
 
     def count(self, side: Side) -> dict[State, int]:
         """How many sockets of one side are in each state, now."""
@@ -263,16 +222,6 @@ class Lab:
         for row in self.host(side).table.read():
             counts[row.state] = counts.get(row.state, 0) + 1
         return counts
-
-    def wait(self, condition: Callable[[], T | None], patience: float) -> T | None:
-        """Look at `condition` for up to `patience` seconds, sampling both ends each time."""
-
-        def look() -> T | None:
-            found = condition()
-            self.sample()
-            return found
-
-        return sampling.wait(look, sampling.now() + patience)
 
     def expect(
         self,
@@ -290,10 +239,12 @@ class Lab:
         and nothing else. The hold goes on until `dropped` says that enough was lost.
         Raises `NotHeld`, which shows what was expected and what was sampled.
         """
-        self.flow()
-        return proof.prove(
-            self, Claim(_states(client), _states(server)), hold, within, dropped, connection
-        )
+        claim = Claim(_states(client), _states(server))
+        try:
+            return proof.prove(self.watch, claim, hold, within, dropped, connection)
+        except NotHeld as error:
+            notes = tuple(map(str, self.faults))
+            raise NotHeld(dataclasses.replace(error.failure, notes=notes)) from None
 
     # --- what is kept
 
@@ -321,6 +272,3 @@ class Lab:
 
 def _states(states: State | Sequence[State]) -> tuple[State, ...]:
     return (states,) if isinstance(states, State) else tuple(states)
-
-
-__all__ = ["PATIENCE", "Lab"]

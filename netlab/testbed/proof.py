@@ -9,17 +9,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from netlab.errors import NotHeld
 from netlab.evidence import Failure, FailureRow, Interval, Pair
 from netlab.observe import sampling
 from netlab.tcp import State, Timer
 from netlab.testbed.connection import Flow
+from netlab.testbed.watch import Watch
 from netlab.testbed.words import Claim, Side
-
-if TYPE_CHECKING:
-    from netlab.testbed.lab import Lab
 
 #: Seconds beyond the kernel's own timer that a pair may take. It is reached within milliseconds;
 #: this is for a machine whose cores are all busy with something else.
@@ -44,7 +41,7 @@ class Held:
 
 
 def prove(
-    lab: Lab,
+    watch: Watch,
     claim: Claim,
     hold: float,
     within: float | None,
@@ -53,16 +50,16 @@ def prove(
 ) -> Held:
     """Reach the pair, hold it, or raise `NotHeld`."""
     began = sampling.now()
-    flow = _reach(lab, claim, connection, began, within)
+    flow = _reach(watch, claim, connection, began, within)
     reached = sampling.now()
-    since = lab.elapsed()
+    since = watch.elapsed()
     samples = 0
     counted = 0.0
     seen: set[Pair] = set()
 
     def look() -> bool | None:
         nonlocal samples, counted
-        lab.sample()
+        watch.sample()
         if not claim.admits(flow.pair):
             return False
         seen.add(flow.pair)
@@ -74,29 +71,27 @@ def prove(
         return True if enough() and (not hold or _flickered(claim, seen)) else None
 
     patience = _Patience(flow, claim, reached + hold, GRACE)
-    held = sampling.wait(look, lambda: patience.deadline(every_timer=True))
+    held = sampling.wait(look, patience.deadline)
     if held:
-        return Held(flow.pair, since, lab.elapsed(), samples)
+        return Held(flow.pair, since, watch.elapsed(), samples)
     if held is None and hold and not _flickered(claim, seen):
-        raise not_held(lab, flow, claim, began, f"never seen as {claim} by turns")
+        raise _not_held(flow, claim, f"never seen as {claim} by turns")
     if held is None:
-        raise not_held(lab, flow, claim, began, "pair held, but too few packets were dropped")
-    raise not_held(
-        lab, flow, claim, began, f"pair not held, left after {sampling.now() - reached:.2f} s"
-    )
+        raise _not_held(flow, claim, "pair held, but too few packets were dropped")
+    raise _not_held(flow, claim, f"pair not held, left after {sampling.now() - reached:.2f} s")
 
 
-def _reach(lab: Lab, claim: Claim, connection: str, began: float, within: float | None) -> Flow:
+def _reach(watch: Watch, claim: Claim, connection: str, began: float, within: float | None) -> Flow:
     def look() -> bool | None:
-        lab.sample()
-        return claim.admits(lab.flow(connection).pair) or None
+        watch.sample()
+        return claim.admits(watch.flow(connection).pair) or None
 
-    patience = _Patience(lab.flow(connection), claim, began, within or GRACE)
+    patience = _Patience(watch.flow(connection), claim, began, within or GRACE)
     deadline = patience.deadline if within is None else lambda: began + within
     reached = sampling.wait(look, deadline)
-    flow = lab.flow(connection)
+    flow = watch.flow(connection)
     if not reached:
-        raise not_held(lab, flow, claim, began, "pair not reached")
+        raise _not_held(flow, claim, "pair not reached")
     return flow
 
 
@@ -109,25 +104,25 @@ def _flickered(claim: Claim, seen: set[Pair]) -> bool:
 class _Patience:
     """How long to wait: until the kernel's own timer has fired once more, and a little.
 
-    The deadline is set anew whenever the pair changes, never while it stays: an end that
-    retransmits for ever into a fault that nobody lifts must not be waited for that long.
+    The deadline is set anew for every pair that was not seen before, never while a pair stays: an
+    end that retransmits for ever into a fault that nobody lifts must not be waited for that long.
     """
 
     def __init__(self, flow: Flow, claim: Claim, earliest: float, grace: float) -> None:
         self._flow, self._claim = flow, claim
         self._earliest, self._grace = earliest, grace
-        self._pair: Pair | None = None
+        self._seen: set[Pair] = set()
         self._deadline = 0.0
 
-    def deadline(self, every_timer: bool = False) -> float:
+    def deadline(self) -> float:
         """On the clock of `sampling.now`."""
-        if self._flow.pair != self._pair:
-            self._pair = self._flow.pair
-            timers = [self._timer(side, every_timer) for side in Side]
+        if self._flow.pair not in self._seen:
+            self._seen.add(self._flow.pair)
+            timers = [self._timer(side) for side in Side]
             self._deadline = max(self._earliest, sampling.now() + max(timers)) + self._grace
         return self._deadline
 
-    def _timer(self, side: Side, every_timer: bool) -> float:
+    def _timer(self, side: Side) -> float:
         row = self._flow.rows[side]
         if row is None or row.timer is Timer.KEEPALIVE:
             return 0.0
@@ -137,7 +132,7 @@ class _Patience:
         return row.remaining
 
 
-def not_held(lab: Lab, flow: Flow, claim: Claim, began: float, summary: str) -> NotHeld:
+def _not_held(flow: Flow, claim: Claim, summary: str) -> NotHeld:
     """The error that shows, for each end, what was expected and what was sampled."""
     rows = []
     for side in Side:
@@ -152,18 +147,7 @@ def not_held(lab: Lab, flow: Flow, claim: Claim, began: float, summary: str) -> 
                 retransmits=max((each.retransmits for each in intervals), default=0),
             )
         )
-    notes = []
-    for fault in lab.faults:
-        never = (
-            "  <- the rule never matched"
-            if not fault.packets and "neighbour" not in fault.where
-            else ""
-        )
-        notes.append(f"fault {fault.name} at {fault.where}: {fault.packets} packets{never}")
-    kernel = os.uname().release
-    return NotHeld(
-        Failure(summary=f"{summary} (kernel {kernel})", rows=tuple(rows), notes=tuple(notes))
-    )
+    return NotHeld(Failure(f"{summary} (kernel {os.uname().release})", rows=tuple(rows)))
 
 
 def _how_long(intervals: tuple[Interval, ...], as_claimed: bool) -> str:

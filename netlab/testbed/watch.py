@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Follows the connections between two hosts: samples both tables, notes each end's state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from netlab.errors import LabError
+from netlab.observe import sampling
+from netlab.observe.proc import TcpTable
+from netlab.testbed.connection import Flow, index
+from netlab.testbed.words import Family, Side
+
+T = TypeVar("T")
+PORT = 5555  # the port of the articles' exercises
+
+Endpoint = tuple[str, int]
+
+
+class Watch:
+    """What is known of the connections of one lab. The hosts tell it what they open."""
+
+    def __init__(self, family: Family) -> None:
+        self.family = family
+        self._began = sampling.now()
+        self._tables: dict[Side, TcpTable] = {}
+        self._flows: dict[tuple[Endpoint, Endpoint], Flow] = {}
+
+    def elapsed(self) -> float:
+        """Seconds since the lab was begun: the clock of its evidence."""
+        return round(sampling.now() - self._began, 4)
+
+    def open_table(self, side: Side) -> TcpTable:
+        """Watch one side from now on. To be called inside its namespace."""
+        table = self._tables[side] = TcpTable()
+        return table
+
+    def register(
+        self, side: Side, local: Endpoint, remote: Endpoint, name: str = "", begins: bool = False
+    ) -> Flow:
+        """From now on, follow the connection with these ends.
+
+        `begins`: it is opened now, and so is the one that was begun last, also when it is a new
+        incarnation of the same four numbers.
+        """
+        ends = (local, remote) if side is Side.CLIENT else (remote, local)
+        flow = self._flows.get(ends) or Flow(*ends, origin=self._began)
+        if begins:
+            self._flows.pop(ends, None)
+        self._flows[ends] = flow
+        flow.name = name or flow.name
+        return flow
+
+    def flow(self, name: str = "") -> Flow:
+        """The connection of that name, or the one that was begun last. Raises `LabError`."""
+        if not self._flows:  # nobody has connected: what a connection to the usual port would see
+            client, server = (side.address(self.family) for side in Side)
+            return self.register(Side.CLIENT, (client, 0), (server, PORT))
+        flows = [flow for flow in self._flows.values() if name in ("", flow.name)]
+        if not flows:
+            raise LabError(f"no connection is called {name!r}")
+        return flows[-1]
+
+    def sample(self) -> None:
+        """Read both tables once, and note the state of every connection that is followed."""
+        at = sampling.now()
+        for side, table in self._tables.items():
+            rows = index(table.read())
+            for flow in self._flows.values():
+                flow.sample(at, side, rows)
+
+    def wait(self, condition: Callable[[], T | None], patience: float) -> T | None:
+        """Look at `condition` for up to `patience` seconds, sampling both ends each time."""
+
+        def look() -> T | None:
+            found = condition()
+            self.sample()
+            return found
+
+        return sampling.wait(look, sampling.now() + patience)
