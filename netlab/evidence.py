@@ -142,10 +142,10 @@ class Evidence:
         """The inverse of `to_json`. Raises ValueError where the text is something else."""
         import cattrs
 
-        data: Any = json.loads(text)
         try:
+            data: Any = json.loads(text)
             return _converter().structure(data, cls)
-        except (cattrs.BaseValidationError, TypeError, KeyError) as error:
+        except (cattrs.BaseValidationError, TypeError, KeyError, RecursionError) as error:
             raise ValueError(f"not a record of netlab's: {error}") from error
 
 
