@@ -20,6 +20,7 @@ from netlab.tcp import State, Timer
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 READ_SIZE = 1 << 14
+PAGE, LONGEST_ROW = 4096, 512
 PROC_SHOWS_REQUESTS_AS = State.SYN_RECV
 
 
@@ -104,7 +105,7 @@ class _Reopened:
             while chunk := os.pread(self._fd, READ_SIZE, offset):
                 chunks.append(chunk)
                 offset += len(chunk)
-                if len(chunk) < 4096 - 150:  # seq_file fills a page while rows remain
+                if len(chunk) < PAGE - LONGEST_ROW:  # seq_file fills a page while rows remain
                     break
         except OSError:
             return ""

@@ -23,13 +23,18 @@ LARGEST = 64 * 1024
 #: libyaml composes recursively, and a file of brackets must not overflow its stack.
 DEEPEST = 20
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_IN_C = hasattr(yaml, "CSafeLoader")  # libyaml: ten times as fast, and counts bytes
+_Loader: Any = yaml.CSafeLoader if _IN_C else yaml.SafeLoader
+LONGEST_QUOTE = 60
 
 
 class Said(dict[str, Any]):
-    """What a mapping says, by Python names, and the line it says it in."""
+    """What a mapping says, by Python names, and the lines it says it in."""
 
-    line: int
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self.line = line
+        self.lines: dict[str, int] = {}  # of each key, as it is written
 
 
 class Document:
@@ -61,8 +66,9 @@ class Document:
             raise ScenarioError("is not UTF-8 text: this is no scenario", path, line) from None
 
     def fail(self, problem: str, line: int | None) -> NoReturn:
-        """Complain. Raises `ScenarioError`."""
-        raise ScenarioError(problem, self.path, line)
+        """Complain. Raises `ScenarioError`. (YAML may miss something after the last line.)"""
+        within = None if line is None else max(1, min(line, len(self._lines)))
+        raise ScenarioError(problem, self.path, within)
 
     def root(self) -> yaml.Node:
         """The whole of it."""
@@ -73,8 +79,10 @@ class Document:
             mark = error.problem_mark or error.context_mark
             self.fail(f"is not YAML: {error.problem}", None if mark is None else mark.line + 1)
         except yaml.YAMLError as error:
-            line = self._text.count("\n", 0, getattr(error, "position", 0)) + 1
-            self.fail(f"is not YAML: {getattr(error, 'reason', error)}", line)
+            where = getattr(error, "position", 0)
+            before = self._text.encode()[:where] if _IN_C else self._text[:where].encode()
+            problem = f"is not YAML: {getattr(error, 'reason', error)}"
+            self.fail(problem, before.count(b"\n") + 1)
         except ValueError as error:  # half a surrogate pair
             self.fail(f"is not YAML: {error}", None)
         if node is None:
@@ -106,18 +114,24 @@ class Document:
         return "\n".join(lines).strip()
 
     def about(self, node: yaml.Node) -> tuple[int, str, str]:
-        """Of a step: its line, how it is written, and the comment above it or at its end."""
-        first, last = node.start_mark.line, max(node.end_mark.line, node.start_mark.line + 1)
-        own = self._lines[first:last]
-        text = " ".join(re.sub(r"(^|\s)#.*$", "", line).strip() for line in own)
+        """Of a step: its line, how it is written, and its comments: above it, and at line ends."""
+        first = node.start_mark.line
         above: list[str] = []
         for line in reversed(self._lines[:first]):
             if not line.lstrip().startswith("#") or line.startswith("#"):
                 break
             above.insert(0, line.strip().lstrip("#").strip())
-        beside = [match[1] for line in own if (match := re.search(r"\S\s+#\s?(.*)$", line))]
-        comment = " ".join(above + beside)
-        return first + 1, " ".join(text.split()).removeprefix("- "), comment
+        texts, comments = [], []
+        for key, value in node.value:
+            start, end = key.start_mark, _end(value)
+            lines = self._lines[start.line : end.line + 1]
+            after = lines[-1][end.column :]
+            lines[-1] = lines[-1][: end.column]
+            lines[0] = lines[0][start.column :]
+            texts.append(" ".join(" ".join(lines).split()))
+            if match := re.fullmatch(r"\s+#\s?(.*)", after):
+                comments.append(match[1].strip())
+        return first + 1, ", ".join(texts), " ".join(above + comments)
 
     # --- nodes by their tables
 
@@ -149,7 +163,7 @@ class Document:
             self.fail(f"{where}: expected {kind.what}; found {called(node)}", line_of(node))
         try:
             return kind.parse(node.value)
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, OverflowError):
             correction = hint(node.value, kind.words)
             problem = f"{where}: expected {kind.what}; found {called(node)}{correction}"
             self.fail(problem, line_of(node))
@@ -177,8 +191,7 @@ class Document:
         return list(node.value)
 
     def _table(self, table: Table, node: yaml.Node, where: str) -> Said:
-        said = Said()
-        said.line = line_of(node)
+        said = Said(line_of(node))
         if table.short and not isinstance(node, yaml.MappingNode):
             field = table.fields[table.short]
             said[field.name or table.short] = self.read(field.takes, node, where)
@@ -190,12 +203,21 @@ class Document:
                 problem = f"{where} has no {key.value!r}{correction} It takes: {known}"
                 self.fail(problem, line_of(key))
             field = table.fields[key.value]
+            said.lines[key.value] = line_of(key)
             said[field.name or key.value] = self.read(field.takes, value, key.value)
         for word, field in table.fields.items():
             if field.required and (field.name or word) not in said:
                 meaning = field.doc or _meaning(field.takes)
                 self.fail(f"{where} lacks {word!r}: {meaning}", line_of(node))
         return said
+
+
+def _end(node: yaml.Node) -> yaml.Mark:
+    """Where a node is over. (A block's own mark is where the next thing begins.)"""
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return _end(last[1] if isinstance(last, tuple) else last)
+    return node.end_mark
 
 
 def line_of(node: yaml.Node) -> int:
@@ -206,7 +228,9 @@ def line_of(node: yaml.Node) -> int:
 def called(node: yaml.Node) -> str:
     """What was found, in words."""
     if isinstance(node, yaml.ScalarNode):
-        return repr(node.value) if node.value else "nothing"
+        text: str = node.value
+        short = text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 3] + "..."
+        return repr(short) if text else "nothing"
     kind = "list" if isinstance(node, yaml.SequenceNode) else "mapping"
     return f"a {kind}" if node.value else f"an empty {kind}"
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from netlab.scenario.model import Do, Drop, Hold, Lift, Reach, Scenario, Step
 from netlab.testbed.expression import Rule
+from netlab.testbed.host import filled_in
 from netlab.testbed.nft import Table
 from netlab.testbed.watch import PORT
 from netlab.testbed.words import REJECTS, Family, Side
@@ -131,7 +132,7 @@ def _done_by_hand(step: Do, family: Family) -> str:
             return "setsockopt " + ", ".join(f"{key}={value}" for key, value in given.items())
         case "run":
             addresses = {str(side): side.address(family) for side in Side}
-            return " ".join(given["command"]).format(**addresses)
+            return " ".join(filled_in(word, addresses) for word in given["command"])
         case "signal":
             return f"kill -{given['number']} %1"
         case "add_address":

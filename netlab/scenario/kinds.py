@@ -73,7 +73,10 @@ def duration(text: str) -> float:
     match = _DURATION.fullmatch(text)
     if not match:
         raise ValueError
-    return float(match[1]) * _UNITS[match[2]]
+    seconds = float(match[1]) * _UNITS[match[2]]
+    if not math.isfinite(seconds):
+        raise ValueError
+    return seconds
 
 
 _RANGES = (

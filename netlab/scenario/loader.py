@@ -60,12 +60,12 @@ class _Loader:
             self._fail(
                 f"name is {said['name']!r}, and the file is {path.name!r}: name the file for the "
                 "fault and leave 'name' out, or make them equal",
-                said.line,
+                said.lines["name"],
             )
         steps = self._steps(said["steps"])
         expect = self._expectation(said["expect"])
-        self._check_names(steps, expect)
-        self._check_cause(steps, expect)
+        self._check_names(steps, expect, said["expect"].lines)
+        self._check_cause(steps, expect, said["expect"].lines)
         return Scenario(
             name=path.stem,
             path=path,
@@ -220,34 +220,46 @@ class _Loader:
 
     # --- sense across the file
 
-    def _check_names(self, steps: tuple[Step, ...], expect: Expectation) -> None:
+    def _check_names(
+        self, steps: tuple[Step, ...], expect: Expectation, lines: dict[str, int]
+    ) -> None:
         """Names that are used must have been given."""
-        connections, faults = {LAST}, set[str]()
+        sockets = {side: {LAST} for side in Side}
+        drops, holds, added = set[str](), set[str](), set[Side]()
         then = expect.ends.then if expect.ends else ()
         for step in (*steps, *expect.heal, *then):
             match step:
                 case Do():
-                    self._known("connection", step.of, connections, step.line)
-                    connections.add(str(step.arguments.get("name", LAST)))
+                    self._known("connection", step.of, sockets[step.side], step)
+                    sockets[step.side].add(str(step.arguments.get("name", LAST)))
+                    if step.action == "add_address":
+                        added.add(step.side)
+                    if "added" in step.arguments and step.side not in added:
+                        self._fail(f"no address was added to the {step.side} by then", step.line)
                 case Drop() | Hold():
-                    if step.name in faults:
+                    if step.name in drops | holds:
                         self._fail(f"a fault called {step.name!r} is there already", step.line)
-                    faults.add(step.name)
+                    (drops if isinstance(step, Drop) else holds).add(step.name)
+                case Lift(name=str(name), holds=True):
+                    self._known("hold", name, holds, step)
                 case Lift(name=str(name)):
-                    self._known("fault", name, faults, step.line)
+                    self._known("fault", name, drops, step)
                 case Reach():
-                    self._known("connection", step.of, connections, step.line)
-        self._known("connection", expect.of, connections, expect.line)
+                    self._known("connection", step.of, set.union(*sockets.values()), step)
+        self._known("connection", expect.of, set.union(*sockets.values()), lines.get("of", 0))
         for fault in expect.dropped:
             if fault is not None:
-                self._known("fault", fault, faults, expect.line)
+                self._known("fault", fault, drops, lines["dropped"])
 
-    def _known(self, what: str, name: str, names: set[str], line: int) -> None:
+    def _known(self, what: str, name: str, names: set[str], where: Step | int) -> None:
         if name not in names:
             known = ", ".join(sorted(names - {LAST})) or "none; give one with 'as:'"
+            line = where.line if isinstance(where, Step) else where
             self._fail(f"no {what} is called {name!r} by then. Known: {known}", line)
 
-    def _check_cause(self, steps: tuple[Step, ...], expect: Expectation) -> None:
+    def _check_cause(
+        self, steps: tuple[Step, ...], expect: Expectation, lines: dict[str, int]
+    ) -> None:
         """A pair has a cause that can be taken away, or says why it has none."""
         if expect.healed is None and not expect.cause:
             self._fail(
@@ -256,9 +268,10 @@ class _Loader:
                 expect.line,
             )
         if expect.heal and expect.healed is None:
-            self._fail("expect says 'heal', and not 'healed': the pair it leads to", expect.line)
+            problem = "expect says 'heal', and not 'healed': the pair it leads to"
+            self._fail(problem, lines["heal"])
         if expect.dropped and not any(isinstance(step, Drop) for step in steps):
-            self._fail("expect says 'dropped', and no step drops anything", expect.line)
+            self._fail("expect says 'dropped', and no step drops anything", lines["dropped"])
 
 
 def _by_side(said: dict[str, Any]) -> dict[Side, Any]:

@@ -18,6 +18,7 @@ from netlab.testbed.host import Host
 from netlab.testbed.nft import Counter, Table
 
 _NOTHING = Counter(0, 0)
+FIRST_RULE_LINE = 4  # in Table.text
 
 
 class Liftable(Protocol):
@@ -163,7 +164,14 @@ def _install_text(host: Host, table: Table) -> None:
             "or say the rule with segment:, port:, first: and after:"
         ) from None
     if done.returncode:
-        complaint = done.stderr.strip().splitlines()
-        raise LabError(
-            f"nft refused {table.raw[0]!r}: {complaint[0] if complaint else 'no reason'}"
-        )
+        raise LabError(_complaint(table, done.stderr))
+
+
+def _complaint(table: Table, said: str) -> str:
+    """Nft's first complaint, with the rule it is about: line 4 of the text is the first one."""
+    place = re.match(r"/dev/stdin:(\d+):[\d-]+: (.*)", said)
+    if place is None:
+        return f"nft refused {table.raw[0]!r}: {said.strip() or 'it gave no reason'}"
+    number = int(place[1]) - FIRST_RULE_LINE
+    rule = table.raw[number] if 0 <= number < len(table.raw) else table.raw[0]
+    return f"nft refused {rule!r}: {place[2]}"

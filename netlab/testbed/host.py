@@ -21,7 +21,7 @@ from netlab.tcp import Segment
 from netlab.testbed import wire
 from netlab.testbed.connection import Connection
 from netlab.testbed.forge import FORGED, Forge
-from netlab.testbed.namespace import Namespace
+from netlab.testbed.namespace import Namespace, refused
 from netlab.testbed.netlink import Transport
 from netlab.testbed.nft import NETLINK_NETFILTER
 from netlab.testbed.program import Program
@@ -32,6 +32,7 @@ T = TypeVar("T")
 PATIENCE = 5.0  # seconds that an application waits for what should come at once
 TCP_DEFER_ACCEPT = 9
 IP_BIND_ADDRESS_NO_PORT = 24
+NETLINK_ROUTE = socket.NETLINK_ROUTE
 
 
 class Host:
@@ -49,11 +50,19 @@ class Host:
         self._addresses = 1
         self._holds = 0
         self._forge: Forge | None = None
-        with self.namespace:
-            self.route = Transport(socket.NETLINK_ROUTE)
-            self.firewall = Transport(NETLINK_NETFILTER)
-            self.table = watch.open_table(side)
-            self.counters = Counters()
+        with contextlib.ExitStack() as opened:
+            opened.callback(self.namespace.close)
+            try:
+                with self.namespace:
+                    self.route = opened.enter_context(contextlib.closing(Transport(NETLINK_ROUTE)))
+                    self.firewall = opened.enter_context(
+                        contextlib.closing(Transport(NETLINK_NETFILTER))
+                    )
+                    self.table = opened.enter_context(contextlib.closing(watch.open_table(side)))
+                    self.counters = opened.enter_context(contextlib.closing(Counters()))
+            except OSError as error:
+                raise refused(error) from None
+            self._descriptors = opened.pop_all()
 
     def __repr__(self) -> str:
         return f"<{self.side} {self.address}>"
@@ -263,7 +272,7 @@ class Host:
     def run(self, command: Sequence[str]) -> Program:
         """Start a program here. ``{client}`` and ``{server}`` in it become addresses."""
         addresses = {str(side): side.address(self.family) for side in Side}
-        program = Program(self.namespace, [word.format(**addresses) for word in command])
+        program = Program(self.namespace, [filled_in(word, addresses) for word in command])
         self.programs.append(program)
         return program
 
@@ -311,8 +320,7 @@ class Host:
             connection.close()
         if self._forge is not None:
             self._forge.close()
-        for descriptor in (self.table, self.counters, self.route, self.firewall, self.namespace):
-            descriptor.close()
+        self._descriptors.close()
 
     # --- inside
 
@@ -342,3 +350,10 @@ class Host:
         if done is None:
             raise ActionFailed(f"{self.side}: {what} was not possible within {PATIENCE:g} s")
         return done[0]
+
+
+def filled_in(word: str, addresses: dict[str, str]) -> str:
+    """A word of a command line, with addresses for their places and every other brace kept."""
+    for side, address in addresses.items():
+        word = word.replace(f"{{{side}}}", address)
+    return word

@@ -118,7 +118,7 @@ def _new_namespace() -> int:
         finally:
             _setns(home)
     except OSError as error:
-        raise _refused(error) from None
+        raise refused(error) from None
     finally:
         os.close(home)
 
@@ -183,7 +183,7 @@ def enter_user_namespace() -> None:
         Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
         Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
     except OSError as error:
-        raise _refused(error) from None
+        raise refused(error) from None
 
 
 #: Settings that forbid namespaces to ordinary users, and the value that does.
@@ -205,8 +205,8 @@ def forbidding_settings() -> list[str]:
     return found
 
 
-def _refused(error: OSError) -> LabError:
-    """The error of a refused unshare(2), as one sentence that names the setting."""
+def refused(error: OSError) -> LabError:
+    """The error of a refused namespace or descriptor, as one sentence that says what to do."""
     if error.errno == errno.EMFILE:
         return LabError("too many open files: raise the limit (ulimit -n), or run with --jobs 50")
     settings = forbidding_settings()
@@ -221,7 +221,7 @@ def _refused(error: OSError) -> LabError:
             "security module does. Run as root on the machine itself, or give the container "
             "CAP_SYS_ADMIN and CAP_NET_ADMIN"
         )
-    return LabError(f"creating a namespace failed: {error.strerror}")
+    return LabError(f"building a lab failed: {error.strerror}")
 
 
 @contextlib.contextmanager

@@ -112,7 +112,7 @@ def _cable(server_namespace: int) -> tuple[Request, ...]:
 @cache
 def _settle(side: Side) -> tuple[Request, ...]:
     """Everything one end needs after the cable is there."""
-    requests = [_up(LOOPBACK), _up(VETH)]
+    requests = [_up(LOOPBACK), _without_link_local(), _up(VETH)]
     for family in Family:
         requests.append(_address(side, family, 0))
         requests.append(_neighbour(side, family, 0, NUD_PERMANENT, 0))
@@ -120,13 +120,22 @@ def _settle(side: Side) -> tuple[Request, ...]:
     return tuple(requests)
 
 
+def _without_link_local() -> Request:
+    """No link-local address: its duplicate detection would be seen in captures.
+
+    A message of its own: the kernel puts a link up before it looks at the rest of a message.
+    """
+    mode = ("IFLA_INET6_ADDR_GEN_MODE", IN6_ADDR_GEN_MODE_NONE)
+    message = ifinfmsg()
+    message["index"] = VETH
+    message["attrs"] = [("IFLA_AF_SPEC", {"attrs": [("AF_INET6", {"attrs": [mode]})]})]
+    return encode(message, RTM_SETLINK, 0, "the veth pair without link-local addresses")
+
+
 def _up(index: int) -> Request:
     message = ifinfmsg()
     message["index"] = index
     message["flags"] = message["change"] = IFF_UP
-    if index == VETH:  # no link-local address: its duplicate detection would be seen in captures
-        no_link_local = ("IFLA_INET6_ADDR_GEN_MODE", IN6_ADDR_GEN_MODE_NONE)
-        message["attrs"] = [("IFLA_AF_SPEC", {"attrs": [("AF_INET6", {"attrs": [no_link_local]})]})]
     return encode(message, RTM_SETLINK, 0, f"interface {index} up")
 
 
