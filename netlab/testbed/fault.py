@@ -6,6 +6,7 @@ A fault is a context manager: leaving it takes it out of force. What it did stay
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable, Sequence
 from types import TracebackType
