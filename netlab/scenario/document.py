@@ -77,6 +77,8 @@ class Document:
             node = yaml.compose(self._text, Loader=_Loader)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
+            if error.problem == "found unexpected end of stream":  # of a quote: where it opened
+                mark = error.context_mark or mark
             self.fail(f"is not YAML: {error.problem}", None if mark is None else mark.line + 1)
         except yaml.YAMLError as error:
             where = getattr(error, "position", 0)

@@ -113,7 +113,7 @@ def _segment(text: str) -> Segment:
 
 
 def _errno(text: str) -> str:
-    if not hasattr(errno, text):
+    if text not in errno.errorcode.values():
         raise ValueError
     return text
 
@@ -135,6 +135,13 @@ def _text(text: str) -> str:
     if not text.strip():
         raise ValueError
     return text
+
+
+def _command(text: str) -> list[str]:
+    unknown = set(re.findall(r"(?<!\$)\{(\w+)\}", text)) - {str(side) for side in Side}
+    if unknown:
+        raise ValueError
+    return shlex.split(_text(text))
 
 
 def _place(text: str) -> tuple[Side, Hook]:
@@ -226,7 +233,9 @@ COUNTER = Kind(
     _matching(r"[A-Z][A-Za-z0-9]+"),
     {"type": "string"},
 )
-COMMAND = Kind("a command line", lambda text: shlex.split(_text(text)), {"type": "string"})
+COMMAND = Kind(
+    "a command line, with {client} and {server} for addresses", _command, {"type": "string"}
+)
 BYTES = _integer("a number of bytes", 1, 1 << 24)
 SOURCE = Kind(
     "'added' (the address of add_address)",

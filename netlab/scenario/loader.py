@@ -230,7 +230,7 @@ class _Loader:
         for step in (*steps, *expect.heal, *then):
             match step:
                 case Do():
-                    self._known("connection", step.of, sockets[step.side], step)
+                    self._known(f"connection of the {step.side}", step.of, sockets[step.side], step)
                     sockets[step.side].add(str(step.arguments.get("name", LAST)))
                     if step.action == "add_address":
                         added.add(step.side)
