@@ -38,7 +38,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--netlab-slow", action="store_true", help="also play scenarios that take a minute or two"
     )
     group.addoption("--netlab-ipv6", action="store_true", help="over IPv6 instead of IPv4")
-    group.addoption("--netlab-hold", metavar="S", help="hold each pair that long, such as 2s")
+    group.addoption(
+        "--netlab-hold", metavar="S", help="hold each pair at least that long, such as 2s"
+    )
     parser.addini(
         "netlab_userns",
         "without root, enter a user namespace at the start (needed for the lab fixture with -n)",
@@ -226,7 +228,7 @@ def _options(config: pytest.Config) -> Options:
 
     hold = config.getoption("netlab_hold")
     try:
-        seconds = None if hold is None else kinds.duration(hold)
+        seconds = 0.0 if hold is None else kinds.duration(hold)
     except ValueError:
         raise pytest.UsageError(
             f"--netlab-hold: expected a duration such as 2s; found {hold!r}"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -53,9 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         argcomplete.autocomplete(whole)
     options = whole.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a letter of a scenario's
+            stream.reconfigure(errors="replace")
     try:
         code: int = options.main(options)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # it is None where the shell closed it (>&-)
+            sys.stdout.flush()
         return code
     except NetlabError as error:
         print(f"{Style.of(sys.stderr)('netlab:', 'red', 'bold')} {error}", file=sys.stderr)

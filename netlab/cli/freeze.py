@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from netlab.cli.common import Commands, add_family, add_names, seconds
 from netlab.cli.run import exit_code
+from netlab.errors import ScenarioError
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
@@ -56,8 +57,10 @@ def main(options: argparse.Namespace) -> int:
         _announce(lab, scenario, style)
         _watch(lab, scenario, options.duration, style)
 
-    how = runner.Options(family=family, hold=0.0, frozen=frozen)
+    how = runner.Options(family=family, frozen=frozen)
     for _, evidence in runner.play_all([scenario], how):
+        if evidence.outcome == "skip":
+            raise ScenarioError(f"{scenario.name} cannot be played here: {evidence.reason}")
         if evidence.outcome != "pass":
             print(failure(evidence, style))
         elif evidence.healed:

@@ -45,7 +45,9 @@ def add(commands: Commands) -> None:
     add_names(command, "*", "a name, a pattern, a folder or a .yaml file (default: all)")
     command.add_argument("--slow", action="store_true", help="also those that need a minute or two")
     add_family(command)
-    command.add_argument("--hold", type=seconds, metavar="S", help="hold each pair that long")
+    command.add_argument(
+        "--hold", type=seconds, metavar="S", default=0.0, help="hold each pair at least that long"
+    )
     command.add_argument(
         "--jobs", type=positive, metavar="N", help="labs that are open at the same time (200)"
     )

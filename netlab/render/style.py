@@ -16,12 +16,12 @@ class Style:
         self.colour = colour
 
     @classmethod
-    def of(cls, stream: TextIO) -> Style:
-        """The style for a stream: coloured on a terminal that can."""
+    def of(cls, stream: TextIO | None) -> Style:
+        """The style for a stream (None: it is closed): coloured on a terminal that can."""
         if os.environ.get("FORCE_COLOR"):
             return cls(True)
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-        return cls(stream.isatty() and not plain)
+        return cls(stream is not None and stream.isatty() and not plain)
 
     def __call__(self, text: str, *names: str) -> str:
         """The text in these colours (keys of `CODES`)."""

@@ -28,7 +28,7 @@ def _row(run: Evidence, style: Style) -> tuple[str, ...]:
     if run.outcome == "error":
         return outcome, run.scenario, "", "", "", "", ""
     if run.outcome == "skip":
-        return outcome, run.scenario, style(run.reason, "dim"), "", "", "", ""
+        return outcome, run.scenario, "", "", "", "", style(run.reason, "dim")
     states = run.expected if run.outcome == "pass" else run.observed or run.expected
     healed = "/".join(run.healed.values()) if run.healed else ""
     held = f"{run.held_s:.1f} s" if run.held_s else ""

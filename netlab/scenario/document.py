@@ -51,6 +51,8 @@ class Document:
         try:
             if path.is_dir():
                 raise ScenarioError("is a directory, and a scenario is a .yaml file", path)
+            if path.exists() and not path.is_file():  # a pipe would make us wait
+                raise ScenarioError("is no regular file, and a scenario is one", path)
             with path.open("rb") as file:
                 data = file.read(LARGEST + 1)
         except FileNotFoundError:

@@ -48,7 +48,7 @@ class Options:
     """How scenarios are played."""
 
     family: Family = Family.IPV4
-    hold: float | None = None  # seconds, instead of what the scenarios say
+    hold: float = 0.0  # seconds, where that is longer than what a scenario says
     jobs: int = JOBS
     #: Called while a pair is frozen, with the lab and the scenario; the hold has been proven then.
     frozen: Callable[[Lab, Scenario], None] = field(default=lambda lab, scenario: None)
@@ -170,7 +170,7 @@ class _Play:
         for step in self._scenario.steps:
             self._do_step(step)
         self._line = expect.line
-        hold = expect.hold if self._options.hold is None else self._options.hold
+        hold = max(expect.hold, self._options.hold)
         self._held = lab.expect(
             expect.claim.client, expect.claim.server, hold, expect.within, self._enough, expect.of
         )

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""netlab freeze: the printed commands look at the frozen pair, and nothing is left behind."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from netlab.scenario import catalogue
+from netlab.scenario.model import Scenario
+
+from .shell import NETLAB, PATIENCE, environment, netlab, scenario
+
+pytestmark = pytest.mark.skipif(
+    not all(map(shutil.which, ("nsenter", "ss", "nft"))),
+    reason="the commands that freeze prints: install util-linux, iproute2 and nftables",
+)
+
+
+class Frozen:
+    """A pair that is held by another process, and what that process says about it."""
+
+    def __init__(self, name: str | Path) -> None:
+        self.process = subprocess.Popen(
+            [*NETLAB, "freeze", str(name)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, env=environment(),
+        )  # fmt: skip
+        assert self.process.stdout is not None
+        self.lines = []
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip())
+            if line.startswith("  both"):  # the last line, until something changes
+                break
+
+    def command(self, side: str, tool: str) -> str:
+        """The printed command that runs a tool at one side."""
+        (found,) = [line.split(maxsplit=1)[1] for line in self.lines
+                    if line.startswith(f"  {side}") and f" {tool}" in line]  # fmt: skip
+        return found
+
+    def look(self, side: str, tool: str, options: str = "") -> str:
+        """What that command shows to the person who types it."""
+        typed = self.command(side, tool) + options
+        done = subprocess.run(
+            ["sh", "-c", typed], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=PATIENCE, check=True,
+        )  # fmt: skip
+        return done.stdout
+
+    def namespaces(self) -> set[str]:
+        """The identities of both ends' namespaces."""
+        entries = {match for line in self.lines for match in re.findall(r"--net=(\S+)", line)}
+        return {os.readlink(entry) for entry in entries}
+
+    def end(self, number: int) -> tuple[int, str]:
+        """Send a signal; the exit code, and what was complained of."""
+        self.process.send_signal(number)
+        _, err = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, err
+
+
+@contextlib.contextmanager
+def frozen(name: str | Path) -> Iterator[Frozen]:
+    """Hold a pair for the body."""
+    held = Frozen(name)
+    try:
+        yield held
+    finally:
+        held.process.kill()
+        held.process.communicate()
+
+
+def inhabitants(namespaces: set[str]) -> set[int]:
+    """The processes that live in a namespace, or hold one by a descriptor."""
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile, or is somebody else's
+            links = [process / "ns" / "net", *(process / "fd").iterdir()]
+            if any(_link(link) in namespaces for link in links):
+                found.add(int(process.name))
+    return found
+
+
+def _link(path: Path) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def ended(process: int) -> bool:
+    """Whether a process ends by itself."""
+    try:
+        descriptor = os.pidfd_open(process)
+    except ProcessLookupError:
+        return True
+    try:
+        if select.select([descriptor], [], [], PATIENCE)[0]:
+            return True
+        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def test_the_printed_commands_look_at_both_ends() -> None:
+    with frozen("synack-dropped") as held:
+        assert held.lines[0] == "synack-dropped is frozen: SYN_SENT/SYN_RECV"
+        assert "SYN-SENT" in held.look("client", "ss")
+        assert {"LISTEN", "SYN-RECV"} <= {*held.look("server", "ss").split()}
+        assert "counter packets" in held.look("client", "nft")
+        assert not [line for line in held.lines if line.startswith("  server") and "nft" in line]
+
+
+@pytest.mark.skipif(not shutil.which("tcpdump"), reason="install tcpdump")
+def test_the_printed_command_watches_the_packets() -> None:
+    with frozen("synack-dropped") as held:
+        packet = held.look("both", "tcpdump", " -c 1 tcp 2>/dev/null")  # a SYN is sent again
+        assert re.search(r"10\.0\.0\.[12]\.\d+ > 10\.0\.0\.[12]\.\d+: Flags \[S", packet)
+
+
+def test_after_a_time_the_pair_heals() -> None:
+    done = netlab("freeze", "fin-dropped", "--for", "100ms")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("fin-dropped is frozen: FIN_WAIT1/ESTABLISHED\n")
+    assert done.out.endswith("\nhealed into FIN_WAIT2/CLOSE_WAIT\n")
+
+
+def test_what_changes_meanwhile_is_told(tmp_path: Path) -> None:
+    path = scenario(tmp_path, "client: {sysctl: {tcp_fin_timeout: 2}}", "client: connect",
+                    "server: accept", "client: close", pair="FIN_WAIT2/CLOSE_WAIT")  # fmt: skip
+    done = netlab("freeze", path, "--for", "4s")
+    assert done.code == 0
+    assert re.search(r"^\+\d\.\d\d s now CLOSED/CLOSE_WAIT, 0 dropped$", done.out, re.MULTILINE)
+
+
+QUICK = [each for each in catalogue.everything() if not each.slow]
+
+
+def problem(scenario: Scenario) -> str:
+    """What goes wrong when this scenario is frozen, if anything."""
+    done = netlab("freeze", scenario.name, "--for", "10ms")
+    good = done.code == 0 and done.out.startswith(f"{scenario.name} is frozen: ")
+    return "" if good else done.out + done.err
+
+
+def test_every_scenario_can_be_frozen() -> None:
+    with concurrent.futures.ThreadPoolExecutor(8) as shells:
+        problems = [*filter(None, shells.map(problem, QUICK))]
+    assert problems == []
+
+
+def test_over_ipv6_it_is_the_same() -> None:
+    done = netlab("freeze", "--ipv6", "syn-dropped", "--for", "10ms")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("syn-dropped is frozen: SYN_SENT/LISTEN\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_however_it_ends_nothing_is_left(number: signal.Signals, tmp_path: Path) -> None:
+    with frozen(scenario(tmp_path, "client: {run: sleep 1000}")) as held:
+        namespaces = held.namespaces()
+        (program,) = inhabitants(namespaces) - {held.process.pid}
+        code, err = held.end(number)
+        if number is signal.SIGINT:
+            assert (code, err) == (130, "netlab: stopped; nothing is left behind\n")
+        else:
+            assert (code, err) == (-number, "")
+        assert ended(program), "the program outlives netlab"
+        assert len(namespaces) == 2
+        assert inhabitants(namespaces) == set()
+
+
+def test_a_pair_that_is_not_reached_cannot_be_frozen(tmp_path: Path) -> None:
+    path = scenario(tmp_path, pair="ESTABLISHED/ESTABLISHED", within="300ms")
+    done = netlab("freeze", path)
+    assert done.code == 1
+    assert f"{path}:5: pair not reached" in done.out
+    assert "is frozen" not in done.out

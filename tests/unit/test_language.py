@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The scenario language says the same everywhere: tables, loader, JSON Schema, Host and words."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from netlab.errors import ScenarioError
+from netlab.scenario import catalogue, explain, loader, runner
+from netlab.scenario.language import ACTIONS, ON_CONNECTION, MapOf
+from netlab.scenario.schema import schema
+from netlab.testbed.host import Host
+from netlab.testbed.words import Family
+
+from .wrong_documents import GOOD, NAME, SHAPES, WORDS, Wrong
+
+SHIPPED = sorted(catalogue.home().rglob("*.yaml"))
+
+#: What each action looks like with the least that it needs.
+EXAMPLES = {
+    "listen": "listen",
+    "unlisten": "unlisten",
+    "connect": "connect",
+    "accept": "accept",
+    "send": "{send: hello}",
+    "read": "{read: {bytes: 3}}",
+    "drain": "drain",
+    "shutdown": "shutdown",
+    "close": "close",
+    "abort": "abort",
+    "vanish": "vanish",
+    "option": "{option: {TCP_NODELAY: 1}}",
+    "sysctl": "{sysctl: {tcp_sack: 0}}",
+    "sysctl_if_there": "{sysctl-if-there: {net.ipv4.tcp_sack: 0}}",
+    "run": "{run: 'nc {server} 5555'}",
+    "signal": "{signal: SIGINT}",
+    "add_address": "add-address",
+    "udp": "{udp: 7}",
+    "probe": "{probe: {gets: nothing}}",
+    "flood": "{flood: 3}",
+}
+#: Where the language has another word than `Host`, and the runner translates.
+METHODS = {"option": "set_option", "sysctl_if_there": "sysctl"}
+PARAMETERS = {
+    ("connect", "added"): "source",
+    ("send", "text"): "data",
+    ("send", "count"): "data",
+    ("read", "text"): "count",
+    ("udp", "text"): "data",
+    ("probe", "gets"): "return",
+}
+
+
+def validator() -> Draft202012Validator:
+    """A judge that netlab had no hand in."""
+    return Draft202012Validator(schema())
+
+
+def document(text: str) -> Any:
+    """What an editor makes of a file: PyYAML's own parser, so that libyaml is not needed."""
+    return yaml.load(text, Loader=yaml.SafeLoader)
+
+
+def acting(said: str) -> str:
+    """The good document with one more step of the client's."""
+    return GOOD.replace("client: connect", f"client: connect\n  - client: {said}")
+
+
+# --- the JSON Schema
+
+
+def test_the_schema_is_valid_by_its_own_draft() -> None:
+    Draft202012Validator.check_schema(schema())
+
+
+def test_the_schema_beside_the_scenarios_is_the_one_that_netlab_prints() -> None:
+    stored = json.loads((catalogue.home() / "schema.json").read_text())
+    assert stored == schema(), "regenerate with: netlab schema > scenarios/schema.json"
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_every_scenario_is_valid_by_the_schema(path: Path) -> None:
+    problems = [error.message for error in validator().iter_errors(document(path.read_text()))]
+    assert problems == []
+
+
+@pytest.mark.parametrize("text", [GOOD, *map(acting, EXAMPLES.values())])
+def test_schema_and_loader_accept_the_same(text: str) -> None:
+    validator().validate(document(text))
+    loader.parse(text, Path(NAME))
+
+
+@pytest.mark.parametrize(
+    "wrong", [each for each in WORDS + SHAPES if each.schema], ids=lambda wrong: wrong.what
+)
+def test_schema_and_loader_refuse_the_same(wrong: Wrong) -> None:
+    assert not validator().is_valid(document(wrong.text))
+    with pytest.raises(ScenarioError):
+        loader.parse(wrong.text, Path(NAME))
+
+
+# --- actions
+
+
+def said_names(action: str) -> set[str]:
+    """The Python names of what may be said of an action."""
+    takes = ACTIONS[action]
+    if isinstance(takes, MapOf):
+        return {"name", "value"}
+    return {field.name or key for key, field in takes.fields.items()}
+
+
+def parameters(method: str) -> set[str]:
+    """What a method of `Host` takes, and that it returns something."""
+    return {*inspect.signature(getattr(Host, method)).parameters, "return"}
+
+
+def translated() -> set[str]:
+    """The actions that the runner knows by name."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(runner._Play._act)))
+    patterns = [case.pattern for match in ast.walk(tree) if isinstance(match, ast.Match)
+                for case in match.cases]  # fmt: skip
+    values = [node.value for pattern in patterns for node in ast.walk(pattern)
+              if isinstance(node, ast.MatchValue)]  # fmt: skip
+    return {str(value.value) for value in values if isinstance(value, ast.Constant)}
+
+
+def test_every_action_has_an_example_here() -> None:
+    assert EXAMPLES.keys() == ACTIONS.keys()
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_every_action_is_a_method_of_a_host_and_takes_what_may_be_said(action: str) -> None:
+    names = {PARAMETERS.get((action, name), name) for name in said_names(action)}
+    assert names <= parameters(METHODS.get(action, action))
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_what_is_said_otherwise_than_host_calls_it_is_translated_by_the_runner(action: str) -> None:
+    otherwise = action in METHODS or any(
+        (action, name) in PARAMETERS for name in said_names(action)
+    )
+    assert not otherwise or action in translated()
+
+
+def test_the_runner_translates_no_action_that_nobody_can_say() -> None:
+    assert translated() <= ACTIONS.keys()
+
+
+@pytest.mark.parametrize("action", sorted(ON_CONNECTION))
+def test_what_concerns_a_connection_can_be_told_which(action: str) -> None:
+    assert "on" in parameters(METHODS.get(action, action))
+
+
+@pytest.mark.parametrize("family", Family, ids=str)
+@pytest.mark.parametrize("said", EXAMPLES.values())
+def test_every_action_can_be_told_to_a_person(said: str, family: Family) -> None:
+    scenario = loader.parse(acting(said), Path(NAME))
+    told = [command.text for _, commands in explain.by_hand(scenario, family)
+            for command in commands]  # fmt: skip
+    assert len(told) >= len(scenario.steps)
+    assert all(told)

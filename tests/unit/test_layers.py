@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The house: imports run downward only, the public names are all there, and cost nothing."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import netlab
+from netlab import errors
+
+HOME = Path(netlab.__file__).parent
+MODULES = {
+    ".".join(("netlab", *path.relative_to(HOME).with_suffix("").parts)).removesuffix(".__init__"):
+    path for path in sorted(HOME.rglob("*.py"))
+}  # fmt: skip
+
+#: The rooms from the ground up: each may import what is below it, and itself.
+FLOORS = (
+    ("programs", "tcp"),
+    ("evidence",),
+    ("errors",),
+    ("observe", "render"),
+    ("testbed",),
+    ("scenario",),
+    ("atlas", "diagnosis", "kernels"),
+    ("netlab",),  # the public API
+    ("cli", "pytest_plugin"),
+    ("__main__",),
+)
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+#: Modules and rooms that may import less than what is below them.
+NARROWER = {
+    "netlab.testbed.words": {"evidence", "tcp"},  # so that a scenario is read without a testbed
+    "netlab.diagnosis": {"observe", "render", "evidence", "errors", "tcp"},  # it runs on any host
+}
+HEAVY = {"pyroute2", "scapy", "rich", "cattrs"}  # 0.05 to 0.5 s each
+
+
+def room(module: str) -> str:
+    """The folder or file right below netlab that a module is in."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+def imports(module: str) -> Iterator[str]:
+    """The modules of netlab that one imports anywhere: in functions and for types too."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name.split(".")[0] == "netlab")
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "netlab":
+            inner = {f"{node.module}.{name.name}" for name in node.names}
+            yield from inner & MODULES.keys()
+            if inner - MODULES.keys():
+                yield str(node.module)
+
+
+def test_the_house_is_read_whole() -> None:
+    assert {"netlab", "netlab.cli.run", "netlab.testbed.words"} <= MODULES.keys()
+    assert "netlab.evidence" in imports("netlab.errors")  # for types only
+    assert "netlab.testbed.lab" in imports("netlab.cli.doctor")  # in a function
+    assert "netlab.evidence" in imports("netlab.scenario.runner")  # from netlab import evidence
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_run_downward_only(module: str) -> None:
+    own = room(module)
+    for imported in imports(module):
+        other = room(imported)
+        assert other == own or FLOOR[other] < FLOOR[own], f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_some_rooms_import_less_than_they_might(module: str) -> None:
+    for narrow, allowed in NARROWER.items():
+        if f"{module}.".startswith(f"{narrow}."):
+            others = {room(imported) for imported in imports(module)} - {room(module)}
+            assert others <= allowed
+
+
+def test_no_two_modules_need_each_other() -> None:
+    graphlib.TopologicalSorter({module: set(imports(module)) for module in MODULES}).prepare()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_are_written_in_full(module: str) -> None:
+    tree = ast.parse(MODULES[module].read_text())
+    assert not [n.lineno for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level]
+
+
+# --- the public API
+
+
+def test_every_public_name_can_be_imported() -> None:
+    names: dict[str, object] = {}
+    exec("from netlab import *", names)
+    assert {*netlab.__all__} <= names.keys()
+
+
+def test_public_names_are_listed_to_those_who_look() -> None:
+    assert {*netlab.__all__, "__version__"} <= {*dir(netlab)}
+
+
+def test_what_type_checkers_see_is_what_there_is() -> None:
+    tree = ast.parse(MODULES["netlab"].read_text())
+    guarded = [node for node in tree.body if isinstance(node, ast.If)]
+    seen = {name.name for guard in guarded for node in guard.body
+            if isinstance(node, ast.ImportFrom) for name in node.names}  # fmt: skip
+    assert seen == {*netlab.__all__}
+
+
+def test_every_exception_is_public() -> None:
+    own = [name for name, kind in vars(errors).items()
+           if inspect.isclass(kind) and issubclass(kind, errors.NetlabError)]  # fmt: skip
+    assert {*own} <= {*netlab.__all__}
+
+
+def test_public_names_are_sorted_constants_first_then_classes_then_functions() -> None:
+    def order(name: str) -> tuple[int, str]:
+        return (0 if name.isupper() else 1 if name[0].isupper() else 2), name
+
+    assert netlab.__all__ == sorted(set(netlab.__all__), key=order)
+
+
+def test_a_name_that_is_not_there_is_said_to_be_missing() -> None:
+    with pytest.raises(AttributeError, match="module 'netlab' has no attribute 'Banana'"):
+        _ = netlab.Banana
+
+
+@pytest.mark.parametrize(
+    "module", ["netlab", "netlab.cli", "netlab.pytest_plugin", "netlab.scenario.catalogue"]
+)
+def test_importing_what_everybody_imports_is_cheap(module: str) -> None:
+    code = f"import sys, {module}; print(*{{name.split('.')[0] for name in sys.modules}})"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert module.split(".", maxsplit=1)[0] in loaded.stdout.split()
+    assert not HEAVY & {*loaded.stdout.split()}

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One good scenario, and every way to spoil it that the loader has words for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+GOOD = """\
+# The server's SYN-ACK never reaches the client: neither end can finish the handshake, both keep retrying.
+name: synack-dropped
+source: Part 1, Figures 7-8
+steps:
+  - server: listen
+  - drop: {segment: SYN|ACK, to: client}
+  - client: connect
+expect:
+  pair: {client: SYN_SENT, server: SYN_RECV}
+  hold: 1.2s
+  dropped: at least 2
+  healed: {client: ESTABLISHED, server: ESTABLISHED}
+"""  # noqa: E501  # the example of DESIGN.md, letter by letter
+NAME = "synack-dropped.yaml"
+
+_NAME = "name: synack-dropped"
+_SOURCE = "source: Part 1, Figures 7-8"
+_LISTEN = "server: listen"
+_DROP = "drop: {segment: SYN|ACK, to: client}"
+_TO = "to: client"
+_CONNECT = "client: connect"
+_PAIR = "pair: {client: SYN_SENT, server: SYN_RECV}"
+_HOLD = "hold: 1.2s"
+_DROPPED = "dropped: at least 2"
+_HEALED = "  healed: {client: ESTABLISHED, server: ESTABLISHED}\n"
+_STEPS = GOOD[GOOD.index("steps:") : GOOD.index("expect:")]
+_EXPECT = GOOD[GOOD.index("expect:") :]
+
+
+class Wrong(NamedTuple):
+    """A spoilt document: what is wrong, by which edit, and what is to be said in which line."""
+
+    what: str
+    old: str
+    new: str
+    line: int
+    says: str
+    schema: bool = True  # whether it is a matter of shape, which the JSON Schema refuses too
+
+    @property
+    def text(self) -> str:
+        """The spoilt document."""
+        assert GOOD.count(self.old) == 1, f"{self.old!r} is not in the good document once"
+        return GOOD.replace(self.old, self.new)
+
+
+WORDS = [
+    Wrong("key", _SOURCE, "sauce: x", 3, "has no 'sauce'. Did you mean source? It takes: name, "),
+    Wrong("key of a drop", _TO, "too: client", 6, "drop has no 'too'. Did you mean to?"),
+    Wrong("key of expect", "hold:", "holds:", 10, "expect has no 'holds'. Did you mean hold?"),
+    Wrong("key like nothing", "hold:", "qqq:", 10, "has no 'qqq'. It takes: pair, of, hold, "),
+    Wrong("step", _DROP, "dorp: {}", 6, "no step is called 'dorp'. Did you mean drop? Known: "),
+    Wrong("acting side", _LISTEN, "sever: listen", 5, "'sever'. Did you mean server?"),
+    Wrong("action", _CONNECT, "client: conect", 7, "cannot 'conect'. Did you mean connect?"),
+    Wrong("state", "SYN_SENT", "SYN_SEND", 9,
+          "client: expected a state: ESTABLISHED, SYN_SENT, "),
+    Wrong("state with a hyphen", "SYN_SENT", "SYN-SENT", 9, "Did you mean SYN_SENT?"),
+    Wrong("state of RFC 9293", "SYN_RECV", "SYN-RECEIVED", 9, "Did you mean SYN_RECV?"),
+    Wrong("lower case", "SYN_SENT", "syn_sent", 9, "found 'syn_sent'. Did you mean SYN_SENT?"),
+    Wrong("segment", "SYN|ACK", "SYNACK", 6, "segment: expected a segment: SYN, SYN|ACK, ACK, "),
+    Wrong("segment with a hyphen", "SYN|ACK", "syn-ack", 6, "Did you mean SYN|ACK?"),
+    Wrong("segment nobody sends", "SYN|ACK", "DATA|SYN", 6, "found 'DATA|SYN'", schema=False),
+    Wrong("port too large", _TO, f"{_TO}, port: 70000", 6,
+          "port: expected a port, 1 to 65535; found '70000'"),
+    Wrong("port by name", _TO, f"{_TO}, port: http", 6, "1 to 65535; found 'http'"),
+    Wrong("hook", _TO, "at: client outptu", 6, "Did you mean client output?"),
+    Wrong("no hook", _TO, "at: client", 6, "at: expected a side and a hook: client prerouting, "),
+    Wrong("side", _TO, "to: cleint", 6,
+          "to: expected a side: client or server; found 'cleint'. Did you mean client?"),
+    Wrong("duration", _HOLD, "hold: soon", 10,
+          "hold: expected a duration such as 1.2s, 300ms or 2min; found 'soon'"),
+    Wrong("unit", _HOLD, "hold: 2h", 10, "a duration such as 1.2s, 300ms or 2min; found '2h'"),
+    Wrong("negative duration", _HOLD, "hold: -1s", 10, "; found '-1s'"),
+    Wrong("errno", _CONNECT, f"{_CONNECT}\n    fails: ECONNREFUSE", 8,
+          "fails: expected an error of errno(3) such as ECONNREFUSED; found 'ECONNREFUSE'. "
+          "Did you mean ECONNREFUSED?", schema=False),
+    Wrong("a word of Python's errno", _CONNECT, f"{_CONNECT}\n    fails: errorcode", 8,
+          "expected an error of errno(3) such as ECONNREFUSED; found 'errorcode'"),
+    Wrong("comparison", "at least 2", "at lest 2", 11,
+          "a number, 'at least 2', 'at most 3', 'between 1 and 3' or none; found 'at lest 2'",
+          schema=False),
+    Wrong("range upside down", "at least 2", "between 3 and 1", 11, "found 'between 3 and 1'",
+          schema=False),
+    Wrong("timer", _HOLD, "rows: {client: {timer: keepalife}}", 10, "Did you mean keepalive?"),
+    Wrong("counter", _HOLD, "counters: {client: {tcp_out: 1}}", 10,
+          "expected a counter as nstat names it, ", schema=False),
+    Wrong("family", _NAME, "family: ipv5", 2, "a family: ipv4 or ipv6; found 'ipv5'"),
+    Wrong("flag", _NAME, "slow: perhaps", 2, "slow: expected yes or no; found 'perhaps'"),
+    Wrong("answer", _DROP, "reject: {segment: SYN, to: server, with: tcp-rst}", 6,
+          "with: expected an answer: tcp-reset, no-route, "),
+    Wrong("name of a fault", _TO, f"{_TO}, as: a b", 6,
+          "as: expected a name of letters, digits and hyphens; found 'a b'"),
+    Wrong("signal", _CONNECT, "client: {signal: SIGNT}", 7, "Did you mean SIGINT?", schema=False),
+    Wrong("option", _CONNECT, "client: {option: {IP_TTL: 1}}", 7,
+          "option: expected a socket option such as TCP_NODELAY; found 'IP_TTL'", schema=False),
+    Wrong("value of an option", _CONNECT, "client: {option: {TCP_NODELAY: on}}", 7, "found 'on'"),
+    Wrong("command line", _CONNECT, """client: {run: "a 'b"}""", 7,
+          "run: expected a command line", schema=False),
+    Wrong("placeholder", _CONNECT, "client: {run: 'ping {host}'}", 7, "'ping {host}'",
+          schema=False),
+    Wrong("huge count", "at least 2", "9" * 400, 11, "dropped: expected a number, ",
+          schema=False),
+    Wrong("huge duration", _LISTEN, f"server: {{listen: {{defer: {'9' * 400}}}}}", 5,
+          "defer: expected a duration in whole seconds", schema=False),
+]  # fmt: skip
+
+SHAPES = [
+    Wrong("two keys at the top", _SOURCE, "source: a\nsource: b", 4,
+          "the scenario: 'source' is said twice, first in line 3. Keep one", schema=False),
+    Wrong("two keys, nested", _PAIR, "pair:\n    client: LISTEN\n    client: CLOSED", 11,
+          "pair: 'client' is said twice, first in line 10. Keep one", schema=False),
+    Wrong("two keys in a step", _TO, f"{_TO}, to: server", 6, "drop: 'to' is said twice",
+          schema=False),
+    Wrong("two sides in a step", _CONNECT, f"{_CONNECT}\n    {_LISTEN}", 7,
+          "a step does one thing, and this does 'client' and 'server': make it two"),
+    Wrong("two actions", _CONNECT, "client: {connect: {}, close: {}}", 7,
+          "client does one thing in a step; found 2"),
+    Wrong("no action", _CONNECT, "client: {}", 7,
+          "client does one thing in a step; found an empty mapping"),
+    Wrong("nothing done", _CONNECT, "of: c1", 7, "a step does one of: client, server, drop, "),
+    Wrong("no step", _STEPS, "steps: []\n", 4, "expected a list of steps; found an empty list"),
+    Wrong("steps by name", _STEPS, "steps: {server: listen}\n", 4, "steps; found a mapping"),
+    Wrong("a word as a step", _CONNECT, "connect", 7,
+          "a step: expected a mapping (key: value); found 'connect'"),
+    Wrong("no state", "SYN_SENT", "[]", 9, "client: expected a state: ESTABLISHED, "),
+    Wrong("a list as a duration", _HOLD, "hold: [1s]", 10, "300ms or 2min; found a list"),
+    Wrong("a mapping as a segment", "SYN|ACK", "{}", 6, "or ANY; found an empty mapping"),
+    Wrong("a list as a key", _HOLD, "? [hold]\n  : 1s", 10,
+          "expect: expected a word as key; found a list", schema=False),
+    Wrong("a word as a pair", _PAIR, "pair: LISTEN", 9,
+          "pair: expected a mapping (key: value); found 'LISTEN'"),
+    Wrong("a list of actions", _LISTEN, "server: [listen]", 5,
+          "server: expected a mapping (key: value); found a list"),
+    Wrong("no source", f"{_SOURCE}\n", "", 2,
+          "the scenario lacks 'source': where the case is told"),
+    Wrong("empty source", _SOURCE, "source:", 3, "source: expected text; found nothing"),
+    Wrong("no steps", _STEPS, "", 2, "the scenario lacks 'steps': a list of steps"),
+    Wrong("no expect", _EXPECT, "", 2, "the scenario lacks 'expect': what is expected"),
+    Wrong("no pair", f"  {_PAIR}\n", "", 9, "expect lacks 'pair': a pair of states"),
+    Wrong("half a pair", ", server: SYN_RECV", "", 9, "pair lacks 'server': a state: "),
+    Wrong("a reject without answer", _DROP, "reject: {segment: SYN, to: server}", 6,
+          "reject lacks 'with': an answer: tcp-reset, "),
+    Wrong("an action without its value", _CONNECT, "client: sysctl", 7,
+          "sysctl needs to know more: sysctl: {...}"),
+    Wrong("a modifier of a drop", _DROP, f"{_DROP}\n    fails: EPERM", 6,
+          "'fails' goes with what a side does, not with 'drop'"),
+    Wrong("an argument nobody takes", _CONNECT, "client: {close: now}", 7,
+          "close: expected a mapping (key: value); found 'now'"),
+    Wrong("a list", GOOD, "- a\n- b\n", 1,
+          "the scenario: expected a mapping (key: value); found a list"),
+    Wrong("a word", GOOD, "hello\n", 1, "expected a mapping (key: value); found 'hello'"),
+    Wrong("nothing at all", GOOD, "", 1,
+          "is empty: expected a mapping with source, steps and expect"),
+    Wrong("only comments", GOOD, "# a\n# b\n", 1,
+          "is empty: expected a mapping with source, steps and expect"),
+]  # fmt: skip
+
+NO_YAML = [
+    Wrong("an open bracket", _PAIR, "pair: {client: SYN_SENT", 10, "is not YAML: "),
+    Wrong("an open quote", _SOURCE, 'source: "Part 1', 3, "found unexpected end of stream"),
+    Wrong("an open bracket at the end", _HEALED, "  healed: {client: CLOSED", 12, "is not YAML: "),
+    Wrong("a tab", "  - server", "\t- server", 5, "is not YAML: found character "),
+    Wrong("a control character", "Figures", "\x07", 3, "is not YAML: "),
+    Wrong("one after wide characters", GOOD, f"# {'é' * 9}\n# \x07\n{GOOD}", 2, "is not YAML: "),
+    Wrong("an alias", _SOURCE, "source: *name", 3,
+          "aliases (*name) are not used in scenarios: say it again"),
+    Wrong("two documents", GOOD, f"{GOOD}---\n{GOOD}", 13,
+          "is not YAML: but found another document"),
+    Wrong("half a character", _SOURCE, r'source: "\ud800"', 3, "is not YAML: found invalid "),
+    Wrong("brackets, 5000 deep", GOOD, f"{_SOURCE}\na: {'[' * 5000}", 2, "is nested too deeply"),
+    Wrong("dashes, 5000 deep", GOOD, f"{_SOURCE}\na:\n{'- ' * 5000}", 3, "is nested too deeply"),
+]  # fmt: skip
+
+SENSE = [
+    Wrong("another file's name", _NAME, "name: syn-dropped", 2,
+          "name is 'syn-dropped', and the file is 'synack-dropped.yaml'"),
+    Wrong("another name, said late", GOOD, f"{GOOD.replace(_NAME, 'slow: no')}name: late\n", 13,
+          "name is 'late', and the file is 'synack-dropped.yaml'"),
+    Wrong("neither healed nor cause", _HEALED, "", 9, "expect needs 'healed' "),
+    Wrong("heal without healed", _HEALED, "  cause: none\n  heal: [lift: all]\n", 13,
+          "expect says 'heal', and not 'healed'"),
+    Wrong("dropped by nobody", f"  - {_DROP}\n", "", 10,
+          "expect says 'dropped', and no step drops anything"),
+    Wrong("an unknown connection", _CONNECT, "client: close\n    of: c1", 7,
+          "no connection of the client is called 'c1' by then. Known: none; give one with 'as:'"),
+    Wrong("a connection's name too early", _CONNECT, f"{_CONNECT}\n    of: c1", 7,
+          "'of' goes with what concerns a connection, not with connect"),
+    Wrong("the other end's connection", _CONNECT,
+          "client: {connect: {as: c1}}\n  - server: close\n    of: c1", 8, "'c1'"),
+    Wrong("expected of an unknown one", _HOLD, "of: c1", 10, "no connection is called 'c1' by "),
+    Wrong("an unknown fault lifted", _CONNECT, "lift: loss", 7,
+          "no fault is called 'loss' by then. Known: drop-1"),
+    Wrong("a hold that is lifted", _CONNECT, "hold: client\n  - lift: hold-1", 8, "'hold-1'"),
+    Wrong("a drop that is released", _CONNECT, "release: drop-1", 7, "'drop-1'"),
+    Wrong("an unknown fault counted", "at least 2", "{loss: 1}", 11,
+          "no fault is called 'loss' by then. Known: drop-1"),
+    Wrong("two faults of one name", _DROP, f"{_DROP}\n  - hold: {{as: drop-1}}", 7,
+          "a fault called 'drop-1' is there already"),
+    Wrong("two places", _TO, f"{_TO}, at: server output", 6, "drop needs one place: 'to: client' "),
+    Wrong("no place", f", {_TO}", "", 6,
+          "drop needs one place: 'to: client' loses it on the wire, 'at: server output' is "),
+    Wrong("no segment", "segment: SYN|ACK, ", "", 6, "drop needs either 'segment' or 'nft'"),
+    Wrong("segment and nft", _TO, f"{_TO}, nft: tcp", 6, "drop needs either 'segment' or 'nft'"),
+    Wrong("nft and a port", "segment: SYN|ACK", "nft: tcp, port: 1", 6, "says everything itself"),
+    Wrong("first and after", _TO, f"{_TO}, first: 1, after: 2", 6,
+          "'first' and 'after' are two faults: make it two steps"),
+    Wrong("text and bytes", _CONNECT, "client: {send: {text: a, bytes: 1}}", 7,
+          "send needs a text, or a number of bytes"),
+    Wrong("nothing to read", _CONNECT, "client: read", 7, "read needs a text, or a number of "),
+    Wrong("an address never added", _CONNECT, "client: {connect: {address: added}}", 7, "added"),
+    Wrong("an impossible pair", "SYN_SENT", "TIME_WAIT", 9, "TIME_WAIT/SYN_RECV cannot be: "),
+    Wrong("an impossible healing", _HEALED, "  healed: {client: LISTEN, server: LISTEN}\n", 12,
+          "LISTEN/LISTEN cannot be: two listeners have no connection with each other"),
+    Wrong("an impossible end", _HEALED,
+          f"{_HEALED}  ends: {{after: 1s, client: LISTEN, server: LISTEN}}\n", 13, "cannot be: "),
+    Wrong("an impossible step", _CONNECT, "reach: {client: LAST_ACK, server: [CLOSED, LAST_ACK]}",
+          7, "LAST_ACK/LAST_ACK cannot be: "),
+]  # fmt: skip
