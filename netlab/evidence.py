@@ -149,6 +149,28 @@ class Evidence:
             raise ValueError(f"not a record of netlab's: {error}") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One pair of states in the atlas: what the model says of it, and what this kernel did."""
+
+    client: str
+    server: str
+    reachable: bool
+    why: str  # why it is not
+    scenario: str = ""
+    crossing: bool = False  # packets must cross, or arrive in a later life
+    frozen: bool = False  # here, with loss at the receiver
+    frozen_at_sender: bool | None = None  # with a firewall at the sender; None: nothing is dropped
+    outcome: Outcome | None = None
+    held_s: float = 0.0
+    problem: str = ""  # what stood in the way
+
+    @property
+    def pair(self) -> str:
+        """The pair as it is written."""
+        return f"{self.client}/{self.server}"
+
+
 @functools.cache
 def _converter() -> cattrs.Converter:
     """Enumerations by name; everything else as it is."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from netlab.errors import NetlabError, NotHeld, ScenarioError
+from netlab.errors import LabError, NetlabError, NotHeld, ScenarioError
 
 if TYPE_CHECKING:
     from netlab.evidence import Evidence
@@ -55,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     with threads cannot enter one any more.
     """
     config.addinivalue_line("markers", "slow: takes a minute or more; played with --netlab-slow")
+    _hold(config)
     distributed = getattr(config.option, "numprocesses", None) and not _is_worker(config)
     if config.getini("netlab_userns") or (distributed and _plays_scenarios(config)):
         from netlab.testbed import namespace
@@ -133,7 +134,10 @@ class ScenarioItem(pytest.Item):
 
     def setup(self) -> None:
         """Get the evidence. A lab that could not be built is pytest's ERROR, not a failure."""
-        self.evidence = _stage(self.session).evidence_of(self)
+        try:
+            self.evidence = _stage(self.session).evidence_of(self)
+        except NetlabError as error:
+            pytest.fail(str(error), pytrace=False)
         if self.evidence.outcome == "skip":
             pytest.skip(self.evidence.reason)
         if self.evidence.outcome == "error":
@@ -224,16 +228,20 @@ def _stage(session: pytest.Session) -> _Stage:
 
 
 def _options(config: pytest.Config) -> Options:
-    from netlab.scenario import kinds, runner
+    from netlab.scenario import runner
 
-    hold = config.getoption("netlab_hold")
+    return runner.Options(family=_family(config), hold=_hold(config))
+
+
+def _hold(config: pytest.Config) -> float:
+    from netlab.scenario import kinds
+
+    given = config.getoption("netlab_hold")
     try:
-        seconds = 0.0 if hold is None else kinds.duration(hold)
+        return 0.0 if given is None else kinds.duration(given)
     except ValueError:
-        raise pytest.UsageError(
-            f"--netlab-hold: expected a duration such as 2s; found {hold!r}"
-        ) from None
-    return runner.Options(family=_family(config), hold=seconds)
+        problem = f"--netlab-hold: expected a duration such as 2s; found {given!r}"
+        raise pytest.UsageError(problem) from None
 
 
 def _family(config: pytest.Config) -> Family:
@@ -296,7 +304,11 @@ def lab(netlab_family: Family) -> Generator[Lab]:
     """Two hosts, `lab.client` and `lab.server`, and a wire that can lose, refuse and hold."""
     from netlab.testbed.lab import Lab
 
-    with Lab(netlab_family) as built:
+    try:
+        built = Lab(netlab_family)
+    except LabError as error:
+        pytest.fail(str(error), pytrace=False)
+    with built:
         yield built
 
 

@@ -77,7 +77,9 @@ def _announce(lab: Lab, scenario: Scenario, style: Style) -> None:
         for tool in ("ss -tanoe", "nft list ruleset"):
             if tool.startswith("ss") or any(f.where.startswith(str(host.side)) for f in lab.faults):
                 print(f"  {style(str(host.side), 'cyan')}  {entry(host)} {tool}")
-    print(f"  both    {entry(lab.client)} tcpdump -ni eth0", flush=True)
+    if not in_user_namespace():  # of one user: there is no other that tcpdump could become
+        print(f"  both    {entry(lab.client)} tcpdump -ni eth0")
+    sys.stdout.flush()
 
 
 def entry(host: Host) -> str:

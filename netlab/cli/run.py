@@ -4,23 +4,19 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netlab.cli.common import Commands, add_family, add_names, positive, seconds
+from netlab.cli.progress import progress
 from netlab.errors import LabError, Unmet
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
     from netlab.evidence import Evidence
-    from netlab.scenario.model import Scenario
     from netlab.scenario.runner import Options
-
-#: Of the scenario that is waited for, so that the line fits 80 columns.
-NAME_WIDTH = 36
 
 EPILOG = """\
 examples:
@@ -68,14 +64,16 @@ def main(options: argparse.Namespace) -> int:
     )
     began = time.monotonic()
     runs: dict[int, Evidence] = {}
-    with _progress(scenarios) as (finished, meanwhile):
+    with progress(scenario.name for scenario in scenarios) as (finished, meanwhile):
         for number, evidence in runner.play_all(scenarios, how, meanwhile):
             runs[number] = evidence
             finished(evidence)
-            if options.json:
-                print(evidence.to_json(), flush=True)
+    # Nothing is written while scenarios are played: a slow reader would stop the clock of all.
     in_order = [runs[number] for number in sorted(runs)]
-    if not options.json:
+    if options.json:
+        for evidence in in_order:
+            print(evidence.to_json())
+    else:
         _report(in_order, time.monotonic() - began, how)
     return exit_code(in_order)
 
@@ -98,43 +96,3 @@ def _report(runs: Sequence[Evidence], elapsed: float, how: Options) -> None:
         if run.outcome in ("fail", "error"):
             print(f"\n{failure(run, style)}")
     print(f"\n{closing_line(runs, elapsed, style)}")
-
-
-@contextlib.contextmanager
-def _progress(
-    scenarios: Sequence[Scenario],
-) -> Iterator[tuple[Callable[[Evidence], None], Callable[[], None]]]:
-    """A bar on standard error while a person looks; nothing in a pipe."""
-    if not sys.stderr.isatty():
-        yield (lambda evidence: None), (lambda: None)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    playing = dict.fromkeys(scenario.name for scenario in scenarios)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[name]}", markup=True),
-        console=Console(stderr=True),
-        auto_refresh=False,  # it would start a thread
-        transient=True,
-    )
-    task = bar.add_task("playing", total=len(scenarios), name="")
-    drawn = 0.0
-
-    def finished(evidence: Evidence) -> None:
-        playing.pop(evidence.scenario, None)
-        bar.advance(task)
-
-    def meanwhile() -> None:
-        nonlocal drawn
-        if time.monotonic() - drawn > 0.1:
-            drawn = time.monotonic()
-            bar.update(task, name=next(iter(playing), "")[:NAME_WIDTH])
-            bar.refresh()
-
-    with bar:
-        yield finished, meanwhile

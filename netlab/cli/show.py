@@ -49,8 +49,9 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
-def explanation(scenario: Scenario, family: Family, style: Style) -> list[str]:
-    """All that is to be said of one scenario, in lines."""
+def explanation(scenario: Scenario, family: Family, style: Style, command: str = "") -> list[str]:
+    """All that is to be said of one scenario, in lines; `command` is how to name it."""
+    command = command or scenario.name
     lines = [style(scenario.name, "bold"), ""]
     lines += textwrap.wrap(" ".join(scenario.story.split()), WIDTH)
     lines += ["", *_fact("source", scenario.source, style)]
@@ -59,8 +60,8 @@ def explanation(scenario: Scenario, family: Family, style: Style) -> list[str]:
     lines += _fact("expected", _expected(scenario.expect), style)
     lines += ["", *_by_hand(scenario, family, style)]
     lines += ["", *_rules(scenario, family, style)]
-    lines += [style(f"netlab run {scenario.name}", "cyan") + "     plays and proves it"]
-    lines += [style(f"netlab freeze {scenario.name}", "cyan") + "  holds it for you to look at"]
+    lines += [style(f"netlab run {command}", "cyan") + "     plays and proves it"]
+    lines += [style(f"netlab freeze {command}", "cyan") + "  holds it for you to look at"]
     return lines
 
 

@@ -12,7 +12,13 @@ class Counters:
     """``/proc/net/netstat`` and ``snmp``. Open it inside the namespace; read it from anywhere."""
 
     def __init__(self) -> None:
-        self._fds = [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in FILES]
+        self._fds: list[int] = []
+        try:
+            for path in FILES:
+                self._fds.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        except OSError:
+            self.close()
+            raise
 
     def read(self) -> dict[str, int]:
         """Every counter: those of TcpExt without their prefix (``TCPTimeouts``), those of

@@ -51,9 +51,14 @@ class TcpTable:
     """The connection table of one namespace. Open it inside; read it from anywhere."""
 
     def __init__(self) -> None:
-        self._files = [_Reopened("/proc/thread-self/net/tcp")]
-        with contextlib.suppress(FileNotFoundError):  # IPv6 is switched off
-            self._files.append(_Reopened("/proc/thread-self/net/tcp6"))
+        self._files: list[_Reopened] = []
+        try:
+            self._files.append(_Reopened("/proc/thread-self/net/tcp"))
+            with contextlib.suppress(FileNotFoundError):  # IPv6 is switched off
+                self._files.append(_Reopened("/proc/thread-self/net/tcp6"))
+        except OSError:
+            self.close()
+            raise
 
     def read(self) -> list[Row]:
         """Every TCP socket of the namespace, now."""

@@ -7,6 +7,7 @@ scapy builds and reads them. It is imported when the first one is needed: it cos
 from __future__ import annotations
 
 import functools
+import os
 import socket
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -34,6 +35,18 @@ def scapy() -> Scapy:
     import logging
 
     logging.getLogger("scapy").setLevel(logging.ERROR)  # it warns of routes it cannot find
+    homes = dict.fromkeys(("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"), "/proc/self")
+    before = {name: os.environ.get(name) for name in homes}
+    os.environ.update(homes)  # scapy makes folders in them; netlab leaves nothing in a home
+    try:
+        import scapy.main
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+    scapy.main.SCAPY_CACHE_FOLDER = None
     from scapy.layers.inet import IP, TCP
     from scapy.layers.inet6 import IPv6
     from scapy.layers.l2 import Ether

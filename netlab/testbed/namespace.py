@@ -68,7 +68,10 @@ class Namespace:
             return cls(_new_namespace())
 
     def __enter__(self) -> Namespace:
-        self._home = _open_own()
+        try:
+            self._home = _open_own()
+        except OSError as error:
+            raise refused(error) from None
         _setns(self.fd)
         return self
 
@@ -110,17 +113,18 @@ def _open_own() -> int:
 
 def _new_namespace() -> int:
     """Unshare this thread into a new network namespace, return its descriptor, and come back."""
-    home = _open_own()
     try:
-        _unshare(CLONE_NEWNET)
+        home = _open_own()
         try:
-            return _open_own()
+            _unshare(CLONE_NEWNET)
+            try:
+                return _open_own()
+            finally:
+                _setns(home)
         finally:
-            _setns(home)
+            os.close(home)
     except OSError as error:
         raise refused(error) from None
-    finally:
-        os.close(home)
 
 
 @cache
@@ -150,6 +154,20 @@ def prepare() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if not privileged():
         enter_user_namespace()
+    elif not _can_come_home():
+        _unshare(CLONE_NEWNET)  # root of somebody's user namespace, in a network of its outside
+
+
+def _can_come_home() -> bool:
+    """Whether this process may enter the network namespace that it is in."""
+    home = _open_own()
+    try:
+        _setns(home)
+    except PermissionError:
+        return False
+    finally:
+        os.close(home)
+    return True
 
 
 def privileged() -> bool:

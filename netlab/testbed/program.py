@@ -3,25 +3,75 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from netlab.errors import LabError
 from netlab.testbed.namespace import Namespace
 
 PR_SET_PDEATHSIG = 1
+CLONE_NEWPID = 0x20000000
+DIED_BY_SIGNAL = 128  # added to the signal's number, as shells do
 #: Programs that come with netlab, by the name a scenario uses.
 OWN = {"tcp_client": [sys.executable, "-m", "netlab.programs.tcp_client"]}
 
 _libc = ctypes.CDLL(None)
 
 
+def _contain() -> None:
+    """Between fork and exec: run in a process namespace that ends with netlab.
+
+    A program may start others, and they would outlive it, and a kill -9 of netlab too. So three
+    processes: the one that netlab knows, the first of a new process namespace, and the program.
+    Each dies with the one before it, and with the first of a namespace dies everything in it
+    (pid_namespaces(7)). The program is not that first one: signals would not end it.
+    """
+    _die_with_parent()
+    if _libc.unshare(CLONE_NEWPID) != 0:
+        os._exit(DIED_BY_SIGNAL)
+    first = os.fork()
+    if first:
+        _become(_exit_code_of(first))
+    _die_with_parent()
+    program = os.fork()
+    if program:
+        os._exit(_exit_code_of(program))
+    _die_with_parent()
+
+
 def _die_with_parent() -> None:
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _exit_code_of(child: int) -> int:
+    """Wait for it, with nothing of netlab's open; other orphans are reaped on the way."""
+    os.closerange(3, 1 << 20)
+    while True:
+        process, status = os.wait()
+        if process == child:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else DIED_BY_SIGNAL - code
+
+
+def _become(code: int) -> None:
+    """End as the program did: with its exit code, or by its signal."""
+    if code > DIED_BY_SIGNAL:
+        with contextlib.suppress(OSError):  # SIGKILL has no other
+            signal.signal(code - DIED_BY_SIGNAL, signal.SIG_DFL)
+        os.kill(os.getpid(), code - DIED_BY_SIGNAL)
+    os._exit(code)
+
+
+def _only_child(process: int) -> int | None:
+    """The one child of a process, or None while there is none."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return int(children[0]) if children else None
 
 
 class Program:
@@ -37,7 +87,7 @@ class Program:
                     stdin=subprocess.DEVNULL,
                     stdout=self._output,
                     stderr=subprocess.STDOUT,
-                    preexec_fn=_die_with_parent,  # noqa: PLW1509 (one thread, and no lock held)
+                    preexec_fn=_contain,  # noqa: PLW1509 (one thread, and no lock held)
                 )
         except OSError as error:
             os.close(self._output)
@@ -54,8 +104,12 @@ class Program:
         return self._process.poll()
 
     def signal(self, number: int) -> None:
-        """Send it a signal."""
-        self._process.send_signal(number)
+        """Send it a signal; one that has ended already does not mind."""
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+            first = _only_child(self._process.pid)
+            program = _only_child(first) if first else None
+            if program:
+                os.kill(program, number)
 
     def close(self) -> None:
         """Kill it if it still runs, and forget its output."""

@@ -30,6 +30,7 @@ RTM_NEWLINK, RTM_GETLINK, RTM_SETLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH =
     28,
 )
 RT_TABLE_MAIN, RTPROT_STATIC, RTN_UNICAST = 254, 4, 1
+RT_TABLE_LOCAL, RTPROT_KERNEL, RTN_LOCAL = 255, 2, 2
 NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
 IFF_UP = 1
 IFINFOMSG_SIZE, IFLA_OPERSTATE, OPER_UP = 16, 16, 6
@@ -115,6 +116,8 @@ def _settle(side: Side) -> tuple[Request, ...]:
     requests = [_up(LOOPBACK), _without_link_local(), _up(VETH)]
     for family in Family:
         requests.append(_address(side, family, 0))
+        if family is Family.IPV6:
+            requests.append(_local_route(side, 0))
         requests.append(_neighbour(side, family, 0, NUD_PERMANENT, 0))
     requests[-1] = _neighbour(side, Family.IPV6, 0, NUD_PERMANENT, NLM_F_ACK)
     return tuple(requests)
@@ -152,6 +155,23 @@ def _address(side: Side, family: Family, extra: int, flags: int = 0) -> Request:
 
 
 @cache
+def _local_route(side: Side, extra: int, flags: int = 0) -> Request:
+    """What is for an IPv6 address is for this host.
+
+    The kernel adds this route itself, but from a work queue, also for an address without duplicate
+    detection (addrconf_dad_completed); what comes before that is dropped.
+    """
+    message = rtmsg()
+    message["family"], message["dst_len"] = Family.IPV6, 128
+    message["table"], message["proto"] = RT_TABLE_LOCAL, RTPROT_KERNEL
+    message["type"] = RTN_LOCAL
+    address = side.address(Family.IPV6, extra)
+    message["attrs"] = [("RTA_DST", address), ("RTA_OIF", VETH)]
+    flags |= NLM_F_CREATE | NLM_F_REPLACE
+    return encode(message, RTM_NEWROUTE, flags, f"the local route of {address}")
+
+
+@cache
 def _neighbour(side: Side, family: Family, extra: int, state: int, flags: int) -> Request:
     peer = side.peer
     message = ndmsg()
@@ -167,7 +187,10 @@ def _neighbour(side: Side, family: Family, extra: int, state: int, flags: int) -
 
 def add_address(transport: Transport, peer: Transport, side: Side, extra: int) -> None:
     """Give one side a further address of each family, known to its peer."""
-    transport.send([_address(side, family, extra, NLM_F_ACK) for family in Family])
+    transport.send(
+        [_address(side, family, extra) for family in Family]
+        + [_local_route(side, extra, NLM_F_ACK)]
+    )
     peer.send([_neighbour(side.peer, family, extra, NUD_PERMANENT, NLM_F_ACK) for family in Family])
 
 

@@ -34,8 +34,8 @@ EST  D   D   D   D   D   D   .   .   .   .   .
 FW1  D   D   D   D   D   D   .   D   D   D   .
 FW2  D   D   D   .   .   .   .   D   D   D   .
 CW   D   D   D   X   .   D   D   .   .   .   .
-LA   D   D   D   X   .   D   D   .   .   X   D
-CLG  D   D   D   X   .   D   D   .   X   X   A
+LA   D   D   D   X   .   D   D   .   .   .   D
+CLG  D   D   D   X   .   D   D   .   .   X   A
 TW   D   D   D   .   .   .   .   .   D   A   A
 """
 SHORT = {
@@ -71,9 +71,9 @@ def test_a_pair_is_unreachable_where_the_grid_has_a_dot(client: State, server: S
     assert (why_unreachable(client, server) is not None) == (grid()[client, server] == ".")
 
 
-def test_eighty_one_of_a_hundred_and_ten_pairs_are_reachable() -> None:
+def test_seventy_nine_of_a_hundred_and_ten_pairs_are_reachable() -> None:
     reachable = [pair for pair in grid() if why_unreachable(*pair) is None]
-    assert (len(reachable), len(grid())) == (81, 110)
+    assert (len(reachable), len(grid())) == (79, 110)
 
 
 def test_it_does_not_matter_who_is_called_the_client() -> None:

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The atlas played: for each pair what the model says, and what this kernel did."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from netlab.atlas import cells, store
+from netlab.atlas.compose import name_of
+from netlab.evidence import Cell, Evidence, Pair
+from netlab.scenario import runner
+from netlab.scenario.model import Scenario
+from netlab.tcp import why_unreachable
+
+
+def scenarios() -> list[Scenario]:
+    """Every cell, with loss at the receiver and with a firewall at the sender."""
+    receiver = cells.scenarios()
+    return [*receiver, *(twin for each in receiver if (twin := cells.at_the_sender(each)))]
+
+
+def play(
+    played: Sequence[Scenario],
+    options: runner.Options,
+    meanwhile: Callable[[], None] = lambda: None,
+    finished: Callable[[Evidence], None] = lambda evidence: None,
+) -> list[Cell]:
+    """Play them side by side and draw what came of it."""
+    runs: dict[str, Evidence] = {}
+    for _, evidence in runner.play_all(played, options, meanwhile):
+        runs[evidence.scenario] = evidence
+        finished(evidence)
+    return draw({scenario.name: scenario for scenario in played}, runs)
+
+
+def draw(scenarios: dict[str, Scenario], runs: dict[str, Evidence]) -> list[Cell]:
+    """The grid of what the model says and of what these runs did."""
+    reachable = store.reachable()
+    return [_cell(pair, str(pair) in reachable, scenarios, runs) for pair in store.pairs()]
+
+
+def _cell(
+    pair: Pair, reachable: bool, scenarios: dict[str, Scenario], runs: dict[str, Evidence]
+) -> Cell:
+    why = why_unreachable(pair.client, pair.server) or ""
+    cell = Cell(str(pair.client), str(pair.server), reachable, why)
+    scenario = scenarios.get(name_of(pair))
+    if scenario is None:
+        return cell
+    run = runs.get(scenario.name)
+    twin = runs.get(f"{scenario.name}-at-the-sender")
+    return dataclasses.replace(
+        cell,
+        scenario=scenario.name,
+        crossing=not cells.is_constant(scenario),
+        frozen=run is not None and run.outcome == "pass",
+        frozen_at_sender=None if twin is None else twin.outcome == "pass",
+        outcome=run.outcome if run else None,
+        held_s=run.held_s if run else 0.0,
+        problem=_problem(run),
+    )
+
+
+def _problem(run: Evidence | None) -> str:
+    if run is None or run.outcome == "pass":
+        return ""
+    return run.failure.summary if run.failure else run.reason
+
+
+def disagreements(grid: Sequence[Cell]) -> list[str]:
+    """Where the model and the kernel do not say the same: an error of one of them."""
+    found = []
+    for cell in grid:
+        if cell.frozen and not cell.reachable:
+            found.append(f"{cell.pair} was frozen, and the model says that it cannot be")
+        if cell.reachable and cell.why:
+            found.append(f"{cell.pair} is reachable in the model, and an invariant forbids it")
+        if not cell.reachable and not cell.why:
+            found.append(f"{cell.pair} is not reachable in the model, and no invariant says why")
+    return found

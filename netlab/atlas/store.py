@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What exploring the model gave, kept as data: ``python -m netlab.atlas.store`` makes it anew.
+
+It takes a quarter of a minute, so it is shipped: ``reachable.json`` and the scenario files of
+``cells/constant``. Tests make it again and compare.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from netlab.atlas import cells
+from netlab.atlas.compose import compose, name_of
+from netlab.atlas.model import Reached, explore
+from netlab.atlas.search import GRID_ORDER, by_pair, recipes
+from netlab.evidence import Pair
+from netlab.tcp import State
+
+REACHABLE = Path(__file__).parent / "reachable.json"
+
+
+def pairs() -> list[Pair]:
+    """The grid: rows are the client's states, columns the server's. A client does not listen."""
+    return [
+        Pair(client, server)
+        for client in GRID_ORDER
+        if client is not State.LISTEN
+        for server in GRID_ORDER
+    ]
+
+
+def as_json(reached: Reached) -> str:
+    """Every reachable pair of the grid with its trace."""
+    traces = {
+        str(pair): [[event, str(after)] for event, after in reached.traces[pair]]
+        for pair in pairs()
+        if pair in reached.traces
+    }
+    lines = ",\n".join(f"{json.dumps(pair)}: {json.dumps(way)}" for pair, way in traces.items())
+    return f'{{"worlds": {reached.worlds}, "traces": {{\n{lines}\n}}}}\n'
+
+
+def reachable() -> dict[str, list[tuple[str, str]]]:
+    """A shortest way to each reachable pair: what happens, and the pair that it leaves."""
+    stored = json.loads(REACHABLE.read_text(encoding="utf-8"))
+    return {
+        pair: [(event, after) for event, after in way] for pair, way in stored["traces"].items()
+    }
+
+
+def constant_cells() -> dict[str, str]:
+    """File name and text of each scenario that the search finds."""
+    return {f"{name_of(r.pair)}.yaml": compose(r) for r in by_pair(recipes())}
+
+
+def main() -> None:
+    """Make everything anew."""
+    REACHABLE.write_text(as_json(explore()), encoding="utf-8")
+    for old in cells.CONSTANT.glob("*.yaml"):
+        old.unlink()
+    for name, text in constant_cells().items():
+        (cells.CONSTANT / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``netlab run`` as a process of its own: to be watched, and to be killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from netlab.evidence import Evidence
+from netlab.observe import sampling
+from netlab.scenario import catalogue
+from netlab.testbed.words import Family
+
+#: How often a run is killed (NETLAB_KILLS=100 for the full number), and how many at a time.
+KILLS, AT_ONCE = int(os.environ.get("NETLAB_KILLS", "10")), 5
+#: A run of all scenarios takes that long when nobody kills it.
+LENGTH = 3.5
+
+
+class Runs:
+    """Runs whose files must all be below one folder, and whose processes all carry a mark."""
+
+    def __init__(self, folder: Path, mark: str, through: Sequence[str] = ()) -> None:
+        self.folder = folder
+        places = {name: folder / name for name in ("HOME", "TMPDIR")}
+        for place in places.values():
+            place.mkdir()
+        self._home = places["HOME"]
+        self._through = through  # what enters another place first
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("XDG_")},
+            **{name: str(place) for name, place in places.items()},
+            "NETLAB_TEST_MARK": mark,
+            # Python's byte code is no trace of a run: whoever imports first writes it.
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+
+    @contextlib.contextmanager
+    def start(self, *options: str) -> Iterator[subprocess.Popen[str]]:
+        """A run, in a process group of its own; of all scenarios if none is named."""
+        with subprocess.Popen(
+            [*self._through, sys.executable, "-m", "netlab", "run", *options],
+            env=self._environment,
+            cwd=self._home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def finish(self, *options: str) -> tuple[int, str]:
+        """Let a run come to its end; returns its exit code and what it printed."""
+        with self.start(*options) as process:
+            printed, _ = process.communicate()
+            return process.returncode, printed
+
+    def kill_at(self, moment: float) -> tuple[int, int]:
+        """Kill a run after so many seconds; returns how many namespaces it had, and its exit code.
+
+        Only netlab itself is killed, and none of its children: to end those is its own affair.
+        """
+        with self.start() as process:
+            sampling.wait(process.poll, sampling.now() + moment)
+            held = namespaces_of(process.pid)
+            process.kill()
+            process.communicate()
+            return held, process.returncode
+
+    def kill_many(self) -> None:
+        """Kill as many runs as the test is asked for, at moments spread over all of a run."""
+        moments = [LENGTH * (number + random.random()) / KILLS for number in range(KILLS)]
+        random.shuffle(moments)
+        plays = [partial(self.kill_at, moment) for moment in moments]
+        killed = [found for _, found in sampling.side_by_side(plays, AT_ONCE)]
+        assert any(held > 0 for held, _ in killed), f"none had a lab when it was killed: {killed}"
+        assert any(code == -9 for _, code in killed), f"none was killed before its end: {killed}"
+
+    def files(self) -> list[Path]:
+        """Everything that the runs have left below their folder."""
+        return sorted(path for place in self.folder.iterdir() for path in place.rglob("*"))
+
+
+def not_passed(printed: str, family: Family) -> dict[str, object]:
+    """Of what ``netlab run --json`` printed: the scenarios that should have passed, and why they
+    did not. Those that make no sense in this family are left out.
+    """
+    runs = {run.scenario: run for run in map(Evidence.from_json, printed.splitlines())}
+    expected = [each.name for each in catalogue.choose([]) if each.family in (None, family)]
+    others = {name: runs.get(name) for name in expected}
+    return {
+        name: "was not played" if run is None else run.failure or run.reason
+        for name, run in others.items()
+        if run is None or run.outcome != "pass"
+    }
+
+
+def namespaces_of(process: int) -> int:
+    """How many network namespaces a process holds by descriptors."""
+    found = set()
+    with contextlib.suppress(OSError):  # it has just ended
+        for descriptor in Path(f"/proc/{process}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.add(os.readlink(descriptor))
+    return sum(name.startswith("net:[") for name in found)

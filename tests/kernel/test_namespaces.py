@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Namespaces: all are given back to the kernel, and hundreds of labs can have theirs at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import statistics
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from netlab.observe import sampling
+from netlab.scenario import catalogue
+from netlab.testbed import namespace
+from netlab.testbed.lab import Lab
+from netlab.testbed.words import Family
+
+from . import tools
+from .runs import AT_ONCE, Runs
+
+LABS = 500
+#: Descriptors of one lab, and some for everything else.
+EACH, BESIDES = 20, 200
+#: Where a FIN is lost, an orphan keeps its namespace until the kernel gives it up after eight
+#: retransmissions (tcp_orphan_retries): 107 s, and something for a busy machine.
+ORPHANS = 150.0
+
+
+class Place:
+    """A user namespace of the test's own, where network namespaces are limited.
+
+    No list shows a namespace that no process holds. So the kernel is given a limit that is just
+    enough for one run: a single namespace that was left behind would be one too many.
+    """
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        places = [f"--{kind}=/proc/{process.pid}/ns/{kind}" for kind in ("user", "net")]
+        self.entry = [tools.program("nsenter"), *places, "--preserve-credentials"]
+        labs = [each for each in catalogue.choose([]) if each.family in (None, Family.IPV4)]
+        self.needed = 2 + 2 * len(labs)  # the place's, the parent of all labs, and two ends each
+
+    def limit(self, number: int) -> None:
+        """From now on, there may be so many network namespaces."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{number}\n")
+        self._process.stdin.flush()
+        assert self._process.stdout.readline() == "\n", "a limit could not be set"
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    script = "while read limit; do echo $limit >/proc/sys/user/max_net_namespaces && echo; done"
+    enter = [tools.program("unshare"), "--user", "--map-root-user", "--net", "sh", "-c", script]
+    with subprocess.Popen(
+        enter, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield Place(process)
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def runs(tmp_path: Path, mark: str, place: Place) -> Runs:
+    return Runs(tmp_path, mark, place.entry)
+
+
+def test_a_run_that_ends_by_itself_gives_all_its_namespaces_back(place: Place, runs: Runs) -> None:
+    place.limit(place.needed - 1)
+    code, printed = runs.finish()
+    assert code == 3, "the limit is not tight: this test could not fail"
+    place.limit(place.needed)
+    for _ in range(2):
+        assert passes(runs, tools.PATIENCE), printed
+
+
+@pytest.mark.skipif("NETLAB_KILLS" not in os.environ, reason="takes minutes: set NETLAB_KILLS=100")
+@pytest.mark.timeout(3600)
+def test_a_run_that_is_killed_gives_all_its_namespaces_back(place: Place, runs: Runs) -> None:
+    place.limit(place.needed * 1000 * AT_ONCE)
+    runs.kill_many()
+    place.limit(place.needed)
+    assert passes(runs, ORPHANS)
+
+
+def passes(runs: Runs, patience: float) -> bool:
+    """Whether a run passes within so many seconds: the kernel takes its time to clean up."""
+
+    def attempt() -> bool | None:
+        code, _ = runs.finish()
+        return True if code == 0 else None
+
+    return bool(sampling.wait(attempt, sampling.now() + patience))
+
+
+def test_hundreds_of_labs_work_at_once_and_the_last_costs_what_the_first_did() -> None:
+    namespace.prepare()
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed < LABS * EACH + BESIDES:
+        pytest.skip(f"only {allowed} files may be open: raise the limit (ulimit -Hn)")
+    labs, seconds = [], []
+    with contextlib.ExitStack() as stack:
+        for _ in range(LABS):
+            began = time.perf_counter()
+            labs.append(stack.enter_context(Lab()))
+            seconds.append(time.perf_counter() - began)
+        for lab in labs:
+            lab.server.listen()
+            lab.client.connect()
+            lab.client.send("hello")
+            lab.server.accept()
+        assert [lab.server.read(5) for lab in labs] == [b"hello"] * LABS
+    first, last = statistics.median(seconds[:100]), statistics.median(seconds[-100:])
+    assert last < 3 * first, f"{first * 1000:.1f} ms at first, {last * 1000:.1f} ms at last"

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""netlab's pytest plugin, as somebody's own pytest sees it: each test here runs one."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from . import tools
+from .house import NEVER_MATCHED, NOT_BUILT, SLOW, House
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def house(pytester: pytest.Pytester) -> House:
+    return House(pytester)
+
+
+# --- collecting
+
+
+def test_scenarios_below_their_folder_are_tests(house: House) -> None:
+    house.scenario("one")
+    house.scenario("two")
+    (house.pytester.path / "other.yaml").write_text("this: is not netlab's\n")
+    house.run().assert_outcomes(passed=2)
+    house.run("scenarios/two.yaml").assert_outcomes(passed=1)
+
+
+def test_a_scenario_elsewhere_is_a_test_when_it_is_named(house: House) -> None:
+    house.scenario("one")
+    moved = (house.pytester.path / "scenarios" / "one.yaml").rename("moved.yaml")
+    house.run().assert_outcomes()
+    house.run(str(moved)).assert_outcomes(passed=1)
+
+
+def test_names_select_scenarios(house: House) -> None:
+    for name in ("syn-lost", "fin-lost", "fin-late"):
+        house.scenario(name)
+    house.run("-k", "fin").assert_outcomes(passed=2, deselected=1)
+    house.run("-k", "lost and not syn").assert_outcomes(passed=1, deselected=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("source: a test\nsteps: []\n", "broken.yaml:2: steps: expected a list of steps"),
+        ("a: [1\nb: 2\n", "broken.yaml:2: is not YAML"),
+        ("", "broken.yaml:1: is empty"),
+    ],
+    ids=["wrong", "not YAML", "empty"],
+)
+def test_a_broken_scenario_is_a_collection_error_at_its_line(
+    house: House, text: str, complaint: str
+) -> None:
+    house.scenario("good")
+    house.file("broken", text)
+    result = house.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*ERROR collecting scenarios/broken.yaml*", f"*{complaint}*"])
+    assert ".py" not in result.stdout.str()
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+
+
+# --- outcomes
+
+
+def test_a_failure_reads_as_a_person_needs_it(house: House) -> None:
+    house.file("wrong", NEVER_MATCHED)
+    result = house.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.re_match_lines(
+        [
+            r"scenarios/wrong\.yaml:7: pair not reached \(kernel .*\)$",
+            r"          expected  sampled      +retransmits$",
+            r"  client  SYN_SENT  ESTABLISHED  from \+\d\.\d\d s  0$",
+            r"  server  SYN_RECV  ESTABLISHED  from \+\d\.\d\d s  0$",
+            r"  fault drop-1 at client input: 0 packets  <- the rule never matched$",
+        ],
+        consecutive=True,
+    )
+    assert ".py" not in result.stdout.str()
+
+
+def test_a_lab_that_cannot_be_built_is_an_error_and_no_failure(house: House) -> None:
+    house.file("unbuilt", NOT_BUILT)
+    result = house.run()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["*scenarios/unbuilt.yaml:3: the kernel refused the rule * at postrouting: *"]
+    )
+    assert ".py" not in result.stdout.str()
+
+
+def test_a_skip_has_a_reason(house: House) -> None:
+    house.scenario("newer", more="needs: tcp_no_such_sysctl\n")
+    house.scenario("ipv6-only", more="family: ipv6\n")
+    result = house.run("-rs")
+    result.assert_outcomes(skipped=2)
+    result.stdout.fnmatch_lines(["*this kernel has no sysctl net.ipv4.tcp_no_such_sysctl*"])
+    result.stdout.fnmatch_lines(["*only IPv6 has this*"])
+
+
+def test_a_report_has_each_scenario_once_with_its_pair(house: House) -> None:
+    house.scenario("one")
+    house.file("wrong", NEVER_MATCHED)
+    house.run("--junitxml=report.xml").assert_outcomes(passed=1, failed=1)
+    assert house.reported() == ["one", "wrong"]
+    told = [(each.attrib["name"], each.attrib["value"]) for each in house.report().iter("property")]
+    assert told == [("pair", "ESTABLISHED/ESTABLISHED"), ("dropped", "0")] * 2
+
+
+# --- options
+
+
+def test_slow_scenarios_are_played_when_they_are_asked_for(house: House) -> None:
+    house.file("orphan", SLOW)
+    house.run().assert_outcomes(passed=1, deselected=1)
+    result = house.run("--netlab-slow", "--junitxml=report.xml")
+    result.assert_outcomes(passed=2)
+    assert house.reported() == ["orphan", "orphan-to-the-end"]
+    house.run("--netlab-slow", "-m", "slow").assert_outcomes(passed=1, deselected=1)
+
+
+def test_ipv6_is_played_when_it_is_asked_for(house: House) -> None:
+    house.scenario("four", more="family: ipv4\n")
+    house.scenario("six", more="family: ipv6\n")
+    house.pytester.makepyfile(
+        """
+        def test_address(lab):
+            assert lab.client.address == "fd00::1"
+        """
+    )
+    house.run().assert_outcomes(passed=1, skipped=1, failed=1)
+    house.run("--netlab-ipv6").assert_outcomes(passed=2, skipped=1)
+
+
+def test_a_longer_hold_can_be_asked_for(house: House) -> None:
+    house.scenario("one")
+    began = time.monotonic()
+    house.run("--netlab-hold", "3s").assert_outcomes(passed=1)
+    assert time.monotonic() - began >= 3
+
+
+def test_a_hold_that_is_no_duration_is_bad_usage(house: House) -> None:
+    house.scenario("one")
+    result = house.run("--netlab-hold", "long")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--netlab-hold: expected a duration such as 2s*'long'*"])
+
+
+# --- side by side
+
+
+def test_scenarios_are_played_side_by_side(house: House) -> None:
+    for number in range(10):
+        house.scenario(f"scenario-{number}", hold="2s")
+    began = time.monotonic()
+    house.run().assert_outcomes(passed=10)
+    assert time.monotonic() - began < 12  # one after the other would take more than 20 s
+
+
+@pytest.mark.parametrize("workers", ["2", "3"])
+def test_workers_play_each_scenario_once(house: House, workers: str) -> None:
+    for number in range(10):
+        house.scenario(f"scenario-{number}")
+    house.pytester.makepyfile(
+        """
+        def test_beside_them(lab):
+            lab.server.listen()
+            lab.client.connect()
+        """
+    )
+    house.run("-n", workers, "--junitxml=report.xml").assert_outcomes(passed=11)
+    expected = [f"scenario-{number}" for number in range(10)]
+    assert house.reported() == [*expected, "test_beside_them"]
+
+
+def test_stopping_at_a_failure_leaves_nothing(house: House, mark: str) -> None:
+    house.scenario("a-wrong", client="SYN_SENT")
+    for number in range(5):
+        house.scenario(f"scenario-{number}", hold="60s")
+    began = time.monotonic()
+    house.run("-x").assert_outcomes(failed=1)
+    assert time.monotonic() - began < 60
+    assert tools.left_over(mark) == []

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The only place that waits: how long, for what, and for many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+
+from netlab.errors import LabError
+from netlab.observe.sampling import now, side_by_side, wait
+
+#: Long enough that what is played one after the other cannot be taken for side by side.
+PAUSE = 0.3
+LONG = 1000.0
+
+
+def nothing() -> None:
+    """A condition that never holds."""
+
+
+# --- wait
+
+
+@pytest.mark.parametrize("found", [True, False, 0, "", "word"], ids=repr)
+def test_whatever_is_not_none_ends_a_wait(found: object) -> None:
+    assert wait(lambda: found, now() + LONG) == found
+
+
+@pytest.mark.parametrize("age", [LONG, 0], ids=["long ago", "now"])
+def test_a_condition_is_looked_at_once_after_its_deadline(age: float) -> None:
+    looks: list[int] = []
+    assert wait(lambda: looks.append(1), now() - age) is None
+    assert looks == [1]
+
+
+def test_what_comes_just_in_time_is_not_missed() -> None:
+    end = now() + 0.05
+    assert wait(lambda: True if now() >= end else None, end)
+
+
+def test_a_wait_ends_at_its_deadline_and_not_before() -> None:
+    began, looks = now(), 0
+
+    def look() -> None:
+        nonlocal looks
+        looks += 1
+
+    assert wait(look, began + PAUSE) is None
+    assert now() - began >= PAUSE
+    assert 2 <= looks <= PAUSE / 0.001 + 2  # it does not spin
+
+
+def test_a_deadline_can_be_put_off() -> None:
+    first = now() + 0.05
+    put_off = wait(lambda: True if now() > first + PAUSE else None, lambda: now() + 0.05)
+    assert put_off
+
+
+def test_a_deadline_can_come_nearer() -> None:
+    looks: list[int] = []
+    assert wait(lambda: looks.append(1), lambda: now() + LONG if len(looks) < 3 else 0) is None
+    assert looks == [1, 1, 1]
+
+
+def test_an_exception_of_a_condition_ends_the_wait() -> None:
+    def broken() -> None:
+        raise LabError("the table reads as empty")
+
+    with pytest.raises(LabError, match="reads as empty"):
+        wait(broken, now() + LONG)
+
+
+# --- side by side
+
+
+def test_many_waits_take_the_time_of_one() -> None:
+    began = now()
+    plays = [partial(wait, nothing, began + PAUSE) for _ in range(100)]
+    assert sorted(number for number, _ in side_by_side(plays, jobs=100)) == list(range(100))
+    assert now() - began < 20 * PAUSE
+
+
+def test_results_come_as_they_end_with_their_numbers() -> None:
+    def play(number: int) -> str:
+        wait(nothing, began + PAUSE * (3 - number))
+        return f"play {number}"
+
+    began = now()
+    plays = [partial(play, number) for number in range(3)]
+    assert list(side_by_side(plays, jobs=3)) == [(2, "play 2"), (1, "play 1"), (0, "play 0")]
+
+
+@pytest.mark.parametrize("jobs", [1, 3, 50])
+def test_no_more_are_played_at_once_than_there_are_jobs(jobs: int) -> None:
+    playing, most = 0, 0
+
+    def play() -> None:
+        nonlocal playing, most
+        playing += 1
+        most = max(most, playing)
+        wait(nothing, now() + 0.02)
+        playing -= 1
+
+    played = dict(side_by_side([play] * 20, jobs))
+    assert len(played) == 20
+    assert most == min(jobs, 20)
+
+
+def test_a_play_that_does_not_wait_is_played_too() -> None:
+    assert list(side_by_side([lambda: 1, lambda: 2], jobs=1)) == [(0, 1), (1, 2)]
+    assert list(side_by_side([], jobs=1)) == []
+
+
+def test_something_can_be_done_while_all_wait() -> None:
+    turns: list[float] = []
+    play = partial(wait, nothing, now() + PAUSE)
+    assert dict(side_by_side([play], 1, meanwhile=lambda: turns.append(now()))) == {0: None}
+    assert len(turns) >= 2
+
+
+class Played:
+    """Plays that say whether they were ended in order."""
+
+    def __init__(self) -> None:
+        self.began: list[int] = []
+        self.ended: list[int] = []
+
+    def play(self, number: int) -> None:
+        """Wait until somebody ends it."""
+        self.began.append(number)
+        try:
+            wait(nothing, now() + LONG)
+        finally:
+            self.ended.append(number)
+
+    def all_of(self, count: int) -> Iterator[Callable[[], None]]:
+        """So many plays."""
+        return (partial(self.play, number) for number in range(count))
+
+
+def test_an_exception_is_raised_and_ends_the_others_in_order() -> None:
+    def fail() -> None:
+        wait(lambda: True if len(played.began) == 3 else None, now() + LONG)
+        raise LabError("one of them")
+
+    played = Played()
+    with pytest.raises(LabError, match="one of them"):
+        list(side_by_side([*played.all_of(3), fail], jobs=4))
+    assert sorted(played.ended) == played.began == [0, 1, 2]
+
+
+def test_closing_ends_what_is_played_and_begins_nothing_more() -> None:
+    played = Played()
+    plays = side_by_side([lambda: None, *played.all_of(5)], jobs=4)
+    assert next(plays) == (0, None)
+    plays.close()  # type: ignore[attr-defined]  # it is a generator
+    assert sorted(played.ended) == sorted(played.began)
+    assert len(played.began) < 5
+
+
+def test_an_interrupt_ends_all_of_them() -> None:
+    def interrupt() -> None:
+        if len(played.began) == 2:
+            raise KeyboardInterrupt
+
+    played = Played()
+    with pytest.raises(KeyboardInterrupt):
+        list(side_by_side(played.all_of(2), 2, meanwhile=interrupt))
+    assert sorted(played.ended) == [0, 1]
