@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 
 from netlab import __version__
-from netlab.cli import atlas, completion, doctor, freeze, list_, run, schema, show
+from netlab.cli import atlas, completion, doctor, freeze, fsm, list_, run, schema, show
 from netlab.errors import NetlabError
 from netlab.render.style import Style
 
-COMMANDS = (run, list_, show, freeze, atlas, doctor, schema, completion)
+COMMANDS = (run, list_, show, freeze, atlas, fsm, doctor, schema, completion)
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 DESCRIPTION = "Freeze real TCP connections in any state they can be in, and prove it."

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 examples:
-  netlab atlas                       play all pairs side by side and draw the grid
-  netlab atlas SYN_RECV/SYN_RECV     explain one pair: how to get there, its rules, its scenario
-  netlab atlas FIN_WAIT2/ESTABLISHED why this pair cannot be
-  netlab atlas --json                one object a cell
+  netlab atlas                         play all pairs side by side and draw the grid
+  netlab atlas SYN_RECV/SYN_RECV       explain one pair: how to get there, rules, scenario
+  netlab atlas FIN_WAIT2/ESTABLISHED   why this pair cannot be
+  netlab atlas --json                  one object a cell
 """
 
 

@@ -36,7 +36,7 @@ class Somebody:
     def __init__(self, home: Path) -> None:
         self.home = home
         self._become: list[str] = []
-        if os.geteuid() == 0:
+        if tools.is_root():
             os.chown(home, NOBODY, NOBODY)
             identity = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
             # env, because setpriv itself still executes what only root may.
@@ -51,6 +51,8 @@ class Somebody:
         self.python = [self._find_python()]
         if self.run(*self.python, "-c", "import netlab.testbed.lab, netlab.cli").returncode:
             self._environment["PYTHONPATH"] = str(self._copy())
+        where = "from netlab.scenario import catalogue; print(catalogue.home(), end='')"
+        self.probes = f"{self.run(*self.python, '-c', where).stdout}/probes"
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         """Start a program as that user, at home."""
@@ -123,7 +125,7 @@ def test_every_scenario_passes_in_somebody_elses_user_namespace(somebody: Somebo
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "with workers"])
 def test_pytest_plays_scenarios_without_root(somebody: Somebody, workers: tuple[str, ...]) -> None:
-    done = somebody.run(*somebody.pytest, str(catalogue.home() / "probes"), *workers)
+    done = somebody.run(*somebody.pytest, somebody.probes, *workers)
     assert re.search(r"^\d+ passed in", done.stdout, re.MULTILINE), done.stdout + done.stderr
     assert done.returncode == 0
 
@@ -189,7 +191,7 @@ def test_the_doctor_names_the_setting(somebody: Somebody, forbidden: list[str]) 
 def test_pytest_says_which_setting_forbids_it_and_nothing_of_netlabs_inside(
     somebody: Somebody, forbidden: list[str]
 ) -> None:
-    done = somebody.run(*forbidden, *somebody.pytest, str(catalogue.home() / "probes"))
+    done = somebody.run(*forbidden, *somebody.pytest, somebody.probes)
     assert f"{SETTING}=0" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     assert ".py:" not in done.stdout

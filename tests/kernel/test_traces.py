@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -82,7 +81,7 @@ def changed(before: Mapping[str, str]) -> dict[str, tuple[str | None, str | None
 
 
 def test_a_run_that_is_killed_at_any_moment_leaves_nothing(runs: Runs, mark: str) -> None:
-    if os.geteuid() != 0:
+    if not tools.is_root():
         pytest.skip("who is not root cannot list the host's rules, nor change them")
     runs.finish("syn-dropped")  # loads kernel modules, and they bring sysctls
     before = host()

@@ -34,6 +34,8 @@ PACKAGES = {
 #: Seconds that anything may take on a machine whose cores are all busy with something else.
 PATIENCE = 30.0
 
+ALL_USERS = "4294967295"
+
 T = TypeVar("T")
 
 #: How ss writes the states.
@@ -62,6 +64,11 @@ class Socket(NamedTuple):
     remote: tuple[str, int]
 
 
+def is_root() -> bool:
+    """Whether this is root of the machine, and not of a user namespace that netlab entered."""
+    return os.geteuid() == 0 and Path("/proc/self/uid_map").read_text().split()[2] == ALL_USERS
+
+
 def program(name: str) -> str:
     """The path of a program. Fails the test, and says what to install, where it is missing;
     whoever is not root, and may not be able to install it, sees the test skipped.
@@ -69,7 +76,7 @@ def program(name: str) -> str:
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if found is None:
         missing = f"{name} is missing: install {PACKAGES[name]}"
-        if os.geteuid() == 0 or os.environ.get("NETLAB_TOOLS") == "required":
+        if is_root() or os.environ.get("NETLAB_TOOLS") == "required":
             pytest.fail(missing, pytrace=False)
         pytest.skip(missing)
     return found

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The state diagram on this kernel: all of it is seen or has its reason, and nothing else is."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import socket
+from dataclasses import replace
+
+import pytest
+
+from netlab.atlas import cells, fsm
+from netlab.evidence import Evidence
+from netlab.scenario import catalogue, runner
+from netlab.tcp import State
+from netlab.testbed.lab import Lab
+from netlab.testbed.words import Family, Side
+
+
+@functools.cache
+def runs(family: Family) -> tuple[Evidence, ...]:
+    """What ``netlab fsm`` plays, in its order; once for all tests here."""
+    scenarios = [*catalogue.choose([]), *cells.scenarios(), *catalogue.everything(fsm.HOME)]
+    played = dict(runner.play_all(scenarios, runner.Options(family=family)))
+    return tuple(played[number] for number in sorted(played))
+
+
+@pytest.fixture
+def played(netlab_family: Family) -> tuple[Evidence, ...]:
+    return runs(netlab_family)
+
+
+def test_every_arrow_is_seen_or_has_its_reason(played: tuple[Evidence, ...]) -> None:
+    seen = fsm.seen(played)
+    assert [str(arrow) for arrow in seen.unaccounted] == []
+    assert not any(seen.scenarios[arrow] for arrow in fsm.ARROWS if arrow.absent)
+
+
+def test_nothing_is_seen_that_is_not_in_the_diagram(played: tuple[Evidence, ...]) -> None:
+    assert [str(move) for move in fsm.seen(played).unexplained] == []
+
+
+def test_each_scenario_of_its_own_shows_what_it_says(played: tuple[Evidence, ...]) -> None:
+    seen = fsm.seen(played)
+    for scenario in catalogue.everything(fsm.HOME):
+        shows = [str(arrow) for arrow, names in seen.scenarios.items() if scenario.name in names]
+        assert any(arrow in " ".join(scenario.story.split()) for arrow in shows), scenario.name
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "number", "forged"),
+    [
+        ("fin-dropped", "client", -1, State.SYN_SENT),  # after FIN_WAIT1
+        ("ack-of-fin-dropped", "server", -1, State.ESTABLISHED),  # after CLOSE_WAIT
+        ("synack-dropped", "client", -1, State.LAST_ACK),
+        ("syn-dropped", "server", -1, State.FIN_WAIT2),
+    ],
+)
+def test_a_wrong_observation_is_caught(
+    name: str, side: str, number: int, forged: State, played: tuple[Evidence, ...]
+) -> None:
+    [run] = [run for run in played if run.scenario == name]
+    end = run.client if side == "client" else run.server
+    assert not fsm.seen([run]).unexplained
+    assert len(end.intervals) >= 2
+    intervals = [*end.intervals]
+    intervals[number] = replace(intervals[number], state=forged)
+    wrong = replace(end, intervals=tuple(intervals))
+    caught = fsm.seen(
+        [replace(run, client=wrong) if side == "client" else replace(run, server=wrong)]
+    )
+    assert caught.unexplained  # at this end, or at the other, which it belies
+
+
+def test_a_listener_does_not_send(lab: Lab) -> None:
+    """The reason for the one arrow of Figure 5 that Linux does not have."""
+    listener = lab.client.listen().socket
+    lab.server.listen()
+    destination = (lab.server.address, 5555)
+    assert listener.connect_ex(destination) == errno.EISCONN
+    with pytest.raises(BrokenPipeError):
+        listener.send(b"hello")
+    with pytest.raises(OSError, match=os.strerror(errno.EISCONN)):
+        listener.sendto(b"hello", socket.MSG_FASTOPEN, destination)
+    assert lab.count(Side.CLIENT) == {State.LISTEN: 1}
