@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from netlab.atlas import cells, grid, store
+from netlab.atlas import cells, fsm, grid, model, store
 from netlab.atlas.compose import healed_pair, name_of
 from netlab.atlas.endpoint import Act, Endpoint, Packet
-from netlab.atlas.model import Reached, explore
+from netlab.atlas.model import Bounds, Reached, World, explore
+from netlab.atlas.network import NOTHING
 from netlab.atlas.search import Recipe, recipes
 from netlab.evidence import Evidence, Outcome, Pair
 from netlab.render.grid import grid as drawn
@@ -153,3 +155,41 @@ def test_the_grid_fits(width: int) -> None:
     assert len(table) == 2 + 10
     assert "○   1  the model reaches it, and this kernel did not" in picture
     assert "·  31  cannot be" in picture
+
+
+# --- the model and the diagram
+
+
+def moves_of_the_model() -> set[tuple[State, State]]:
+    """Every change of one end's state that a single event makes; a listener alone is CLOSED."""
+    start = World(NOTHING)
+    seen, waiting = {start}, deque([start])
+    moves = set()
+    while waiting:
+        world = waiting.popleft()
+        for _, following in model._events(world, Bounds(packets=1)):
+            moves |= {
+                (before.state, after.state)
+                for before, after in zip(world.ends, following.ends, strict=True)
+                if before.state is not after.state
+            }
+            if following not in seen:
+                seen.add(following)
+                waiting.append(following)
+    return moves
+
+
+def test_the_model_and_the_diagram_have_the_same_transitions() -> None:
+    def closed(state: State) -> State:
+        return State.CLOSED if state is State.LISTEN else state
+
+    arrows = {(closed(arrow.source), closed(arrow.target)) for arrow in fsm.ARROWS}
+    arrows -= {(State.CLOSED, State.CLOSED)}
+    moves = moves_of_the_model()
+    # One segment can carry the ACK of the handshake and the FIN: two arrows in one event.
+    assert moves - arrows == {(State.SYN_RECV, State.CLOSE_WAIT)}
+    # The model has no SYN cookies, and no sockets that take a port out of TIME_WAIT.
+    assert arrows - moves == {
+        (State.CLOSED, State.ESTABLISHED),
+        (State.TIME_WAIT, State.SYN_SENT),
+    }
