@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from netlab.scenario.model import Do, Drop, Hold, Lift, Reach, Scenario, Step
 from netlab.testbed.expression import Rule
-from netlab.testbed.host import filled_in
 from netlab.testbed.nft import Table
+from netlab.testbed.program import filled_in
 from netlab.testbed.watch import PORT
 from netlab.testbed.words import REJECTS, Family, Side
 

@@ -24,7 +24,7 @@ from netlab.testbed.forge import FORGED, Forge
 from netlab.testbed.namespace import Namespace, refused
 from netlab.testbed.netlink import Transport
 from netlab.testbed.nft import NETLINK_NETFILTER
-from netlab.testbed.program import Program
+from netlab.testbed.program import Program, filled_in
 from netlab.testbed.watch import PORT, Watch
 from netlab.testbed.words import Side
 
@@ -350,10 +350,3 @@ class Host:
         if done is None:
             raise ActionFailed(f"{self.side}: {what} was not possible within {PATIENCE:g} s")
         return done[0]
-
-
-def filled_in(word: str, addresses: dict[str, str]) -> str:
-    """A word of a command line, with addresses for their places and every other brace kept."""
-    for side, address in addresses.items():
-        word = word.replace(f"{{{side}}}", address)
-    return word

@@ -117,3 +117,10 @@ class Program:
             self._process.kill()
         self._process.wait()
         os.close(self._output)
+
+
+def filled_in(word: str, addresses: dict[str, str]) -> str:
+    """A word of a command line, with addresses for their places and every other brace kept."""
+    for side, address in addresses.items():
+        word = word.replace(f"{{{side}}}", address)
+    return word
