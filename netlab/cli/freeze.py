@@ -77,9 +77,9 @@ def _announce(lab: Lab, scenario: Scenario, style: Style) -> None:
         for tool in ("ss -tanoe", "nft list ruleset"):
             if tool.startswith("ss") or any(f.where.startswith(str(host.side)) for f in lab.faults):
                 print(f"  {style(str(host.side), 'cyan')}  {entry(host)} {tool}")
-    if not in_user_namespace():  # of one user: there is no other that tcpdump could become
-        print(f"  both    {entry(lab.client)} tcpdump -ni eth0")
-    sys.stdout.flush()
+    # tcpdump becomes another user than root, and a user namespace of one user has no other.
+    packets = "ip -s link show eth0" if in_user_namespace() else "tcpdump -ni eth0"
+    print(f"  both    {entry(lab.client)} {packets}", flush=True)
 
 
 def entry(host: Host) -> str:

@@ -122,7 +122,9 @@ def test_the_printed_commands_look_at_both_ends() -> None:
         assert not [line for line in held.lines if line.startswith("  server") and "nft" in line]
 
 
-@pytest.mark.skipif(not shutil.which("tcpdump"), reason="install tcpdump")
+@pytest.mark.skipif(
+    not shutil.which("tcpdump") or os.geteuid() != 0, reason="tcpdump, as root: install tcpdump"
+)
 def test_the_printed_command_watches_the_packets() -> None:
     with frozen("synack-dropped") as held:
         packet = held.look("both", "tcpdump", " -c 1 tcp 2>/dev/null")  # a SYN is sent again

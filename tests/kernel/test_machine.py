@@ -93,7 +93,7 @@ def test_errors_of_a_program_are_part_of_its_output(lab: Lab) -> None:
 
 def test_what_is_no_program_is_refused(lab: Lab) -> None:
     descriptors = len(os.listdir("/proc/self/fd"))
-    with pytest.raises(LabError, match="cannot run 'no-such-program': No such file"):
+    with pytest.raises(LabError, match=r"^cannot run 'no-such-program': "):
         lab.client.run(["no-such-program", "{server}"])
     assert lab.client.programs == []
     assert len(os.listdir("/proc/self/fd")) == descriptors
