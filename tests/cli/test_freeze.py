@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from netlab.cli.freeze import in_user_namespace
 from netlab.scenario import catalogue
 from netlab.scenario.model import Scenario
 
@@ -113,6 +114,9 @@ def ended(process: int) -> bool:
         os.close(descriptor)
 
 
+@pytest.mark.skipif(
+    in_user_namespace(), reason="the commands are for a terminal outside the user namespace"
+)
 def test_the_printed_commands_look_at_both_ends() -> None:
     with frozen("synack-dropped") as held:
         assert held.lines[0] == "synack-dropped is frozen: SYN_SENT/SYN_RECV"
@@ -123,7 +127,8 @@ def test_the_printed_commands_look_at_both_ends() -> None:
 
 
 @pytest.mark.skipif(
-    not shutil.which("tcpdump") or os.geteuid() != 0, reason="tcpdump, as root: install tcpdump"
+    not shutil.which("tcpdump") or os.geteuid() != 0 or in_user_namespace(),
+    reason="tcpdump, as root: install tcpdump",
 )
 def test_the_printed_command_watches_the_packets() -> None:
     with frozen("synack-dropped") as held:
