@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     import cattrs
 
 Outcome = Literal["pass", "fail", "error", "skip"]
+Sighting = Literal["out", "in", "dropped"]  # on the wire of one end, or by a rule
+EventKind = Literal["retransmitted", "reset sent", "reset received", "discarded"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,21 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class Transition:
+    """One end going from a state to another. `at`: seconds since the lab was built."""
+
+    at: float
+    before: State
+    after: State
+    traced: bool  # by the kernel's tracepoint, to the microsecond; else seen by the next sample
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """What one end showed during a run."""
 
     intervals: tuple[Interval, ...] = ()
+    transitions: tuple[Transition, ...] = ()
     counters: dict[str, int] = field(default_factory=dict)  # deltas, named as nstat does
     sysctls: dict[str, str] = field(default_factory=dict)  # those that decide the timing
 
@@ -87,6 +101,42 @@ class Fault:
             return f"packets held by {self.name} at {self.where}"
         never = "" if self.packets else "  <- the rule never matched"
         return f"fault {self.name} at {self.where}: {self.packets} packets{never}"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One packet as one observer saw it. `at`: seconds since the lab was built."""
+
+    at: float
+    side: str  # at whose end
+    seen: Sighting
+    length: int  # bytes, from the internet protocol's header on
+    data: bytes  # the first of them
+    fault: str = ""  # whose rule dropped it, or answered it with a reject
+    hook: str = ""  # where that rule sits
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What the kernel said that it did with a connection. `at`: seconds since the lab was built."""
+
+    at: float
+    side: str
+    kind: EventKind
+    reason: str = ""  # of a discarded packet (enum skb_drop_reason) or a reset (sk_rst_reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Every packet of a run, as both ends and the rules saw it, and the kernel's own account."""
+
+    began: int  # nanoseconds of CLOCK_REALTIME when the lab was built
+    client: tuple[str, int]  # the ends of the connection that the pair is about
+    server: tuple[str, int]
+    frames: tuple[Frame, ...] = ()  # in the order of their times
+    events: tuple[Event, ...] = ()  # of that connection
+    traced: bool = False  # whether the kernel's tracepoints were there
+    missed: int = 0  # packets that came faster than they could be recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +182,7 @@ class Evidence:
     faults: tuple[Fault, ...] = ()
     client: End = End()
     server: End = End()
+    recording: Recording | None = None  # where one was asked for
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -173,11 +224,13 @@ class Cell:
 
 @functools.cache
 def _converter() -> cattrs.Converter:
-    """Enumerations by name; everything else as it is."""
+    """Enumerations by name, bytes as base64; everything else as it is."""
     import cattrs  # costs 50 ms, and only JSON needs it
 
     converter = cattrs.Converter()
     for kind in (State, Timer):
         converter.register_unstructure_hook(kind, lambda member: member.name)
         converter.register_structure_hook(kind, lambda name, kind: kind[name])
+    converter.register_unstructure_hook(bytes, lambda data: base64.b64encode(data).decode())
+    converter.register_structure_hook(bytes, lambda text, _: base64.b64decode(text, validate=True))
     return converter
