@@ -62,9 +62,9 @@ class End:
     """What one end showed during a run."""
 
     intervals: tuple[Interval, ...] = ()
-    transitions: tuple[Transition, ...] = ()
     counters: dict[str, int] = field(default_factory=dict)  # deltas, named as nstat does
     sysctls: dict[str, str] = field(default_factory=dict)  # those that decide the timing
+    transitions: tuple[Transition, ...] = ()
 
     @property
     def last(self) -> Interval | None:

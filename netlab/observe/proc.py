@@ -37,6 +37,7 @@ class Row(NamedTuple):
     retransmits: int  # since the last acknowledgment; a tail loss probe does not count
     probes: int  # zero-window probes, or tries the own firewall refused
     inode: int  # 0: no file descriptor holds it
+    pointer: str = ""  # the kernel's name for the socket, as its tracepoints write it
 
 
 def endpoint(address: str, port: int) -> str:
@@ -126,7 +127,7 @@ _TIMERS = {f"{timer.value:02X}": timer for timer in Timer}
 
 
 def _row(line: str) -> Row:
-    column = line.split(None, 10)
+    column = line.split(None, 12)
     tx_queue, rx_queue = column[4].split(":")
     timer, when = column[5].split(":")
     return Row(
@@ -140,4 +141,5 @@ def _row(line: str) -> Row:
         retransmits=int(column[6], 16),
         probes=int(column[8]),
         inode=int(column[9]),
+        pointer=column[11],
     )

@@ -13,7 +13,8 @@ _ABSENT = Row("", "", State.CLOSED, 0, 0, Timer.NONE, 0.0, 0, 0, 0)
 class Timeline:
     """Collects the samples of one end; consecutive equal ones become one interval.
 
-    Everything counts but the timer's countdown, so a retransmission starts a new interval.
+    Everything counts but the timer's countdown and the kernel's name for the socket, so a
+    retransmission starts a new interval.
     """
 
     def __init__(self, origin: float) -> None:
@@ -27,7 +28,7 @@ class Timeline:
     def add(self, at: float, row: Row | None) -> None:
         """Take one sample; None where the connection is not listed."""
         row = row or _ABSENT
-        key = row[2:6] + row[7:]
+        key = row[2:6] + row[7:10]
         if key == self._key:
             self._until = at
             self._samples += 1

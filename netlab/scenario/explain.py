@@ -136,7 +136,7 @@ def _done_by_hand(step: Do, family: Family) -> str:
         case "signal":
             return f"kill -{given['number']} %1"
         case "add_address":
-            return f"ip address add {step.side.address(family, 1)}/{family.prefix} dev eth0"
+            return f"ip address add {step.side.address(family, extra=1)}/{family.prefix} dev eth0"
         case "udp":
             return f"echo {given.get('text', '?')} | nc -u {peer} {port}"
         case "probe":

@@ -50,8 +50,11 @@ class Options:
     family: Family = Family.IPV4
     hold: float = 0.0  # seconds, where that is longer than what a scenario says
     jobs: int = JOBS
+    record: bool = False  # every packet, and what the kernel's tracepoints say
     #: Called while a pair is frozen, with the lab and the scenario; the hold has been proven then.
     frozen: Callable[[Lab, Scenario], None] = field(default=lambda lab, scenario: None)
+    #: Called before each step, with the lab and the scenario.
+    step: Callable[[Lab, Scenario, Step], None] = field(default=lambda lab, scenario, step: None)
 
 
 def play_all(
@@ -77,7 +80,7 @@ def play(scenario: Scenario, options: Options = Options()) -> Evidence:
     if reason:
         return _blank(scenario, options, "skip", reason)
     try:
-        lab = Lab(options.family)
+        lab = Lab(options.family, options.record)
     except LabError as error:
         return _blank(scenario, options, "error", str(error))
     with lab:
@@ -150,6 +153,13 @@ class _Play:
         lab.sample()
         flow = lab.flow(self._expect.of if held else LAST)
         pair = held.pair if held else flow.pair
+        ends = {side: lab.end(side, self._before, flow) for side in Side}
+        try:
+            for side, end in ends.items():
+                ends[side] = replace(end, transitions=lab.transitions(flow, side))
+        except LabError as error:
+            if blank.outcome == "pass":
+                blank = replace(blank, outcome="error", reason=str(error))
         return replace(
             blank,
             observed={"client": str(pair.client), "server": str(pair.server)},
@@ -159,8 +169,9 @@ class _Play:
             healed=self._healed,
             steps=tuple(self._steps),
             faults=lab.faults,
-            client=lab.end(Side.CLIENT, self._before, flow),
-            server=lab.end(Side.SERVER, self._before, flow),
+            client=ends[Side.CLIENT],
+            server=ends[Side.SERVER],
+            recording=lab.recorder.recording(flow) if lab.recorder else None,
         )
 
     # --- the proof
@@ -223,6 +234,7 @@ class _Play:
 
     def _do_step(self, step: Step) -> None:
         self._line = step.line
+        self._options.step(self._lab, self._scenario, step)
         at = self._lab.elapsed()
         result = ""
         match step:

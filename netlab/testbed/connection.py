@@ -105,8 +105,19 @@ class Flow:
         self._listening = {
             side: f":{port:04X}" for side, (_, port) in zip(Side, (client, server), strict=True)
         }
+        self.begun: list[tuple[Side, float]] = []  # when connect(2) returned, and at which side
         self.timelines = {side: Timeline(origin) for side in Side}
         self.rows: dict[Side, Row | None] = dict.fromkeys(Side)
+
+    def ends(self, side: Side) -> tuple[tuple[str, int], tuple[str, int]]:
+        """One side's own end, and the other."""
+        return (self.client, self.server) if side is Side.CLIENT else (self.server, self.client)
+
+    def is_of(self, side: Side, row: Row) -> bool:
+        """Whether a row of one side's table is this connection, or a listener on its port."""
+        return (row.local, row.remote) == self._keys[side] or (
+            row.state is State.LISTEN and row.local.endswith(self._listening[side])
+        )
 
     def sample(self, at: float, side: Side, rows: Rows) -> None:
         """Find this connection among the sockets of one side.

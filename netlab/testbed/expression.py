@@ -18,6 +18,7 @@ from netlab.testbed.words import Family, Reject
 VERDICT_REGISTER, REGISTER, SECOND_REGISTER = 0, 1, 9  # 9 is the second 32-bit word of 1
 NF_DROP = 0
 WITHOUT_LIMIT = 0xFFFFFFFF
+LOG_GROUP = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Rule:
     first: int | None = None  # only the first n that match
     after: int | None = None  # all but the first n
     reject: Reject | None = None
+    log: str = ""  # the prefix with which each match is handed to NFLOG
 
     @property
     def text(self) -> str:
@@ -69,6 +71,8 @@ def terms(rule: Rule) -> Iterator[Term]:
     if rule.after is not None:
         yield _ordinal(">=", rule.after)
     yield Term("counter", (("counter", [("NFTA_COUNTER_BYTES", 0), ("NFTA_COUNTER_PACKETS", 0)]),))
+    if rule.log:
+        yield _log(rule.log)
     yield _verdict(rule.reject)
 
 
@@ -151,6 +155,16 @@ def _ordinal(operator: str, number: int) -> Term:
             _compare(number.to_bytes(4, "big"), comparison),
         ),
     )
+
+
+def _log(prefix: str) -> Term:
+    parts = [("NFTA_LOG_GROUP", LOG_GROUP), ("NFTA_LOG_PREFIX", prefix)]
+    return Term(log_text(prefix), (("log", parts),))
+
+
+def log_text(prefix: str) -> str:
+    """The statement that hands a packet to whoever listens to netlab's group of NFLOG."""
+    return f'log prefix "{prefix}" group {LOG_GROUP}'
 
 
 def _verdict(reject: Reject | None) -> Term:

@@ -141,7 +141,7 @@ class Hold(_Undone):
             name=self.name,
             where=f"{sides} neighbour",
             rules="\n".join(
-                f"ip neigh replace {host.side.peer.address(host.family)} dev eth0 nud incomplete"
+                f"ip neigh replace {host.peer.address} dev eth0 nud incomplete"
                 for host in self.hosts
             ),
             packets=0,

@@ -18,7 +18,7 @@ from netlab.testbed.words import Family, Side
 ETH_P_ALL = 3
 PACKET_OUTGOING = 4
 #: Where forged segments come from: networks that the client's stack does not answer for.
-FORGED = {Family.IPV4: "10.66.{}.{}", Family.IPV6: "fd66::{:x}:{:x}"}
+FORGED = {Family.IPV4: "198.18.{}.{}", Family.IPV6: "fd66::{:x}:{:x}"}
 
 
 class Scapy(NamedTuple):
@@ -57,8 +57,8 @@ def scapy() -> Scapy:
 class Forge:
     """Sends and sees whole frames at one end of the wire. Make it inside the namespace."""
 
-    def __init__(self, side: Side, family: Family) -> None:
-        self._side, self._family = side, family
+    def __init__(self, side: Side, family: Family, target: str) -> None:
+        self._side, self._family, self._target = side, family, target
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self._socket.bind(("eth0", ETH_P_ALL))
         self._socket.setblocking(False)
@@ -73,7 +73,7 @@ class Forge:
         family = self._family
         frame = (
             words.ether(src=self._side.hardware, dst=self._side.peer.hardware)
-            / words.network[family](src=source, dst=self._side.peer.address(family))
+            / words.network[family](src=source, dst=self._target)
             / words.tcp(sport=source_port, dport=port, flags="S", seq=1000, window=1024)
         )
         self._socket.send(bytes(frame))

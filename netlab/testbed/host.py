@@ -70,7 +70,7 @@ class Host:
     @property
     def address(self) -> str:
         """The address that the other end knows it by."""
-        return self.side.address(self.family)
+        return self._watch.address(self.side)
 
     @property
     def connection(self) -> Connection:
@@ -91,7 +91,7 @@ class Host:
         if defer:
             sock.setsockopt(socket.IPPROTO_TCP, TCP_DEFER_ACCEPT, defer)
         try:
-            sock.bind((self.side.address(self.family), port))
+            sock.bind((self.address, port))
             sock.listen(backlog)
         except OSError:
             sock.close()
@@ -131,7 +131,7 @@ class Host:
             sock.bind((source or self.address, source_port))
             sock.setblocking(False)
             with self._latency():
-                code = sock.connect_ex((self.side.peer.address(self.family), port))
+                code = sock.connect_ex(self._peer(port))
             if code not in (0, errno.EINPROGRESS):
                 raise OSError(code, os.strerror(code))
         except OSError:
@@ -225,13 +225,13 @@ class Host:
         """From now on, what this end sends waits, in order; holds are counted."""
         self._holds += 1
         if self._holds == 1:
-            wire.hold(self.route, self.side)
+            wire.hold(self.route, self.side, self._watch.network)
 
     def release(self) -> None:
         """Undo one hold; with the last one, what waits is sent."""
         self._holds -= 1
         if self._holds == 0:
-            wire.release(self.route, self.side)
+            wire.release(self.route, self.side, self._watch.network)
 
     @contextlib.contextmanager
     def _latency(self) -> Iterator[None]:
@@ -271,7 +271,7 @@ class Host:
 
     def run(self, command: Sequence[str]) -> Program:
         """Start a program here. ``{client}`` and ``{server}`` in it become addresses."""
-        addresses = {str(side): side.address(self.family) for side in Side}
+        addresses = {str(side): self._watch.address(side) for side in Side}
         program = Program(self.namespace, [filled_in(word, addresses) for word in command])
         self.programs.append(program)
         return program
@@ -284,15 +284,19 @@ class Host:
 
     def add_address(self) -> str:
         """Give this end one more address of each family; returns that of the lab's family."""
-        wire.add_address(self.route, self.peer.route, self.side, self._addresses)
+        wire.add_address(
+            self.route, self.peer.route, self.side, self._watch.network, self._addresses
+        )
         self._addresses += 1
-        return self.side.address(self.family, self._addresses - 1)
+        if self._watch.recorder is not None:
+            self._watch.recorder.know([self._watch.address(self.side, self._addresses - 1)])
+        return self._watch.address(self.side, self._addresses - 1)
 
     def udp(self, data: bytes | str, port: int) -> bytes:
         """Send a datagram and return the answer. Raises OSError where ICMP brings an error."""
         with self._socket(socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)
-            sock.connect((self.side.peer.address(self.family), port))
+            sock.connect(self._peer(port))
             sock.send(data.encode() if isinstance(data, str) else data)
             return self._patiently("an answer over UDP", lambda: sock.recv(1 << 16))
 
@@ -307,7 +311,7 @@ class Host:
 
     def flood(self, count: int, port: int = PORT) -> None:
         """Forged SYNs from `count` addresses that will never answer."""
-        wire.route_forged(self.peer.route, self.side, self.family)
+        wire.route_forged(self.peer.route, self.address, self.family)
         for number in range(count):
             source = FORGED[self.family].format(number // 250, number % 250 + 1)
             self._forged().syn(source, 1024 + number, port)
@@ -329,12 +333,12 @@ class Host:
             return socket.socket(self.family, kind)
 
     def _peer(self, port: int) -> tuple[str, int]:
-        return self.side.peer.address(self.family), port
+        return self.peer.address, port
 
     def _forged(self) -> Forge:
         if self._forge is None:
             with self.namespace:
-                self._forge = Forge(self.side, self.family)
+                self._forge = Forge(self.side, self.family, self.peer.address)
         return self._forge
 
     def _patiently(self, what: str, call: Callable[[], T]) -> T:

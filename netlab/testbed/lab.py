@@ -12,14 +12,16 @@ from typing import TypeVar
 from netlab import evidence
 from netlab.errors import LabError, NotHeld
 from netlab.observe.counters import difference
+from netlab.observe.transitions import sampled
 from netlab.tcp import ANY, Segment, State
-from netlab.testbed import proof, wire
+from netlab.testbed import network, proof, wire
 from netlab.testbed.connection import Flow
 from netlab.testbed.expression import Rule
 from netlab.testbed.fault import Fault, Hold, Liftable
 from netlab.testbed.host import Host
-from netlab.testbed.namespace import inside
+from netlab.testbed.namespace import inside, prepare
 from netlab.testbed.nft import Table
+from netlab.testbed.recorder import Recorder
 from netlab.testbed.watch import Watch
 from netlab.testbed.words import REJECTS, Claim, Family, Hook, Reject, Side
 
@@ -51,18 +53,31 @@ class Lab:
     where it does not let this user.
     """
 
-    def __init__(self, family: Family = Family.IPV4) -> None:
+    def __init__(self, family: Family = Family.IPV4, record: bool = False) -> None:
+        prepare()
         self.family = family
-        self.watch = Watch(family)
+        self.network = network.take()
         self._faults: list[Liftable] = []
         with contextlib.ExitStack() as stack:
+            stack.callback(network.give_back, self.network)
+            self.watch = Watch(family, self.network)
             self.client = Host(self.watch, Side.CLIENT)
             stack.callback(self.client.close_all)
             self.server = Host(self.watch, Side.SERVER)
             stack.callback(self.server.close_all)
             self.client.peer, self.server.peer = self.server, self.client
-            wire.link(self.client.route, self.server.route, self.server.namespace.fd)
+            wire.link(self.client.route, self.server.route, self.server.namespace.fd, self.network)
+            if record:
+                self._record(stack)
             self._closing = stack.pop_all()
+
+    def _record(self, stack: contextlib.ExitStack) -> None:
+        """From now on, every packet is kept, and every word of the kernel's tracepoints."""
+        recorder = Recorder(self.watch.began, self.watch.began_realtime)
+        stack.callback(recorder.close)
+        for host in self.hosts:
+            recorder.watch(host.side, host.namespace, [host.address])
+        self.watch.recorder = recorder
 
     def __enter__(self) -> Lab:
         return self
@@ -78,6 +93,11 @@ class Lab:
     def close(self) -> None:
         """Let go of everything; the kernel removes namespaces, wire, rules and sockets."""
         self._closing.close()
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """What records this lab, if anything does."""
+        return self.watch.recorder
 
     @property
     def hosts(self) -> tuple[Host, Host]:
@@ -111,6 +131,7 @@ class Lab:
         Raises `LabError` where the kernel refuses the rule.
         """
         host, hook = self._place(to, at)
+        name = name or self._free_name("reject" if reject else "drop")
         acknowledges = None
         if covers_fin:
             receiver = host if hook in (Hook.INPUT, Hook.PREROUTING) else host.peer
@@ -125,13 +146,14 @@ class Lab:
                 first=first,
                 after=after,
                 reject=reject,
+                log=name if self.recorder else "",
             )
             for segment in segments or (ANY,)
             for source_port, destination_port in (
                 [(None, None)] if port is None else [(None, port), (port, None)]
             )
         )
-        table = Table(name or self._free_name("reject" if reject else "drop"), hook, rules)
+        table = Table(name, hook, rules)
         return self._enforce(Fault(host, table, self.elapsed))
 
     def reject(self, *segments: Segment, with_: str = "port-unreachable", **where: object) -> Fault:
@@ -152,7 +174,8 @@ class Lab:
         Needs the nft program, and raises `LabError` where it refuses the text.
         """
         host, hook = self._place(to, at)
-        table = Table(name or self._free_name("drop"), hook, raw=rules)
+        name = name or self._free_name("drop")
+        table = Table(name, hook, raw=rules, log=name if self.recorder else "")
         return self._enforce(Fault(host, table, self.elapsed))
 
     def hold(self, *hosts: Host, name: str = "") -> Hold:
@@ -253,7 +276,7 @@ class Lab:
         return {host.side: host.counters.read() for host in self.hosts}
 
     def end(self, side: Side, before: dict[Side, dict[str, int]], flow: Flow) -> evidence.End:
-        """The record of one end."""
+        """The record of one end, but for its transitions."""
         host = self.host(side)
         settings = {}
         for name in TELLING:
@@ -264,6 +287,18 @@ class Lab:
             counters=difference(before[side], host.counters.read()),
             sysctls=settings,
         )
+
+    def transitions(self, flow: Flow, side: Side) -> tuple[evidence.Transition, ...]:
+        """How one end went from state to state: traced if this lab is recorded, else sampled.
+
+        Raises `LabError` where samples and tracepoints tell different stories.
+        """
+        if self.recorder is None:
+            return sampled(flow.timelines[side].intervals())
+        try:
+            return self.recorder.transitions(flow, side)
+        except LabError as error:
+            raise LabError(f"netlab's observers disagree about the {side}: {error}") from None
 
     def inside(self, host: Host) -> contextlib.AbstractContextManager[None]:
         """Run the body in a host's namespace, to start a tool of one's own there."""

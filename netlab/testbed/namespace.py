@@ -178,6 +178,11 @@ def privileged() -> bool:
     return all(held >> capability & 1 for capability in (CAP_NET_ADMIN, CAP_SYS_ADMIN))
 
 
+def in_user_namespace() -> bool:
+    """Whether this process is root of a user namespace of its own only."""
+    return Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
+
+
 def enter_user_namespace() -> None:
     """Become root of a user namespace of one's own; nothing outside it is within reach.
 

@@ -16,7 +16,7 @@ from typing import Any
 from pyroute2.netlink.nfnetlink import nfgen_msg, nftsocket
 
 from netlab.errors import LabError
-from netlab.testbed.expression import Rule, lengths, terms
+from netlab.testbed.expression import Rule, lengths, log_text, terms
 from netlab.testbed.netlink import (
     NLM_F_ACK,
     NLM_F_DUMP,
@@ -53,13 +53,15 @@ class Table:
     hook: Hook
     rules: tuple[Rule, ...] = ()
     raw: tuple[str, ...] = ()  # rules in nft's own language, for the nft program
+    log: str = ""  # the prefix with which what raw rules match is handed to NFLOG
 
     @property
     def text(self) -> str:
         """The table as ``nft -f`` takes it and a person would type it."""
         lines = [f"type filter hook {self.hook} priority 0; policy accept;"]
         lines += [rule.text for rule in self.rules]
-        lines += [f"{text} counter drop" for text in self.raw]
+        log = f"{log_text(self.log)} " if self.log else ""
+        lines += [f"{text} counter {log}drop" for text in self.raw]
         body = "\n".join(f"    {line}" for line in lines)
         return f"table inet {self.name} {{\n  chain {self.hook} {{\n{body}\n  }}\n}}\n"
 
@@ -109,6 +111,12 @@ def _counter(expressions: memoryview) -> Counter:
 
 
 # --- Encoding. Every message is built once: equal faults have equal bytes.
+
+#: pyroute2 (0.9.7) sends the group of NFLOG as 32 bits where the kernel has 16, and reads 0.
+nftsocket.nft_contains_expr.nft_expr.nft_log.nla_map = tuple(
+    (name, "be16" if name == "NFTA_LOG_GROUP" else kind)
+    for name, kind in nftsocket.nft_contains_expr.nft_expr.nft_log.nla_map
+)
 
 
 def _nft(message: Any, kind: int, flags: int, purpose: str) -> Request:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ from netlab.errors import LabError
 from netlab.observe import sampling
 from netlab.observe.proc import TcpTable
 from netlab.testbed.connection import Flow, index
+from netlab.testbed.recorder import Recorder
 from netlab.testbed.words import Family, Side
 
 T = TypeVar("T")
@@ -21,15 +23,21 @@ Endpoint = tuple[str, int]
 class Watch:
     """What is known of the connections of one lab. The hosts tell it what they open."""
 
-    def __init__(self, family: Family) -> None:
+    def __init__(self, family: Family, network: int) -> None:
         self.family = family
-        self._began = sampling.now()
+        self.network = network
+        self.began, self.began_realtime = sampling.now(), time.time_ns()
+        self.recorder: Recorder | None = None
         self._tables: dict[Side, TcpTable] = {}
         self._flows: dict[tuple[Endpoint, Endpoint], Flow] = {}
 
     def elapsed(self) -> float:
         """Seconds since the lab was begun: the clock of its evidence."""
-        return round(sampling.now() - self._began, 4)
+        return round(sampling.now() - self.began, 4)
+
+    def address(self, side: Side, extra: int = 0) -> str:
+        """The address of one side; `extra` counts further ones."""
+        return side.address(self.family, self.network, extra)
 
     def open_table(self, side: Side) -> TcpTable:
         """Watch one side from now on. To be called inside its namespace."""
@@ -45,9 +53,10 @@ class Watch:
         incarnation of the same four numbers.
         """
         ends = (local, remote) if side is Side.CLIENT else (remote, local)
-        flow = self._flows.get(ends) or Flow(*ends, origin=self._began)
+        flow = self._flows.get(ends) or Flow(*ends, origin=self.began)
         if begins:
             self._flows.pop(ends, None)
+            flow.begun.append((side, sampling.now() - self.began))
         self._flows[ends] = flow
         flow.name = name or flow.name
         return flow
@@ -55,7 +64,7 @@ class Watch:
     def flow(self, name: str = "") -> Flow:
         """The connection of that name, or the one that was begun last. Raises `LabError`."""
         if not self._flows:  # nobody has connected: what a connection to the usual port would see
-            client, server = (side.address(self.family) for side in Side)
+            client, server = map(self.address, Side)
             return self.register(Side.CLIENT, (client, 0), (server, PORT))
         flows = [flow for flow in self._flows.values() if name in ("", flow.name)]
         if not flows:
@@ -64,11 +73,16 @@ class Watch:
 
     def sample(self) -> None:
         """Read both tables once, and note the state of every connection that is followed."""
-        at = sampling.now()
-        for side, table in self._tables.items():
-            rows = index(table.read())
+        tables = {side: table.read() for side, table in self._tables.items()}
+        at = sampling.now()  # what is in the tables was so at this time or since the last sample
+        for side, rows in tables.items():
+            indexed = index(rows)
             for flow in self._flows.values():
-                flow.sample(at, side, rows)
+                flow.sample(at, side, indexed)
+            if self.recorder is not None:
+                self.recorder.sampled(rows)
+        if self.recorder is not None:
+            self.recorder.drain()
 
     def wait(self, condition: Callable[[], T | None], patience: float) -> T | None:
         """Look at `condition` for up to `patience` seconds, sampling both ends each time."""

@@ -41,13 +41,13 @@ LINK_PATIENCE = 10.0  # seconds
 LOOPBACK, VETH = 1, 2  # interface numbers in every namespace of a lab
 
 
-def link(client: Transport, server: Transport, server_namespace: int) -> None:
+def link(client: Transport, server: Transport, server_namespace: int, network: int) -> None:
     """Lay the cable: a veth pair, addresses of both families, neighbours, and both ends up.
 
     Raises `LabError` naming the part that the kernel refused.
     """
-    client.send([*_cable(server_namespace), *_settle(Side.CLIENT)])
-    server.send(_settle(Side.SERVER))
+    client.send([*_cable(server_namespace), *_settle(Side.CLIENT, network)])
+    server.send(_settle(Side.SERVER, network))
     if not sampling.wait(lambda: _carries(client) or None, sampling.now() + LINK_PATIENCE):
         raise LabError(f"the veth pair did not come up within {LINK_PATIENCE:g} s")
 
@@ -111,15 +111,15 @@ def _cable(server_namespace: int) -> tuple[Request, ...]:
 
 
 @cache
-def _settle(side: Side) -> tuple[Request, ...]:
+def _settle(side: Side, network: int) -> tuple[Request, ...]:
     """Everything one end needs after the cable is there."""
     requests = [_up(LOOPBACK), _without_link_local(), _up(VETH)]
     for family in Family:
-        requests.append(_address(side, family, 0))
+        requests.append(_address(side, family, network))
         if family is Family.IPV6:
-            requests.append(_local_route(side, 0))
-        requests.append(_neighbour(side, family, 0, NUD_PERMANENT, 0))
-    requests[-1] = _neighbour(side, Family.IPV6, 0, NUD_PERMANENT, NLM_F_ACK)
+            requests.append(_local_route(side, network))
+        requests.append(_neighbour(side, family, network, NUD_PERMANENT))
+    requests[-1] = _neighbour(side, Family.IPV6, network, NUD_PERMANENT, flags=NLM_F_ACK)
     return tuple(requests)
 
 
@@ -143,19 +143,19 @@ def _up(index: int) -> Request:
 
 
 @cache
-def _address(side: Side, family: Family, extra: int, flags: int = 0) -> Request:
-    address = side.address(family, extra)
+def _address(side: Side, family: Family, network: int, extra: int = 0) -> Request:
+    address = side.address(family, network, extra)
     message = ifaddrmsg()
     message["family"] = family
     message["index"] = VETH
     message["prefixlen"] = family.prefix
     message["flags"] = IFA_F_NODAD  # usable at once, with nobody asked whether it is taken
     message["attrs"] = [("IFA_LOCAL", address), ("IFA_ADDRESS", address)]
-    return encode(message, RTM_NEWADDR, NLM_F_CREATE | flags, f"address {address}")
+    return encode(message, RTM_NEWADDR, NLM_F_CREATE, f"address {address}")
 
 
 @cache
-def _local_route(side: Side, extra: int, flags: int = 0) -> Request:
+def _local_route(side: Side, network: int, extra: int = 0, flags: int = 0) -> Request:
     """What is for an IPv6 address is for this host.
 
     The kernel adds this route itself, but from a work queue, also for an address without duplicate
@@ -165,54 +165,68 @@ def _local_route(side: Side, extra: int, flags: int = 0) -> Request:
     message["family"], message["dst_len"] = Family.IPV6, 128
     message["table"], message["proto"] = RT_TABLE_LOCAL, RTPROT_KERNEL
     message["type"] = RTN_LOCAL
-    address = side.address(Family.IPV6, extra)
+    address = side.address(Family.IPV6, network, extra)
     message["attrs"] = [("RTA_DST", address), ("RTA_OIF", VETH)]
     flags |= NLM_F_CREATE | NLM_F_REPLACE
     return encode(message, RTM_NEWROUTE, flags, f"the local route of {address}")
 
 
 @cache
-def _neighbour(side: Side, family: Family, extra: int, state: int, flags: int) -> Request:
+def _neighbour(
+    side: Side, family: Family, network: int, state: int, extra: int = 0, flags: int = 0
+) -> Request:
     peer = side.peer
+    address = peer.address(family, network, extra)
     message = ndmsg()
     message["family"] = family
     message["ifindex"] = VETH
     message["state"] = state
-    message["attrs"] = [("NDA_DST", peer.address(family, extra))]
+    message["attrs"] = [("NDA_DST", address)]
     if state == NUD_PERMANENT:
         message["attrs"].append(("NDA_LLADDR", peer.hardware))
     flags |= NLM_F_CREATE | NLM_F_REPLACE
-    return encode(message, RTM_NEWNEIGH, flags, f"neighbour {peer.address(family, extra)}")
+    return encode(message, RTM_NEWNEIGH, flags, f"neighbour {address}")
 
 
-def add_address(transport: Transport, peer: Transport, side: Side, extra: int) -> None:
+def add_address(
+    transport: Transport, peer: Transport, side: Side, network: int, extra: int
+) -> None:
     """Give one side a further address of each family, known to its peer."""
     transport.send(
-        [_address(side, family, extra) for family in Family]
-        + [_local_route(side, extra, NLM_F_ACK)]
+        [_address(side, family, network, extra) for family in Family]
+        + [_local_route(side, network, extra, NLM_F_ACK)]
     )
-    peer.send([_neighbour(side.peer, family, extra, NUD_PERMANENT, NLM_F_ACK) for family in Family])
+    peer.send(
+        [
+            _neighbour(side.peer, family, network, NUD_PERMANENT, extra, NLM_F_ACK)
+            for family in Family
+        ]
+    )
 
 
-def hold(transport: Transport, side: Side) -> None:
+def hold(transport: Transport, side: Side, network: int) -> None:
     """From now on, what this side sends waits on its side of the wire, in order."""
-    transport.send([_neighbour(side, family, 0, NUD_INCOMPLETE, NLM_F_ACK) for family in Family])
+    _set_peer(transport, side, network, NUD_INCOMPLETE)
 
 
-def release(transport: Transport, side: Side) -> None:
+def release(transport: Transport, side: Side, network: int) -> None:
     """Send what waits, in order, and stop holding."""
-    transport.send([_neighbour(side, family, 0, NUD_PERMANENT, NLM_F_ACK) for family in Family])
+    _set_peer(transport, side, network, NUD_PERMANENT)
 
 
-def route_forged(transport: Transport, side: Side, family: Family) -> None:
-    """Let one end's peer send what is for forged addresses its way: nobody answers there."""
+def _set_peer(transport: Transport, side: Side, network: int, state: int) -> None:
+    transport.send([_neighbour(side, family, network, state, flags=NLM_F_ACK) for family in Family])
+
+
+def route_forged(transport: Transport, gateway: str, family: Family) -> None:
+    """Send what is for forged addresses to the peer: nobody answers there."""
     message = rtmsg()
     message["family"] = family
     message["dst_len"] = 16 if family is Family.IPV4 else 64
     message["table"], message["proto"], message["type"] = RT_TABLE_MAIN, RTPROT_STATIC, RTN_UNICAST
     message["attrs"] = [
-        ("RTA_DST", "10.66.0.0" if family is Family.IPV4 else "fd66::"),
-        ("RTA_GATEWAY", side.address(family)),
+        ("RTA_DST", "198.18.0.0" if family is Family.IPV4 else "fd66::"),
+        ("RTA_GATEWAY", gateway),
         ("RTA_OIF", VETH),
     ]
     flags = NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK

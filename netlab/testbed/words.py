@@ -49,10 +49,12 @@ class Side(enum.Enum):
         """The hardware address of that side's end of the wire."""
         return f"02:00:00:00:00:0{self.number}"
 
-    def address(self, family: Family, extra: int = 0) -> str:
-        """The internet address of that side; `extra` counts further ones."""
+    def address(self, family: Family, network: int = 0, extra: int = 0) -> str:
+        """The internet address of that side in a lab's network; `extra` counts further ones."""
         number = self.number + 2 * extra
-        return f"10.0.0.{number}" if family is Family.IPV4 else f"fd00::{number:x}"
+        if family is Family.IPV4:
+            return f"10.{network >> 8}.{network & 0xFF}.{number}"
+        return f"fd00:0:0:{network:x}::{number:x}" if network else f"fd00::{number:x}"
 
     def __str__(self) -> str:
         return self.value

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the kernel says that it does with connections, to the microsecond: its tracepoints.
+
+They are read as text from an instance of tracefs that is this process's own. (perf_event_open(2)
+would need no instance, but it lost what the timers of an idle processor did: 40 of 40
+retransmissions, Linux 6.18.) A guardian, which waits for the end of this process, removes the
+instance however that comes. Where nobody mounted tracefs, a mount that has no place in the file
+system (fsopen(2), Linux 5.2) does.
+
+A tracepoint sees every namespace. Who subscribes does so with addresses, and no two labs share one
+(`netlab.testbed.network`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from netlab.errors import LabError
+from netlab.observe import sampling
+
+#: Each tracepoint, and what the kernel filters before it writes a record.
+TRACEPOINTS = {
+    "sock/inet_sock_set_state": "protocol == 6",
+    "tcp/tcp_retransmit_skb": "",
+    "tcp/tcp_retransmit_synack": "",
+    "tcp/tcp_send_reset": "",
+    "tcp/tcp_receive_reset": "",
+    "skb/kfree_skb": "rx_sk != 0",  # Linux 6.11; before, nobody could tell whose packet it was
+}
+NEEDED = "sock/inet_sock_set_state"  # Linux 4.16
+MOUNTED = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
+INTERVAL = 0.001  # seconds; many labs ask for the same records
+CHUNK = 1 << 16
+
+Endpoint = tuple[str, int]
+
+
+class Traced(NamedTuple):
+    """One record of a tracepoint about a socket that somebody subscribed to."""
+
+    at: float  # on the clock of sampling.now
+    tracepoint: str
+    socket: str  # stands for the kernel's address of it
+    local: Endpoint
+    remote: Endpoint
+    before: str  # of inet_sock_set_state: TCP_SYN_SENT
+    after: str
+    reason: str  # of a reset, or of a discarded packet
+
+
+Heard = Callable[[Traced], None]
+
+
+class Tracer:
+    """All tracepoints of the machine, for whoever subscribes. Raises `LabError` where it cannot."""
+
+    def __init__(self) -> None:
+        self._heard: dict[str, Heard] = {}
+        self._sockets: dict[str, Heard] = {}  # so that a discarded packet finds its socket's
+        self._rest = ""
+        self._drained = 0.0
+        self.lost = 0  # records that did not fit into the kernel's buffers
+        with contextlib.ExitStack() as opened:
+            instance = _instance(opened)
+            (instance / "trace_clock").write_text("mono")
+            for name, wanted in TRACEPOINTS.items():
+                _enable(instance, name, wanted)
+            self._pipe = os.open(instance / "trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
+            opened.callback(os.close, self._pipe)
+            self._opened = opened.pop_all()
+
+    def close(self) -> None:
+        """Let go of the tracepoints, and of the instance."""
+        self._opened.close()
+
+    def subscribe(self, addresses: Iterable[str], heard: Heard) -> None:
+        """Call `heard` with what happens to sockets that are bound to one of these addresses."""
+        for address in addresses:
+            self._heard[address] = heard
+
+    def introduce(self, socket: str, heard: Heard) -> None:
+        """Say whose a socket is, by the number that ``/proc/net/tcp`` shows of it."""
+        self._sockets[socket] = heard
+
+    def unsubscribe(self, heard: Heard) -> None:
+        """Tell this one no more."""
+        for table in (self._heard, self._sockets):
+            for key in [key for key, whose in table.items() if whose == heard]:
+                del table[key]
+
+    def drain(self, at_once: bool = True) -> None:
+        """Tell the subscribers what has happened since the last time, in order.
+
+        Not `at_once`: only if that was a while ago.
+        """
+        now = sampling.now()
+        if not at_once and now - self._drained < INTERVAL:
+            return
+        self._drained = now
+        while text := self._read():
+            *lines, self._rest = (self._rest + text).split("\n")
+            for line in lines:
+                self._tell(line)
+
+    def _read(self) -> str:
+        try:
+            return os.read(self._pipe, CHUNK).decode("ascii", "replace")
+        except BlockingIOError:
+            return ""
+
+    def _tell(self, line: str) -> None:
+        found = _LINE.search(line)
+        if found is None:
+            lost = _LOST.search(line)
+            self.lost += int(lost[1]) if lost else 0
+            return
+        traced = _traced(found)
+        heard = self._heard.get(traced.local[0]) or self._sockets.get(traced.socket)
+        if heard is not None:
+            heard(traced)
+
+
+@cache
+def tracer() -> Tracer | None:
+    """The one that all labs of this process share; None where this machine does not let them."""
+    try:
+        return Tracer()
+    except LabError:
+        return None
+
+
+os.register_at_fork(after_in_child=tracer.cache_clear)
+
+
+# --- the text
+
+_LINE = re.compile(r" (\d+\.\d{6}): (\w+): (.*)")
+_LOST = re.compile(r"\[LOST (\d+) EVENTS\]")
+_FIELD = re.compile(r"(\w+)[=:] ?(\S+)")
+_SOCKADDR = re.compile(r"\[?(.*?)\]?:(\d+)$")
+NO_SOCKET = "0" * 16
+NOWHERE = ("", 0)
+
+
+def _traced(found: re.Match[str]) -> Traced:
+    """``family=AF_INET protocol=IPPROTO_TCP sport=5555 ... newstate=TCP_LISTEN`` and its like."""
+    fields = dict(_FIELD.findall(found[3]))
+    return Traced(
+        float(found[1]),
+        found[2],
+        fields.get("skaddr") or fields.get("rx_sk", NO_SOCKET),
+        _end(fields, "s"),
+        _end(fields, "d"),
+        fields.get("oldstate", ""),
+        fields.get("newstate", ""),
+        fields.get("reason", ""),
+    )
+
+
+def _end(fields: dict[str, str], which: str) -> Endpoint:
+    """Address and port of one end: of a socket's fields, or a struct sockaddr."""
+    whole = fields.get("src" if which == "s" else "dest")
+    if whole is not None:
+        place = _SOCKADDR.match(whole)
+        return (place[1], int(place[2])) if place else NOWHERE
+    if f"{which}port" not in fields:
+        return NOWHERE
+    version6 = fields.get(f"{which}addrv6", "")
+    mapped = version6.startswith("::ffff:") or not version6
+    address = fields[f"{which}addr"] if mapped else version6
+    return address, int(fields[f"{which}port"])
+
+
+# --- tracefs
+
+SYS_FSOPEN, SYS_FSCONFIG, SYS_FSMOUNT = 430, 431, 432  # the same on every architecture
+CLOEXEC, FSCONFIG_CMD_CREATE = 1, 6
+_libc = ctypes.CDLL(None, use_errno=True)
+
+#: Waits until the other end of its input is closed, and then until the instance can be removed.
+#: The only argument is the instance.
+GUARDIAN = """
+trap '' INT TERM HUP QUIT
+read -r _
+while [ -d "$0" ] && ! rmdir "$0" 2>/dev/null; do sleep 0.02; done
+"""
+
+
+def _call(number: int, *arguments: object) -> int:
+    result: int = _libc.syscall(number, *arguments)
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result
+
+
+def _tracefs(opened: contextlib.ExitStack) -> int:
+    """A descriptor of the root of tracefs."""
+    try:
+        for path in MOUNTED:
+            if os.path.isdir(f"{path}/instances"):
+                mount = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                opened.callback(os.close, mount)
+                return mount
+        context = _call(SYS_FSOPEN, b"tracefs", CLOEXEC)
+        opened.callback(os.close, context)
+        _call(SYS_FSCONFIG, context, FSCONFIG_CMD_CREATE, None, None, 0)
+        mount = _call(SYS_FSMOUNT, context, CLOEXEC, 0)
+    except OSError as error:
+        raise LabError(f"no tracefs here ({error.strerror}): states are sampled") from None
+    opened.callback(os.close, mount)
+    return mount
+
+
+def _instance(opened: contextlib.ExitStack) -> Path:
+    """A trace buffer of this process's own, which goes with it."""
+    mount = _tracefs(opened)
+    instances = Path(f"/proc/self/fd/{mount}/instances")
+    _remove_orphans(instances)
+    instance = instances / _name(os.getpid())
+    try:
+        guardian = subprocess.Popen(
+            ["/bin/sh", "-c", GUARDIAN, str(instance)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[mount],
+            start_new_session=True,  # whoever kills netlab's process group does not reach it
+        )
+        opened.callback(guardian.wait)
+        assert guardian.stdin is not None
+        opened.callback(guardian.stdin.close)
+        instance.mkdir()
+    except OSError as error:
+        raise LabError(f"no instance of tracefs ({error.strerror}): states are sampled") from None
+    opened.callback(_silence, instance)
+    return instance
+
+
+def _silence(instance: Path) -> None:
+    with contextlib.suppress(OSError):
+        (instance / "events/enable").write_text("0")
+
+
+def _name(process: int) -> str:
+    """Names a process for good: its namespace, its number, and when it began."""
+    status = Path(f"/proc/{process}/stat").read_text()
+    began = status[status.rindex(")") :].split()[20]
+    namespace = os.stat(f"/proc/{process}/ns/pid").st_ino
+    return f"netlab-{namespace}-{process}-{began}"
+
+
+def _remove_orphans(instances: Path) -> None:
+    """Instances whose process and guardian were both killed."""
+    own = os.stat("/proc/self/ns/pid").st_ino
+    for instance in instances.glob(f"netlab-{own}-*"):
+        try:
+            alive = _name(int(instance.name.split("-")[2])) == instance.name
+        except FileNotFoundError:
+            alive = False
+        if not alive:
+            with contextlib.suppress(OSError):
+                instance.rmdir()
+
+
+def _enable(instance: Path, name: str, wanted: str) -> None:
+    """Switch a tracepoint on. One that this kernel has not is left out, unless it is needed."""
+    event = instance / "events" / name
+    try:
+        if wanted:
+            (event / "filter").write_text(wanted)
+        (event / "enable").write_text("1")
+    except OSError as error:
+        if name == NEEDED:
+            raise LabError(f"no tracepoint {name} ({error.strerror}): states are sampled") from None

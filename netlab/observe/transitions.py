@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The way of one end through its states: what was traced and what was sampled, made one account.
+
+The tracepoint ``inet_sock_set_state`` is exact, and says nothing of what is no full socket: a
+request (SYN_RECV before the third segment of the handshake), and what is left of a connection in
+TIME_WAIT or in an orphaned FIN_WAIT2 (``tcp_time_wait``, ``net/ipv4/tcp_minisocks.c``), which it
+reports as closed. Samples have these. Otherwise both must tell the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+
+from netlab.errors import LabError
+from netlab.evidence import Interval, Transition
+from netlab.tcp import State, Timer
+
+ROUNDING = 2e-4  # seconds; times of samples are kept to a tenth of a millisecond
+GONE = (State.CLOSED, State.LISTEN)  # no full socket of this connection is there
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A state that one end was in from `since` on, until the next visit."""
+
+    state: State
+    since: float
+    traced: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A state that one end was seen in by every sample from `since` to `until`.
+
+    `earliest` is the sample before: the state was entered after that.
+    """
+
+    state: State
+    small: bool  # in TIME_WAIT or an orphaned FIN_WAIT2: what is left is no full socket
+    earliest: float
+    since: float
+    until: float
+
+
+def sampled(intervals: Sequence[Interval]) -> tuple[Transition, ...]:
+    """The transitions that samples alone show."""
+    return _transitions([Visit(span.state, span.since, traced=False) for span in _spans(intervals)])
+
+
+def reconciled(
+    traced: Sequence[Visit], intervals: Sequence[Interval], requests: Sequence[float] = ()
+) -> tuple[Transition, ...]:
+    """The transitions that both show together. `requests`: when this end sent a SYN-ACK.
+
+    Raises `LabError` where they tell different stories: then one of netlab's eyes is wrong.
+    """
+    way = _Way(traced, requests)
+    spans = list(_spans(intervals))
+    for span, following in zip(spans, [*spans[1:], None], strict=True):
+        way.match(span, following)
+    return _transitions(way.visits)
+
+
+def _spans(intervals: Iterable[Interval]) -> Iterable[Span]:
+    earliest = 0.0
+    for (state, small), group in groupby(intervals, key=_kind):
+        members = list(group)
+        yield Span(state, small, earliest, members[0].since, members[-1].until)
+        earliest = members[-1].until
+
+
+def _kind(interval: Interval) -> tuple[State, bool]:
+    return interval.state, interval.timer is Timer.TIME_WAIT
+
+
+def _transitions(visits: Sequence[Visit]) -> tuple[Transition, ...]:
+    changes = [next(group) for _, group in groupby(visits, key=lambda visit: visit.state)]
+    return tuple(
+        Transition(round(after.since, 6), before.state, after.state, after.traced)
+        for before, after in pairwise(changes)
+    )
+
+
+class _Way:
+    """Visits that are traced, and how far samples have followed them."""
+
+    def __init__(self, traced: Sequence[Visit], requests: Sequence[float]) -> None:
+        self._requests = requests
+        self.visits = [Visit(State.CLOSED, 0.0), *traced]
+        self._here = 0
+
+    def match(self, span: Span, following: Span | None) -> None:
+        """Find the visit that a span of samples saw, or add what only samples can see."""
+        found = None if span.small else self._find((span.state,), span)
+        if found is None:
+            found = self._without_socket(span, following)
+        if found is None:
+            raise LabError(
+                f"sampled {span.state} from {span.since:.4f} s to {span.until:.4f} s, "
+                f"traced {self._told(span)}"
+            )
+        for number in range(self._here + 1, found):
+            self._too_short(number, span)
+        self._here = found
+
+    def _find(self, states: Sequence[State], span: Span) -> int | None:
+        """The first visit from here on that is one of `states`, at a time the span allows."""
+        for number in range(self._here, len(self.visits)):
+            visit = self.visits[number]
+            if (
+                visit.state in states
+                and visit.since <= span.until + ROUNDING
+                and self._end(number) >= span.earliest - ROUNDING
+            ):
+                return number
+        return None
+
+    def _end(self, number: int) -> float:
+        following = self.visits[number + 1 : number + 2]
+        return following[0].since if following else float("inf")
+
+    def _without_socket(self, span: Span, following: Span | None) -> int | None:
+        """Put in a state that has no full socket, where the trace says that there is none."""
+        number = self._find(GONE, span)
+        if number is None:
+            return None
+        for later in range(number + 1, len(self.visits)):
+            if self.visits[later].state in GONE and self.visits[later].since <= span.since:
+                number = later
+        if not self._may_be(span.state, number):
+            return None
+        gone = self.visits[number]
+        left_just_now = number > 0 and self.visits[number - 1].state not in (*GONE, State.SYN_RECV)
+        if span.state is not State.SYN_RECV and left_just_now and number > self._here:
+            put_in = [replace(gone, state=span.state)]  # the socket became it when it was closed
+        else:
+            put_in = [gone, self._entered(span, gone)]
+        place = number + len(put_in) - 1
+        if following is not None and following.since < self._end(number):
+            rest = following.state if following.state in GONE else gone.state
+            put_in.append(Visit(rest, following.since, traced=False))
+        self.visits[number : number + 1] = put_in
+        return place
+
+    def _entered(self, span: Span, before: Visit) -> Visit:
+        """When a state without a socket began: a request with its SYN-ACK, else with its sample."""
+        if span.state is State.SYN_RECV:
+            earliest = max(span.earliest, before.since)
+            for at in self._requests:
+                if earliest <= at <= span.since:
+                    return Visit(span.state, at)
+        return Visit(span.state, span.since, traced=False)
+
+    def _may_be(self, state: State, number: int) -> bool:
+        if state is State.SYN_RECV:
+            return True
+        if state not in (State.TIME_WAIT, State.FIN_WAIT2):
+            return False
+        past = [visit.state for visit in self.visits[:number] if visit.state not in GONE]
+        ends = (State.FIN_WAIT1, State.FIN_WAIT2, State.CLOSING, State.TIME_WAIT)
+        return bool(past) and past[-1] in ends
+
+    def _too_short(self, number: int, span: Span) -> None:
+        """A visit that no sample saw must lie between two samples."""
+        visit, end = self.visits[number], self._end(number)
+        if min(end, span.since) - max(visit.since, span.earliest) < -ROUNDING:
+            return
+        if end > span.since + ROUNDING or visit.since < span.earliest - ROUNDING:
+            raise LabError(
+                f"traced {visit.state} from {visit.since:.6f} s to {end:.6f} s, "
+                f"sampled only {span.state} from {span.since:.4f} s"
+            )
+
+    def _told(self, span: Span) -> str:
+        return " ".join(
+            f"{visit.state} at {visit.since:.6f} s"
+            for number, visit in enumerate(self.visits)
+            if self._end(number) >= span.earliest and visit.since <= span.until
+        )

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Records a lab: every packet at both ends and at every rule, and what the kernel says it did."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Sequence
+
+from netlab import evidence
+from netlab.errors import LabError
+from netlab.evidence import EventKind, Frame, Recording, Sighting, Transition
+from netlab.observe.capture import Drops, Wire
+from netlab.observe.proc import Row
+from netlab.observe.tracing import Endpoint, Traced, tracer
+from netlab.observe.transitions import Visit, reconciled, sampled
+from netlab.tcp import State
+from netlab.testbed.connection import Flow
+from netlab.testbed.expression import LOG_GROUP
+from netlab.testbed.namespace import Namespace
+from netlab.testbed.words import Hook, Side
+
+EVENTS: dict[str, EventKind] = {
+    "tcp_retransmit_skb": "retransmitted",
+    "tcp_retransmit_synack": "retransmitted",
+    "tcp_send_reset": "reset sent",
+    "tcp_receive_reset": "reset received",
+    "kfree_skb": "discarded",
+}
+STATES = {f"TCP_{state}": state for state in State} | {
+    "TCP_CLOSE": State.CLOSED,
+    "TCP_NEW_SYN_RECV": State.SYN_RECV,
+}
+
+
+class Recorder:
+    """All eyes on one lab but the samples. Raises `LabError` where NFLOG is missing."""
+
+    def __init__(self, began: float, began_realtime: int) -> None:
+        self._began, self._began_realtime = began, began_realtime
+        self._wires: dict[Side, Wire] = {}
+        self._drops: dict[Side, Drops] = {}
+        self._frames: list[Frame] = []
+        self._traced: list[Traced] = []
+        self._tracer = tracer()
+        self._rows: dict[str, Row] = {}  # by the kernel's address of the socket
+        self._closing = contextlib.ExitStack()
+        if self._tracer is not None:
+            self._closing.callback(self._tracer.unsubscribe, self._hear)
+
+    def watch(self, side: Side, namespace: Namespace, addresses: Sequence[str]) -> None:
+        """Record one side from now on."""
+        try:
+            with namespace:
+                wire = self._wires[side] = Wire("eth0")
+                self._closing.callback(wire.close)
+                drops = self._drops[side] = Drops(LOG_GROUP)
+                self._closing.callback(drops.close)
+        except OSError as error:
+            raise LabError(
+                f"packets cannot be recorded here: {error.strerror} (is nfnetlink_log missing?)"
+            ) from None
+        self.know(addresses)
+
+    def know(self, addresses: Sequence[str]) -> None:
+        """These addresses are of this lab."""
+        if self._tracer is not None:
+            self._tracer.subscribe(addresses, self._hear)
+
+    def close(self) -> None:
+        """Stop recording."""
+        self._closing.close()
+
+    def sampled(self, rows: Sequence[Row]) -> None:
+        """Take note of sockets, so that a discarded packet finds the one it was for."""
+        if self._tracer is None:
+            return
+        for row in rows:
+            if row.pointer not in self._rows:
+                self._tracer.introduce(row.pointer, self._hear)
+            self._rows[row.pointer] = row
+
+    def drain(self) -> None:
+        """Take what has come since the last time."""
+        for side, wire in self._wires.items():
+            for seen in wire.read():
+                self._frame(seen.at, side, "out" if seen.outgoing else "in", seen.data, seen.length)
+        for side, drops in self._drops.items():
+            for dropped in drops.read():
+                hook = str(Hook(dropped.hook))
+                self._frame(
+                    dropped.at, side, "dropped", dropped.data, dropped.length, dropped.rule, hook
+                )
+        if self._tracer is not None:
+            self._tracer.drain(at_once=False)
+
+    def _frame(
+        self,
+        at: float,
+        side: Side,
+        seen: Sighting,
+        data: bytes,
+        length: int,
+        fault: str = "",
+        hook: str = "",
+    ) -> None:
+        at = round(at - self._began, 9)
+        self._frames.append(Frame(at, str(side), seen, length, data, fault, hook))
+
+    def _hear(self, traced: Traced) -> None:
+        self._traced.append(traced._replace(at=traced.at - self._began))
+
+    # --- what is kept
+
+    def recording(self, flow: Flow) -> Recording:
+        """Everything so far, and which of it is about one connection."""
+        return Recording(
+            began=self._began_realtime,
+            client=flow.client,
+            server=flow.server,
+            frames=tuple(sorted(self._frames, key=lambda frame: frame.at)),
+            events=tuple(self._events(flow)),
+            traced=self._tracer is not None,
+            missed=sum(wire.missed for wire in self._wires.values())
+            + sum(drops.missed for drops in self._drops.values()),
+        )
+
+    def _events(self, flow: Flow) -> list[evidence.Event]:
+        found = []
+        for traced in self._traced:
+            kind = EVENTS.get(traced.tracepoint)
+            if kind is None or (kind == "discarded" and traced.reason in CONSUMED):
+                continue
+            row = self._rows.get(traced.socket)
+            for side in Side:
+                if (traced.local, traced.remote) == flow.ends(side) or (
+                    kind == "discarded" and row is not None and flow.is_of(side, row)
+                ):
+                    at = round(traced.at, 6)
+                    found.append(evidence.Event(at, str(side), kind, traced.reason))
+        return found
+
+    def transitions(self, flow: Flow, side: Side) -> tuple[Transition, ...]:
+        """How one end went from state to state. Raises `LabError` where
+        samples and tracepoints tell different stories.
+        """
+        intervals = flow.timelines[side].intervals()
+        if self._tracer is None or self._tracer.lost:
+            return sampled(intervals)
+        self._tracer.drain()
+        return reconciled(self._visits(flow, side), intervals, self._requests(flow, side))
+
+    def _requests(self, flow: Flow, side: Side) -> list[float]:
+        """When one end sent a SYN-ACK of this connection."""
+        return [
+            frame.at
+            for frame in self._frames
+            if frame.side == str(side) and frame.seen == "out" and _is_synack(frame.data, flow)
+        ]
+
+    def _visits(self, flow: Flow, side: Side) -> list[Visit]:
+        """The states that one end was in, of the connection or else of a listener on its port."""
+        visits: list[Visit] = []
+        now, listeners = State.CLOSED, 0
+        for traced in self._of(flow, side):
+            before, after = STATES[traced.before], STATES[traced.after]
+            if State.LISTEN in (before, after) and not traced.remote[1]:
+                listeners += 1 if after is State.LISTEN else -1
+            elif traced.local[1] and (after is State.CLOSED and before is not now):
+                continue  # of an earlier incarnation
+            else:
+                now = after
+            shown = State.LISTEN if now is State.CLOSED and listeners else now
+            visits.append(Visit(shown, traced.at))
+        return visits
+
+    def _of(self, flow: Flow, side: Side) -> list[Traced]:
+        """The state changes that belong to one end of a connection, in order.
+
+        A socket has no port yet when it goes to SYN_SENT (tcp_v4_connect), so that change is the
+        last one towards the same peer before the connection became known, or was established.
+        """
+        local, remote = flow.ends(side)
+        own, without_port = [], []
+        for traced in self._traced:
+            if not traced.after:
+                continue
+            if traced.local == local and traced.remote in (remote, *LISTENERS):
+                own.append(traced)
+            elif traced.local == (local[0], 0) and traced.remote == remote:
+                without_port.append(traced)
+        begun = [at for whose, at in flow.begun if whose is side]
+        opened = [t.at for t in own if t.before == "TCP_SYN_SENT" and t.after != "TCP_CLOSE"]
+        for at in (*begun, *opened):
+            earlier = [traced for traced in without_port if traced.at <= at]
+            if earlier and earlier[-1] not in own:
+                own.append(earlier[-1])
+        return sorted(own, key=lambda traced: traced.at)
+
+
+#: Reasons of packets that were not thrown away but used up.
+CONSUMED = ("NOT_SPECIFIED", "CONSUMED", "SKB_CONSUMED")
+LISTENERS: tuple[Endpoint, ...] = (("0.0.0.0", 0), ("::", 0))
+
+
+def _is_synack(data: bytes, flow: Flow) -> bool:
+    """Whether a packet is a SYN-ACK between the two ports of a connection."""
+    start = (data[0] & 0xF) * 4 if data[0] >> 4 == 4 else 40
+    ports = struct.unpack_from(">HH", data, start) if len(data) >= start + 14 else ()
+    return sorted(ports) == sorted((flow.client[1], flow.server[1])) and (
+        data[start + 13] & 0x12 == 0x12
+    )
