@@ -9,7 +9,7 @@ reports as closed. Samples have these. Otherwise both must tell the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
@@ -32,15 +32,17 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A state that one end was seen in by every sample from `since` to `until`.
+    """A state that one end was seen in by consecutive samples, the first begun at `since`.
 
-    `earliest` is the sample before: the state was entered after that.
+    A sample is stamped before the tables are read. So the state was entered after `earliest`,
+    the stamp of the last sample that saw another one, and before `latest`, that of the next sample.
     """
 
     state: State
     small: bool  # in TIME_WAIT or an orphaned FIN_WAIT2: what is left is no full socket
     earliest: float
     since: float
+    latest: float
     until: float
 
 
@@ -57,18 +59,23 @@ def reconciled(
     Raises `LabError` where they tell different stories: then one of netlab's eyes is wrong.
     """
     way = _Way(traced, requests)
-    spans = list(_spans(intervals))
+    spans = _spans(intervals)
     for span, following in zip(spans, [*spans[1:], None], strict=True):
         way.match(span, following)
     return _transitions(way.visits)
 
 
-def _spans(intervals: Iterable[Interval]) -> Iterable[Span]:
-    earliest = 0.0
-    for (state, small), group in groupby(intervals, key=_kind):
+def _spans(intervals: Sequence[Interval]) -> list[Span]:
+    spans, earliest = [], 0.0
+    following = [*(each.since for each in intervals[1:]), float("inf")]
+    numbered = zip(intervals, following, strict=False)
+    for (state, small), group in groupby(numbered, key=lambda pair: _kind(pair[0])):
         members = list(group)
-        yield Span(state, small, earliest, members[0].since, members[-1].until)
-        earliest = members[-1].until
+        first, after = members[0]
+        latest = first.until if first.samples > 1 else after
+        spans.append(Span(state, small, earliest, first.since, latest, members[-1][0].until))
+        earliest = spans[-1].until
+    return spans
 
 
 def _kind(interval: Interval) -> tuple[State, bool]:
@@ -103,7 +110,7 @@ class _Way:
             )
         for number in range(self._here + 1, found):
             self._too_short(number, span)
-        self._here = found
+        self._here = self._left(found, span)
 
     def _find(self, states: Sequence[State], span: Span) -> int | None:
         """The first visit from here on that is one of `states`, at a time the span allows."""
@@ -111,8 +118,8 @@ class _Way:
             visit = self.visits[number]
             if (
                 visit.state in states
-                and visit.since <= span.until + ROUNDING
-                and self._end(number) >= span.earliest - ROUNDING
+                and visit.since <= span.latest + ROUNDING
+                and self._end(number) >= span.since - ROUNDING
             ):
                 return number
         return None
@@ -133,23 +140,40 @@ class _Way:
             return None
         gone = self.visits[number]
         left_just_now = number > 0 and self.visits[number - 1].state not in (*GONE, State.SYN_RECV)
-        if span.state is not State.SYN_RECV and left_just_now and number > self._here:
+        if span.small and left_just_now and number > self._here:
             put_in = [replace(gone, state=span.state)]  # the socket became it when it was closed
         else:
             put_in = [gone, self._entered(span, gone)]
-        place = number + len(put_in) - 1
-        if following is not None and following.since < self._end(number):
-            rest = following.state if following.state in GONE else gone.state
-            put_in.append(Visit(rest, following.since, traced=False))
+        place, last = number + len(put_in) - 1, number
+        if span.small:
+            last = self._failed_meanwhile(number, span)
+        end = self._end(last)
         self.visits[number : number + 1] = put_in
+        if following is not None and following.since < end:
+            rest = following.state if following.state in GONE else gone.state
+            after = last + len(put_in)
+            self.visits.insert(after, Visit(rest, following.since, traced=False))
         return place
+
+    def _failed_meanwhile(self, number: int, span: Span) -> int:
+        """Sockets that could not have the ports while a connection was in TIME_WAIT.
+
+        When they are gone, that is still there. Returns the number of the last visit in the span.
+        """
+        for later in range(number + 1, len(self.visits)):
+            if self.visits[later].since > span.until:
+                break
+            if self.visits[later].state in GONE:
+                self.visits[later] = replace(self.visits[later], state=span.state)
+                number = later
+        return number
 
     def _entered(self, span: Span, before: Visit) -> Visit:
         """When a state without a socket began: a request with its SYN-ACK, else with its sample."""
         if span.state is State.SYN_RECV:
             earliest = max(span.earliest, before.since)
             for at in self._requests:
-                if earliest <= at <= span.since:
+                if earliest <= at <= span.latest:
                     return Visit(span.state, at)
         return Visit(span.state, span.since, traced=False)
 
@@ -165,13 +189,24 @@ class _Way:
     def _too_short(self, number: int, span: Span) -> None:
         """A visit that no sample saw must lie between two samples."""
         visit, end = self.visits[number], self._end(number)
-        if min(end, span.since) - max(visit.since, span.earliest) < -ROUNDING:
-            return
-        if end > span.since + ROUNDING or visit.since < span.earliest - ROUNDING:
+        if visit.since < span.earliest - ROUNDING or end > span.latest + ROUNDING:
             raise LabError(
                 f"traced {visit.state} from {visit.since:.6f} s to {end:.6f} s, "
                 f"sampled only {span.state} from {span.since:.4f} s"
             )
+
+    def _left(self, found: int, span: Span) -> int:
+        """The visit that the last sample of a span saw: the same one, or the state again."""
+        for number in range(found, len(self.visits)):
+            if (
+                self.visits[number].state is span.state
+                and self._end(number) >= span.until - ROUNDING
+            ):
+                return number
+        raise LabError(
+            f"sampled {span.state} until {span.until:.4f} s, "
+            f"traced {self.visits[found + 1].state} from {self._end(found):.6f} s"
+        )
 
     def _told(self, span: Span) -> str:
         return " ".join(

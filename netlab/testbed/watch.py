@@ -33,7 +33,7 @@ class Watch:
 
     def elapsed(self) -> float:
         """Seconds since the lab was begun: the clock of its evidence."""
-        return round(sampling.now() - self.began, 4)
+        return round(sampling.now() - self.began, 6)
 
     def address(self, side: Side, extra: int = 0) -> str:
         """The address of one side; `extra` counts further ones."""
@@ -73,9 +73,9 @@ class Watch:
 
     def sample(self) -> None:
         """Read both tables once, and note the state of every connection that is followed."""
-        tables = {side: table.read() for side, table in self._tables.items()}
-        at = sampling.now()  # what is in the tables was so at this time or since the last sample
-        for side, rows in tables.items():
+        at = sampling.now()
+        for side, table in self._tables.items():
+            rows = table.read()
             indexed = index(rows)
             for flow in self._flows.values():
                 flow.sample(at, side, indexed)

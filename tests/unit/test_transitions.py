@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Samples and tracepoints become one account of an end, or are found to contradict each other."""
+
+from __future__ import annotations
+
+import pytest
+
+from netlab.errors import LabError
+from netlab.evidence import Interval, Transition
+from netlab.observe.transitions import Visit, reconciled, sampled
+from netlab.tcp import State, Timer
+
+S = State
+OPEN_AND_CLOSE = [
+    Visit(S.SYN_SENT, 0.010100),
+    Visit(S.ESTABLISHED, 0.010200),
+    Visit(S.FIN_WAIT1, 1.000100),
+    Visit(S.FIN_WAIT2, 1.000150),
+    Visit(S.CLOSED, 1.000160),  # the full socket: what is left of it is in TIME_WAIT
+]
+
+
+def seen(state: State, since: float, until: float) -> Interval:
+    """One end, unchanged over consecutive samples."""
+    small = state is S.TIME_WAIT
+    timer = Timer.TIME_WAIT if small else Timer.NONE
+    return Interval(state, since, until, 2, timer, 0.0, 0, 0, 0, 0, 0)
+
+
+def orphan(since: float, until: float) -> Interval:
+    """An end whose application has closed, in FIN_WAIT2 (tcp_time_wait)."""
+    return Interval(S.FIN_WAIT2, since, until, 2, Timer.TIME_WAIT, 60.0, 0, 0, 0, 0, 0)
+
+
+def names(transitions: tuple[Transition, ...]) -> list[State]:
+    return [each.after for each in transitions]
+
+
+def test_states_that_no_sample_saw_are_there_with_their_exact_times() -> None:
+    samples = [seen(S.ESTABLISHED, 0.02, 0.98), seen(S.TIME_WAIT, 1.02, 2.0)]
+    found = reconciled(OPEN_AND_CLOSE, samples)
+    assert names(found) == [S.SYN_SENT, S.ESTABLISHED, S.FIN_WAIT1, S.FIN_WAIT2, S.TIME_WAIT]
+    assert all(each.traced for each in found)
+    assert found[-1].at == 1.000160
+
+
+def test_the_end_of_time_wait_is_only_sampled() -> None:
+    samples = [seen(S.TIME_WAIT, 1.02, 60.9), seen(S.CLOSED, 61.1, 62.0)]
+    last = reconciled(OPEN_AND_CLOSE, samples)[-1]
+    assert last == Transition(61.1, S.TIME_WAIT, S.CLOSED, traced=False)
+
+
+def test_an_orphan_in_fin_wait2_is_not_closed() -> None:
+    found = reconciled(OPEN_AND_CLOSE, [orphan(1.02, 2.0)])
+    assert names(found)[-1] is S.FIN_WAIT2
+    found = reconciled(OPEN_AND_CLOSE, [orphan(1.02, 2.0), seen(S.TIME_WAIT, 2.02, 3.0)])
+    assert found[-1] == Transition(2.02, S.FIN_WAIT2, S.TIME_WAIT, traced=False)
+
+
+LISTENS = [Visit(S.LISTEN, 0.001)]
+OPENED = [*LISTENS, Visit(S.SYN_RECV, 1.000100), Visit(S.ESTABLISHED, 1.000105)]
+
+
+def test_a_request_is_only_sampled() -> None:
+    samples = [
+        seen(S.LISTEN, 0.01, 0.09),
+        seen(S.SYN_RECV, 0.11, 0.99),
+        seen(S.ESTABLISHED, 1.1, 2),
+    ]
+    found = reconciled(OPENED, samples)
+    assert names(found) == [S.LISTEN, S.SYN_RECV, S.ESTABLISHED]
+    assert found[1] == Transition(0.11, S.LISTEN, S.SYN_RECV, traced=False)
+    assert found[2].at == 1.000105
+
+
+def test_a_request_begins_when_its_syn_ack_is_sent() -> None:
+    samples = [seen(S.LISTEN, 0.01, 0.09), seen(S.SYN_RECV, 0.11, 0.99)]
+    found = reconciled(LISTENS, samples, requests=[0.05, 0.1, 0.5])
+    assert found[1] == Transition(0.1, S.LISTEN, S.SYN_RECV, traced=True)
+
+
+def test_a_request_seen_by_the_very_first_sample_comes_after_the_listener() -> None:
+    assert names(reconciled(LISTENS, [seen(S.SYN_RECV, 0.11, 0.99)])) == [S.LISTEN, S.SYN_RECV]
+
+
+def test_a_request_that_flickers_is_seen_each_time() -> None:
+    samples = [
+        seen(state, number, number + 0.9)
+        for number, state in enumerate([S.LISTEN, S.SYN_RECV] * 3, start=1)
+    ]
+    assert names(reconciled(LISTENS, samples)) == [S.LISTEN, S.SYN_RECV] * 3
+
+
+def test_a_new_connection_out_of_time_wait() -> None:
+    again = [*OPEN_AND_CLOSE, Visit(S.SYN_SENT, 3.0), Visit(S.ESTABLISHED, 3.1)]
+    samples = [seen(S.TIME_WAIT, 1.02, 2.9), seen(S.ESTABLISHED, 3.2, 4)]
+    assert names(reconciled(again, samples))[-3:] == [S.TIME_WAIT, S.SYN_SENT, S.ESTABLISHED]
+
+
+@pytest.mark.parametrize(
+    ("samples", "complaint"),
+    [
+        pytest.param([seen(S.CLOSE_WAIT, 0.02, 0.9)], "sampled CLOSE_WAIT", id="never-traced"),
+        pytest.param([seen(S.ESTABLISHED, 0.02, 3)], "sampled ESTABLISHED until 3", id="too-long"),
+        pytest.param([seen(S.FIN_WAIT1, 0.5, 0.9)], "sampled FIN_WAIT1", id="too-early"),
+        pytest.param([seen(S.SYN_SENT, 0.5, 0.9)], "sampled SYN_SENT", id="too-late"),
+        pytest.param(
+            [seen(S.FIN_WAIT1, 1.2, 1.3), seen(S.TIME_WAIT, 1.4, 2)],
+            "sampled FIN_WAIT1",
+            id="left-already",
+        ),
+        pytest.param(
+            [seen(S.SYN_SENT, 0.0101, 0.0101), seen(S.CLOSED, 0.02, 0.9)],
+            "sampled CLOSED",
+            id="sampled-closed-while-established",
+        ),
+    ],
+)
+def test_contradictions(samples: list[Interval], complaint: str) -> None:
+    with pytest.raises(LabError, match=complaint):
+        reconciled(OPEN_AND_CLOSE, samples)
+
+
+def test_a_traced_state_that_samples_should_have_seen() -> None:
+    traced = [*LISTENS, Visit(S.SYN_RECV, 1.0), Visit(S.ESTABLISHED, 2.0)]
+    with pytest.raises(LabError, match=r"sampled LISTEN until 1\.5000 s, traced SYN_RECV from 1"):
+        reconciled(traced, [seen(S.LISTEN, 0.01, 1.5), seen(S.ESTABLISHED, 2.1, 3)])
+
+
+def test_a_connection_that_could_not_have_the_ports_of_one_in_time_wait() -> None:
+    failed = [*OPEN_AND_CLOSE, Visit(S.SYN_SENT, 1.5), Visit(S.CLOSED, 1.500002)]
+    found = reconciled(failed, [seen(S.TIME_WAIT, 1.02, 60), seen(S.CLOSED, 61, 62)])
+    assert names(found)[-4:] == [S.TIME_WAIT, S.SYN_SENT, S.TIME_WAIT, S.CLOSED]
+
+
+def test_what_lies_between_two_samples_may_be_any_number_of_states() -> None:
+    samples = [seen(S.SYN_SENT, 0.0102, 0.0102), seen(S.TIME_WAIT, 1.0002, 2)]
+    assert len(reconciled(OPEN_AND_CLOSE, samples)) == len(OPEN_AND_CLOSE)
+
+
+def test_samples_alone() -> None:
+    assert sampled([seen(S.LISTEN, 0.01, 1), seen(S.ESTABLISHED, 1.01, 2)]) == (
+        Transition(1.01, S.LISTEN, S.ESTABLISHED, traced=False),
+    )
+    assert sampled([]) == ()
