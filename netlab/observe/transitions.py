@@ -146,7 +146,7 @@ class _Way:
             put_in = [gone, self._entered(span, gone)]
         place, last = number + len(put_in) - 1, number
         if span.small:
-            last = self._failed_meanwhile(number, span)
+            last = self._meanwhile(number, span, following)
         end = self._end(last)
         self.visits[number : number + 1] = put_in
         if following is not None and following.since < end:
@@ -155,16 +155,19 @@ class _Way:
             self.visits.insert(after, Visit(rest, following.since, traced=False))
         return place
 
-    def _failed_meanwhile(self, number: int, span: Span) -> int:
-        """Sockets that could not have the ports while a connection was in TIME_WAIT.
+    def _meanwhile(self, number: int, span: Span, following: Span | None) -> int:
+        """What comes and goes while a connection is in TIME_WAIT does not end that.
 
-        When they are gone, that is still there. Returns the number of the last visit in the span.
+        A listener does not, nor a socket that cannot have the ports. Returns the last visit that
+        the connection is still in TIME_WAIT in.
         """
+        end = following.since if following is not None else float("inf")
         for later in range(number + 1, len(self.visits)):
-            if self.visits[later].since > span.until:
+            visit = self.visits[later]
+            if visit.since > end or (visit.state not in GONE and visit.since > span.until):
                 break
-            if self.visits[later].state in GONE:
-                self.visits[later] = replace(self.visits[later], state=span.state)
+            if visit.state in GONE and (later == number + 1 or visit.since <= span.until):
+                self.visits[later] = replace(visit, state=span.state)
                 number = later
         return number
 

@@ -77,6 +77,7 @@ class Lab:
         stack.callback(recorder.close)
         for host in self.hosts:
             recorder.watch(host.side, host.namespace, [host.address])
+        recorder.start()
         self.watch.recorder = recorder
 
     def __enter__(self) -> Lab:

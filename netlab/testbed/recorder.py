@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from netlab import evidence
 from netlab.errors import LabError
 from netlab.evidence import EventKind, Frame, Recording, Sighting, Transition
+from netlab.observe import sampling
 from netlab.observe.capture import Drops, Wire
 from netlab.observe.proc import Row
 from netlab.observe.tracing import Endpoint, Traced, tracer
@@ -33,6 +34,9 @@ STATES = {f"TCP_{state}": state for state in State} | {
 }
 
 
+PATIENCE = 10.0  # seconds
+
+
 class Recorder:
     """All eyes on one lab but the samples. Raises `LabError` where NFLOG is missing."""
 
@@ -49,7 +53,7 @@ class Recorder:
             self._closing.callback(self._tracer.unsubscribe, self._hear)
 
     def watch(self, side: Side, namespace: Namespace, addresses: Sequence[str]) -> None:
-        """Record one side from now on."""
+        """Get ready to record one side."""
         try:
             with namespace:
                 wire = self._wires[side] = Wire("eth0")
@@ -61,6 +65,20 @@ class Recorder:
                 f"packets cannot be recorded here: {error.strerror} (is nfnetlink_log missing?)"
             ) from None
         self.know(addresses)
+
+    def start(self) -> None:
+        """Wait until everything is ready to record."""
+        starting = list(self._wires.values())
+
+        def started() -> bool | None:
+            try:
+                starting[:] = [wire for wire in starting if not wire.start()]
+            except OSError as error:
+                raise LabError(f"packets cannot be recorded here: {error.strerror}") from None
+            return None if starting else True
+
+        if sampling.wait(started, sampling.now() + PATIENCE) is None:
+            raise LabError(f"packet sockets were not ready within {PATIENCE:g} s")
 
     def know(self, addresses: Sequence[str]) -> None:
         """These addresses are of this lab."""

@@ -26,11 +26,14 @@ MODULES = {
 FLOORS = (
     ("programs", "tcp"),
     ("evidence",),
+    ("headers",),
+    ("packets",),
     ("errors",),
     ("observe", "render"),
     ("testbed",),
     ("scenario",),
-    ("atlas", "diagnosis", "kernels"),
+    ("live",),
+    ("atlas", "diagnosis", "kernels", "teaching"),
     ("netlab",),  # the public API
     ("cli", "pytest_plugin"),
     ("__main__",),
@@ -41,7 +44,7 @@ NARROWER = {
     "netlab.testbed.words": {"evidence", "tcp"},  # so that a scenario is read without a testbed
     "netlab.diagnosis": {"observe", "render", "evidence", "errors", "tcp"},  # it runs on any host
 }
-HEAVY = {"pyroute2", "scapy", "rich", "cattrs"}  # 0.05 to 0.5 s each
+HEAVY = {"pyroute2", "scapy", "rich", "cattrs", "textual", "jinja2"}  # 0.05 to 0.5 s each
 
 
 def room(module: str) -> str:

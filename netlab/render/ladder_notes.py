@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What stands in a ladder besides packets: steps, faults, what the kernel said, and states."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from netlab.evidence import End, Event, Evidence, Fault
+from netlab.packets import Packet
+from netlab.tcp import Segment, State
+
+Kind = Literal["step", "fault", "lifted", "rest", "others", "event"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line of words."""
+
+    at: float
+    text: str
+    kind: Kind
+    side: str = ""  # at whose line; or in the middle
+    end: float | None = None  # of the time that it sums up
+
+    @property
+    def until(self) -> float:
+        """When the last thing of it was seen."""
+        return self.at if self.end is None else self.end
+
+    @property
+    def order(self) -> int:
+        """Among things of the same time: a fault is there before the step that follows it."""
+        return 1 if self.kind == "step" else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One end entering a state."""
+
+    at: float
+    side: str
+    before: State
+    after: State
+    traced: bool
+
+
+# --- steps, faults, events
+
+#: Steps that are drawn as what they install and remove, or that only wait.
+_ELSEWHERE = re.compile(r"(drop|reject|hold|lift|release|reach)\b")
+_STEP = re.compile(r"(client|server): (.*)", re.DOTALL)
+_SEGMENT = re.compile(r"segment: (\[[^]]*\]|[^,}]+)")
+MOST_EVENTS = 20
+
+
+def notes(evidence: Evidence) -> Iterator[Note]:
+    """Everything that was done to the connection, and what the kernel said of it."""
+    for step in evidence.steps:
+        if _ELSEWHERE.match(step.text):
+            continue
+        match = _STEP.match(step.text)
+        side, words = (match[1], match[2]) if match else ("", step.text)
+        yield Note(step.at, _said(words, step.result), "step", side)
+    for fault in evidence.faults:
+        yield Note(fault.installed, _installed(fault, evidence), "fault")
+        if fault.removed is not None:
+            ended = "removed" if fault.drops else "released"
+            yield Note(fault.removed, f"{fault.name} {ended}", "lifted")
+    yield from _events(evidence.recording.events if evidence.recording else ())
+
+
+def _events(events: Sequence[Event]) -> Iterator[Note]:
+    """What the kernel threw away by itself, and why it reset a connection, by Linux's names."""
+    left, said = MOST_EVENTS, set[tuple[str, str]]()
+    for event in events:
+        if event.kind == "discarded" and "NETFILTER" not in event.reason and left:
+            left -= 1
+            yield Note(event.at, f"discarded: {event.reason}", "event", event.side)
+        if event.kind == "reset sent" and event.reason not in ("", "NOT_SPECIFIED"):
+            if (event.side, event.reason) not in said:
+                yield Note(event.at, f"RST because: {event.reason}", "event", event.side)
+            said.add((event.side, event.reason))
+
+
+def _said(words: str, result: str) -> str:
+    """``connect as c1``, ``send hello: 5 bytes`` from a step as it is written in YAML."""
+    words, _, fails = words.partition(", fails: ")
+    words = re.sub(r"^\{(\S+): (.*)\}$", r"\1 \2", words, flags=re.DOTALL).replace('"', "")
+    words = re.sub(r"\bas: ", "as ", re.sub(r"[{}]", "", words)).replace(": ", "=")
+    result = result if result not in words or fails else ""
+    return f"{words}: {result}" if result else words
+
+
+def _installed(fault: Fault, evidence: Evidence) -> str:
+    """``drop-1: drops SYN at server input``; its segments are those of its step."""
+    if not fault.drops:
+        whose = fault.where.removesuffix(" neighbour").replace("client and server", "both ends")
+        return f"{fault.name}: holds packets of {whose}"
+    before = [step for step in evidence.steps if step.at <= fault.installed]
+    rules = [step for step in before if step.text.startswith(("drop", "reject"))]
+    match = _SEGMENT.search(rules[-1].text) if rules else None
+    verb = "rejects" if rules and rules[-1].text.startswith("reject") else "drops"
+    what = match[1].strip("[]").strip() if match else "packets"
+    return f"{fault.name}: {verb} {what} at {fault.where}"
+
+
+# --- states
+
+
+def changes(evidence: Evidence) -> tuple[dict[str, State | None], list[Change]]:
+    """The first state of each end, and every change after it in the order of time."""
+    first, found = {}, []
+    for side, end in (("client", evidence.client), ("server", evidence.server)):
+        first[side], some = _of(side, end)
+        found += some
+    return first, sorted(found, key=lambda change: change.at)
+
+
+def _of(side: str, end: End) -> tuple[State | None, list[Change]]:
+    if end.transitions:
+        found = [Change(t.at, side, t.before, t.after, t.traced) for t in end.transitions]
+        return end.transitions[0].before, found
+    found = []
+    before = None
+    for interval in end.intervals:
+        if before is not None and interval.state is not before:
+            found.append(Change(interval.since, side, before, interval.state, False))
+        before = interval.state
+    return (end.intervals[0].state if end.intervals else None), found
+
+
+#: Seconds around a traced change in which its packet is looked for, and before a sampled one.
+NEAR, BEFORE_SAMPLE = 0.002, 0.03
+_SYN, _ACK, _FIN, _RST = Segment.SYN, Segment.ACK, Segment.FIN, Segment.RST
+#: Which end of which segments goes with entering a state; the first that is near is taken.
+_WITH: dict[State, tuple[tuple[str, Segment], ...]] = {
+    State.SYN_SENT: (("leave", _SYN),),
+    State.SYN_RECV: (("arrive", _SYN),),
+    State.ESTABLISHED: (("arrive", _ACK),),
+    State.FIN_WAIT1: (("leave", _FIN),),
+    State.LAST_ACK: (("leave", _FIN),),
+    State.FIN_WAIT2: (("arrive", _ACK),),
+    State.CLOSE_WAIT: (("arrive", _FIN),),
+    State.CLOSING: (("arrive", _FIN),),
+    State.TIME_WAIT: (("arrive", _FIN), ("arrive", _ACK)),
+    State.CLOSED: (
+        ("arrive", _RST), ("leave", _RST), ("arrive", _ACK), ("arrive", Segment.ANY),
+    ),
+    State.LISTEN: (("arrive", _RST), ("arrive", _ACK)),
+}  # fmt: skip
+
+
+def anchors(changed: Sequence[Change], some: Sequence[Packet]) -> dict[int, tuple[int, str]]:
+    """By the id of a change: the place of the packet that goes with it, and which of its ends."""
+    found = {}
+    times: dict[tuple[str, str], list[tuple[float, int]]] = {}
+    for place, packet in enumerate(some):
+        there = "server" if packet.sender == "client" else "client"
+        times.setdefault((packet.sender, "leave"), []).append((packet.at, place))
+        if packet.dropped is None:
+            arrived = packet.at if packet.arrived is None else packet.arrived
+            times.setdefault((there, "arrive"), []).append((arrived, place))
+    for ordered in times.values():
+        ordered.sort()
+    for side in ("client", "server"):
+        own = [change for change in changed if change.side == side]
+        since = 0.0
+        for change, following in itertools.zip_longest(own, own[1:]):
+            until = following.at if following else float("inf")
+            place, end, at = _anchor(change, times, some, (since, until))
+            if place >= 0:
+                found[id(change)] = place, end
+            since = max(change.at, at) if change.traced else at
+    return found
+
+
+def _anchor(
+    change: Change,
+    times: dict[tuple[str, str], list[tuple[float, int]]],
+    some: Sequence[Packet],
+    within: tuple[float, float],
+) -> tuple[int, str, float]:
+    """The packet, its end and its time; at place -1 if none is near between the other changes."""
+    if {change.before, change.after} == {State.LISTEN, State.CLOSED}:
+        return -1, "", within[0]  # a listener comes and goes without a packet
+    for end, bits in _WITH[change.after]:
+        near = [
+            (away, place, at)
+            for away, place, at in _near(change, times.get((change.side, end), []), some, bits, end)
+            if within[0] - NEAR / 20 <= at <= within[1]
+        ]
+        if near:
+            _, place, at = min(near)
+            return place, end, at
+    return -1, "", within[0]
+
+
+def _near(
+    change: Change, times: Sequence[tuple[float, int]], some: Sequence[Packet], bits: Segment,
+    end: str,
+) -> Iterator[tuple[float, int, float]]:  # fmt: skip
+    """How far away in time such packets are, their places and times."""
+    before = NEAR if change.traced else BEFORE_SAMPLE
+    after = 0.0 if not change.traced else NEAR / (5 if end == "leave" else 20)
+    start = bisect.bisect_left(times, (change.at - before, -1))
+    for at, place in times[start:]:
+        if at > change.at + after + (0.02 if some[place].sent is None and end == "leave" else 0):
+            if at > change.at + after + 0.02:
+                return
+            continue
+        if bits in some[place].segment:
+            yield abs(at - change.at), place, at
