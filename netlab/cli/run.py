@@ -7,8 +7,11 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netlab.cli import report
 from netlab.cli.common import Commands, add_family, add_names, positive, seconds
 from netlab.cli.progress import progress
 from netlab.errors import LabError, Unmet
@@ -16,7 +19,7 @@ from netlab.render.style import Style
 
 if TYPE_CHECKING:
     from netlab.evidence import Evidence
-    from netlab.scenario.runner import Options
+    from netlab.scenario.model import Scenario
 
 EPILOG = """\
 examples:
@@ -26,6 +29,8 @@ examples:
   netlab run 'fin-*' my-own.yaml   by pattern, and a file of your own
   netlab run --ipv6 --hold 5s      over IPv6, each pair held for five seconds
   netlab run --json > run.jsonl    one object a line: scenario, outcome, expected, observed, ...
+  netlab run --report out          and a page for the browser: out/index.html, with every packet
+  netlab run fin-dropped --pcap .  and what both ends saw, for Wireshark: ./fin-dropped.pcapng
 """
 
 
@@ -48,6 +53,15 @@ def add(commands: Commands) -> None:
         "--jobs", type=positive, metavar="N", help="labs that are open at the same time (200)"
     )
     command.add_argument("--json", action="store_true", help="one JSON object a line")
+    command.add_argument(
+        "--report",
+        type=Path,
+        metavar="DIR",
+        help="write a page that shows all of it there (index.html), with captures and JSON",
+    )
+    command.add_argument(
+        "--pcap", type=Path, metavar="DIR", help="write a capture file (pcapng) of each there"
+    )
     command.set_defaults(main=main)
 
 
@@ -57,24 +71,30 @@ def main(options: argparse.Namespace) -> int:
     from netlab.testbed.words import Family
 
     scenarios = catalogue.choose(options.names, options.slow)
+    for folder, option in ((options.report, "--report"), (options.pcap, "--pcap")):
+        if folder:
+            report.prepare(folder, option)
     how = runner.Options(
         family=Family.IPV6 if options.ipv6 else Family.IPV4,
         hold=options.hold,
         jobs=options.jobs or runner.JOBS,
+        record=bool(options.report or options.pcap),
     )
-    began = time.monotonic()
+    when, began = datetime.now().astimezone(), time.monotonic()
     runs: dict[int, Evidence] = {}
     with progress(scenario.name for scenario in scenarios) as (finished, meanwhile):
         for number, evidence in runner.play_all(scenarios, how, meanwhile):
             runs[number] = evidence
             finished(evidence)
     # Nothing is written while scenarios are played: a slow reader would stop the clock of all.
+    elapsed = time.monotonic() - began
     in_order = [runs[number] for number in sorted(runs)]
     if options.json:
         for evidence in in_order:
             print(evidence.to_json())
     else:
-        _report(in_order, time.monotonic() - began, how)
+        _print(in_order, elapsed)
+    _write(options, scenarios, in_order, when, elapsed)
     return exit_code(in_order)
 
 
@@ -86,7 +106,7 @@ def exit_code(runs: Sequence[Evidence]) -> int:
     return Unmet.exit_code if "fail" in outcomes else 0
 
 
-def _report(runs: Sequence[Evidence], elapsed: float, how: Options) -> None:
+def _print(runs: Sequence[Evidence], elapsed: float) -> None:
     from netlab.render.failure import failure
     from netlab.render.table import closing_line, table
 
@@ -96,3 +116,21 @@ def _report(runs: Sequence[Evidence], elapsed: float, how: Options) -> None:
         if run.outcome in ("fail", "error"):
             print(f"\n{failure(run, style)}")
     print(f"\n{closing_line(runs, elapsed, style)}")
+
+
+def _write(
+    options: argparse.Namespace,
+    scenarios: Sequence[Scenario],
+    runs: Sequence[Evidence],
+    when: datetime,
+    elapsed: float,
+) -> None:
+    """The files that were asked for. With --json, standard output has nothing but JSON."""
+    said = sys.stderr if options.json else sys.stdout
+    if options.report:
+        report.write_report(options.report, scenarios, runs, when, elapsed)
+        print(f"report: {options.report / report.PAGE}", file=said)
+    if options.pcap:
+        number = report.write_captures(options.pcap, scenarios, runs)
+        files = "1 file" if number == 1 else f"{number} files"
+        print(f"captures: {options.pcap} ({files})", file=said)

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What ``netlab run --report`` and ``--pcap`` leave: a page, capture files, and the records.
+
+Folders are tried before anything is played, and written to afterwards. Every file is written
+beside its place and moved there: whoever reads it meanwhile sees the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netlab import __version__
+from netlab.errors import ScenarioError
+
+if TYPE_CHECKING:
+    from netlab.evidence import Evidence
+    from netlab.render.report import Chapter
+    from netlab.scenario.model import Scenario
+
+PAGE = "index.html"
+LONGEST = 200  # bytes of a name; a file's has 255 at most, with all that is added to it
+PROGRAM = f"netlab {__version__}"
+
+
+def prepare(folder: Path, option: str) -> None:
+    """Make a folder if it is missing. Raises `ScenarioError` where nothing can be written."""
+    import tempfile
+
+    with _refused(option, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # leaves nothing, and asks the kernel itself
+            pass
+    if (folder / PAGE).is_dir():
+        raise ScenarioError(f"{option}: {folder / PAGE} is a folder: name another place")
+
+
+def file_names(scenarios: Sequence[Scenario]) -> list[str]:
+    """A name for each one's files. Two files of one's own may be called alike."""
+    taken: set[str] = set()
+    names = []
+    for scenario in scenarios:
+        plain = re.sub(r"[^\w.-]+", "-", scenario.name).strip(".-") or "scenario"
+        plain = plain.encode()[:LONGEST].decode(errors="ignore")
+        name, number = plain, 2
+        while name.casefold() in taken:
+            name, number = f"{plain}-{number}", number + 1
+        taken.add(name.casefold())
+        names.append(name)
+    return names
+
+
+def write_report(
+    folder: Path,
+    scenarios: Sequence[Scenario],
+    runs: Sequence[Evidence],
+    began: datetime,
+    seconds: float,
+) -> None:
+    """The page, a capture file for each recording, and each run's record as JSON."""
+    from netlab.render.report import About, report
+
+    chapters = []
+    for scenario, run, name in zip(scenarios, runs, file_names(scenarios), strict=True):
+        captured = _write_capture(folder, run, name, "--report")
+        _write(folder / f"{name}.json", f"{run.to_json()}\n".encode(errors="replace"), "--report")
+        files = ([f"{name}.pcapng"] if captured else []) + [f"{name}.json"]
+        chapters.append(_chapter(scenario, run, name, tuple(files)))
+    about = About(__version__, f"{began:%Y-%m-%d %H:%M} {began.tzname()}", seconds)
+    _write(folder / PAGE, report(chapters, about).encode(errors="replace"), "--report")
+
+
+def write_captures(folder: Path, scenarios: Sequence[Scenario], runs: Sequence[Evidence]) -> int:
+    """The capture files alone; returns how many there are."""
+    names = file_names(scenarios)
+    written = [
+        _write_capture(folder, run, name, "--pcap") for run, name in zip(runs, names, strict=True)
+    ]
+    return sum(written)
+
+
+def _write_capture(folder: Path, run: Evidence, name: str, option: str) -> bool:
+    from netlab.render.pcapng import pcapng
+
+    if run.recording is None:
+        return False
+    _write(folder / f"{name}.pcapng", pcapng(run, PROGRAM), option)
+    return True
+
+
+def _chapter(scenario: Scenario, run: Evidence, name: str, files: tuple[str, ...]) -> Chapter:
+    from netlab.render.report import Chapter, Told
+    from netlab.scenario.explain import by_hand
+    from netlab.testbed.words import Family
+
+    family = next(family for family in Family if str(family) == run.family)
+    steps = tuple(
+        Told(
+            step.text,
+            step.comment,
+            tuple((str(command.side), command.text) for command in commands),
+        )
+        for step, commands in by_hand(scenario, family)
+    )
+    story = " ".join(scenario.story.split())
+    return Chapter(run, name, story, scenario.differs, scenario.expect.cause, steps, files)
+
+
+def _write(path: Path, data: bytes, option: str) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with _refused(option, path):
+        try:
+            draft.write_bytes(data)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _refused(option: str, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        problem = f"{option}: {path} cannot be written: {error.strerror}"
+        raise ScenarioError(problem) from None

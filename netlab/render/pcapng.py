@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A recording as a capture file that Wireshark opens: who saw which packet, and which rule took it.
+
+Each end's wire is an interface, and so is each place where packets were dropped: one packet that
+arrives stands in the file twice, one that is dropped says by whom. The format is that of
+draft-ietf-opsawg-pcapng; it is written here because no library writes comments of packets.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from collections.abc import Iterator, Sequence
+
+from netlab.evidence import Evidence, Frame, Recording
+
+SECTION, INTERFACE, NAMES, PACKET = 0x0A0D0D0A, 1, 4, 6  # types of blocks
+BYTE_ORDER, UNKNOWN_LENGTH = 0x1A2B3C4D, 0xFFFF_FFFF_FFFF_FFFF
+LINKTYPE_RAW = 101  # no header below the internet protocol's
+NANOSECONDS = 9  # if_tsresol: 10^-9
+
+COMMENT = 1
+SECTION_OS, SECTION_APPLICATION = 3, 4
+INTERFACE_NAME, INTERFACE_DESCRIPTION, INTERFACE_RESOLUTION = 2, 3, 9
+PACKET_FLAGS = 2
+INBOUND, OUTBOUND = 1, 2
+OUTWARD_HOOKS = ("output", "postrouting")
+NAME_IPV4, NAME_IPV6 = 1, 2
+
+SIDES = ("client", "server")
+#: Wireshark takes a second sighting of a packet for a retransmission, unless it is shown one place.
+ADVICE = 'For one end\'s view, filter: frame.interface_name == "client eth0"'
+Option = tuple[int, bytes]
+
+
+def pcapng(evidence: Evidence, application: str = "netlab") -> bytes:
+    """The whole file. Raises ValueError where nothing was recorded.
+
+    `application` goes into the header: the program that recorded it, and its version.
+    """
+    recording = evidence.recording
+    if recording is None:
+        raise ValueError(f"{evidence.scenario}: its packets were not recorded")
+    frames = sorted(recording.frames, key=lambda frame: frame.at)
+    places = _places(frames)
+    blocks = [
+        _section(evidence, recording, application),
+        *(_interface(place, _longest(frames)) for place in places),
+        _names(recording),
+        *(_packet(frame, places.index(_place(frame)), recording.began) for frame in frames),
+    ]
+    return b"".join(blocks)
+
+
+def _place(frame: Frame) -> str:
+    return f"{frame.side} {'dropped' if frame.seen == 'dropped' else 'eth0'}"
+
+
+def _places(frames: Sequence[Frame]) -> list[str]:
+    """Both wires always, and where packets were dropped."""
+    seen = {_place(frame) for frame in frames}
+    dropping = [f"{side} dropped" for side in SIDES if f"{side} dropped" in seen]
+    return [*(f"{side} eth0" for side in SIDES), *dropping]
+
+
+def _longest(frames: Sequence[Frame]) -> int:
+    """Where packets are cut off; 0, which means nowhere, if none was."""
+    if all(len(frame.data) == frame.length for frame in frames):
+        return 0
+    return max(len(frame.data) for frame in frames)
+
+
+def _section(evidence: Evidence, recording: Recording, application: str) -> bytes:
+    said = f"{evidence.scenario}: {evidence.outcome}, " + "/".join(evidence.observed.values())
+    if recording.missed:
+        said += f"; {recording.missed} more packets came faster than they could be recorded"
+    said += f". {ADVICE}"
+    options = _options(
+        (COMMENT, said.encode()),
+        (SECTION_OS, f"Linux {evidence.kernel}".encode()),
+        (SECTION_APPLICATION, application.encode()),
+    )
+    return _block(SECTION, struct.pack("<IHHQ", BYTE_ORDER, 1, 0, UNKNOWN_LENGTH) + options)
+
+
+def _interface(place: str, longest: int) -> bytes:
+    side, what = place.split()
+    description = (
+        f"what rules on the {side} dropped"
+        if what == "dropped"
+        else f"the {side}'s end of the wire"
+    )
+    options = _options(
+        (INTERFACE_NAME, place.encode()),
+        (INTERFACE_DESCRIPTION, description.encode()),
+        (INTERFACE_RESOLUTION, bytes([NANOSECONDS])),
+    )
+    return _block(INTERFACE, struct.pack("<HHI", LINKTYPE_RAW, 0, longest) + options)
+
+
+def _names(recording: Recording) -> bytes:
+    """Wireshark writes "client" for the client's address where it is asked to resolve names."""
+    records = b""
+    for name, (address, _) in zip(SIDES, (recording.client, recording.server), strict=True):
+        packed = ipaddress.ip_address(address).packed
+        kind = NAME_IPV4 if len(packed) == 4 else NAME_IPV6
+        records += _option(kind, packed + name.encode() + b"\0")
+    return _block(NAMES, records + _option(0, b""))
+
+
+def _packet(frame: Frame, interface: int, began: int) -> bytes:
+    """Times are counted in integers: a float holds no nanoseconds since 1970."""
+    at = began + round(frame.at * 1e9)
+    head = struct.pack(
+        "<IIIII", interface, at >> 32, at & 0xFFFF_FFFF, len(frame.data), frame.length
+    )
+    return _block(PACKET, head + _padded(frame.data) + _options(*_remarks(frame)))
+
+
+def _remarks(frame: Frame) -> Iterator[Option]:
+    if frame.seen == "dropped":
+        outward = frame.hook in OUTWARD_HOOKS
+        where = f" at {frame.side} {frame.hook}".rstrip()
+        yield COMMENT, f"dropped by {frame.fault or 'a rule'}{where}".encode()
+    else:
+        outward = frame.seen == "out"
+    yield PACKET_FLAGS, struct.pack("<I", OUTBOUND if outward else INBOUND)
+
+
+def _block(kind: int, body: bytes) -> bytes:
+    length = struct.pack("<I", len(body) + 12)
+    return struct.pack("<I", kind) + length + body + length
+
+
+def _options(*options: Option) -> bytes:
+    return b"".join(_option(*option) for option in options) + _option(0, b"")
+
+
+def _option(code: int, value: bytes) -> bytes:
+    """One option, or one record of names: the two are written alike."""
+    return struct.pack("<HH", code, len(value)) + _padded(value)
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 4)
