@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 
 from netlab import __version__
-from netlab.cli import atlas, completion, doctor, freeze, fsm, list_, run, schema, show
+from netlab.cli import atlas, completion, doctor, freeze, fsm, lab, list_, run, schema, show, teach
 from netlab.errors import NetlabError
 from netlab.render.style import Style
 
-COMMANDS = (run, list_, show, freeze, atlas, fsm, doctor, schema, completion)
+COMMANDS = (run, list_, show, freeze, lab, teach, atlas, fsm, doctor, schema, completion)
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 DESCRIPTION = "Freeze real TCP connections in any state they can be in, and prove it."
@@ -23,7 +23,8 @@ examples:
   netlab run                        play every scenario, side by side
   netlab run synack-dropped fin-*   some of them, by name or pattern
   netlab show fin-dropped           what a scenario does, and how to do it by hand
-  netlab freeze fin-dropped         hold the pair until Ctrl-C, and look at it yourself
+  netlab freeze fin-dropped         hold the pair, and look at both ends yourself
+  netlab lab                        make and break connections of your own
   netlab doctor                     what this machine can and cannot do
 
 exit codes: 0 all passed, 1 a pair was not held, 2 bad usage or a bad scenario,

@@ -4,9 +4,17 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
 
+from netlab.render.style import Style
 from netlab.scenario import kinds
+
+if TYPE_CHECKING:
+    from netlab.evidence import Evidence
+
+LADDER_WIDTH = 120  # columns; wider lines are harder to follow
 
 Commands = Any  # argparse keeps the type of a subparsers action to itself
 
@@ -37,6 +45,24 @@ def add_names(command: argparse.ArgumentParser, nargs: str | None, help: str) ->
 def add_family(command: argparse.ArgumentParser) -> None:
     """``--ipv6``."""
     command.add_argument("--ipv6", action="store_true", help="over IPv6 instead of IPv4")
+
+
+def shows(letters: str, stream: TextIO) -> bool:
+    """Whether a stream can show these letters."""
+    try:
+        letters.encode(stream.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def print_ladder(run: Evidence) -> None:
+    """Draw what crossed the wire in a run that was recorded."""
+    from netlab.render.ladder import ASCII, ladder
+
+    width = max(80, min(shutil.get_terminal_size().columns, LADDER_WIDTH))
+    text = ladder(run, width, Style.of(sys.stdout))
+    print(text if shows("│✗▶┆", sys.stdout) else text.translate(ASCII))
 
 
 def _names(**_: object) -> list[str]:

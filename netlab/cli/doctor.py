@@ -98,7 +98,9 @@ def examine() -> Iterator[Finding]:
 
 
 def _kernel(lab: Lab) -> Iterator[Finding]:
+    from netlab.observe.tracing import Tracer
     from netlab.tcp import ACK, SYN
+    from netlab.testbed.lab import Lab
     from netlab.testbed.words import REJECTS
 
     modules = "load the kernel module {}: modprobe {}"
@@ -123,6 +125,16 @@ def _kernel(lab: Lab) -> Iterator[Finding]:
         "answer instead of dropping",
         lambda: lab.drop(SYN, to=lab.server, reject=REJECTS["tcp-reset"]),
         modules.format("nft_reject_inet", "nft_reject_inet"),
+    )
+    yield _tried(
+        "record packets (--report)",
+        lambda: Lab(record=True).close(),
+        modules.format("nfnetlink_log", "nfnetlink_log"),
+    )
+    yield _tried(
+        "trace states to the microsecond",
+        lambda: Tracer().close(),
+        "run as root on a kernel with tracefs; until then states are sampled every 20 ms",
     )
     small = lab.client.has_sysctl("tcp_child_ehash_entries")
     yield Finding(

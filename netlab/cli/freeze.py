@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``netlab freeze``: hold a pair until Ctrl-C, and say how to look at it oneself."""
+"""``netlab freeze``: hold a pair, and look at it: live on a terminal, else with commands that
+another terminal takes, until Ctrl-C.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from netlab.cli.common import Commands, add_family, add_names, seconds
@@ -14,24 +17,31 @@ from netlab.errors import ScenarioError
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
+    from netlab.evidence import Evidence
     from netlab.scenario.model import Scenario
     from netlab.testbed.host import Host
     from netlab.testbed.lab import Lab
 
 EPILOG = """\
 examples:
-  netlab freeze synack-dropped            until Ctrl-C
+  netlab freeze synack-dropped            see both ends live, and act on them, until q
   netlab freeze fin-dropped --for 30s     and then heal it
+  netlab freeze fin-dropped --plain       commands for another terminal, until Ctrl-C
 """
+
+
+class Left(Exception):
+    """A person has made something else of the pair: there is no healing to be proven."""
 
 
 def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "freeze",
-        help="hold one pair until Ctrl-C",
-        description="Play a scenario up to its pair and hold it there; print the commands that "
-        "look at both ends.",
+        help="hold one pair and look at it",
+        description="Play a scenario up to its pair and hold it there: both ends live, with keys "
+        "that act on them. Without a terminal, or with --plain, print the commands that look at "
+        "both ends.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -40,25 +50,42 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--for", dest="duration", type=seconds, metavar="S", help="heal after that time"
     )
+    command.add_argument(
+        "--plain", action="store_true", help="print commands and changes instead of a full screen"
+    )
     command.set_defaults(main=main)
 
 
 def main(options: argparse.Namespace) -> int:
     """Freeze, wait, and report how the pair healed."""
-    from netlab.render.failure import failure
+    from netlab.live import terminal
     from netlab.scenario import catalogue, runner
     from netlab.testbed.words import Family
 
     scenario = catalogue.one(options.names)
     family = Family.IPV6 if options.ipv6 else scenario.family or Family.IPV4
     style = Style.of(sys.stdout)
+    live = not options.plain and terminal.fits()
 
     def frozen(lab: Lab, scenario: Scenario) -> None:
-        _announce(lab, scenario, style)
-        _watch(lab, scenario, options.duration, style)
+        if live:
+            _look(lab, scenario, options.duration)
+        else:
+            _announce(lab, scenario, style)
+            _watch(lab, scenario, options.duration, style)
 
     how = runner.Options(family=family, frozen=frozen)
-    for _, evidence in runner.play_all([scenario], how):
+    try:
+        return _report(runner.play_all([scenario], how), scenario, style)
+    except Left as left:
+        print(left)
+        return 0
+
+
+def _report(outcomes: Iterator[tuple[int, Evidence]], scenario: Scenario, style: Style) -> int:
+    from netlab.render.failure import failure
+
+    for _, evidence in outcomes:
         if evidence.outcome == "skip":
             raise ScenarioError(f"{scenario.name} cannot be played here: {evidence.reason}")
         if evidence.outcome != "pass":
@@ -69,32 +96,55 @@ def main(options: argparse.Namespace) -> int:
     raise AssertionError("one scenario has one outcome")
 
 
+def _look(lab: Lab, scenario: Scenario, duration: float | None) -> None:
+    """The live view. Raises `Left` where keys have done something."""
+    from netlab.live import terminal
+    from netlab.live.actions import Desk
+    from netlab.live.session import Session
+
+    desk = Desk(lab, Session(scenario))
+    written = terminal.show(desk, f"freeze {scenario.name}", lambda: commands(lab), duration)
+    for name in written:
+        print(f"written: {name}, to be played with: netlab run {name}")
+    if desk.session.deeds:
+        keys = len(desk.session.deeds)
+        raise Left(f"left as {desk.flow.pair}, after {keys} step{'s' * (keys > 1)} of your own")
+    if scenario.expect.healed is not None:
+        print("lifting the fault: the pair heals when a timer fires next", flush=True)
+
+
 def _announce(lab: Lab, scenario: Scenario, style: Style) -> None:
     pair = lab.flow(scenario.expect.of).pair
     print(f"{style(scenario.name, 'bold')} is frozen: {style(str(pair), 'green')}")
     print("look at it from another terminal:" + style(" (Ctrl-C here ends it)", "dim"))
+    for where, command in commands(lab):
+        pad = " " * (8 - len(where))
+        print(f"  {where if where == 'both' else style(where, 'cyan')}{pad}{command}", flush=True)
+
+
+def commands(lab: Lab) -> list[tuple[str, str]]:
+    """What looks at each end, or at both, from another terminal."""
+    from netlab.testbed.namespace import in_user_namespace
+
+    typed = []
     for host in lab.hosts:
         for tool in ("ss -tanoe", "nft list ruleset"):
             if tool.startswith("ss") or any(f.where.startswith(str(host.side)) for f in lab.faults):
-                print(f"  {style(str(host.side), 'cyan')}  {entry(host)} {tool}")
+                typed.append((str(host.side), f"{entry(host)} {tool}"))
     # tcpdump becomes another user than root, and a user namespace of one user has no other.
     packets = "ip -s link show eth0" if in_user_namespace() else "tcpdump -ni eth0"
-    print(f"  both    {entry(lab.client)} {packets}", flush=True)
+    return [*typed, ("both", f"{entry(lab.client)} {packets}")]
 
 
 def entry(host: Host) -> str:
     """The nsenter command that runs a tool inside a host's namespace, from another terminal."""
+    from netlab.testbed.namespace import in_user_namespace
+
     process = os.getpid()
     net = f"--net=/proc/{process}/fd/{host.namespace.fd}"
     if in_user_namespace():
         return f"nsenter --user=/proc/{process}/ns/user --preserve-credentials {net}"
     return f"{'' if os.environ.get('SUDO_USER') is None else 'sudo '}nsenter {net}"
-
-
-def in_user_namespace() -> bool:
-    """Whether this process is root of a user namespace of its own only."""
-    with open("/proc/self/uid_map", encoding="ascii") as file:
-        return file.read().split() != ["0", "0", "4294967295"]
 
 
 def _watch(lab: Lab, scenario: Scenario, duration: float | None, style: Style) -> None:

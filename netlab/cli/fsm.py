@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlab.cli.common import Commands, add_family
+from netlab.cli.common import Commands, add_family, shows
 from netlab.cli.progress import progress
 from netlab.cli.run import exit_code
 from netlab.errors import ScenarioError, Unmet
@@ -155,7 +155,7 @@ def _print(arrows: Sequence[Drawn], runs: Sequence[Evidence], elapsed: float) ->
 
     style = Style.of(sys.stdout)
     text = fsm(arrows, shutil.get_terminal_size().columns, style)
-    print(text if _shows("✓─▶", sys.stdout.encoding) else text.translate(ASCII))
+    print(text if shows("✓─▶", sys.stdout) else text.translate(ASCII))
     found = sum(bool(arrow.scenarios) for arrow in arrows)
     print(f"\n{found} of {len(arrows)} arrows seen; {closing_line(runs, elapsed, style)}")
 
@@ -172,11 +172,3 @@ def _complain(runs: Sequence[Evidence], seen: Seen) -> None:
         print(style(f"netlab: no arrow explains {move}", "red"), file=sys.stderr)
     for arrow in seen.unaccounted:
         print(style(f"netlab: {arrow} ({arrow.event}) was not seen", "red"), file=sys.stderr)
-
-
-def _shows(letters: str, encoding: str | None) -> bool:
-    try:
-        letters.encode(encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True

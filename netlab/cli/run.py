@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlab.cli import report
-from netlab.cli.common import Commands, add_family, add_names, positive, seconds
+from netlab.cli.common import (
+    Commands,
+    add_family,
+    add_names,
+    positive,
+    print_ladder,
+    seconds,
+)
 from netlab.cli.progress import progress
 from netlab.errors import LabError, Unmet
 from netlab.render.style import Style
@@ -29,6 +36,7 @@ examples:
   netlab run 'fin-*' my-own.yaml   by pattern, and a file of your own
   netlab run --ipv6 --hold 5s      over IPv6, each pair held for five seconds
   netlab run --json > run.jsonl    one object a line: scenario, outcome, expected, observed, ...
+  netlab run fin-dropped --ladder  and every packet, between the lines of both ends
   netlab run --report out          and a page for the browser: out/index.html, with every packet
   netlab run fin-dropped --pcap .  and what both ends saw, for Wireshark: ./fin-dropped.pcapng
 """
@@ -51,6 +59,9 @@ def add(commands: Commands) -> None:
     )
     command.add_argument(
         "--jobs", type=positive, metavar="N", help="labs that are open at the same time (200)"
+    )
+    command.add_argument(
+        "--ladder", action="store_true", help="and draw what crossed the wire, packet by packet"
     )
     command.add_argument("--json", action="store_true", help="one JSON object a line")
     command.add_argument(
@@ -78,7 +89,7 @@ def main(options: argparse.Namespace) -> int:
         family=Family.IPV6 if options.ipv6 else Family.IPV4,
         hold=options.hold,
         jobs=options.jobs or runner.JOBS,
-        record=bool(options.report or options.pcap),
+        record=bool(options.report or options.pcap or options.ladder),
     )
     when, began = datetime.now().astimezone(), time.monotonic()
     runs: dict[int, Evidence] = {}
@@ -93,7 +104,7 @@ def main(options: argparse.Namespace) -> int:
         for evidence in in_order:
             print(evidence.to_json())
     else:
-        _print(in_order, elapsed)
+        _print(in_order, elapsed, options.ladder)
     _write(options, scenarios, in_order, when, elapsed)
     return exit_code(in_order)
 
@@ -106,11 +117,16 @@ def exit_code(runs: Sequence[Evidence]) -> int:
     return Unmet.exit_code if "fail" in outcomes else 0
 
 
-def _print(runs: Sequence[Evidence], elapsed: float) -> None:
+def _print(runs: Sequence[Evidence], elapsed: float, ladders: bool) -> None:
     from netlab.render.failure import failure
     from netlab.render.table import closing_line, table
 
     style = Style.of(sys.stdout)
+    for run in runs:
+        if ladders and run.recording is not None:
+            print(style(run.scenario, "bold"))
+            print_ladder(run)
+            print()
     print(table(runs, style))
     for run in runs:
         if run.outcome in ("fail", "error"):

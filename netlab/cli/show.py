@@ -8,7 +8,9 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
-from netlab.cli.common import Commands, add_family, add_names
+from netlab.cli.common import Commands, add_family, add_names, print_ladder
+from netlab.cli.progress import progress
+from netlab.cli.run import exit_code
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ EPILOG = """\
 examples:
   netlab show synack-dropped
   netlab show --ipv6 fin-dropped
+  netlab show --ladder fin-dropped    plays it, and draws what crossed the wire
 """
 WIDTH = 80
 
@@ -35,6 +38,9 @@ def add(commands: Commands) -> None:
     )
     add_names(command, None, "a scenario's name, or a .yaml file")
     add_family(command)
+    command.add_argument(
+        "--ladder", action="store_true", help="play it, and draw what crossed the wire"
+    )
     command.set_defaults(main=main)
 
 
@@ -45,8 +51,26 @@ def main(options: argparse.Namespace) -> int:
 
     scenario = catalogue.one(options.names)
     family = Family.IPV6 if options.ipv6 else scenario.family or Family.IPV4
-    print("\n".join(explanation(scenario, family, Style.of(sys.stdout))))
-    return 0
+    print("\n".join(explanation(scenario, family, Style.of(sys.stdout))), flush=True)
+    return _played(scenario, family) if options.ladder else 0
+
+
+def _played(scenario: Scenario, family: Family) -> int:
+    """Draw what this kernel does, and return the exit code of a run."""
+    from netlab.render.failure import failure
+    from netlab.scenario import runner
+
+    how = runner.Options(family, record=True)
+    with progress([scenario.name]) as (_, meanwhile):
+        (_, run), *_ = runner.play_all([scenario], how, meanwhile)
+    print()
+    if run.recording is not None:
+        print_ladder(run)
+    if run.outcome == "skip":
+        print(f"not played: {run.reason}")
+    elif run.outcome != "pass":
+        print(failure(run, Style.of(sys.stdout)))
+    return exit_code([run])
 
 
 def explanation(scenario: Scenario, family: Family, style: Style, command: str = "") -> list[str]:
@@ -60,8 +84,13 @@ def explanation(scenario: Scenario, family: Family, style: Style, command: str =
     lines += _fact("expected", _expected(scenario.expect), style)
     lines += ["", *_by_hand(scenario, family, style)]
     lines += ["", *_rules(scenario, family, style)]
-    lines += [style(f"netlab run {command}", "cyan") + "     plays and proves it"]
-    lines += [style(f"netlab freeze {command}", "cyan") + "  holds it for you to look at"]
+    said = (
+        (f"netlab run --ladder {command}", "plays and proves it, packet by packet"),
+        (f"netlab freeze {command}", "holds it for you to look at"),
+        (f"netlab teach {command}", "walks you through it"),
+    )
+    width = max(len(text) for text, _ in said)
+    lines += [f"{style(text.ljust(width), 'cyan')}  {what}" for text, what in said]
     return lines
 
 

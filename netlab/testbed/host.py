@@ -209,7 +209,9 @@ class Host:
 
     def close(self, on: Connection | None = None) -> None:
         """CLOSE: the application lets go of its socket."""
-        (on or self.connection).close()
+        connection = on or self.connection
+        with self._latency():
+            connection.close()
 
     def abort(self, on: Connection | None = None) -> None:
         """ABORT: a RST instead of a FIN."""
@@ -239,7 +241,8 @@ class Host:
 
         On a wire an answer takes time. On a veth pair the peer answers before connect(2) returns,
         while the socket is still locked, and Linux then ignores an ICMP error (tcp_v4_err,
-        ``sock_owned_by_user``) that it obeys on any real network.
+        ``sock_owned_by_user``) that it obeys on any real network. An answer inside close(2) makes
+        it keep a whole socket for an orphan in FIN_WAIT2, and end it with a RST.
         """
         self.hold()
         try:

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``netlab lab``: two hosts and a wire, to make and break connections of one's own."""
+
+from __future__ import annotations
+
+import argparse
+
+from netlab.cli.common import Commands, add_family
+from netlab.cli.freeze import commands
+from netlab.errors import ScenarioError
+
+EPILOG = """\
+examples:
+  netlab lab             l listens, c connects, d drops, x closes; ? shows how to look yourself
+  netlab lab --ipv6      over IPv6
+
+What was done can be written as a scenario file with w, and played with 'netlab run FILE'.
+"""
+
+
+def add(subcommands: Commands) -> None:
+    """Declare the command."""
+    command = subcommands.add_parser(
+        "lab",
+        help="make and break connections of your own",
+        description="Two hosts, a wire and nothing else yet: open connections, lose segments, see "
+        "what becomes of both ends, and write it down as a scenario.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_family(command)
+    command.set_defaults(main=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Open the live view on an empty lab."""
+    from netlab.live import terminal
+
+    if not terminal.fits():
+        raise ScenarioError(
+            "the lab needs a terminal. Without one, write a scenario file: "
+            "'netlab show synack-dropped' explains one, 'netlab run FILE' plays it"
+        )
+    from netlab.live.actions import Desk
+    from netlab.live.session import Session
+    from netlab.testbed.lab import Lab
+    from netlab.testbed.words import Family
+
+    with Lab(Family.IPV6 if options.ipv6 else Family.IPV4) as lab:
+        written = terminal.show(Desk(lab, Session()), "lab", lambda: commands(lab))
+    for name in written:
+        print(f"written: {name}, to be played with: netlab run {name}")
+    return 0

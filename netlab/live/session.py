@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What was done at the keys, and what came of it: enough to be written as a scenario and played.
+
+A person waits and sees before the next key; a player does not. So wherever the pair changed
+between two keys, the file says `reach:`, with some time for a fault to do its work; and what a
+fault dropped is asked for only where it did.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from netlab.errors import ScenarioError
+from netlab.evidence import Pair
+from netlab.live import writing
+from netlab.scenario import loader
+from netlab.scenario.model import Do, Drop, Hold, Lift, Reach, Scenario, Step
+from netlab.tcp import RETRANSMITTING
+from netlab.testbed.words import Claim, Family
+
+HOLD = 1.0  # seconds that a pair must have been seen, and that the file asks for
+PROMPT = 3.0  # seconds; what takes longer gets a `within:` of its own
+#: Of a failed connect: the player waits that long for the error (netlab.testbed.host.PATIENCE).
+SOON = 4.0
+NOWHERE = (0, "", "")  # line, text and comment of a step that stands in no file
+
+FaultStep = Drop | Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One key that did something."""
+
+    at: float  # seconds on the lab's clock
+    step: Step
+    of: str = ""  # the connection that was looked at
+
+
+class Session:
+    """The deeds, and the pairs that were seen meanwhile."""
+
+    def __init__(self, scenario: Scenario | None = None) -> None:
+        self.scenario = scenario
+        self.deeds: list[Deed] = []
+        self._pairs: list[tuple[float, Pair]] = []
+        #: Other than `deeds`: no key, but where it began.
+        self._given: tuple[Step, ...] = scenario.steps if scenario else ()
+
+    # --- what happens
+
+    def saw(self, at: float, pair: Pair) -> None:
+        """Take note of a sample."""
+        if not self._pairs or self._pairs[-1][1] != pair:
+            self._pairs.append((at, pair))
+
+    def did(self, at: float, step: Step, of: str = "") -> None:
+        """Take note of what a key did."""
+        self.deeds.append(Deed(at, step, of))
+
+    def failed(self, at: float, error: str) -> None:
+        """The last deed ended with this error, at once or soon after."""
+        deed = self.deeds[-1]
+        if isinstance(deed.step, Do) and at - deed.at < SOON:
+            fails = dict.fromkeys(Family, error)
+            self.deeds[-1] = replace(deed, step=replace(deed.step, fails=fails))
+
+    def amend(self, arguments: Mapping[str, object]) -> None:
+        """The last deed was less than it was meant to be."""
+        deed = self.deeds[-1]
+        if isinstance(deed.step, Do):
+            self.deeds[-1] = replace(deed, step=replace(deed.step, arguments=arguments))
+
+    # --- what is known of it
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Everything that was done, by the scenario and at the keys."""
+        return (*self._given, *(deed.step for deed in self.deeds))
+
+    @property
+    def in_force(self) -> dict[str, FaultStep]:
+        """The faults that nobody has undone, by their names."""
+        return _in_force(self.steps)
+
+    def free_name(self, wanted: str) -> str:
+        """A fault's name that is not taken: ``drop-fin``, ``drop-fin-2``."""
+        taken = {step.name for step in self.steps if isinstance(step, Drop | Hold)}
+        names = [wanted, *(f"{wanted}-{number}" for number in range(2, len(taken) + 2))]
+        return next(name for name in names if name not in taken)
+
+    def pair_at(self, at: float) -> tuple[float, Pair]:
+        """The pair at some time, and since when."""
+        return next((seen for seen in reversed(self._pairs) if seen[0] <= at), self._pairs[0])
+
+    # --- as a scenario
+
+    def written(self, story: str, now: float, dropped: Mapping[str, int], name: str) -> str:
+        """The scenario file of that name that does the same and expects the pair of now.
+
+        `dropped`: the packets of each fault. Raises `ScenarioError` where there is nothing to
+        write, or where what was done is no scenario.
+        """
+        if not self.deeds:
+            raise ScenarioError("nothing to write yet: no key has done anything")
+        since, pair = self._pairs[-1]
+        if now - since < HOLD:
+            raise ScenarioError(
+                f"the pair changed {now - since:.1f} s ago: let it hold for a second first"
+            )
+        deeds, healing = self._apart(pair)
+        healed = pair if healing else None
+        if len(deeds) < len(self.deeds):
+            since, pair = self.pair_at(self.deeds[len(deeds)].at)
+        steps = self._player_steps(deeds)
+        expect: dict[str, Any] = {"pair": writing.pair(_claim(pair))}
+        of = (deeds or self.deeds)[-1].of
+        if of:
+            expect["of"] = of
+        expect["hold"] = writing.seconds(HOLD)
+        if deeds and since - deeds[-1].at > PROMPT:
+            expect["within"] = writing.seconds(_generous(since - deeds[-1].at))
+        enough = _enough(steps, pair, dropped)
+        if enough is not None:
+            expect["dropped"] = f"at least {enough}"
+        if healed:
+            expect["healed"] = writing.pair(_claim(healed))
+        else:
+            expect["cause"] = _cause(_in_force(steps))
+        source = f"netlab freeze {self.scenario.name}" if self.scenario else "netlab lab"
+        text = writing.file(story, source, steps, expect)
+        loader.parse(text, Path(f"{name}.yaml"))  # complains of what cannot be
+        return text
+
+    def _apart(self, pair: Pair) -> tuple[list[Deed], bool]:
+        """The deeds that made the pair, and whether what came after them healed it.
+
+        Faults that were undone last are the healing of the pair before, if it had held by then.
+        If nothing has come of it yet, that pair is written, with its faults in force.
+        """
+        tail = len(self.deeds)
+        while tail and isinstance(self.deeds[tail - 1].step, Lift):
+            tail -= 1
+        if tail == len(self.deeds) or self.in_force:
+            return self.deeds, False
+        undone = self.deeds[tail].at
+        since, before = self.pair_at(undone)
+        if before == pair:
+            return (self.deeds[:tail], False) if tail or self.scenario else (self.deeds, False)
+        return (self.deeds[:tail], True) if undone - since >= HOLD else (self.deeds, False)
+
+    def _player_steps(self, deeds: Sequence[Deed]) -> list[Step]:
+        steps = list(self._given)
+        if self.scenario and deeds:
+            expect = self.scenario.expect
+            steps.append(Reach(*NOWHERE, claim=expect.claim, hold=expect.hold, of=expect.of))
+            since, pair = self.pair_at(deeds[0].at)
+            if not expect.claim.admits(pair):  # it changed by itself before the first key
+                within = _generous(since - self._pairs[0][0])
+                steps.append(Reach(*NOWHERE, _claim(pair), within, of=expect.of))
+        for before, deed in zip([None, *deeds], deeds, strict=False):
+            if before is not None and (reach := self._between(before, deed)):
+                held = min(HOLD, round(deed.at - self.pair_at(deed.at)[0], 1))
+                steps.append(replace(reach, hold=held) if _in_force(steps) else reach)
+            steps.append(deed.step)
+        return steps
+
+    def _between(self, before: Deed, deed: Deed) -> Reach | None:
+        """The pair that a player has to wait for between two deeds."""
+        since, pair = self.pair_at(deed.at)
+        waits_itself = _is(deed.step, "accept")
+        at_once = _is(before.step, "listen", "unlisten")
+        if since < before.at or waits_itself or at_once:
+            return None
+        took = since - before.at
+        within = _generous(took) if took > PROMPT else None
+        return Reach(*NOWHERE, claim=_claim(pair), within=within, of=before.of)
+
+
+def _is(step: Step, *actions: str) -> bool:
+    return isinstance(step, Do) and step.action in actions
+
+
+def _claim(pair: Pair) -> Claim:
+    return Claim((pair.client,), (pair.server,))
+
+
+def _generous(took: float) -> float:
+    return math.ceil(1.5 * took) + 5
+
+
+def _in_force(steps: Sequence[Step]) -> dict[str, FaultStep]:
+    found: dict[str, FaultStep] = {}
+    for step in steps:
+        if isinstance(step, Drop | Hold):
+            found[step.name] = step
+        elif isinstance(step, Lift):
+            kind = Hold if step.holds else Drop
+            undone = [name for name, fault in found.items()
+                      if step.name in (None, name) and isinstance(fault, kind)]  # fmt: skip
+            for name in undone:
+                del found[name]
+    return found
+
+
+def _enough(steps: Sequence[Step], pair: Pair, dropped: Mapping[str, int]) -> int | None:
+    """How many packets the file asks for, where that is less than a player would by itself.
+
+    It asks for one, or two where an end retransmits (netlab.scenario.runner); a fault that
+    matched less, or that was undone again, must not be asked for more than it did.
+    """
+    drops = [step.name for step in steps if isinstance(step, Drop)]
+    if not any(isinstance(step, Drop) and step.reject is None for step in steps):
+        return None
+    asked = 2 if {pair.client, pair.server} & RETRANSMITTING else 1
+    still = sum(dropped.get(name, 0) for name in drops if name in _in_force(steps))
+    undone = any(dropped.get(name, 0) for name in drops)
+    seen = max(min(2, still), int(undone))
+    return seen if seen < asked else None
+
+
+def _cause(in_force: Mapping[str, FaultStep]) -> str:
+    if not in_force:
+        return "no fault is in force, the applications did this"
+    told = ", ".join(described(step) for step in in_force.values())
+    return f"still in force: {told}; how it heals was not tried"
+
+
+def described(step: FaultStep) -> str:
+    """A fault in a few words: ``FIN lost to server``."""
+    if isinstance(step, Hold):
+        return f"held: what {' and '.join(map(str, step.sides))} sends"
+    what = ", ".join(map(str, step.segments or step.nft))
+    if step.port is not None:
+        what += f" of port {step.port}"
+    if step.covers_fin:
+        what += " of FIN"
+    if step.first is not None or step.after is not None:
+        what += f" (first {step.first})" if step.first is not None else f" (after {step.after})"
+    if str(step.hook) == "input":
+        verb = f"answered with {step.reject}" if step.reject else "lost"
+        return f"{what} {verb} to {step.side}"
+    return f"{what} {'rejected' if step.reject else 'dropped'} at {step.side} {step.hook}"

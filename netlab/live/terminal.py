@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Lends the terminal to the live view, and gives it back as it was, however that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import termios
+import traceback
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from netlab.errors import LabError, NetlabError
+
+if TYPE_CHECKING:
+    from netlab.live.actions import Desk
+    from netlab.live.app import Commands
+
+#: Signals that textual takes for itself and does not give back.
+TAKEN = (signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU)
+#: Leave the alternate screen, show the cursor, wrap lines, no focus reports, no bracketed paste.
+PLAIN = "\033[?1049l\033[?25h\033[?7h\033[?1004l\033[?2004l"
+
+
+def fits() -> bool:
+    """Whether a person sits at both ends of a terminal that can show a full screen."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)  # textual draws on standard error
+    people = all(stream is not None and stream.isatty() for stream in streams)
+    return people and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def show(desk: Desk, title: str, commands: Commands, seconds: float | None = None) -> list[str]:
+    """The live view, until the person leaves it or the time is over. Returns the files written.
+
+    Raises KeyboardInterrupt after Ctrl-C, and `LabError` where the view itself broke.
+    """
+    from netlab.live.app import Live
+
+    app = Live(desk, title, commands, seconds)
+    with _lent():
+        app.run(mouse=False)  # the mouse stays the terminal's: commands are there to be copied
+    if app.broken is not None:
+        raise _told(app.broken) from app.broken
+    if app.ended_by is signal.SIGINT:
+        raise KeyboardInterrupt
+    if app.ended_by is not None:
+        signal.signal(app.ended_by, signal.SIG_DFL)
+        os.kill(os.getpid(), app.ended_by)
+    return app.written
+
+
+def _told(error: Exception) -> NetlabError:
+    """An error of the lab as it is; anything else is a bug of the view, with its place."""
+    if isinstance(error, NetlabError):
+        return error
+    frames: Sequence[traceback.FrameSummary] = traceback.extract_tb(error.__traceback__)
+    place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return LabError(
+        f"the live view broke, which is a bug of netlab: {type(error).__name__}: {error}{place}"
+    )
+
+
+@contextlib.contextmanager
+def _lent() -> Iterator[None]:
+    """Keep what the terminal and the signals were, and set them back."""
+    descriptor = sys.stdin.fileno()
+    attributes = termios.tcgetattr(descriptor)
+    handlers = {number: signal.getsignal(number) for number in TAKEN}
+    try:
+        yield
+    except BaseException:  # textual did not get as far as giving it back
+        sys.stderr.write(PLAIN)
+        sys.stderr.flush()
+        raise
+    finally:
+        with contextlib.suppress(termios.error):  # the terminal itself is gone
+            termios.tcsetattr(descriptor, termios.TCSADRAIN, attributes)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is on the screen, as plain data: the two ends, the faults, the counters, the log."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from netlab.live.actions import Desk, Note
+from netlab.live.session import described
+from netlab.observe.proc import Row
+from netlab.scenario.model import Hold
+from netlab.tcp import State, Timer
+from netlab.testbed.words import Side
+
+#: Counters that explain most, first. Others of TCP follow by their names; IP's are not shown.
+TELLING = (
+    "TCPSynRetrans",
+    "TcpRetransSegs",
+    "TCPTimeouts",
+    "TCPLossProbes",
+    "TCPLostRetransmit",
+    "ListenOverflows",
+    "ListenDrops",
+    "TCPReqQFullDrop",
+    "TcpOutRsts",
+    "TcpEstabResets",
+    "TcpAttemptFails",
+    "TCPAbortOnData",
+    "TCPAbortOnClose",
+    "TCPAbortOnTimeout",
+    "TCPChallengeACK",
+    "TCPDelivered",
+    "TcpActiveOpens",
+    "TcpPassiveOpens",
+    "TW",
+)
+PREFIXES = ("TCP", "Tcp", "Listen", "Syncookies", "TW", "IcmpInDestUnreachs", "Icmp6InDestUnreachs")
+#: Settings and gauges, and what every segment counts: true, and no news.
+QUIET = frozenset(
+    {"TcpRtoAlgorithm", "TcpRtoMin", "TcpRtoMax", "TcpMaxConn", "TcpCurrEstab", "TcpInSegs",
+     "TcpOutSegs", "TCPOrigDataSent", "TCPAutoCorking"}
+)  # fmt: skip
+REARMED = 0.05  # seconds; a countdown that has grown by more was started anew
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end of the connection that is looked at."""
+
+    side: Side
+    address: str
+    state: State
+    lasts: float  # seconds in that state
+    row: Row | None
+    share: float  # of the timer's time that remains, 0 to 1
+    application: str
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """One fault."""
+
+    name: str
+    what: str
+    packets: int | None  # None: it holds them
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """One counter, at both ends."""
+
+    name: str
+    client: int
+    server: int
+    fresh: bool  # it has changed since the last look
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything that is shown."""
+
+    elapsed: float
+    ends: tuple[End, End]
+    faults: tuple[InForce, ...]
+    undone: int
+    counters: tuple[Counted, ...]
+    notes: tuple[Note, ...]
+
+
+class Looker:
+    """Looks at a desk. Faults and counters are asked for more rarely than the ends: each costs
+    a question to the kernel, and no eye follows it.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._full: dict[Side, tuple[float, float]] = {}  # the countdown: at its start, and last
+        self._counters: tuple[Counted, ...] = ()
+        self._packets: dict[str, int] = {}
+        self.count()
+
+    def count(self) -> None:
+        """Ask the kernel for all counters."""
+        lab = self._desk.lab
+        self._packets = {record.name: record.packets for record in lab.faults}
+        client, server = (host.counters.read() for host in lab.hosts)
+        last = {each.name: (each.client, each.server) for each in self._counters}
+        found = []
+        for name in client.keys() & server.keys():
+            counts = client[name], server[name]
+            if any(counts) and name.startswith(PREFIXES) and name not in QUIET:
+                found.append(Counted(name, *counts, fresh=last.get(name) != counts))
+        order = {name: number for number, name in enumerate(TELLING)}
+        found.sort(key=lambda each: (order.get(each.name, math.inf), each.name))
+        self._counters = tuple(found)
+
+    @property
+    def packets(self) -> dict[str, int]:
+        """What each fault has dropped so far, by its name."""
+        return dict(self._packets)
+
+    def look(self) -> View:
+        """What there is to be seen now."""
+        desk = self._desk
+        in_force = desk.session.in_force
+        faults = [
+            InForce(name, described(step),
+                    None if isinstance(step, Hold) else self._packets.get(name, 0))
+            for name, step in in_force.items()
+        ]  # fmt: skip
+        return View(
+            elapsed=desk.lab.elapsed(),
+            ends=(self._end(Side.CLIENT), self._end(Side.SERVER)),
+            faults=tuple(faults),
+            undone=len(self._packets) - len(in_force),
+            counters=self._counters,
+            notes=tuple(desk.notes),
+        )
+
+    def _end(self, side: Side) -> End:
+        desk, flow = self._desk, self._desk.flow
+        row = flow.rows[side]
+        (address, port), _ = flow.ends(side)
+        shown = f"[{address}]" if ":" in address else address
+        return End(
+            side=side,
+            address=f"{shown}:{port}" if port else address,
+            state=flow.state(side),
+            lasts=desk.lab.elapsed() - self._since(side),
+            row=row,
+            share=self._share(side, row),
+            application=desk.applications[side],
+        )
+
+    def _since(self, side: Side) -> float:
+        since = self._desk.lab.elapsed()
+        state = self._desk.flow.state(side)
+        for interval in reversed(self._desk.flow.timelines[side].intervals()):
+            if interval.state is not state:
+                break
+            since = interval.since
+        return since
+
+    def _share(self, side: Side, row: Row | None) -> float:
+        """How much of a timer's time is left, measured by when it was seen to be armed."""
+        if row is None or row.timer is Timer.NONE:
+            self._full.pop(side, None)
+            return 0.0
+        full, last = self._full.get(side, (0.0, 0.0))
+        if row.remaining > last + REARMED:
+            full = row.remaining
+        self._full[side] = full, row.remaining
+        return min(1.0, row.remaining / full) if full else 0.0

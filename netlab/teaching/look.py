@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The rows of both ends as ``ss -tano`` would show them, from the lab's own sample."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from netlab import packets as wire
+from netlab.evidence import Evidence, Recording
+from netlab.observe.proc import Row, endpoint
+from netlab.render.style import Style
+from netlab.tcp import State, Timer
+from netlab.testbed.lab import Lab
+from netlab.testbed.words import Side
+
+Cells = tuple[str, ...]
+COLOURS = {Side.CLIENT: "cyan", Side.SERVER: "yellow"}
+HEADINGS = ("State", "Recv-Q", "Send-Q", "Local", "Peer", "Timer")
+MARGIN, WIDTH = 9, 80  # columns
+LONGEST = 6  # rows of one side
+MOST_PACKETS = 12  # of one look
+#: How ss writes states (misc/ss.c, sstate_name), where that is not a matter of a dash.
+SS_NAMES = {
+    State.ESTABLISHED: "ESTAB",
+    State.FIN_WAIT1: "FIN-WAIT-1",
+    State.FIN_WAIT2: "FIN-WAIT-2",
+}
+SS_TIMERS = {Timer.RETRANSMIT: "on", Timer.TIME_WAIT: "timewait", Timer.PROBE: "persist"}
+
+
+def ss_name(state: State) -> str:
+    """A state as ss writes it."""
+    return SS_NAMES.get(state, state.name.replace("_", "-"))
+
+
+def rows(lab: Lab) -> dict[Side, list[Row]]:
+    """What each side lists now: its listeners first."""
+    return {side: sorted(lab.host(side).table.read(), key=_listeners_first) for side in Side}
+
+
+def afterwards(evidence: Evidence, style: Style) -> Iterator[str]:
+    """The two ends in their last sample, by the record of a lab that is closed."""
+    if evidence.recording is None:
+        return
+    ends = {Side.CLIENT: evidence.client, Side.SERVER: evidence.server}
+    addresses = (evidence.recording.client, evidence.recording.server)
+    seen: dict[Side, list[Row]] = {}
+    for (side, end), (local, remote) in zip(
+        ends.items(), (addresses, addresses[::-1]), strict=True
+    ):
+        last = end.last
+        seen[side] = []
+        if last is not None and last.state is not State.CLOSED:
+            row = Row(endpoint(*local), endpoint(*remote), last.state, last.tx_queue,
+                      last.rx_queue, last.timer, last.remaining, last.retransmits, last.probes,
+                      last.inode)  # fmt: skip
+            seen[side].append(row)
+    yield from table(seen, style)
+
+
+def _listeners_first(row: Row) -> tuple[bool, str, str]:
+    return row.state is not State.LISTEN, row.local, row.remote
+
+
+def states(seen: dict[Side, list[Row]]) -> dict[Side, list[State]]:
+    """What changed between two looks is told by this: the states, without countdowns."""
+    return {side: sorted(row.state for row in of_side) for side, of_side in seen.items()}
+
+
+def table(seen: dict[Side, list[Row]], style: Style) -> Iterator[str]:
+    """Both ends, in lines of at most 80 columns."""
+    cells = {side: [_cells(row) for row in listed[:LONGEST]] for side, listed in seen.items()}
+    widths = _widths(cells)
+    if sum(widths) + len(widths) + MARGIN > WIDTH:  # whose address it is, is plain without it
+        cells = {side: [_without_address(line) for line in lines] for side, lines in cells.items()}
+        widths = _widths(cells)
+    yield style(" " * MARGIN + _aligned(HEADINGS, widths), "dim")
+    for side, listed in cells.items():
+        name = style(f"{side}".ljust(8), COLOURS[side])
+        if not listed:
+            yield f" {name}(no TCP socket at all)"
+        for number, line in enumerate(listed):
+            yield f" {name if number == 0 else ' ' * 8}{_aligned(line, widths)}"
+        rest = Counter(ss_name(row.state) for row in seen[side][LONGEST:])
+        if rest:
+            more = ", ".join(f"{count} more in {state}" for state, count in rest.items())
+            yield style(f"{' ' * MARGIN}and {more}", "dim")
+
+
+def _widths(cells: Mapping[Side, Sequence[Cells]]) -> list[int]:
+    everything = [HEADINGS, *(line for listed in cells.values() for line in listed)]
+    return [max(len(line[column]) for line in everything) for column in range(len(HEADINGS))]
+
+
+def _without_address(line: Cells) -> Cells:
+    local = line[3]
+    return (*line[:3], local[local.rindex(":") :], *line[4:])
+
+
+def packets(recording: Recording | None, since: float, style: Style) -> list[str]:
+    """What both ends and the rules saw since then, where anything was recorded."""
+    seen = [p for p in wire.packets(recording) if p.at > since] if recording else []
+    lines = [_packet(packet, style) for packet in seen[:MOST_PACKETS]]
+    if len(seen) > MOST_PACKETS:
+        lines.append(style(f"         and {len(seen) - MOST_PACKETS} more", "dim"))
+    return lines
+
+
+def _packet(packet: wire.Packet, style: Style) -> str:
+    arrow = "client --> server" if packet.sender == "client" else "client <-- server"
+    what = packet.text or str(packet.segment)
+    if packet.length:
+        what += f", {packet.length} bytes"
+    again = " again" if packet.resent else ""
+    line = f" {packet.at:7.3f} s  {arrow}  {what}{again}"
+    if not packet.fault:
+        return line
+    return line.ljust(44) + " " + style(f"x {packet.fault}, {packet.where}", "red")
+
+
+def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
+    return " ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
+
+
+def _cells(row: Row) -> Cells:
+    remote = "*" if row.state is State.LISTEN else _written(row.remote)
+    queues = (str(row.rx_queue), str(row.tx_queue))
+    return (ss_name(row.state), *queues, _written(row.local), remote, _timer(row))
+
+
+def _timer(row: Row) -> str:
+    """The timer as ss writes it: its name, what is left, and how often it has fired."""
+    if row.timer is Timer.NONE or row.state is State.LISTEN:
+        return ""
+    left = f"{row.remaining:.0f}s" if row.remaining >= 1 else f"{row.remaining * 1000:.0f}ms"
+    fired = row.probes if row.timer is Timer.PROBE else row.retransmits
+    return f"{SS_TIMERS.get(row.timer, str(row.timer))},{left},{fired}"
+
+
+def _written(endpoint: str) -> str:
+    """``0100000A:15B3`` as people write it."""
+    words, port = endpoint.split(":")
+    order = 1 if sys.byteorder == "big" else -1
+    packed = b"".join(
+        bytes.fromhex(words[start : start + 8])[::order] for start in range(0, len(words), 8)
+    )
+    address = ipaddress.ip_address(packed)
+    mapped = getattr(address, "ipv4_mapped", None)
+    if packed == bytes(len(packed)):
+        return f"*:{int(port, 16)}"
+    if address.version == 6 and mapped is None:
+        return f"[{address}]:{int(port, 16)}"
+    return f"{mapped or address}:{int(port, 16)}"

@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A scenario walked through with a person: what will happen, do it, look, why.
+
+The engine is the runner's own. It calls the walk before each step and while the pair is frozen;
+the walk only talks, asks and looks, so what a person sees is what `netlab run` proves.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+
+from netlab.evidence import Evidence, Recording
+from netlab.observe.proc import Row
+from netlab.scenario.explain import Command, by_hand
+from netlab.scenario.model import Do, Drop, Lift, Reach, Scenario, Step
+from netlab.tcp import State
+from netlab.teaching import lesson, look, proof, words
+from netlab.teaching.lesson import Lesson
+from netlab.teaching.person import WIDTH, Person, wrapped
+from netlab.teaching.predict import Prediction, Said
+from netlab.teaching.wrong import Scene
+from netlab.testbed.lab import Lab
+from netlab.testbed.words import Claim, Family, Side
+
+SETTLING = 0.2  # seconds until a look: what a step sets off has crossed the wire by then
+TRIES = 2
+SILENT = ("sysctl", "sysctl_if_there", "option", "add_address")  # nothing to look at afterwards
+HINT = "A state or its beginning; ? shows them all; only Enter if you do not know."
+
+
+class Gone(Exception):
+    """The pair ended while somebody was still reading."""
+
+
+class Walk:
+    """One lesson with one person. Give `step` and `frozen` to the runner's options."""
+
+    def __init__(self, person: Person, text: Lesson, scenario: Scenario, family: Family) -> None:
+        self._person = person
+        self._text = text
+        self._scenario = scenario
+        self._expect = scenario.expect
+        self._family = family
+        lift = Lift(0, "lift: all", "", None, False)
+        self._cure: tuple[Step, ...] = self._expect.heal or (lift,)
+        self._asking = lesson.questions(scenario, text)
+        self._number = 0  # of the step, as the file has it
+        self._told = 0  # steps that were told: nothing is done in those that only wait
+        self._last: Step | None = None
+        self._said: Said | None = None
+        self._seen: dict[Side, list[State]] = {}
+        self._looked = 0.0  # when, on the lab's clock
+        self._warned: set[State] = set()
+        self._before: dict[Side, dict[str, int]] = {}
+        self._cured = False
+        #: Whether sysctls may make a state last for another time than Linux usually gives it.
+        self._tuned = any(isinstance(s, Do) and s.action == "sysctl" for s in scenario.steps)
+
+    def _begin(self) -> None:
+        """The situation: who wants what, and who believes what."""
+        person, scenario = self._person, self._scenario
+        person.heading(f"{scenario.name}: {self._text.title}")
+        person.say(self._text.situation)
+        if scenario.source:
+            person.say(f"Told in: {scenario.source}", "dim")
+        person.line()
+        person.say(
+            "Two machines have just been built, really, in this kernel: a client and a server, and "
+            "a wire between them. Enter goes on; Ctrl-C leaves.",
+            "dim",
+        )
+
+    # --- steps
+
+    def step(self, lab: Lab, scenario: Scenario, step: Step) -> None:
+        """Before a step: look at what the last one did, tell this one, and wait for Enter."""
+        if self._cured:
+            return  # its steps were told, with the question
+        if not self._before:
+            self._begin()
+            self._before = lab.baseline()
+            self._person.look_for = lambda line: lab.wait(line, float("inf"))
+        self._look_back(lab)
+        self._number += 1
+        self._last = step
+        if isinstance(step, Reach):
+            if not step.claim.admits(lab.flow(step.of).pair):
+                self._person.say(words.telling(step), "dim")
+            return
+        where = f", at the {step.side}" if isinstance(step, (Do, Drop)) else ""
+        self._told += 1
+        told = sum(not isinstance(each, Reach) for each in scenario.steps)
+        self._person.heading(f"Step {self._told} of {told}{where}")
+        self._person.say(self._text.steps.get(self._number) or words.telling(step))
+        claim = self._asking.get(self._number)
+        if step.comment and claim is None and self._number < self._text.predict[-1]:
+            self._person.say(f"({step.comment})", "dim")
+        self._show_commands(lab, step)
+        if claim is not None:
+            self._predict(claim)
+        else:
+            self._person.enter("does it")
+        if self._number == len(scenario.steps):
+            self._announce_hold()
+
+    def _predict(self, claim: Claim) -> None:
+        self._person.line()
+        steps, last = self._scenario.steps, self._number == self._text.predict[-1]
+        further = len(steps) > self._number and not isinstance(steps[self._number], Reach)
+        when = "When this and what follows is done" if further else "When this is done"
+        hint = f" {HINT}" if self._said is None else ""
+        self._person.say(f"{when}: which state is each end in?{hint}", "bold")
+        scene = Scene(steps if last else steps[: self._number])
+        question = Prediction(self._person, claim, scene, self._text if last else None)
+        self._said = question.ask(TRIES)
+
+    def _announce_hold(self) -> None:
+        self._person.line()
+        held = f"{self._expect.hold:g} s"
+        self._person.say(f"Done. Now the pair must hold: sampling both ends for {held} ...", "dim")
+
+    def _show_commands(self, lab: Lab, step: Step) -> None:
+        for command in self._by_hand(lab, step):
+            name = self._person.style(str(command.side), look.COLOURS[command.side])
+            # What is copied from here must still be one command, so lines go on after a \.
+            lines = wrapped(command.text, WIDTH - 14)
+            for number, line in enumerate(lines):
+                start = f"  {name}$ " if number == 0 else " " * 12
+                self._person.line(start + line + (" \\" if number < len(lines) - 1 else ""))
+
+    def _by_hand(self, lab: Lab, step: Step) -> Iterator[Command]:
+        """The commands of one step, with the addresses of this lab."""
+        whole = replace(self._scenario, steps=(*self._scenario.steps, *self._cure))
+        for each, commands in by_hand(whole, self._family):
+            for command in commands if each is step else ():
+                text = command.text
+                for side in Side:
+                    text = text.replace(side.address(self._family), lab.host(side).address)
+                yield Command(command.side, text)
+
+    def _look_back(self, lab: Lab) -> None:
+        """Show what the step before has done, where it can have done something."""
+        step, self._last = self._last, None
+        if step is None or (isinstance(step, Do) and step.action in SILENT):
+            return
+        self._tell_the_error(step)
+        if not isinstance(step, (Do, Lift, Reach)):
+            return
+        lab.wait(lambda: None, SETTLING)
+        seen = look.rows(lab)
+        if look.states(seen) != self._seen:
+            self._show(seen)
+            self._warn(seen)
+        elif not isinstance(step, Reach):
+            self._person.say("Look: the same states as before.", "dim")
+        self._show_packets(lab)
+        if isinstance(step, Reach) and step.claim in (asked := [*self._asking.values()])[:-1]:
+            self._compare(f"The pair is {step.claim}", self._said, asked[asked.index(step.claim)])
+
+    def _show(self, seen: dict[Side, list[Row]]) -> None:
+        self._seen = look.states(seen)
+        self._person.line()
+        for line in look.table(seen, self._person.style):
+            self._person.line(line)
+
+    def _show_packets(self, lab: Lab) -> None:
+        """What crossed the wire since the last look."""
+        self._list_packets(lab.recorder.recording(lab.flow()) if lab.recorder else None)
+        self._looked = lab.elapsed()
+
+    def _list_packets(self, recording: Recording | None) -> None:
+        lines = look.packets(recording, self._looked, self._person.style)
+        if lines:
+            self._person.say("packets since the last look:", "dim", indent=1)
+        for line in lines:
+            self._person.line(line)
+
+    def _warn(self, seen: dict[Side, list[Row]]) -> None:
+        """Say it once of each state that the kernel ends by itself."""
+        for row in (row for of_side in seen.values() for row in of_side):
+            orphan = row.inode == 0 or row.state in words.ALWAYS_ENDS
+            ends = row.state in words.LIVES and orphan and not self._tuned
+            if ends and row.state not in self._warned:
+                self._warned.add(row.state)
+                life = words.LIVES[row.state].partition(" once ")[0]
+                self._person.say(f"(Linux keeps {row.state} for {life}, also while you read.)",
+                                 "dim", indent=1)  # fmt: skip
+
+    # --- the pair
+
+    def frozen(self, lab: Lab, scenario: Scenario) -> None:
+        """While the pair is held: look, why, the proof, and what the cure will do."""
+        self._tell_the_error(self._last)
+        self._person.heading("Look")
+        self._show(look.rows(lab))
+        self._show_packets(lab)
+        self._person.line()
+        self._compare(f"The pair is {self._expect.claim}", self._said, self._expect.claim)
+        if self._text.why:
+            self._person.line()
+            self._person.say(self._text.why)
+        self._person.line()
+        self._person.enter("the proof")
+        self._still_there(lab)
+        proof.tell(self._person, lab, self._scenario, self._before)
+        if self._text.proof:
+            self._person.line()
+            self._person.say(self._text.proof)
+        for sentence in proof.lives(self._scenario, self._tuned):
+            self._person.line()
+            self._person.say(sentence, "dim")
+        self._ask_for_the_cure(lab)
+
+    def _tell_the_error(self, step: Step | None) -> None:
+        """The error that a step was meant to meet; another one would have ended the play."""
+        if isinstance(step, Do) and (name := step.fails.get(self._family)):
+            text = os.strerror(getattr(errno, name))
+            self._person.say(f"It fails, with {name}: {text}.", "bold")
+
+    def _compare(self, sentence: str, said: Said | None, claim: Claim) -> None:
+        style = self._person.style
+        guesses = [said[side] for side in Side] if said else []
+        if not any(guesses):
+            self._person.line(style(f"{sentence}.", "bold"))
+        elif all(guess in claim.states(side) for guess, side in zip(guesses, Side, strict=True)):
+            self._person.line(style(f"{sentence}, as you said.", "bold", "green"))
+        else:
+            written = "/".join(str(guess or "?") for guess in guesses)
+            self._person.line(style(f"{sentence}; you said {written}.", "bold"))
+
+    def _still_there(self, lab: Lab) -> None:
+        """Raise `Gone` where somebody has read for too long."""
+        lab.sample()
+        pair = lab.flow(self._expect.of).pair
+        if not self._expect.claim.admits(pair):
+            raise Gone(str(pair))
+
+    # --- the cure
+
+    def _ask_for_the_cure(self, lab: Lab) -> None:
+        self._cured = True
+        person, healed = self._person, self._expect.healed
+        self._said = None
+        person.heading("The cure")
+        if healed is None:
+            person.say(self._text.cure or f"There is nothing to take away: {self._expect.cause}.")
+            return
+        for step in self._cure:
+            person.say(words.telling(step))
+            self._show_commands(lab, step)
+        person.line()
+        person.say("Which state will each end be in then?", "bold")
+        scene = Scene((*self._scenario.steps, *self._cure))
+        self._said = Prediction(person, healed.claim, scene).ask(1)
+        self._still_there(lab)
+
+    def end(self, evidence: Evidence) -> None:
+        """After the cure: what became of the pair, why, where it is met, and what comes next."""
+        person, text = self._person, self._text
+        healed = self._expect.healed
+        if healed is not None and evidence.healed:
+            self._list_packets(evidence.recording)
+            person.line()
+            for line in look.afterwards(evidence, person.style):
+                person.line(line)
+            person.line()
+            self._compare(f"It healed into {'/'.join(evidence.healed.values())}", self._said,
+                          healed.claim)  # fmt: skip
+            person.line()
+            person.say(text.cure)
+        if self._scenario.differs:
+            person.line()
+            person.say(f"Where Linux differs from the article: {self._scenario.differs}.")
+        if text.wild:
+            person.heading("Where one meets this")
+            person.say(text.wild)
+        person.line()
+        after = lesson.following(self._scenario.name)
+        if after is not None:
+            person.line(f"Next: {person.style(f'netlab teach {after.name}', 'cyan')}")
+            person.say(after.title, "dim", indent=6)
+        else:
+            person.say("That was the last lesson.")

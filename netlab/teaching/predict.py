@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The pair, asked for before it is shown; a wrong answer gets its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from netlab.tcp import State, why_unreachable
+from netlab.teaching import answers
+from netlab.teaching.lesson import Lesson
+from netlab.teaching.look import COLOURS
+from netlab.teaching.person import Person
+from netlab.teaching.wrong import Scene, reason
+from netlab.testbed.words import Claim, Side
+
+Said = Mapping[Side, State | None]  # None: "I don't know"
+
+
+class Prediction:
+    """One question about a pair, with as many tries as are given."""
+
+    def __init__(
+        self, person: Person, claim: Claim, scene: Scene, lesson: Lesson | None = None
+    ) -> None:
+        self._person = person
+        self._claim = claim
+        self._scene = scene
+        self._lesson = lesson
+
+    def ask(self, tries: int) -> Said:
+        """Ask for both ends, and again for what was wrong. What was said last."""
+        said: dict[Side, State | None] = {}
+        asking: Sequence[Side] = tuple(Side)
+        for left in reversed(range(tries)):
+            for side in asking:
+                said[side] = self._state(side)
+            self._judge(said, asking)
+            asking = [side for side in asking if said[side] and not self.right(side, said)]
+            if not asking:
+                return said
+            self._person.say("Once more:" if left else "Let us see what the kernel does.")
+        return said
+
+    def right(self, side: Side, said: Said) -> bool:
+        """Whether what was said of one end is what is claimed."""
+        return said[side] in self._claim.states(side)
+
+    def _state(self, side: Side) -> State | None:
+        while True:
+            name = self._person.style(str(side), COLOURS[side])
+            text = self._person.ask(f"  {name}? ")
+            if text == "?":
+                self._menu()
+            elif not text:
+                return None
+            else:
+                try:
+                    return answers.state(text)
+                except ValueError as problem:
+                    self._person.say(f"{problem}.", "dim", indent=2)
+
+    def _menu(self) -> None:
+        for state, meaning in answers.MEANINGS.items():
+            self._person.line(f"  {state.value:>2} {state!s:<12} {meaning}")
+
+    def _judge(self, said: Said, asked: Sequence[Side]) -> None:
+        person = self._person
+        right = [side for side in asked if self.right(side, said)]
+        wrong = {side: state for side in asked if (state := said[side]) and side not in right}
+        if len(right) == len(asked):
+            person.say("Right." if len(asked) == 1 else "Right, both.", "green")
+            return
+        if right:
+            good = " and ".join(f"the {side} is in {said[side]}" for side in right)
+            person.say(f"Half right: {good}.", "green")
+        for side, state in wrong.items():
+            person.say(f"The {side} is not in {state}: {self._why_not(side, state)}.", "yellow")
+        client, server = said[Side.CLIENT], said[Side.SERVER]
+        impossible = client and server and why_unreachable(client, server)
+        if wrong and impossible:
+            person.say(f"And {client}/{server} cannot exist at all: {impossible}.", "yellow")
+        if not right and not wrong:
+            person.say("Then watch what the kernel does.")
+
+    def _why_not(self, side: Side, state: State) -> str:
+        own = self._lesson.reason(side, state) if self._lesson else ""
+        return own or reason(side, state, self._claim.states(side)[0], self._scene)

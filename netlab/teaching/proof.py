@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What proves a frozen pair, in words: the samples, the rules, the columns, the counters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from netlab.observe.counters import difference
+from netlab.scenario import loader
+from netlab.scenario.model import Scenario
+from netlab.teaching import look, words
+from netlab.teaching.person import WIDTH, Person, wrapped
+from netlab.testbed.lab import Lab
+from netlab.testbed.words import Side
+
+MARGIN = 10  # columns, for the name of an end
+
+Counters = Mapping[Side, Mapping[str, int]]
+
+
+def tell(person: Person, lab: Lab, scenario: Scenario, before: Counters) -> None:
+    """Everything that this kernel shows of the pair now; `before` is what was counted before."""
+    expect = scenario.expect
+    person.heading("Proof")
+    if expect.hold:
+        person.say(f"Every sample of {expect.hold:g} s showed the pair.", indent=2)
+    for fault in lab.faults:
+        if fault.drops:
+            packets = f"{fault.packets} packet{'' if fault.packets == 1 else 's'}"
+            sentence = f"The rule {fault.name} at {fault.where} has stopped {packets} so far."
+            person.say(sentence, indent=2)
+    for side in Side:
+        name = person.style(str(side).ljust(MARGIN - 2), look.COLOURS[side])
+        for number, sentence in enumerate(words.explained(lab.flow(expect.of).rows[side])):
+            _beside(person, f"  {name}" if number == 0 else "", sentence)
+    for sentence in _counted(lab, scenario, before):
+        _beside(person, "", sentence)
+
+
+def lives(scenario: Scenario, tuned: bool) -> Iterator[str]:
+    """How long the pair lasts when nobody touches it; `tuned`: sysctls say otherwise."""
+    ends = loader.load(scenario.path).expect.ends
+    if ends is not None:
+        after = f"{ends.after.low:g} to {ends.after.high:g} s"
+        yield f"Left alone, it becomes {ends.claim} by itself, after {after}."
+        return
+    claim = scenario.expect.claim
+    for state in dict.fromkeys((*claim.client, *claim.server)):
+        if state in words.LIVES and not tuned:
+            yield f"Left alone, {state} lasts {words.LIVES[state]}."
+
+
+def _counted(lab: Lab, scenario: Scenario, before: Counters) -> Iterator[str]:
+    for side in Side:
+        now = difference(dict(before[side]), lab.host(side).counters.read())
+        for name in scenario.expect.counters.get(side, {}):
+            meaning = words.COUNTERS.get(name)
+            explained = f" ({meaning})" if meaning else ""
+            yield f"Counted at the {side}: {name} {now.get(name, 0)}{explained}."
+
+
+def _beside(person: Person, first: str, text: str) -> None:
+    """A paragraph beside the name of an end, which may carry colour."""
+    for number, line in enumerate(wrapped(text, WIDTH - MARGIN)):
+        person.line((first if number == 0 and first else " " * MARGIN) + line)

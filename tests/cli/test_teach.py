@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""netlab teach: every lesson can be walked through, on the kernel, with any answers."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from netlab.cli import teach
+from netlab.render.style import Style
+from netlab.scenario import catalogue, loader, runner
+from netlab.scenario.model import Scenario, Step
+from netlab.tcp import State
+from netlab.teaching import lesson
+from netlab.teaching.person import WIDTH, Person
+from netlab.teaching.play import Gone, Walk
+from netlab.testbed.lab import Lab
+from netlab.testbed.words import Family, Side
+
+from .shell import NETLAB, PATIENCE, Done, environment, netlab, scenario
+
+LESSONS = [each for each in catalogue.everything() if not each.slow]
+FAMILIES = pytest.mark.parametrize("family", Family, ids=str)
+
+
+def taught(*arguments: str | Path, answers: str, **more: str) -> Done:
+    """A lesson whose answers come through a pipe."""
+    done = subprocess.run(
+        [*NETLAB, "teach", *map(str, arguments)], input=answers, capture_output=True, text=True,
+        env=environment(**more), timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr, done.stderr
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+# --- the list
+
+
+def test_without_a_name_the_lessons_are_listed_in_their_order() -> None:
+    done = netlab("teach")
+    assert (done.code, done.err) == (0, "")
+    names = re.findall(r"^  (\S+)  +\S", done.out, re.MULTILINE)
+    assert names == [entry.name for entry in lesson.entries()]
+    assert done.out.endswith(f"{len(names)} lessons. 'netlab teach NAME' begins one.\n")
+    assert max(map(len, done.out.splitlines())) <= WIDTH
+
+
+# --- answers
+
+
+RIGHT = "\n\nSYN_SENT\nSYN_RECV\n\nestab\n1\n"
+
+
+def test_a_lesson_with_right_answers() -> None:
+    done = taught("synack-dropped", answers=RIGHT)
+    assert (done.code, done.err) == (0, "")
+    assert "Right, both." in done.out
+    assert "The pair is SYN_SENT/SYN_RECV, as you said." in done.out
+    assert re.search(r"^ client  SYN-SENT +0 +1 +10\.\S+ 10\.\S+:5555 +on,", done.out, re.MULTILINE)
+    assert re.search(r"^ +SYN-RECV +0 +0 +10\.\S+:5555", done.out, re.MULTILINE)
+    assert re.search(r"rule drop-1 at client input has stopped [2-9] packets", done.out)
+    assert "It healed into ESTABLISHED/ESTABLISHED, as you said." in done.out
+    assert done.out.endswith("Next: netlab teach client-gives-up\n"
+                             "      The client goes, the server waits\n")  # fmt: skip
+
+
+def test_the_pair_is_not_shown_before_it_is_asked_for() -> None:
+    before, _, after = taught("synack-dropped", answers=RIGHT).out.partition("  client? ")
+    assert not re.search("SYN.SENT|SYN.RECV", before)
+    assert "SYN-RECV" in after
+
+
+def test_half_right_is_praised_and_the_other_half_explained_and_asked_again() -> None:
+    done = taught("synack-dropped", answers="\n\nSYN_SENT\nLISTEN\nsyn-recv\n")
+    assert done.code == 0
+    assert "Half right: the client is in SYN_SENT." in done.out
+    assert "The server is not in LISTEN: the SYN did arrive" in done.out
+    assert (done.out.count("  client? "), done.out.count("  server? ")) == (1, 2)
+    assert "The pair is SYN_SENT/SYN_RECV, as you said." in done.out
+
+
+def test_wrong_twice_is_explained_twice_and_the_lesson_goes_on() -> None:
+    done = taught("synack-dropped", answers="\n\nFIN_WAIT2\nESTAB\nESTAB\nESTAB\n\n\n\n")
+    assert done.code == 0
+    plain = " ".join(done.out.split())
+    assert "And FIN_WAIT2/ESTABLISHED cannot exist at all: FIN_WAIT2 needs a peer" in plain
+    assert "The client is not in ESTABLISHED: the client would be ESTABLISHED only if" in plain
+    assert "Let us see what the kernel does." in plain
+    assert "The pair is SYN_SENT/SYN_RECV; you said ESTABLISHED/ESTABLISHED." in plain
+    assert "It healed into ESTABLISHED/ESTABLISHED." in plain
+
+
+def test_who_does_not_know_is_shown_without_a_second_try() -> None:
+    done = taught("fin-dropped", answers="\n" * 20)
+    assert done.code == 0
+    assert "Then watch what the kernel does." in done.out
+    assert "The pair is FIN_WAIT1/ESTABLISHED.\n" in done.out
+    assert done.out.count("  server? ") == 2
+
+
+def test_the_states_can_be_asked_for_and_nonsense_costs_no_try() -> None:
+    done = taught("synack-dropped", answers="\n\n?\nbanana\nsyn\nSYN_SENT\n3\n")
+    assert "   3 SYN_RECV     has the other end's SYN" in done.out
+    assert "banana is no state that I know" in done.out
+    assert "syn could be SYN_SENT or SYN_RECV." in done.out
+    assert "Right, both." in done.out
+
+
+def test_over_ipv6_it_is_the_same() -> None:
+    done = taught("--ipv6", "synack-dropped", answers=RIGHT)
+    assert (done.code, done.err) == (0, "")
+    assert "SYN_SENT/SYN_RECV, as you said." in done.out
+    assert re.search(r"\[fd00\S*\]:5555", done.out)
+
+
+# --- leaving, and what goes wrong
+
+
+@pytest.mark.parametrize("answers", ["", "\n", "\n\nSYN_SENT", "\n\nSYN_SENT\nSYN_RECV\n\n"])
+def test_a_lesson_can_be_left_anywhere(answers: str) -> None:
+    done = taught("synack-dropped", answers=answers)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith("\nYou have left the lesson; nothing is left behind.\n")
+
+
+def test_a_pair_that_is_not_reached_ends_the_lesson(tmp_path: Path) -> None:
+    path = scenario(tmp_path, pair="ESTABLISHED/ESTABLISHED", within="300ms")
+    done = taught(path, answers="\n" * 10)
+    assert done.code == 1
+    assert f"{path}:5: pair not reached" in done.out
+
+
+def test_a_scenario_of_ones_own_is_a_lesson_too(tmp_path: Path) -> None:
+    path = scenario(tmp_path, "client: connect", pair="ESTABLISHED/ESTABLISHED")
+    done = taught(path, answers="\nestab\nestab\n\n")
+    assert (done.code, done.err) == (0, "")
+    assert "The pair is ESTABLISHED/ESTABLISHED, as you said." in done.out
+
+
+def test_what_only_waits_has_no_lesson() -> None:
+    done = netlab("teach", "syn-dropped-to-the-end")
+    assert done.code == 2
+    assert "its lesson is 'netlab teach syn-dropped'" in done.err
+
+
+def test_ctrl_c_leaves_and_says_so() -> None:
+    terminal, end = pty.openpty()
+    process = subprocess.Popen(
+        [*NETLAB, "teach", "synack-dropped"], stdin=end, stdout=end, stderr=subprocess.PIPE,
+        text=True, env=environment(NO_COLOR="1"), start_new_session=True,
+    )  # fmt: skip
+    os.close(end)
+    try:
+        shown = ""
+        while "[Enter]" not in shown:
+            assert select.select([terminal], [], [], PATIENCE)[0], f"only {shown!r} was shown"
+            shown += os.read(terminal, 4096).decode()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+        os.close(terminal)
+    assert process.returncode == 130
+    assert err == "netlab: stopped; nothing is left behind\n"
+
+
+# --- every lesson, in this process: all of them side by side
+
+
+class Answers:
+    """Lines that are there already."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+
+    def next(self) -> str:
+        """The next of them."""
+        return next(self._lines, "")
+
+
+class Pupil:
+    """Somebody who answers by what was asked last, here always rightly, and sees everything."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.shown = io.StringIO()
+        healed = scenario.expect.healed
+        asked = lesson.questions(scenario, lesson.of(scenario)).values()
+        claims = [*asked, *([healed.claim] if healed else [])]
+        self._answers = {side: iter([claim.states(side)[0] for claim in claims]) for side in Side}
+
+    def next(self) -> str:
+        """The answer to the question that was written last, or only Enter."""
+        for side in Side:
+            if self.shown.getvalue().endswith(f"  {side}? "):
+                return f"{next(self._answers[side])}\n"
+        return "\n"
+
+
+def walks(family: Family) -> Iterator[tuple[Scenario, Pupil, Walk]]:
+    for each in LESSONS:
+        if each.family in (None, family):
+            pupil = Pupil(each)
+            person = Person(pupil, pupil.shown, Style(False))
+            yield each, pupil, Walk(person, lesson.of(each), each, family)
+
+
+@FAMILIES
+def test_every_lesson_can_be_walked_through(family: Family) -> None:
+    everything = [*walks(family)]
+    by_name = {each.name: walk for each, _, walk in everything}
+
+    def step(lab: Lab, scenario: Scenario, step: Step) -> None:
+        by_name[scenario.name].step(lab, scenario, step)
+
+    def frozen(lab: Lab, scenario: Scenario) -> None:
+        by_name[scenario.name].frozen(lab, scenario)
+
+    options = runner.Options(family=family, record=True, step=step, frozen=frozen)
+    for number, evidence in runner.play_all([each for each, _, _ in everything], options):
+        each, pupil, walk = everything[number]
+        assert evidence.outcome == "pass", (each.name, evidence.reason, evidence.failure)
+        walk.end(evidence)
+        shown = pupil.shown.getvalue()
+        assert "not in" not in shown.partition("Look ---")[0], (each.name, "a right answer is not")
+        assert f"The pair is {each.expect.claim}, as you said." in shown
+        if each.expect.healed:
+            assert f"{each.expect.healed.claim}, as you said." in shown
+        assert [line for line in shown.splitlines() if len(line) > WIDTH] == []
+
+
+def test_who_was_slow_may_play_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(teach, "LONG", 0.0)
+    path = scenario(tmp_path, pair="ESTABLISHED/ESTABLISHED", within="300ms")
+    answers = iter(["\n", "\n", "y\n", "\n", "\n", "n\n"])
+    shown = io.StringIO()
+    person = Person(Answers(answers), shown, Style(False))
+    assert teach.taught(person, loader.load(path), Family.IPV4) == 1
+    assert shown.getvalue().count("Step 1 of 1") == 2
+    assert shown.getvalue().endswith("Play it again? [y/N] n\n")
+    assert next(answers, "") == ""
+
+
+def test_who_reads_too_long_is_told_so_kindly() -> None:
+    waits = next(each for each in LESSONS if each.name == "deferred-accept")
+    pupil = Pupil(waits)
+    walk = Walk(Person(pupil, pupil.shown, Style(False)), lesson.of(waits), waits, Family.IPV4)
+
+    def frozen(lab: Lab, scenario: Scenario) -> None:
+        lab.client.send(b"hello")  # what a quarter of a minute would have done as well
+        lab.wait(lambda: lab.flow().state(Side.SERVER) is State.ESTABLISHED or None, PATIENCE)
+        walk.frozen(lab, scenario)
+
+    with pytest.raises(Gone, match="ESTABLISHED/ESTABLISHED"):
+        [*runner.play_all([waits], runner.Options(step=walk.step, frozen=frozen))]
+    assert "Proof" not in pupil.shown.getvalue()

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Keys that act on a real lab: what they do and say; and what was done can be played."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from netlab.errors import ActionFailed
+from netlab.evidence import Pair
+from netlab.live.actions import Desk
+from netlab.live.session import HOLD, Session
+from netlab.live.view import Looker
+from netlab.scenario import catalogue, loader, runner
+from netlab.scenario.model import Scenario
+from netlab.tcp import ACK, FIN, SYN, State, Timer
+from netlab.testbed.lab import Lab
+from netlab.testbed.words import Family, Side
+
+from .tools import wait
+
+CLIENT, SERVER = Side.CLIENT, Side.SERVER
+
+
+@pytest.fixture
+def desk(lab: Lab) -> Desk:
+    """A lab under somebody's hands, with nothing done yet."""
+    return Desk(lab, Session())
+
+
+@pytest.fixture
+def connected(desk: Desk) -> Desk:
+    """One end has connected, and the other has accepted it."""
+    desk.listen(SERVER)
+    desk.connect(CLIENT)
+    reach(desk, State.ESTABLISHED, State.ESTABLISHED)
+    desk.accept(SERVER)
+    return desk
+
+
+def until(desk: Desk, condition: Callable[[], bool]) -> None:
+    """Tick as the screen does, until a condition holds."""
+
+    def look() -> bool | None:
+        desk.tick()
+        return condition() or None
+
+    assert wait(look), f"{desk.flow.pair}, {[note.text for note in desk.notes]}"
+
+
+def reach(desk: Desk, client: State, server: State) -> None:
+    until(desk, lambda: desk.flow.pair == Pair(client, server))
+
+
+def play(desk: Desk, tmp_path: Path, settles: float = 0.0) -> str:
+    """Write what was done once it has settled and holds, and play it: the outcome."""
+    name = tmp_path / "mine.yaml"
+    earliest = desk.lab.elapsed() + settles
+
+    def holds() -> bool:
+        now = desk.lab.elapsed()
+        return now > earliest and now - desk.session.pair_at(now)[0] > HOLD
+
+    until(desk, holds)
+    packets = Looker(desk).packets
+    name.write_text(desk.session.written("A test.", desk.lab.elapsed(), packets, name.stem))
+    evidence = runner.play(loader.load(name), runner.Options(family=desk.lab.family))
+    return f"{evidence.outcome} {evidence.reason} {evidence.failure or ''}".strip()
+
+
+def texts(desk: Desk) -> list[str]:
+    return [note.text for note in desk.notes]
+
+
+def test_a_lost_fin_is_made_written_and_played(connected: Desk, tmp_path: Path) -> None:
+    connected.drop(SERVER, FIN)
+    connected.close(CLIENT)
+    reach(connected, State.FIN_WAIT1, State.ESTABLISHED)
+    assert play(connected, tmp_path) == "pass"
+
+
+def test_what_healed_it_is_played_too(connected: Desk, tmp_path: Path) -> None:
+    connected.drop(SERVER, FIN)
+    connected.close(CLIENT)
+    since = connected.lab.elapsed()
+    until(connected, lambda: connected.lab.elapsed() - since > 1.2)
+    connected.heal()
+    reach(connected, State.FIN_WAIT2, State.CLOSE_WAIT)
+    assert play(connected, tmp_path) == "pass"
+    assert "healed:" in (tmp_path / "mine.yaml").read_text()
+
+
+def test_a_refused_connect_is_told_and_played(desk: Desk, tmp_path: Path) -> None:
+    desk.connect(CLIENT)
+    until(desk, lambda: "client connect: ECONNREFUSED, connection refused" in texts(desk))
+    assert desk.applications[CLIENT] == "connect: ECONNREFUSED"
+    assert play(desk, tmp_path) == "pass"
+    assert "fails: ECONNREFUSED" in (tmp_path / "mine.yaml").read_text()
+
+
+def test_data_half_close_and_the_end_are_played(connected: Desk, tmp_path: Path) -> None:
+    connected.send(CLIENT, "hello")
+    connected.read(SERVER)
+    connected.send(SERVER, "3000 bytes")
+    connected.read(CLIENT)
+    connected.shutdown(CLIENT)
+    reach(connected, State.FIN_WAIT2, State.CLOSE_WAIT)
+    assert "the peer has sent its FIN" in connected.read(SERVER)
+    assert play(connected, tmp_path) == "pass"
+
+
+def test_held_packets_and_an_undone_fault_are_played(connected: Desk, tmp_path: Path) -> None:
+    connected.drop(CLIENT, ACK)
+    connected.hold(CLIENT)
+    connected.shutdown(CLIENT)
+    reach(connected, State.FIN_WAIT1, State.ESTABLISHED)
+    connected.undo("drop-ack")
+    connected.hold(CLIENT)
+    reach(connected, State.FIN_WAIT2, State.CLOSE_WAIT)
+    connected.abort(SERVER)
+    reach(connected, State.CLOSED, State.LISTEN)
+    assert play(connected, tmp_path) == "pass"
+
+
+def test_a_rejected_syn_is_played(desk: Desk, tmp_path: Path) -> None:
+    desk.listen(SERVER)
+    desk.drop(SERVER, SYN, answer="admin-prohibited")
+    desk.connect(CLIENT)
+    until(desk, lambda: any("client connect: E" in text for text in texts(desk)))
+    assert play(desk, tmp_path) == "pass"
+
+
+@pytest.mark.parametrize("heals", [True, False], ids=["healed", "closed"])
+@pytest.mark.parametrize(
+    "name", ["fins-cross", "ack-of-fin-dropped-by-servers-firewall", "accept-queue-full"]
+)
+def test_a_frozen_scenario_goes_on_and_is_played(
+    name: str, heals: bool, netlab_family: Family, tmp_path: Path
+) -> None:
+    outcomes = []
+
+    def frozen(lab: Lab, scenario: Scenario) -> None:
+        desk = Desk(lab, Session(scenario))
+        if heals and desk.session.in_force:
+            desk.heal()
+        else:
+            with contextlib.suppress(ActionFailed):  # both may have closed already
+                desk.close(CLIENT)
+                desk.close(SERVER)
+            desk.hold(SERVER)
+        outcomes.append(play(desk, tmp_path, settles=2.0))
+
+    runner.play(catalogue.one(name), runner.Options(family=netlab_family, frozen=frozen))
+    assert outcomes == ["pass"]
+
+
+# --- what cannot be done
+
+
+def test_every_call_without_a_connection_says_which_key_makes_one(desk: Desk) -> None:
+    for call in (desk.read, desk.shutdown, desk.close, desk.abort, desk.vanish):
+        with pytest.raises(ActionFailed, match="client has no connection: press c"):
+            call(CLIENT)
+    with pytest.raises(ActionFailed, match="server does not listen: press l"):
+        desk.accept(SERVER)
+    with pytest.raises(ActionFailed, match="nothing is in force"):
+        desk.heal()
+    assert not desk.session.deeds
+
+
+def test_what_would_wait_says_so_at_once(desk: Desk) -> None:
+    desk.listen(SERVER)
+    with pytest.raises(ActionFailed, match="nothing to accept"):
+        desk.accept(SERVER)
+    desk.drop(SERVER, SYN)
+    desk.connect(CLIENT)
+    reach(desk, State.SYN_SENT, State.LISTEN)
+    with pytest.raises(ActionFailed, match="client is not connected yet"):
+        desk.send(CLIENT, "hello")
+    with pytest.raises(ActionFailed, match="client has nothing to read"):
+        desk.read(CLIENT)
+
+
+def test_a_full_queue_takes_a_part_and_then_nothing(connected: Desk) -> None:
+    said = connected.send(CLIENT, "9000000 bytes")
+    sent = int(said.split()[2])
+    assert 0 < sent < 9_000_000
+    assert connected.session.deeds[-1].step.arguments == {"count": sent}  # type: ignore[attr-defined]
+
+
+def test_an_error_of_a_call_is_in_words_and_in_the_file(connected: Desk) -> None:
+    connected.abort(SERVER)
+    reach(connected, State.CLOSED, State.LISTEN)
+    with pytest.raises(ActionFailed, match="client read 1: ECONNRESET, connection reset by peer"):
+        connected.read(CLIENT)
+    with pytest.raises(ActionFailed, match="EADDRINUSE"):
+        connected.listen(SERVER)
+    steps = [deed.step.fails for deed in connected.session.deeds[-2:]]  # type: ignore[attr-defined]
+    assert [{*fails.values()} for fails in steps] == [{"ECONNRESET"}, {"EADDRINUSE"}]
+
+
+def test_a_closed_socket_is_let_go_of(connected: Desk) -> None:
+    connected.close(CLIENT)
+    with pytest.raises(ActionFailed, match="client has let go of its socket"):
+        connected.close(CLIENT)
+
+
+def test_close_without_a_connection_closes_the_listener(desk: Desk) -> None:
+    desk.listen(SERVER)
+    assert desk.close(SERVER) == "server closes its listener"
+    reach(desk, State.CLOSED, State.CLOSED)
+
+
+# --- what is seen
+
+
+def test_the_view_has_state_timer_queues_and_counts(connected: Desk) -> None:
+    connected.drop(SERVER, FIN)
+    looker = Looker(connected)
+    connected.close(CLIENT)
+
+    def sent_again() -> bool:
+        row = connected.flow.rows[CLIENT]
+        return row is not None and row.retransmits > 0
+
+    until(connected, sent_again)
+    looker.count()
+    view = looker.look()
+    client, server = view.ends
+    assert (client.state, server.state) == (State.FIN_WAIT1, State.ESTABLISHED)
+    assert client.row is not None
+    assert (client.row.timer, client.row.tx_queue, client.row.inode) == (Timer.RETRANSMIT, 1, 0)
+    assert 0 < client.share <= 1
+    assert client.application == "close"
+    (fault,) = view.faults
+    assert (fault.what, fault.packets and fault.packets >= 2) == ("FIN lost to server", True)
+    counted = {each.name: (each.client, each.server) for each in view.counters}
+    assert counted["TcpRetransSegs"][0] >= 1
+    assert "client ESTABLISHED → FIN_WAIT1" in texts(connected)

@@ -1,0 +1,395 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Lessons: every scenario has one, complete and in order; wrong answers get the right reasons."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from netlab.errors import ScenarioError
+from netlab.observe.proc import Row, endpoint
+from netlab.render.style import Style
+from netlab.scenario import catalogue
+from netlab.scenario.model import Reach, Scenario
+from netlab.tcp import State, Timer, why_unreachable
+from netlab.teaching import answers as answered
+from netlab.teaching import lesson, look, words
+from netlab.teaching.person import WIDTH, Person, Typed
+from netlab.teaching.predict import Prediction
+from netlab.teaching.wrong import KNOWS, Scene, reason
+from netlab.testbed.words import Side
+
+SCENARIOS = [each for each in catalogue.everything() if not each.slow]
+BY_NAME = {each.name: each for each in SCENARIOS}
+EVERY_SCENARIO = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
+CLIENT, SERVER = Side.CLIENT, Side.SERVER
+
+
+# --- the texts
+
+
+def test_every_scenario_has_a_lesson_and_every_lesson_a_scenario() -> None:
+    names = {each.name for each in SCENARIOS}
+    assert {path.stem for path in lesson.LESSONS.glob("*.yaml")} == names
+    assert {entry.name for entry in lesson.entries()} == names
+
+
+def test_the_order_lists_each_lesson_once() -> None:
+    names = [entry.name for entry in lesson.entries()]
+    assert len(names) == len(set(names))
+    assert all(part.entries for part in lesson.parts())
+    followed = [after.name if (after := lesson.following(name)) else None for name in names]
+    assert followed == [*names[1:], None]
+
+
+def test_a_line_of_the_list_is_no_longer_than_a_terminal() -> None:
+    longest = max(len(entry.name) for entry in lesson.entries())
+    assert all(2 + longest + 2 + len(entry.title) <= WIDTH for entry in lesson.entries())
+
+
+@EVERY_SCENARIO
+def test_every_text_says_something_of_its_own(scenario: Scenario) -> None:
+    text = lesson.of(scenario)
+    for name in lesson.TEXTS:
+        said = getattr(text, name)
+        assert len(said.split()) >= 9, f"{name} is hardly a text: {said!r}"
+        assert said.endswith((".", "?", '."')), f"{name} breaks off: {said[-20:]!r}"
+
+
+def test_no_two_lessons_have_the_same_why() -> None:
+    whys = [lesson.of(each).why for each in SCENARIOS]
+    assert len({*whys}) == len(whys)
+
+
+@EVERY_SCENARIO
+def test_the_why_names_the_states_of_the_pair(scenario: Scenario) -> None:
+    claim = scenario.expect.claim
+    missing = {str(s) for side in Side for s in claim.states(side)} - {
+        *re.findall(r"[A-Z][A-Z_0-9]+", lesson.of(scenario).why)
+    }
+    assert not missing
+
+
+@EVERY_SCENARIO
+def test_before_the_question_no_text_gives_the_answer_away(scenario: Scenario) -> None:
+    text = lesson.of(scenario)
+    for number, claim in lesson.questions(scenario, text).items():
+        asked = scenario.steps[number - 1]
+        assert not isinstance(asked, Reach), "there is nothing to do in this step"
+        told = text.steps.get(number) or words.telling(asked)
+        assert not [state for side in Side for state in claim.states(side) if str(state) in told]
+
+
+@EVERY_SCENARIO
+def test_no_right_answer_has_a_reason_for_being_wrong(scenario: Scenario) -> None:
+    text = lesson.of(scenario)
+    for side, reasons in text.wrong.items():
+        assert not {*reasons} & {str(state) for state in scenario.expect.claim.states(side)}
+
+
+@EVERY_SCENARIO
+def test_every_step_has_words(scenario: Scenario) -> None:
+    for step in (*scenario.steps, *scenario.expect.heal):
+        assert words.telling(step)[0].isupper() or isinstance(step, Reach)
+
+
+@EVERY_SCENARIO
+def test_every_counter_that_is_shown_is_explained(scenario: Scenario) -> None:
+    asked = {name for of_side in scenario.expect.counters.values() for name in of_side}
+    assert asked <= words.COUNTERS.keys()
+
+
+def test_a_scenario_of_ones_own_is_told_by_its_story() -> None:
+    own = replace(BY_NAME["syn-dropped"], name="mine", story="Something\nhappens.")
+    text = lesson.of(own)
+    assert (text.situation, text.why, text.predict) == ("Something happens.", "", (3,))
+
+
+@pytest.mark.parametrize(
+    ("said", "complaint"),
+    [
+        ("situation: x", "does not say: why, proof, cure, wild"),
+        ("{situation: x, why: ' ', proof: x, cure: x, wild: x}", "does not say: why"),
+        ("{situation: x, why: x, proof: x, cure: x, wild: x, whim: x}", "a lesson has no whim"),
+        ("{situation: x, why: x, proof: x, cure: x, wild: x, predict: 4}", "has no step 4"),
+        ("{situation: x, why: x, proof: x, cure: x, wild: x, steps: {9: x}}", "has no step 9"),
+        ("{situation: x, why: x, proof: x, cure: x, wild: x, wrong: {client: {EST: x}}}", "EST"),
+        ("{situation: x", "cannot be read"),
+    ],
+)
+def test_a_lesson_that_does_not_fit_is_refused(
+    said: str, complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lesson, "LESSONS", tmp_path)
+    (tmp_path / "syn-dropped.yaml").write_text(said)
+    with pytest.raises(ScenarioError, match=f"syn-dropped.yaml.*{complaint}"):
+        lesson.of(BY_NAME["syn-dropped"])
+
+
+# --- answers
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("SYN_SENT", State.SYN_SENT),
+        ("syn-sent", State.SYN_SENT),
+        ("SynRcvd", State.SYN_RECV),
+        ("syn-received", State.SYN_RECV),
+        ("estab", State.ESTABLISHED),
+        ("FIN_WAIT_1", State.FIN_WAIT1),
+        ("FIN-WAIT-2", State.FIN_WAIT2),
+        ("close wait", State.CLOSE_WAIT),
+        ("time", State.TIME_WAIT),
+        ("closed", State.CLOSED),
+        ("closi", State.CLOSING),
+        ("la", State.LAST_ACK),
+        ("none", State.CLOSED),
+        ("2", State.SYN_SENT),
+        ("11", State.CLOSING),
+    ],
+)
+def test_states_as_people_type_them(typed: str, meant: State) -> None:
+    assert answered.state(typed) is meant
+
+
+@pytest.mark.parametrize(
+    ("typed", "complaint"),
+    [
+        ("syn", "could be SYN_SENT or SYN_RECV"),
+        ("fin wait", "could be FIN_WAIT1 or FIN_WAIT2"),
+        ("banana", "is no state that I know"),
+        ("12", "numbers them 1 to 11"),
+        ("0", "numbers them 1 to 11"),
+        ("!", "is no state that I know"),
+    ],
+)
+def test_what_is_no_state_is_said(typed: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        answered.state(typed)
+
+
+def test_every_state_has_a_meaning() -> None:
+    assert {*answered.MEANINGS} == {*State}
+    assert all(len(f"  11 FIN_WAIT1    {text}") <= WIDTH for text in answered.MEANINGS.values())
+
+
+# --- reasons
+
+
+def scene(name: str) -> Scene:
+    return Scene(BY_NAME[name].steps)
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "said", "why"),
+    [
+        ("synack-dropped", CLIENT, State.ESTABLISHED, "the rule at the client's input drops it"),
+        ("synack-dropped", CLIENT, State.LISTEN, "the client has called connect()"),
+        ("synack-dropped", CLIENT, State.CLOSED, "no RST came"),
+        ("synack-dropped", SERVER, State.LISTEN, "a row of its own"),
+        ("synack-dropped", SERVER, State.SYN_SENT, "has not heard the other end's SYN yet"),
+        ("third-ack-dropped", SERVER, State.ESTABLISHED, "the ACK of its own SYN, and the rule"),
+        ("third-ack-dropped", CLIENT, State.SYN_SENT, "this end has"),
+        ("fin-dropped", SERVER, State.CLOSE_WAIT, "the rule at the server's input drops it"),
+        ("fin-dropped", CLIENT, State.FIN_WAIT2, "the ACK of its own FIN, and that has not come"),
+        ("fin-dropped", SERVER, State.FIN_WAIT1, "the server's application has not closed"),
+        ("peer-does-not-close", CLIENT, State.TIME_WAIT, "the server's application has not closed"),
+        ("fins-cross", CLIENT, State.LAST_ACK, "had sent its own FIN already"),
+        ("syn-dropped", SERVER, State.SYN_RECV, "only its listener is there"),
+        ("syn-dropped", SERVER, State.CLOSED, "there is still a listener"),
+        ("client-gives-up", CLIENT, State.LISTEN, "at the client nobody listens"),
+    ],
+)
+def test_reasons_are_derived_from_what_an_end_knows(
+    name: str, side: Side, said: State, why: str
+) -> None:
+    truth = BY_NAME[name].expect.claim.states(side)[0]
+    assert why in reason(side, said, truth, scene(name))
+
+
+@EVERY_SCENARIO
+def test_every_wrong_answer_has_a_reason(scenario: Scenario) -> None:
+    for side in Side:
+        right = scenario.expect.claim.states(side)
+        for said in {*State} - {*right}:
+            assert reason(side, said, right[0], Scene(scenario.steps))
+
+
+def test_what_an_end_knows_tells_states_apart() -> None:
+    alike = {(a, b) for a in KNOWS for b in KNOWS if a < b and KNOWS[a] == KNOWS[b]}
+    assert alike == {(State.LAST_ACK, State.CLOSING)}
+
+
+def test_a_rule_that_was_lifted_is_no_reason() -> None:
+    walked = BY_NAME["every-state-in-order"]
+    assert not Scene(walked.steps).drops
+    assert Scene(walked.steps[:5]).drops
+
+
+# --- the question
+
+
+class Lines:
+    """Answers that are there already."""
+
+    def __init__(self, *lines: str) -> None:
+        self._lines = iter(lines)
+
+    def next(self) -> str:
+        """The next of them."""
+        return next(self._lines, "")
+
+
+def asked(*typed: str, tries: int = 2, name: str = "synack-dropped") -> tuple[str, object]:
+    out = io.StringIO()
+    person = Person(Lines(*(f"{line}\n" for line in typed)), out, Style(False))
+    scenario = BY_NAME[name]
+    question = Prediction(person, scenario.expect.claim, scene(name), lesson.of(scenario))
+    said = question.ask(tries)
+    return " ".join(out.getvalue().split()), said
+
+
+def test_a_right_pair_is_praised() -> None:
+    shown, said = asked("SYN_SENT", "SYN_RECV")
+    assert shown.endswith("Right, both.")
+    assert said == {CLIENT: State.SYN_SENT, SERVER: State.SYN_RECV}
+
+
+def test_only_the_wrong_half_is_asked_again() -> None:
+    shown, said = asked("CLOSED", "SYN_RECV", "SYN_SENT")
+    assert "Half right: the server is in SYN_RECV. The client is not in CLOSED" in shown
+    assert shown.endswith("Right.")
+    assert said == {CLIENT: State.SYN_SENT, SERVER: State.SYN_RECV}
+
+
+def test_what_is_not_known_is_not_asked_again() -> None:
+    shown, said = asked("", "LISTEN", "SYN_RECV")
+    assert "The server is not in LISTEN" in shown
+    assert shown.count("client?") == 1
+    assert said == {CLIENT: None, SERVER: State.SYN_RECV}
+
+
+def test_a_pair_that_cannot_exist_is_called_so() -> None:
+    shown, _ = asked("FIN_WAIT2", "ESTABLISHED", tries=1)
+    told = why_unreachable(State.FIN_WAIT2, State.ESTABLISHED)
+    assert f"FIN_WAIT2/ESTABLISHED cannot exist at all: {told}." in shown
+    assert shown.endswith("Let us see what the kernel does.")
+
+
+def test_a_flicker_is_right_either_way() -> None:
+    name = "synack-dropped-by-servers-firewall"
+    for state in ("LISTEN", "SYN_RECV"):
+        assert asked("SYN_SENT", state, name=name)[0].endswith("Right, both.")
+
+
+def test_who_leaves_is_not_asked_on() -> None:
+    with pytest.raises(EOFError):
+        asked("SYN_SENT")
+
+
+# --- looking
+
+
+def row(state: State, **more: object) -> Row:
+    local, remote = endpoint("10.0.0.1", 40000), endpoint("10.0.0.2", 5555)
+    plain = Row(local, remote, state, 0, 0, Timer.NONE, 0.0, 0, 0, 1)
+    return plain._replace(**more)  # type: ignore[arg-type]
+
+
+def test_rows_look_as_ss_shows_them() -> None:
+    waiting = row(State.FIN_WAIT1, tx_queue=1, timer=Timer.RETRANSMIT, remaining=0.4, retransmits=2)
+    lines = [*look.table({CLIENT: [waiting], SERVER: []}, Style(False))]
+    assert lines[0].split() == ["State", "Recv-Q", "Send-Q", "Local", "Peer", "Timer"]
+    assert lines[1].split() == ["client", "FIN-WAIT-1", "0", "1", "10.0.0.1:40000",
+                                "10.0.0.2:5555", "on,400ms,2"]  # fmt: skip
+    assert lines[2] == " server  (no TCP socket at all)"
+
+
+def test_addresses_of_both_families_are_written_as_usual() -> None:
+    six = row(State.TIME_WAIT, local=endpoint("fd00::1", 40000), remote=endpoint("fd00::2", 5555))
+    mapped = row(State.ESTABLISHED, local=endpoint("::ffff:10.0.0.1", 80))
+    anybody = row(State.LISTEN, local=endpoint("::", 5555))
+    text = "\n".join(look.table({CLIENT: [six, mapped], SERVER: [anybody]}, Style(False)))
+    assert "[fd00::1]:40000 [fd00::2]:5555" in text
+    assert "10.0.0.1:80" in text
+    assert "*:5555" in text
+
+
+def test_a_long_row_still_fits_a_terminal() -> None:
+    far = "fd00:0:0:ffff::2"
+    long = row(State.CLOSE_WAIT, local=endpoint(far, 40000), remote=endpoint(far, 50000),
+               timer=Timer.RETRANSMIT, remaining=0.8)  # fmt: skip
+    lines = [*look.table({CLIENT: [long], SERVER: []}, Style(False))]
+    assert max(map(len, lines)) <= WIDTH
+    assert " :40000 " in lines[1]
+
+
+def test_many_rows_are_summed_up() -> None:
+    flood = [row(State.SYN_RECV)] * (look.LONGEST + 3)
+    lines = [*look.table({CLIENT: [], SERVER: flood}, Style(False))]
+    assert lines[-1].strip() == "and 3 more in SYN-RECV"
+    assert len(lines) == 2 + look.LONGEST + 1
+
+
+@pytest.mark.parametrize(
+    ("seen", "sentence"),
+    [
+        (row(State.SYN_SENT, timer=Timer.RETRANSMIT, retransmits=2), "fired 2 times"),
+        (row(State.FIN_WAIT1, timer=Timer.PROBE, probes=3), "Sending was refused"),
+        (row(State.TIME_WAIT, timer=Timer.TIME_WAIT, inode=0), "a small note"),
+        (row(State.SYN_RECV, timer=Timer.RETRANSMIT, inode=0), "a request only"),
+        (row(State.LAST_ACK, timer=Timer.RETRANSMIT, inode=0), "finishes alone"),
+        (row(State.CLOSE_WAIT, rx_queue=1), "a FIN counts as one"),
+        (row(State.LISTEN, rx_queue=1), "nobody has accepted yet"),
+        (row(State.ESTABLISHED), "for ever"),
+        (None, "no connection at this end"),
+    ],
+)
+def test_columns_are_explained(seen: Row | None, sentence: str) -> None:
+    assert sentence in " ".join(words.explained(seen))
+
+
+# --- typing
+
+
+def test_lines_come_when_they_are_whole() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as stream:
+        typed = Typed(stream)
+        assert typed.next() is None
+        os.write(writing, b"SYN_")
+        assert typed.next() is None
+        os.write(writing, b"SENT\nLIS")
+        assert (typed.next(), typed.next()) == ("SYN_SENT\n", None)
+        os.close(writing)
+        assert [typed.next() for _ in range(3)] == ["LIS", "", ""]
+
+
+def test_a_closed_input_ends_at_once() -> None:
+    assert Typed(None).next() == ""
+
+
+def test_a_person_is_waited_for() -> None:
+    class Slow(Lines):
+        def next(self) -> str | None:  # type: ignore[override]
+            return next(answers, "")
+
+    answers = iter([None, None, " LISTEN \n"])
+    out = io.StringIO()
+    person = Person(Slow(), out, Style(False))
+    assert person.ask("? ") == "LISTEN"
+    assert person.waited > 0
+    assert out.getvalue() == "? LISTEN\n"
+
+
+def test_a_command_wrapped_is_never_broken_in_a_word() -> None:
+    out = io.StringIO()
+    Person(Lines(), out, Style(False)).say("a SYN-ACK " * 30)
+    assert not [line for line in out.getvalue().splitlines() if line.endswith("SYN-")]
+    assert max(map(len, out.getvalue().splitlines())) <= WIDTH
