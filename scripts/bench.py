@@ -16,8 +16,10 @@ import statistics
 import struct
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from netlab import SYN, Lab, State
 from netlab.scenario import catalogue, runner
@@ -165,7 +167,7 @@ def shell() -> None:
 # --- measuring
 
 
-def interleaved(contenders: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+def interleaved(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """The median of each, in seconds; they take turns."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for contender in contenders.values():  # warm up: caches, imports, modules
@@ -236,6 +238,27 @@ def bench_run() -> None:
     print(f"  bound: 1.25 x longest + 2 s = {1.25 * longest.elapsed_s + 2:.2f} s")
 
 
+def bench_recording(rounds: int) -> None:
+    """What packets, traces and the page cost: `netlab run` as a whole, in turn."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "netlab", "run"]
+        contenders = {
+            "netlab run": command,
+            "netlab run --pcap": [*command, "--pcap", f"{folder}/captures"],
+            "netlab run --report": [*command, "--report", f"{folder}/report"],
+        }
+        medians = interleaved(
+            {
+                name: partial(subprocess.run, each, stdout=subprocess.DEVNULL, check=True)
+                for name, each in contenders.items()
+            },
+            rounds,
+        )
+    for name, seconds in medians.items():
+        ratio = seconds / medians["netlab run"]
+        print(f"  {name:26} {seconds:7.2f} s   {ratio:6.2f} x netlab run (median of {rounds})")
+
+
 def bench_list(rounds: int) -> None:
     """``netlab list``, from the shell's view."""
     command = [sys.executable, "-m", "netlab", "list"]
@@ -258,6 +281,7 @@ def main() -> None:
     bench_sample()
     bench_list(10)
     bench_run()
+    bench_recording(5)
 
 
 if __name__ == "__main__":
