@@ -233,7 +233,8 @@ class _Direction:
     firsts: list[int] = field(default_factory=list)  # sequence numbers, latest last
     guessed: set[int] = field(default_factory=set)  # those of them that were not a SYN's
     left: dict[tuple[int, int], int] = field(default_factory=dict)  # number and SYN bits: times
-    next: int | None = None  # the sequence number after the highest that left
+    next: int | None = None  # the highest sequence number that was spoken of
+    end: int | None = None  # the one after the highest that left
     window: int | None = None  # that it offered last
 
     def begin(self, number: int) -> None:
@@ -247,7 +248,7 @@ class _Direction:
         ]
         self.firsts = [*self.firsts[-REMEMBERED:], number]
         self.guessed &= {*self.firsts} - {number}
-        self.next = None
+        self.next = self.end = None
 
     def relative(self, number: int) -> int:
         """Counted from the first number of the incarnation that it can belong to."""
@@ -263,14 +264,25 @@ class _Direction:
         self.left[sequence, syn_bits] = before + 1
         return before
 
-    def goes_on(self, after: int) -> None:
-        """It has sent everything before this number."""
-        if self.next is None or 0 < (after - self.next) % RING < RING // 2:
+    def goes_on(self, number: int, occupied: int) -> None:
+        """It is at this number, and sends so much. (Others may still be held on their way.)"""
+        after = (number + occupied) % RING
+        if self.next is None or _behind(self.next, after):
             self.next = after
+        if occupied and (self.end is None or _behind(self.end, after)):
+            self.end = after
+
+    def is_past(self, number: int) -> bool:
+        """Whether it is further on, in this incarnation."""
+        return self.next is not None and _behind(number, self.next)
 
     def has_sent(self, number: int) -> bool:
         """Whether this number, of this incarnation, has left before."""
-        return self.next is not None and 0 < (self.next - number) % RING < RING // 2
+        return self.end is not None and _behind(number, self.end)
+
+
+def _behind(number: int, other: int) -> bool:
+    return 0 < (other - number) % RING < RING // 2
 
 
 class _Numbers:
@@ -298,9 +310,9 @@ class _Numbers:
             resent = there.times(headers.sequence, bits & (SYN | ACK) if bits & SYN else 0)
             if not bits & SYN and there.has_sent(headers.sequence):
                 resent = max(resent, 1)  # a piece of something longer
-        elif there.has_sent(headers.sequence):
+        elif there.is_past(headers.sequence):
             probe = "window probe" if back.window == 0 else "keepalive"
         if sent:
-            there.goes_on((headers.sequence + occupied) % RING)
+            there.goes_on(headers.sequence, occupied)
         there.window = headers.window
         return sequence, acknowledgment, resent, probe

@@ -59,8 +59,13 @@ class Dropped(NamedTuple):
 
 
 def _offset() -> float:
-    """What to add to CLOCK_REALTIME, which packets are stamped with, for CLOCK_MONOTONIC."""
-    return (time.monotonic_ns() - time.time_ns()) / 1e9
+    """What to add to CLOCK_REALTIME, which packets are stamped with, for CLOCK_MONOTONIC.
+
+    The best of three readings: somebody else may have the processor between two of the clocks.
+    """
+    readings = [(time.monotonic_ns(), time.time_ns(), time.monotonic_ns()) for _ in range(3)]
+    before, stamp, after = min(readings, key=lambda reading: reading[2] - reading[0])
+    return ((before + after) / 2 - stamp) / 1e9
 
 
 # --- the wire
@@ -117,14 +122,14 @@ class Wire:
         if ring is None:
             return
         offset = _offset()
-        losing = 0
+        some = False
         while True:
             block, frame = divmod(self._next, FRAMES_A_BLOCK)
             at = block * BLOCK + frame * FRAME
             status, length, kept, _, net, seconds, nanoseconds = _FRAME.unpack_from(ring, at)
             if not status & TP_STATUS_USER:
                 break
-            losing |= status & TP_STATUS_LOSING
+            some = True
             yield Seen(
                 seconds + nanoseconds / 1e9 + offset,
                 ring[at + PACKET_TYPE] == PACKET_OUTGOING,
@@ -133,7 +138,7 @@ class Wire:
             )
             _STATUS.pack_into(ring, at, 0)
             self._next = (self._next + 1) % FRAMES
-        if losing:  # reading the kernel's count sets it to zero
+        if some:  # else the ring cannot have been full; reading the kernel's count sets it to zero
             answer = self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
             self.missed += int(struct.unpack("II", answer)[1])
 
@@ -150,7 +155,7 @@ class Wire:
 
 _FRAME, _STATUS = struct.Struct("=IIIHHII"), struct.Struct("=I")  # struct tpacket2_hdr
 PACKET_TYPE = 32 + 10  # in the struct sockaddr_ll that follows it
-TP_STATUS_USER, TP_STATUS_LOSING = 1, 4
+TP_STATUS_USER = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -199,6 +204,7 @@ class Drops:
         ):
             self._configure(group, *attribute)
         self._next = 0
+        self._overrun = False
         self.missed = 0  # packets that did not fit into the queue
 
     def _configure(self, group: int, kind: int, value: bytes) -> None:
@@ -222,8 +228,9 @@ class Drops:
             except BlockingIOError:
                 return
             except OSError as error:
-                if error.errno != errno.ENOBUFS:  # the queue was full; the numbers tell how often
+                if error.errno != errno.ENOBUFS:
                     raise
+                self._did_not_fit()
                 continue
             at = 0
             while at < len(answer):
@@ -232,11 +239,20 @@ class Drops:
                     yield self._dropped(memoryview(answer)[at + 20 : at + length], offset)
                 at += length + (-length % 4)
 
+    def _did_not_fit(self) -> None:
+        """The queue was full. How many it were, the number of the next packet tells, if one comes;
+        until then it is one.
+        """
+        self.missed += not self._overrun
+        self._overrun = True
+
     def _dropped(self, message: memoryview, offset: float) -> Dropped:
         parts = dict(_attributes(message))
         data = bytes(parts.get(NFULA_PAYLOAD, b""))
         (number,) = struct.unpack(">I", parts[NFULA_SEQ])
-        self.missed += number - self._next
+        if number > self._next:
+            self.missed += number - self._next - self._overrun
+            self._overrun = False
         self._next = number + 1
         if NFULA_TIMESTAMP in parts:
             seconds, microseconds = struct.unpack(">QQ", parts[NFULA_TIMESTAMP])

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import itertools
 import os
 import re
 import subprocess
@@ -122,6 +123,8 @@ class Tracer:
             lost = _LOST.search(line)
             self.lost += int(lost[1]) if lost else 0
             return
+        if _FAILED.search(line):
+            return
         traced = _traced(found)
         heard = self._heard.get(traced.local[0]) or self._sockets.get(traced.socket)
         if heard is not None:
@@ -144,6 +147,9 @@ os.register_at_fork(after_in_child=tracer.cache_clear)
 
 _LINE = re.compile(r" (\d+\.\d{6}): (\w+): (.*)")
 _LOST = re.compile(r"\[LOST (\d+) EVENTS\]")
+#: Of a retransmission that did not take place (Linux 6.18 reports those too): what was sent before
+#: still waits on this host (EBUSY), or a firewall of one's own refuses it (EPERM).
+_FAILED = re.compile(r" err=-\d+$")
 _FIELD = re.compile(r"(\w+)[=:] ?(\S+)")
 _SOCKADDR = re.compile(r"\[?(.*?)\]?:(\d+)$")
 NO_SOCKET = "0" * 16
@@ -225,7 +231,7 @@ def _instance(opened: contextlib.ExitStack) -> Path:
     mount = _tracefs(opened)
     instances = Path(f"/proc/self/fd/{mount}/instances")
     _remove_orphans(instances)
-    instance = instances / _name(os.getpid())
+    instance = instances / f"{_name(os.getpid())}-{next(_number)}"
     try:
         guardian = subprocess.Popen(
             ["/bin/sh", "-c", GUARDIAN, str(instance)],
@@ -243,6 +249,9 @@ def _instance(opened: contextlib.ExitStack) -> Path:
         raise LabError(f"no instance of tracefs ({error.strerror}): states are sampled") from None
     opened.callback(_silence, instance)
     return instance
+
+
+_number = itertools.count()
 
 
 def _silence(instance: Path) -> None:
@@ -263,7 +272,7 @@ def _remove_orphans(instances: Path) -> None:
     own = os.stat("/proc/self/ns/pid").st_ino
     for instance in instances.glob(f"netlab-{own}-*"):
         try:
-            alive = _name(int(instance.name.split("-")[2])) == instance.name
+            alive = instance.name.startswith(f"{_name(int(instance.name.split('-')[2]))}-")
         except FileNotFoundError:
             alive = False
         if not alive:

@@ -15,7 +15,7 @@ from typing import Any
 
 from netlab import evidence
 from netlab.errors import ActionFailed, LabError, NetlabError, NotHeld
-from netlab.evidence import Evidence, Failure
+from netlab.evidence import Evidence, Failure, Fault
 from netlab.observe import sampling
 from netlab.scenario import checks
 from netlab.scenario.model import (
@@ -41,6 +41,7 @@ from netlab.testbed.words import REJECTS, Claim, Family, Side
 
 #: Labs that are open at the same time; each needs 20 descriptors.
 JOBS = 200
+LOOKS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ class _Play:
 
     def _record(self, blank: Evidence) -> Evidence:
         lab, held = self._lab, self._held
-        lab.sample()
+        faults = self._last_look()
         flow = lab.flow(self._expect.of if held else LAST)
         pair = held.pair if held else flow.pair
         ends = {side: lab.end(side, self._before, flow) for side in Side}
@@ -165,14 +166,28 @@ class _Play:
             observed={"client": str(pair.client), "server": str(pair.server)},
             held_s=round(held.seconds, 3) if held else 0.0,
             elapsed_s=round(lab.elapsed(), 3),
-            dropped=lab.dropped(),
+            dropped=sum(fault.packets for fault in faults),
             healed=self._healed,
             steps=tuple(self._steps),
-            faults=lab.faults,
+            faults=faults,
             client=ends[Side.CLIENT],
             server=ends[Side.SERVER],
             recording=lab.recorder.recording(flow) if lab.recorder else None,
         )
+
+    def _last_look(self) -> tuple[Fault, ...]:
+        """Sample once more, and return what the faults have done by then.
+
+        A recording has just those dropped packets that the rules have counted, unless they come
+        faster than anybody can look.
+        """
+        lab = self._lab
+        for _ in range(LOOKS):
+            faults = lab.faults
+            lab.sample()
+            if lab.recorder is None or lab.faults == faults:
+                break
+        return faults
 
     # --- the proof
 

@@ -92,6 +92,7 @@ class Fault(_Undone):
     def lift(self) -> None:
         """Take the rules out of force; the counter keeps its last value."""
         if self._final is None:
+            nft.disable(self.host.firewall, self.name)  # else something might yet be counted
             self._final = self.counter
             nft.remove(self.host.firewall, [self.name])
             self._removed = self._clock()

@@ -28,6 +28,7 @@ from netlab.testbed.netlink import (
 from netlab.testbed.words import Family, Hook
 
 NETLINK_NETFILTER = 12
+NFT_TABLE_F_DORMANT = 1
 NFNL_SUBSYS_NFTABLES = 10
 NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END = 16, 17
 NFPROTO_INET = 1
@@ -73,6 +74,14 @@ def install(transport: Transport, tables: Sequence[Table]) -> None:
         requests += _table(table)
     requests.append(_end())
     transport.send(requests)
+
+
+def disable(transport: Transport, name: str) -> None:
+    """Take a table's rules out of force, and keep them with what they have counted."""
+    message = nftsocket.nft_table_msg()
+    message["attrs"] = [("NFTA_TABLE_NAME", name), ("NFTA_TABLE_FLAGS", NFT_TABLE_F_DORMANT)]
+    asleep = _nft(message, nftsocket.NFT_MSG_NEWTABLE, 0, f"disabling table {name}")
+    transport.send([_begin(), asleep, _end()])
 
 
 def remove(transport: Transport, names: Sequence[str]) -> None:

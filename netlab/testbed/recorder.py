@@ -47,6 +47,7 @@ class Recorder:
         self._frames: list[Frame] = []
         self._traced: list[Traced] = []
         self._tracer = tracer()
+        self._lost_before = self._lost()
         self._rows: dict[str, Row] = {}  # by the kernel's address of the socket
         self._closing = contextlib.ExitStack()
         if self._tracer is not None:
@@ -128,6 +129,13 @@ class Recorder:
     def _hear(self, traced: Traced) -> None:
         self._traced.append(traced._replace(at=traced.at - self._began))
 
+    def _lost(self) -> int:
+        """How many records of tracepoints were lost, ever."""
+        if self._tracer is None:
+            return 0
+        self._tracer.drain()
+        return self._tracer.lost
+
     # --- what is kept
 
     def recording(self, flow: Flow) -> Recording:
@@ -138,7 +146,7 @@ class Recorder:
             server=flow.server,
             frames=tuple(sorted(self._frames, key=lambda frame: frame.at)),
             events=tuple(self._events(flow)),
-            traced=self._tracer is not None,
+            traced=self._tracer is not None and self._tracer.lost == self._lost_before,
             missed=sum(wire.missed for wire in self._wires.values())
             + sum(drops.missed for drops in self._drops.values()),
         )
@@ -163,9 +171,8 @@ class Recorder:
         samples and tracepoints tell different stories.
         """
         intervals = flow.timelines[side].intervals()
-        if self._tracer is None or self._tracer.lost:
+        if self._tracer is None or self._lost() > self._lost_before:
             return sampled(intervals)
-        self._tracer.drain()
         return reconciled(self._visits(flow, side), intervals, self._requests(flow, side))
 
     def _requests(self, flow: Flow, side: Side) -> list[float]:

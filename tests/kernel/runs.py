@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,8 +21,11 @@ from netlab.testbed.words import Family
 
 #: How often a run is killed (NETLAB_KILLS=100 for the full number), and how many at a time.
 KILLS, AT_ONCE = int(os.environ.get("NETLAB_KILLS", "10")), 5
-#: A run of all scenarios takes that long when nobody kills it.
-LENGTH = 3.5
+#: A run of all scenarios that is recorded takes that long when nobody kills it.
+LENGTH = 4.5
+
+
+Process = subprocess.Popen[str]
 
 
 class Runs:
@@ -31,7 +36,9 @@ class Runs:
         places = {name: folder / name for name in ("HOME", "TMPDIR")}
         for place in places.values():
             place.mkdir()
+        self._places = places.values()
         self._home = places["HOME"]
+        self._captures = folder / "captures"
         self._through = through  # what enters another place first
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("XDG_")},
@@ -42,7 +49,7 @@ class Runs:
         }
 
     @contextlib.contextmanager
-    def start(self, *options: str) -> Iterator[subprocess.Popen[str]]:
+    def start(self, *options: str) -> Iterator[Process]:
         """A run, in a process group of its own; of all scenarios if none is named."""
         with subprocess.Popen(
             [*self._through, sys.executable, "-m", "netlab", "run", *options],
@@ -64,15 +71,20 @@ class Runs:
             printed, _ = process.communicate()
             return process.returncode, printed
 
-    def kill_at(self, moment: float) -> tuple[int, int]:
+    def start_recorded(self, *options: str) -> contextlib.AbstractContextManager[Process]:
+        """A run that records everything, too."""
+        return self.start("--pcap", str(self._captures), *options)
+
+    def kill_at(self, moment: float, group: bool) -> tuple[int, int]:
         """Kill a run after so many seconds; returns how many namespaces it had, and its exit code.
 
-        Only netlab itself is killed, and none of its children: to end those is its own affair.
+        Either netlab itself is killed, and none of its children: to end those is its own affair.
+        Or its whole process group is.
         """
-        with self.start() as process:
+        with self.start_recorded() as process:
             sampling.wait(process.poll, sampling.now() + moment)
             held = namespaces_of(process.pid)
-            process.kill()
+            kill(process, group)
             process.communicate()
             return held, process.returncode
 
@@ -80,14 +92,22 @@ class Runs:
         """Kill as many runs as the test is asked for, at moments spread over all of a run."""
         moments = [LENGTH * (number + random.random()) / KILLS for number in range(KILLS)]
         random.shuffle(moments)
-        plays = [partial(self.kill_at, moment) for moment in moments]
+        plays = [
+            partial(self.kill_at, moment, number % 2 > 0) for number, moment in enumerate(moments)
+        ]
         killed = [found for _, found in sampling.side_by_side(plays, AT_ONCE)]
         assert any(held > 0 for held, _ in killed), f"none had a lab when it was killed: {killed}"
         assert any(code == -9 for _, code in killed), f"none was killed before its end: {killed}"
 
     def files(self) -> list[Path]:
-        """Everything that the runs have left below their folder."""
-        return sorted(path for place in self.folder.iterdir() for path in place.rglob("*"))
+        """Everything that the runs have left where nobody asked them to write."""
+        return sorted(path for place in self._places for path in place.rglob("*"))
+
+
+def kill(process: Process, group: bool = False) -> None:
+    """End a run at once, alone or with its process group, which is its own."""
+    if process.poll() is None:
+        (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
 
 
 def not_passed(printed: str, family: Family) -> dict[str, object]:
@@ -112,3 +132,21 @@ def namespaces_of(process: int) -> int:
             with contextlib.suppress(OSError):
                 found.add(os.readlink(descriptor))
     return sum(name.startswith("net:[") for name in found)
+
+
+def networks_of(process: int) -> set[str]:
+    """The sockets by whose names a process claims networks for its labs, as the kernel lists them:
+    ``0000000000000000: 00000002 ... 41377 @netlab-network-0``.
+    """
+    held = set()
+    with contextlib.suppress(OSError):
+        for descriptor in Path(f"/proc/{process}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                held |= {*re.findall(r"socket:\[(\d+)\]", os.readlink(descriptor))}
+    return {claim for claim in networks() if claim.split()[0] in held}
+
+
+def networks() -> set[str]:
+    """All claims of this machine, each with its number among sockets."""
+    listed = Path("/proc/net/unix").read_text()
+    return {" ".join(found) for found in re.findall(r"(\d+) (@netlab-network-\d+)", listed)}

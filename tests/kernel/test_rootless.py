@@ -17,7 +17,10 @@ from pathlib import Path
 import pytest
 
 import netlab
+from netlab import packets
+from netlab.evidence import Evidence
 from netlab.scenario import catalogue
+from netlab.tcp import State
 from netlab.testbed.words import Family
 
 from . import tools
@@ -153,6 +156,28 @@ def test_the_commands_that_freeze_prints_work_for_the_same_user(somebody: Somebo
     assert "drop" in shown["client", "nft"].stdout
     assert complaint == "netlab: stopped; nothing is left behind\n"
     assert freeze.returncode == 130
+
+
+def test_packets_are_recorded_without_root_and_states_are_sampled(
+    somebody: Somebody, netlab_family: Family
+) -> None:
+    command = [*somebody.python, "-m", "netlab", "run", "--json", "synack-dropped"]
+    options = ["--ipv6"] if netlab_family is Family.IPV6 else []
+    done = somebody.run(*command, "--pcap", str(somebody.home / "captures"), *options)
+    assert done.returncode == 0, done.stderr
+    run = Evidence.from_json(done.stdout)
+    assert run.recording is not None
+    assert not run.recording.traced
+    assert run.recording.events == ()
+    assert run.recording.missed == 0
+    assert run.client.transitions[-1].after is State.ESTABLISHED
+    assert not any(each.traced for each in (*run.client.transitions, *run.server.transitions))
+    dropped = [frame for frame in run.recording.frames if frame.seen == "dropped"]
+    assert len(dropped) == sum(fault.packets for fault in run.faults) >= 2
+    story = packets.packets(run.recording)
+    assert sum(packet.dropped is not None for packet in story) == len(dropped)
+    assert all(packet.sent is not None and packet.arrived is not None for packet in story)
+    assert (somebody.home / "captures" / "synack-dropped.pcapng").stat().st_size > 0
 
 
 # --- where it is forbidden: in a user namespace of the test's own, never on the host

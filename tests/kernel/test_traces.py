@@ -47,6 +47,7 @@ def host() -> dict[str, str]:
         "routes": asked("ip", "route", "show", "table", "all"),
         "routes of IPv6": LIFETIME.sub("", asked("ip", "-6", "route", "show", "table", "all")),
         "rules": tools.uncounted(asked("nft", "list", "ruleset")),
+        "instances of tracefs": str(tools.abandoned_instances()),
         "names of namespaces": str(sorted(NAMES.iterdir()) if NAMES.exists() else "no folder"),
     }
     for path in sorted(Path("/proc/sys/net").rglob("*")):
@@ -83,7 +84,9 @@ def changed(before: Mapping[str, str]) -> dict[str, tuple[str | None, str | None
 def test_a_run_that_is_killed_at_any_moment_leaves_nothing(runs: Runs, mark: str) -> None:
     if not tools.is_root():
         pytest.skip("who is not root cannot list the host's rules, nor change them")
-    runs.finish("syn-dropped")  # loads kernel modules, and they bring sysctls
+    with runs.start_recorded("syn-dropped") as process:
+        process.communicate()  # loads kernel modules, and they bring sysctls
+    assert tools.left_over(mark) == []
     before = host()
     runs.kill_many()
     assert tools.left_over(mark) == []

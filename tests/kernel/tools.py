@@ -22,6 +22,7 @@ from netlab.testbed.namespace import Namespace
 
 #: What a person has to install where a program is missing.
 PACKAGES = {
+    "capinfos": "wireshark-common",
     "ip": "iproute2",
     "nft": "nftables",
     "nsenter": "util-linux",
@@ -29,6 +30,7 @@ PACKAGES = {
     "setpriv": "util-linux",
     "ss": "iproute2",
     "tcpdump": "tcpdump",
+    "tshark": "tshark",
     "unshare": "util-linux",
 }
 #: Seconds that anything may take on a machine whose cores are all busy with something else.
@@ -156,3 +158,25 @@ def _of(process: int, file: str) -> bytes:
         return Path(f"/proc/{process}/{file}").read_bytes()
     except OSError:  # it has ended meanwhile, or is somebody else's
         return b""
+
+
+TRACEFS = Path("/sys/kernel/tracing")
+
+
+def trace_instances() -> list[str]:
+    """The instances of tracefs that there are, seen through a mount of one's own."""
+    script = f"mount -t tracefs none {TRACEFS} && ls {TRACEFS}/instances"
+    command = [program("unshare"), "--mount", "sh", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def abandoned_instances() -> list[str]:
+    """Those that no living process of netlab's has: ``netlab-<namespace>-<process>-...``."""
+    names = (name.split("-") for name in trace_instances())
+    return ["-".join(name) for name in names if name[0] != "netlab" or not _lives(name[2])]
+
+
+def _lives(process: str) -> bool:
+    return Path(f"/proc/{process}").exists()

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kernel's tracepoints: whose records are told to whom, what is lost is counted, and of the
+instance of tracefs nothing stays, whatever ends the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+from pathlib import Path
+
+import pytest
+
+from netlab.observe.tracing import Traced, Tracer
+from netlab.tcp import State
+from netlab.testbed.lab import Lab
+from netlab.testbed.words import Family, Side
+
+from . import tools
+from .runs import Runs, kill, namespaces_of, networks, networks_of
+
+S = State
+
+
+@pytest.fixture(autouse=True)
+def _tracepoints() -> None:
+    if not tools.is_root():
+        pytest.skip("only root of the machine is let to its tracepoints")
+
+
+@pytest.fixture
+def runs(tmp_path: Path, mark: str) -> Runs:
+    return Runs(tmp_path, mark)
+
+
+# --- who is told
+
+
+def test_only_those_are_told_whose_addresses_they_are(lab: Lab) -> None:
+    tracer = Tracer()
+    heard: dict[str, list[Traced]] = {"client": [], "server": [], "nobody": []}
+    tracer.subscribe([lab.client.address], heard["client"].append)
+    tracer.subscribe([lab.server.address], heard["server"].append)
+    tracer.subscribe(["192.0.2.1"], heard["nobody"].append)
+    open_and_close(lab)
+    tracer.drain()
+    told = {
+        who: [(one.before, one.after) for one in some if one.after] for who, some in heard.items()
+    }
+    assert told["client"] == [
+        ("TCP_CLOSE", "TCP_SYN_SENT"),
+        ("TCP_SYN_SENT", "TCP_ESTABLISHED"),
+        ("TCP_ESTABLISHED", "TCP_FIN_WAIT1"),
+        ("TCP_FIN_WAIT1", "TCP_FIN_WAIT2"),
+        ("TCP_FIN_WAIT2", "TCP_CLOSE"),
+    ]
+    assert told["server"] == [
+        ("TCP_CLOSE", "TCP_LISTEN"),
+        ("TCP_LISTEN", "TCP_SYN_RECV"),
+        ("TCP_SYN_RECV", "TCP_ESTABLISHED"),
+        ("TCP_ESTABLISHED", "TCP_CLOSE_WAIT"),
+        ("TCP_CLOSE_WAIT", "TCP_LAST_ACK"),
+        ("TCP_LAST_ACK", "TCP_CLOSE"),
+    ]
+    assert heard["nobody"] == []
+    times = [one.at for one in heard["client"]]
+    assert times == sorted(times)
+    tracer.close()
+
+
+def test_who_has_unsubscribed_is_told_no_more(lab: Lab) -> None:
+    tracer = Tracer()
+    heard: list[Traced] = []
+    tell = heard.append
+    tracer.subscribe([lab.client.address], tell)
+    lab.server.listen()
+    lab.client.connect()
+    tracer.drain()
+    told = len(heard)
+    tracer.unsubscribe(tell)
+    lab.client.close()
+    tracer.drain()
+    tracer.close()
+    assert len(heard) == told > 0
+
+
+def test_labs_beside_each_other_have_networks_of_their_own(netlab_family: Family) -> None:
+    with Lab(netlab_family, record=True) as one, Lab(netlab_family, record=True) as other:
+        for lab in (one, other):
+            open_and_close(lab)
+        for lab in (one, other):
+            assert [each.after for each in lab.transitions(lab.flow(), Side.CLIENT)] == [
+                S.SYN_SENT, S.ESTABLISHED, S.FIN_WAIT1, S.FIN_WAIT2, S.TIME_WAIT
+            ]  # fmt: skip
+        assert {host.address for host in one.hosts}.isdisjoint(h.address for h in other.hosts)
+
+
+def open_and_close(lab: Lab) -> None:
+    lab.server.listen()
+    lab.client.connect()
+    lab.server.accept()
+    lab.client.close()
+    lab.server.close()
+    lab.expect(S.TIME_WAIT, S.LISTEN)
+
+
+# --- what is lost
+
+#: Each leaves some 400 bytes in a buffer of 1.4 MB for each processor.
+MANY = 10_000
+
+
+def test_where_records_were_lost_states_are_sampled_and_said_to_be(netlab_family: Family) -> None:
+    with Lab(netlab_family, record=True) as lab:
+        open_and_close(lab)
+        refuse(lab, MANY)
+        flow = lab.flow()
+        transitions = lab.transitions(flow, Side.CLIENT)
+        assert lab.recorder is not None
+        assert not lab.recorder.recording(flow).traced
+    assert transitions[-1].after is S.TIME_WAIT
+    assert not any(each.traced for each in transitions)
+    with Lab(netlab_family, record=True) as lab:  # which has lost nothing
+        open_and_close(lab)
+        assert all(each.traced for each in lab.transitions(lab.flow(), Side.CLIENT))
+        assert lab.recorder is not None
+        assert lab.recorder.recording(lab.flow()).traced
+
+
+def refuse(lab: Lab, times: int) -> None:
+    """Connect to a port where nobody listens, and look at nothing meanwhile."""
+    with lab.client.namespace:
+        sockets = [socket.socket(lab.family, socket.SOCK_STREAM) for _ in range(100)]
+    for number in range(times):
+        assert sockets[number % 100].connect_ex((lab.server.address, 9)) > 0
+    for each in sockets:
+        each.close()
+
+
+# --- what is left
+
+
+def instances_of(process: int) -> list[str]:
+    """The instances of tracefs that are a process's."""
+    return [name for name in tools.trace_instances() if name.split("-")[2:3] == [str(process)]]
+
+
+def has_begun(process: int) -> bool | None:
+    """Whether a run has its instance, its networks, and labs."""
+    if networks_of(process) and namespaces_of(process) > 10 and instances_of(process):
+        return True
+    return None
+
+
+@pytest.mark.parametrize("group", [False, True], ids=["alone", "with its group"])
+def test_an_instance_goes_with_its_process_however_that_is_killed(
+    runs: Runs, mark: str, group: bool
+) -> None:
+    with runs.start_recorded() as process:
+        assert tools.wait(lambda: has_begun(process.pid))
+        claims = networks_of(process.pid)
+        kill(process, group)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    assert tools.wait(lambda: None if instances_of(process.pid) else True)
+    assert not claims & networks()
+    assert tools.left_over(mark) == []
+
+
+def test_the_next_run_removes_what_was_left_when_the_guardian_was_killed_too(
+    runs: Runs, mark: str
+) -> None:
+    with runs.start_recorded() as process:
+        assert tools.wait(lambda: has_begun(process.pid))
+        (guardian,) = [child for child in tools.marked(mark) if is_guardian(child)]
+        os.kill(guardian, signal.SIGKILL)
+        kill(process)
+        process.communicate()
+    left = instances_of(process.pid)
+    with runs.start_recorded("port-closed") as following:
+        following.communicate()
+    assert len(left) == 1
+    assert instances_of(process.pid) == []
+    assert tools.wait(lambda: None if instances_of(following.pid) else True)
+    assert tools.left_over(mark) == []
+
+
+def is_guardian(process: int) -> bool:
+    """Whether a process is the shell that waits for the end of another."""
+    with contextlib.suppress(OSError):
+        return b"rmdir" in Path(f"/proc/{process}/cmdline").read_bytes()
+    return False
+
+
+def test_instances_of_others_are_left_alone(runs: Runs) -> None:
+    tracer = Tracer()
+    own = instances_of(os.getpid())
+    with runs.start_recorded("port-closed") as process:
+        process.communicate()
+    assert process.returncode == 0
+    assert instances_of(os.getpid()) == own != []
+    tracer.close()
+    assert len(instances_of(os.getpid())) == len(own) - 1
