@@ -43,8 +43,8 @@ class Timeline:
         row = self._row
         return Interval(
             state=row.state,
-            since=round(self._since - self._origin, 4),
-            until=round(self._until - self._origin, 4),
+            since=round(self._since - self._origin, 6),
+            until=round(self._until - self._origin, 6),
             samples=self._samples,
             timer=row.timer,
             remaining=row.remaining,

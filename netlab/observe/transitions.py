@@ -17,7 +17,7 @@ from netlab.errors import LabError
 from netlab.evidence import Interval, Transition
 from netlab.tcp import State, Timer
 
-ROUNDING = 2e-4  # seconds; times of samples are kept to a tenth of a millisecond
+ROUNDING = 2e-5  # seconds; all times are kept to a microsecond, and of two clocks
 GONE = (State.CLOSED, State.LISTEN)  # no full socket of this connection is there
 
 
