@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``netlab diagnose``: from what ss, netstat or ``netlab snapshot`` print to why it is stuck."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netlab.cli.common import Commands
+from netlab.errors import ScenarioError, Unmet
+from netlab.render.style import Style
+
+if TYPE_CHECKING:
+    from netlab.diagnosis.rank import Conn, Diagnosis, Finding
+    from netlab.diagnosis.records import Snapshot
+
+EPILOG = """\
+examples:
+  netlab diagnose                          this host, now
+  ss -tanoei | netlab diagnose -           what is pasted or piped, from any distribution's ss
+  netlab diagnose client.txt server.txt    both ends: they name the packet that is lost
+  netlab diagnose --explain web1.json      what speaks for each cause, and what against it
+  netlab diagnose --json web1.json         findings as JSON
+  netlab repro web1.json                   the first finding as a scenario, to be played in a lab
+
+Of ss, -tanoei tells most; of netstat, -tnop. What changes between two looks tells more:
+ss -tanoei; nstat -az; sleep 5; ss -tanoei; nstat -az
+or netlab snapshot --twice 5.
+
+exit codes: 0 nothing is stuck, 1 something is, 2 what was given cannot be read
+"""
+#: A file is refused before it fills the memory.
+LARGEST = 1 << 28
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "diagnose",
+        help="why connections are stuck, from ss output of one or both ends",
+        description="Read sockets of one or both ends, and say what is stuck and why.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="*",
+        help="output of ss, netstat, /proc/net/tcp, nstat, or netlab snapshot; - for standard "
+        "input; several for several hosts (default: this host)",
+    )
+    command.add_argument(
+        "--explain", action="store_true", help="all of the evidence, for and against"
+    )
+    command.add_argument("--json", action="store_true", help="one JSON object")
+    command.set_defaults(main=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Read, diagnose, print; 1 where connections are stuck."""
+    from netlab.diagnosis.rank import diagnose
+
+    gc.disable()  # nothing here goes round in circles, and 100,000 sockets are many objects
+    found = diagnose(snapshots(options.files))
+    if options.json:
+        print(json.dumps(as_json(found), ensure_ascii=False))
+    else:
+        from netlab.render.findings import findings
+
+        width = max(60, min(120, shutil.get_terminal_size().columns))
+        print(findings(found, Style.of(sys.stdout), width, options.explain))
+    stuck = any(finding.connections for finding in found.findings)
+    return Unmet.exit_code if stuck else 0
+
+
+def snapshots(files: Sequence[str]) -> list[Snapshot]:
+    """What the files hold, or this host. Raises `ScenarioError` for what cannot be read."""
+    if not files:
+        return [_live()]
+    from netlab.diagnosis import parse
+
+    return [snapshot for name in files for snapshot in parse.read(*_text(name))]
+
+
+def _live() -> Snapshot:
+    from netlab.diagnosis import store
+    from netlab.diagnosis.take import take
+
+    return store.snapshot(os.uname().nodename, take())
+
+
+def _text(name: str) -> tuple[str, str]:
+    """A file's text, and how messages call it."""
+    if name == "-":
+        data, shown = sys.stdin.buffer.read(LARGEST + 1), "standard input"
+    else:
+        try:
+            with open(name, "rb") as file:
+                data, shown = file.read(LARGEST + 1), name
+        except OSError as error:
+            raise ScenarioError(f"cannot be read: {error.strerror}", Path(name)) from None
+    if len(data) > LARGEST:
+        raise ScenarioError(f"is larger than {LARGEST >> 20} MiB", Path(shown))
+    return data.decode(errors="replace"), shown
+
+
+def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
+    """The whole answer as plain data."""
+    return {
+        "findings": [_finding(finding) for finding in diagnosis.findings],
+        "healthy": diagnosis.healthy,
+        "sockets": diagnosis.looked_at,
+        "notes": list(diagnosis.notes),
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "cause": finding.cause,
+        "also": list(finding.also),
+        "confidence": finding.confidence,
+        "title": finding.title,
+        "service": finding.service,
+        "owners": list(finding.owners),
+        "evidence_for": list(finding.evidence_for),
+        "evidence_against": list(finding.evidence_against),
+        "next": finding.next,
+        "confirm": finding.confirm,
+        "fix": finding.fix,
+        "scenario": finding.scenario,
+        "other_end": [{"shows": shows, "means": means} for shows, means in finding.elsewhere],
+        "connections": [_connection(conn) for conn in finding.connections],
+    }
+
+
+def _connection(conn: Conn) -> dict[str, Any]:
+    return {
+        "local": list(conn.local),
+        "remote": list(conn.remote),
+        "states": [str(state) for state in conn.states],
+        "translated": conn.translated,
+    }

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``netlab snapshot``: the TCP sockets of a host or a namespace, as one small JSON file.
+
+It is not to take longer than ``ss -tan`` does, so what costs milliseconds is imported when needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netlab.cli.common import Commands
+    from netlab.diagnosis.store import Taken
+
+EPILOG = """\
+examples:
+  netlab snapshot > web1.json              this host, to be mailed to whoever runs diagnose
+  netlab snapshot --twice 5 > web1.json    two looks, so that counters and timers have a direction
+  netlab snapshot --port 5432              only connections with this port at either end
+  netlab snapshot --netns 4711             the namespace of a process, as in a container
+  netlab snapshot --mask                   with pseudonyms instead of addresses
+  netlab snapshot --mask=WORD              the same ones on every host that says this word
+
+What is in it: every TCP socket with its queues, timers and the kernel's figures, the names and
+numbers of the processes that hold them, the counters of nstat, and some sysctls.
+"""
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "snapshot",
+        help="the TCP sockets of this host as one file, for netlab diagnose",
+        description="Print all TCP sockets of a host or a network namespace as JSON.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "--netns",
+        metavar="FILE|PID",
+        nargs="+",
+        help="other namespaces: a file, a process, or a name of 'ip netns'; one JSON object each",
+    )
+    command.add_argument("--port", type=_port, metavar="N", help="only with this port")
+    command.add_argument("--address", type=_address, metavar="A", help="only with this address")
+    command.add_argument(
+        "--twice", type=_seconds, metavar="SECONDS", help="look a second time, so much later"
+    )
+    command.add_argument(
+        "--mask", nargs="?", const="", metavar="WORD", help="pseudonyms instead of addresses"
+    )
+    command.add_argument(
+        "--owners",
+        action="store_true",
+        help="look up processes although there are more than 5000 sockets, which takes long",
+    )
+    command.set_defaults(main=main)
+
+
+def _seconds(text: str) -> float:
+    from netlab.cli.common import seconds
+
+    return seconds(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 1 << 16:
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535; found {text!r}")
+    return int(text)
+
+
+def _address(text: str) -> str:
+    import ipaddress
+
+    try:
+        found = ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected an IP address; found {text!r}") from None
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Take what was asked for and print it."""
+    from netlab.diagnosis import store
+    from netlab.diagnosis.take import Choice, take
+
+    gc.disable()  # nothing here goes round in circles, and 100,000 sockets are many objects
+    choice = Choice(options.port, options.address)
+    for namespace in options.netns or [None]:
+        looks = take(namespace, choice, options.twice, options.owners)
+        name = f"{os.uname().nodename} {namespace}" if namespace else os.uname().nodename
+        if options.mask is not None:
+            name, looks = "", _masked(looks, options.mask)
+        sys.stdout.write(store.to_json(name, looks) + "\n")
+    return 0
+
+
+def _masked(looks: list[Taken], word: str) -> list[Taken]:
+    from netlab.diagnosis.masking import masked
+
+    return [
+        look._replace(table=look.table._replace(addresses=masked(look.table.addresses, word)))
+        for look in looks
+    ]

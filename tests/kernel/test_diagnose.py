@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The diagnosis on real sockets, as ss lists them; and findings recreated in labs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from netlab.cli import repro
+from netlab.diagnosis import parse
+from netlab.diagnosis.rank import Conn, Diagnosis, Finding, diagnose
+from netlab.diagnosis.rules import rules
+from netlab.render.findings import findings
+from netlab.render.style import Style
+from netlab.scenario import loader, runner
+from netlab.tcp import ACK, FIN, State
+from netlab.testbed.host import Host
+from netlab.testbed.lab import Lab
+from netlab.testbed.words import Family, Hook
+
+from . import tools
+
+
+def asked(*hosts: Host) -> Diagnosis:
+    """What netlab makes of ``ss -tanoei`` of one end or of both."""
+    texts = [(tools.inside(host, "ss", "-tanoei"), str(host.side)) for host in hosts]
+    return diagnose([one for text in texts for one in parse.read(*text)])
+
+
+def test_a_service_that_leaks_is_told_on_the_first_screen(lab: Lab) -> None:
+    lab.server.listen(8080)
+    for _ in range(20):
+        client = lab.client.connect(8080)
+        lab.server.accept()
+        lab.client.close(client)
+    lab.expect(client=State.FIN_WAIT2, server=State.CLOSE_WAIT, hold=0.5)
+    shown = findings(asked(lab.server), Style(False), width=80).splitlines()
+    assert "not-closed: the application has not closed its end" in shown[2]
+    assert "20 x CLOSE_WAIT, port 8080" in shown[3]
+    assert any(line.startswith("   fix ") for line in shown[:24])
+
+
+def test_a_lost_fin_is_told_from_its_lost_ack_by_both_ends(established: Lab) -> None:
+    lab = established
+    with lab.drop(FIN, to=lab.server):
+        lab.client.close()
+        lab.expect(client=State.FIN_WAIT1, server=State.ESTABLISHED, hold=1.0)
+        assert [each.cause for each in asked(lab.client, lab.server).findings] == ["fin-lost"]
+        assert {"fin-lost", "fin-ack-lost"} <= {
+            asked(lab.client).findings[0].cause, *asked(lab.client).findings[0].also,
+        }  # fmt: skip
+
+
+def test_a_lost_ack_of_a_fin_is_seen_by_both_ends(established: Lab) -> None:
+    lab = established
+    with lab.drop(ACK, to=lab.client):
+        lab.client.close()
+        lab.expect(client=State.FIN_WAIT1, server=State.CLOSE_WAIT, hold=1.0)
+        assert [each.cause for each in asked(lab.client, lab.server).findings] == ["fin-ack-lost"]
+
+
+def test_a_fin_that_the_own_firewall_drops(established: Lab) -> None:
+    lab = established
+    with lab.drop(FIN, at=(lab.client, Hook.OUTPUT)):
+        lab.client.close()
+        lab.expect(client=State.FIN_WAIT1, server=State.ESTABLISHED, hold=1.0)
+        for hosts in ((lab.client,), (lab.client, lab.server)):
+            assert [each.cause for each in asked(*hosts).findings] == ["own-firewall"]
+
+
+def test_an_idle_connection_is_well(established: Lab) -> None:
+    established.expect(client=State.ESTABLISHED, server=State.ESTABLISHED, hold=0.3)
+    assert asked(*established.hosts).findings == ()
+
+
+def test_every_scenario_of_a_finding_passes_with_another_port(netlab_family: Family) -> None:
+    causes = rules().causes.values()
+    names = {case.scenario for cause in causes for case in cause.seen}
+    names |= {cause.scenario for cause in causes}
+    address = "fd00::1" if netlab_family is Family.IPV6 else "10.0.0.1"
+    conn = Conn((address, 4711), (address, 8443), (State.ESTABLISHED,), (None,))
+    played = []
+    for name in sorted(names):
+        about = Finding("cause", (), 1.0, (conn,), (), (), "", "", "", name, "t", (), "port 8443")
+        written = loader.parse(repro.scenario(about), Path(f"{name}.yaml"))
+        played += [variant for variant in written.variants() if not variant.slow]
+    runs = [run for _, run in runner.play_all(played, runner.Options(family=netlab_family))]
+    assert len(runs) == len(names) >= 40
+    failed = {run.scenario: run.failure or run.reason for run in runs if run.outcome != "pass"}
+    assert not failed

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``./scripts/score``: breaks connections, asks netlab what is wrong, and prints how often it knew.
+
+Exit 0 where the score is as high as it must be, 1 where it is not, 2 for bad usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from netlab.errors import NetlabError
+
+from . import corpus, injections, page, record
+from .corpus import Case
+from .judge import FORMS, judge
+
+PAGE = Path(__file__).parents[2] / "docs" / "score.md"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Play or replay, judge, print."""
+    given = _options().parse_args(arguments)
+    try:
+        cases, lost = _cases(given)
+    except NetlabError as error:
+        print(f"score: {error}", file=sys.stderr)
+        return 2
+    if given.keep:
+        corpus.keep(cases, given.keep)
+    tallies = judge(cases, given.form or FORMS)
+    print("\n".join(page.lines(tallies)))
+    if given.misses:
+        found = [miss for tally in tallies.values() for miss in tally.misses]
+        print("\n".join(["", *page.misses(found)]))
+    if given.write:
+        PAGE.parent.mkdir(exist_ok=True)
+        command = "./scripts/score " + (
+            "--replay ..." if given.replay else f"--seed {given.seed}{' --quick' * given.quick}"
+        )
+        PAGE.write_text(page.page(tallies, command, len(cases), len(lost), record.APART))
+    return 0 if all(page.good_enough(tally) for tally in tallies.values()) else 1
+
+
+def _options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(prog="score", description=__doc__)
+    options.add_argument("--seed", type=int, default=1, help="other ports, other mixtures")
+    options.add_argument("--quick", action="store_true", help="a few of each kind")
+    options.add_argument("--keep", type=Path, metavar="DIR", help="write what was seen to files")
+    options.add_argument("--replay", type=Path, metavar="DIR", help="ask about those files")
+    options.add_argument("--form", action="append", choices=list(FORMS), help="only this evidence")
+    options.add_argument("--misses", action="store_true", help="print every wrong answer")
+    options.add_argument("--write", action="store_true", help="write docs/score.md")
+    return options
+
+
+def _cases(given: argparse.Namespace) -> tuple[list[Case], list[str]]:
+    if given.replay:
+        return corpus.load(given.replay), []
+    setups = injections.setups(given.seed, given.quick)
+    cases: list[Case] = []
+    lost: list[str] = []
+    with _progress(len(setups)) as draw:
+        for _, result in record.play_all(setups, lambda: draw(len(cases) + len(lost))):
+            if isinstance(result, Case):
+                cases.append(result)
+            else:
+                lost.append(result)
+    print(f"{len(cases)} labs with {sum(len(case.truths) for case in cases)} connections")
+    for why in lost:
+        print(f"  not frozen: {why}")
+    return cases, lost
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error while a person looks; nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    drawn = 0.0
+    bar = Progress(console=Console(stderr=True), auto_refresh=False, transient=True)
+    task = bar.add_task("breaking connections", total=total)
+
+    def draw(done: int) -> None:
+        nonlocal drawn
+        if time.monotonic() - drawn > 0.1:
+            drawn = time.monotonic()
+            bar.update(task, completed=done)
+            bar.refresh()
+
+    with bar:
+        yield draw
+
+
+if __name__ == "__main__":
+    sys.exit(main())
