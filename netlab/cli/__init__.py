@@ -31,6 +31,7 @@ examples:
   netlab show fin-dropped           what a scenario does, and how to do it by hand
   netlab freeze fin-dropped         hold the pair, and look at both ends yourself
   netlab lab                        make and break connections of your own
+  ss -tanoei | netlab diagnose -    why connections of yours are stuck
   netlab doctor                     what this machine can and cannot do
 
 exit codes: 0 all passed, 1 a pair was not held, 2 bad usage or a bad scenario,
