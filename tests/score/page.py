@@ -30,8 +30,8 @@ between them. While they are stuck, for one to ten seconds by then, it looks at 
   with both ends and with each alone), those that were answered by a finding
 
 A class is a finding's cause and at most two others that it says cannot be told from it. In
-brackets: right by the cause alone. Seeds 1 and 2026 are what the rules were mended with; a score
-that is worth keeping comes from another.
+brackets: right by the cause alone. Seeds 1, 77 and 2026 are what the rules were mended with; a
+score that is worth keeping comes from another.
 """
 
 
