@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 examples:
-  netlab repro web1.txt                        the first finding, printed
-  netlab repro web1.txt 2 --output hang.yaml   the second one as a file
-  netlab run hang.yaml                         freeze the same pair in a lab, and prove its cause
-  netlab freeze hang.yaml                      and look at it as long as you like
+  netlab repro web1.txt                          the first finding, printed
+  netlab repro web1.txt 2 --output my-own.yaml   the second one as a file
+  netlab run my-own.yaml                         freeze the same pair in a lab, and prove its cause
+  netlab freeze my-own.yaml                      and look at it as long as you like
 """
 #: What scenarios are written with, unless they say otherwise.
 PORT, FROM = 5555, 5556

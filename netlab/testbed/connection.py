@@ -60,6 +60,11 @@ class Connection:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
+    def discard(self) -> None:
+        """Abort it if it is still open."""
+        if self.socket.fileno() >= 0:
+            self.abort()
+
     def vanish(self) -> None:
         """Be gone without a packet, as after a power cut: close(2) under TCP_REPAIR."""
         self._repair(1)

@@ -320,11 +320,17 @@ class Host:
             self._forged().syn(source, 1024 + number, port)
 
     def close_all(self) -> None:
-        """End everything here; the kernel removes what the namespace held."""
+        """End everything here; the kernel removes what the namespace held.
+
+        Connections are aborted: one that still has data to send would live on without an owner,
+        and the namespace with it, until the kernel gives up, after minutes.
+        """
         for program in self.programs:
             program.close()
-        for connection in (*self.connections, *self.listeners):
-            connection.close()
+        for listener in self.listeners:
+            listener.close()
+        for connection in self.connections:
+            connection.discard()
         if self._forge is not None:
             self._forge.close()
         self._descriptors.close()
