@@ -30,6 +30,18 @@ class Request:
     data: bytes
     purpose: str
 
+    @property
+    def asks(self) -> bool:
+        """Whether the kernel answers it though nothing is wrong."""
+        flags: int = _HEADER.unpack_from(self.data)[2]
+        return bool(flags & NLM_F_ACK)
+
+    def asking(self) -> Request:
+        """The same message, which the kernel answers in any case."""
+        length, kind, flags, number, port = _HEADER.unpack_from(self.data)
+        header = _HEADER.pack(length, kind, flags | NLM_F_ACK, number, port)
+        return Request(header + self.data[_HEADER.size :], self.purpose)
+
 
 class Transport:
     """One netlink socket. Open it inside the namespace; use it from anywhere."""
@@ -48,7 +60,10 @@ class Transport:
         Raises `LabError` with the first one that the kernel refuses.
         """
         stamped = bytearray()
+        last = 0  # the last one that asks for an answer
         for number, request in enumerate(requests):
+            if request.asks:
+                last = number
             start = len(stamped)
             stamped += request.data
             stamped += bytes(-len(stamped) % 4)
@@ -62,7 +77,7 @@ class Transport:
                     refused = requests[min(number, len(requests) - 1)].purpose
                     name = errno.errorcode.get(code, str(code))
                     raise LabError(f"the kernel refused {refused}: {os.strerror(code)} ({name})")
-                acknowledged = acknowledged or number == len(requests) - 1
+                acknowledged = acknowledged or number == last
 
     def _answers(self) -> Iterator[tuple[int, int]]:
         """(sequence number, errno) of every acknowledgment that waits in the socket."""

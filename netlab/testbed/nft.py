@@ -18,7 +18,6 @@ from pyroute2.netlink.nfnetlink import nfgen_msg, nftsocket
 from netlab.errors import LabError
 from netlab.testbed.expression import Rule, lengths, log_text, terms
 from netlab.testbed.netlink import (
-    NLM_F_ACK,
     NLM_F_DUMP,
     Request,
     Transport,
@@ -69,11 +68,7 @@ class Table:
 
 def install(transport: Transport, tables: Sequence[Table]) -> None:
     """Put all tables in force at once. Raises `LabError` naming the rule the kernel refused."""
-    requests = [_begin()]
-    for table in tables:
-        requests += _table(table)
-    requests.append(_end())
-    transport.send(requests)
+    transport.send(_transaction([request for table in tables for request in _table(table)]))
 
 
 def disable(transport: Transport, name: str) -> None:
@@ -81,18 +76,17 @@ def disable(transport: Transport, name: str) -> None:
     message = nftsocket.nft_table_msg()
     message["attrs"] = [("NFTA_TABLE_NAME", name), ("NFTA_TABLE_FLAGS", NFT_TABLE_F_DORMANT)]
     asleep = _nft(message, nftsocket.NFT_MSG_NEWTABLE, 0, f"disabling table {name}")
-    transport.send([_begin(), asleep, _end()])
+    transport.send(_transaction([asleep]))
 
 
 def remove(transport: Transport, names: Sequence[str]) -> None:
     """Take tables out of force, all at once."""
-    requests = [_begin()]
+    requests = []
     for name in names:
         message = nftsocket.nft_table_msg()
         message["attrs"] = [("NFTA_TABLE_NAME", name)]
         requests.append(_nft(message, nftsocket.NFT_MSG_DELTABLE, 0, f"removing table {name}"))
-    requests.append(_end())
-    transport.send(requests)
+    transport.send(_transaction(requests))
 
 
 def counters(transport: Transport, name: str) -> list[Counter]:
@@ -133,20 +127,27 @@ def _nft(message: Any, kind: int, flags: int, purpose: str) -> Request:
     return encode(message, NFNL_SUBSYS_NFTABLES << 8 | kind, flags, purpose)
 
 
-def _batch(kind: int, flags: int) -> Request:
+def _batch(kind: int) -> Request:
     message = nfgen_msg()
     message["res_id"] = NFNL_SUBSYS_NFTABLES
-    return encode(message, kind, flags, "the transaction")
+    return encode(message, kind, 0, "the transaction")
 
 
 @functools.cache
 def _begin() -> Request:
-    return _batch(NFNL_MSG_BATCH_BEGIN, 0)
+    return _batch(NFNL_MSG_BATCH_BEGIN)
 
 
 @functools.cache
 def _end() -> Request:
-    return _batch(NFNL_MSG_BATCH_END, NLM_F_ACK)
+    return _batch(NFNL_MSG_BATCH_END)
+
+
+def _transaction(requests: Sequence[Request]) -> list[Request]:
+    """All or nothing. The last message of those that do something asks for the answer: it comes
+    after the commit on every kernel, and one for the end of the batch only since Linux 6.10.
+    """
+    return [_begin(), *requests[:-1], requests[-1].asking(), _end()]
 
 
 @functools.lru_cache(maxsize=1024)
