@@ -186,7 +186,7 @@ class Evidence:
 
     def to_json(self) -> str:
         """One line of JSON."""
-        return json.dumps(_converter().unstructure(self), ensure_ascii=False)
+        return json.dumps(converter().unstructure(self), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Evidence:
@@ -195,7 +195,7 @@ class Evidence:
 
         try:
             data: Any = json.loads(text)
-            return _converter().structure(data, cls)
+            return converter().structure(data, cls)
         except (cattrs.BaseValidationError, TypeError, KeyError, RecursionError) as error:
             raise ValueError(f"not a record of netlab's: {error}") from error
 
@@ -223,8 +223,8 @@ class Cell:
 
 
 @functools.cache
-def _converter() -> cattrs.Converter:
-    """Enumerations by name, bytes as base64; everything else as it is."""
+def converter() -> cattrs.Converter:
+    """To JSON's own types and back: enumerations by name, bytes as base64, the rest as it is."""
     import cattrs  # costs 50 ms, and only JSON needs it
 
     converter = cattrs.Converter()

@@ -36,6 +36,28 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def setting(text: str) -> tuple[str, str]:
+    """An option that sets a sysctl: ``net.ipv4.tcp_syn_retries=2``, or without ``net.ipv4.``"""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(
+            f"expected NAME=VALUE such as tcp_syn_retries=2; found {text!r}"
+        )
+    return name.strip(), value.strip()
+
+
+def add_sysctl(command: argparse.ArgumentParser) -> None:
+    """``--sysctl``, once for each."""
+    command.add_argument(
+        "--sysctl",
+        action="append",
+        type=setting,
+        metavar="NAME=VALUE",
+        default=[],
+        help="set this at both hosts of every lab first (tcp_syn_retries=2)",
+    )
+
+
 def add_names(command: argparse.ArgumentParser, nargs: str | None, help: str) -> None:
     """The scenarios that a command is about."""
     action = command.add_argument("names", metavar="NAME", nargs=nargs, help=help)

@@ -16,6 +16,7 @@ from netlab.cli.common import (
     Commands,
     add_family,
     add_names,
+    add_sysctl,
     positive,
     print_ladder,
     seconds,
@@ -35,6 +36,7 @@ examples:
   netlab run teardown              one folder
   netlab run 'fin-*' my-own.yaml   by pattern, and a file of your own
   netlab run --ipv6 --hold 5s      over IPv6, each pair held for five seconds
+  netlab run --sysctl tcp_fin_timeout=5 'fin-*'   with a kernel that is set otherwise
   netlab run --json > run.jsonl    one object a line: scenario, outcome, expected, observed, ...
   netlab run fin-dropped --ladder  and every packet, between the lines of both ends
   netlab run --report out          and a page for the browser: out/index.html, with every packet
@@ -57,6 +59,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--hold", type=seconds, metavar="S", default=0.0, help="hold each pair at least that long"
     )
+    add_sysctl(command)
     command.add_argument(
         "--jobs", type=positive, metavar="N", help="labs that are open at the same time (200)"
     )
@@ -89,6 +92,7 @@ def main(options: argparse.Namespace) -> int:
         family=Family.IPV6 if options.ipv6 else Family.IPV4,
         hold=options.hold,
         jobs=options.jobs or runner.JOBS,
+        sysctls=dict(options.sysctl),
         record=bool(options.report or options.pcap or options.ladder),
     )
     when, began = datetime.now().astimezone(), time.monotonic()

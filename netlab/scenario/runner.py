@@ -6,6 +6,7 @@ the cause is taken away and the healing is seen. Many scenarios are played at th
 from __future__ import annotations
 
 import errno
+import itertools
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -52,6 +53,8 @@ class Options:
     hold: float = 0.0  # seconds, where that is longer than what a scenario says
     jobs: int = JOBS
     record: bool = False  # every packet, and what the kernel's tracepoints say
+    #: Set at both hosts before the first step, so that a kernel can be made to behave otherwise.
+    sysctls: Mapping[str, str] = field(default_factory=dict)
     #: Called while a pair is frozen, with the lab and the scenario; the hold has been proven then.
     frozen: Callable[[Lab, Scenario], None] = field(default=lambda lab, scenario: None)
     #: Called before each step, with the lab and the scenario.
@@ -85,6 +88,11 @@ def play(scenario: Scenario, options: Options = Options()) -> Evidence:
     except LabError as error:
         return _blank(scenario, options, "error", str(error))
     with lab:
+        try:
+            for host, name in itertools.product(lab.hosts, options.sysctls):
+                host.sysctl(name, options.sysctls[name])
+        except LabError as error:
+            return _blank(scenario, options, "error", str(error))
         return _Play(scenario, options, lab).evidence()
 
 
@@ -151,7 +159,11 @@ class _Play:
 
     def _record(self, blank: Evidence) -> Evidence:
         lab, held = self._lab, self._held
-        faults = self._last_look()
+        faults: tuple[Fault, ...] = ()
+        try:
+            faults = self._last_look()
+        except LabError as error:
+            blank = replace(blank, outcome="error", reason=blank.reason or str(error))
         flow = lab.flow(self._expect.of if held else LAST)
         pair = held.pair if held else flow.pair
         ends = {side: lab.end(side, self._before, flow) for side in Side}

@@ -152,3 +152,21 @@ def test_one_job_at_a_time_plays_all_of_them(tmp_path: Path) -> None:
 def test_a_hold_of_ones_own_replaces_those_of_the_files(tmp_path: Path) -> None:
     done = netlab("run", "--json", "--hold", "400ms", scenario(tmp_path))
     assert json.loads(done.out)["held_s"] >= 0.4
+
+
+def test_a_sysctl_makes_every_lab_of_a_run_behave_otherwise() -> None:
+    patient = netlab("run", "--hold", "10ms", "client-gives-up")
+    assert patient.code == 0
+    done = netlab("run", "--hold", "10ms", "--sysctl", "net.ipv4.tcp_rfc1337=banana", "syn-dropped")
+    assert done.code == 3
+    assert "sysctl net.ipv4.tcp_rfc1337=banana: Invalid argument" in done.out
+    quick = ("--sysctl", "tcp_syn_retries=1")
+    done = netlab("run", *quick, "syn-dropped-to-the-end")
+    assert done.code == 1
+    assert re.search(r"the pair ended after [23]\.\d s; expected between 120s and 140s", done.out)
+
+
+def test_a_sysctl_that_is_none_is_bad_usage() -> None:
+    done = netlab("run", "--sysctl", "tcp_syn_retries", "syn-dropped")
+    assert done.code == 2
+    assert "expected NAME=VALUE such as tcp_syn_retries=2; found 'tcp_syn_retries'" in done.err

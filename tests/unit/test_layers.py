@@ -33,7 +33,8 @@ FLOORS = (
     ("testbed",),
     ("scenario",),
     ("live",),
-    ("atlas", "diagnosis", "kernels", "teaching"),
+    ("atlas", "diagnosis", "teaching"),
+    ("kernels",),
     ("netlab",),  # the public API
     ("cli", "pytest_plugin"),
     ("__main__",),

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One kernel that can be booted: where its image and its modules lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A kernel on disk."""
+
+    spec: str  # as it was asked for: debian:bookworm
+    release: str  # as uname -r will say: 6.1.0-56-cloud-amd64
+    image: Path  # vmlinuz (bzImage)
+    modules: Path | None  # lib/modules/<release>, with kernel/**/*.ko[.xz|.zst|.gz]; None: built in

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What was played on one kernel and what came of it: frozen plain data, stored as JSON lines.
+
+A file of it is what the guest sends, line by line, so a guest that dies leaves what it had. The
+first line says what was played on, the last says that all is there: a file without that is a run
+that was cut short, and reads as an error.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from netlab.errors import ScenarioError
+from netlab.evidence import Cell, Evidence, converter
+
+Clock = Literal["real", "virtual"]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What was played on."""
+
+    spec: str  # as it was asked for: debian:bookworm, host, ./vmlinuz
+    release: str  # uname -r
+    version: str  # uname -v
+    architecture: str  # uname -m
+    hz: int  # the kernel's CONFIG_HZ: 250
+    clock: Clock = "real"  # virtual: the guest's own, which jumps while nothing happens
+    distribution: str = ""  # PRETTY_NAME of /etc/os-release, on a machine that was not booted by us
+    changed: dict[str, str] = field(default_factory=dict)  # sysctls that were set for the run
+
+    @property
+    def name(self) -> str:
+        """How tables call it."""
+        return self.release
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How one of TCP's timers ran: when each packet was sent, and when and how it ended.
+
+    Times are seconds since the first packet that the timer is about (or since the state was
+    entered, where nothing is sent).
+    """
+
+    name: str  # syn, syn-ack, time-wait, orphan-fin-wait1, ...
+    about: str  # one line: what waits for what
+    after: float | None = None  # until it ended; None: it did not, or could not be measured
+    sends: tuple[float, ...] = ()  # of the first packet (0.0) and of each one sent again
+    ending: str = ""  # ETIMEDOUT, or the state it went to
+    problem: str = ""  # why it could not be measured: this kernel has no such sysctl
+
+
+@dataclass(frozen=True, slots=True)
+class KernelRun:
+    """One kernel: everything that was played on it."""
+
+    machine: Machine
+    scenarios: tuple[Evidence, ...] = ()
+    cells: tuple[Cell, ...] = ()
+    timings: tuple[Timing, ...] = ()
+    sysctls: dict[str, str] = field(default_factory=dict)  # of a fresh namespace, by name
+    counters: tuple[str, ...] = ()  # that this kernel has, as nstat names them
+    done: bool = False  # the last record came: nothing is missing
+    error: str = ""  # why it is not: one sentence
+    console: tuple[str, ...] = ()  # the last lines of the guest's console, where that tells more
+    wall_s: float = 0.0
+
+    def lines(self) -> Iterator[str]:
+        """The run as JSON lines."""
+        yield line("machine", self.machine)
+        for run in self.scenarios:
+            yield line("scenario", run)
+        for cell in self.cells:
+            yield line("cell", cell)
+        for timing in self.timings:
+            yield line("timing", timing)
+        yield line("sysctls", self.sysctls)
+        yield line("counters", self.counters)
+        if self.error:
+            yield line("error", {"error": self.error, "console": self.console})
+        if self.done:
+            yield line("done", {"wall_s": self.wall_s})
+
+    def write(self, path: Path) -> None:
+        """Store it; a reader sees all of it or nothing."""
+        draft = path.with_name(path.name + ".part")
+        draft.write_text("".join(f"{text}\n" for text in self.lines()))
+        draft.replace(path)
+
+
+def line(kind: str, value: object) -> str:
+    """One record as a line of JSON."""
+    return json.dumps({"record": kind, "value": converter().unstructure(value)})
+
+
+def read(path: Path) -> KernelRun:
+    """A stored run. Raises `ScenarioError` (path:line) where the file is something else."""
+    try:
+        return gather(path.read_text(errors="replace").splitlines())
+    except OSError as error:
+        raise ScenarioError(f"cannot be read: {error.strerror}", path) from None
+    except ValueError as error:
+        raise ScenarioError(
+            f"{error}; expected what netlab matrix or netlab baseline stored", path
+        ) from None
+
+
+def gather(lines: Iterable[str]) -> KernelRun:
+    """A run from its lines; one that was cut short says so in `error`. Raises ValueError."""
+    run: KernelRun | None = None
+    lists: dict[str, list[Any]] = {"scenario": [], "cell": [], "timing": []}
+    kinds = {"scenario": Evidence, "cell": Cell, "timing": Timing}
+    for number, text in enumerate(lines, start=1):
+        try:
+            record = json.loads(text)
+            kind, value = record["record"], record["value"]
+            if kind == "machine":
+                run = KernelRun(converter().structure(value, Machine))
+            elif run is None:
+                raise ValueError("the first record is not of the machine")
+            elif kind in kinds:
+                lists[kind].append(converter().structure(value, kinds[kind]))
+            elif kind == "sysctls":
+                run = replace(run, sysctls=value)
+            elif kind == "counters":
+                run = replace(run, counters=tuple(value))
+            elif kind == "error":
+                run = replace(run, error=value["error"], console=tuple(value["console"]))
+            elif kind == "done":
+                run = replace(run, done=True, wall_s=value["wall_s"])
+        except (ValueError, TypeError, KeyError, AttributeError, *_wrong()) as error:
+            raise ValueError(f"line {number} is no record of a run ({error})") from None
+    if run is None:
+        raise ValueError("it is empty")
+    if not run.done and not run.error:
+        run = replace(run, error="the run was cut short: its last record is missing")
+    return replace(
+        run,
+        scenarios=tuple(lists["scenario"]),
+        cells=tuple(lists["cell"]),
+        timings=tuple(lists["timing"]),
+    )
+
+
+def _wrong() -> tuple[type[Exception], ...]:
+    import cattrs
+
+    return (cattrs.BaseValidationError,)
