@@ -59,7 +59,7 @@ def _by_side(recipe: Recipe) -> Iterator[tuple[Side, list[Segment]]]:
 def _steps(recipe: Recipe) -> Iterator[str]:
     yield "steps:"
     if not recipe.calls:  # a scenario has a step
-        yield "  - client: {sysctl: {tcp_syncookies: 1}} # nobody does anything to anybody"
+        yield "  - client: {sysctl: {tcp_sack: 1}} # nobody does anything to anybody"
     for side, segments in _by_side(recipe):
         written = str(segments[0]) if len(segments) == 1 else f"[{', '.join(map(str, segments))}]"
         yield f"  - drop: {{segment: {written}, to: {side}, as: to-{side}}}"

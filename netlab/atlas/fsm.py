@@ -49,6 +49,8 @@ class Arrow:
     reason: str = ""
     #: Linux does not have it; `reason` says what it does instead.
     absent: bool = False
+    #: The only scenario that shows it: where a kernel cannot play that, this is the reason.
+    only: str = ""
 
     def __str__(self) -> str:
         return f"{self.source} -> {self.target}"
@@ -197,14 +199,20 @@ RFC_ARROWS = (
 
 
 def _linux(
-    source: State, target: State, event: str, when: Callable[[Move], bool] = _always
+    source: State,
+    target: State,
+    event: str,
+    when: Callable[[Move], bool] = _always,
+    only: str = "",
 ) -> Arrow:
-    return Arrow(source, target, event, "Linux", when)
+    return Arrow(source, target, event, "Linux", when, only=only)
 
 
 #: Figure 5 leaves resets out, "for legibility" (its note 3). The rest is Linux's own.
 LINUX_ARROWS = (
-    _linux(S.LISTEN, S.ESTABLISHED, "rcv ACK of a SYN cookie", _sends_cookies),
+    _linux(
+        S.LISTEN, S.ESTABLISHED, "rcv ACK of a SYN cookie", _sends_cookies, "cookie-opens-at-once"
+    ),
     _linux(S.SYN_SENT, S.CLOSED, "rcv RST, ICMP error or retries over", _does_not_close_now),
     _linux(S.SYN_RECV, S.LISTEN, "SYN,ACK retries over", _is_given_up_as_a_request),
     _linux(S.SYN_RECV, S.CLOSED, "rcv RST, ABORT or listener gone", _request_ends),
@@ -229,25 +237,36 @@ class Seen(NamedTuple):
 
     scenarios: dict[Arrow, tuple[str, ...]]
     unexplained: tuple[Move, ...]
+    skipped: dict[str, str]  # scenarios that this kernel cannot play, and why
+
+    def reason(self, arrow: Arrow) -> str:
+        """Why an arrow was not seen; nothing where it was, or where there is no reason."""
+        if self.scenarios[arrow]:
+            return ""
+        return arrow.reason or self.skipped.get(arrow.only, "")
 
     @property
     def unaccounted(self) -> tuple[Arrow, ...]:
         """Arrows that were not seen, and have no reason for it."""
-        return tuple(arrow for arrow in ARROWS if not self.scenarios[arrow] and not arrow.reason)
+        return tuple(a for a in ARROWS if not self.scenarios[a] and not self.reason(a))
 
 
 def seen(runs: Iterable[Evidence]) -> Seen:
     """Credit each arrow with the scenarios that show it, in the order of the runs."""
     scenarios: dict[Arrow, dict[str, None]] = {arrow: {} for arrow in ARROWS}
     unexplained = []
+    skipped = {}
     for run in runs:
+        if run.outcome == "skip":
+            skipped[run.scenario] = run.reason
         for move in moves(run):
             ways = explanations(move)
             if not ways:
                 unexplained.append(move)
             elif len(ways) == 1 and len(ways[0]) == 1:
                 scenarios[ways[0][0]][run.scenario] = None
-    return Seen({arrow: tuple(names) for arrow, names in scenarios.items()}, tuple(unexplained))
+    shown = {arrow: tuple(names) for arrow, names in scenarios.items()}
+    return Seen(shown, tuple(unexplained), skipped)
 
 
 def explanations(move: Move) -> list[tuple[Arrow, ...]]:

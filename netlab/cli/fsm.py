@@ -84,7 +84,7 @@ def drawn(seen: Seen) -> list[Drawn]:
             arrow.event,
             arrow.origin,
             names,
-            "" if names else arrow.reason,
+            seen.reason(arrow),
             arrow.absent,
         )
         for arrow, names in seen.scenarios.items()

@@ -75,12 +75,16 @@ def _played(scenario: Scenario, family: Family) -> int:
 
 def explanation(scenario: Scenario, family: Family, style: Style, command: str = "") -> list[str]:
     """All that is to be said of one scenario, in lines; `command` is how to name it."""
+    from netlab.scenario import needs
+
     command = command or scenario.name
     lines = [style(scenario.name, "bold"), ""]
     lines += textwrap.wrap(" ".join(scenario.story.split()), WIDTH)
     lines += ["", *_fact("source", scenario.source, style)]
     if scenario.differs:
         lines += _fact("but Linux", scenario.differs, style)
+    if scenario.needs:
+        lines += _fact("needs", "; ".join(map(needs.told, scenario.needs)), style)
     lines += _fact("expected", _expected(scenario.expect), style)
     lines += ["", *_by_hand(scenario, family, style)]
     lines += ["", *_rules(scenario, family, style)]

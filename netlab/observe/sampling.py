@@ -21,6 +21,10 @@ T = TypeVar("T")
 
 #: A condition is looked at after a millisecond, then ever more rarely, but at least this often.
 SHORTEST, LONGEST = 0.001, 0.02
+#: Who may take its time waits, after ten seconds, for every 200th part of the time waited already;
+#: at most a quarter of a second, because some kernels (5.10) give a packet that a rule drops the
+#: time at which it is read, and it must still find the packet that was sent.
+HURRY, PART, RAREST = 10.0, 0.005, 0.25
 
 
 def now() -> float:
@@ -28,12 +32,17 @@ def now() -> float:
     return time.monotonic()
 
 
-def wait(condition: Callable[[], T | None], deadline: Callable[[], float] | float) -> T | None:
+def wait(
+    condition: Callable[[], T | None],
+    deadline: Callable[[], float] | float,
+    again: Callable[[], float] | None = None,
+) -> T | None:
     """Look at `condition` until it returns something else than None, and return that.
 
     Returns None once `deadline` (on the clock of `now`; asked anew each time if it is a function)
     has passed. The condition is always looked at after that, so a process that was not scheduled
-    for a while does not miss what happened in time.
+    for a while does not miss what happened in time. `again` says when to look again, for whoever
+    knows when something can happen and need not look before.
     """
     started = now()
     while True:
@@ -42,8 +51,29 @@ def wait(condition: Callable[[], T | None], deadline: Callable[[], float] | floa
         end = deadline() if callable(deadline) else deadline
         if found is not None or looked >= end:
             return found
-        pause = min(LONGEST, max(SHORTEST, (looked - started) / 10))
-        _pause_until(min(looked + pause, end))
+        due = again() if again is not None else looked + _pause(looked - started)
+        _pause_until(min(due, end))
+
+
+def _pause(waited: float) -> float:
+    return min(LONGEST, max(SHORTEST, waited / 10))
+
+
+def ever_rarer() -> Callable[[], float]:
+    """For `wait`: as often as always for ten seconds, and then more and more rarely.
+
+    For an end that comes after minutes: to look costs a processor's time, and under an emulator's
+    virtual clock it is all that costs any. What is to be seen without a gap must not be waited
+    for like this.
+    """
+    started = now()
+
+    def again() -> float:
+        at = now()
+        waited = at - started
+        return at + (min(RAREST, waited * PART) if waited > HURRY else _pause(waited))
+
+    return again
 
 
 class _Player(greenlet.greenlet):

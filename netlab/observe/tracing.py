@@ -72,8 +72,10 @@ class Tracer:
         with contextlib.ExitStack() as opened:
             instance = _instance(opened)
             (instance / "trace_clock").write_text("mono")
-            for name, wanted in TRACEPOINTS.items():
-                _enable(instance, name, wanted)
+            #: Tracepoints that this kernel does not have, or not with what tells whose they are.
+            self.absent = tuple(
+                name for name, wanted in TRACEPOINTS.items() if not _enable(instance, name, wanted)
+            )
             self._pipe = os.open(instance / "trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
             opened.callback(os.close, self._pipe)
             self._opened = opened.pop_all()
@@ -280,7 +282,7 @@ def _remove_orphans(instances: Path) -> None:
                 instance.rmdir()
 
 
-def _enable(instance: Path, name: str, wanted: str) -> None:
+def _enable(instance: Path, name: str, wanted: str) -> bool:
     """Switch a tracepoint on. One that this kernel has not is left out, unless it is needed."""
     event = instance / "events" / name
     try:
@@ -290,3 +292,5 @@ def _enable(instance: Path, name: str, wanted: str) -> None:
     except OSError as error:
         if name == NEEDED:
             raise LabError(f"no tracepoint {name} ({error.strerror}): states are sampled") from None
+        return False
+    return True

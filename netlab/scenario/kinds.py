@@ -15,7 +15,7 @@ from typing import Any
 
 from netlab.scenario.model import Range
 from netlab.tcp import NAMEABLE, Segment, State, Timer
-from netlab.testbed.words import REJECTS, Family, Hook, Side
+from netlab.testbed.words import BEHAVIOURS, REJECTS, Family, Hook, Side
 
 Schema = dict[str, Any]
 
@@ -137,6 +137,19 @@ def _text(text: str) -> str:
     return text
 
 
+_NEEDS = {
+    "": _matching(r"[a-z0-9_]+(\.[a-z0-9_]+)*"),
+    "counter": _matching(r"[A-Z][A-Za-z0-9]+"),
+    "behaviour": _matching("|".join(BEHAVIOURS)),
+}
+
+
+def _need(text: str) -> str:
+    kind, _, name = text.rpartition(":")
+    _NEEDS[kind](name)
+    return text
+
+
 def _command(text: str) -> list[str]:
     unknown = set(re.findall(r"(?<!\$)\{(\w+)\}", text)) - {str(side) for side in Side}
     if unknown:
@@ -232,6 +245,25 @@ COUNTER = Kind(
     "a counter as nstat names it, such as TCPSynRetrans or TcpOutRsts",
     _matching(r"[A-Z][A-Za-z0-9]+"),
     {"type": "string"},
+)
+NEED = Kind(
+    "a sysctl such as tcp_rto_max_ms, 'counter:NAME' as nstat names it, or 'behaviour:NAME' with "
+    f"one of {', '.join(BEHAVIOURS)}",
+    _need,
+    {
+        "anyOf": [
+            {"enum": [f"behaviour:{name}" for name in BEHAVIOURS]},
+            {"type": "string", "pattern": "^(counter:[A-Z][A-Za-z0-9]+|[a-z0-9_.]+)$"},
+        ]
+    },
+    tuple(f"behaviour:{name}" for name in BEHAVIOURS),
+)
+OTHERWISE = "otherwise"
+CASE = Kind(
+    f"what a kernel has ({NEED.what}), or '{OTHERWISE}'",
+    lambda text: text if text == OTHERWISE else _need(text),
+    {"anyOf": [{"const": OTHERWISE}, NEED.schema]},
+    (*NEED.words, OTHERWISE),
 )
 COMMAND = Kind(
     "a command line, with {client} and {server} for addresses", _command, {"type": "string"}

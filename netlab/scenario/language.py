@@ -14,6 +14,7 @@ from netlab.scenario.kinds import (
     ANSWER,
     BACKLOG,
     BYTES,
+    CASE,
     COMMAND,
     COMPARISON,
     COUNT,
@@ -24,6 +25,7 @@ from netlab.scenario.kinds import (
     FIN,
     FLAG,
     NAME,
+    NEED,
     OPTION,
     PLACE,
     PORT,
@@ -56,7 +58,7 @@ class MapOf:
     """A mapping with keys of one kind and values of another."""
 
     key: Kind
-    value: Kind | ListOf
+    value: Kind | ListOf | Either
     what: str = "a mapping"
 
 
@@ -221,7 +223,12 @@ def _sides(field_of_side: Field) -> Field:
     return Field(Table("client and server", {str(side): field_of_side for side in Side}))
 
 
-COUNTERS = _sides(Field(MapOf(COUNTER, COMPARISON)))
+def _by_kernel(kind: Kind) -> Either:
+    """A number, or what it is on kernels that have something and on all others."""
+    return Either(kind, MapOf(CASE, kind, "what it is where a kernel has something, and otherwise"))
+
+
+COUNTERS = _sides(Field(MapOf(COUNTER, _by_kernel(COMPARISON))))
 HEALED = Table(
     "what the pair becomes when the cause is gone", {**PAIR.fields, "counters": COUNTERS}
 )
@@ -229,7 +236,7 @@ ENDS = Table(
     "how the pair ends by itself",
     {
         **PAIR.fields,
-        "after": Field(SPAN, required=True),
+        "after": Field(_by_kernel(SPAN), required=True),
         "counters": COUNTERS,
         "then": Field(Steps(), doc="what is found afterwards"),
     },
@@ -288,7 +295,10 @@ SCENARIO = Table(
         "differs": Field(TEXT, doc="where Linux does something else than the source says"),
         "slow": Field(FLAG, doc="needs a minute or more: played with --slow only"),
         "family": Field(FAMILY, doc="where it makes sense in one only"),
-        "needs": Field(ListOf(SYSCTL), doc="sysctls without which it is skipped"),
+        "needs": Field(
+            ListOf(NEED),
+            doc="what a kernel must have, or it is skipped: sysctls, counter:NAME, behaviour:NAME",
+        ),
         "steps": Field(Steps(), required=True),
         "expect": Field(EXPECT, required=True),
     },

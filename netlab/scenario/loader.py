@@ -13,9 +13,11 @@ import yaml
 
 from netlab.scenario import language
 from netlab.scenario.document import Document, Said, called, hint, line_of
+from netlab.scenario.kinds import OTHERWISE
 from netlab.scenario.language import ACTIONS, MapOf
 from netlab.scenario.model import (
     LAST,
+    ByKernel,
     Do,
     Drop,
     Ending,
@@ -24,6 +26,7 @@ from netlab.scenario.model import (
     Hold,
     Lift,
     Look,
+    Range,
     Reach,
     Scenario,
     Step,
@@ -93,7 +96,7 @@ class _Loader:
             dropped=dropped if isinstance(dropped, dict) else {None: dropped},
             rows={Side(side): _look(look) for side, look in said.get("rows", {}).items()},
             sockets=_by_side(said.get("sockets", {})),
-            counters=_by_side(said.get("counters", {})),
+            counters=self._counters(said),
             path=_by_side(said.get("path", {})),
             cause=said.get("cause", ""),
             heal=self._steps(said.get("heal", [])),
@@ -102,12 +105,33 @@ class _Loader:
         )
 
     def _healing(self, said: Said) -> Healing:
-        return Healing(self._claim(said), _by_side(said.get("counters", {})))
+        return Healing(self._claim(said), self._counters(said))
 
     def _ending(self, said: Said) -> Ending:
-        counters = _by_side(said.get("counters", {}))
+        after = self._number_of(said["after"], said.lines["after"])
         then = self._steps(said.get("then", []))
-        return Ending(said.line, self._claim(said), said["after"], counters, then)
+        return Ending(said.line, self._claim(said), after, self._counters(said), then)
+
+    def _counters(self, said: Said) -> dict[Side, dict[str, Range]]:
+        line = said.lines.get("counters", said.line)
+        return {
+            Side(side): {name: self._number_of(number, line) for name, number in asked.items()}
+            for side, asked in said.get("counters", {}).items()
+        }
+
+    def _number_of(self, said: Range | dict[str, Range], line: int) -> Range:
+        """A number that is the same on every kernel, or one that is not."""
+        if isinstance(said, Range):
+            return said
+        cases = dict(said)
+        otherwise = cases.pop(OTHERWISE, None)
+        if otherwise is None or not cases:
+            self._fail(
+                f"what depends on the kernel needs a case and '{OTHERWISE}': "
+                f"{{tcp_syn_linear_timeouts: 10, {OTHERWISE}: 6}}",
+                line,
+            )
+        return ByKernel.of(cases, otherwise)
 
     def _claim(self, said: Said) -> Claim:
         claim = Claim(said["client"], said["server"])

@@ -30,6 +30,28 @@ class Range:
         return self.text
 
 
+@dataclass(frozen=True, slots=True)
+class ByKernel(Range):
+    """A number that depends on what the kernel has. As a range, it is all that it can be."""
+
+    cases: tuple[tuple[str, Range], ...] = ()  # what is needed, and the number; "": otherwise
+
+    @staticmethod
+    def of(cases: Mapping[str, Range], otherwise: Range) -> ByKernel:
+        """The first case that a kernel has the need of, else the last."""
+        ranges = (*cases.values(), otherwise)
+        text = ", ".join(f"{number} with {need}" for need, number in cases.items())
+        return ByKernel(
+            min(number.low for number in ranges),
+            max(number.high for number in ranges),
+            f"{text}, {otherwise} otherwise",
+            (*cases.items(), ("", otherwise)),
+        )
+
+    def __str__(self) -> str:
+        return self.text
+
+
 AT_LEAST_ONE = Range(1, float("inf"), "at least 1")
 #: A first segment, and one that was sent again.
 AT_LEAST_TWO = Range(2, float("inf"), "at least 2")
@@ -157,7 +179,7 @@ class Scenario:
     differs: str = ""  # where Linux does something else than the article says
     slow: bool = False
     family: Family | None = None  # where it makes sense in one only
-    needs: tuple[str, ...] = ()  # sysctls of newer kernels
+    needs: tuple[str, ...] = ()  # what not every kernel has: see `needs`
 
     @property
     def faults(self) -> tuple[Drop, ...]:

@@ -11,14 +11,13 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from netlab import evidence
 from netlab.errors import ActionFailed, LabError, NetlabError, NotHeld
 from netlab.evidence import Evidence, Failure, Fault
 from netlab.observe import sampling
-from netlab.scenario import checks
+from netlab.scenario import checks, needs
 from netlab.scenario.model import (
     AT_LEAST_ONE,
     AT_LEAST_TWO,
@@ -80,10 +79,11 @@ def play_all(
 
 def play(scenario: Scenario, options: Options = Options()) -> Evidence:
     """Play one scenario from beginning to end."""
-    reason = _why_not(scenario, options.family)
-    if reason:
-        return _blank(scenario, options, "skip", reason)
     try:
+        reason = _why_not(scenario, options.family)
+        if reason:
+            return _blank(scenario, options, "skip", reason)
+        scenario = replace(scenario, expect=needs.settled(scenario.expect))
         lab = Lab(options.family, options.record)
     except LabError as error:
         return _blank(scenario, options, "error", str(error))
@@ -100,11 +100,7 @@ def _why_not(scenario: Scenario, family: Family) -> str:
     """Why a scenario makes no sense here, or nothing. Features are probed, versions never asked."""
     if scenario.family not in (None, family):
         return f"only {scenario.family} has this"
-    for name in scenario.needs:
-        path = name if "." in name else f"net.ipv4.{name}"
-        if not (Path("/proc/sys") / path.replace(".", "/")).exists():
-            return f"this kernel has no sysctl {path}"
-    return ""
+    return next(filter(None, map(needs.missing, scenario.needs)), "")
 
 
 def _blank(

@@ -88,7 +88,7 @@ def _reach(watch: Watch, claim: Claim, connection: str, began: float, within: fl
 
     patience = _Patience(watch.flow(connection), claim, began, within or GRACE)
     deadline = patience.deadline if within is None else lambda: began + within
-    reached = sampling.wait(look, deadline)
+    reached = sampling.wait(look, deadline, sampling.ever_rarer())
     flow = watch.flow(connection)
     if not reached:
         raise _not_held(flow, claim, "pair not reached")

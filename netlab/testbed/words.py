@@ -102,6 +102,35 @@ REJECTS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Behaviour:
+    """Something that kernels do differently, and that no sysctl and no counter tells.
+
+    It has to be tried: see `netlab.testbed.behaviours`.
+    """
+
+    name: str
+    does: str  # what a kernel that has it does
+    lacks: str  # why what needs it is skipped elsewhere: what this kernel does instead
+
+
+BEHAVIOURS = {
+    behaviour.name: behaviour
+    for behaviour in (
+        Behaviour(
+            "shutdown-waits-in-syn-recv",
+            "shutdown() in SYN_RECV is remembered until the handshake is over",
+            "this kernel sends its FIN at once on shutdown() in SYN_RECV",
+        ),
+        Behaviour(
+            "backlog-0-keeps-one-request",
+            "listen(0) has room for one connection that is being opened",
+            "this kernel keeps no request for a listener with a backlog of 0",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """The states that each end is said to be in; several where it flickers."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from netlab.evidence import Evidence
 from netlab.observe import sampling
-from netlab.scenario import catalogue
+from netlab.scenario import catalogue, needs
 from netlab.testbed.words import Family
 
 #: How often a run is killed (NETLAB_KILLS=100 for the full number), and how many at a time.
@@ -112,10 +112,14 @@ def kill(process: Process, group: bool = False) -> None:
 
 def not_passed(printed: str, family: Family) -> dict[str, object]:
     """Of what ``netlab run --json`` printed: the scenarios that should have passed, and why they
-    did not. Those that make no sense in this family are left out.
+    did not. Those that make no sense in this family, or on this kernel, are left out.
     """
     runs = {run.scenario: run for run in map(Evidence.from_json, printed.splitlines())}
-    expected = [each.name for each in catalogue.choose([]) if each.family in (None, family)]
+    expected = [
+        each.name
+        for each in catalogue.choose([])
+        if each.family in (None, family) and not any(map(needs.missing, each.needs))
+    ]
     others = {name: runs.get(name) for name in expected}
     return {
         name: "was not played" if run is None else run.failure or run.reason

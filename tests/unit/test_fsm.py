@@ -162,6 +162,26 @@ def test_arrows_without_a_reason_are_missed() -> None:
     assert len(fsm.seen([one]).unaccounted) == len(missing) - 1
 
 
+def test_an_arrow_that_only_a_skipped_scenario_shows_has_its_reason() -> None:
+    [cookie] = [arrow for arrow in fsm.ARROWS if arrow.only == "cookie-opens-at-once"]
+    nothing = fsm.seen([])
+    assert cookie in nothing.unaccounted
+    assert not nothing.reason(cookie)
+    why = "this kernel has no sysctl net.ipv4.tcp_syncookies"
+    skipped = replace(run(ABSENT, name=cookie.only), outcome="skip", reason=why)
+    seen = fsm.seen([skipped])
+    assert cookie not in seen.unaccounted
+    assert seen.reason(cookie) == why
+    failed = fsm.seen([replace(skipped, outcome="fail")])
+    assert cookie in failed.unaccounted
+
+
+def test_an_arrow_names_a_scenario_that_there_is() -> None:
+    names = {arrow.only for arrow in fsm.ARROWS} - {""}
+    assert names
+    assert names <= {each.name for each in catalogue.everything(fsm.HOME)}
+
+
 # --- what contradicts the diagram
 
 

@@ -7,8 +7,10 @@ import pytest
 
 from netlab.errors import LabError
 from netlab.evidence import Interval, Transition
+from netlab.observe.tracing import Traced
 from netlab.observe.transitions import Visit, reconciled, sampled
 from netlab.tcp import State, Timer
+from netlab.testbed.recorder import visits
 
 S = State
 OPEN_AND_CLOSE = [
@@ -143,3 +145,33 @@ def test_samples_alone() -> None:
         Transition(1.01, S.LISTEN, S.ESTABLISHED, traced=False),
     )
     assert sampled([]) == ()
+
+
+# --- tracepoints of other kernels
+
+
+def heard(*lines: str) -> list[Visit]:
+    """The states that these lines of a trace say, of the connection between .2:5555 and .1:4000."""
+    found = []
+    for line in lines:
+        at, ends, before, after = line.split()
+        remote = ("10.0.0.1", 4000) if ends == "both" else ("0.0.0.0", 0)
+        local = ("10.0.0.2", 5555)
+        found.append(Traced(float(at), "inet_sock_set_state", "", local, remote, before, after, ""))
+    return visits(found)
+
+
+def test_a_child_that_is_told_of_before_it_knows_its_peer_does_not_end_its_listener() -> None:
+    """Linux 5.4 writes LISTEN -> SYN_RECV with the listener's addresses, 6.18 the child's."""
+    ends = ("3 both TCP_SYN_RECV TCP_ESTABLISHED", "4 both TCP_ESTABLISHED TCP_CLOSE")
+    listens = "1 one TCP_CLOSE TCP_LISTEN"
+    early = heard(listens, "2 one TCP_LISTEN TCP_SYN_RECV", *ends)
+    late = heard(listens, "2 both TCP_LISTEN TCP_SYN_RECV", *ends)
+    states = [State.LISTEN, State.ESTABLISHED, State.LISTEN]
+    assert [visit.state for visit in early] == states
+    assert [visit.state for visit in late] == [State.LISTEN, State.SYN_RECV, *states[1:]]
+
+
+def test_a_listener_that_is_closed_listens_no_more() -> None:
+    both = heard("1 one TCP_CLOSE TCP_LISTEN", "2 one TCP_LISTEN TCP_CLOSE")
+    assert [visit.state for visit in both] == [State.LISTEN, State.CLOSED]

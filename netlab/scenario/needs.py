@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What not every kernel has: looked for on this one, by its name in `needs:`.
+
+A sysctl (``tcp_rto_max_ms``), a counter (``counter:TCPTimeoutRehash``), or a behaviour
+(``behaviour:shutdown-waits-in-syn-recv``), which is tried. Versions are never asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+from netlab.observe.counters import Counters
+from netlab.scenario.model import ByKernel, Expectation, Range
+from netlab.testbed.words import BEHAVIOURS, Side
+
+
+def missing(need: str) -> str:
+    """Why this kernel does not do for what has that need, or nothing.
+
+    Raises `LabError` where a behaviour cannot be tried.
+    """
+    kind, _, name = need.rpartition(":")
+    if kind == "counter":
+        return "" if name in _counters() else f"this kernel has no counter {name}"
+    if kind == "behaviour":
+        from netlab.testbed import behaviours
+
+        return "" if behaviours.has(name) else BEHAVIOURS[name].lacks
+    path = name if "." in name else f"net.ipv4.{name}"
+    there = (Path("/proc/sys") / path.replace(".", "/")).exists()
+    return "" if there else f"this kernel has no sysctl {path}"
+
+
+def told(need: str) -> str:
+    """A need in words, for a person."""
+    kind, _, name = need.rpartition(":")
+    if kind == "behaviour":
+        return f"a kernel where {BEHAVIOURS[name].does}"
+    return f"the {kind or 'sysctl'} {name}"
+
+
+@cache
+def _counters() -> frozenset[str]:
+    with contextlib.closing(Counters()) as counters:
+        return frozenset(counters.read())
+
+
+def settled(expect: Expectation) -> Expectation:
+    """What is expected of this kernel, where that depends on what it has."""
+    healed, ends = expect.healed, expect.ends
+    return replace(
+        expect,
+        counters=_of_both(expect.counters),
+        healed=healed and replace(healed, counters=_of_both(healed.counters)),
+        ends=ends and replace(ends, after=_here(ends.after), counters=_of_both(ends.counters)),
+    )
+
+
+def _of_both(counters: Mapping[Side, Mapping[str, Range]]) -> dict[Side, dict[str, Range]]:
+    return {
+        side: {name: _here(asked) for name, asked in of_side.items()}
+        for side, of_side in counters.items()
+    }
+
+
+def _here(asked: Range) -> Range:
+    if not isinstance(asked, ByKernel):
+        return asked
+    return next(number for need, number in asked.cases if not need or not missing(need))
