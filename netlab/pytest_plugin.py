@@ -206,11 +206,11 @@ class _Stage:
         from netlab.scenario import runner
 
         workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-        mine = _share(item.nodeid, workers)
+        mine = share(item.nodeid, workers)
         items = [
             other
             for other in item.session.items
-            if isinstance(other, ScenarioItem) and _share(other.nodeid, workers) == mine
+            if isinstance(other, ScenarioItem) and share(other.nodeid, workers) == mine
         ]
         plays = runner.play_all([each.scenario for each in items], _options(self._config))
         self._running.append((items, plays))
@@ -266,7 +266,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 # --- pytest-xdist
 
 
-def _share(nodeid: str, workers: int) -> int:
+def share(nodeid: str, workers: int) -> int:
     """Which share of the scenarios an item belongs to: the same in every process."""
     return zlib.crc32(nodeid.encode()) % workers
 
@@ -285,7 +285,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             file = nodeid.split("::", maxsplit=1)[0]
             if not file.endswith(".yaml"):
                 return nodeid
-            return f"scenarios {_share(nodeid, self.numnodes)}"
+            return f"scenarios {share(nodeid, self.numnodes)}"
 
     return ByShare(config, log)
 

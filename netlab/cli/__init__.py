@@ -19,7 +19,7 @@ from netlab.render.style import Style
 #: together take 65 ms, and 'netlab snapshot' has as much time as ss.
 MODULES = (
     "run", "list_", "show", "freeze", "lab", "teach", "atlas", "fsm", "snapshot", "diagnose",
-    "repro", "doctor", "schema", "completion",
+    "repro", "matrix", "compare", "baseline", "doctor", "schema", "completion",
 )  # fmt: skip
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 

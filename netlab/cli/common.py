@@ -46,7 +46,7 @@ def setting(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def add_sysctl(command: argparse.ArgumentParser) -> None:
+def add_sysctl(command: argparse._ActionsContainer) -> None:
     """``--sysctl``, once for each."""
     command.add_argument(
         "--sysctl",
@@ -64,7 +64,7 @@ def add_names(command: argparse.ArgumentParser, nargs: str | None, help: str) ->
     action.completer = _names  # type: ignore[attr-defined]  # argcomplete looks for it
 
 
-def add_family(command: argparse.ArgumentParser) -> None:
+def add_family(command: argparse._ActionsContainer) -> None:
     """``--ipv6``."""
     command.add_argument("--ipv6", action="store_true", help="over IPv6 instead of IPv4")
 

@@ -136,6 +136,7 @@ def _kernel(lab: Lab) -> Iterator[Finding]:
         lambda: Tracer().close(),
         "run as root on a kernel with tracefs; until then states are sampled every 20 ms",
     )
+    yield from _tracepoints()
     small = lab.client.has_sysctl("tcp_child_ehash_entries")
     yield Finding(
         "small connection tables",
@@ -145,6 +146,18 @@ def _kernel(lab: Lab) -> Iterator[Finding]:
     )
     there = Path("/proc/net/tcp6").exists()
     yield Finding("IPv6", there, "", "boot without ipv6.disable=1; until then leave --ipv6 out")
+
+
+def _tracepoints() -> Iterator[Finding]:
+    """What a recording lacks on this kernel, where it is traced at all."""
+    from netlab.observe.tracing import tracer
+
+    traced = tracer()
+    for name in traced.absent if traced else ():
+        yield Finding(
+            f"tracepoint {name}", False, "left out of recordings",
+            "none: this kernel has it not, or it does not tell whose socket it is about",
+        )  # fmt: skip
 
 
 def _tried(what: str, attempt: Callable[[], object], fix: str, needed: bool = False) -> Finding:
@@ -164,12 +177,17 @@ def _descriptors() -> Iterator[Finding]:
     )  # fmt: skip
 
 
+def _qemu() -> str:
+    return f"qemu-system-{os.uname().machine}"
+
+
 def _programs() -> Iterator[Finding]:
     for program, package, purpose in (
         ("nft", "nftables", "rules in nft's own language, and to look at rules"),
         ("ss", "iproute2 (Fedora: iproute)", "to look at frozen connections"),
         ("nsenter", "util-linux", "to look into a lab from another terminal"),
         ("tcpdump", "tcpdump", "to watch packets"),
+        (_qemu(), "qemu-system-x86 (Fedora: qemu-system-x86-core)", "to play on other kernels"),
     ):
         found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
         yield Finding(f"program {program}", found is not None, purpose, f"install {package}")

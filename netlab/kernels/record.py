@@ -12,11 +12,12 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from netlab.errors import ScenarioError
 from netlab.evidence import Cell, Evidence, converter
 
+T = TypeVar("T")
 Clock = Literal["real", "virtual"]
 
 
@@ -114,17 +115,17 @@ def gather(lines: Iterable[str]) -> KernelRun:
     """A run from its lines; one that was cut short says so in `error`. Raises ValueError."""
     run: KernelRun | None = None
     lists: dict[str, list[Any]] = {"scenario": [], "cell": [], "timing": []}
-    kinds = {"scenario": Evidence, "cell": Cell, "timing": Timing}
+    kinds: dict[str, type[Any]] = {"scenario": Evidence, "cell": Cell, "timing": Timing}
     for number, text in enumerate(lines, start=1):
         try:
             record = json.loads(text)
             kind, value = record["record"], record["value"]
             if kind == "machine":
-                run = KernelRun(converter().structure(value, Machine))
+                run = KernelRun(_structured(value, Machine))
             elif run is None:
                 raise ValueError("the first record is not of the machine")
             elif kind in kinds:
-                lists[kind].append(converter().structure(value, kinds[kind]))
+                lists[kind].append(_structured(value, kinds[kind]))
             elif kind == "sysctls":
                 run = replace(run, sysctls=value)
             elif kind == "counters":
@@ -133,7 +134,7 @@ def gather(lines: Iterable[str]) -> KernelRun:
                 run = replace(run, error=value["error"], console=tuple(value["console"]))
             elif kind == "done":
                 run = replace(run, done=True, wall_s=value["wall_s"])
-        except (ValueError, TypeError, KeyError, AttributeError, *_wrong()) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"line {number} is no record of a run ({error})") from None
     if run is None:
         raise ValueError("it is empty")
@@ -147,7 +148,10 @@ def gather(lines: Iterable[str]) -> KernelRun:
     )
 
 
-def _wrong() -> tuple[type[Exception], ...]:
+def _structured(value: object, kind: type[T]) -> T:
     import cattrs
 
-    return (cattrs.BaseValidationError,)
+    try:
+        return converter().structure(value, kind)
+    except cattrs.BaseValidationError as error:
+        raise ValueError(f"not a {kind.__name__}: {error}") from None

@@ -37,8 +37,8 @@ def _row(run: Evidence, style: Style) -> tuple[str, ...]:
     return outcome, name, states["client"], states["server"], held, dropped, healed
 
 
-def closing_line(runs: Sequence[Evidence], seconds: float, style: Style) -> str:
-    """``54 passed, 2 skipped in 3.6 s (IPv4, kernel 6.18.44)``."""
+def counted(runs: Sequence[Evidence], style: Style) -> str:
+    """``54 passed, 2 skipped``."""
     words: dict[Outcome, str] = {
         "pass": "passed",
         "fail": "failed",
@@ -46,11 +46,15 @@ def closing_line(runs: Sequence[Evidence], seconds: float, style: Style) -> str:
         "skip": "skipped",
     }
     counts = Counter(run.outcome for run in runs)
-    parts = [
+    return ", ".join(
         style(f"{counts[outcome]} {word}", OUTCOME_COLOURS[outcome])
         for outcome, word in words.items()
         if counts[outcome]
-    ]
+    )
+
+
+def closing_line(runs: Sequence[Evidence], seconds: float, style: Style) -> str:
+    """``54 passed, 2 skipped in 3.6 s (IPv4, kernel 6.18.44)``."""
     families = " and ".join(sorted({run.family for run in runs}))
     kernels = ", ".join(sorted({run.kernel for run in runs}))
-    return f"{', '.join(parts)} in {seconds:.1f} s ({families}, kernel {kernels})"
+    return f"{counted(runs, style)} in {seconds:.1f} s ({families}, kernel {kernels})"

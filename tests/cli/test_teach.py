@@ -29,6 +29,8 @@ from netlab.testbed.words import Family, Side
 from .shell import NETLAB, PATIENCE, Done, environment, netlab, scenario
 
 LESSONS = [each for each in catalogue.everything() if not each.slow]
+#: So many lessons at a time: all write in one process, and a step must not wait for that.
+JOBS = 20
 FAMILIES = pytest.mark.parametrize("family", Family, ids=str)
 
 
@@ -224,7 +226,7 @@ def test_every_lesson_can_be_walked_through(family: Family) -> None:
     def frozen(lab: Lab, scenario: Scenario) -> None:
         by_name[scenario.name].frozen(lab, scenario)
 
-    options = runner.Options(family=family, record=True, step=step, frozen=frozen)
+    options = runner.Options(family, jobs=JOBS, record=True, step=step, frozen=frozen)
     for number, evidence in runner.play_all([each for each, _, _ in everything], options):
         each, pupil, walk = everything[number]
         assert evidence.outcome == "pass", (each.name, evidence.reason, evidence.failure)

@@ -79,7 +79,13 @@ class House:
 
     def run(self, *options: str) -> pytest.RunResult:
         """Run pytest here, as a process."""
-        return self.pytester.runpytest_subprocess("-p", "no:cacheprovider", *options)
+        others = (
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:hypothesispytest",
+        )  # the latter takes a second
+        return self.pytester.runpytest_subprocess(*others, *options)
 
     def report(self) -> ElementTree.Element:
         """What ``--junitxml=report.xml`` has written."""

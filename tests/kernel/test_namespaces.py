@@ -100,6 +100,7 @@ def passes(runs: Runs, patience: float) -> bool:
     return bool(sampling.wait(attempt, sampling.now() + patience))
 
 
+@pytest.mark.alone  # it compares times
 def test_hundreds_of_labs_work_at_once_and_the_last_costs_what_the_first_did() -> None:
     namespace.prepare()
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)

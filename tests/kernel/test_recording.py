@@ -542,6 +542,7 @@ PICTURES: dict[str, Callable[[Evidence], str]] = {
 }
 
 
+@pytest.mark.alone  # who talks slowly is answered otherwise: more is left to draw
 @pytest.mark.parametrize("kind", PICTURES)
 def test_ten_thousand_packets_are_condensed_and_said_to_be(talkative: Evidence, kind: str) -> None:
     assert talkative.outcome == "pass", talkative.failure or talkative.reason

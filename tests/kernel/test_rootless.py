@@ -76,7 +76,7 @@ class Somebody:
     @property
     def pytest(self) -> list[str]:
         """What runs pytest with netlab's plugin, and writes nothing into the checkout."""
-        options = ["-q", "-p", "no:cacheprovider"]
+        options = ["-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
         return [*self.python, "-m", "pytest", *options, "--rootdir", str(self.home)]
 
     def _find_python(self) -> str:
@@ -91,7 +91,7 @@ class Somebody:
     def _copy(self) -> Path:
         """What netlab consists of, where the user can read it."""
         copied = self.home / "copied"
-        everything_but = shutil.ignore_patterns("__pycache__", "mypy*", "ruff*", "hypothesis*")
+        everything_but = shutil.ignore_patterns("mypy*", "ruff*", "hypothesis*", "_mypy*")
         shutil.copytree(SOURCES[1], copied, ignore=everything_but)
         shutil.copytree(PACKAGE, copied / "netlab", dirs_exist_ok=True)
         shutil.copytree(catalogue.home(), copied / "netlab" / "scenarios", dirs_exist_ok=True)

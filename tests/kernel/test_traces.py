@@ -81,6 +81,7 @@ def changed(before: Mapping[str, str]) -> dict[str, tuple[str | None, str | None
     return difference()
 
 
+@pytest.mark.alone  # others load modules, and change what is looked at
 def test_a_run_that_is_killed_at_any_moment_leaves_nothing(runs: Runs, mark: str) -> None:
     if not tools.is_root():
         pytest.skip("who is not root cannot list the host's rules, nor change them")

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``netlab baseline``: record what a kernel does, and check later that it still does."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netlab.cli import playing
+from netlab.cli.common import Commands, add_names
+from netlab.cli.guests import watching
+from netlab.cli.playing import add_archives, add_guests, add_what
+from netlab.errors import LabError, ScenarioError, Unmet
+from netlab.render.style import Style
+
+if TYPE_CHECKING:
+    from netlab.kernels.record import KernelRun
+
+EPILOG = """\
+examples:
+  netlab baseline record -o 6.18.yaml              play everything here, and keep what came of it
+  netlab baseline check 6.18.yaml                  play it again, and tell what is otherwise
+  netlab baseline check 6.18.yaml --kernel ./vmlinuz          on a kernel that was just built
+  netlab baseline check 6.18.yaml --sysctl tcp_syn_retries=2 --slow    with a sysctl changed
+  netlab baseline check 6.18.yaml --run run.jsonl  compare a stored run, play nothing
+  netlab baseline record --run run.jsonl           make a baseline of one
+
+A baseline has what a kernel does every time, and nothing of how fast it did. It is a text file for
+version control. What it has and this run has not, or the other way round, is noted on standard
+error and is no difference.
+
+exit codes: 0 as recorded, 1 something is otherwise, 2 bad usage or no baseline,
+            3 something could not be played
+"""
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "baseline",
+        help="record what a kernel does, and check that it still does",
+        description="Record what TCP does on a kernel, and check another run against it.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    actions = command.add_subparsers(metavar="ACTION", required=True)
+    record = actions.add_parser("record", help="write a baseline")
+    record.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="the file (default: standard output)"
+    )
+    record.set_defaults(main=main_record)
+    check = actions.add_parser("check", help="compare with a baseline")
+    check.add_argument("file", type=Path, metavar="FILE", help="what baseline record wrote")
+    check.set_defaults(main=main_check)
+    for each in (record, check):
+        _add_playing(each)
+
+
+def _add_playing(command: argparse.ArgumentParser) -> None:
+    add_names(command, "*", "scenarios: a name, a pattern, a folder or a .yaml file (default: all)")
+    command.add_argument("--run", type=Path, metavar="RUNFILE", help="a stored run; play nothing")
+    add_what(command)
+    kernels = command.add_argument_group("the kernel")
+    kernels.add_argument(
+        "--kernel", metavar="SPEC", default="host", help="as of netlab matrix (default: this one)"
+    )
+    add_archives(kernels)
+    add_guests(command)
+
+
+def main_record(options: argparse.Namespace) -> int:
+    """Play and write; 3 where not everything could be played."""
+    from netlab.kernels.comparing import baseline
+    from netlab.kernels.comparing.behaviour import behaviour
+
+    run = obtain_run(options)
+    if run.error:
+        raise LabError(f"{run.machine.name}: {run.error}; nothing is recorded of half a run")
+    text = baseline.text(behaviour(run))
+    if options.output is None:
+        sys.stdout.write(text)
+        return 0
+    try:
+        options.output.write_text(text)
+    except OSError as error:
+        problem = f"{options.output} cannot be written: {error.strerror}"
+        raise ScenarioError(problem) from None
+    number = len(run.scenarios)
+    print(f"baseline of {run.machine.name}: {options.output} ({number} scenarios)")
+    return 0
+
+
+def main_check(options: argparse.Namespace) -> int:
+    """Play, compare, and say each difference; 1 where there is one."""
+    from netlab.kernels.comparing import baseline
+    from netlab.kernels.comparing.behaviour import behaviour
+
+    recorded = baseline.read(options.file)
+    run = obtain_run(options)
+    comparison, sentences = baseline.check(recorded, behaviour(run))
+    style = Style.of(sys.stdout)
+    for sentence in sentences:
+        print(f"{style('DIFFERENT', 'red')} {sentence}")
+    for note in comparison.notes:
+        print(f"{style('note', 'dim')} {note}", file=sys.stderr)
+    names = f"{run.machine.name}, baseline {recorded.machine.name}"
+    if sentences:
+        number = "1 difference" if len(sentences) == 1 else f"{len(sentences)} differences"
+        print(f"\n{style(number, 'red')} ({names})")
+    elif not run.error:
+        print(f"{style('as recorded', 'green')} ({names})")
+    if run.error:
+        return LabError.exit_code
+    return Unmet.exit_code if sentences else 0
+
+
+def obtain_run(options: argparse.Namespace) -> KernelRun:
+    """The run that the options mean: stored, or played now, here or in a virtual machine."""
+    from netlab.kernels import matrix, record
+    from netlab.kernels.getting import spec
+
+    if options.run is not None:
+        return record.read(options.run)
+    job = playing.job(options)
+    with watching([options.kernel], len(job.scenarios())) as watcher:
+        (run,) = matrix.play([spec.parse(options.kernel)], playing.plan(options, job), watcher)
+    return run

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``netlab compare``: what one kernel does otherwise than another, and why."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netlab import __version__
+from netlab.cli.common import Commands
+from netlab.errors import LabError, ScenarioError, Unmet
+from netlab.render.style import Style
+
+if TYPE_CHECKING:
+    from netlab.kernels.comparing.changes import Change
+    from netlab.kernels.comparing.overview import Compared, Overview
+    from netlab.kernels.comparing.telling import Told
+
+EPILOG = """\
+examples:
+  netlab compare debian:bookworm debian:trixie   two kernels that netlab matrix has played on
+  netlab compare 6.1 6.8 6.12                    by their releases; each with the one before it
+  netlab compare --first 6.1 6.8 6.12            each with the first
+  netlab compare results/                        every run in a folder, at any depth: those of many
+                                                 machines in one table
+  netlab compare results/ --table                and scenario by kernel, timer by kernel, ...
+  netlab compare results/ --page kernels.html    as a page
+  netlab compare old.jsonl new.jsonl --json      two files, for a program
+
+A run is what netlab matrix stored. Only what two runs have in common is compared, and of that only
+what a kernel does every time: two runs of one kernel have no differences. A known change explains
+a difference where the runs show that one kernel has the change and the other has not; what is left
+is UNEXPLAINED.
+
+exit codes: 0 no differences, or all are explained; 1 some are not; 2 bad usage, or no such run;
+            3 one of the runs is not whole, so that not everything could be compared
+"""
+WIDEST = 120
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "compare",
+        help="what kernels do otherwise than each other, and why",
+        description="Say what is otherwise from kernel to kernel, and which change explains it.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument(
+        "runs",
+        metavar="RUN",
+        nargs="+",
+        help="a stored run: a file, a folder, or a kernel such as 6.1 or debian:bookworm",
+    )
+    command.add_argument(
+        "--first", action="store_true", help="compare each with the first, not with its neighbour"
+    )
+    command.add_argument(
+        "--table", action="store_true", help="also tables of what is not the same on all kernels"
+    )
+    command.add_argument("--all", action="store_true", help="tables of everything, the same or not")
+    command.add_argument("--json", action="store_true", help="one JSON object")
+    command.add_argument("--page", type=Path, metavar="FILE", help="write it as a page (HTML)")
+    command.set_defaults(main=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Read, compare, print; 1 where something is unexplained."""
+    from netlab.kernels.comparing import overview, stored
+
+    found = stored.runs(options.runs)
+    if len(found) < 2:
+        raise ScenarioError(f"{options.runs[0]} is one run: name another one to compare it with")
+    seen = overview.overview(found, options.first)
+    if options.json:
+        print(json.dumps(as_json(seen), ensure_ascii=False))
+    else:
+        width = min(WIDEST, shutil.get_terminal_size().columns)
+        print("\n".join(lines(seen, width, Style.of(sys.stdout))))
+        if options.table or options.all:
+            wide = shutil.get_terminal_size().columns
+            print("\n" + tables(seen, wide, Style.of(sys.stdout), options.all))
+    if options.page:
+        write_page(options.page, seen)
+        print(f"page: {options.page}", file=sys.stderr if options.json else sys.stdout)
+    return exit_code(seen)
+
+
+def exit_code(seen: Overview) -> int:
+    """3 where a run is not whole, else 1 where something is unexplained, else 0."""
+    if any(run.error for run in seen.runs):
+        return LabError.exit_code
+    return Unmet.exit_code if any(one.unexplained for one in seen.compared) else 0
+
+
+def lines(seen: Overview, width: int, style: Style) -> Iterator[str]:
+    """Everything that is otherwise, from kernel to kernel."""
+    from netlab.render.matrix import problems
+
+    size = max(map(len, seen.labels))
+    for column in seen.columns:
+        yield f"{style(column.label.ljust(size), 'bold')}  {column.title}"
+    yield from problems(seen.columns, style)
+    for each in seen.compared:
+        yield ""
+        yield from _pair(each, width, style)
+    yield ""
+    yield closing(seen, style)
+
+
+def closing(seen: Overview, style: Style) -> str:
+    """``42 differences between 11 kernels: 40 explained, 2 unexplained``."""
+    number = sum(len(one.comparison.differences) for one in seen.compared)
+    unexplained = sum(one.unexplained for one in seen.compared)
+    kernels = f"{len(seen.runs)} runs"
+    if not number:
+        return style(f"no differences between {kernels}", "green")
+    said = style(f"{unexplained} unexplained", "red") if unexplained else "all explained"
+    explained = f"{number - unexplained} explained, " if unexplained else ""
+    return f"{_count(number, 'difference')} between {kernels}: {explained}{said}"
+
+
+def tables(seen: Overview, width: int, style: Style, every: bool) -> str:
+    """Scenario by kernel, timer by kernel, and so on."""
+    from netlab.render.matrix import matrix
+
+    return "\n\n".join(matrix(grid, width, style, every) for grid in seen.grids())
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")
+
+
+def _pair(each: Compared, width: int, style: Style) -> Iterator[str]:
+    head = style(" → ".join(each.labels), "bold")
+    number = len(each.comparison.differences)
+    yield f"{head}: {_count(number, 'difference') if number else 'no difference'}"
+    for note in each.comparison.notes:
+        yield from _filled(style("note", "dim") + " ", note, width, "  ", 5)
+    last: Change | None = None
+    for one in each.told:
+        if one.change is not None and one.change is not last:
+            yield from _change(one.change, width, style)
+        last = one.change
+        yield from _told(one, width, style)
+
+
+def _change(change: Change, width: int, style: Style) -> Iterator[str]:
+    said = f" (since {change.since}): {change.what} {change.source}."
+    yield from _filled(style(change.id, "cyan"), said, width, "  ", len(change.id))
+
+
+def _told(one: Told, width: int, style: Style) -> Iterator[str]:
+    if one.change is not None:
+        yield from _filled("- ", one.sentence, width, "    ", 2)
+    else:
+        mark = style("UNEXPLAINED", "red", "bold")
+        yield from _filled(mark + " ", one.sentence, width, "  ", 12)
+
+
+def _filled(head: str, text: str, width: int, indent: str, size: int) -> list[str]:
+    """A paragraph that begins with a word in colour, of this size."""
+    text = "\0" * size + text  # what the colours' codes would take is not counted
+    filled = textwrap.fill(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return filled.replace("\0" * size, head, 1).split("\n")
+
+
+def write_page(path: Path, seen: Overview) -> None:
+    """The page. Raises `ScenarioError` where it cannot be written."""
+    from netlab.kernels.comparing.page import page
+
+    try:
+        path.write_text(page(seen, __version__))
+    except OSError as error:
+        raise ScenarioError(f"--page: {path} cannot be written: {error.strerror}") from None
+
+
+def as_json(seen: Overview) -> dict[str, Any]:
+    """The whole answer as plain data."""
+    return {
+        "kernels": [
+            {"label": column.label, "about": column.title, "error": column.error}
+            for column in seen.columns
+        ],
+        "comparisons": [
+            {
+                "before": each.labels[0],
+                "after": each.labels[1],
+                "notes": list(each.comparison.notes),
+                "differences": [_difference(one) for one in each.told],
+            }
+            for each in seen.compared
+        ],
+    }
+
+
+def _difference(one: Told) -> dict[str, Any]:
+    change = one.change
+    return {
+        "sentence": one.sentence,
+        "explained": change is not None,
+        "change": change
+        and {
+            "id": change.id,
+            "since": change.since,
+            "what": change.what,
+            "source": change.source,
+        },
+        "facts": [
+            {
+                "topic": fact.topic,
+                "subject": fact.subject,
+                "aspect": fact.aspect,
+                "before": fact.before,
+                "after": fact.after,
+            }
+            for fact in one.differences
+        ],
+    }

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a person sees while kernels are fetched, booted and played on: a bar for each."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netlab.render.style import Style
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from netlab.kernels.matrix import Watcher
+    from netlab.kernels.record import KernelRun
+
+SPEC_WIDTH, NAME_WIDTH = 30, 28
+REDRAW_S = 0.1
+
+
+@contextlib.contextmanager
+def watching(specs: Sequence[str], scenarios: int) -> Iterator[Watcher]:
+    """Bars on standard error for a person, a line for each kernel that has ended for a log.
+
+    `scenarios`: how many each of them plays.
+    """
+    if not sys.stderr.isatty():
+        yield Lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[doing]}"),
+        console=Console(stderr=True),
+        auto_refresh=False,  # it would start a thread
+        transient=True,
+    )
+    with progress:
+        yield Bars(progress, specs, scenarios)
+
+
+class Lines:
+    """For a log."""
+
+    def fetching(self, spec: str, what: str, done: int, total: int) -> None:
+        """Nothing: the line at the end tells."""
+
+    def heard(self, spec: str, line: str) -> None:
+        """Nothing."""
+
+    def ended(self, run: KernelRun) -> None:
+        """One line."""
+        print(f"netlab: {told(run, Style.of(sys.stderr))}", file=sys.stderr, flush=True)
+
+    def meanwhile(self) -> None:
+        """Nothing."""
+
+
+class Bars:
+    """For a person."""
+
+    def __init__(self, progress: Progress, specs: Sequence[str], scenarios: int) -> None:
+        self._progress = progress
+        self._scenarios = scenarios
+        self._drawn = 0.0
+        self._tasks: dict[str, TaskID] = {
+            spec: progress.add_task(
+                spec[-SPEC_WIDTH:].ljust(min(SPEC_WIDTH, max(map(len, specs)))),
+                total=scenarios,
+                start=False,
+                doing="",
+            )
+            for spec in specs
+        }
+
+    def fetching(self, spec: str, what: str, done: int, total: int) -> None:
+        """Megabytes, while there are some to come."""
+        self._start(spec)
+        size = f" {done >> 20} of {total >> 20} MiB" if total else ""
+        self._progress.update(self._tasks[spec], doing=f"{what}{size}")
+        self.meanwhile()
+
+    def heard(self, spec: str, line: str) -> None:
+        """One more scenario has ended, or a time-out has."""
+        self._start(spec)
+        record = json.loads(line)
+        doing = "booted"
+        if record["record"] == "scenario":
+            self._progress.advance(self._tasks[spec])
+            doing = record["value"]["scenario"]
+        elif record["record"] in ("timing", "cell"):
+            doing = f"{record['record']} {record['value'].get('name', '')}"
+        self._progress.update(self._tasks[spec], doing=doing[:NAME_WIDTH])
+
+    def ended(self, run: KernelRun) -> None:
+        """The bar becomes a line."""
+        self._progress.remove_task(self._tasks[run.machine.spec])
+        self._progress.console.print(told(run, Style.of(sys.stderr)), markup=False, highlight=False)
+
+    def meanwhile(self) -> None:
+        """Draw, but not too often."""
+        if time.monotonic() - self._drawn > REDRAW_S:
+            self._drawn = time.monotonic()
+            self._progress.refresh()
+
+    def _start(self, spec: str) -> None:
+        self._progress.start_task(self._tasks[spec])
+
+
+def told(run: KernelRun, style: Style) -> str:
+    """One kernel in one line: ``6.1.0-56-cloud-amd64 (debian:bookworm): 69 passed in 31.0 s``."""
+    from netlab.render.table import counted
+
+    machine = run.machine
+    name = machine.release if machine.release == machine.spec else (
+        f"{machine.release} ({Path(machine.spec).name})"
+    )  # fmt: skip
+    counts = counted(run.scenarios, style)
+    parts = [style(f"ERROR: {run.error}", "yellow")] if run.error else []
+    parts += [counts] if counts else []
+    if run.cells:
+        frozen = sum(cell.frozen for cell in run.cells)
+        parts.append(f"{frozen} of {sum(cell.reachable for cell in run.cells)} pairs")
+    if run.timings:
+        measured = sum(not timing.problem for timing in run.timings)
+        parts.append(f"{measured} of {len(run.timings)} time-outs")
+    if machine.clock == "virtual":
+        parts.append(style("virtual time", "dim"))
+    return f"{style(name, 'bold')}: {', '.join(parts) or 'nothing was played'}, {run.wall_s:.0f} s"

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the commands that play on kernels share: options for what is played, on which kernels, in
+which guests, and the plan that comes of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netlab.cli.common import add_family, add_sysctl, positive, seconds
+from netlab.errors import ScenarioError
+
+if TYPE_CHECKING:
+    from netlab.kernels.matrix import Plan
+    from netlab.kernels.suite import Job
+
+MEMORY = 512  # MB; all kernels so far live with less
+LIMIT = 900.0  # seconds
+
+SPECS = """\
+a SPEC is one of
+  debian:bookworm                 the newest kernel of a suite; fetched, checked and kept
+  debian:trixie-backports=6.16    its newest that begins so
+  ubuntu:noble
+  FILE.deb, FILE.rpm              a package, or several, joined with +
+  ./vmlinuz[:MODULES], ./folder   a kernel that you have built, or an unpacked package
+  host                            the kernel that runs here, without a virtual machine
+"""
+
+
+def add_what(command: argparse.ArgumentParser) -> None:
+    """What is played."""
+    what = command.add_argument_group("what is played")
+    what.add_argument(
+        "--warp",
+        action="store_true",
+        help="also every time-out of TCP's to its end, in virtual time: hours in seconds",
+    )
+    what.add_argument(
+        "--timers",
+        action="store_true",
+        help="the time-outs as with --warp, and of the scenarios only those that are named",
+    )
+    what.add_argument("--slow", action="store_true", help="also scenarios that need minutes")
+    what.add_argument("--atlas", action="store_true", help="also every pair of states")
+    what.add_argument(
+        "--hold", type=seconds, metavar="S", default=0.0, help="hold each pair at least that long"
+    )
+    add_family(what)
+    add_sysctl(what)
+
+
+def add_archives(kernels: argparse._ArgumentGroup) -> None:
+    """Where kernels come from."""
+    kernels.add_argument(
+        "--mirror",
+        action="append",
+        type=_mirror,
+        metavar="ARCHIVE=URL",
+        default=[],
+        help="where an archive is (debian, debian-security, ubuntu), if not as apt is set up here",
+    )
+    kernels.add_argument(
+        "--keyring",
+        action="append",
+        type=Path,
+        metavar="FILE",
+        default=[],
+        help="the archive's keys, if this machine does not have them",
+    )
+    kernels.add_argument("--refresh", action="store_true", help="look for newer kernels now")
+
+
+def add_guests(command: argparse.ArgumentParser) -> None:
+    """How guests are run."""
+    guests = command.add_argument_group("guests")
+    guests.add_argument(
+        "--jobs", type=positive, metavar="N", help="at a time (default: as cores and memory allow)"
+    )
+    guests.add_argument(
+        "--clock",
+        choices=("virtual", "real"),
+        help="virtual jumps while nothing happens (default without KVM, and for time-outs)",
+    )
+    guests.add_argument(
+        "--memory", type=positive, metavar="MB", default=MEMORY, help=f"of each ({MEMORY})"
+    )
+    guests.add_argument(
+        "--limit", type=seconds, metavar="S", default=LIMIT, help=f"for each ({LIMIT:g} s)"
+    )
+
+
+def _mirror(text: str) -> tuple[str, str]:
+    archive, equals, url = text.partition("=")
+    if not (archive and equals and url):
+        raise argparse.ArgumentTypeError(f"expected ARCHIVE=URL such as ubuntu=URL; found {text!r}")
+    return archive, url
+
+
+def job(options: argparse.Namespace) -> Job:
+    """What is to be played. Raises `ScenarioError` for a file that cannot be read."""
+    from netlab.kernels import timers
+    from netlab.kernels.suite import Job
+
+    own = [Path(name) for name in options.names if name.endswith(".yaml")]
+    texts = []
+    for path in own:
+        try:
+            texts.append((path.name, path.read_text()))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ScenarioError(f"cannot be read: {error}", path) from None
+    return Job(
+        plays=bool(options.names) or not options.timers,
+        names=tuple(name for name in options.names if not name.endswith(".yaml")),
+        own=tuple(texts),
+        slow=options.slow or options.warp,
+        atlas=options.atlas,
+        timers=timers.NAMES if options.warp or options.timers else (),
+        ipv6=options.ipv6,
+        hold=options.hold,
+        sysctls=dict(options.sysctl),
+    )
+
+
+def plan(options: argparse.Namespace, what: Job) -> Plan:
+    """How it is to be played."""
+    from netlab.kernels import cache
+    from netlab.kernels.guests import boot
+    from netlab.kernels.matrix import Plan
+
+    return Plan(
+        job=what,
+        how=boot.How(cache=cache.folder("guests"), memory=options.memory, limit=options.limit),
+        clock=options.clock or ("virtual" if what.timers else None),
+        jobs=options.jobs,
+        mirrors=dict(options.mirror),
+        keyrings=tuple(options.keyring),
+        refresh=options.refresh,
+    )

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which modules of a kernel a lab needs, and in which order they can be loaded.
+
+A guest has no modprobe: the kernel's own requests for a module are answered by nobody, so all that
+netlab may ever ask for is loaded at the start, each after what it depends on.
+"""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from netlab.errors import LabError
+
+#: Without one of these there is no lab, or no way to tell what came of it.
+REQUIRED = ("virtio_pci", "virtio_console", "veth", "nf_tables")
+#: Looked for and loaded first: code that others ask for by an alias, which `depends` does not say.
+FIRST = ("crc32c_generic", "ipv6")
+#: What some scenarios need, or what another version of Linux has as a module of its own.
+OPTIONAL = (
+    *("nf_tables_set", "nft_counter", "nft_numgen", "nft_ct", "nft_limit", "nft_quota"),
+    *("nft_reject", "nft_reject_inet", "nft_reject_ipv4", "nft_reject_ipv6"),
+    *("nfnetlink_log", "nf_log_syslog", "nf_log_common", "nf_log_ipv4", "nf_log_ipv6", "nft_log"),
+    *("nft_nat", "nft_chain_nat", "nft_masq", "nft_redir", "nf_conntrack_netlink"),
+    *("inet_diag", "tcp_diag", "netlink_diag", "af_packet"),
+)
+
+MODINFO = re.compile(rb"(?:^|\0)(depends|softdep)=([^\0]*)")
+
+
+def plan(folder: Path | None) -> dict[str, bytes]:
+    """All that netlab may need out of a folder ``lib/modules/<release>``: the files of modules by
+    their names, not compressed, in the order in which they can be loaded.
+
+    Without a folder everything must be built in; so it is taken to be where a kernel does not list
+    what is. Raises `LabError` where one of `REQUIRED` is surely missing, or cannot be read.
+    """
+    if folder is None:
+        return {}
+    there = {_name(path.name): path for path in sorted(folder.rglob("*.ko*"))}
+    inside = built_in(folder)
+    absent = (
+        [name for name in REQUIRED if name not in there and name not in inside] if inside else []
+    )
+    if absent:
+        raise LabError(
+            f"this kernel has no {' and no '.join(absent)}: neither built in nor below {folder}; "
+            "a lab cannot be built without"
+        )
+    files: dict[str, bytes] = {}
+    for name in (*FIRST, *REQUIRED, *OPTIONAL):
+        _collect(name, there, files)
+    return files
+
+
+def built_in(folder: Path) -> frozenset[str]:
+    """The modules that are part of the image; none where the kernel's package does not say."""
+    listed = folder / "modules.builtin"
+    told = folder / "modules.builtin.modinfo"
+    if listed.is_file():
+        return frozenset(_name(Path(line).name) for line in listed.read_text().split())
+    if told.is_file():  # NAME.KEY=VALUE
+        return frozenset(
+            _name(part.split(b".", 1)[0].decode())
+            for part in told.read_bytes().split(b"\0")
+            if part
+        )
+    return frozenset()
+
+
+def _collect(name: str, there: dict[str, Path], files: dict[str, bytes]) -> None:
+    """Add a module to `files` behind all that it needs. One that is not there may be built in."""
+    if name in files or name not in there:
+        return
+    data = read(there[name])
+    for other in needs(data):
+        _collect(other, there, files)
+    files[name] = data
+
+
+def needs(module: bytes) -> Iterator[str]:
+    """The names of the modules that must be loaded before one."""
+    for key, value in MODINFO.findall(module):
+        text = value.decode(errors="replace")
+        if key == b"depends":
+            yield from (_name(part) for part in text.split(",") if part)
+        else:  # "pre: one two post: three"
+            before = re.search(r"pre:([^:]*)(?:\s\w+:|$)", text)
+            yield from (_name(part) for part in (before[1].split() if before else ()))
+
+
+def read(path: Path) -> bytes:
+    """A module as the kernel takes it. Raises `LabError` where it cannot be read or unpacked."""
+    unpack: Callable[[bytes], bytes] = PACKED.get(path.suffix, bytes)
+    try:
+        return unpack(path.read_bytes())
+    except (OSError, EOFError, lzma.LZMAError) as error:
+        raise LabError(f"{path} cannot be read: {error}") from None
+
+
+def _zstd(data: bytes) -> bytes:
+    program = shutil.which("zstd")
+    if program is None:
+        raise LabError("this kernel's modules are compressed with zstd: install the zstd program")
+    done = subprocess.run([program, "-dcq"], input=data, capture_output=True, check=False)
+    if done.returncode:
+        raise OSError(done.stderr.decode(errors="replace").strip() or "zstd failed")
+    return done.stdout
+
+
+PACKED = {".xz": lzma.decompress, ".gz": gzip.decompress, ".zst": _zstd}
+
+
+def _name(file: str) -> str:
+    """A module as the kernel names it: nf-log-syslog.ko.xz is nf_log_syslog."""
+    return file.split(".ko", maxsplit=1)[0].replace("-", "_")

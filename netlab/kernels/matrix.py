@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Many kernels: each is got, booted and played on, as many at a time as this machine can. What
+goes wrong with one is said in that one's run, and stops no other.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import queue
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from netlab.errors import NetlabError
+from netlab.kernels import cache, suite, timers
+from netlab.kernels.getting import fetch
+from netlab.kernels.getting.choice import NoSuite
+from netlab.kernels.getting.kernel import Kernel
+from netlab.kernels.getting.spec import Spec
+from netlab.kernels.guests import accelerator, boot, qemu
+from netlab.kernels.record import Clock, KernelRun, Machine, gather
+
+HOST = "host"
+#: MiB that QEMU needs beside the guest's own memory.
+BESIDE = 256
+MIB = 1 << 20
+LOOK_S = 0.1  # seconds
+
+
+class Watcher(Protocol):
+    """Is told what goes on."""
+
+    def fetching(self, spec: str, what: str, done: int, total: int) -> None:
+        """So many bytes of what is fetched are there; `total` 0: nobody knows how many."""
+
+    def heard(self, spec: str, line: str) -> None:
+        """A guest sent a record; the line is JSON."""
+
+    def ended(self, run: KernelRun) -> None:
+        """Nothing more will come of this one."""
+
+    def meanwhile(self) -> None:
+        """Called ten times a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is played, and how."""
+
+    job: suite.Job
+    how: boot.How
+    clock: Clock | None = None  # None: real where KVM works
+    jobs: int | None = None  # guests at a time; None: as cores and memory allow
+    mirrors: Mapping[str, str] = field(default_factory=dict)
+    keyrings: tuple[Path, ...] = ()
+    refresh: bool = False
+
+
+def play(specs: Sequence[Spec], plan: Plan, watcher: Watcher) -> list[KernelRun]:
+    """Play on every kernel; the runs in the order of the specs. Each is stored in the cache.
+
+    Raises `LabError` where no guest at all can be started here (no QEMU), before anything is
+    fetched.
+    """
+    guests = [spec for spec in specs if spec.text != HOST]
+    if guests:
+        qemu.program()
+    runs: dict[str, KernelRun] = {}
+    for run in _all(specs, guests, plan, watcher):
+        runs[run.machine.spec] = run
+        if run.done:
+            store(run)
+        watcher.ended(run)
+    return [runs[spec.text] for spec in specs if spec.text in runs]
+
+
+def store(run: KernelRun) -> Path:
+    """Keep a run in the cache, where `netlab compare` finds it by its release."""
+    path = cache.folder("runs") / file_name(run)
+    run.write(path)
+    return path
+
+
+def file_name(run: KernelRun) -> str:
+    """``6.1.0-56-cloud-amd64.jsonl``; of a kernel that never ran, as it was asked for."""
+    return re.sub(r"[^\w.+-]+", "-", run.machine.release).strip("-") + ".jsonl"
+
+
+def at_once(plan: Plan) -> int:
+    """How many guests this machine can have at a time."""
+    if plan.jobs:
+        return plan.jobs
+    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // MIB
+    return max(1, min(len(os.sched_getaffinity(0)), available // (plan.how.memory + BESIDE)))
+
+
+def _all(
+    specs: Sequence[Spec], guests: Sequence[Spec], plan: Plan, watcher: Watcher
+) -> Iterator[KernelRun]:
+    # The running kernel first and alone: its clock is real, and guests would take its time.
+    if len(guests) < len(specs):
+        yield here(plan.job, watcher)
+    kernels: dict[str, Kernel] = {}
+    for spec in guests:
+        try:
+            kernels[spec.text] = _obtained(spec, plan, watcher)
+        except NoSuite as error:
+            if not spec.by_default:
+                yield never_booted(spec.text, str(error))
+            else:
+                watcher.fetching(spec.text, f"left out: {error}", 0, 0)
+        except NetlabError as error:
+            yield never_booted(spec.text, str(error))
+    yield from _guests(kernels.values(), plan, watcher)
+
+
+def here(job: suite.Job, watcher: Watcher) -> KernelRun:
+    """Play on the kernel that runs this process; no guest, and no time-out of hours."""
+    lines: list[str] = []
+    # Time is real here.
+    job = replace(job, timers=tuple(name for name in job.timers if name not in timers.HOURS))
+
+    def emit(line: str) -> None:
+        lines.append(line)
+        watcher.heard(HOST, line)
+
+    about = suite.machine(HOST, "real", job, _distribution())
+    suite.play(job, about, emit, watcher.meanwhile)
+    return gather(lines)
+
+
+def never_booted(spec: str, error: str) -> KernelRun:
+    """The record of a kernel that could not be got."""
+    return KernelRun(Machine(spec, release=spec, version="", architecture="", hz=0), error=error)
+
+
+def _distribution() -> str:
+    try:
+        return platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    except OSError:  # no such file: a very small system
+        return ""
+
+
+def _obtained(spec: Spec, plan: Plan, watcher: Watcher) -> Kernel:
+    def progress(what: str, done: int, total: int) -> None:
+        watcher.fetching(spec.text, what, done, total)
+
+    return fetch.obtain(
+        spec,
+        mirrors=plan.mirrors,
+        keyrings=plan.keyrings,
+        refresh=plan.refresh,
+        progress=progress,
+    )
+
+
+def _clock(kernel: Kernel) -> Clock:
+    """A real one where guests are as fast as this machine. An emulated guest is so slow that its
+    timers would fire while it still works on what came before.
+    """
+    return "real" if accelerator.best(kernel.image) == "kvm" else "virtual"
+
+
+def _guests(kernels: Iterable[Kernel], plan: Plan, watcher: Watcher) -> Iterator[KernelRun]:
+    """Boot them side by side, each followed by a thread of its own; runs as they end."""
+    news: queue.SimpleQueue[tuple[str, str | KernelRun]] = queue.SimpleQueue()
+    stop = threading.Event()
+
+    def follow(kernel: Kernel) -> None:
+        def heard(line: str) -> None:
+            news.put((kernel.spec, line))
+
+        try:
+            clock = plan.clock or _clock(kernel)
+            run = boot.play(kernel, plan.job, replace(plan.how, stop=stop, clock=clock), heard)
+        except NetlabError as error:
+            run = never_booted(kernel.spec, str(error))
+        news.put((kernel.spec, run))
+
+    with ThreadPoolExecutor(at_once(plan), "guest") as pool:
+        try:
+            waiting = len([pool.submit(follow, kernel) for kernel in kernels])
+            while waiting:
+                watcher.meanwhile()
+                try:
+                    spec, piece = news.get(timeout=LOOK_S)
+                except queue.Empty:
+                    continue
+                if isinstance(piece, KernelRun):
+                    waiting -= 1
+                    yield piece
+                else:
+                    watcher.heard(spec, piece)
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is played on a kernel, here or in a guest: the same code, so the records compare."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from netlab.atlas import grid
+from netlab.kernels import timers
+from netlab.kernels.record import Clock, Machine, line
+from netlab.observe.counters import Counters
+from netlab.scenario import catalogue, runner
+from netlab.scenario.model import Scenario
+from netlab.testbed.lab import Lab
+from netlab.testbed.namespace import Namespace
+from netlab.testbed.words import Family
+
+#: Those that decide what TCP does. A fresh namespace's are recorded.
+SYSCTLS = ("net/ipv4/tcp_*", "net/ipv4/ip_local_port_range", "net/core/somaxconn")
+#: ``linux/time.h``. This clock moves once a tick, so its resolution tells CONFIG_HZ.
+CLOCK_MONOTONIC_COARSE = 6
+#: Labs at a time under a virtual clock. Waiting costs nothing there and work takes its time, so
+#: those that are open must not keep each other from being sampled.
+VIRTUAL_JOBS = 12
+
+Emit = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to play."""
+
+    plays: bool = True  # scenarios at all
+    names: tuple[str, ...] = ()  # of scenarios, as netlab run takes them; none: all
+    #: Scenario files of the user's own, as (name, text): a guest does not see the user's disk.
+    own: tuple[tuple[str, str], ...] = ()
+    slow: bool = False  # those that take minutes too
+    atlas: bool = False  # every pair of states
+    timers: tuple[str, ...] = ()  # of timers.NAMES: time-outs that are waited for to their end
+    ipv6: bool = False
+    hold: float = 0.0  # seconds, where that is longer than what a scenario says
+    sysctls: Mapping[str, str] = field(default_factory=dict)  # set at both hosts of every lab
+
+    @property
+    def family(self) -> Family:
+        """The internet protocol of all labs."""
+        return Family.IPV6 if self.ipv6 else Family.IPV4
+
+    def scenarios(self) -> list[Scenario]:
+        """What is to be played. Raises `ScenarioError` for what is not there, or is wrong."""
+        if not self.plays:
+            return []
+        named = catalogue.choose(self.names, self.slow) if self.names or not self.own else []
+        with tempfile.TemporaryDirectory(prefix="netlab-") as folder:
+            for name, text in self.own:
+                path = Path(folder, name)
+                path.write_text(text)
+                named += catalogue.choose([str(path)], self.slow)
+        return named
+
+
+def machine(spec: str, clock: Clock, job: Job, distribution: str = "") -> Machine:
+    """The kernel that runs here."""
+    name = os.uname()
+    return Machine(
+        spec=spec,
+        release=name.release,
+        version=name.version,
+        architecture=name.machine,
+        hz=round(1 / time.clock_getres(CLOCK_MONOTONIC_COARSE)),
+        clock=clock,
+        distribution=distribution,
+        changed=dict(job.sysctls),
+    )
+
+
+def play(job: Job, about: Machine, emit: Emit, meanwhile: Callable[[], None]) -> None:
+    """Play it all on this kernel. `emit` gets each record as a line, as soon as it is there;
+    `meanwhile` is called now and then.
+
+    Raises `LabError` where no lab can be built here at all.
+    """
+    began = time.monotonic()
+    emit(line("machine", about))
+    for kind, value in _records(job, about, meanwhile):
+        emit(line(kind, value))
+    emit(line("done", {"wall_s": round(time.monotonic() - began, 3)}))
+
+
+def _records(
+    job: Job, about: Machine, meanwhile: Callable[[], None]
+) -> Iterator[tuple[str, object]]:
+    with Lab(job.family) as lab:
+        yield "sysctls", _sysctls(lab.client.namespace)
+        yield "counters", _counters(lab.client.namespace)
+    options = runner.Options(
+        family=job.family,
+        hold=job.hold,
+        jobs=VIRTUAL_JOBS if about.clock == "virtual" else runner.JOBS,
+        sysctls=job.sysctls,
+    )
+    for _, evidence in runner.play_all(job.scenarios(), options, meanwhile):
+        yield "scenario", evidence
+    if job.atlas:
+        for cell in grid.play(grid.scenarios(), options, meanwhile):
+            yield "cell", cell
+    if job.timers:
+        for timing in timers.measure(job.timers, job.family, job.sysctls, meanwhile):
+            yield "timing", timing
+
+
+def _sysctls(namespace: Namespace) -> dict[str, str]:
+    """By name, as sysctl(8) writes them; those that this user may not read are left out."""
+    root = Path("/proc/sys")
+    with namespace:
+        paths = sorted(path for pattern in SYSCTLS for path in root.glob(pattern))
+        values = {path: path.read_text() for path in paths if os.access(path, os.R_OK)}
+    return {
+        str(path.relative_to(root)).replace("/", "."): " ".join(text.split())
+        for path, text in values.items()
+    }
+
+
+def _counters(namespace: Namespace) -> tuple[str, ...]:
+    with namespace:
+        counters = Counters()
+    names = tuple(sorted(counters.read()))
+    counters.close()
+    return names

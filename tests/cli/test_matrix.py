@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""netlab matrix: what it asks for, what it keeps, and that one bad kernel stops no other.
+
+Kernels in guests are in tests/kernel/test_kernels_boot.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from netlab.kernels.record import read
+
+from .shell import Done, netlab
+
+SHORT = ("--hold", "10ms", "port-open")
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def matrix(cache: Path, *arguments: str | Path, **more: str) -> Done:
+    return netlab("matrix", *arguments, NETLAB_CACHE=str(cache), **more)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--kernel", "./banana"], "there is no ./banana"),
+        (["--kernel", "fedora:first"], "neither a distribution that netlab can fetch"),
+        (["--kernel", "debian:bookworm", "--mirror", "debian"], "expected ARCHIVE=URL"),
+        (["--kernel", "host", "--small"], "--small is a set of kernels"),
+        (["--kernel", "host", "no-such-scenario"], "no scenario is called 'no-such-scenario'"),
+        (["--kernel", "host", "--sysctl", "tcp_rmem"], "expected NAME=VALUE"),
+        (["--kernel"], "expected at least one argument"),
+    ],
+)
+def test_what_cannot_be_meant_is_bad_usage(cache: Path, arguments: list[str], said: str) -> None:
+    done = matrix(cache, *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+    assert not list(cache.rglob("*.jsonl"))
+
+
+def test_the_running_kernel_needs_no_guest_and_its_run_is_kept(cache: Path, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "out"
+    done = matrix(cache, "--kernel", "host", *SHORT, "--output", out, PATH="/nowhere")
+    assert done.code == 0, done.err
+    assert re.search(r"1 passed", done.err)
+    (kept,), (written,) = cache.glob("runs/*.jsonl"), out.glob("*.jsonl")
+    assert kept.name == written.name
+    run = read(written)
+    assert run.done
+    assert not run.error
+    assert (run.machine.spec, run.machine.clock) == ("host", "real")
+    assert run.machine.hz in (100, 250, 300, 1000)
+    assert [play.scenario for play in run.scenarios] == ["port-open"]
+    assert run.sysctls["net.ipv4.tcp_fin_timeout"] == "60"
+    assert "TCPTimeouts" in run.counters
+
+
+def test_names_of_scenarios_may_stand_behind_the_kernels(cache: Path) -> None:
+    done = matrix(cache, "--hold", "10ms", "--kernel", "host", "port-open", "--json")
+    assert [json.loads(line)["scenario"] for line in done.out.splitlines()] == ["port-open"]
+
+
+def test_a_kernel_that_cannot_be_got_stops_no_other(cache: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "linux-image-6.1.deb"
+    broken.write_bytes(b"!<arch>\n and no more")
+    done = matrix(cache, *SHORT, "--kernel", broken, "host")
+    assert done.code == 3
+    assert re.search(rf"{re.escape(str(broken))}: ERROR: .*linux-image-6.1.deb", done.err)
+    assert "1 passed" in done.err
+
+
+def test_without_qemu_the_package_is_named_before_anything_is_fetched(
+    cache: Path, tmp_path: Path
+) -> None:
+    image = tmp_path / "vmlinuz"
+    image.write_bytes(b"\0" * 4096)
+    done = matrix(cache, "--kernel", image, PATH="/nowhere")
+    assert done.code == 3
+    assert "install qemu-system-x86" in done.err
+
+
+def test_a_scenario_that_fails_fails_the_matrix(cache: Path) -> None:
+    lazy = ("--sysctl", "tcp_syn_retries=1", "client-gives-up", "syn-dropped")
+    done = matrix(cache, "--hold", "4s", "--kernel", "host", *lazy)
+    assert done.code == 1
+    assert "1 failed" in done.err

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Guests that play, and guests that go wrong in every way there is: each says so, and ends.
+
+Real kernels boot here, so one has to be in netlab's cache (`netlab matrix` puts some there), or be
+named: NETLAB_TEST_KERNEL=SPEC. Two guests run at a time; what a test asserts is waited for there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from netlab.errors import LabError
+from netlab.kernels import cache, timers
+from netlab.kernels.getting import fetch, spec
+from netlab.kernels.getting.kernel import Kernel
+from netlab.kernels.guests import accelerator, boot, image, qemu
+from netlab.kernels.guests.boot import How
+from netlab.kernels.record import KernelRun
+from netlab.kernels.suite import Job
+from netlab.observe.sampling import now, wait
+
+pytestmark = [
+    pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="needs QEMU"),
+    pytest.mark.apart,
+    pytest.mark.timeout(400),  # for a machine whose cores are all taken
+]
+JOB = Job(names=("syn-dropped",))
+#: Time-outs that end within seconds in real time too.
+SHORT = ("delayed-ack", "orphan-retries", "user-timeout")
+PATIENT = 300.0  # seconds; nothing here takes so long
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Kernel:
+    if named := os.environ.get("NETLAB_TEST_KERNEL"):
+        return fetch.obtain(spec.parse(named))
+    for kept in sorted(cache.root().glob(f"kernels/**/{fetch.KEPT}"), reverse=True):
+        record = json.loads(kept.read_text())
+        found = [kept.parent / record[name] for name in ("image", "modules")]
+        if all(path.exists() for path in found):
+            return Kernel("cached", record["release"], found[0], found[1])
+    pytest.skip("no kernel is in the cache: netlab matrix fetches some")
+
+
+@pytest.fixture(scope="module")
+def how(tmp_path_factory: pytest.TempPathFactory) -> How:
+    return How(tmp_path_factory.mktemp("cache"), limit=PATIENT, silence=PATIENT)
+
+
+def without(name: str, kernel: Kernel, folder: Path) -> Kernel:
+    """The kernel with one of its modules broken; the others are links."""
+    assert kernel.modules is not None
+    changed = folder / "modules"
+    shutil.copytree(kernel.modules, changed, copy_function=os.symlink)
+    for path in changed.rglob(f"{name}.ko*"):
+        path.unlink()
+    (changed / f"{name}.ko").write_bytes(b"\x7fELF: no module")
+    return replace(kernel, modules=changed)
+
+
+class Guests:
+    """Guests that were started, by what they are made to do."""
+
+    def __init__(self, pool: ThreadPoolExecutor, kernel: Kernel, how: How, folder: Path) -> None:
+        def play(
+            kernel: Kernel, how: How, heard: Callable[[str], None] = print, job: Job = JOB
+        ) -> Future[KernelRun]:
+            return pool.submit(boot.play, kernel, job, how, heard)
+
+        self.heard: list[str] = []
+        tcg = replace(how, clock="real", accelerator="tcg")
+        self.runs: Mapping[str, Future[KernelRun]] = {
+            "plays": play(kernel, how, self.heard.append),
+            "warps": play(kernel, how, job=Job(plays=False, timers=SHORT)),
+            "panics": play(kernel, replace(how, options="rdinit=/not-there")),
+            # Python at the console waits for somebody to type.
+            "hangs": play(kernel, replace(tcg, silence=20, options=f"rdinit={image.PYTHON}")),
+            "needs more memory": play(kernel, replace(how, memory=144)),
+            "refuses a module": play(without("veth", kernel, folder), how),
+            "has no time": play(kernel, replace(how, limit=1.5)),
+        }
+
+    def __getitem__(self, name: str) -> KernelRun:
+        return self.runs[name].result()
+
+
+@pytest.fixture(scope="module")
+def guests(kernel: Kernel, how: How, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guests]:
+    stop = threading.Event()
+    image.userland(how.cache)
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            yield Guests(pool, kernel, replace(how, stop=stop), tmp_path_factory.mktemp("changed"))
+        finally:
+            stop.set()
+
+
+def test_a_guest_plays_and_every_record_comes_as_it_is_made(guests: Guests, kernel: Kernel) -> None:
+    run = guests["plays"]
+    assert (run.error, run.done) == ("", True)
+    assert run.machine.release == kernel.release
+    assert run.machine.clock == "virtual"
+    assert [(each.scenario, each.outcome) for each in run.scenarios] == [("syn-dropped", "pass")]
+    kinds = [json.loads(record)["record"] for record in guests.heard]
+    assert kinds[0] == "machine"
+    assert kinds[-1] == "done"
+    assert "scenario" in kinds
+
+
+def test_virtual_time_is_as_long_as_real_time(guests: Guests) -> None:
+    real = {timing.name: timing for timing in timers.measure(SHORT)}
+    run = guests["warps"]
+    assert (run.error, run.machine.clock, len(run.timings)) == ("", "virtual", len(SHORT))
+    for virtual in run.timings:
+        # Two kernels, and a first time-out that comes of each one's round-trip time.
+        assert virtual.after == pytest.approx(real[virtual.name].after, rel=0.15, abs=0.02)
+        assert virtual.ending == real[virtual.name].ending
+        assert len(virtual.sends) == len(real[virtual.name].sends)
+    assert run.wall_s < 100
+
+
+def test_a_panic_is_quoted(guests: Guests) -> None:
+    run = guests["panics"]
+    assert run.error.startswith("the kernel panicked: VFS: Unable to mount root fs")
+    assert any("Call Trace" in line for line in run.console)
+    assert not run.done
+
+
+def test_a_guest_that_hangs_is_ended(guests: Guests) -> None:
+    run = guests["hangs"]
+    assert run.error == "the guest hangs: nothing came for 20 s"
+    assert run.console[-1].startswith(">>>")
+
+
+def test_too_little_memory_is_said_to_be_that(guests: Guests) -> None:
+    assert guests["needs more memory"].error == ("the guest ran out of memory: 144 MiB are too few")
+
+
+def test_a_module_that_the_kernel_refuses_is_named(guests: Guests) -> None:
+    assert guests["refuses a module"].error == (
+        "the kernel refused its module veth: Exec format error (ENOEXEC)"
+    )
+
+
+def test_time_that_is_over_ends_a_guest(guests: Guests) -> None:
+    run = guests["has no time"]
+    assert run.error == "the guest was not done after 2 s"
+    assert run.machine.hz == 0  # nobody knows
+
+
+def test_a_kernel_without_veth_is_not_even_booted(kernel: Kernel, how: How, tmp_path: Path) -> None:
+    (tmp_path / "modules.builtin").write_text("kernel/net/core/something.ko\n")
+    with pytest.raises(LabError, match=r"this kernel has no .*veth.*: neither built in nor below"):
+        boot.play(replace(kernel, modules=tmp_path), JOB, how)
+
+
+def test_a_guest_is_stopped_at_once(kernel: Kernel, how: How) -> None:
+    stop = threading.Event()
+    stop.set()
+    run = boot.play(kernel, JOB, replace(how, stop=stop))
+    assert run.error == "it was stopped after 0 s"
+
+
+def test_qemu_that_cannot_start_has_its_say(kernel: Kernel, how: How) -> None:
+    run = boot.play(kernel, JOB, replace(how, memory=1 << 40))
+    assert run.error.startswith("QEMU could not run it: ")
+
+
+def test_without_qemu_it_says_what_to_install(
+    kernel: Kernel, how: How, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image.userland(how.cache)  # which needs ldd
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(qemu, "PROGRAMS", qemu.PROGRAMS[:1])
+    with pytest.raises(LabError, match=r"QEMU, which is not installed: install qemu-system-x86 "):
+        boot.play(replace(kernel, modules=None), JOB, how)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b"text" * 200, r"is no image of a kernel"),
+        (b"\x7fELF" + bytes(600), r"an ELF file: it wants arch/x86/boot/bzImage"),
+        (bytes(514) + b"HdrS" + bytes(100), r"is a kernel for 32 bits"),
+        (b"", r"is no image of a kernel"),
+    ],
+)
+def test_what_is_no_kernel_is_not_booted(
+    data: bytes, problem: str, kernel: Kernel, how: How, tmp_path: Path
+) -> None:
+    other = tmp_path / "vmlinuz"
+    other.write_bytes(data)
+    with pytest.raises(LabError, match=problem):
+        boot.play(replace(kernel, image=other), JOB, how)
+
+
+def test_the_accelerator_has_booted_a_guest_or_is_not_taken(kernel: Kernel) -> None:
+    before = now()
+    best = accelerator.best(kernel.image)
+    assert now() - before < accelerator.LIMIT_S + 2
+    assert accelerator.best(kernel.image) == best
+    if not os.access(accelerator.DEVICE, os.R_OK | os.W_OK):
+        assert best == "tcg"
+
+
+def test_the_guest_that_proves_an_accelerator_runs_under_the_one_that_needs_no_proof(
+    kernel: Kernel,
+) -> None:
+    assert accelerator.boots(kernel.image, "tcg", silence=PATIENT, limit=PATIENT)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from netlab.kernels.guests import boot
+from netlab.kernels.getting.kernel import Kernel
+from netlab.kernels.suite import Job
+release, image, modules, folder = sys.argv[1:]
+kernel = Kernel("x", release, Path(image), Path(modules))
+boot.play(kernel, Job(), boot.How(Path(folder)))
+"""
+
+
+def test_qemu_dies_with_a_netlab_that_is_killed(kernel: Kernel, how: How) -> None:
+    image.userland(how.cache)
+    words = (kernel.release, str(kernel.image), str(kernel.modules), str(how.cache))
+    with subprocess.Popen([sys.executable, "-c", KILLED, *words]) as netlab:
+        guest = wait(partial(qemu_of, netlab.pid), now() + PATIENT)
+        assert guest is not None
+        os.kill(netlab.pid, signal.SIGKILL)
+    assert wait(lambda: None if is_qemu(guest) else True, now() + 10) is True
+
+
+def qemu_of(process: int) -> int | None:
+    with contextlib.suppress(OSError):
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        return next((int(child) for child in children if is_qemu(int(child))), None)
+    return None
+
+
+def is_qemu(process: int) -> bool:
+    """A process that has ended has no program any more, though it may not be reaped."""
+    with contextlib.suppress(OSError):
+        return "qemu" in os.readlink(f"/proc/{process}/exe")
+    return False

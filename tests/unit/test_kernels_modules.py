@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which modules are loaded, in which order, read out of folders as distributions make them."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from netlab.errors import LabError
+from netlab.kernels.guests import modules
+
+
+def module(*info: str) -> bytes:
+    return b"\x7fELF...\0" + b"".join(f"{each}\0".encode() for each in ("license=GPL", *info))
+
+
+ALONE = {name: module("depends=") for name in modules.REQUIRED}
+
+
+def folder(tmp_path: Path, files: dict[str, bytes], built_in: tuple[str, ...] | None = ()) -> Path:
+    for name, data in files.items():
+        path = tmp_path / "kernel" / (name if ".ko" in name else f"{name}.ko")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    if built_in is not None:
+        lines = "".join(f"kernel/net/{name}.ko\n" for name in ("something", *built_in))
+        (tmp_path / "modules.builtin").write_text(lines)
+    return tmp_path
+
+
+def test_a_module_comes_after_all_it_depends_on(tmp_path: Path) -> None:
+    files = ALONE | {
+        "nf_tables": module("depends=nfnetlink,libcrc32c"),
+        "nfnetlink": module("depends="),
+        "libcrc32c": module("depends="),
+        "nft_ct": module("depends=nf_tables,nf_conntrack"),
+        "nf_conntrack": module("depends=nf-defrag-ipv4"),
+        "nf_defrag_ipv4": module("depends="),
+        "floppy": module("depends="),
+    }
+    order = [*modules.plan(folder(tmp_path, files))]
+    assert "floppy" not in order
+    assert len(order) == len(files) - 1
+    for first, later in (
+        ("nfnetlink", "nf_tables"), ("libcrc32c", "nf_tables"), ("nf_tables", "nft_ct"),
+        ("nf_defrag_ipv4", "nf_conntrack"), ("nf_conntrack", "nft_ct"),
+    ):  # fmt: skip
+        assert order.index(first) < order.index(later)
+
+
+def test_what_a_module_asks_for_by_an_alias_comes_first(tmp_path: Path) -> None:
+    files = ALONE | {"crc32c_generic": module("depends=")}
+    assert next(iter(modules.plan(folder(tmp_path, files)))) == "crc32c_generic"
+
+
+def test_soft_dependencies_before_a_module_count() -> None:
+    data = module("softdep=pre: crc32c nf-log-syslog post: late", "depends=nfnetlink")
+    assert [*modules.needs(data)] == ["crc32c", "nf_log_syslog", "nfnetlink"]
+
+
+def test_what_is_built_in_need_not_be_there(tmp_path: Path) -> None:
+    path = folder(tmp_path, {"veth": module()}, ("virtio_pci", "virtio_console", "nf_tables"))
+    assert [*modules.plan(path)] == ["veth"]
+
+
+def test_what_is_built_in_may_be_told_in_the_other_file(tmp_path: Path) -> None:
+    path = folder(tmp_path, {"veth": module()}, None)
+    told = b"".join(f"{n}.license=GPL\0".encode() for n in modules.REQUIRED if n != "veth")
+    (path / "modules.builtin.modinfo").write_bytes(told)
+    assert [*modules.plan(path)] == ["veth"]
+
+
+def test_a_kernel_without_veth_is_refused_with_its_name(tmp_path: Path) -> None:
+    path = folder(tmp_path, {name: data for name, data in ALONE.items() if name != "veth"})
+    with pytest.raises(LabError, match=r"this kernel has no veth: neither built in nor below "):
+        modules.plan(path)
+
+
+def test_a_kernel_that_does_not_list_what_is_built_in_is_tried(tmp_path: Path) -> None:
+    assert [*modules.plan(folder(tmp_path, {"veth": module()}, None))] == ["veth"]
+    assert modules.plan(None) == {}
+
+
+@pytest.mark.parametrize(
+    ("ending", "pack"), [("", bytes), (".xz", lzma.compress), (".gz", gzip.compress)]
+)
+def test_compressed_modules_are_unpacked(tmp_path: Path, ending: str, pack: type[bytes]) -> None:
+    data = module("depends=")
+    files = {f"{name.replace('_', '-')}.ko{ending}": pack(data) for name in modules.REQUIRED}
+    assert modules.plan(folder(tmp_path, files)) == dict.fromkeys(modules.REQUIRED, data)
+
+
+@pytest.mark.skipif(not shutil.which("zstd"), reason="needs zstd")
+def test_modules_compressed_with_zstd_are_unpacked(tmp_path: Path) -> None:
+    packed = subprocess.run(["zstd", "-qc"], input=module(), capture_output=True, check=True)
+    (tmp_path / "veth.ko.zst").write_bytes(packed.stdout)
+    assert modules.read(tmp_path / "veth.ko.zst") == module()
+
+
+def test_zstd_is_asked_for_where_it_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "veth.ko.zst").write_bytes(b"")
+    with pytest.raises(LabError, match="install the zstd program"):
+        modules.read(tmp_path / "veth.ko.zst")
+
+
+@pytest.mark.parametrize("ending", [".xz", ".gz", ".zst"])
+def test_a_broken_module_is_named(tmp_path: Path, ending: str) -> None:
+    if ending == ".zst" and not shutil.which("zstd"):
+        pytest.skip("needs zstd")
+    path = tmp_path / f"veth.ko{ending}"
+    path.write_bytes(b"cut")
+    with pytest.raises(LabError, match=rf"veth\.ko\{ending} cannot be read: "):
+        modules.read(path)

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a guest told, and the sentence that is made of it. The consoles' lines are real ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from netlab.kernels.guests.told import LAST_LINES, Cut, Told
+from netlab.kernels.record import line
+
+DONE = line("done", {"wall_s": 1.0})
+SCENARIO = line("scenario", {"scenario": "fin-dropped"})
+PANIC = """\
+[    1.436085] Run /netlab/init as init process\r
+/netlab/bin/python3: error while loading shared libraries: libz.so.1: cannot open\r
+[    1.5] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00007f00\r
+[    1.5] CPU: 0 UID: 0 PID: 1 Comm: python3 Not tainted 6.12.117 #1\r
+"""
+
+
+def told(*records: str, console: str = "", complaints: str = "") -> Told:
+    every = Told(512)
+    every.take("records", "".join(f"{record}\n" for record in records).encode())
+    every.take("console", console.encode())
+    every.take("complaints", complaints.encode())
+    return every
+
+
+def test_records_are_whole_however_they_come() -> None:
+    every = Told(512)
+    data = f"{SCENARIO}\n{DONE}\n".encode()
+    came = [record for n in range(len(data)) for record in every.take("records", data[n : n + 1])]
+    assert came == every.records == [SCENARIO, DONE]
+    assert every.over
+    assert every.error() == ""
+
+
+def test_a_half_record_is_none() -> None:
+    every = told(SCENARIO)
+    every.take("records", DONE.encode())
+    assert not every.over
+    assert every.error() == (
+        "the guest ended before its last record (the last it sent: scenario fin-dropped)"
+    )
+
+
+def test_an_error_of_the_guests_is_told_in_its_words() -> None:
+    every = told(line("error", {"error": "the kernel refused veth", "console": []}))
+    assert every.over
+    assert every.error() == "the kernel refused veth"
+
+
+@pytest.mark.parametrize(
+    ("console", "said"),
+    [
+        (
+            "[    2.1] Kernel panic - not syncing: VFS: Unable to mount root fs\r\n",
+            "the kernel panicked: VFS: Unable to mount root fs",
+        ),
+        (
+            "[    9.1][   T77] Kernel panic - not syncing: Fatal exception in interrupt\n",
+            "the kernel panicked: Fatal exception in interrupt",
+        ),
+        (
+            PANIC,
+            "the kernel panicked: Attempted to kill init! exitcode=0x00007f00 /netlab/bin/python3: "
+            "error while loading shared libraries: libz.so.1: cannot open",
+        ),
+        ("[ 1.0] Initramfs unpacking failed: write error\n[ 1.1] Kernel panic - not syncing: VFS",
+         "the guest ran out of memory: 512 MiB are too few"),
+        ("[ 1.0] Kernel panic - not syncing: System is deadlocked on memory\n",
+         "the guest ran out of memory: 512 MiB are too few"),
+        ("netlab: the port for the records is not there\n[ 2.0] reboot: machine restart\n",
+         "the port for the records is not there"),
+        ("", "the guest ended before its last record"),
+    ],
+)  # fmt: skip
+def test_what_a_console_says_of_the_end(console: str, said: str) -> None:
+    assert told(console=console).error() == said
+
+
+def test_a_killed_player_is_out_of_memory_if_the_kernel_says_so() -> None:
+    killed = line("error", {"error": "netlab was ended in the guest by SIGKILL", "console": []})
+    console = "[   30.1] Out of memory: Killed process 80 (python3) total-vm:400kB\n"
+    assert told(SCENARIO, killed, console=console).error() == (
+        "the guest ran out of memory: 512 MiB are too few (the last it sent: scenario fin-dropped)"
+    )
+    assert told(SCENARIO, killed).error() == "netlab was ended in the guest by SIGKILL"
+
+
+def test_a_hang_says_where_it_was_and_what_the_kernel_said() -> None:
+    every = told(SCENARIO, console="[ 60.2] watchdog: BUG: soft lockup - CPU#0 stuck for 26s!\n")
+    every.cut = Cut.SILENCE, 180.0
+    assert every.over
+    assert every.error() == (
+        "the guest hangs: nothing came for 180 s (the last it sent: scenario fin-dropped); "
+        "the kernel said: watchdog: BUG: soft lockup - CPU#0 stuck for 26s!"
+    )
+
+
+def test_time_that_is_over_a_kernel_that_says_nothing_and_a_stop_are_told_apart() -> None:
+    every = told()
+    every.cut = Cut.LIMIT, 600.0
+    assert every.error() == "the guest was not done after 600 s"
+    every.cut = Cut.SILENCE, 180.0
+    assert every.error().startswith("the kernel wrote nothing in 180 s: ")
+    every.cut = Cut.STOPPED, 2.0
+    assert every.error() == "it was stopped after 2 s"
+
+
+def test_qemu_has_its_say() -> None:
+    complaint = "qemu-system-x86_64: cannot set up guest memory 'pc.ram': Cannot allocate memory\n"
+    assert told(complaints=complaint).error() == (
+        "QEMU could not run it: cannot set up guest memory 'pc.ram': Cannot allocate memory"
+    )
+
+
+def test_kvm_that_cannot_go_on_is_over_though_qemu_stays() -> None:
+    assert told(complaints="KVM internal error. Suberror: 1\nemulation failure\n").over
+
+
+def test_the_last_lines_are_those_around_a_panic() -> None:
+    lines = [f"[    1.{n:06}] line {n}\r\n" for n in range(40)]
+    every = told(console="".join(lines))
+    assert every.last_lines() == tuple(f"line {n}" for n in range(40 - LAST_LINES, 40))
+    lines[20] = "[    1.4] \x1b[31mKernel panic - not syncing: no\x1b[0m\r\n"
+    shown = told(console="".join(lines)).last_lines()
+    assert shown[:4] == ("line 18", "line 19", "Kernel panic - not syncing: no", "line 21")
+    assert len(shown) == LAST_LINES
+
+
+def test_what_a_kernel_complains_of_is_kept_though_all_passed() -> None:
+    every = told(DONE, console="[ 3.1] WARNING: CPU: 0 PID: 9 at net/ipv4/tcp.c:1 f\n[ 3.2] fine\n")
+    assert every.error() == ""
+    assert every.trouble() == ["WARNING: CPU: 0 PID: 9 at net/ipv4/tcp.c:1 f"]
