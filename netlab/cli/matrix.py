@@ -27,7 +27,7 @@ EPILOG = f"""\
 {SPECS}
 examples:
   netlab matrix                               what this machine's mirrors have, old to new
-  netlab matrix --list                        which those are, and which are here already
+  netlab matrix --list                        which those are
   netlab matrix --kernel host debian:bookworm debian:trixie
   netlab matrix --kernel ./bzImage --warp     one that you have built, every time-out to its end
   netlab matrix --timers --kernel host debian:sid    how long each of TCP's time-outs is

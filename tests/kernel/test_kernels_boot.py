@@ -130,7 +130,6 @@ def test_virtual_time_is_as_long_as_real_time(guests: Guests) -> None:
         assert virtual.after == pytest.approx(real[virtual.name].after, rel=0.15, abs=0.02)
         assert virtual.ending == real[virtual.name].ending
         assert len(virtual.sends) == len(real[virtual.name].sends)
-    assert run.wall_s < 100
 
 
 def test_a_panic_is_quoted(guests: Guests) -> None:

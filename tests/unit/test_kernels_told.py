@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a guest told, and the sentence that is made of it. The consoles' lines are real ones."""
+"""What a guest told, and the sentence that is made of it. Consoles say what kernels write."""
 
 from __future__ import annotations
 
