@@ -141,7 +141,12 @@ def overview(runs: Sequence[KernelRun], with_first: bool = False) -> Overview:
 
 def in_order(runs: Sequence[KernelRun]) -> list[KernelRun]:
     """By the numbers of their releases, which is an order for the eye and decides nothing."""
-    return sorted(runs, key=lambda run: ([*map(int, re.findall(r"\d+", run.machine.release))]))
+
+    def order(run: KernelRun) -> tuple[list[int], str]:
+        release = run.machine.release
+        return [int(part) for part in re.findall(r"\d+", _numbers(release, 4))], release
+
+    return sorted(runs, key=order)
 
 
 def labels_of(machines: Sequence[Machine]) -> list[str]:
