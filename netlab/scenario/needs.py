@@ -8,11 +8,12 @@ A sysctl (``tcp_rto_max_ms``), a counter (``counter:TCPTimeoutRehash``), or a be
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from netlab.errors import LabError
 from netlab.observe.counters import Counters
 from netlab.scenario.model import ByKernel, Expectation, Range
 from netlab.testbed.words import BEHAVIOURS, Side
@@ -33,6 +34,18 @@ def missing(need: str) -> str:
     path = name if "." in name else f"net.ipv4.{name}"
     there = (Path("/proc/sys") / path.replace(".", "/")).exists()
     return "" if there else f"this kernel has no sysctl {path}"
+
+
+def is_tried(need: str) -> bool:
+    """Whether it takes a lab to know."""
+    return need.startswith("behaviour:")
+
+
+def try_out(needs: Iterable[str]) -> None:
+    """Try what has to be tried, before labs are open that would have to wait meanwhile."""
+    for need in filter(is_tried, needs):
+        with contextlib.suppress(LabError):  # whoever needs it will say so
+            missing(need)
 
 
 def told(need: str) -> str:

@@ -71,6 +71,7 @@ def play_all(
     its evidence.
     """
     namespace.prepare()
+    needs.try_out(need for scenario in scenarios for need in scenario.needs)
     if any(scenario.forges for scenario in scenarios):
         forge.scapy()
     plays = [lambda scenario=scenario: play(scenario, options) for scenario in scenarios]

@@ -163,7 +163,7 @@ def test_a_sysctl_makes_every_lab_of_a_run_behave_otherwise() -> None:
     quick = ("--sysctl", "tcp_syn_retries=1")
     done = netlab("run", *quick, "syn-dropped-to-the-end")
     assert done.code == 1
-    assert re.search(r"the pair ended after [23]\.\d s; expected between 120s and 140s", done.out)
+    assert re.search(r"the pair ended after [23]\.\d s; expected between", done.out)
 
 
 def test_a_sysctl_that_is_none_is_bad_usage() -> None:

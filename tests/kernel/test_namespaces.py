@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from netlab.observe import sampling
-from netlab.scenario import catalogue
+from netlab.scenario import catalogue, needs
 from netlab.testbed import namespace
 from netlab.testbed.lab import Lab
 from netlab.testbed.words import Family
@@ -42,8 +42,14 @@ class Place:
         self._process = process
         places = [f"--{kind}=/proc/{process.pid}/ns/{kind}" for kind in ("user", "net")]
         self.entry = [tools.program("nsenter"), *places, "--preserve-credentials"]
-        labs = [each for each in catalogue.choose([]) if each.family in (None, Family.IPV4)]
-        self.needed = 2 + 2 * len(labs)  # the place's, the parent of all labs, and two ends each
+        #: What is played here: all that has a lab, and tries nothing in another one before.
+        self.names = [
+            each.name
+            for each in catalogue.choose([])
+            if each.family in (None, Family.IPV4) and not any(map(needs.is_tried, each.needs))
+        ]
+        # The place's, the parent of all labs, and two ends each.
+        self.needed = 2 + 2 * len(self.names)
 
     def limit(self, number: int) -> None:
         """From now on, there may be so many network namespaces."""
@@ -74,11 +80,11 @@ def runs(tmp_path: Path, mark: str, place: Place) -> Runs:
 
 def test_a_run_that_ends_by_itself_gives_all_its_namespaces_back(place: Place, runs: Runs) -> None:
     place.limit(place.needed - 1)
-    code, printed = runs.finish()
+    code, printed = runs.finish(*place.names)
     assert code == 3, "the limit is not tight: this test could not fail"
     place.limit(place.needed)
     for _ in range(2):
-        assert passes(runs, tools.PATIENCE), printed
+        assert passes(runs, place, tools.PATIENCE), printed
 
 
 @pytest.mark.skipif("NETLAB_KILLS" not in os.environ, reason="takes minutes: set NETLAB_KILLS=100")
@@ -87,14 +93,14 @@ def test_a_run_that_is_killed_gives_all_its_namespaces_back(place: Place, runs: 
     place.limit(place.needed * 1000 * AT_ONCE)
     runs.kill_many()
     place.limit(place.needed)
-    assert passes(runs, ORPHANS)
+    assert passes(runs, place, ORPHANS)
 
 
-def passes(runs: Runs, patience: float) -> bool:
+def passes(runs: Runs, place: Place, patience: float) -> bool:
     """Whether a run passes within so many seconds: the kernel takes its time to clean up."""
 
     def attempt() -> bool | None:
-        code, _ = runs.finish()
+        code, _ = runs.finish(*place.names)
         return True if code == 0 else None
 
     return bool(sampling.wait(attempt, sampling.now() + patience))

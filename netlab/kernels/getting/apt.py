@@ -7,6 +7,7 @@ Signatures are checked as always, against the keys that are named for the suite 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -254,7 +255,11 @@ def _packages(stored: dict[str, Any] | None) -> tuple[Package, ...]:
 
 def _filled(folder: Path) -> int:
     """The bytes of packages, and of parts of them, that are in a folder."""
-    return sum(path.stat().st_size for path in folder.glob("*.deb*"))
+    total = 0
+    for path in folder.glob("*.deb*"):
+        with contextlib.suppress(FileNotFoundError):  # apt moves what is whole, and removes rubbish
+            total += path.stat().st_size
+    return total
 
 
 def _digest(path: Path) -> str:
