@@ -24,6 +24,7 @@ examples:
   netlab baseline check 6.18.yaml                  play it again, and tell what is otherwise
   netlab baseline check 6.18.yaml --kernel ./vmlinuz          on a kernel that was just built
   netlab baseline check 6.18.yaml --sysctl tcp_syn_retries=2 --slow    with a sysctl changed
+  netlab baseline check 6.18.yaml 'syn*' --kernel debian:sid  some of it (names come before options)
   netlab baseline check 6.18.yaml --run run.jsonl  compare a stored run, play nothing
   netlab baseline record --run run.jsonl           make a baseline of one
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ SUFFIX = ".jsonl"
 
 
 def runs(names: Sequence[str]) -> list[KernelRun]:
-    """What these words mean, in their order; a folder's runs by release.
+    """What these words mean, in their order; runs of folders by their releases.
 
     Raises `ScenarioError` for a word that means nothing, or more than one stored run.
     """
@@ -30,7 +31,7 @@ def runs(names: Sequence[str]) -> list[KernelRun]:
             found.append(record.read(path))
         else:
             found.append(record.read(_stored(name)))
-    return found
+    return overview.in_order(found) if all(map(os.path.isdir, names)) else found
 
 
 def _folder(path: Path) -> list[KernelRun]:
