@@ -27,8 +27,8 @@ Seen on Ubuntu's 5.4, 5.15, 6.8, 6.17 and 7.0 and Debian's 5.10, 6.1, 6.12, 6.16
 and 7.3, in virtual machines and in virtual time.
 
 The default scenarios freeze the same pairs on all of these kernels, heal into the same pairs, and
-their calls end with the same errors. Timers were measured on all but Ubuntu's 6.17 and Debian's 7.2. What differs
-is below; 53 differences between 16 kernels, none unexplained.
+their calls end with the same errors. Timers were measured on all but Ubuntu's 6.17 and Debian's
+7.2. What differs is below; 53 differences between 16 kernels, none unexplained.
 """
 
 

@@ -7,7 +7,7 @@ Only what was played on both is compared; what was not, and what could not be, i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
 from typing import Literal
 
@@ -165,13 +165,17 @@ def timer_aspect(one: Timing, other: Timing, rates: tuple[int, int]) -> str:
         return "schedule"
     coarsest = rounded = expected = seen = 0.0
     rounding = False
-    doubling = _doubling(one)
+    doubling = _doubling(one, other)
+    last = len(_gaps(one)) - 1
     for number, (gap, gap_other) in enumerate(zip(_gaps(one), _gaps(other), strict=True)):
         width = max(grain(gap, rates[0]), grain(gap_other, rates[1]))
         coarsest, rounded = max(coarsest, width), rounded + width
-        expected += gap * stretch if number in doubling else gap
+        stretched = number in doubling or (number == last == doubling.stop)
+        expected += gap * stretch if stretched else gap
         seen += gap_other
         apart = abs(expected - seen) - SLACK
+        if one.after and number == last:
+            apart = min(apart, abs(one.after - (other.after or 0.0)) - SLACK)
         if apart > rounded:
             return "schedule"
         rounding |= apart > coarsest
@@ -187,16 +191,22 @@ def _gaps(timing: Timing) -> list[float]:
     return [after - before for before, after in pairwise(moments)]
 
 
-def _doubling(timing: Timing) -> range:
-    """Which gaps come of the first time-out: up to the last that is a new one's double."""
-    gaps = _gaps(timing)
-    doubles = [number for number in range(1, len(gaps)) if gaps[number] > DOUBLE * gaps[number - 1]]
-    return range(max(doubles, default=-1) + 1)
+def _doubling(one: Timing, other: Timing) -> range:
+    """Which gaps come of the first time-out: up to the last that is a new one's double, on both.
+
+    What comes after the last packet is the end's, which may be due at a time of its own.
+    """
+    ends = []
+    for timing in (one, other):
+        gaps = _gaps(replace(timing, after=None))
+        doubles = [at for at in range(1, len(gaps)) if gaps[at] > DOUBLE * gaps[at - 1]]
+        ends.append(max(doubles, default=-1) + 1)
+    return range(min(ends))
 
 
 def _stretch(one: Timing, other: Timing) -> float:
     """How much longer the other's time-outs are while they double."""
-    places = _doubling(one)
+    places = _doubling(one, other)
     ours, theirs = (sum(_gaps(timing)[number] for number in places) for timing in (one, other))
     return theirs / ours if ours > 0 and theirs > 0 else 1.0
 
