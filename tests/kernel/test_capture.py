@@ -145,6 +145,7 @@ PUNCTUAL = 0.045
 ATTEMPTS = 10.0  # seconds
 
 
+@pytest.mark.alone
 def test_a_hundred_thousand_packets_a_second_are_recorded(lab: Lab, wires: list[Wire]) -> None:
     seen, sent = [0, 0], 0
 
@@ -220,6 +221,7 @@ def test_headers_are_kept_whole_and_lengths_are_true(established: Lab, size: int
         wire.close()
 
 
+@pytest.mark.alone
 def test_times_are_on_the_clock_of_samples(established: Lab) -> None:
     wire = open_wire(established.client)
     established.client.set_option("TCP_NODELAY", 1)
@@ -243,6 +245,7 @@ def drops(lab: Lab) -> Iterator[Drops]:
     opened.close()
 
 
+@pytest.mark.alone
 def test_a_hundred_thousand_drops_a_second_are_recorded(
     lab: Lab, sink: socket.socket, drops: Drops
 ) -> None:

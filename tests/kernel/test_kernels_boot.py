@@ -2,7 +2,8 @@
 """Guests that play, and guests that go wrong in every way there is: each says so, and ends.
 
 Real kernels boot here, so one has to be in netlab's cache (`netlab matrix` puts some there), or be
-named: NETLAB_TEST_KERNEL=SPEC. Two guests run at a time; what a test asserts is waited for there.
+named: NETLAB_TEST_KERNEL=SPEC. One guest runs at a time, so that other tests have a core; what a
+test asserts is waited for there.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class Guests:
 def guests(kernel: Kernel, how: How, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guests]:
     stop = threading.Event()
     image.userland(how.cache)
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(1) as pool:
         try:
             yield Guests(pool, kernel, replace(how, stop=stop), tmp_path_factory.mktemp("changed"))
         finally:
