@@ -2,13 +2,13 @@
 """Guests that play, and guests that go wrong in every way there is: each says so, and ends.
 
 Real kernels boot here, so one has to be in netlab's cache (`netlab matrix` puts some there), or be
-named: NETLAB_TEST_KERNEL=SPEC. One guest runs at a time, so that other tests have a core; what a
-test asserts is waited for there.
+named: NETLAB_TEST_KERNEL=SPEC. Each guest is played by the first test that asks for it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import shutil
@@ -16,8 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -36,7 +35,6 @@ from netlab.observe.sampling import now, wait
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="needs QEMU"),
-    pytest.mark.apart,
     pytest.mark.timeout(400),  # for a machine whose cores are all taken
 ]
 JOB = Job(names=("syn-dropped",))
@@ -76,15 +74,15 @@ def without(name: str, kernel: Kernel, folder: Path) -> Kernel:
 class Guests:
     """Guests that were started, by what they are made to do."""
 
-    def __init__(self, pool: ThreadPoolExecutor, kernel: Kernel, how: How, folder: Path) -> None:
+    def __init__(self, kernel: Kernel, how: How, folder: Path) -> None:
         def play(
             kernel: Kernel, how: How, heard: Callable[[str], None] = print, job: Job = JOB
-        ) -> Future[KernelRun]:
-            return pool.submit(boot.play, kernel, job, how, heard)
+        ) -> Callable[[], KernelRun]:
+            return functools.cache(partial(boot.play, kernel, job, how, heard))
 
         self.heard: list[str] = []
         tcg = replace(how, clock="real", accelerator="tcg")
-        self.runs: Mapping[str, Future[KernelRun]] = {
+        self.runs: Mapping[str, Callable[[], KernelRun]] = {
             "plays": play(kernel, how, self.heard.append),
             "warps": play(kernel, how, job=Job(plays=False, timers=SHORT)),
             "panics": play(kernel, replace(how, options="rdinit=/not-there")),
@@ -96,18 +94,12 @@ class Guests:
         }
 
     def __getitem__(self, name: str) -> KernelRun:
-        return self.runs[name].result()
+        return self.runs[name]()
 
 
 @pytest.fixture(scope="module")
-def guests(kernel: Kernel, how: How, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guests]:
-    stop = threading.Event()
-    image.userland(how.cache)
-    with ThreadPoolExecutor(1) as pool:
-        try:
-            yield Guests(pool, kernel, replace(how, stop=stop), tmp_path_factory.mktemp("changed"))
-        finally:
-            stop.set()
+def guests(kernel: Kernel, how: How, tmp_path_factory: pytest.TempPathFactory) -> Guests:
+    return Guests(kernel, how, tmp_path_factory.mktemp("changed"))
 
 
 def test_a_guest_plays_and_every_record_comes_as_it_is_made(guests: Guests, kernel: Kernel) -> None:
