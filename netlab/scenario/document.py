@@ -22,6 +22,7 @@ from netlab.scenario.language import Either, ListOf, MapOf, Steps, Table, Takes
 LARGEST = 64 * 1024
 #: libyaml composes recursively, and a file of brackets must not overflow its stack.
 DEEPEST = 20
+TOO_DEEP = "is nested too deeply: this is no scenario"
 
 _IN_C = hasattr(yaml, "CSafeLoader")  # libyaml: ten times as fast, and counts bytes
 _Loader: Any = yaml.CSafeLoader if _IN_C else yaml.SafeLoader
@@ -79,6 +80,8 @@ class Document:
             node = yaml.compose(self._text, Loader=_Loader)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
+            if "nesting depth" in (error.problem or ""):  # libyaml counts since 0.2.6, up to 1000
+                self.fail(TOO_DEEP, None if mark is None else mark.line + 1)
             if error.problem == "found unexpected end of stream":  # of a quote: where it opened
                 mark = error.context_mark or mark
             self.fail(f"is not YAML: {error.problem}", None if mark is None else mark.line + 1)
@@ -104,7 +107,7 @@ class Document:
             elif isinstance(event, yaml.AliasEvent):
                 self.fail("aliases (*name) are not used in scenarios: say it again", line)
             if depth > DEEPEST:
-                self.fail("is nested too deeply: this is no scenario", line)
+                self.fail(TOO_DEEP, line)
 
     # --- comments
 

@@ -422,6 +422,7 @@ def test_each_difference_from_a_baseline_is_a_sentence_of_its_own() -> None:
     ("text", "said"),
     [
         ("{", "is no YAML"),
+        ("[" * 5000, "is no YAML"),
         ("[]", "is no baseline"),
         ("netlab-baseline: 99", "has format 99"),
         ("netlab-baseline: 1", "is no whole baseline"),

@@ -58,7 +58,7 @@ def read(path: Path) -> Behaviour:
         data = yaml.safe_load(path.read_text())
     except OSError as error:
         raise ScenarioError(f"cannot be read: {error.strerror}", path) from None
-    except (yaml.YAMLError, UnicodeDecodeError):
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
         raise ScenarioError(f"is no YAML; {EXPECTED}", path) from None
     if not isinstance(data, dict) or "netlab-baseline" not in data:
         raise ScenarioError(f"is no baseline; {EXPECTED}", path)
