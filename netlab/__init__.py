@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ActionFailed,
         Forbidden,
         LabError,
+        MissingExtra,
         NetlabError,
         NotHeld,
         ScenarioError,
@@ -41,7 +42,8 @@ __version__ = "0.1.0"
 #: not pay for what only a lab needs (pyroute2: 0.15 s).
 _HOMES = {
     "netlab.errors": (
-        "ActionFailed", "Forbidden", "LabError", "NetlabError", "NotHeld", "ScenarioError", "Unmet",
+        "ActionFailed", "Forbidden", "LabError", "MissingExtra", "NetlabError", "NotHeld",
+        "ScenarioError", "Unmet",
     ),
     "netlab.evidence": ("Evidence", "Pair"),
     "netlab.scenario.loader": ("load",),
@@ -56,9 +58,9 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "ActionFailed", "Evidence", "Family", "Forbidden",
-    "Hook", "Lab", "LabError", "NetlabError", "NotHeld", "Options", "Pair", "Scenario",
-    "ScenarioError", "Segment", "Side", "State", "Timer", "Unmet", "load", "play", "play_all",
-    "prepare",
+    "Hook", "Lab", "LabError", "MissingExtra", "NetlabError", "NotHeld", "Options", "Pair",
+    "Scenario", "ScenarioError", "Segment", "Side", "State", "Timer", "Unmet", "load", "play",
+    "play_all", "prepare",
 ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ NetlabError
 ├── ScenarioError     what was asked for is wrong (a file, an option)       exit 2
 ├── LabError          the lab could not be built or a fault not installed   exit 3
 │   └── Forbidden     the kernel does not let this user build labs          exit 3
+├── MissingExtra      a package is not installed that one feature needs     exit 3
 └── Unmet             the lab works, the kernel did something else          exit 1
     ├── NotHeld       a pair of states was not reached, or not held
     └── ActionFailed  an application's call ended otherwise than it should
@@ -49,6 +50,14 @@ class LabError(NetlabError):
 
 class Forbidden(LabError):
     """The kernel refuses namespaces to this user; the message names the setting."""
+
+
+class MissingExtra(NetlabError):
+    """A feature needs a package that does not come with netlab's base; the message has the fix."""
+
+    def __init__(self, what: str, module: str, fix: str) -> None:
+        super().__init__(f"{what} needs {module}, which is not installed. Install it: {fix}")
+        self.module = module
 
 
 class Unmet(NetlabError):

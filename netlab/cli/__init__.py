@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from netlab import __version__
+from netlab import __version__, extras
 from netlab.errors import NetlabError
 from netlab.render.style import Style
 
@@ -82,11 +82,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return code
     except NetlabError as error:
-        print(f"{Style.of(sys.stderr)('netlab:', 'red', 'bold')} {error}", file=sys.stderr)
-        return error.exit_code
+        return _complain(error)
+    except ModuleNotFoundError as error:
+        missing = extras.lacking(error)
+        if missing is None:
+            raise
+        return _complain(missing)
     except KeyboardInterrupt:
         print("netlab: stopped; nothing is left behind", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _complain(error: NetlabError) -> int:
+    print(f"{Style.of(sys.stderr)('netlab:', 'red', 'bold')} {error}", file=sys.stderr)
+    return error.exit_code

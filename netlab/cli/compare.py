@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netlab import __version__
+from netlab import __version__, extras
 from netlab.cli.common import Commands
 from netlab.errors import LabError, ScenarioError, Unmet
 from netlab.render.style import Style
@@ -181,6 +181,7 @@ def _filled(head: str, text: str, width: int, indent: str, size: int) -> list[st
 
 def write_page(path: Path, seen: Overview) -> None:
     """The page. Raises `ScenarioError` where it cannot be written."""
+    extras.require("report", "--page")
     from netlab.kernels.comparing.page import page
 
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 
+from netlab import extras
 from netlab.cli.common import Commands
 
 EPILOG = """\
@@ -30,6 +31,7 @@ def add(commands: Commands) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print it."""
+    extras.require("completion", "netlab completion")
     import argcomplete
 
     print(argcomplete.shellcode(["netlab"], shell=options.shell))

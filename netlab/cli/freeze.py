@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from netlab import extras
 from netlab.cli.common import Commands, add_family, add_names, seconds
 from netlab.cli.run import exit_code
 from netlab.errors import ScenarioError
@@ -66,6 +67,8 @@ def main(options: argparse.Namespace) -> int:
     family = Family.IPV6 if options.ipv6 else scenario.family or Family.IPV4
     style = Style.of(sys.stdout)
     live = not options.plain and terminal.fits()
+    if live:
+        extras.require("live", "the live view (--plain does without)")
 
     def frozen(lab: Lab, scenario: Scenario) -> None:
         if live:

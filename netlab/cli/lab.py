@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 
+from netlab import extras
 from netlab.cli.common import Commands, add_family
 from netlab.cli.freeze import commands
 from netlab.errors import ScenarioError
@@ -41,6 +42,7 @@ def main(options: argparse.Namespace) -> int:
             "the lab needs a terminal. Without one, write a scenario file: "
             "'netlab show synack-dropped' explains one, 'netlab run FILE' plays it"
         )
+    extras.require("live", "the lab's view")
     from netlab.live.actions import Desk
     from netlab.live.session import Session
     from netlab.testbed.lab import Lab

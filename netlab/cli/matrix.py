@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netlab import extras
 from netlab.cli import playing
 from netlab.cli.common import Commands, add_names
 from netlab.cli.guests import told, watching
@@ -92,6 +93,8 @@ def main(options: argparse.Namespace) -> int:
     specs = _specs(options)
     if options.list:
         return _list(specs, options)
+    if options.report:
+        extras.require("report", "--report")
     for folder in filter(None, (options.output, options.report)):
         _prepare(folder)
     plan = playing.plan(options, job)

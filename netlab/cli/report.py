@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlab import __version__
+from netlab import __version__, extras
 from netlab.errors import ScenarioError
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def prepare(folder: Path, option: str) -> None:
     """Make a folder if it is missing. Raises `ScenarioError` where nothing can be written."""
     import tempfile
 
+    if option == "--report":
+        extras.require("report", option)
     with _refused(option, folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):  # leaves nothing, and asks the kernel itself

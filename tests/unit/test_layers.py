@@ -29,6 +29,7 @@ FLOORS = (
     ("headers",),
     ("packets",),
     ("errors",),
+    ("extras",),
     ("observe", "render"),
     ("testbed",),
     ("scenario",),

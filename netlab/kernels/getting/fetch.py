@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from netlab import extras
 from netlab.errors import NetlabError, ScenarioError
 from netlab.kernels import cache
 from netlab.kernels.getting import choice, distributions, local, mirrors, siblings, unpack
@@ -87,6 +88,7 @@ def _fetched(
     progress: Progress,
     refresh: bool,
 ) -> Kernel:
+    extras.require("kernels", spec.text)
     about = distributions.known()[spec.distribution]
     distributions.architecture()
     root = Root(about, spec.suite, progress)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
+from netlab import extras
 from netlab.errors import ScenarioError
 from netlab.kernels import cache
 from netlab.kernels.getting import release
@@ -117,6 +118,7 @@ def members(package: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
 @contextlib.contextmanager
 def _readable(package: Path) -> Iterator[None]:
     """Say of a package that is damaged, or something else, what it is: `ScenarioError`."""
+    extras.require("kernels", package.name)
     import zstandard
     from debian.arfile import ArError
     from rpmfile.errors import RPMError
