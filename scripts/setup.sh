@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Sourced by the other scripts: makes the virtual environment and installs what is missing.
+# Sourced by the other scripts: makes the virtual environment and installs what is missing. Those
+# that need the tools of the tests (linter, type checker, hypothesis) set `part=tests` before.
 #
-# NETLAB_VENV  where the environment is (default: .venv in the checkout)
-# PYTHON       which Python makes it (default: the first of python3, python3.14 ... that is 3.11+)
+# NETLAB_VENV      where the environment is (default: .venv in the checkout)
+# PYTHON           which Python makes it (default: the first of python3, python3.14 ... that is 3.11+)
+# NETLAB_VERSIONS  locked: what requirements.lock says, checked by its hashes (default);
+#                  newest, oldest: of what pyproject.toml allows
 
 say() { printf 'netlab: %s\n' "$*" >&2; }
 stop() { say "$*"; exit 3; }
 
 venv=${NETLAB_VENV:-.venv}
+versions=${NETLAB_VERSIONS:-locked}
+part=${part:-play}
+tests_begin='# --- what the tests need besides'
 
 # Installs system packages where this user may; says what to install where not.
 # Arguments: Debian's name, Fedora's name (each may be several, in one word).
@@ -50,15 +56,47 @@ make_environment() {
     fi
 }
 
-# The environment is good while it holds what this pyproject.toml asks for.
-install_netlab() {
-    wanted=$(cksum <pyproject.toml)
-    [ "$(cat "$venv/netlab-installed" 2>/dev/null)" = "$wanted" ] && return
-    say "installing netlab and what it needs into $venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[dev]' ||
+pip_install() {
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" ||
         stop "pip could not install netlab: see above"
-    printf '%s\n' "$wanted" >"$venv/netlab-installed"
 }
 
-[ -x "$venv/bin/python" ] && python_is_new_enough "$venv/bin/python" || make_environment
-install_netlab
+# netlab itself comes last, built with what is installed by then: no registry is asked for more.
+install_locked() {
+    case $part in
+    play) sed "/^$tests_begin/,\$d" requirements.lock ;;
+    tests) cat requirements.lock ;;
+    esac >"$venv/requirements.txt"
+    pip_install --require-hashes --requirement "$venv/requirements.txt"
+    pip_install --no-deps --no-build-isolation --editable .
+}
+
+# The environment is good while it holds what these files ask for.
+install_netlab() {
+    wanted="$versions $(cat pyproject.toml requirements.lock | cksum)"
+    case $(cat "$venv/netlab-installed" 2>/dev/null) in
+    "$part $wanted" | "tests $wanted") return ;;
+    esac
+    [ "$part" = play ] && extra=all || extra=dev
+    # Before it had a name of its own on the package index, it was installed as netlab.
+    ! "$venv/bin/python" -m pip --disable-pip-version-check show --quiet netlab 2>/dev/null ||
+        "$venv/bin/python" -m pip uninstall --quiet --yes netlab
+    say "installing netlab and what it needs into $venv"
+    case $versions in
+    locked) install_locked ;;
+    newest) pip_install --upgrade --upgrade-strategy eager --editable ".[$extra]" ;;
+    oldest) # pip has no word for it
+        pip_install uv
+        "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" \
+            --resolution lowest-direct --editable ".[$extra]" ||
+            stop "uv could not install netlab: see above"
+        ;;
+    *) stop "NETLAB_VERSIONS is locked, newest or oldest, not $versions" ;;
+    esac
+    printf '%s\n' "$part $wanted" >"$venv/netlab-installed"
+}
+
+if [ "$part" != none ]; then
+    [ -x "$venv/bin/python" ] && python_is_new_enough "$venv/bin/python" || make_environment
+    install_netlab
+fi
