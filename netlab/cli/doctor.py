@@ -6,14 +6,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import resource
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netlab import extras
 from netlab.cli.common import Commands
 from netlab.errors import LabError
 from netlab.render.style import Style
@@ -82,6 +85,8 @@ def examine() -> Iterator[Finding]:
     yield Finding("kernel", True, f"{os.uname().release} on {os.uname().machine}")
     root = namespace.privileged()
     yield Finding("privileges", True, "root" if root else "a user namespace of its own")
+    yield from _namesakes()
+    yield from _extras()
     try:
         namespace.prepare()
         lab = Lab()
@@ -95,6 +100,39 @@ def examine() -> Iterator[Finding]:
         yield from _kernel(lab)
     yield from _descriptors()
     yield from _programs()
+
+
+def _namesakes() -> Iterator[Finding]:
+    """Other programs called netlab: `networklab` on the package index installs one, too."""
+    own = Path(sys.argv[0]).absolute()
+    found = [Path(folder, "netlab") for folder in os.get_exec_path()]
+    there = dict.fromkeys(path for path in found if path.is_file() and os.access(path, os.X_OK))
+    others = {path: module for path in there if (module := _module(path)) != "netlab.cli"}
+    if not others:
+        yield Finding("only command called netlab", True, "")
+    for path, module in others.items():
+        of = f", of the package {module.split('.')[0]}" if module else ""
+        first = path == next(iter(there))
+        yield Finding(
+            "only command called netlab", False,
+            f"{path} is another program{of}" + (", and first in PATH" if first else ""),
+            f"call this one by its path: {own}" if own.name == "netlab"
+            else f"call this one by {sys.executable} -m netlab",
+        )  # fmt: skip
+
+
+def _module(script: Path) -> str:
+    """What a command that pip installed imports; empty for any other program."""
+    with script.open("rb") as opened:
+        imported = re.search(rb"^\s*from (\S+) import", opened.read(4096), re.MULTILINE)
+    return imported[1].decode(errors="replace") if imported else ""
+
+
+def _extras() -> Iterator[Finding]:
+    for extra, modules in extras.EXTRAS.items():
+        missing = [module for module in modules if find_spec(module) is None]
+        detail = f"without {', '.join(missing)}" if missing else ""
+        yield Finding(f"extra {extra}", not missing, detail, extras.command(extra))
 
 
 def _kernel(lab: Lab) -> Iterator[Finding]:

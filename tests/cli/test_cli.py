@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -189,6 +191,19 @@ def test_the_doctor_finds_what_labs_need() -> None:
     assert (done.code, done.err) == (0, "")
     assert re.search(r"^ok +namespaces and veth ", done.out, re.MULTILINE)
     assert "MISSING" not in done.out
+
+
+def test_the_doctor_names_another_program_called_netlab(tmp_path: Path) -> None:
+    other = tmp_path / "netlab"
+    other.write_text("#!/usr/bin/python3\nimport sys\nfrom netsim.cli import lab_commands\n")
+    lines = netlab("doctor", PATH=f"{tmp_path}:{os.environ['PATH']}").out
+    assert f"{other} is another program" not in lines  # a file that cannot be run
+    other.chmod(0o755)
+    lines = netlab("doctor", PATH=f"{tmp_path}:{os.environ['PATH']}").out
+    assert f"{other} is another program, of the package netsim, and first in PATH" in lines
+    assert f"call this one by {sys.executable} -m netlab" in lines
+    lines = netlab("doctor", PATH=f"{os.environ['PATH']}:{tmp_path}").out
+    assert "of the package netsim" in lines
 
 
 def test_the_doctor_as_json_has_one_object_a_line() -> None:
