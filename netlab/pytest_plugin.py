@@ -84,7 +84,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     if file_path.suffix != ".yaml":
         return None
     if FOLDER in file_path.parts or parent.session.isinitpath(file_path):
-        return ScenarioFile.from_parent(parent, path=file_path)
+        file: ScenarioFile = ScenarioFile.from_parent(parent, path=file_path)
+        return file
     return None
 
 

@@ -77,7 +77,7 @@ class Document:
         """The whole of it."""
         try:
             self._check_shape()
-            node = yaml.compose(self._text, Loader=_Loader)
+            node: yaml.Node | None = yaml.compose(self._text, Loader=_Loader)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             if "nesting depth" in (error.problem or ""):  # libyaml counts since 0.2.6, up to 1000
