@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is built for the package index works without the checkout it was built in."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from netlab.scenario import catalogue
+
+from .shell import PATIENCE, netlab
+
+HOME = Path(__file__).parents[2]
+OUTPUTS = HOME / "tests" / "unit" / "outputs"
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, unpacked as pip does it. Like `python -m build`, it is made of the sdist."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(HOME)]
+    subprocess.run(build, check=True, capture_output=True, timeout=PATIENCE)
+    (sdist,) = folder.glob("netlab_tcp-*.tar.gz")
+    (wheel,) = folder.glob("netlab_tcp-*.whl")
+    assert sdist.stat().st_size < 5_000_000
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site")
+    return folder / "site"
+
+
+def test_every_data_file_of_the_package_is_in_the_wheel(installed: Path) -> None:
+    mine = {p.relative_to(HOME) for p in (HOME / "netlab").rglob("*")
+            if p.is_file() and "__pycache__" not in p.parts}  # fmt: skip
+    assert all((installed / path).is_file() for path in mine)
+    assert not list(installed.rglob("test_layers.py"))
+
+
+def test_the_wheel_lists_plays_and_explains(installed: Path, tmp_path: Path) -> None:
+    where = {"PYTHONPATH": str(installed), "PYTHONSAFEPATH": "1"}
+    found = subprocess.run(
+        [sys.executable, "-c", "import netlab; print(netlab.__file__)"],
+        env=where, cwd=tmp_path, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert found.stdout.startswith(str(installed))
+    listed = netlab("list", "--slow", "--json", **where).out.splitlines()
+    assert len(listed) == len(catalogue.choose((), slow=True))
+    assert str(installed / "netlab" / "scenarios") in listed[0]
+    for words in (
+        ("run", "port-closed", "syn-rejected-with-tcp-reset", "--report", tmp_path / "report"),
+        ("matrix", "port-closed", "--kernel", "host", "--output", tmp_path / "matrix"),
+        ("teach",),
+        ("show", "syn-dropped"),
+        ("atlas", "SYN_SENT/LISTEN"),
+    ):
+        done = netlab(*words, **where)
+        assert done.code == 0, (words, done.err)
+    diagnosis = netlab("diagnose", OUTPUTS / "client-ss-6.1-tanoei.txt", **where)
+    assert (diagnosis.code, diagnosis.err) == (1, "")
