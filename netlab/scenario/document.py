@@ -30,12 +30,16 @@ LONGEST_QUOTE = 60
 
 
 class Said(dict[str, Any]):
-    """What a mapping says, by Python names, and the lines it says it in."""
+    """What a mapping says, by Python names, and the lines it says it in.
+
+    A table has its keys by Python names and the lines by the words of the file; in a mapping whose
+    keys are free, the lines have the names of the values that the keys were read as.
+    """
 
     def __init__(self, line: int) -> None:
         super().__init__()
         self.line = line
-        self.lines: dict[str, int] = {}  # of each key, as it is written
+        self.lines: dict[str, int] = {}
 
 
 class Document:
@@ -84,7 +88,10 @@ class Document:
                 self.fail(TOO_DEEP, None if mark is None else mark.line + 1)
             if error.problem == "found unexpected end of stream":  # of a quote: where it opened
                 mark = error.context_mark or mark
-            self.fail(f"is not YAML: {error.problem}", None if mark is None else mark.line + 1)
+            problem = f"is not YAML: {error.problem}"
+            if "nesting" in (error.problem or ""):  # libyaml 0.2.6 has a limit of its own
+                problem = TOO_DEEP
+            self.fail(problem, None if mark is None else mark.line + 1)
         except yaml.YAMLError as error:
             where = getattr(error, "position", 0)
             before = self._text.encode()[:where] if _IN_C else self._text[:where].encode()
@@ -150,10 +157,7 @@ class Document:
             case ListOf():
                 return self._list(takes, node, where)
             case MapOf():
-                return {
-                    self._scalar(takes.key, key, where): self.read(takes.value, value, key.value)
-                    for key, value in self.pairs(node, where)
-                }
+                return self._map(takes, node, where)
             case Either():
                 scalar = isinstance(node, yaml.ScalarNode)
                 return self.read(takes.scalar if scalar else takes.mapping, node, where)
@@ -180,6 +184,14 @@ class Document:
         if not nodes:
             self.fail(f"{where}: expected {takes.kind.what}; found an empty list", line_of(node))
         return tuple(self._scalar(takes.kind, each, where) for each in nodes)
+
+    def _map(self, takes: MapOf, node: yaml.Node, where: str) -> Said:
+        said = Said(line_of(node))
+        for key, value in self.pairs(node, where):
+            name = self._scalar(takes.key, key, where)
+            said[name] = self.read(takes.value, value, key.value)
+            said.lines[str(name)] = line_of(key)
+        return said
 
     def pairs(self, node: yaml.Node, where: str) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
         """The keys and values of a mapping; each key is a word and is there once."""
