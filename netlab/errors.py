@@ -67,11 +67,15 @@ class Unmet(NetlabError):
 
 
 class NotHeld(Unmet):
-    """A pair was not reached in time, or was left during the hold."""
+    """A pair was not reached in time, or was left during the hold.
 
-    def __init__(self, failure: Failure) -> None:
+    `held`: the pair itself was, and what had to be dropped for it to count as proven was not.
+    """
+
+    def __init__(self, failure: Failure, held: bool = False) -> None:
         super().__init__(failure.summary)
         self.failure = failure
+        self.held = held
 
 
 class ActionFailed(Unmet):

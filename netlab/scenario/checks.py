@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What else must be seen of a frozen pair: columns, numbers of sockets, counters, the way there.
 
-Each raises `ActionFailed` with what was expected and what was found.
+Each raises `ActionFailed` with what was expected and what was found. What is looked at next is told
+to `at` in the words of the file, so that whoever catches the error knows which line was wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from netlab.errors import ActionFailed, LabError
 from netlab.scenario.model import Expectation, Look, Range
@@ -15,17 +16,21 @@ from netlab.testbed.connection import Flow
 from netlab.testbed.lab import Lab
 from netlab.testbed.words import Side
 
+At = Callable[..., None]  # takes words
 
-def frozen(lab: Lab, expect: Expectation) -> None:
+
+def frozen(lab: Lab, expect: Expectation, at: At) -> None:
     """Everything that an expectation says of the sockets while the pair is held."""
     flow = lab.flow(expect.of)
     for side, look in expect.rows.items():
-        _row(flow, side, look)
+        _row(flow, side, look, at)
     for side, wanted in expect.sockets.items():
         counts = lab.count(side)
         for state, asked in wanted.items():
+            at("sockets", side, state)
             _compare(f"{side}: sockets in {state}", asked, counts.get(state, 0))
     for side, states in expect.path.items():
+        at("path", side)
         _path(flow, side, states)
 
 
@@ -33,23 +38,28 @@ def counters(
     lab: Lab,
     wanted: Mapping[Side, Mapping[str, Range]],
     before: Mapping[Side, Mapping[str, int]],
+    at: At,
 ) -> None:
     """What has been counted since `before`. Raises `LabError` for a counter nobody keeps."""
     for side, of_side in wanted.items():
         now = lab.host(side).counters.read()
         for name, asked in of_side.items():
+            at("counters", side, name)
             if name not in now:
                 raise LabError(f"this kernel has no counter {name}")
             _compare(f"{side}: {name}", asked, now[name] - before[side][name])
 
 
-def _row(flow: Flow, side: Side, look: Look) -> None:
+def _row(flow: Flow, side: Side, look: Look, at: At) -> None:
+    at("rows", side)
     row = flow.rows[side]
     if row is None:
         raise ActionFailed(f"{side}: no row to look at, the connection is not listed")
+    at("rows", side, "timer")
     if look.timer is not None and row.timer is not look.timer:
         raise ActionFailed(f"{side}: expected timer {look.timer}; found {row.timer}")
     for name, asked in look.numbers.items():
+        at("rows", side, name)
         _compare(f"{side}: {name}", asked, getattr(row, name))
 
 

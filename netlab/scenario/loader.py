@@ -6,6 +6,7 @@ Whatever is wrong raises `ScenarioError` with file, line, what was expected and 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,7 @@ class _Loader:
             heal=self._steps(said.get("heal", [])),
             healed=self._healing(healed) if healed else None,
             ends=self._ending(ends) if ends else None,
+            lines=dict(_lines(said)),
         )
 
     def _healing(self, said: Said) -> Healing:
@@ -113,13 +115,14 @@ class _Loader:
         return Ending(said.line, self._claim(said), after, self._counters(said), then)
 
     def _counters(self, said: Said) -> dict[Side, dict[str, Range]]:
-        line = said.lines.get("counters", said.line)
         return {
-            Side(side): {name: self._number_of(number, line) for name, number in asked.items()}
+            Side(side): {
+                name: self._number_of(number, asked.lines[name]) for name, number in asked.items()
+            }
             for side, asked in said.get("counters", {}).items()
         }
 
-    def _number_of(self, said: Range | dict[str, Range], line: int) -> Range:
+    def _number_of(self, said: Range | Said, line: int) -> Range:
         """A number that is the same on every kernel, or one that is not."""
         if isinstance(said, Range):
             return said
@@ -273,7 +276,7 @@ class _Loader:
         self._known("connection", expect.of, set.union(*sockets.values()), lines.get("of", 0))
         for fault in expect.dropped:
             if fault is not None:
-                self._known("fault", fault, drops, lines["dropped"])
+                self._known("fault", fault, drops, expect.line_of("dropped", fault))
 
     def _known(self, what: str, name: str, names: set[str], where: Step | int) -> None:
         if name not in names:
@@ -296,6 +299,15 @@ class _Loader:
             self._fail(problem, lines["heal"])
         if expect.dropped and not any(isinstance(step, Drop) for step in steps):
             self._fail("expect says 'dropped', and no step drops anything", lines["dropped"])
+
+
+def _lines(said: Said, around: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Where everything is said that a mapping says, however deep."""
+    for word, line in said.lines.items():
+        yield (*around, word), line
+    for word, value in said.items():
+        if isinstance(value, Said):
+            yield from _lines(value, (*around, str(word)))
 
 
 def _by_side(said: dict[str, Any]) -> dict[Side, Any]:

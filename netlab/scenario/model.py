@@ -164,6 +164,14 @@ class Expectation:
     heal: tuple[Step, ...] = ()  # instead of lifting every fault
     healed: Healing | None = None
     ends: Ending | None = None
+    #: Where the file says each of these: ``("counters", "client", "TcpOutRsts")`` and what is
+    #: around it. A claim is the same wherever it stands, so this is no part of what is compared.
+    lines: Mapping[tuple[str, ...], int] = field(default_factory=dict, compare=False, repr=False)
+
+    def line_of(self, *words: str) -> int:
+        """The line that says this, or what is nearest around it; the pair's for all the rest."""
+        around = (words[:length] for length in range(len(words), 0, -1))
+        return next((self.lines[each] for each in around if each in self.lines), self.line)
 
 
 @dataclass(frozen=True, slots=True)

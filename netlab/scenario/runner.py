@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from netlab import evidence
@@ -206,26 +207,59 @@ class _Play:
             self._do_step(step)
         self._line = expect.line
         hold = max(expect.hold, self._options.hold)
-        self._held = lab.expect(
-            expect.claim.client, expect.claim.server, hold, expect.within, self._enough, expect.of
-        )
-        checks.frozen(lab, expect)
+        self._held = self._reach("pair", expect.claim, expect.within, hold, self._enough)
+        checks.frozen(lab, expect, self._at)
+        self._line = expect.line
         self._options.frozen(lab, self._scenario)
-        checks.counters(lab, expect.counters, self._before)
+        checks.counters(lab, expect.counters, self._before, self._at)
         if expect.ends is not None:
             self._wait_for_the_end()
         elif expect.healed is not None:
+            self._at("healed")
             if not expect.heal:
                 lab.lift()
             for step in expect.heal:
                 self._do_step(step)
-            self._line = expect.line
-            self._reach(expect.healed.claim, None, expect.of)
-            checks.counters(lab, expect.healed.counters, self._before)
+            self._at("healed")
+            self._reach("healed", expect.healed.claim)
+            checks.counters(lab, expect.healed.counters, self._before, partial(self._at, "healed"))
             self._healed = {str(s): str(lab.flow(expect.of).state(s)) for s in Side}
 
-    def _reach(self, claim: Claim, within: float | None, of: str, hold: float = 0.0) -> None:
-        self._lab.expect(claim.client, claim.server, hold, within, connection=of)
+    def _at(self, *words: object) -> None:
+        """What is looked at now is what the file says there, below `expect:`."""
+        self._line = self._expect.line_of(*map(str, words))
+
+    def _reach(
+        self,
+        word: str,
+        claim: Claim,
+        within: float | None = None,
+        hold: float = 0.0,
+        enough: Callable[[], bool] = lambda: True,
+    ) -> Held:
+        """A pair that the file claims below this word; where it is wrong, the line knows."""
+        of = self._expect.of
+        try:
+            return self._lab.expect(claim.client, claim.server, hold, within, enough, of)
+        except NotHeld as error:
+            if error.held:
+                raise self._dropped_otherwise(error) from None
+            sampled = {Side(row.side): row.sampled for row in error.failure.rows}
+            off = [side for side in Side if sampled[side] not in map(str, claim.states(side))]
+            if len(off) == 1 and (word, str(off[0])) in self._expect.lines:
+                self._at(word, off[0])
+            raise
+
+    def _dropped_otherwise(self, error: NotHeld) -> NotHeld:
+        """The same, with the numbers, and at the line that asks for them."""
+        lacking = next(self._lacking(), None)
+        if lacking is None:  # the packet came while the error was on its way
+            return error
+        name, asked, found = lacking
+        self._at(*(["dropped"] if self._expect.dropped else ["pair"]), *([name] if name else []))
+        what = f"expected {asked}{f' by {name}' if name else ''}; found {found}"
+        failure = replace(error.failure, summary=f"{error.failure.summary}: {what}")
+        return NotHeld(failure, held=True)
 
     def _wait_for_the_end(self) -> None:
         ends, held = self._expect.ends, self._held
@@ -234,18 +268,25 @@ class _Play:
         self._line = ends.line
         longest = ends.after.high if math.isfinite(ends.after.high) else 2 * ends.after.low
         patience = longest - held.seconds + PATIENCE
-        self._reach(ends.claim, patience, self._expect.of)
+        self._reach("ends", ends.claim, patience)
         lasted = self._lab.elapsed() - held.since
+        self._at("ends", "after")
         if lasted not in ends.after:
             raise ActionFailed(f"the pair ended after {lasted:.1f} s; expected {ends.after}")
-        checks.counters(self._lab, ends.counters, self._before)
+        checks.counters(self._lab, ends.counters, self._before, partial(self._at, "ends"))
         for step in ends.then:
             self._do_step(step)
 
     def _enough(self) -> bool:
         """Whether the faults have dropped what they must have for the pair to count as proven."""
-        wanted = self._expect.dropped or self._by_default()
-        return all(self._lab.dropped(name) in asked for name, asked in wanted.items())
+        return next(self._lacking(), None) is None
+
+    def _lacking(self) -> Iterator[tuple[str | None, Range, int]]:
+        """Faults that have dropped otherwise than asked for: which, how many, and how many now."""
+        for name, asked in (self._expect.dropped or self._by_default()).items():
+            found = self._lab.dropped(name)
+            if found not in asked:
+                yield name, asked, found
 
     def _by_default(self) -> Mapping[str | None, Range]:
         """Every scenario that drops proves that it did, and where the state retransmits, twice."""
@@ -271,7 +312,10 @@ class _Play:
             case Lift():
                 self._lab.lift(step.name, fault.Hold if step.holds else fault.Fault)
             case Reach():
-                self._reach(step.claim, step.within, step.of, step.hold)
+                claim = step.claim
+                self._lab.expect(
+                    claim.client, claim.server, step.hold, step.within, connection=step.of
+                )
         self._steps.append(evidence.Step(at, step.line, step.text, result))
 
     def _drop(self, step: Drop) -> None:

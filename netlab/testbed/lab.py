@@ -268,7 +268,8 @@ class Lab:
             return proof.prove(self.watch, claim, hold, within, dropped, connection)
         except NotHeld as error:
             notes = tuple(map(str, self.faults))
-            raise NotHeld(dataclasses.replace(error.failure, notes=notes)) from None
+            failure = dataclasses.replace(error.failure, notes=notes)
+            raise NotHeld(failure, error.held) from None
 
     # --- what is kept
 

@@ -77,7 +77,9 @@ def prove(
     if held is None and hold and not _flickered(claim, seen):
         raise _not_held(flow, claim, f"never seen as {claim} by turns")
     if held is None:
-        raise _not_held(flow, claim, "pair held, but too few packets were dropped")
+        raise _not_held(
+            flow, claim, "pair held, but the wrong number of packets was dropped", held=True
+        )
     raise _not_held(flow, claim, f"pair not held, left after {sampling.now() - reached:.2f} s")
 
 
@@ -132,7 +134,7 @@ class _Patience:
         return row.remaining
 
 
-def _not_held(flow: Flow, claim: Claim, summary: str) -> NotHeld:
+def _not_held(flow: Flow, claim: Claim, summary: str, held: bool = False) -> NotHeld:
     """The error that shows, for each end, what was expected and what was sampled."""
     rows = []
     for side in Side:
@@ -147,7 +149,7 @@ def _not_held(flow: Flow, claim: Claim, summary: str) -> NotHeld:
                 retransmits=max((each.retransmits for each in intervals), default=0),
             )
         )
-    return NotHeld(Failure(f"{summary} (kernel {os.uname().release})", rows=tuple(rows)))
+    return NotHeld(Failure(f"{summary} (kernel {os.uname().release})", rows=tuple(rows)), held)
 
 
 def _how_long(intervals: tuple[Interval, ...], as_claimed: bool) -> str:

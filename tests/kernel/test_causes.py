@@ -42,8 +42,8 @@ def without(scenario: Scenario, cause: Drop | Hold) -> Scenario:
 
 def verdict(run: Evidence) -> str:
     """How a run ended; a pair that was held is no failure, whatever its faults have counted."""
-    if run.failure is not None and "too few packets" in run.failure.summary:
-        return "held the pair, and only a counter was too low"
+    if run.failure is not None and "number of packets" in run.failure.summary:
+        return "held the pair, and only a counter was wrong"
     return f"{run.outcome} {run.reason}".strip()
 
 
