@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import io
 import os
@@ -12,30 +11,41 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from netlab import __version__, extras
+from netlab.cli import folding, parsing
 from netlab.errors import NetlabError
 from netlab.render.style import Style
 
-#: The module of each, in the order of the help. One that is asked for is imported alone: all
-#: together take 65 ms, and 'netlab snapshot' has as much time as ss.
-MODULES = (
-    "run", "list_", "show", "freeze", "lab", "teach", "atlas", "fsm", "snapshot", "diagnose",
-    "repro", "matrix", "compare", "baseline", "doctor", "schema", "completion",
-)  # fmt: skip
+#: What a person wants, and the modules of the commands for it, in the order of the help.
+SECTIONS = {
+    "play scenarios": ("run", "list_", "show"),
+    "look, and try it yourself": ("freeze", "lab", "teach"),
+    "see all of TCP": ("atlas", "fsm"),
+    "find out what is stuck": ("snapshot", "diagnose", "repro"),
+    "compare kernels": ("matrix", "compare", "baseline"),
+    "look after netlab": ("doctor", "schema", "completion"),
+}
+#: One that is asked for is imported alone: all together take 65 ms, and 'netlab snapshot' has as
+#: much time as ss.
+MODULES = tuple(module for modules in SECTIONS.values() for module in modules)
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 DESCRIPTION = "Freeze real TCP connections in any state they can be in, and prove it."
-EPILOG = """\
+EXAMPLES = """\
 examples:
   netlab run                        play every scenario, side by side
   netlab run synack-dropped fin-*   some of them, by name or pattern
-  netlab show fin-dropped           what a scenario does, and how to do it by hand
+  netlab show fin-dropped           what it does, and how to do it by hand
   netlab freeze fin-dropped         hold the pair, and look at both ends yourself
   netlab lab                        make and break connections of your own
   ss -tanoei | netlab diagnose -    why connections of yours are stuck
   netlab doctor                     what this machine can and cannot do
+"""
+EPILOG = f"""\
+{EXAMPLES}
+'netlab help COMMAND' has the options, examples and exit codes of one.
 
 exit codes: 0 all passed, 1 a pair was not held, 2 bad usage or a bad scenario,
-            3 the lab could not be built
+3 the lab could not be built, 130 stopped with Ctrl-C
 """
 
 
@@ -49,13 +59,27 @@ def _commands(modules: Sequence[str]) -> tuple[ModuleType, ...]:
     return tuple(importlib.import_module(f"{__name__}.{module}") for module in modules)
 
 
-def parser(command: str = "") -> argparse.ArgumentParser:
+def _sections() -> list[parsing.Section]:
+    return [(title, [each.rstrip("_") for each in each_of]) for title, each_of in SECTIONS.items()]
+
+
+def overview() -> str:
+    """What netlab is and what it can do, on one screen: for who types its name and nothing else."""
+    rows = [f"  {title}  {', '.join(names)}" for title, names in _sections()]
+    more = "'netlab help' has a line on each command, 'netlab help COMMAND' all about one."
+    text = "\n".join([DESCRIPTION, "", *rows, "", EXAMPLES, more])
+    return "\n".join(folding.folded(text, folding.width()))
+
+
+def parser(command: str = "") -> parsing.Parser:
     """The whole command line, or, where the command is known, as much of it as that needs."""
-    root = argparse.ArgumentParser(
+    root = parsing.Parser(
         prog="netlab",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        whole=parser,
+        sections=_sections(),
+        guess=_guess,
     )
     root.add_argument("--version", action="version", version=f"netlab {__version__}")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
@@ -65,19 +89,28 @@ def parser(command: str = "") -> argparse.ArgumentParser:
     return root
 
 
+def _guess(word: str) -> str:
+    """What a word may be that is no command."""
+    from netlab.scenario import catalogue
+
+    path = word.endswith(".yaml")
+    if path or word in {scenario.name for scenario in catalogue.everything()}:
+        return f"It is a scenario: 'netlab run {word}' plays it, 'netlab show {word}' explains it."
+    return ""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
-    words = sys.argv[1:] if arguments is None else arguments
+    words = [*(sys.argv[1:] if arguments is None else arguments)]
     if "_ARGCOMPLETE" in os.environ:
         import argcomplete
 
         argcomplete.autocomplete(parser())
-    options = parser(words[0] if words else "").parse_args(words)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a letter of a scenario's
             stream.reconfigure(errors="replace")
     try:
-        code: int = options.main(options)
+        code = _obeyed(words)
         if sys.stdout is not None:  # it is None where the shell closed it (>&-)
             sys.stdout.flush()
         return code
@@ -99,3 +132,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _complain(error: NetlabError) -> int:
     print(f"{Style.of(sys.stderr)('netlab:', 'red', 'bold')} {error}", file=sys.stderr)
     return error.exit_code
+
+
+def _obeyed(words: list[str]) -> int:
+    if not words:  # 0 as of docker, cargo and gh: nobody has asked for anything that failed
+        print(overview())
+        return 0
+    try:
+        options = parser(words[0]).parse_args(words)
+    finally:  # help is printed by now, and its reader may have gone
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    code: int = options.main(options)
+    return code

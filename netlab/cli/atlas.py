@@ -28,6 +28,9 @@ examples:
   netlab atlas SYN_RECV/SYN_RECV       explain one pair: how to get there, rules, scenario
   netlab atlas FIN_WAIT2/ESTABLISHED   why this pair cannot be
   netlab atlas --json                  one object a cell
+
+exit codes: 0 every pair that can be was frozen, 1 one was not, or the model is wrong, 2 bad usage,
+3 a lab could not be built
 """
 
 
@@ -39,7 +42,6 @@ def add(commands: Commands) -> None:
         description="Freeze every pair of states on this kernel, and draw the grid; or explain "
         "one pair.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("pair", nargs="?", metavar="CLIENT/SERVER", help="explain this pair")
     add_family(command)

@@ -33,7 +33,25 @@ version control. What it has and this run has not, or the other way round, is no
 error and is no difference.
 
 exit codes: 0 as recorded, 1 something is otherwise, 2 bad usage or no baseline,
-            3 something could not be played
+3 something could not be played
+"""
+RECORD_EPILOG = """\
+examples:
+  netlab baseline record -o 6.18.yaml        play everything here, and keep what came of it
+  netlab baseline record --run run.jsonl     of a stored run, printed; nothing is played
+  netlab baseline record 'syn*' -o syn.yaml  of some scenarios (names come before options)
+  netlab baseline record -o sid.yaml --kernel debian:sid  of another kernel
+
+exit codes: 0 recorded, 2 bad usage, 3 something could not be played, and nothing is recorded
+"""
+CHECK_EPILOG = """\
+examples:
+  netlab baseline check 6.18.yaml                     play it again, and tell what is otherwise
+  netlab baseline check 6.18.yaml --run run.jsonl     compare a stored run, play nothing
+  netlab baseline check 6.18.yaml --kernel ./vmlinuz  on a kernel that was just built
+
+exit codes: 0 as recorded, 1 something is otherwise, 2 bad usage or no baseline,
+3 something could not be played
 """
 
 
@@ -44,15 +62,24 @@ def add(commands: Commands) -> None:
         help="record what a kernel does, and check that it still does",
         description="Record what TCP does on a kernel, and check another run against it.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     actions = command.add_subparsers(metavar="ACTION", required=True)
-    record = actions.add_parser("record", help="write a baseline")
+    record = actions.add_parser(
+        "record",
+        help="write a baseline",
+        description="Play scenarios, or take a stored run, and write what the kernel did.",
+        epilog=RECORD_EPILOG,
+    )
     record.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="the file (default: standard output)"
     )
     record.set_defaults(main=main_record)
-    check = actions.add_parser("check", help="compare with a baseline")
+    check = actions.add_parser(
+        "check",
+        help="compare with a baseline",
+        description="Play scenarios, or take a stored run, and compare it with a baseline.",
+        epilog=CHECK_EPILOG,
+    )
     check.add_argument("file", type=Path, metavar="FILE", help="what baseline record wrote")
     check.set_defaults(main=main_check)
     for each in (record, check):

@@ -27,8 +27,7 @@ examples:
   netlab compare debian:bookworm debian:trixie   two kernels that netlab matrix has played on
   netlab compare 6.1 6.8 6.12                    by their releases; each with the one before it
   netlab compare --first 6.1 6.8 6.12            each with the first
-  netlab compare results/                        every run in a folder, at any depth: those of many
-                                                 machines in one table
+  netlab compare results/                        every run in a folder, at any depth
   netlab compare results/ --table                and scenario by kernel, timer by kernel, ...
   netlab compare results/ --page kernels.html    as a page
   netlab compare old.jsonl new.jsonl --json      two files, for a program
@@ -39,7 +38,7 @@ a difference where the runs show that one kernel has the change and the other ha
 is UNEXPLAINED.
 
 exit codes: 0 no differences, or all are explained; 1 some are not; 2 bad usage, or no such run;
-            3 one of the runs is not whole, so that not everything could be compared
+3 one of the runs is not whole, so that not everything could be compared
 """
 WIDEST = 120
 
@@ -51,7 +50,6 @@ def add(commands: Commands) -> None:
         help="what kernels do otherwise than each other, and why",
         description="Say what is otherwise from kernel to kernel, and which change explains it.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
         "runs",

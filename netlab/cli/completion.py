@@ -13,6 +13,8 @@ examples:
   eval "$(netlab completion bash)"       in ~/.bashrc
   eval "$(netlab completion zsh)"        in ~/.zshrc
   netlab completion fish | source        in ~/.config/fish/config.fish
+
+exit codes: 0 printed, 2 bad usage
 """
 
 
@@ -23,7 +25,6 @@ def add(commands: Commands) -> None:
         help="shell completion",
         description="Print the code that makes a shell complete netlab's words.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("shell", choices=("bash", "zsh", "fish"))
     command.set_defaults(main=main)

@@ -31,8 +31,8 @@ examples:
   netlab repro web1.json                   the first finding as a scenario, to be played in a lab
 
 Of ss, -tanoei tells most; of netstat, -tnop. What changes between two looks tells more:
-ss -tanoei; nstat -az; sleep 5; ss -tanoei; nstat -az
-or netlab snapshot --twice 5.
+  ss -tanoei; nstat -az; sleep 5; ss -tanoei; nstat -az
+  netlab snapshot --twice 5
 
 exit codes: 0 nothing is stuck, 1 something is, 2 what was given cannot be read
 """
@@ -47,7 +47,6 @@ def add(commands: Commands) -> None:
         help="why connections are stuck, from ss output of one or both ends",
         description="Read sockets of one or both ends, and say what is stuck and why.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
         "files",

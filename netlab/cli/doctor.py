@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 examples:
-  netlab doctor
+  netlab doctor            what is there, and the fix for what is not
   sudo netlab doctor       what root could do
   netlab doctor --json     one object a line
 
-exit codes: 0 labs can be built here, 3 they cannot
+exit codes: 0 labs can be built here, 2 bad usage, 3 they cannot
 """
 
 
@@ -52,7 +52,6 @@ def add(commands: Commands) -> None:
         help="what this machine can do, and what to do about the rest",
         description="Try what netlab needs on this machine; name what is missing and the fix.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("--json", action="store_true", help="one JSON object a line")
     command.set_defaults(main=main)

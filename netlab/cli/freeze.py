@@ -28,6 +28,9 @@ examples:
   netlab freeze synack-dropped            see both ends live, and act on them, until q
   netlab freeze fin-dropped --for 30s     and then heal it
   netlab freeze fin-dropped --plain       commands for another terminal, until Ctrl-C
+
+exit codes: 0 it was held and has healed, or you have made something else of it; 1 it was not held,
+or has not healed; 2 bad usage or a bad scenario; 3 the lab could not be built
 """
 
 
@@ -44,7 +47,6 @@ def add(commands: Commands) -> None:
         "that act on them. Without a terminal, or with --plain, print the commands that look at "
         "both ends.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_names(command, None, "a scenario's name, or a .yaml file")
     add_family(command)

@@ -31,7 +31,7 @@ examples:
   netlab fsm --ipv6 --json     one object a line: source, target, event, seen, scenarios, reason
 
 exit codes: 0 every arrow was seen or has its reason; 1 an arrow was neither, a step between two
-            states is none of the diagram's, or a pair was not held; 2 bad usage; 3 no lab
+states is none of the diagram's, or a pair was not held; 2 bad usage; 3 no lab
 """
 
 
@@ -45,7 +45,6 @@ Play every scenario and every cell of the atlas side by side, and mark the arrow
 Figure 5, and Linux's own, that were seen: two consecutive samples of one end that nothing else
 explains.""",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("--svg", type=Path, metavar="FILE", help="write the diagram there, too")
     command.add_argument("--slow", action="store_true", help="also what needs a minute or two")

@@ -16,6 +16,8 @@ examples:
   netlab lab --ipv6      over IPv6
 
 What was done can be written as a scenario file with w, and played with 'netlab run FILE'.
+
+exit codes: 0 left, 2 bad usage or no terminal, 3 the lab could not be built
 """
 
 
@@ -27,7 +29,6 @@ def add(subcommands: Commands) -> None:
         description="Two hosts, a wire and nothing else yet: open connections, lose segments, see "
         "what becomes of both ends, and write it down as a scenario.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_family(command)
     command.set_defaults(main=main)

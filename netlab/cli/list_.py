@@ -16,6 +16,8 @@ examples:
   netlab list --slow       and what 'netlab run --slow' plays
   netlab list 'fin-*'      some of them
   netlab list --json       one object a line
+
+exit codes: 0 listed, 2 bad usage or a bad scenario
 """
 
 
@@ -26,7 +28,6 @@ def add(commands: Commands) -> None:
         help="the scenarios, their pairs and sources",
         description="List scenarios with the pair each proves and where its case is told.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_names(command, "*", "a name, a pattern, a folder or a .yaml file (default: all)")
     command.add_argument("--slow", action="store_true", help="also those that need a minute or two")

@@ -29,19 +29,19 @@ EPILOG = f"""\
 examples:
   netlab matrix                               what this machine's mirrors have, old to new
   netlab matrix --list                        which those are
-  netlab matrix --kernel host debian:bookworm debian:trixie
+  netlab matrix --kernel host debian:bookworm debian:trixie  this one and two others
   netlab matrix --kernel ./bzImage --warp     one that you have built, every time-out to its end
   netlab matrix --timers --kernel host debian:sid    how long each of TCP's time-outs is
   netlab matrix 'syn*' --kernel debian:sid    some scenarios (their names come first)
-  netlab matrix --mirror ubuntu=URL --kernel ubuntu:noble
+  netlab matrix --mirror ubuntu=URL --kernel ubuntu:noble    from an archive of your choice
   netlab matrix --report out                  and a page of it: out/index.html
   netlab compare 6.1 6.12                     what differs between two of them, afterwards
 
-Each run is kept for `netlab compare`. A guest without KVM lives in virtual time, which jumps while
+Each run is kept for 'netlab compare'. A guest without KVM lives in virtual time, which jumps while
 nothing happens: what is slow by its nature takes no longer than what is not.
 
 exit codes: 0 every kernel passed, 1 a pair was not held on one, 2 bad usage,
-            3 a kernel could not be got, booted or played to the end
+3 a kernel could not be got, booted or played to the end
 """
 
 PAGE = "index.html"
@@ -56,7 +56,6 @@ def add(commands: Commands) -> None:
         help="play on other kernels, in virtual machines",
         description="Play scenarios on other kernels, in virtual machines, and say what differs.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_names(command, "*", "a scenario, a pattern, a folder or a .yaml file (default: all)")
     add_what(command)

@@ -21,6 +21,8 @@ examples:
   netlab repro web1.txt 2 --output my-own.yaml   the second one as a file
   netlab run my-own.yaml                         freeze the same pair in a lab, and prove its cause
   netlab freeze my-own.yaml                      and look at it as long as you like
+
+exit codes: 0 written, 2 what was given cannot be read, or has no such finding
 """
 #: What scenarios are written with, unless they say otherwise.
 PORT, FROM = 5555, 5556
@@ -42,7 +44,6 @@ def add(commands: Commands) -> None:
         help="a scenario that recreates what netlab diagnose has found",
         description="Write a scenario that freezes the connection of a finding in a lab.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument("file", metavar="FILE", help="what netlab diagnose was given; - likewise")
     command.add_argument(

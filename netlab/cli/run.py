@@ -41,6 +41,9 @@ examples:
   netlab run fin-dropped --ladder  and every packet, between the lines of both ends
   netlab run --report out          and a page for the browser: out/index.html, with every packet
   netlab run fin-dropped --pcap .  and what both ends saw, for Wireshark: ./fin-dropped.pcapng
+
+exit codes: 0 all passed or were skipped, 1 a pair was not held, 2 bad usage or a bad scenario,
+3 a lab could not be built
 """
 
 
@@ -51,7 +54,6 @@ def add(commands: Commands) -> None:
         help="play scenarios and prove their pairs",
         description="Play scenarios side by side, and prove each pair of states.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_names(command, "*", "a name, a pattern, a folder or a .yaml file (default: all)")
     command.add_argument("--slow", action="store_true", help="also those that need a minute or two")

@@ -9,10 +9,13 @@ import json
 from netlab.cli.common import Commands
 
 EPILOG = """\
-example:
+examples:
   netlab schema > schema.json
-  # in VS Code's settings, with the YAML extension:
-  # "yaml.schemas": {"./schema.json": "scenarios/**/*.yaml"}
+
+In VS Code's settings, with the YAML extension:
+  "yaml.schemas": {"./schema.json": "scenarios/**/*.yaml"}
+
+exit codes: 0 printed, 2 bad usage
 """
 
 
@@ -23,7 +26,6 @@ def add(commands: Commands) -> None:
         help="the JSON Schema of scenario files, for editors",
         description="Print the JSON Schema of scenario files, for editors that check and complete.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.set_defaults(main=main)
 

@@ -22,6 +22,8 @@ examples:
   netlab show synack-dropped
   netlab show --ipv6 fin-dropped
   netlab show --ladder fin-dropped    plays it, and draws what crossed the wire
+
+exit codes: 0 explained, 2 bad usage or a bad scenario; with --ladder those of netlab run
 """
 WIDTH = 80
 
@@ -34,7 +36,6 @@ def add(commands: Commands) -> None:
         description="Explain a scenario: its story, its steps, its rules, and the commands a "
         "person would type on two machines.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_names(command, None, "a scenario's name, or a .yaml file")
     add_family(command)

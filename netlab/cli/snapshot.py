@@ -27,6 +27,8 @@ examples:
 
 What is in it: every TCP socket with its queues, timers and the kernel's figures, the names and
 numbers of the processes that hold them, the counters of nstat, and some sysctls.
+
+exit codes: 0 printed, 2 bad usage or no such namespace, 3 only root may look there
 """
 
 
@@ -37,7 +39,6 @@ def add(commands: Commands) -> None:
         help="the TCP sockets of this host as one file, for netlab diagnose",
         description="Print all TCP sockets of a host or a network namespace as JSON.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
         "--netns",

@@ -22,9 +22,10 @@ EPILOG = """\
 examples:
   netlab teach                    the lessons, in a good order
   netlab teach synack-dropped     one of them
-  printf '\\n\\nSYN_SENT\\nSYN_RECV\\n' | netlab teach synack-dropped
+  printf '\\n\\nSYN_SENT\\nSYN_RECV\\n' | netlab teach synack-dropped  with the answers from a pipe
 
-exit codes: 0 walked through or left, 1 a pair was not held, 3 the lab could not be built
+exit codes: 0 walked through or left, 1 a pair was not held, 2 bad usage or no such lesson,
+3 the lab could not be built
 """
 #: Who has read for longer than this may have lost a pair to the kernel's timers.
 LONG = 20.0
@@ -38,7 +39,6 @@ def add(commands: Commands) -> None:
         description="Walk through a scenario step by step: what will happen, your prediction, the "
         "real thing on this kernel, and why. Without a name: the lessons, in a good order.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_names(command, "?", "a lesson (a scenario's name), or a .yaml file of your own")
     add_family(command)
