@@ -74,7 +74,7 @@ def _indented(text: str, column: int, width: int) -> list[str]:
 
 
 def _wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
-    import textwrap  # 2 ms, and a command that is played shows no help
+    import textwrap  # here, for what is played shows no help
 
     return textwrap.wrap(
         text,

@@ -190,7 +190,8 @@ def _advice(unknown: Unknown, whole: Parser) -> str:
     if having:
         return f"{problem} here. It belongs to {having}."
     own = _letter(option, parser.options) or _meant(option, parser.options)
-    close = _meant(option, dict.fromkeys(each for leaf in whole.leaves() for each in leaf.options))
+    everywhere = (each for leaf in (whole, *whole.leaves()) for each in leaf.options)
+    close = _meant(option, dict.fromkeys(everywhere))
     if close and close not in parser.options:
         own = f"{close} of {_having(close, whole)}{own and f', or {own}'}"
     return f"{problem}. Did you mean {own}?" if own else f"{problem}."
@@ -236,7 +237,8 @@ def _or(words: Iterable[str]) -> str:
 
 def _having(option: str, whole: Parser, most: int = 4) -> str:
     """The commands that have this option, or nothing."""
-    *first, last = [leaf.prog for leaf in whole.leaves() if option in leaf.options] or [""]
+    progs = [leaf.prog for leaf in (whole, *whole.leaves()) if option in leaf.options]
+    *first, last = progs or [""]
     if len(first) >= most:
         return f"{', '.join(first[: most - 1])} and {len(first) + 2 - most} more commands"
     return f"{', '.join(first)} and {last}" if first else last

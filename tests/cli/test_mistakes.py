@@ -50,6 +50,7 @@ MISTAKES = [
      "netlab baseline record."),
     ("baseline record --explain", "netlab baseline record",
      "no option is called '--explain' here. It belongs to netlab diagnose."),
+    ("run --version", "netlab run", "no option is called '--version' here. It belongs to netlab."),
     # options before their command
     ("--ipv6 run", "netlab", "--ipv6 goes after the command: netlab run --ipv6"),
     ("--ipv run", "netlab", "--ipv goes after the command: netlab run --ipv6"),
