@@ -49,6 +49,8 @@ expect:
   path:
     client: SYN_SENT
     server: SYN_RECV
+  heal:
+    - lift: all
   healed:
     client: ESTABLISHED
     server: ESTABLISHED
@@ -61,7 +63,7 @@ expect:
 ENDS = """\
 source: here
 steps:
-  - client: {sysctl: {tcp_fin_timeout: 1}}
+  - client: {sysctl: {tcp_fin_timeout: 2}}
   - server: listen
   - client: connect
   - server: accept
@@ -73,13 +75,28 @@ expect:
   ends:
     client: CLOSED
     server: CLOSE_WAIT
-    after: between 500ms and 3s
+    after: at most 4s
     counters:
       client:
         TcpOutRsts: none
       server:
         TcpInSegs: at least 1
+    then:
+      - server: {sysctl: {tcp_fin_timeout: 1}}
 """
+LOSES = """\
+source: here
+steps:
+  - server: listen
+  - drop: {segment: RST, to: client}
+  - client: connect
+expect:
+  cause: this is a test
+  dropped: none
+  pair: {client: ESTABLISHED, server: ESTABLISHED}
+  hold: 50ms
+"""
+UNSAID = LOSES.replace("  dropped: none\n", "")
 
 
 class Wrong(NamedTuple):
@@ -105,18 +122,21 @@ WRONG = (
     Wrong(HEALS, "TcpOutRsts: none", "TcpOutRsts: 7", "client: TcpOutRsts: expected 7; found 0"),
     Wrong(HEALS, "TcpInErrs: none", "TcpInErrs: 7", "server: TcpInErrs: expected 7; found 0"),
     Wrong(HEALS, "TcpInErrs: none", "TcpBanana: 7", "this kernel has no counter TcpBanana"),
-    Wrong(HEALS, "client: SYN_SENT\n    server: SYN_RECV\n  healed",
-          "client: LAST_ACK\n    server: SYN_RECV\n  healed", "client: expected to see LAST_ACK"),
-    Wrong(HEALS, "server: SYN_RECV\n  healed", "server: LAST_ACK\n  healed", "see LAST_ACK"),
+    Wrong(HEALS, "client: SYN_SENT\n    server: SYN_RECV\n  heal:",
+          "client: LAST_ACK\n    server: SYN_RECV\n  heal:", "client: expected to see LAST_ACK"),
+    Wrong(HEALS, "server: SYN_RECV\n  heal:", "server: LAST_ACK\n  heal:", "see LAST_ACK"),
+    Wrong(HEALS, "- lift: all", "- client: {sysctl: {tcp_banana: 1}}", "no sysctl"),
     Wrong(HEALS, "client: ESTABLISHED", "client: FIN_WAIT1", "pair not reached"),
     Wrong(HEALS, "server: ESTABLISHED", "server: FIN_WAIT1", "pair not reached"),
     Wrong(HEALS, "TcpAttemptFails: none", "TcpAttemptFails: 7", "TcpAttemptFails: expected 7"),
     Wrong(HEALS, "otherwise: 1", "otherwise: 7", "server: TcpPassiveOpens: expected 7; found 1"),
     Wrong(ENDS, "client: CLOSED", "client: FIN_WAIT1", "pair not reached"),
     Wrong(ENDS, "server: CLOSE_WAIT\n    after", "server: FIN_WAIT1\n    after", "pair not"),
-    Wrong(ENDS, "after: between 500ms and 3s", "after: at most 10ms", "expected at most 10ms"),
+    Wrong(ENDS, "after: at most 4s", "after: at most 10ms", "expected at most 10ms"),
     Wrong(ENDS, "TcpOutRsts: none", "TcpOutRsts: 7", "client: TcpOutRsts: expected 7; found 0"),
     Wrong(ENDS, "TcpInSegs: at least 1", "TcpInSegs: at least 99", "server: TcpInSegs: expected"),
+    Wrong(ENDS, "- server: {sysctl: {tcp_fin", "- server: {sysctl: {tcp_banana", "no sysctl"),
+    Wrong(LOSES, "dropped: none", "dropped: at least 1", "expected at least 1; found 0"),
 )  # fmt: skip
 
 
@@ -126,20 +146,31 @@ def _changed(wrong: Wrong) -> str:
 
 @pytest.fixture(scope="module")
 def runs() -> list[Evidence]:
-    """Both files as they are, and then each of the wrong ones; all side by side."""
-    texts = [HEALS, ENDS, *map(_changed, WRONG)]
+    """All files as they are, and then each of the wrong ones; all side by side."""
+    texts = [HEALS, ENDS, LOSES, UNSAID, *map(_changed, WRONG)]
     played = [loader.parse(text, Path("mine.yaml")).variants()[-1] for text in texts]
     by_number = dict(runner.play_all(played))
     return [by_number[number] for number in sorted(by_number)]
 
 
 def test_as_they_stand_the_files_are_right(runs: list[Evidence]) -> None:
-    assert [run.outcome for run in runs[:2]] == ["pass", "pass"], runs[:2]
+    assert [run.outcome for run in runs[:3]] == ["pass", "pass", "pass"], [
+        run.failure for run in runs[:3]
+    ]
+
+
+def test_what_is_asked_for_without_being_said_is_reported_at_the_pair(
+    runs: list[Evidence],
+) -> None:
+    said = "mine.yaml:8: pair held, but the wrong number of packets was dropped "
+    shown = failure(runs[3], Style(False)).splitlines()[0]
+    assert shown.startswith(said)
+    assert shown.endswith(": expected at least 1; found 0")
 
 
 @pytest.mark.parametrize("number", range(len(WRONG)), ids=str)
 def test_what_is_wrong_is_reported_at_its_own_line(runs: list[Evidence], number: int) -> None:
-    wrong, run = WRONG[number], runs[2 + number]
+    wrong, run = WRONG[number], runs[4 + number]
     assert wrong.text.count(wrong.old) == 1
     lines = zip(wrong.text.splitlines(), _changed(wrong).splitlines(), strict=True)
     [line] = [number for number, (old, new) in enumerate(lines, 1) if old != new]
