@@ -34,6 +34,7 @@ TOGETHER = {
     "tests/kernel/test_traces.py": EVERYTHING,
     "tests/kernel/test_kernels_boot.py": "boots other kernels",
     "tests/kernel/test_timers.py": "measures every timer once",
+    "tests/kernel/test_lines.py": "plays what is wrong once",
     "tests/kernel/test_rootless.py": COMMANDS,
     "tests/cli/test_freeze.py::test_every_": COMMANDS,
     "tests/cli/test_teach.py::test_every_": COMMANDS,
