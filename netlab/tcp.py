@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import enum
+import re
 
 
 class State(enum.IntEnum):
@@ -27,6 +30,71 @@ class State(enum.IntEnum):
 
     def __str__(self) -> str:
         return self.name
+
+
+#: How states are written, a hyphen where there may be one, a space, an underscore or nothing: by
+#: RFC 9293, ss and its filter, netstat of Linux, BSD and Windows, and last by the atlas's grid.
+SPELLINGS: dict[State, tuple[str, ...]] = {
+    State.ESTABLISHED: ("ESTABLISHED", "ESTAB", "EST"),
+    State.SYN_SENT: ("SYN-SENT", "SS"),
+    State.SYN_RECV: ("SYN-RECV", "SYN-RCVD", "SYN-RECEIVED", "SR"),
+    State.FIN_WAIT1: ("FIN-WAIT-1", "FW1"),
+    State.FIN_WAIT2: ("FIN-WAIT-2", "FW2"),
+    State.TIME_WAIT: ("TIME-WAIT", "TW"),
+    State.CLOSED: ("CLOSED", "CLOSE", "UNCONN", "CLO"),
+    State.CLOSE_WAIT: ("CLOSE-WAIT", "CW"),
+    State.LAST_ACK: ("LAST-ACK", "LA"),
+    State.LISTEN: ("LISTEN", "LISTENING", "LIS"),
+    State.CLOSING: ("CLOSING", "CLG"),
+}
+
+
+def spelling(words: str) -> str:
+    """A regular expression for one of `SPELLINGS` in any case, without flags: JSON Schema, which
+    the scenario language is described in, has none.
+    """
+    letters = (f"[{letter}{letter.lower()}]" if letter.isalpha() else letter for letter in words)
+    return "".join("[-_ ]?" if letter == "-" else letter for letter in letters)
+
+
+_SPELT = {
+    state: re.compile("|".join(map(spelling, spellings))) for state, spellings in SPELLINGS.items()
+}
+
+
+def named(text: str) -> State:
+    """The state that a person means: ``FIN_WAIT2``, ``fin-wait-2``, ``FW2``, ``estab``.
+
+    Raises ValueError with what comes close and the whole list.
+    """
+    for state, spelt in _SPELT.items():
+        if spelt.fullmatch(text):
+            return state
+    squeezed = {words.replace("-", ""): state for state, spellings in SPELLINGS.items()
+                for words in spellings}  # fmt: skip
+    wanted = re.sub(r"[\W_]", "", text).upper()
+    beginning = [word for word in squeezed if wanted and word.startswith(wanted)]
+    close = beginning or difflib.get_close_matches(wanted, squeezed, n=3, cutoff=0.6)
+    meant = " or ".join(dict.fromkeys(str(squeezed[word]) for word in close))
+    states = ", ".join(map(str, State))
+    guess = f"did you mean {meant}? The states are" if meant else "the states are"
+    raise ValueError(f"{text!r} is no state: {guess} {states}")
+
+
+def both_named(text: str) -> tuple[State, ...]:
+    """The states of a pair (``FW1/EST``, or two cells of a table), or one alone.
+
+    Raises ValueError as `named` does.
+    """
+    words = text.split("/")
+    if len(words) == 1:
+        cells = text.split()
+        for place in range(1, len(cells)):
+            with contextlib.suppress(ValueError):
+                return named(" ".join(cells[:place])), named(" ".join(cells[place:]))
+    if len(words) > 2:
+        raise ValueError(f"{text!r} is no pair: expected CLIENT/SERVER such as SYN_SENT/LISTEN")
+    return tuple(named(word.strip()) for word in words)
 
 
 #: The states in which a segment of one's own waits for its acknowledgment, so that Linux sends

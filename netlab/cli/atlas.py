@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import sys
+import textwrap
 import time
 from typing import TYPE_CHECKING
 
@@ -20,18 +21,23 @@ from netlab.render.style import Style
 
 if TYPE_CHECKING:
     from netlab.evidence import Cell
+    from netlab.tcp import State
     from netlab.testbed.words import Family
 
 EPILOG = """\
 examples:
   netlab atlas                         play all pairs side by side and draw the grid
   netlab atlas SYN_RECV/SYN_RECV       explain one pair: how to get there, rules, scenario
-  netlab atlas FIN_WAIT2/ESTABLISHED   why this pair cannot be
+  netlab atlas FIN-WAIT-2/ESTAB        why this pair cannot be (a state as ss writes it)
+  netlab atlas FW1                     what the other end can be in then
   netlab atlas --json                  one object a cell
 
 exit codes: 0 every pair that can be was frozen, 1 one was not, or the model is wrong, 2 bad usage,
 3 a lab could not be built
 """
+
+
+WIDTH, MARGIN = 80, 27  # columns of the list of one state's pairs
 
 
 def add(commands: Commands) -> None:
@@ -43,7 +49,7 @@ def add(commands: Commands) -> None:
         "one pair.",
         epilog=EPILOG,
     )
-    command.add_argument("pair", nargs="?", metavar="CLIENT/SERVER", help="explain this pair")
+    command.add_argument("pair", nargs="*", metavar="CLIENT/SERVER", help="explain this pair")
     add_family(command)
     command.add_argument(
         "--hold", type=seconds, metavar="S", default=0.0, help="hold each pair at least that long"
@@ -58,7 +64,7 @@ def main(options: argparse.Namespace) -> int:
 
     family = Family.IPV6 if options.ipv6 else Family.IPV4
     if options.pair:
-        print("\n".join(_explanation(options.pair, family, Style.of(sys.stdout))))
+        print("\n".join(_explanation(" ".join(options.pair), family, Style.of(sys.stdout))))
         return 0
     return _play(options, family)
 
@@ -102,19 +108,43 @@ def _closing(cells: list[Cell], elapsed: float, family: Family) -> str:
 
 
 def _explanation(words: str, family: Family, style: Style) -> list[str]:
-    """What there is to say of one pair."""
+    """What there is to say of one pair, or of one state."""
+    from netlab.tcp import both_named
+
+    try:
+        states = both_named(words)
+    except ValueError as problem:
+        raise ScenarioError(str(problem)) from None
+    if len(states) == 1:
+        return _of_state(states[0], style)
+    return _of_pair(states[0], states[1], family, style)
+
+
+def _of_state(state: State, style: Style) -> list[str]:
+    """Every pair with this state at the client (a listener's: at the server), and what it is."""
+    from netlab.atlas import store
+    from netlab.tcp import State, why_unreachable
+
+    lines = [f"{style(str(state), 'bold')} and what the other end can be in meanwhile:", ""]
+    for pair in store.pairs():
+        if state is (pair.server if state is State.LISTEN else pair.client):
+            why = why_unreachable(pair.client, pair.server)
+            told = textwrap.wrap(f"cannot be: {why}" if why else "can be", WIDTH - MARGIN)
+            for number, line in enumerate(told):
+                name = f"  {pair}" if number == 0 else ""
+                lines.append(f"{name:<{MARGIN}}{style(line, 'dim' if why else 'green')}")
+    if state is not State.LISTEN:
+        lines += ["", "It is the same with client and server changed over."]
+    return [*lines, "", "'netlab atlas CLIENT/SERVER' explains one pair."]
+
+
+def _of_pair(client: State, server: State, family: Family, style: Style) -> list[str]:
+    """How to get there, or why nobody can."""
     from netlab.atlas import cells, store
     from netlab.atlas.compose import name_of
     from netlab.evidence import Pair
     from netlab.tcp import State, why_unreachable
 
-    try:
-        client, server = (State[word.strip().upper()] for word in words.split("/"))
-    except (KeyError, ValueError):
-        states = ", ".join(str(state) for state in State)
-        raise ScenarioError(
-            f"{words!r} is no pair: expected CLIENT/SERVER such as SYN_SENT/LISTEN, of {states}"
-        ) from None
     pair = Pair(client, server)
     why = why_unreachable(client, server)
     if why:

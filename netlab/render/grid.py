@@ -7,20 +7,9 @@ from collections.abc import Sequence
 
 from netlab.evidence import Cell
 from netlab.render.style import Style
+from netlab.tcp import SPELLINGS
 
-SHORT = {
-    "CLOSED": "CLO",
-    "LISTEN": "LIS",
-    "SYN_SENT": "SS",
-    "SYN_RECV": "SR",
-    "ESTABLISHED": "EST",
-    "FIN_WAIT1": "FW1",
-    "FIN_WAIT2": "FW2",
-    "CLOSE_WAIT": "CW",
-    "LAST_ACK": "LA",
-    "CLOSING": "CLG",
-    "TIME_WAIT": "TW",
-}
+SHORT = {str(state): spellings[-1] for state, spellings in SPELLINGS.items()}
 WIDE = 160  # columns from which on names are written out
 BOTH, RECEIVER_ONLY, CROSSING, NOT_FROZEN, NEVER, QUIET = "●", "◐", "◆", "○", "·", "□"
 COLOURS = {

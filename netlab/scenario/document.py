@@ -188,9 +188,12 @@ class Document:
     def _map(self, takes: MapOf, node: yaml.Node, where: str) -> Said:
         said = Said(line_of(node))
         for key, value in self.pairs(node, where):
-            name = self._scalar(takes.key, key, where)
-            said[name] = self.read(takes.value, value, key.value)
-            said.lines[str(name)] = line_of(key)
+            meant = self._scalar(takes.key, key, where)
+            if meant in said:  # a state has several names
+                problem = f"{where}: {key.value!r} says {meant} for the second time. Keep one"
+                self.fail(problem, line_of(key))
+            said[meant] = self.read(takes.value, value, key.value)
+            said.lines[str(meant)] = line_of(key)
         return said
 
     def pairs(self, node: yaml.Node, where: str) -> list[tuple[yaml.ScalarNode, yaml.Node]]:

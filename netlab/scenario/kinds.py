@@ -11,10 +11,11 @@ import shlex
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from netlab.scenario.model import Range
-from netlab.tcp import NAMEABLE, Segment, State, Timer
+from netlab.tcp import NAMEABLE, SPELLINGS, Segment, State, Timer, named, spelling
 from netlab.testbed.words import BEHAVIOURS, REJECTS, Family, Hook, Side
 
 Schema = dict[str, Any]
@@ -163,7 +164,7 @@ def _place(text: str) -> tuple[Side, Hook]:
 
 
 _NUMBER_TEXT: Schema = {"type": ["integer", "string"]}
-_STATES = _members(State)
+_STATES = tuple(map(str, State))
 _SEGMENTS = tuple(str(segment) for segment in NAMEABLE)
 _PLACES = tuple(f"{side} {hook}" for side in Side for hook in Hook)
 
@@ -197,7 +198,18 @@ SPAN = Kind(
     _range(duration),
     {"type": ["number", "string"]},
 )
-STATE = _choice("a state", _STATES)
+#: Of one definition, for a state is said in many places. The names come first: editors offer them.
+STATES: Schema = {
+    "description": "a state as Linux names it, or as RFC 9293, ss or netstat write it",
+    "anyOf": [
+        {"enum": list(_STATES)},
+        {
+            "type": "string",
+            "pattern": f"^({'|'.join(map(spelling, chain.from_iterable(SPELLINGS.values())))})$",
+        },
+    ],
+}
+STATE = Kind(f"a state: {_or(_STATES)}", named, {"$ref": "#/$defs/state"}, _STATES)
 TIMER = _choice("a timer", _members(Timer))
 SEGMENT = Kind(
     f"a segment: {_or(_SEGMENTS)}",

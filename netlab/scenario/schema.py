@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from netlab.scenario import language
-from netlab.scenario.kinds import Kind, Schema
+from netlab.scenario.kinds import STATES, Kind, Schema
 from netlab.scenario.language import (
     ACTIONS,
     MODIFIERS,
@@ -28,7 +28,7 @@ def schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "netlab scenario",
         **_of(language.SCENARIO),
-        "$defs": {"steps": _steps(), "action": _action()},
+        "$defs": {"steps": _steps(), "action": _action(), "state": STATES},
     }
 
 

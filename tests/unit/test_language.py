@@ -99,6 +99,21 @@ def test_schema_and_loader_accept_the_same(text: str) -> None:
     loader.parse(text, Path(NAME))
 
 
+@pytest.mark.parametrize("spelt", ["syn-sent", "SYN SENT", "Syn_Sent", "SYNSENT", "SS"])
+def test_a_state_may_be_written_as_tools_print_it(spelt: str) -> None:
+    text = GOOD.replace("client: SYN_SENT", f"client: {spelt}")
+    validator().validate(document(text))
+    assert (
+        loader.parse(text, Path(NAME)).expect.claim == loader.parse(GOOD, Path(NAME)).expect.claim
+    )
+
+
+def test_two_names_of_one_state_are_not_two_keys() -> None:
+    text = f"{GOOD}  sockets: {{client: {{ESTAB: 1, established: 2}}}}\n"
+    with pytest.raises(ScenarioError, match="'established' says ESTABLISHED for the second time"):
+        loader.parse(text, Path(NAME))
+
+
 @pytest.mark.parametrize(
     "wrong", [each for each in WORDS + SHAPES if each.schema], ids=lambda wrong: wrong.what
 )

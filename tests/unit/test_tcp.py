@@ -7,6 +7,7 @@ from itertools import product
 
 import pytest
 
+from netlab.diagnosis.parse import netstat, ss
 from netlab.tcp import (
     ACK,
     ANY,
@@ -20,6 +21,8 @@ from netlab.tcp import (
     Segment,
     State,
     Timer,
+    both_named,
+    named,
     why_unreachable,
 )
 
@@ -153,3 +156,66 @@ def test_there_is_no_other_class_of_segments_to_name() -> None:
 def test_control_bits_are_those_of_the_header() -> None:
     assert [bit.value for bit in (FIN, SYN, RST, ACK)] == [0x01, 0x02, 0x04, 0x10]
     assert CONTROL.value == 0x17
+
+
+# --- states as people and tools write them
+
+#: RFC 9293, netstat of BSD and macOS, netstat of Windows; what parsers read needs no list here.
+WRITTEN = {
+    State.SYN_RECV: ("SYN-RECEIVED", "SYN_RCVD", "SYN_RECEIVED", "syn received"),
+    State.FIN_WAIT1: ("FIN-WAIT-1", "FIN_WAIT_1", "FIN WAIT 1", "finwait1"),
+    State.FIN_WAIT2: ("FIN-WAIT-2", "FIN_WAIT_2", "fin-wait2"),
+    State.TIME_WAIT: ("TIME-WAIT", "time_wait", "TIMEWAIT"),
+    State.LISTEN: ("LISTENING", "listen"),
+    State.CLOSED: ("CLOSED", "closed", "unconn", "Close"),
+    State.ESTABLISHED: ("estab", "Established", "EST"),
+}
+
+
+def test_a_state_is_known_by_what_any_tool_prints() -> None:
+    spelt = [
+        *((state, text) for state, texts in WRITTEN.items() for text in texts),
+        *((state, text) for text, state in (ss.STATES | ss.FILTERS | netstat.STATES).items()),
+        *((state, text) for text, state in SHORT.items()),
+        *((state, state.name) for state in State),
+    ]
+    understood = [(named(text), text) for _, text in spelt]
+    assert understood == spelt
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-", "FIN_WAIT", "FIN_WAIT3", "SYN", "TIME__WAIT", "CLOSED x"]
+)
+def test_what_is_no_state_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match=f"'{text}' is no state: .* are {State(1)}, .*, CLOSING"):
+        named(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "close"),
+    [("fin-wait", "FIN_WAIT1 or FIN_WAIT2"), ("ESTABLISH", "ESTABLISHED"), ("SYNSEND", "SYN_SENT")],
+)
+def test_what_comes_close_is_said(text: str, close: str) -> None:
+    with pytest.raises(ValueError, match=f"did you mean {close}"):
+        named(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "pair"),
+    [
+        ("FW1/EST", (State.FIN_WAIT1, State.ESTABLISHED)),
+        (" fin-wait-1 / estab ", (State.FIN_WAIT1, State.ESTABLISHED)),
+        ("SYN_SENT     LISTEN", (State.SYN_SENT, State.LISTEN)),
+        ("FIN WAIT 1  CLOSE WAIT", (State.FIN_WAIT1, State.CLOSE_WAIT)),
+        ("FIN-WAIT-2", (State.FIN_WAIT2,)),
+        ("FIN WAIT 2", (State.FIN_WAIT2,)),
+    ],
+)
+def test_a_pair_is_two_states_however_it_was_copied(text: str, pair: tuple[State, ...]) -> None:
+    assert both_named(text) == pair
+
+
+@pytest.mark.parametrize("text", ["A/B/C", "/", "EST/", "EST/EST/EST"])
+def test_what_is_no_pair_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="is no"):
+        both_named(text)
