@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import importlib
-import io
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from types import ModuleType
 from netlab import __version__, extras
 from netlab.cli import folding, parsing
 from netlab.errors import NetlabError
+from netlab.render import letters
 from netlab.render.style import Style
 
 #: What a person wants, and the modules of the commands for it, in the order of the help.
@@ -106,9 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import argcomplete
 
         argcomplete.autocomplete(parser())
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a letter of a scenario's
-            stream.reconfigure(errors="replace")
+    letters.fit(sys.stdout)
+    letters.fit(sys.stderr)
     try:
         code = _obeyed(words)
         if sys.stdout is not None:  # it is None where the shell closed it (>&-)
@@ -143,5 +142,7 @@ def _obeyed(words: list[str]) -> int:
     finally:  # help is printed by now, and its reader may have gone
         if sys.stdout is not None:
             sys.stdout.flush()
+    if getattr(options, "json", False):
+        letters.fit(sys.stdout, for_programs=True)
     code: int = options.main(options)
     return code

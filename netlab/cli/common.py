@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from netlab.render.style import Style
 from netlab.scenario import kinds
@@ -69,22 +69,12 @@ def add_family(command: argparse._ActionsContainer) -> None:
     command.add_argument("--ipv6", action="store_true", help="over IPv6 instead of IPv4")
 
 
-def shows(letters: str, stream: TextIO) -> bool:
-    """Whether a stream can show these letters."""
-    try:
-        letters.encode(stream.encoding or "ascii")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def print_ladder(run: Evidence) -> None:
     """Draw what crossed the wire in a run that was recorded."""
-    from netlab.render.ladder import ASCII, ladder
+    from netlab.render.ladder import ladder
 
     width = max(80, min(shutil.get_terminal_size().columns, LADDER_WIDTH))
-    text = ladder(run, width, Style.of(sys.stdout))
-    print(text if shows("│✗▶┆", sys.stdout) else text.translate(ASCII))
+    print(ladder(run, width, Style.of(sys.stdout)))
 
 
 def _names(**_: object) -> list[str]:

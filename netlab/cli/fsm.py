@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlab.cli.common import Commands, add_family, shows
+from netlab.cli.common import Commands, add_family
 from netlab.cli.progress import progress
 from netlab.cli.run import exit_code
 from netlab.errors import ScenarioError, Unmet
@@ -149,12 +149,11 @@ def _print_json(seen: Seen, arrows: Sequence[Drawn], kernel: str) -> None:
 
 
 def _print(arrows: Sequence[Drawn], runs: Sequence[Evidence], elapsed: float) -> None:
-    from netlab.render.fsm import ASCII, fsm
+    from netlab.render.fsm import fsm
     from netlab.render.table import closing_line
 
     style = Style.of(sys.stdout)
-    text = fsm(arrows, shutil.get_terminal_size().columns, style)
-    print(text if shows("✓─▶", sys.stdout) else text.translate(ASCII))
+    print(fsm(arrows, shutil.get_terminal_size().columns, style))
     found = sum(bool(arrow.scenarios) for arrow in arrows)
     print(f"\n{found} of {len(arrows)} arrows seen; {closing_line(runs, elapsed, style)}")
 

@@ -42,7 +42,7 @@ def to_json(name: str, looks: Sequence[Taken]) -> str:
         for look in looks
     ]
     document = {"netlab": KIND, "version": VERSION, "name": name, "looks": stored}
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(document, separators=(",", ":"))
 
 
 def taken(snapshot: Snapshot) -> list[Taken]:

@@ -12,11 +12,6 @@ from netlab.render.style import Style
 #: Columns from which Linux's own arrows stand beside the diagram.
 WIDE = 120
 GAP, WIDEST_TABLE = 2, 132
-#: What a terminal that has no such letters shows instead.
-ASCII = str.maketrans(
-    {"─": "-", "│": "|", "┌": "+", "┐": "+", "└": "+", "┘": "+", "┄": ".", "┆": ":"}
-    | {"▶": ">", "◀": "<", "▲": "^", "▼": "v", "✓": "*", "✗": "x", "·": "o", "→": ">"}
-)
 _CORNERS = {"RD": "┐", "UL": "┐", "RU": "┘", "DL": "┘", "LD": "┌", "UR": "┌", "LU": "└", "DR": "└"}
 _HEADS = {"R": "▶", "L": "◀", "U": "▲", "D": "▼"}
 LEGEND = ("✓ seen on this kernel", "· not seen", "✗ not in Linux")

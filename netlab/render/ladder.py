@@ -17,12 +17,6 @@ LIMIT = 60
 NARROWEST, WIDEST = 64, 120
 STATE = 12  # columns: ~ESTABLISHED
 NAME, LEAST = 26, 12  # letters of a fault's name, at most and where there is little room
-#: What a terminal that has no such letters shows instead.
-ASCII = str.maketrans(
-    {"─": "-", "│": "|", "├": "|", "┤": "|", "╭": ".", "╮": ".", "╰": "'", "╯": "'", "┼": "+"}
-    | {"╲": "\\", "╱": "/", "╳": "X", "▶": ">", "◀": "<", "✗": "x", "┆": ":", "┄": "."}
-    | {"╴": "-", "╶": "-", "…": ".", "×": "x", "≤": "<", "·": "-", "µ": "u", "\u00a0": " "}
-)
 COLOURS = {"client": "cyan", "server": "yellow"}
 KINDS = {"fault": ("red",), "lifted": ("green",), "event": ("red",)}
 

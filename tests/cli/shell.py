@@ -13,7 +13,10 @@ NETLAB = (sys.executable, "-m", "netlab")
 #: Seconds that anything may take on a machine whose cores are all busy with something else.
 PATIENCE = 60.0
 #: What a person may have set, and what would change what is printed.
-TELLING = ("FORCE_COLOR", "NO_COLOR", "SUDO_USER", "TERM", "COLUMNS", "_ARGCOMPLETE")
+TELLING = (
+    "FORCE_COLOR", "NO_COLOR", "SUDO_USER", "TERM", "COLUMNS", "LC_ALL", "PYTHONIOENCODING",
+    "_ARGCOMPLETE",
+)  # fmt: skip
 
 
 class Done(NamedTuple):

@@ -7,6 +7,8 @@ import pytest
 
 from netlab import cli
 
+from .shell import netlab
+
 
 @pytest.mark.parametrize(
     "words",
@@ -30,3 +32,16 @@ def test_no_state_is_answered_with_the_list(capsys: pytest.CaptureFixture[str]) 
     assert cli.main(["atlas", "ESTABL/FIN"]) == 2
     told = capsys.readouterr().err
     assert "'ESTABL' is no state: did you mean ESTABLISHED? The states are ESTABLISHED, " in told
+
+
+@pytest.mark.parametrize(
+    "locale",
+    [{"LC_ALL": "C"}, {"LC_ALL": "POSIX", "PYTHONUTF8": "0"}, {"PYTHONIOENCODING": "ascii"}],
+    ids=str,
+)
+def test_a_locale_without_its_letters_gets_a_picture_too(locale: dict[str, str]) -> None:
+    done = netlab("atlas", "FW1/CW", **locale)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.isascii()
+    assert "?" not in done.out
+    assert "  |            -----> CLOSE_WAIT   FIN reaches the server" in done.out

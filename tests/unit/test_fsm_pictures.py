@@ -19,10 +19,10 @@ from netlab.cli import fsm as command
 from netlab.cli.fsm import drawn
 from netlab.errors import ScenarioError
 from netlab.evidence import Evidence
-from netlab.render.fsm import ASCII
 from netlab.render.fsm import fsm as diagram
 from netlab.render.fsm_layout import BOXES, HEIGHT, ROUTES, WIDTH, Drawn, Point, Route
 from netlab.render.fsm_svg import svg
+from netlab.render.letters import ASCII
 from netlab.render.style import Style
 from netlab.tcp import State
 
