@@ -9,12 +9,13 @@ paired first in, first out; only checksums differ, which are filled in late or n
 from __future__ import annotations
 
 import socket
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from netlab.evidence import Frame, Recording
-from netlab.headers import ACK, FIN, PSH, RST, SYN, End, Headers, lasting, read, segment
+from netlab.headers import PSH, End, Headers, lasting, read, segment
+from netlab.sequence import Numbers, Relative
 from netlab.tcp import Segment
 
 #: Seconds. Nothing takes longer from end to end, on a busy machine neither; after that it is
@@ -62,15 +63,75 @@ class Packet:
 def packets(recording: Recording) -> list[Packet]:
     """Every packet of a recording, in the order in which they were first seen."""
     sightings = sorted(_sightings(recording.frames), key=lambda seen: seen.at)
-    numbers = _Numbers()
-    ours = _ours(recording)
-    return [_packet(seen, numbers, ours) for seen in sightings]
+    numbers = Numbers()
+    ours = _ours(recording.client, recording.server)
+    found = []
+    for seen in sightings:
+        headers = read(seen.frame)
+        relative = numbers.of(headers, seen.sent is not None)
+        found.append(_packet(seen, headers, relative, ours(headers)))
+    return found
 
 
-def _packet(seen: _Sightings, numbers: _Numbers, ours: Callable[[Headers], bool]) -> Packet:
-    headers = read(seen.frame)
+class Latest:
+    """The last packets, frame by frame as they are seen: for somebody who looks while they cross.
+
+    It keeps `most` packets, and of a flood no more than `frames` at once: older ones are `skipped`.
+    The frames have to be complete up to the time that `take` is told: a packet has its place and
+    its numbers from its first sighting on. All count as `ours`: which connection is looked at can
+    change.
+    """
+
+    def __init__(self, most: int, frames: int) -> None:
+        self._frames = frames
+        self.skipped = 0
+        self._numbers = Numbers()
+        self._open: list[Frame] = []  # of packets that may be seen once more on their way
+        self._known: dict[int, Relative] = {}  # by the identity of the first of them
+        self._settled: deque[Packet] = deque(maxlen=most)
+        self._count = 0  # of packets that were settled, ever
+        self._under_way: list[Packet] = []
+
+    def take(self, frames: Sequence[Frame], now: float) -> None:
+        """More frames, none of them younger than `now`."""
+        if not frames and not self._open:
+            return
+        self.skipped += max(0, len(frames) - self._frames)
+        frames = sorted(frames, key=lambda frame: frame.at)[-self._frames :]
+        sightings = sorted(_sightings([*self._open, *frames]), key=lambda seen: seen.at)
+        flood = len(sightings) - self._frames
+        self._under_way, self._open = [], []
+        known, self._known = self._known, {}
+        for place, seen in enumerate(sightings):
+            headers = read(seen.frame)
+            told = known.get(id(seen.frame))
+            if told is None:
+                told = self._numbers.of(headers, seen.sent is not None)
+            packet = _packet(seen, headers, told, True)
+            is_over = place < flood or max(f.at for f in seen.frames) < now - LONGEST_WAY
+            if is_over and not self._under_way:
+                self._settled.append(packet)
+                self._count += 1
+            else:
+                self._under_way.append(packet)
+                self._open += seen.frames
+                self._known[id(seen.frame)] = told
+        self._numbers.forget()
+
+    @property
+    def settled(self) -> int:
+        """The number from which on packets may still be seen further on their way."""
+        return self._count
+
+    def since(self, number: int) -> list[tuple[int, Packet]]:
+        """What is kept of the packets from this number on, each with its own."""
+        kept = [*self._settled, *self._under_way]
+        return [each for each in enumerate(kept, self._count - len(self._settled))
+                if each[0] >= number]  # fmt: skip
+
+
+def _packet(seen: _Sightings, headers: Headers, relative: Relative, ours: bool) -> Packet:
     dropped = seen.dropped
-    sequence, acknowledgment, resent, probe = numbers.of(headers, seen.sent is not None)
     return Packet(
         seen.sender,
         seen.sent.at if seen.sent else None,
@@ -82,19 +143,19 @@ def _packet(seen: _Sightings, numbers: _Numbers, ours: Callable[[Headers], bool]
         headers.destination,
         segment(headers.bits, headers.length > 0) if headers.tcp else Segment.ANY,
         bool(headers.bits & PSH),
-        sequence,
-        acknowledgment,
+        relative.sequence,
+        relative.acknowledgment,
         headers.window,
         headers.length,
-        resent,
-        ours(headers),
-        headers.text or probe,
+        relative.resent,
+        ours,
+        headers.text or relative.probe,
     )
 
 
-def _ours(recording: Recording) -> Callable[[Headers], bool]:
-    """Tells packets of the recording's connection, and ICMP's answers to them, from others."""
-    client, server = (_canonical(end) for end in (recording.client, recording.server))
+def _ours(client: End, server: End) -> Callable[[Headers], bool]:
+    """Tells packets of the connection, and ICMP's answers to them, from others."""
+    client, server = _canonical(client), _canonical(server)
     both = {(client, server), (server, client)}
     return lambda headers: (headers.inner or (headers.source, headers.destination)) in both
 
@@ -128,8 +189,13 @@ class _Sightings:
         return frame
 
     @property
+    def frames(self) -> list[Frame]:
+        """All of them."""
+        return [frame for frame in (self.sent, self.arrived, self.dropped) if frame is not None]
+
+    @property
     def at(self) -> float:
-        return min(f.at for f in (self.sent, self.arrived, self.dropped) if f is not None)
+        return min(frame.at for frame in self.frames)
 
 
 @dataclass(slots=True)
@@ -218,101 +284,3 @@ def _nearest(
             first += 1
         else:
             yield frame, None
-
-
-# --- relative numbers
-
-RING = 1 << 32
-REMEMBERED = 8  # earlier incarnations of a connection, whose packets may still come
-
-
-@dataclass(slots=True)
-class _Direction:
-    """What left one end of one connection, whatever its incarnation."""
-
-    firsts: list[int] = field(default_factory=list)  # sequence numbers, latest last
-    guessed: set[int] = field(default_factory=set)  # those of them that were not a SYN's
-    left: dict[tuple[int, int], int] = field(default_factory=dict)  # number and SYN bits: times
-    next: int | None = None  # the highest sequence number that was spoken of
-    end: int | None = None  # the one after the highest that left
-    window: int | None = None  # that it offered last
-
-    def begin(self, number: int) -> None:
-        """A SYN: its number is the first. A guess right behind it was of this incarnation."""
-        if number in self.firsts and number not in self.guessed:
-            return
-        self.firsts = [
-            first
-            for first in self.firsts
-            if first not in self.guessed or (first - number) % RING >= RING // 2
-        ]
-        self.firsts = [*self.firsts[-REMEMBERED:], number]
-        self.guessed &= {*self.firsts} - {number}
-        self.next = self.end = None
-
-    def relative(self, number: int) -> int:
-        """Counted from the first number of the incarnation that it can belong to."""
-        if not self.firsts:
-            self.firsts.append(number)
-            self.guessed.add(number)
-        away = min((number - first) % RING for first in self.firsts)
-        return away if away < RING // 2 else away - RING
-
-    def times(self, sequence: int, syn_bits: int) -> int:
-        """How often these numbers had left before; now once more."""
-        before = self.left.get((sequence, syn_bits), 0)
-        self.left[sequence, syn_bits] = before + 1
-        return before
-
-    def goes_on(self, number: int, occupied: int) -> None:
-        """It is at this number, and sends so much. (Others may still be held on their way.)"""
-        after = (number + occupied) % RING
-        if self.next is None or _behind(self.next, after):
-            self.next = after
-        if occupied and (self.end is None or _behind(self.end, after)):
-            self.end = after
-
-    def is_past(self, number: int) -> bool:
-        """Whether it is further on, in this incarnation."""
-        return self.next is not None and _behind(number, self.next)
-
-    def has_sent(self, number: int) -> bool:
-        """Whether this number, of this incarnation, has left before."""
-        return self.end is not None and _behind(number, self.end)
-
-
-def _behind(number: int, other: int) -> bool:
-    return 0 < (other - number) % RING < RING // 2
-
-
-class _Numbers:
-    """Follows the sequence numbers of all connections, packet by packet."""
-
-    def __init__(self) -> None:
-        self._directions: dict[tuple[End, End], _Direction] = defaultdict(_Direction)
-
-    def of(self, headers: Headers, sent: bool) -> tuple[int, int | None, int, str]:
-        """Relative sequence and acknowledgment numbers, how often resent, and which probe."""
-        if not headers.tcp:
-            return 0, None, 0, ""
-        there = self._directions[headers.source, headers.destination]
-        back = self._directions[headers.destination, headers.source]
-        bits = headers.bits
-        if bits & SYN:
-            there.begin(headers.sequence)
-        sequence = there.relative(headers.sequence)
-        acknowledgment = back.relative(headers.acknowledgment) if bits & ACK else None
-        if bits & RST:
-            return sequence, acknowledgment, 0, ""
-        occupied = headers.length + bool(bits & SYN) + bool(bits & FIN)
-        resent, probe = 0, ""
-        if occupied:
-            resent = there.times(headers.sequence, bits & (SYN | ACK) if bits & SYN else 0)
-            if not bits & SYN and there.has_sent(headers.sequence):
-                resent = max(resent, 1)  # a piece of something longer
-        elif there.is_past(headers.sequence):
-            probe = "window probe" if back.window == 0 else "keepalive"
-        if sent:
-            there.goes_on(headers.sequence, occupied)
-        there.window = headers.window
-        return sequence, acknowledgment, resent, probe

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from netlab import extras
@@ -19,6 +19,8 @@ from netlab.render.style import Style
 
 if TYPE_CHECKING:
     from netlab.evidence import Evidence
+    from netlab.packets import Packet
+    from netlab.render.packet import Parts
     from netlab.scenario.model import Scenario
     from netlab.testbed.host import Host
     from netlab.testbed.lab import Lab
@@ -32,6 +34,11 @@ examples:
 exit codes: 0 it was held and has healed, or you have made something else of it; 1 it was not held,
 or has not healed; 2 bad usage or a bad scenario; 3 the lab could not be built
 """
+
+
+MOST = 20  # packets that one look tells of: a flood is not for reading
+ENDLESS = 1000  # columns of a line that is not cut
+PACKET_COLOURS = {"again": ("bold",), "lost": ("red",)}
 
 
 class Left(Exception):
@@ -61,7 +68,10 @@ def add(commands: Commands) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Freeze, wait, and report how the pair healed."""
+    # All that is imported is imported now: a Ctrl-C that comes while a module is read makes Python
+    # end as if nobody had caught it.
     from netlab.live import terminal
+    from netlab.render.packet import parts
     from netlab.scenario import catalogue, runner
     from netlab.testbed.words import Family
 
@@ -77,9 +87,11 @@ def main(options: argparse.Namespace) -> int:
             _look(lab, scenario, options.duration)
         else:
             _announce(lab, scenario, style)
-            _watch(lab, scenario, options.duration, style)
+            _watch(
+                lab, scenario, options.duration, lambda packet: _line(parts(packet, ENDLESS), style)
+            )
 
-    how = runner.Options(family=family, frozen=frozen)
+    how = runner.Options(family=family, tape=True, frozen=frozen)
     try:
         return _report(runner.play_all([scenario], how), scenario, style)
     except Left as left:
@@ -152,16 +164,44 @@ def entry(host: Host) -> str:
     return f"{'' if os.environ.get('SUDO_USER') is None else 'sudo '}nsenter {net}"
 
 
-def _watch(lab: Lab, scenario: Scenario, duration: float | None, style: Style) -> None:
-    """Say what changes, until the time is over or somebody presses Ctrl-C."""
+def _watch(
+    lab: Lab, scenario: Scenario, duration: float | None, line: Callable[[Packet], str]
+) -> None:
+    """Say what changes and what crosses, until the time is over or somebody presses Ctrl-C."""
     seen = lab.flow(scenario.expect.of).pair
+    told = 0
 
     def look() -> None:
-        nonlocal seen
+        nonlocal seen, told
+        told = _tell_packets(lab, told, line)
         pair = lab.flow(scenario.expect.of).pair
         if pair != seen:
             seen = pair
-            at = style(f"+{lab.elapsed():.2f} s", "dim")
-            print(f"{at} now {pair}, {lab.dropped()} dropped", flush=True)
+            print(f"+{lab.elapsed():.2f} s now {pair}, {lab.dropped()} dropped", flush=True)
 
+    if lab.tape is None:
+        print(f"packets are not shown: {lab.no_tape}", flush=True)
     lab.wait(look, float("inf") if duration is None else duration)
+
+
+def _tell_packets(lab: Lab, told: int, line: Callable[[Packet], str]) -> int:
+    """One line a packet, once it has crossed or died. Returns how many have been told of by now."""
+    tape = lab.tape
+    if tape is None:
+        return told
+    ready = [
+        (number, packet)
+        for number, packet in tape.since(told)
+        if number < tape.settled or packet.arrived or packet.dropped
+    ]
+    if not ready:
+        return told
+    if (more := ready[-MOST:][0][0] - told) > 0:
+        print(f"({more} more packets, before)", flush=True)
+    for _, packet in ready[-MOST:]:
+        print(f"+{packet.at:.2f} s{line(packet)}", flush=True)
+    return ready[-1][0] + 1
+
+
+def _line(parts: Parts, style: Style) -> str:
+    return "".join(style(text, *PACKET_COLOURS.get(kind, ())) for kind, text in parts[1:])

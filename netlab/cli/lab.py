@@ -49,7 +49,7 @@ def main(options: argparse.Namespace) -> int:
     from netlab.testbed.lab import Lab
     from netlab.testbed.words import Family
 
-    with Lab(Family.IPV6 if options.ipv6 else Family.IPV4) as lab:
+    with Lab(Family.IPV6 if options.ipv6 else Family.IPV4, tape=True) as lab:
         written = terminal.show(Desk(lab, Session()), "lab", lambda: commands(lab))
     for name in written:
         print(f"written: {name}, to be played with: netlab run {name}")

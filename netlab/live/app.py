@@ -10,28 +10,30 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
 from netlab.errors import NetlabError
-from netlab.live import panels
+from netlab.live import panels, small
 from netlab.live.actions import Desk
 from netlab.live.asking import Ask, Menu, Told, Write
 from netlab.live.saving import save
 from netlab.live.session import described
-from netlab.live.view import Looker
+from netlab.live.view import Looker, View
 from netlab.tcp import NAMEABLE, Segment
 from netlab.testbed.words import REJECTS, Side
 
 Commands = Callable[[], Sequence[tuple[str, str]]]
 SAMPLED, DRAWN, COUNTED = 0.03, 0.1, 0.3  # seconds between two
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-TALL = 36  # lines from which there is room for more
+USUAL, TALL = 24, 36  # lines from which there is room for more
+MOST_FAULTS = 4  # lines, with the heading
 #: Segments with the keys 1 to 9, the commonest faults first as in `NAMEABLE`.
 SEGMENTS = tuple(NAMEABLE)
 
@@ -84,7 +86,7 @@ class Live(App[None]):
 class Ends(Screen[None]):
     """Both ends, and what was done to them."""
 
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (TALL, "-tall")]  # noqa: RUF012  # as textual types it
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (USUAL, "-usual"), (TALL, "-tall")]  # noqa: RUF012  # as textual types it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "select", show=False),
         Binding("shift+tab", "select", show=False),
@@ -118,22 +120,27 @@ class Ends(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._selected = Side.CLIENT
+        self._said = "", True
 
     def compose(self) -> ComposeResult:
         yield Static(id="head")
         with Horizontal(id="ends"):
             for side in Side:
                 yield Static(id=str(side), classes="end")
+        yield Static(id="packets")
         with Horizontal(id="below"):
-            yield Static(id="faults")
-            yield Static(id="counters")
-        yield Static(id="log")
+            yield Static(id="log")
+            with Vertical(id="done"):
+                yield Static(id="faults")
+                yield Static(id="counters")
         yield Static(id="commands")
+        yield Static(id="small")
         yield Static(id="message")
-        yield Static(panels.keys(), id="keys")
+        yield Static(id="keys")
 
     def on_mount(self) -> None:
         self._looker = Looker(self.app.desk)
+        self._heard = len(self.app.desk.notes)
         self.set_interval(SAMPLED, self._sample)
         self.set_interval(DRAWN, self._draw)
         self.set_interval(COUNTED, self._count)
@@ -146,12 +153,18 @@ class Ends(Screen[None]):
         return self.query_one(f"#{name}", Static)
 
     def _say(self, text: str, good: bool) -> None:
+        self._said = text, good
         self._part("message").update(panels.message(text, good, self.app.size.width))
 
     # --- looking
 
     def _sample(self) -> None:
-        self.app.desk.tick()
+        desk = self.app.desk
+        desk.tick()
+        for note in desk.notes[self._heard :]:
+            if note.kind == "error":  # of a connect, it comes later than the key
+                self._say(note.text, False)
+        self._heard = len(desk.notes)
         until = self.app.until
         if until is not None and self.app.desk.lab.elapsed() >= until:
             self.app.exit()
@@ -162,26 +175,45 @@ class Ends(Screen[None]):
             typed = panels.commands(self.app.commands(), self.size.width)
             self._part("commands").update(typed)
 
+    def on_resize(self) -> None:
+        """Show as much as there is room for."""
+        self.set_class(not small.fits(self.size, small.WHOLE), "-small")
+        self.set_class(not small.fits(self.size, small.LEAST), "-tiny")
+        self._part("keys").update(panels.keys(self.size.width))
+        self._say(*self._said)
+        self.call_after_refresh(self._draw)
+
     def _draw(self) -> None:
-        app, view = self.app, self._looker.look()
-        lab, width = app.desk.lab, self.size.width
-        heals = f"heals in {max(0.0, app.until - view.elapsed):.1f} s · " if app.until else ""
-        right = f"{heals}{lab.family} · +{view.elapsed:.1f} s"
-        self._part("head").update(panels.head(app.heading, right, width))
+        view = self._looker.look()
+        if self.has_class("-small"):
+            part = self._part("small")
+            room = part.content_size
+            if self.has_class("-tiny"):
+                part.update(small.states(view, *room))
+            else:
+                part.update(small.summary(view, self.app.heading, self._selected, *room))
+            return
+        self._part("head").update(panels.head(self.app.heading, self._right(view), self.size.width))
         for end in view.ends:
             part = self._part(str(end.side))
-            part.border_title = f"{end.side} {end.address}"
-            part.set_class(end.side is self._selected, "selected")
+            selected = end.side is self._selected
+            part.border_title = f"{'▶ ' if selected else ''}{end.side} {end.address}"
+            part.set_class(selected, "selected")
             part.update(panels.end(end, part.content_size.width, self.has_class("-tall")))
-        part = self._part("faults")
-        size = part.content_size
-        part.update(panels.faults(view.faults, view.undone, size.width, size.height))
-        part = self._part("counters")
-        size = part.content_size
-        part.update(panels.counters(view.counters, size.width, size.height))
-        part = self._part("log")
-        size = part.content_size
-        part.update(panels.log(view.notes, size.width, size.height))
+        for name, draw in (
+            ("packets", partial(panels.packets, view)),
+            ("faults", partial(panels.faults, view.faults, view.undone)),
+            ("counters", partial(panels.counters, view.counters)),
+            ("log", partial(panels.log, view.notes)),
+        ):
+            part = self._part(name)
+            height = MOST_FAULTS if name == "faults" else part.content_size.height
+            part.update(draw(part.content_size.width, height))
+
+    def _right(self, view: View) -> str:
+        until = self.app.until
+        heals = f"heals in {max(0.0, until - view.elapsed):.1f} s · " if until else ""
+        return f"{heals}{self.app.desk.lab.family} · +{view.elapsed:.1f} s"
 
     # --- keys
 
@@ -288,7 +320,8 @@ class Ends(Screen[None]):
 
     def action_look(self) -> None:
         """The commands for another terminal."""
-        self.app.push_screen(Told(panels.look(self.app.commands())))
+        width = min(72, self.size.width - 8)
+        self.app.push_screen(Told(panels.look(self.app.commands(), width)))
 
     def action_leave(self) -> None:
         """Quit."""

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Key
 from textual.screen import ModalScreen
@@ -137,16 +137,33 @@ class Write(ModalScreen[str]):
 
 
 class Told(ModalScreen[None]):
-    """Something to read; any key closes it."""
+    """Something to read; any key closes it, but for those that scroll what does not fit."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(key, f"move({lines})", show=False)
+          for key, lines in {"up": -1, "down": 1, "pageup": -5, "pagedown": 5}.items())
+    ]  # fmt: skip
 
     def __init__(self, text: Content) -> None:
         super().__init__()
         self._text = text
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="box wide") as box:
-            box.border_subtitle = "any key closes this"
+        with VerticalScroll(classes="box wide", can_focus=False):
             yield Static(self._text)
 
-    def on_key(self) -> None:
-        self.dismiss()
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._entitle)
+
+    def _entitle(self) -> None:
+        box = self.query_one(".box")
+        scrolls = "up, down: more; " if box.max_scroll_y else ""
+        box.border_subtitle = f"{scrolls}any key closes this"
+
+    def action_move(self, lines: int) -> None:
+        """Read on."""
+        self.query_one(".box").scroll_relative(y=lines, animate=False)
+
+    def on_key(self, event: Key) -> None:
+        if event.key not in ("up", "down", "pageup", "pagedown"):
+            self.dismiss()

@@ -4,12 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from textual.content import Content
 
 from netlab.live.actions import Note
-from netlab.live.view import Counted, End, InForce
+from netlab.live.view import Counted, End, InForce, View
+from netlab.packets import Packet
+from netlab.render import packet as packet_line
 from netlab.tcp import State, Timer
+
+T = TypeVar("T")
 
 #: What a state means to a connection, as a colour: opening, open, waiting for one's own FIN to be
 #: acknowledged, waiting for the other application, over.
@@ -26,27 +31,29 @@ COLOURS = {
     State.LISTEN: "$accent",
     State.CLOSED: "$foreground-muted",
 }
+MUTED, LABEL = "$foreground 60%", "$foreground 55%"
 NOTE_COLOURS = {
     "state": "$foreground",
     "call": "$accent",
     "fault": "$warning",
     "error": "bold $error",
 }
-MUTED, LABEL = "$foreground 60%", "$foreground 55%"
 LOOK = "look yourself, from another terminal"
-BAR = 14  # cells of a countdown
+BAR, LEAST_BAR = 14, 4  # cells of a countdown
 NUMBER = 8  # cells of a count
 KEYS = (
-    "⇥ side|c connect|l listen|a accept|s send|r read|f FIN|x close|k abort",
-    "v vanish|d drop|j reject|h hold|u undo|H heal|w write|? look|q quit",
-)
+    "Tab side", "c connect", "l listen", "a accept", "s send", "r read", "f FIN", "x close",
+    "k abort", "v vanish", "d drop", "j reject", "h hold", "u undo", "H heal", "w write", "? look",
+    "q quit",
+)  # fmt: skip
+PACKET_COLOURS = {"way": MUTED, "what": "", "again": "bold", "lost": "bold $error"}
 
 
 def head(title: str, right: str, width: int) -> Content:
     """The first line."""
     left = f" netlab {title}"
-    room = max(1, width - len(left) - len(right) - 1)
-    return Content.styled(f"{left}{' ' * room}{right} ", "bold on $panel")
+    style = "bold on $panel"
+    return between(left, f" {right} ", width, style, style)
 
 
 def end(shown: End, width: int, tall: bool) -> Content:
@@ -77,7 +84,8 @@ def _timer(shown: End, width: int) -> list[tuple[str, str]]:
     if row is None or row.timer is Timer.NONE:
         return [("none", MUTED)]
     remaining = f"{row.remaining:6.2f} s"
-    bar = max(4, min(BAR * 2, width - 9 - 11 - 9))
+    bar = min(BAR * 2, width - 1 - 9 - 11 - 9)
+    bar = bar if bar >= LEAST_BAR else 0
     full = round(bar * shown.share)
     return [
         (f"{row.timer!s:<11}", ""),
@@ -120,12 +128,8 @@ def faults(in_force: Sequence[InForce], undone: int, width: int, height: int) ->
     lines = [_heading(f"faults{more}", "", width)]
     for fault in in_force:
         count = "held" if fault.packets is None else f"{fault.packets} packets"
-        room = width - len(count) - 2
-        lines.append(
-            Content.assemble(
-                (f" {_cut(fault.what, room):<{room}}", ""), (f"{count} ", "bold $warning")
-            )
-        )
+        what = _filled(fault.what, width - len(count) - 2)
+        lines.append(Content.assemble((f" {what}", ""), (f"{count} ", "bold $warning")))
     if not in_force:
         lines.append(Content.styled(" nothing is in force", MUTED))
     return _lines(lines[:height])
@@ -139,7 +143,7 @@ def counters(counted: Sequence[Counted], width: int, height: int) -> Content:
     for each in counted[: height - 1]:
         style = "bold $accent" if each.fresh else ""
         numbers = f"{each.client or '·':>{NUMBER}}{each.server or '·':>{NUMBER}} "
-        lines.append(Content.styled(f" {_cut(each.name, room):<{room}}{numbers}", style))
+        lines.append(Content.styled(f" {_filled(each.name, room)}{numbers}", style))
     return _lines(lines)
 
 
@@ -148,12 +152,31 @@ def log(notes: Sequence[Note], width: int, height: int) -> Content:
     lines = [_heading("log", "", width)]
     lines += [
         Content.assemble(
-            (f"{f'+{note.at:.2f} s':>11}  ", MUTED),
-            (_cut(note.text, width - 13), NOTE_COLOURS[note.kind]),
+            (f"{note.at:>7.2f} ", MUTED), (cut(note.text, width - 8), NOTE_COLOURS[note.kind])
         )
-        for note in notes[max(0, len(notes) - height + 1) :]
+        for note in _last(notes, height - 1)
     ]
     return _lines(lines)
+
+
+def packets(view: View, width: int, height: int) -> Content:
+    """The last packets that crossed, or died."""
+    missed = f"{view.missed} came too fast to be seen " if view.missed else ""
+    return _lines([_heading("packets", missed, width), *packet_lines(view, width, height - 1)])
+
+
+def packet_lines(view: View, width: int, height: int) -> list[Content]:
+    """One line a packet, or why there is none."""
+    if view.packets and height > 0:
+        return [_packet(packet, width) for packet in _last(view.packets, height)]
+    return [Content.styled(cut(f" {view.no_packets or 'no packet yet'}", width), MUTED)]
+
+
+def _packet(packet: Packet, width: int) -> Content:
+    whole = PACKET_COLOURS if packet.ours else {"lost": "bold $error"}
+    return Content.assemble(
+        *((text, whole.get(kind, MUTED)) for kind, text in packet_line.parts(packet, width))
+    )
 
 
 def commands(typed: Sequence[tuple[str, str]], width: int) -> Content:
@@ -161,30 +184,34 @@ def commands(typed: Sequence[tuple[str, str]], width: int) -> Content:
     return _lines([_heading(LOOK, "", width), *(_typed(*each) for each in typed)])
 
 
-def look(typed: Sequence[tuple[str, str]]) -> Content:
-    """The same for reading it alone: every command in full."""
-    return _lines([Content.styled(f"{LOOK}\n", "bold"), *(_typed(*each) for each in typed)])
+def look(typed: Sequence[tuple[str, str]], width: int) -> Content:
+    """The same for reading it alone: every key, and every command in full."""
+    return _lines(
+        [keys(width), Content.styled(f"\n{LOOK}\n", "bold"), *(_typed(*each) for each in typed)]
+    )
 
 
 def _typed(where: str, command: str) -> Content:
     return Content.assemble((f" {where:<8}", LABEL), (command, ""))
 
 
-def keys() -> Content:
-    """What can be pressed."""
-    lines = []
-    for line in KEYS:
-        parts: list[tuple[str, str]] = [(" ", "")]
-        for each in line.split("|"):
-            key, _, what = each.partition(" ")
-            parts += [(key, "bold $accent"), (f" {what}  ", "$foreground 75%")]
-        lines.append(Content.assemble(*parts).rstrip())
-    return _lines(lines)
+def keys(width: int) -> Content:
+    """What can be pressed, in as many lines as that takes."""
+    lines: list[list[tuple[str, str]]] = []
+    left = 0
+    for each in KEYS:
+        key, _, what = each.partition(" ")
+        if len(each) > left:
+            lines.append([])
+            left = width
+        lines[-1] += [(key, "bold $accent"), (f" {what}  ", "$foreground 75%")]
+        left -= len(each) + 2
+    return _lines([Content.assemble(*line).rstrip() for line in lines])
 
 
 def message(text: str, good: bool, width: int) -> Content:
     """What the last key came to."""
-    return Content.styled(f" {_cut(text, width - 1)}", "" if good else "bold $error")
+    return Content.styled(f" {cut(text, width - 1)}", "" if good else "bold $error")
 
 
 def _line(label: str, *parts: tuple[str, str]) -> Content:
@@ -192,12 +219,29 @@ def _line(label: str, *parts: tuple[str, str]) -> Content:
 
 
 def _heading(left: str, right: str, width: int) -> Content:
+    right = right if len(left) + len(right) + 2 <= width else ""
     room = max(0, width - len(right) - 1)
     return Content.styled(f" {left:<{room}}{right}", "bold $foreground 80% on $surface")
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+def cut(text: str, width: int) -> str:
+    """At most so wide, and seen to be cut."""
+    return text if len(text) <= width else (text[: max(0, width - 1)] + "…")[: max(0, width)]
+
+
+def between(left: str, right: str, width: int, style: str, right_style: str) -> Content:
+    """A line with something at its left, and something at its right that is not cut."""
+    room = width - len(right)
+    return Content.assemble((_filled(left, room), style), (right, right_style))
+
+
+def _filled(text: str, width: int) -> str:
+    """Exactly so wide, where that is anything."""
+    return cut(text, width).ljust(max(0, width))
+
+
+def _last(of: Sequence[T], number: int) -> Sequence[T]:
+    return of[max(0, len(of) - max(0, number)) :]
 
 
 def _lines(lines: Sequence[Content]) -> Content:

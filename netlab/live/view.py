@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is on the screen, as plain data: the two ends, the faults, the counters, the log."""
+"""What is on the screen, as plain data: the two ends, packets, faults, counters, the log."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netlab.live.actions import Desk, Note
 from netlab.live.session import described
 from netlab.observe.proc import Row
+from netlab.packets import Packet
 from netlab.scenario.model import Hold
 from netlab.tcp import State, Timer
+from netlab.testbed.tape import Tape
 from netlab.testbed.words import Side
 
 #: Counters that explain most, first. Others of TCP follow by their names; IP's are not shown.
@@ -41,6 +43,7 @@ QUIET = frozenset(
     {"TcpRtoAlgorithm", "TcpRtoMin", "TcpRtoMax", "TcpMaxConn", "TcpCurrEstab", "TcpInSegs",
      "TcpOutSegs", "TCPOrigDataSent", "TCPAutoCorking"}
 )  # fmt: skip
+LAST = 200  # notes and packets: more than a screen has lines
 REARMED = 0.05  # seconds; a countdown that has grown by more was started anew
 
 
@@ -86,6 +89,9 @@ class View:
     undone: int
     counters: tuple[Counted, ...]
     notes: tuple[Note, ...]
+    packets: tuple[Packet, ...]  # the last ones, oldest first
+    no_packets: str  # why there are none, where they cannot be seen
+    missed: int  # packets that came faster than they could be seen
 
 
 class Looker:
@@ -124,6 +130,7 @@ class Looker:
         """What there is to be seen now."""
         desk = self._desk
         in_force = desk.session.in_force
+        tape = desk.lab.tape
         faults = [
             InForce(name, described(step),
                     None if isinstance(step, Hold) else self._packets.get(name, 0))
@@ -135,7 +142,22 @@ class Looker:
             faults=tuple(faults),
             undone=len(self._packets) - len(in_force),
             counters=self._counters,
-            notes=tuple(desk.notes),
+            notes=tuple(desk.notes[-LAST:]),
+            packets=self._last(tape) if tape else (),
+            no_packets=desk.lab.no_tape,
+            missed=tape.missed if tape else 0,
+        )
+
+    def _last(self, tape: Tape) -> tuple[Packet, ...]:
+        """The last ones; others' are those of connections that are not looked at."""
+        flow = self._desk.flow
+        ends = {(flow.client, flow.server), (flow.server, flow.client)}
+        known = flow.client[1] != 0
+        return tuple(
+            replace(packet, ours=False)
+            if known and packet.source[1] and (packet.source, packet.destination) not in ends
+            else packet
+            for _, packet in tape.since()[-LAST:]
         )
 
     def _end(self, side: Side) -> End:

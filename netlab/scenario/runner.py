@@ -53,6 +53,7 @@ class Options:
     hold: float = 0.0  # seconds, where that is longer than what a scenario says
     jobs: int = JOBS
     record: bool = False  # every packet, and what the kernel's tracepoints say
+    tape: bool = False  # the last packets, for `frozen` to look at
     #: Set at both hosts before the first step, so that a kernel can be made to behave otherwise.
     sysctls: Mapping[str, str] = field(default_factory=dict)
     #: Called while a pair is frozen, with the lab and the scenario; the hold has been proven then.
@@ -86,7 +87,7 @@ def play(scenario: Scenario, options: Options = Options()) -> Evidence:
         if reason:
             return _blank(scenario, options, "skip", reason)
         scenario = replace(scenario, expect=needs.settled(scenario.expect))
-        lab = Lab(options.family, options.record)
+        lab = Lab(options.family, options.record, options.tape)
     except LabError as error:
         return _blank(scenario, options, "error", str(error))
     with lab:

@@ -22,6 +22,7 @@ from netlab.testbed.host import Host
 from netlab.testbed.namespace import inside, prepare
 from netlab.testbed.nft import Table
 from netlab.testbed.recorder import Recorder
+from netlab.testbed.tape import Tape, Taps
 from netlab.testbed.watch import Watch
 from netlab.testbed.words import REJECTS, Claim, Family, Hook, Reject, Side
 
@@ -49,11 +50,14 @@ TELLING = (
 class Lab:
     """Two hosts, `client` and `server`, linked by a wire that can lose, refuse and hold packets.
 
-    Use it as a context manager. Raises `LabError` where the kernel cannot build it, `Forbidden`
-    where it does not let this user.
+    Use it as a context manager. `record` keeps everything, for the evidence; `tape` the last
+    packets only, for somebody who looks, and where that cannot be, `no_tape` says why.
+    Raises `LabError` where the kernel cannot build it, `Forbidden` where it does not let this user.
     """
 
-    def __init__(self, family: Family = Family.IPV4, record: bool = False) -> None:
+    def __init__(
+        self, family: Family = Family.IPV4, record: bool = False, tape: bool = False
+    ) -> None:
         prepare()
         self.family = family
         self.network = network.take()
@@ -69,6 +73,7 @@ class Lab:
             wire.link(self.client.route, self.server.route, self.server.namespace.fd, self.network)
             if record:
                 self._record(stack)
+            self.no_tape = self._tape(stack) if tape else "nobody looks at packets here"
             self._closing = stack.pop_all()
 
     def _record(self, stack: contextlib.ExitStack) -> None:
@@ -79,6 +84,19 @@ class Lab:
             recorder.watch(host.side, host.namespace, [host.address])
         recorder.start()
         self.watch.recorder = recorder
+
+    def _tape(self, stack: contextlib.ExitStack) -> str:
+        """From now on, the last packets are kept; or why they cannot be."""
+        taps = Taps(self.watch.began)
+        stack.callback(taps.close)
+        try:
+            for host in self.hosts:
+                taps.watch(host.side, host.namespace)
+            taps.start()
+        except LabError as error:
+            return str(error)
+        self.watch.tape = Tape(taps, self.watch.began)
+        return ""
 
     def __enter__(self) -> Lab:
         return self
@@ -99,6 +117,11 @@ class Lab:
     def recorder(self) -> Recorder | None:
         """What records this lab, if anything does."""
         return self.watch.recorder
+
+    @property
+    def tape(self) -> Tape | None:
+        """The last packets, where they are kept."""
+        return self.watch.tape
 
     @property
     def hosts(self) -> tuple[Host, Host]:
@@ -147,7 +170,7 @@ class Lab:
                 first=first,
                 after=after,
                 reject=reject,
-                log=name if self.recorder else "",
+                log=name if self.recorder or self.tape else "",
             )
             for segment in segments or (ANY,)
             for source_port, destination_port in (
@@ -176,7 +199,7 @@ class Lab:
         """
         host, hook = self._place(to, at)
         name = name or self._free_name("drop")
-        table = Table(name, hook, raw=rules, log=name if self.recorder else "")
+        table = Table(name, hook, raw=rules, log=name if self.recorder or self.tape else "")
         return self._enforce(Fault(host, table, self.elapsed))
 
     def hold(self, *hosts: Host, name: str = "") -> Hold:

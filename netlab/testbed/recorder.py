@@ -8,18 +8,15 @@ import struct
 from collections.abc import Sequence
 
 from netlab import evidence
-from netlab.errors import LabError
-from netlab.evidence import EventKind, Frame, Recording, Sighting, Transition
-from netlab.observe import sampling
-from netlab.observe.capture import Drops, Wire
+from netlab.evidence import EventKind, Frame, Recording, Transition
 from netlab.observe.proc import Row
 from netlab.observe.tracing import Endpoint, Traced, tracer
 from netlab.observe.transitions import Visit, reconciled, sampled
 from netlab.tcp import State
 from netlab.testbed.connection import Flow
-from netlab.testbed.expression import LOG_GROUP
 from netlab.testbed.namespace import Namespace
-from netlab.testbed.words import Hook, Side
+from netlab.testbed.tape import Taps
+from netlab.testbed.words import Side
 
 EVENTS: dict[str, EventKind] = {
     "tcp_retransmit_skb": "retransmitted",
@@ -34,52 +31,30 @@ STATES = {f"TCP_{state}": state for state in State} | {
 }
 
 
-PATIENCE = 10.0  # seconds
-
-
 class Recorder:
     """All eyes on one lab but the samples. Raises `LabError` where NFLOG is missing."""
 
     def __init__(self, began: float, began_realtime: int) -> None:
         self._began, self._began_realtime = began, began_realtime
-        self._wires: dict[Side, Wire] = {}
-        self._drops: dict[Side, Drops] = {}
+        self._taps = Taps(began)
         self._frames: list[Frame] = []
         self._traced: list[Traced] = []
         self._tracer = tracer()
         self._lost_before = self._lost()
         self._rows: dict[str, Row] = {}  # by the kernel's address of the socket
         self._closing = contextlib.ExitStack()
+        self._closing.callback(self._taps.close)
         if self._tracer is not None:
             self._closing.callback(self._tracer.unsubscribe, self._hear)
 
     def watch(self, side: Side, namespace: Namespace, addresses: Sequence[str]) -> None:
         """Get ready to record one side."""
-        try:
-            with namespace:
-                wire = self._wires[side] = Wire("eth0")
-                self._closing.callback(wire.close)
-                drops = self._drops[side] = Drops(LOG_GROUP)
-                self._closing.callback(drops.close)
-        except OSError as error:
-            raise LabError(
-                f"packets cannot be recorded here: {error.strerror} (is nfnetlink_log missing?)"
-            ) from None
+        self._taps.watch(side, namespace)
         self.know(addresses)
 
     def start(self) -> None:
         """Wait until everything is ready to record."""
-        starting = list(self._wires.values())
-
-        def started() -> bool | None:
-            try:
-                starting[:] = [wire for wire in starting if not wire.start()]
-            except OSError as error:
-                raise LabError(f"packets cannot be recorded here: {error.strerror}") from None
-            return None if starting else True
-
-        if sampling.wait(started, sampling.now() + PATIENCE) is None:
-            raise LabError(f"packet sockets were not ready within {PATIENCE:g} s")
+        self._taps.start()
 
     def know(self, addresses: Sequence[str]) -> None:
         """These addresses are of this lab."""
@@ -101,30 +76,9 @@ class Recorder:
 
     def drain(self) -> None:
         """Take what has come since the last time."""
-        for side, wire in self._wires.items():
-            for seen in wire.read():
-                self._frame(seen.at, side, "out" if seen.outgoing else "in", seen.data, seen.length)
-        for side, drops in self._drops.items():
-            for dropped in drops.read():
-                hook = str(Hook(dropped.hook))
-                self._frame(
-                    dropped.at, side, "dropped", dropped.data, dropped.length, dropped.rule, hook
-                )
+        self._frames += self._taps.read()
         if self._tracer is not None:
             self._tracer.drain(at_once=False)
-
-    def _frame(
-        self,
-        at: float,
-        side: Side,
-        seen: Sighting,
-        data: bytes,
-        length: int,
-        fault: str = "",
-        hook: str = "",
-    ) -> None:
-        at = round(at - self._began, 9)
-        self._frames.append(Frame(at, str(side), seen, length, data, fault, hook))
 
     def _hear(self, traced: Traced) -> None:
         self._traced.append(traced._replace(at=traced.at - self._began))
@@ -147,8 +101,7 @@ class Recorder:
             frames=tuple(sorted(self._frames, key=lambda frame: frame.at)),
             events=tuple(self._events(flow)),
             traced=self._tracer is not None and self._tracer.lost == self._lost_before,
-            missed=sum(wire.missed for wire in self._wires.values())
-            + sum(drops.missed for drops in self._drops.values()),
+            missed=self._taps.missed,
         )
 
     def _events(self, flow: Flow) -> list[evidence.Event]:

@@ -12,6 +12,7 @@ from netlab.observe import sampling
 from netlab.observe.proc import TcpTable
 from netlab.testbed.connection import Flow, index
 from netlab.testbed.recorder import Recorder
+from netlab.testbed.tape import Tape
 from netlab.testbed.words import Family, Side
 
 T = TypeVar("T")
@@ -28,6 +29,7 @@ class Watch:
         self.network = network
         self.began, self.began_realtime = sampling.now(), time.time_ns()
         self.recorder: Recorder | None = None
+        self.tape: Tape | None = None
         self._tables: dict[Side, TcpTable] = {}
         self._flows: dict[tuple[Endpoint, Endpoint], Flow] = {}
 
@@ -83,6 +85,8 @@ class Watch:
                 self.recorder.sampled(rows)
         if self.recorder is not None:
             self.recorder.drain()
+        if self.tape is not None:
+            self.tape.drain()
 
     def wait(self, condition: Callable[[], T | None], patience: float) -> T | None:
         """Look at `condition` for up to `patience` seconds, sampling both ends each time."""

@@ -165,8 +165,8 @@ def test_a_file_is_not_overwritten_unasked(terminal: Terminal) -> None:
 def test_every_key_is_shown_in_80_columns(terminal: Terminal) -> None:
     terminal.netlab("lab")
     lines = terminal.see("q quit").splitlines()
-    shown = " ".join(lines[-2:])
-    for key in ("⇥", *"clasrfxkvdjhuHw?q"):
+    shown = " ".join(["", *lines[-2:]])
+    for key in ("Tab", *"clasrfxkvdjhuHw?q"):
         assert f" {key} " in shown
     assert "…" not in shown
 

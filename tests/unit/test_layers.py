@@ -27,6 +27,7 @@ FLOORS = (
     ("programs", "tcp"),
     ("evidence",),
     ("headers",),
+    ("sequence",),
     ("packets",),
     ("errors",),
     ("extras",),

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netlab.evidence import Frame, Recording, Sighting
-from netlab.packets import Packet, packets
+from netlab.packets import Latest, Packet, packets
 from netlab.tcp import Segment
 
 from .frames import (
@@ -341,3 +341,76 @@ def test_a_flood_of_the_same_bytes_takes_a_moment() -> None:
     before = time.process_time()
     assert {sightings(packet) for packet in packets(record)} == {"sad"}
     assert time.process_time() - before < 1.0
+
+
+# --- the last packets, while they cross
+
+
+def looked_at(
+    frames: Sequence[Frame], step: float, most: int = 500, at_once: int = 500
+) -> tuple[Latest, dict[int, Packet]]:
+    """What somebody sees of these frames who looks so often: all, each as it was seen last."""
+    latest, seen = Latest(most, at_once), dict[int, Packet]()
+    waiting = sorted(frames, key=lambda frame: frame.at)
+    now = 0.0
+    while waiting or now < (frames[-1].at if frames else 0) + 1:
+        now += step
+        latest.take([frame for frame in waiting if frame.at <= now], now)
+        waiting = [frame for frame in waiting if frame.at > now]
+        seen.update(latest.since(0))
+    return latest, seen
+
+
+RETRANSMITTED = recording(
+    handshake(1.0),
+    *(passing(1.1 + 0.3 * n, "client", mine(FIN | ACK, 1001), "drop-fin") for n in range(4)),
+    refused(1.25, "server", theirs(ACK, 5001, 1002), "firewall"),
+    passing(1.3, "server", theirs(PSH | ACK, 5001, 1001, payload=10), way=0.35),
+    passing(3.0, "client", mine(FIN | ACK, 1001)),
+)
+
+
+@pytest.mark.parametrize("step", [0.001, 0.03, 0.1, 0.7, 5.0])
+def test_who_looks_meanwhile_sees_the_same_packets_as_who_looks_afterwards(step: float) -> None:
+    latest, seen = looked_at(RETRANSMITTED.frames, step)
+    assert [*seen.values()] == packets(RETRANSMITTED)
+    assert [*seen] == list(range(len(seen)))
+    assert (latest.settled, latest.skipped) == (len(seen), 0)
+
+
+def test_a_packet_is_seen_at_once_and_its_end_as_soon_as_it_came() -> None:
+    latest = Latest(10, 10)
+    out, there, dropped = passing(1.0, "client", mine(SYN, 1000, 0), "drop-syn", way=0.1)
+    latest.take([out], 1.05)
+    ((number, under_way),) = latest.since(0)
+    latest.take([there, dropped], 1.2)
+    assert (under_way.sent, under_way.arrived, under_way.fault) == (1.0, None, "")
+    (((again, lost)),) = latest.since(0)
+    assert (again, lost.fault, lost.where) == (number, "drop-syn", "server input")
+    assert latest.settled == 0
+    latest.take([], 2.0)
+    assert latest.settled == 1
+    assert latest.since(0) == [(number, lost)]
+
+
+def test_only_the_last_are_kept_with_numbers_that_go_on() -> None:
+    whole = recording(
+        handshake(1.0),
+        *(passing(1.1 + n * 0.01, "client", mine(ACK, 1001 + 100 * n, payload=100))
+          for n in range(3000)),
+    )  # fmt: skip
+    latest, _ = looked_at(whole.frames, 1.0, most=20)
+    kept = latest.since(0)
+    assert [packet for _, packet in kept] == packets(whole)[-20:]
+    assert [number for number, _ in kept] == list(range(2983, 3003))
+    assert kept[-1][1].sequence == 1 + 100 * 2999
+    assert sum(len(d.left) for d in latest._numbers._directions.values()) < 2500
+
+
+def test_a_flood_is_skipped_and_said_to_be() -> None:
+    flood = [frame for n in range(1000) for frame in passing(1.0, "client", udp(CLIENT, SERVER, n))]
+    latest = Latest(50, 100)
+    latest.take(flood, 1.1)
+    assert latest.skipped == 1900
+    assert len(latest.since(0)) <= 100
+    assert len(latest._open) <= 200

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The live view where there is little room: what matters most, and how much room shows more."""
+
+from __future__ import annotations
+
+from textual.content import Content
+
+from netlab.live import panels
+from netlab.live.view import End, View
+from netlab.tcp import Timer
+from netlab.testbed.words import Side
+
+#: Columns and lines from which the whole view fits, and this one.
+WHOLE, LEAST = (72, 22), (30, 10)
+MOST_FAULTS = 3
+
+
+def fits(size: tuple[int, int], room: tuple[int, int]) -> bool:
+    """Whether a terminal has that much room."""
+    return size[0] >= room[0] and size[1] >= room[1]
+
+
+def summary(view: View, title: str, selected: Side, width: int, height: int) -> Content:
+    """Both ends, faults and packets, in so many lines."""
+    lines = [panels.head(title, f"? keys  +{view.elapsed:.1f} s", width)]
+    lines += [_end(end, end.side is selected, width) for end in view.ends]
+    if height > LEAST[1] + 2:
+        lines += [_timer(end, width) for end in view.ends]
+    most = min(MOST_FAULTS, height - len(lines) - 5)
+    for fault in view.faults[:most]:
+        count = "held" if fault.packets is None else str(fault.packets)
+        lines.append(panels.between(f" {fault.what}", f"{count} ", width, "", "bold $warning"))
+    lines += panels.packet_lines(view, width, height - len(lines))
+    return Content("\n").join(lines)
+
+
+def _end(end: End, selected: bool, width: int) -> Content:
+    style = f"bold $background on {panels.COLOURS[end.state]}"
+    left = f"{'▶' if selected else ' '}{end.side} {end.state}"
+    return panels.between(left, f"{end.lasts:.1f} s ", width, style, style)
+
+
+def _timer(end: End, width: int) -> Content:
+    row = end.row
+    if row is None or row.timer is Timer.NONE:
+        return Content.styled(panels.cut(f" {end.side}: no timer", width), panels.MUTED)
+    fires = f" {end.side}: {row.timer} in {row.remaining:.2f} s, {row.retransmits} resent"
+    return Content.styled(panels.cut(fires, width), panels.MUTED)
+
+
+def states(view: View, width: int, height: int) -> Content:
+    """Both ends' states, and how large a terminal should be."""
+    lines = [
+        *(f"{end.side} {end.state}" for end in view.ends),
+        "Too small for more:",
+        f"{LEAST[0]}x{LEAST[1]} shows packets,",
+        "80x24 everything.",
+        "q quits",
+    ]
+    return Content("\n").join(Content(panels.cut(line, width)) for line in lines[: max(1, height)])

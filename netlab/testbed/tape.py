@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Taps at both ends of the wire and at every rule, and a tape of the last packets they saw."""
+
+from __future__ import annotations
+
+import contextlib
+
+from netlab.errors import LabError
+from netlab.evidence import Frame, Sighting
+from netlab.observe import sampling
+from netlab.observe.capture import Drops, Wire
+from netlab.packets import SLACK, Latest, Packet
+from netlab.testbed.expression import LOG_GROUP
+from netlab.testbed.namespace import Namespace
+from netlab.testbed.words import Hook, Side
+
+PATIENCE = 10.0  # seconds
+#: Frames that one look at a tape takes: so it costs no more than 10 ms, whatever a lab floods.
+MOST_FRAMES = 500
+MOST_PACKETS = 500  # more than any screen has lines
+
+
+class Taps:
+    """What sees packets. Raises `LabError` where NFLOG or packet sockets are missing."""
+
+    def __init__(self, began: float) -> None:
+        self._began = began
+        self._wires: dict[Side, Wire] = {}
+        self._drops: dict[Side, Drops] = {}
+        self._closing = contextlib.ExitStack()
+
+    def watch(self, side: Side, namespace: Namespace) -> None:
+        """Get ready to see one side."""
+        try:
+            with namespace:
+                wire = self._wires[side] = Wire("eth0")
+                self._closing.callback(wire.close)
+                drops = self._drops[side] = Drops(LOG_GROUP)
+                self._closing.callback(drops.close)
+        except OSError as error:
+            raise LabError(
+                f"packets cannot be recorded here: {error.strerror} (is nfnetlink_log missing?)"
+            ) from None
+
+    def start(self) -> None:
+        """Wait until everything is ready."""
+        starting = list(self._wires.values())
+
+        def started() -> bool | None:
+            try:
+                starting[:] = [wire for wire in starting if not wire.start()]
+            except OSError as error:
+                raise LabError(f"packets cannot be recorded here: {error.strerror}") from None
+            return None if starting else True
+
+        if sampling.wait(started, sampling.now() + PATIENCE) is None:
+            raise LabError(f"packet sockets were not ready within {PATIENCE:g} s")
+
+    def close(self) -> None:
+        """Stop."""
+        self._closing.close()
+
+    @property
+    def missed(self) -> int:
+        """Packets that came faster than they could be taken."""
+        wires, drops = self._wires.values(), self._drops.values()
+        return sum(wire.missed for wire in wires) + sum(dropped.missed for dropped in drops)
+
+    def read(self) -> list[Frame]:
+        """What has come since the last time, observer by observer."""
+        frames = []
+        for side, wire in self._wires.items():
+            for seen in wire.read():
+                way: Sighting = "out" if seen.outgoing else "in"
+                frames.append(self._frame(seen.at, side, way, seen.data, seen.length))
+        for side, drops in self._drops.items():
+            for dropped in drops.read():
+                hook = str(Hook(dropped.hook))
+                frames.append(
+                    self._frame(
+                        dropped.at,
+                        side,
+                        "dropped",
+                        dropped.data,
+                        dropped.length,
+                        dropped.rule,
+                        hook,
+                    )
+                )
+        return frames
+
+    def _frame(
+        self,
+        at: float,
+        side: Side,
+        seen: Sighting,
+        data: bytes,
+        length: int,
+        fault: str = "",
+        hook: str = "",
+    ) -> Frame:
+        at = round(at - self._began, 9)
+        return Frame(at, str(side), seen, length, data, fault, hook)
+
+
+class Tape:
+    """The last packets of a lab, for somebody who looks meanwhile. It takes the same memory after
+    a minute and after a day.
+    """
+
+    def __init__(self, taps: Taps, began: float) -> None:
+        self._taps, self._began = taps, began
+        self._latest = Latest(MOST_PACKETS, MOST_FRAMES)
+        self._early: list[Frame] = []
+
+    def drain(self) -> None:
+        """Take what has come.
+
+        A packet that passes while the ends are read, one after the other, may be seen of only one
+        of them: it stays for the next time.
+        """
+        now = sampling.now() - self._began - SLACK
+        frames = [*self._early, *self._taps.read()]
+        self._early = [frame for frame in frames if frame.at > now]
+        self._latest.take([frame for frame in frames if frame.at <= now], now)
+
+    def since(self, number: int = 0) -> list[tuple[int, Packet]]:
+        """What is kept of the packets from this number on, each with its own, oldest first."""
+        return self._latest.since(number)
+
+    @property
+    def settled(self) -> int:
+        """The number from which on packets may still be seen further on their way."""
+        return self._latest.settled
+
+    @property
+    def missed(self) -> int:
+        """Frames that came faster than they could be taken."""
+        return self._taps.missed + self._latest.skipped
