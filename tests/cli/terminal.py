@@ -34,10 +34,10 @@ def tmux() -> str:
 class Terminal:
     """A shell with a prompt, in a tmux server of its own."""
 
-    def __init__(self, folder: Path, width: int = 80, height: int = 24) -> None:
+    def __init__(self, folder: Path, width: int = 80, height: int = 24, **more: str) -> None:
         self._tmux = (tmux(), "-L", f"netlab-{uuid.uuid4().hex}", "-f", "/dev/null")
         self.folder = folder
-        self._environment = environment()
+        self._environment = environment(**more)
         self._environment.pop("LINES", None)  # readline exports it, and it would win over the size
         size = ("-x", str(width), "-y", str(height))
         self._run("new-session", "-d", *size, "-c", str(folder), f"PS1={PROMPT!r} exec sh -i")
@@ -82,6 +82,10 @@ class Terminal:
     def write(self, text: str) -> None:
         """Type a text."""
         self._run("send-keys", "-l", text)
+
+    def resize(self, width: int, height: int) -> None:
+        """Drag the window's corner."""
+        self._run("resize-window", "-x", str(width), "-y", str(height))
 
     # --- what is seen
 

@@ -148,6 +148,21 @@ def test_after_a_time_the_pair_heals() -> None:
     assert done.out.endswith("\nhealed into FIN_WAIT2/CLOSE_WAIT\n")
 
 
+def test_each_packet_is_told_with_its_time_and_with_the_fault_that_dropped_it() -> None:
+    done = netlab("freeze", "fin-dropped", "--for", "500ms")
+    told = re.findall(r"^\+(\d+\.\d\d) s (.*)$", done.out, re.MULTILINE)
+    assert [what for _, what in told][:3] == [
+        "client → server  SYN seq=0",
+        "client ← server  SYN|ACK seq=0 ack=1",
+        "client → server  ACK seq=1 ack=1",
+    ]
+    lost = [what for _, what in told if what.endswith(" ✗ drop-1, server input")]
+    assert len(lost) >= 3
+    assert lost[1] == "client → server  FIN seq=1 ack=1 again 1 ✗ drop-1, server input"
+    times = [float(at) for at, _ in told]
+    assert times == sorted(times)
+
+
 def test_what_changes_meanwhile_is_told(tmp_path: Path) -> None:
     path = scenario(tmp_path, "client: {sysctl: {tcp_fin_timeout: 2}}", "client: connect",
                     "server: accept", "client: close", pair="FIN_WAIT2/CLOSE_WAIT")  # fmt: skip

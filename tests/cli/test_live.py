@@ -197,6 +197,60 @@ def test_the_countdown_moves(terminal: Terminal) -> None:
     assert sampling.wait(moved, sampling.now() + PATIENCE)
 
 
+# --- packets, and how much room there is
+
+
+def test_packets_are_seen_as_they_are_lost_and_as_they_cross(terminal: Terminal) -> None:
+    terminal.netlab("freeze", "fin-dropped")
+    lost = r"\d\.\d{3}  client → server  FIN seq=1 ack=1 again \d ✗ drop-1, server input *\n"
+    screen = terminal.see("again 2 ✗ drop-1, server input")
+    assert re.search(lost, screen), screen
+    terminal.keys("H")
+    healed = terminal.see("client ← server  ACK seq=1 ack=2", "FIN_WAIT2", "CLOSE_WAIT")
+    assert re.search(r"client → server  FIN seq=1 ack=1 again \d *\n", healed), healed
+
+
+def test_any_size_shows_what_it_has_room_for(tmp_path: Path) -> None:
+    with Terminal(tmp_path, 20, 6) as terminal:
+        terminal.netlab("freeze", "fin-dropped")
+        terminal.see("client FIN_WAIT1", "server ESTABLISHED", "Too small for more:", "q quits")
+        terminal.resize(30, 10)
+        terminal.see(
+            "▶client FIN_WAIT1", " server ESTABLISHED", "FIN lost", "→ FIN again 2 ✗ drop-1"
+        )
+        terminal.keys("Tab")
+        terminal.see("▶server ESTABLISHED", "these keys act on the server")
+        terminal.keys("?")
+        terminal.see("Tab side", "up, down: more")
+        terminal.keys("Space")
+        terminal.see("▶server ESTABLISHED")
+        terminal.resize(8, 2)
+        terminal.see("client")
+        terminal.resize(80, 24)
+        usual = terminal.see(
+            "╭─ client 10.", "▶ server 10.", "again 3 ✗ drop-1, server input", "q quit"
+        )
+        assert "faults" in usual
+        assert "TcpRetransSegs" in usual
+        terminal.resize(120, 40)
+        tall = terminal.see(
+            "look yourself", "client → server  SYN seq=0", "again 3 ✗ drop-1", "q quit"
+        )
+        assert tall.count("client → server") > usual.count("client → server")
+        terminal.keys("q")
+        terminal.see("code=0")
+        assert terminal.is_as_before()
+
+
+def test_without_letters_and_colours_it_can_be_read_as_well(tmp_path: Path) -> None:
+    with Terminal(tmp_path, NO_COLOR="1", LC_ALL="C") as terminal:
+        terminal.netlab("freeze", "synack-dropped")
+        screen = terminal.see(".- > client 10.", "SYN_RECV", "again 1 x drop-1, client input")
+        assert "timer    retransmit ==" in screen
+        assert screen.replace("? look", "").isascii()
+        assert "?" not in screen.replace("? look", "")
+
+
 # --- how it ends
 
 
