@@ -76,12 +76,14 @@ def _played(scenario: Scenario, family: Family) -> int:
 
 def explanation(scenario: Scenario, family: Family, style: Style, command: str = "") -> list[str]:
     """All that is to be said of one scenario, in lines; `command` is how to name it."""
-    from netlab.scenario import needs
+    from netlab.scenario import needs, sources
 
     command = command or scenario.name
     lines = [style(scenario.name, "bold"), ""]
     lines += textwrap.wrap(" ".join(scenario.story.split()), WIDTH)
     lines += ["", *_fact("source", scenario.source, style)]
+    for name, what in sources.named((scenario.source, scenario.differs)).items():
+        lines += _fact("", f"{name}: {what}", style)
     if scenario.differs:
         lines += _fact("but Linux", scenario.differs, style)
     if scenario.needs:

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the short names of sources stand for: who wrote it, and what it is called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_STATES = (
+    'R. P. Rustagi and V. Kumar, "Experiential Learning of Networking Technologies: '
+    'Understanding TCP States", part {}, in the journal of the ACCS'
+)
+
+#: By the name with which scenarios, lessons and causes call it.
+SOURCES = {
+    "Part 1": _STATES.format(1),
+    "Part 2": _STATES.format(2),
+    "Blog": 'woodstok, "Tracking and Understanding TCP States", an article in a blog',
+    "Kurose": (
+        'J. F. Kurose and K. W. Ross, "Computer Networking: A Top-Down Approach", the section '
+        '"TCP Connection Management"'
+    ),
+    "Cloudflare": (
+        'M. Majkowski, "This is strictly a violation of the TCP specification", an article in '
+        "Cloudflare's blog"
+    ),
+    "RFC 2883": "An Extension to the Selective Acknowledgement (SACK) Option for TCP",
+    "RFC 4443": "Internet Control Message Protocol (ICMPv6) for IPv6",
+    "RFC 5461": "TCP's Reaction to Soft Errors",
+    "RFC 5482": "TCP User Timeout Option",
+    "RFC 9293": "Transmission Control Protocol (TCP), the standard",
+}
+
+
+def named(texts: Iterable[str]) -> dict[str, str]:
+    """Those of `SOURCES` that texts call by their names, in the table's order."""
+    said = "\n".join(texts)
+    return {
+        name: what for name, what in SOURCES.items() if re.search(rf"\b{re.escape(name)}\b", said)
+    }
