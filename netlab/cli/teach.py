@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import shutil
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from netlab.cli.common import Commands, add_family, add_names
+from netlab.cli.common import Commands, add_family, add_names, shows
 from netlab.cli.run import exit_code
 from netlab.errors import ScenarioError
 from netlab.render.style import Style
@@ -16,11 +19,13 @@ if TYPE_CHECKING:
     from netlab.evidence import Evidence
     from netlab.scenario.model import Scenario
     from netlab.teaching.person import Person
+    from netlab.teaching.progress import Progress
     from netlab.testbed.words import Family
 
 EPILOG = """\
 examples:
-  netlab teach                    the lessons, in a good order
+  netlab teach                    the lessons, in a good order, and what you have done
+  netlab teach --next             the next of them
   netlab teach synack-dropped     one of them
   printf '\\n\\nSYN_SENT\\nSYN_RECV\\n' | netlab teach synack-dropped  with the answers from a pipe
 
@@ -29,6 +34,11 @@ exit codes: 0 walked through or left, 1 a pair was not held, 2 bad usage or no s
 """
 #: Who has read for longer than this may have lost a pair to the kernel's timers.
 LONG = 20.0
+WIDTH = 80  # columns
+
+
+class NotHere(ScenarioError):
+    """A lesson that this kernel, or this family, cannot play."""
 
 
 def add(commands: Commands) -> None:
@@ -41,55 +51,149 @@ def add(commands: Commands) -> None:
         epilog=EPILOG,
     )
     add_names(command, "?", "a lesson (a scenario's name), or a .yaml file of your own")
+    command.add_argument(
+        "--next", action="store_true", help="the next lesson that you have not done yet"
+    )
+    command.add_argument("--forget", action="store_true", help="forget which lessons you have done")
     add_family(command)
     command.set_defaults(main=main)
 
 
 def main(options: argparse.Namespace) -> int:
     """List the lessons, or teach one."""
-    style = Style.of(sys.stdout)
-    if options.names is None:
-        _list(style)
-        return 0
     from netlab.scenario import catalogue
-    from netlab.teaching.person import Person, Typed
-    from netlab.testbed.words import Family
+    from netlab.teaching.progress import Progress
 
+    progress = Progress()
+    if (options.names is not None) + options.next + options.forget > 1:
+        raise ScenarioError("teach takes a name, --next or --forget: one of them")
+    if options.forget:
+        return _forget(progress)
+    if options.next:
+        return _next(options, progress)
+    if options.names is None:
+        _list(progress)
+        return 0
     scenario = catalogue.one(options.names)
     if scenario.slow:
-        raise ScenarioError(
-            f"{scenario.name} only waits; its lesson is 'netlab teach {scenario.path.stem}'"
-        )
+        raise ScenarioError(_only_waits(scenario))
+    return _teach(options, scenario, progress)
+
+
+def _only_waits(scenario: Scenario) -> str:
+    from netlab.teaching import lesson
+
+    name = scenario.path.stem
+    if name in {entry.name for entry in lesson.entries()}:
+        return f"{scenario.name} only waits; its lesson is 'netlab teach {name}'"
+    return f"{scenario.name} only waits, and is no lesson; 'netlab run --slow' plays it"
+
+
+def _forget(progress: Progress) -> int:
+    """Begin anew. Who asks for it must know when it is not done."""
+    forgotten = progress.forget()
+    if progress.trouble:
+        raise ScenarioError(progress.trouble)
+    print("Every lesson counts as new again." if forgotten else "There was nothing to forget.")
+    return 0
+
+
+def _width() -> int:
+    """Columns of the terminal, or 80: longer lines are hard to read."""
+    return min(WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDTH
+
+
+def _list(progress: Progress) -> None:
+    """What a lesson is comes first where one sees the beginning, and else where one looks."""
+    from netlab.teaching import overview
+    from netlab.teaching.person import wrapped
+
+    done, width, style = progress.done(), _width(), Style.of(sys.stdout)
+    tick = "✓" if shows("✓", sys.stdout) else "x"
+    what = [*wrapped(overview.WHAT, width), ""]
+    lessons = [*overview.lessons(done, tick, width, style)]
+    ending = [*overview.ending(done, tick, width, style)]
+    scrolls = sys.stdout.isatty() and (
+        len(what) + len(lessons) + len(ending) >= shutil.get_terminal_size().lines
+    )
+    print("\n".join([*lessons, *what, *ending] if scrolls else [*what, *lessons, *ending]))
+    if progress.trouble:
+        print(style(f"({progress.trouble})", "dim"))
+
+
+def _next(options: argparse.Namespace, progress: Progress) -> int:
+    """The next lesson that is not done and that can be played here."""
+    from netlab.scenario import catalogue
+    from netlab.teaching import overview
+
+    done = progress.done()
+    while (entry := overview.following(done)) is not None:
+        try:
+            return _teach(options, catalogue.one(entry.name), progress)
+        except NotHere as why:
+            print(f"{why}. The next one, then:")
+            done = {**done, entry.name: ""}
+    print("\n".join(overview.ending(done, "", _width(), Style.of(sys.stdout))))
+    return 0
+
+
+def _teach(options: argparse.Namespace, scenario: Scenario, progress: Progress) -> int:
+    from netlab.teaching.person import Left, Person, Typed
+    from netlab.testbed.words import Family
+
     family = Family.IPV6 if options.ipv6 else scenario.family or Family.IPV4
     echo = sys.stdin is None or not sys.stdin.isatty()
-    person = Person(Typed(sys.stdin), sys.stdout, style, echo)
+    person = Person(Typed(sys.stdin), sys.stdout, Style.of(sys.stdout), echo, _width())
+    words = ["netlab", "teach", *(["--ipv6"] if options.ipv6 else []),
+             options.names or scenario.name]  # fmt: skip
     try:
-        return taught(person, scenario, family)
-    except EOFError:
-        person.say("You have left the lesson; nothing is left behind.", "dim")
+        return taught(
+            person, scenario, family, shlex.join(words), lambda: _end(person, scenario, progress)
+        )
+    except Left:
         return 0
 
 
-def _list(style: Style) -> None:
+def _end(person: Person, scenario: Scenario, progress: Progress) -> None:
+    """Remember a lesson that was walked to its end, and say which is next."""
     from netlab.teaching import lesson
 
-    width = max(len(entry.name) for entry in lesson.entries())
-    for part in lesson.parts():
-        print(style(part.title, "bold"))
-        for entry in part.entries:
-            print(f"  {style(entry.name.ljust(width), 'cyan')}  {entry.title}")
-        print()
-    print(f"{len(lesson.entries())} lessons. 'netlab teach NAME' begins one.")
+    walked = lesson.is_lesson(scenario) and not person.alone
+    if walked:
+        progress.add(scenario.name)
+    done = {*progress.done(), *([scenario.name] if walked else [])}
+    order = lesson.entries()
+    person.line()
+    if walked:
+        person.say(f"Done: {sum(entry.name in done for entry in order)} of {len(order)} lessons.")
+    if progress.trouble:
+        person.say(f"({progress.trouble})", "dim")
+    after = lesson.following(scenario.name, {*done, scenario.name})
+    if after is not None:
+        person.line(f"Next: {person.style(f'netlab teach {after.name}', 'cyan')}")
+        person.say(after.title, "dim", indent=6)
+    else:
+        person.say("That was the last lesson.")
 
 
-def taught(person: Person, scenario: Scenario, family: Family) -> int:
-    """Play the lesson, and again where the kernel's timers were faster than a reader."""
+def taught(
+    person: Person,
+    scenario: Scenario,
+    family: Family,
+    command: str = "",
+    ended: Callable[[], None] = lambda: None,
+) -> int:
+    """Play the lesson, and again where the kernel's timers were faster than a reader.
+
+    `command` begins it again; `ended` is called when it was walked to its end. Raises `Left`,
+    after words about it, where somebody leaves.
+    """
     from netlab.teaching.play import Gone
 
     while True:
         person.waited = 0.0
         try:
-            evidence = _play(person, scenario, family)
+            evidence = _play(person, scenario, family, command)
         except Gone as now:
             code = 0
             person.line()
@@ -98,6 +202,8 @@ def taught(person: Person, scenario: Scenario, family: Family) -> int:
                 f"while one reads, and no state that waits for an answer lasts for ever.", "yellow"
             )  # fmt: skip
         else:
+            if evidence.outcome == "pass":
+                ended()
             code = exit_code([evidence])
             if code != 1 or person.waited < LONG:
                 return code
@@ -105,15 +211,15 @@ def taught(person: Person, scenario: Scenario, family: Family) -> int:
                 f"You have read for {person.waited:.0f} s, and the kernel's timers did not wait: "
                 "that can be why. It is not your fault.", "yellow"
             )  # fmt: skip
-        if not person.ask("Play it again? [y/N] ").lower().startswith("y"):
+        if not person.agrees("Play it again?"):
             return code
 
 
-def _play(person: Person, scenario: Scenario, family: Family) -> Evidence:
+def _play(person: Person, scenario: Scenario, family: Family, command: str) -> Evidence:
     from netlab.render.failure import failure
     from netlab.scenario import runner
     from netlab.teaching import lesson
-    from netlab.teaching.person import look_for
+    from netlab.teaching.person import Left, look_for
     from netlab.teaching.play import Walk
 
     walk = Walk(person, lesson.of(scenario), scenario, family)
@@ -121,10 +227,18 @@ def _play(person: Person, scenario: Scenario, family: Family) -> Evidence:
     how = runner.Options(family=family, record=record, frozen=walk.frozen, step=walk.step)
     try:
         ((_, evidence),) = runner.play_all([scenario], how)
+    except (Left, KeyboardInterrupt) as leaving:
+        if isinstance(leaving, KeyboardInterrupt):
+            person.line()
+        ahead = f" Still to come: {ahead}." if (ahead := walk.left()) else ""
+        person.say(f"You have left {scenario.name}.{ahead} The lab is gone, and nothing is left "
+                   f"behind. To begin it again:", "dim")  # fmt: skip
+        person.line(f"  {person.style(command, 'cyan')}")
+        raise
     finally:
         person.look_for = look_for  # the lab, which had its own way, is closed
     if evidence.outcome == "skip":
-        raise ScenarioError(f"{scenario.name} cannot be played here: {evidence.reason}")
+        raise NotHere(f"{scenario.name} cannot be played here: {evidence.reason}")
     if evidence.outcome == "pass":
         walk.end(evidence)
     else:

@@ -47,7 +47,7 @@ def state(text: str) -> State:
         return found[0]
     if found:
         raise ValueError(f"{text.strip()} could be {' or '.join(map(str, found))}")
-    raise ValueError(f"{text.strip()} is no state that I know; ? shows them all")
+    raise ValueError(f"{text.strip()} is no state that I know; ? shows them all, q leaves")
 
 
 def _bare(text: str) -> str:

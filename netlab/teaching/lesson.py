@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from netlab.errors import ScenarioError
+from netlab.scenario import catalogue
 from netlab.scenario.model import Hold, Reach, Scenario
 from netlab.tcp import State
 from netlab.testbed.words import Claim, Side
@@ -57,6 +58,10 @@ class Lesson:
     steps: Mapping[int, str] = field(default_factory=dict)  # instead of the usual words
     wrong: Mapping[Side, Mapping[str, str]] = field(default_factory=dict)  # reasons of its own
 
+    def told(self) -> tuple[str, ...]:
+        """All that it tells, where each may call a source by its name."""
+        return (*(getattr(self, name) for name in TEXTS), *self.steps.values())
+
     def reason(self, side: Side, said: State) -> str:
         """Why this end cannot be in the state that somebody said, if the text has a word on it."""
         reasons = self.wrong.get(side, {})
@@ -78,12 +83,21 @@ def entries() -> list[Entry]:
     return [entry for part in parts() for entry in part.entries]
 
 
-def following(name: str) -> Entry | None:
-    """The lesson after this one."""
+def following(name: str, done: Container[str] = ()) -> Entry | None:
+    """The first lesson after this one that is not done, or else the first of all that is not.
+
+    Begin with no name.
+    """
     order = entries()
     names = [entry.name for entry in order]
-    after = names.index(name) + 1 if name in names else len(names)
-    return order[after] if after < len(order) else None
+    after = names.index(name) + 1 if name in names else 0
+    return next((e for e in (*order[after:], *order[:after]) if e.name not in done), None)
+
+
+def is_lesson(scenario: Scenario) -> bool:
+    """Whether it is one of the list, and not a file of somebody's with the same name."""
+    comes_with_netlab = scenario.path.resolve().is_relative_to(catalogue.home())
+    return comes_with_netlab and scenario.name in {entry.name for entry in entries()}
 
 
 def of(scenario: Scenario) -> Lesson:
@@ -93,7 +107,7 @@ def of(scenario: Scenario) -> Lesson:
     """
     titles = {entry.name: entry.title for entry in entries()}
     path = LESSONS / f"{scenario.name}.yaml"
-    if scenario.name not in titles or not path.is_file():
+    if not is_lesson(scenario) or not path.is_file():
         story = " ".join(scenario.story.split())
         return Lesson(
             scenario.name, "a scenario of your own", story, predict=(_last_act(scenario),)

@@ -8,8 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from netlab import packets as wire
-from netlab.evidence import Evidence, Recording
+from netlab.evidence import Evidence
 from netlab.observe.proc import Row, endpoint
 from netlab.render.style import Style
 from netlab.tcp import State, Timer
@@ -19,9 +18,9 @@ from netlab.testbed.words import Side
 Cells = tuple[str, ...]
 COLOURS = {Side.CLIENT: "cyan", Side.SERVER: "yellow"}
 HEADINGS = ("State", "Recv-Q", "Send-Q", "Local", "Peer", "Timer")
-MARGIN, WIDTH = 9, 80  # columns
+ADDRESSES = (HEADINGS.index("Local"), HEADINGS.index("Peer"))
+MARGIN = 9  # columns
 LONGEST = 6  # rows of one side
-MOST_PACKETS = 12  # of one look
 #: How ss writes states (misc/ss.c, sstate_name), where that is not a matter of a dash.
 SS_NAMES = {
     State.ESTABLISHED: "ESTAB",
@@ -41,7 +40,7 @@ def rows(lab: Lab) -> dict[Side, list[Row]]:
     return {side: sorted(lab.host(side).table.read(), key=_listeners_first) for side in Side}
 
 
-def afterwards(evidence: Evidence, style: Style) -> Iterator[str]:
+def afterwards(evidence: Evidence, width: int, style: Style) -> Iterator[str]:
     """The two ends in their last sample, by the record of a lab that is closed."""
     if evidence.recording is None:
         return
@@ -58,7 +57,7 @@ def afterwards(evidence: Evidence, style: Style) -> Iterator[str]:
                       last.rx_queue, last.timer, last.remaining, last.retransmits, last.probes,
                       last.inode)  # fmt: skip
             seen[side].append(row)
-    yield from table(seen, style)
+    yield from table(seen, width, style)
 
 
 def _listeners_first(row: Row) -> tuple[bool, str, str]:
@@ -70,13 +69,17 @@ def states(seen: dict[Side, list[Row]]) -> dict[Side, list[State]]:
     return {side: sorted(row.state for row in of_side) for side, of_side in seen.items()}
 
 
-def table(seen: dict[Side, list[Row]], style: Style) -> Iterator[str]:
-    """Both ends, in lines of at most 80 columns."""
+def table(seen: dict[Side, list[Row]], width: int, style: Style) -> Iterator[str]:
+    """Both ends, in lines of at most so many columns where addresses are what can be left out."""
     cells = {side: [_cells(row) for row in listed[:LONGEST]] for side, listed in seen.items()}
     widths = _widths(cells)
-    if sum(widths) + len(widths) + MARGIN > WIDTH:  # whose address it is, is plain without it
-        cells = {side: [_without_address(line) for line in lines] for side, lines in cells.items()}
-        widths = _widths(cells)
+    for column in ADDRESSES:  # whose address it is, is plain without it
+        if sum(widths) + len(widths) + MARGIN - 1 > width:
+            cells = {
+                side: [_without_address(line, column) for line in lines]
+                for side, lines in cells.items()
+            }
+            widths = _widths(cells)
     yield style(" " * MARGIN + _aligned(HEADINGS, widths), "dim")
     for side, listed in cells.items():
         name = style(f"{side}".ljust(8), COLOURS[side])
@@ -95,30 +98,9 @@ def _widths(cells: Mapping[Side, Sequence[Cells]]) -> list[int]:
     return [max(len(line[column]) for line in everything) for column in range(len(HEADINGS))]
 
 
-def _without_address(line: Cells) -> Cells:
-    local = line[3]
-    return (*line[:3], local[local.rindex(":") :], *line[4:])
-
-
-def packets(recording: Recording | None, since: float, style: Style) -> list[str]:
-    """What both ends and the rules saw since then, where anything was recorded."""
-    seen = [p for p in wire.packets(recording) if p.at > since] if recording else []
-    lines = [_packet(packet, style) for packet in seen[:MOST_PACKETS]]
-    if len(seen) > MOST_PACKETS:
-        lines.append(style(f"         and {len(seen) - MOST_PACKETS} more", "dim"))
-    return lines
-
-
-def _packet(packet: wire.Packet, style: Style) -> str:
-    arrow = "client --> server" if packet.sender == "client" else "client <-- server"
-    what = packet.text or str(packet.segment)
-    if packet.length:
-        what += f", {packet.length} bytes"
-    again = " again" if packet.resent else ""
-    line = f" {packet.at:7.3f} s  {arrow}  {what}{again}"
-    if not packet.fault:
-        return line
-    return line.ljust(44) + " " + style(f"x {packet.fault}, {packet.where}", "red")
+def _without_address(line: Cells, column: int) -> Cells:
+    _, colon, port = line[column].rpartition(":")
+    return (*line[:column], f"{colon}{port}", *line[column + 1 :])
 
 
 def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:

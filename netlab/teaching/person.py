@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Whoever is taught: text goes out in lines of 80 columns, answers come in, one a line."""
+"""Whoever is taught: text goes out in lines of at most 80 columns, answers come in, one a line."""
 
 from __future__ import annotations
 
@@ -13,6 +13,13 @@ from netlab.observe import sampling
 from netlab.render.style import Style
 
 WIDTH = 80
+#: What leaves a lesson at every prompt, and what asks for the keys.
+LEAVE, HELP = ("q", "quit", "exit"), ("?", "help")
+LEAVING = "q, Ctrl-D and Ctrl-C leave, at every question."
+
+
+class Left(Exception):
+    """The person does not want to go on."""
 
 
 class Lines(Protocol):
@@ -53,13 +60,22 @@ def look_for(line: Callable[[], str | None]) -> str | None:
 
 
 class Person:
-    """A conversation. What comes through a pipe is shown as if it had been typed."""
+    """A conversation. What comes through a pipe is shown as if it had been typed.
 
-    def __init__(self, lines: Lines, out: TextIO, style: Style, echo: bool = True) -> None:
+    Where no answer ever comes, because nobody is there (`echo` and an input that is empty), the
+    lesson is shown from beginning to end without waiting; `alone` says so.
+    """
+
+    def __init__(
+        self, lines: Lines, out: TextIO, style: Style, echo: bool = True, width: int = WIDTH
+    ) -> None:
         self._lines = lines
         self._out = out
         self._echo = echo
+        self._answered = False
         self.style = style
+        self.width = width  # columns
+        self.alone = False
         self.waited = 0.0  # seconds that the kernel's timers ran while somebody read
         #: How a line is waited for: a lab has its own way, and is sampled meanwhile.
         self.look_for: Callable[[Callable[[], str | None]], str | None] = look_for
@@ -70,29 +86,76 @@ class Person:
 
     def say(self, text: str, *colours: str, indent: int = 0) -> None:
         """A paragraph, wrapped."""
-        for line in wrapped(text, WIDTH - indent):
+        for line in wrapped(text, self.width - indent):
             self.line(" " * indent + self.style(line, *colours))
+
+    def beside(self, first: str, text: str, margin: int) -> None:
+        """A paragraph that begins in column `margin`; `first` stands there before it, and may
+        carry colour.
+        """
+        for number, line in enumerate(wrapped(text, self.width - margin)):
+            self.line((first if number == 0 and first else " " * margin) + line)
 
     def heading(self, text: str) -> None:
         """The beginning of a part, set off by a line."""
         self.line()
-        self.line(self.style(f"{text} ".ljust(WIDTH, "-"), "bold"))
+        *lines, last = wrapped(text, self.width)
+        for line in (*lines, f"{last} ".ljust(self.width, "-")):
+            self.line(self.style(line, "bold"))
 
     def enter(self, what: str) -> None:
-        """Wait for the Enter key. Raises EOFError when nothing will come."""
-        self.ask(self.style(f"[Enter] {what} ", "dim"))
+        """Wait for the Enter key. Raises `Left` when the person wants to leave."""
+        prompt = self.style(f"[Enter] {what} ", "dim")
 
-    def ask(self, prompt: str) -> str:
-        """One typed line, without spaces around it. Raises EOFError when nothing will come."""
+        def keys() -> None:
+            self.say(f"Enter {what}. {LEAVING}", "dim", indent=2)
+
+        while text := self.ask(prompt, keys):
+            self.say(f"{text!r} does nothing here. Enter {what}, ? tells the keys, q leaves.",
+                     "dim", indent=2)  # fmt: skip
+
+    def agrees(self, question: str) -> bool:
+        """A question that is answered with yes or no; only Enter is no. Raises `Left`."""
+
+        def keys() -> None:
+            self.say(f"y: yes. n, or only Enter: no. {LEAVING}", "dim", indent=2)
+
+        while True:
+            text = self.ask(f"{question} [y/N] ", keys).lower()
+            if text in ("", "y", "yes", "n", "no"):
+                return text.startswith("y")
+            self.say(f"{text!r} is no answer here: y or n, ? tells the keys, q leaves.",
+                     "dim", indent=2)  # fmt: skip
+
+    def ask(self, prompt: str, keys: Callable[[], None]) -> str:
+        """One typed line, without spaces around it; `keys` is called for whoever asks for them.
+
+        Raises `Left` for whoever wants to leave, and when nothing will come any more.
+        """
+        while True:
+            text = self._typed(prompt)
+            if text.lower() in LEAVE:
+                raise Left
+            if text.lower() not in HELP:
+                return text
+            keys()
+
+    def _typed(self, prompt: str) -> str:
         self._out.write(prompt)
         self._out.flush()
         began = sampling.now()
-        text = self.look_for(self._lines.next) or ""
+        text = "" if self.alone else self.look_for(self._lines.next) or ""
         self.waited += sampling.now() - began
         if not text:
             self.line()
-            raise EOFError
-        if self._echo:
+            if self._answered or not self._echo:
+                raise Left
+            if not self.alone:
+                self.say("(Nobody is there to answer: the lesson goes on by itself, with nothing "
+                         "predicted. At a terminal it waits for you.)", "dim")  # fmt: skip
+            self.alone = True
+        self._answered = not self.alone
+        if self._echo and text:
             self.line(text.strip())
         return text.strip()
 

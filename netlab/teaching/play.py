@@ -14,12 +14,13 @@ from dataclasses import replace
 
 from netlab.evidence import Evidence, Recording
 from netlab.observe.proc import Row
+from netlab.scenario import sources
 from netlab.scenario.explain import Command, by_hand
 from netlab.scenario.model import Do, Drop, Lift, Reach, Scenario, Step
 from netlab.tcp import State
-from netlab.teaching import lesson, look, proof, words
+from netlab.teaching import crossed, lesson, look, proof, words
 from netlab.teaching.lesson import Lesson
-from netlab.teaching.person import WIDTH, Person, wrapped
+from netlab.teaching.person import Person, wrapped
 from netlab.teaching.predict import Prediction, Said
 from netlab.teaching.wrong import Scene
 from netlab.testbed.lab import Lab
@@ -28,7 +29,7 @@ from netlab.testbed.words import Claim, Family, Side
 SETTLING = 0.2  # seconds until a look: what a step sets off has crossed the wire by then
 TRIES = 2
 SILENT = ("sysctl", "sysctl_if_there", "option", "add_address")  # nothing to look at afterwards
-HINT = "A state or its beginning; ? shows them all; only Enter if you do not know."
+HINT = "A state or its beginning; ? shows them all; only Enter if you do not know; q leaves."
 
 
 class Gone(Exception):
@@ -53,9 +54,12 @@ class Walk:
         self._said: Said | None = None
         self._seen: dict[Side, list[State]] = {}
         self._looked = 0.0  # when, on the lab's clock
+        self._began = 0.0  # the step that was told last, or the cure, on the same clock
+        self._since = "the beginning"  # what that was
         self._warned: set[State] = set()
         self._before: dict[Side, dict[str, int]] = {}
-        self._cured = False
+        self._frozen = self._cured = False
+        self._of = sum(not isinstance(each, Reach) for each in scenario.steps)
         #: Whether sysctls may make a state last for another time than Linux usually gives it.
         self._tuned = any(isinstance(s, Do) and s.action == "sysctl" for s in scenario.steps)
 
@@ -66,10 +70,13 @@ class Walk:
         person.say(self._text.situation)
         if scenario.source:
             person.say(f"Told in: {scenario.source}", "dim")
+        told = (scenario.source, scenario.differs, *self._text.told())
+        for name, what in sources.named(told).items():
+            person.beside(f"  {name}: ", what, 4 + len(name))
         person.line()
         person.say(
             "Two machines have just been built, really, in this kernel: a client and a server, and "
-            "a wire between them. Enter goes on; Ctrl-C leaves.",
+            "a wire between them. Enter goes on; ? tells the keys; q leaves.",
             "dim",
         )
 
@@ -92,8 +99,7 @@ class Walk:
             return
         where = f", at the {step.side}" if isinstance(step, (Do, Drop)) else ""
         self._told += 1
-        told = sum(not isinstance(each, Reach) for each in scenario.steps)
-        self._person.heading(f"Step {self._told} of {told}{where}")
+        self._person.heading(f"Step {self._told} of {self._of}{where}")
         self._person.say(self._text.steps.get(self._number) or words.telling(step))
         claim = self._asking.get(self._number)
         if step.comment and claim is None and self._number < self._text.predict[-1]:
@@ -103,8 +109,13 @@ class Walk:
             self._predict(claim)
         else:
             self._person.enter("does it")
+        self._begins(lab, f"step {self._told}")
         if self._number == len(scenario.steps):
             self._announce_hold()
+
+    def _begins(self, lab: Lab, what: str) -> None:
+        """From here on, times count."""
+        self._began, self._since = lab.elapsed(), what
 
     def _predict(self, claim: Claim) -> None:
         self._person.line()
@@ -126,7 +137,7 @@ class Walk:
         for command in self._by_hand(lab, step):
             name = self._person.style(str(command.side), look.COLOURS[command.side])
             # What is copied from here must still be one command, so lines go on after a \.
-            lines = wrapped(command.text, WIDTH - 14)
+            lines = wrapped(command.text, self._person.width - 14)
             for number, line in enumerate(lines):
                 start = f"  {name}$ " if number == 0 else " " * 12
                 self._person.line(start + line + (" \\" if number < len(lines) - 1 else ""))
@@ -163,20 +174,21 @@ class Walk:
     def _show(self, seen: dict[Side, list[Row]]) -> None:
         self._seen = look.states(seen)
         self._person.line()
-        for line in look.table(seen, self._person.style):
+        for line in look.table(seen, self._person.width, self._person.style):
             self._person.line(line)
 
     def _show_packets(self, lab: Lab) -> None:
         """What crossed the wire since the last look."""
-        self._list_packets(lab.recorder.recording(lab.flow()) if lab.recorder else None)
+        recording = lab.recorder.recording(lab.flow()) if lab.recorder else None
+        self._list_packets(recording, crossed.OF_A_STEP)
         self._looked = lab.elapsed()
 
-    def _list_packets(self, recording: Recording | None) -> None:
-        lines = look.packets(recording, self._looked, self._person.style)
-        if lines:
-            self._person.say("packets since the last look:", "dim", indent=1)
-        for line in lines:
-            self._person.line(line)
+    def _list_packets(self, recording: Recording | None, most: tuple[int, int]) -> None:
+        person = self._person
+        for line in crossed.lines(
+            recording, self._looked, self._began, self._since, most, person.width, person.style
+        ):
+            person.line(line)
 
     def _warn(self, seen: dict[Side, list[Row]]) -> None:
         """Say it once of each state that the kernel ends by itself."""
@@ -193,6 +205,7 @@ class Walk:
 
     def frozen(self, lab: Lab, scenario: Scenario) -> None:
         """While the pair is held: look, why, the proof, and what the cure will do."""
+        self._frozen = True
         self._tell_the_error(self._last)
         self._person.heading("Look")
         self._show(look.rows(lab))
@@ -203,7 +216,7 @@ class Walk:
             self._person.line()
             self._person.say(self._text.why)
         self._person.line()
-        self._person.enter("the proof")
+        self._person.enter("shows the proof")
         self._still_there(lab)
         proof.tell(self._person, lab, self._scenario, self._before)
         if self._text.proof:
@@ -240,6 +253,15 @@ class Walk:
 
     # --- the cure
 
+    def left(self) -> str:
+        """What whoever leaves now has not seen, or nothing."""
+        first = max(self._told, 1)
+        steps = f"step {first}" if first == self._of else f"steps {first} to {self._of}"
+        ahead = [] if self._frozen else [steps]
+        ahead += [] if self._cured else ["the proof"]
+        ahead += ["the cure"] if self._expect.healed else []
+        return " and ".join(filter(None, (", ".join(ahead[:-1]), *ahead[-1:])))
+
     def _ask_for_the_cure(self, lab: Lab) -> None:
         self._cured = True
         person, healed = self._person, self._expect.healed
@@ -256,15 +278,16 @@ class Walk:
         scene = Scene((*self._scenario.steps, *self._cure))
         self._said = Prediction(person, healed.claim, scene).ask(1)
         self._still_there(lab)
+        self._begins(lab, "the cure")
 
     def end(self, evidence: Evidence) -> None:
         """After the cure: what became of the pair, why, where it is met, and what comes next."""
         person, text = self._person, self._text
         healed = self._expect.healed
         if healed is not None and evidence.healed:
-            self._list_packets(evidence.recording)
+            self._list_packets(evidence.recording, crossed.OF_A_CURE)
             person.line()
-            for line in look.afterwards(evidence, person.style):
+            for line in look.afterwards(evidence, person.width, person.style):
                 person.line(line)
             person.line()
             self._compare(f"It healed into {'/'.join(evidence.healed.values())}", self._said,
@@ -277,10 +300,3 @@ class Walk:
         if text.wild:
             person.heading("Where one meets this")
             person.say(text.wild)
-        person.line()
-        after = lesson.following(self._scenario.name)
-        if after is not None:
-            person.line(f"Next: {person.style(f'netlab teach {after.name}', 'cyan')}")
-            person.say(after.title, "dim", indent=6)
-        else:
-            person.say("That was the last lesson.")

@@ -9,7 +9,7 @@ from netlab.tcp import State, why_unreachable
 from netlab.teaching import answers
 from netlab.teaching.lesson import Lesson
 from netlab.teaching.look import COLOURS
-from netlab.teaching.person import Person
+from netlab.teaching.person import LEAVING, Person
 from netlab.teaching.wrong import Scene, reason
 from netlab.testbed.words import Claim, Side
 
@@ -48,20 +48,19 @@ class Prediction:
     def _state(self, side: Side) -> State | None:
         while True:
             name = self._person.style(str(side), COLOURS[side])
-            text = self._person.ask(f"  {name}? ")
-            if text == "?":
-                self._menu()
-            elif not text:
+            text = self._person.ask(f"  {name}? ", self._menu)
+            if not text:
                 return None
-            else:
-                try:
-                    return answers.state(text)
-                except ValueError as problem:
-                    self._person.say(f"{problem}.", "dim", indent=2)
+            try:
+                return answers.state(text)
+            except ValueError as problem:
+                self._person.say(f"{problem}.", "dim", indent=2)
 
     def _menu(self) -> None:
         for state, meaning in answers.MEANINGS.items():
-            self._person.line(f"  {state.value:>2} {state!s:<12} {meaning}")
+            first = f"  {state.value:>2} {state!s:<12} "
+            self._person.beside(first, meaning, len(first))
+        self._person.say(f"Only Enter: you do not know. {LEAVING}", "dim", indent=2)
 
     def _judge(self, said: Said, asked: Sequence[Side]) -> None:
         person = self._person

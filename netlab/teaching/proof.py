@@ -9,7 +9,7 @@ from netlab.observe.counters import difference
 from netlab.scenario import loader
 from netlab.scenario.model import Scenario
 from netlab.teaching import look, words
-from netlab.teaching.person import WIDTH, Person, wrapped
+from netlab.teaching.person import Person
 from netlab.testbed.lab import Lab
 from netlab.testbed.words import Side
 
@@ -32,9 +32,9 @@ def tell(person: Person, lab: Lab, scenario: Scenario, before: Counters) -> None
     for side in Side:
         name = person.style(str(side).ljust(MARGIN - 2), look.COLOURS[side])
         for number, sentence in enumerate(words.explained(lab.flow(expect.of).rows[side])):
-            _beside(person, f"  {name}" if number == 0 else "", sentence)
+            person.beside(f"  {name}" if number == 0 else "", sentence, MARGIN)
     for sentence in _counted(lab, scenario, before):
-        _beside(person, "", sentence)
+        person.beside("", sentence, MARGIN)
 
 
 def lives(scenario: Scenario, tuned: bool) -> Iterator[str]:
@@ -57,9 +57,3 @@ def _counted(lab: Lab, scenario: Scenario, before: Counters) -> Iterator[str]:
             meaning = words.COUNTERS.get(name)
             explained = f" ({meaning})" if meaning else ""
             yield f"Counted at the {side}: {name} {now.get(name, 0)}{explained}."
-
-
-def _beside(person: Person, first: str, text: str) -> None:
-    """A paragraph beside the name of an end, which may carry colour."""
-    for number, line in enumerate(wrapped(text, WIDTH - MARGIN)):
-        person.line((first if number == 0 and first else " " * MARGIN) + line)

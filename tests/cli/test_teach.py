@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from netlab.cli import teach
+from netlab.cli import main, teach
 from netlab.render.style import Style
 from netlab.scenario import catalogue, loader, runner
 from netlab.scenario.model import Scenario, Step
@@ -34,6 +34,14 @@ JOBS = 20
 FAMILIES = pytest.mark.parametrize("family", Family, ids=str)
 
 
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where it is remembered what was done: never in the home of whoever plays the tests."""
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "netlab" / "lessons"
+
+
 def taught(*arguments: str | Path, answers: str, **more: str) -> Done:
     """A lesson whose answers come through a pipe."""
     done = subprocess.run(
@@ -50,10 +58,97 @@ def taught(*arguments: str | Path, answers: str, **more: str) -> Done:
 def test_without_a_name_the_lessons_are_listed_in_their_order() -> None:
     done = netlab("teach")
     assert (done.code, done.err) == (0, "")
-    names = re.findall(r"^  (\S+)  +\S", done.out, re.MULTILINE)
-    assert names == [entry.name for entry in lesson.entries()]
-    assert done.out.endswith(f"{len(names)} lessons. 'netlab teach NAME' begins one.\n")
+    first, second, *rest = [entry.name for entry in lesson.entries()]
+    assert re.findall(r"^([ >✓]) (\S+)  +\S", done.out, re.MULTILINE) == [
+        (">", first), *((" ", name) for name in (second, *rest))
+    ]  # fmt: skip
+    assert done.out.startswith("A lesson is one thing that can happen to a TCP connection")
+    assert done.out.index("\n\n") < 4 * WIDTH
+    assert f"Begin with\n  netlab teach --next\n      {first}: " in done.out
     assert max(map(len, done.out.splitlines())) <= WIDTH
+    assert done.out.count('"Experiential Learning') == 2
+    assert done.out.count("J. F. Kurose") == 1
+
+
+def test_what_was_done_is_ticked_and_the_next_is_pointed_at(state: Path) -> None:
+    names = [entry.name for entry in lesson.entries()]
+    state.parent.mkdir(parents=True)
+    state.write_text(f"# mine\n2026-01-02 {names[0]}\n2026-01-03 {names[4]}\n2026-01-03 gone\n")
+    done = netlab("teach")
+    marks = dict(re.findall(r"^([ >✓]) (\S+)  +\S", done.out, re.MULTILINE)[::-1])
+    assert marks["✓"] == names[0]
+    assert f"✓ {names[4]} " in done.out
+    assert f"> {names[0 + 1]} " in done.out  # after one that is gone: the first that is not done
+    assert f"2 of {len(names)} lessons done (✓). Go on with" in done.out
+    plain = netlab("teach", PYTHONIOENCODING="ascii")
+    assert f"x {names[0]} " in plain.out
+    assert "lessons done (x)" in plain.out
+
+
+def test_all_is_done_and_can_be_forgotten(state: Path) -> None:
+    state.parent.mkdir(parents=True)
+    state.write_text("".join(f"2026-01-02 {entry.name}\n" for entry in lesson.entries()))
+    for arguments in ((), ("--next",)):
+        done = netlab("teach", *arguments)
+        assert (done.code, done.err) == (0, "")
+        assert f"All {len(lesson.entries())} lessons are done." in done.out
+    assert netlab("teach", "--forget").out == "Every lesson counts as new again.\n"
+    assert not state.exists()
+    assert netlab("teach", "--forget").out == "There was nothing to forget.\n"
+    assert "none is done yet" in netlab("teach").out
+
+
+@pytest.mark.parametrize("arguments", [("--next", "--forget"), ("syn-dropped", "--next")])
+def test_only_one_thing_at_a_time(arguments: tuple[str, ...]) -> None:
+    done = netlab("teach", *arguments)
+    assert done.code == 2
+    assert "a name, --next or --forget: one of them" in done.err
+
+
+def test_the_next_lesson_is_played_and_counts_when_it_was_walked_to_its_end(state: Path) -> None:
+    names = [entry.name for entry in lesson.entries()]
+    left = taught("--next", answers="\n\nq\n")
+    assert f"You have left {names[0]}." in left.out
+    assert not state.exists()
+    done = taught("--next", answers="\n" * 20)
+    assert (done.code, done.err) == (0, "")
+    assert f"Done: 1 of {len(names)} lessons.\nNext: netlab teach {names[1]}\n" in done.out
+    assert re.fullmatch(rf"#.*\n\d{{4}}-\d\d-\d\d {names[0]}\n", state.read_text())
+    assert [path.name for path in state.parent.iterdir()] == ["lessons"]
+    assert f"> {names[1]} " in netlab("teach").out
+
+
+def test_a_lesson_that_nobody_walked_is_shown_whole_and_is_not_done(state: Path) -> None:
+    done = netlab("teach", "fin-dropped")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.count("Nobody is there to answer") == 1
+    assert "It healed into" in done.out
+    assert "\nNext: netlab teach " in done.out
+    assert not state.exists()
+
+
+def test_what_cannot_be_played_here_is_passed_over(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    played: list[str] = []
+
+    def teach_(options: object, scenario: Scenario, progress: object) -> int:
+        played.append(scenario.name)
+        if len(played) < 3:
+            raise teach.NotHere(f"{scenario.name} cannot be played here: no such thing")
+        return 0
+
+    monkeypatch.setattr(teach, "_teach", teach_)
+    assert main(["teach", "--next"]) == 0
+    assert played == [entry.name for entry in lesson.entries()][:3]
+    assert capsys.readouterr().out.count("cannot be played here: no such thing. The next") == 2
+    assert not state.exists()
+
+
+def test_only_ipv6_has_a_lesson_and_ipv4_says_so() -> None:
+    done = netlab("teach", "--ipv6", "syn-rejected-with-net-prohibited")
+    assert done.code == 2
+    assert "cannot be played here: only IPv4 has this" in done.err
 
 
 # --- answers
@@ -71,6 +166,8 @@ def test_a_lesson_with_right_answers() -> None:
     assert re.search(r"^ +SYN-RECV +0 +0 +10\.\S+:5555", done.out, re.MULTILINE)
     assert re.search(r"rule drop-1 at client input has stopped [2-9] packets", done.out)
     assert "It healed into ESTABLISHED/ESTABLISHED, as you said." in done.out
+    assert "Told in: Part 1, Figures 7-8\n  Part 1: R. P. Rustagi and V. Kumar, " in done.out
+    assert done.out.count("R. P. Rustagi") == 1
     assert done.out.endswith("Next: netlab teach client-gives-up\n"
                              "      The client goes, the server waits\n")  # fmt: skip
 
@@ -127,11 +224,25 @@ def test_over_ipv6_it_is_the_same() -> None:
 # --- leaving, and what goes wrong
 
 
-@pytest.mark.parametrize("answers", ["", "\n", "\n\nSYN_SENT", "\n\nSYN_SENT\nSYN_RECV\n\n"])
-def test_a_lesson_can_be_left_anywhere(answers: str) -> None:
+@pytest.mark.parametrize(
+    ("answers", "ahead"),
+    [
+        ("q\n", "steps 1 to 3, the proof and the cure"),
+        ("\n", "steps 2 to 3, the proof and the cure"),
+        ("\n\nSYN_SENT", "step 3, the proof and the cure"),
+        ("\n\nSYN_SENT\nSYN_RECV\nquit\n", "the proof and the cure"),
+        ("\n\nSYN_SENT\nSYN_RECV\n\nq\n", "the cure"),
+    ],
+)
+def test_a_lesson_can_be_left_anywhere(answers: str, ahead: str, state: Path) -> None:
     done = taught("synack-dropped", answers=answers)
     assert (done.code, done.err) == (0, "")
-    assert done.out.endswith("\nYou have left the lesson; nothing is left behind.\n")
+    last = " ".join(done.out.splitlines()[-3:])
+    assert last.endswith(
+        f"You have left synack-dropped. Still to come: {ahead}. The lab is gone, and nothing is "
+        "left behind. To begin it again:   netlab teach synack-dropped"
+    )
+    assert not state.exists()
 
 
 def test_a_pair_that_is_not_reached_ends_the_lesson(tmp_path: Path) -> None:
@@ -141,17 +252,32 @@ def test_a_pair_that_is_not_reached_ends_the_lesson(tmp_path: Path) -> None:
     assert f"{path}:5: pair not reached" in done.out
 
 
-def test_a_scenario_of_ones_own_is_a_lesson_too(tmp_path: Path) -> None:
-    path = scenario(tmp_path, "client: connect", pair="ESTABLISHED/ESTABLISHED")
-    done = taught(path, answers="\nestab\nestab\n\n")
+def test_a_scenario_of_ones_own_is_a_lesson_too(tmp_path: Path, state: Path) -> None:
+    path = scenario(tmp_path, "client: {run: sleep 60}", "client: {signal: TERM}",
+                    "client: connect", "client: {send: 'a{b} 100% %s [bold]x'}",
+                    pair="ESTABLISHED/ESTABLISHED")  # fmt: skip
+    done = taught(path, answers="\n\n\n\nestab\nestab\n\n")
     assert (done.code, done.err) == (0, "")
+    assert "The client sends its program the signal SIGTERM (kill -15)." in done.out
+    assert "The client sends 'a{b} 100% %s [bold]x'." in done.out
     assert "The pair is ESTABLISHED/ESTABLISHED, as you said." in done.out
+    assert "Done:" not in done.out  # it is none of the lessons
+    assert not state.exists()
 
 
 def test_what_only_waits_has_no_lesson() -> None:
     done = netlab("teach", "syn-dropped-to-the-end")
     assert done.code == 2
     assert "its lesson is 'netlab teach syn-dropped'" in done.err
+
+
+def test_what_only_waits_and_is_ones_own_is_not_called_a_lesson(tmp_path: Path) -> None:
+    path = scenario(tmp_path, pair="CLOSED/LISTEN")
+    path.write_text(path.read_text() + "  ends: {client: CLOSED, server: LISTEN, after: 1s}\n"
+                    "slow: true\n")  # fmt: skip
+    done = netlab("teach", path)
+    assert done.code == 2
+    assert "mine-to-the-end only waits, and is no lesson" in done.err
 
 
 def test_ctrl_c_leaves_and_says_so() -> None:

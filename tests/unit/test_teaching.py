@@ -14,12 +14,12 @@ import pytest
 from netlab.errors import ScenarioError
 from netlab.observe.proc import Row, endpoint
 from netlab.render.style import Style
-from netlab.scenario import catalogue
-from netlab.scenario.model import Reach, Scenario
+from netlab.scenario import catalogue, language, loader
+from netlab.scenario.model import Do, Reach, Scenario, Step
 from netlab.tcp import State, Timer, why_unreachable
 from netlab.teaching import answers as answered
-from netlab.teaching import lesson, look, words
-from netlab.teaching.person import WIDTH, Person, Typed
+from netlab.teaching import lesson, look, overview, words
+from netlab.teaching.person import WIDTH, Left, Person, Typed
 from netlab.teaching.predict import Prediction
 from netlab.teaching.wrong import KNOWS, Scene, reason
 from netlab.testbed.words import Side
@@ -49,7 +49,31 @@ def test_the_order_lists_each_lesson_once() -> None:
     assert len(names) == len(set(names))
     assert all(part.entries for part in lesson.parts())
     followed = [after.name if (after := lesson.following(name)) else None for name in names]
-    assert followed == [*names[1:], None]
+    assert followed == [*names[1:], names[0]]
+
+
+def test_the_next_lesson_is_the_first_after_the_last_that_is_not_done() -> None:
+    first, second, third, *rest = [entry.name for entry in lesson.entries()]
+
+    def after(*done: str) -> str | None:
+        entry = overview.following(dict.fromkeys(done, "2026-01-01"))
+        return entry.name if entry else None
+
+    assert after() == first
+    assert after(first) == second
+    assert after(second) == third
+    assert after(third, first) == second  # the last one that was done is what one goes on from
+    assert after(rest[-1]) == first
+    assert after("gone-from-netlab") == first
+    assert after(first, second, third, *rest) is None
+
+
+def test_a_file_with_a_lessons_name_is_not_that_lesson(tmp_path: Path) -> None:
+    scenario = BY_NAME["syn-dropped"]
+    own = replace(scenario, path=tmp_path / "syn-dropped.yaml", story="My own story.")
+    assert lesson.is_lesson(scenario)
+    assert not lesson.is_lesson(own)
+    assert lesson.of(own).situation == "My own story."
 
 
 def test_a_line_of_the_list_is_no_longer_than_a_terminal() -> None:
@@ -97,10 +121,126 @@ def test_no_right_answer_has_a_reason_for_being_wrong(scenario: Scenario) -> Non
         assert not {*reasons} & {str(state) for state in scenario.expect.claim.states(side)}
 
 
-@EVERY_SCENARIO
-def test_every_step_has_words(scenario: Scenario) -> None:
-    for step in (*scenario.steps, *scenario.expect.heal):
-        assert words.telling(step)[0].isupper() or isinstance(step, Reach)
+#: Every action and every other step of the language, as a file says it, and how it is told.
+TOLD = [
+    ("server: listen", "The server listens on port 5555: anybody may connect."),
+    ("server: {listen: {port: 80, backlog: 0, defer: 9, reuse: true}}",
+     "The server listens on port 80, with a backlog of 0, and waits for data (TCP_DEFER_ACCEPT), "
+     "with SO_REUSEADDR: anybody may connect."),
+    ("server: unlisten", "The server closes its listener: nobody new can connect."),
+    ("client: connect", "The client calls connect() to port 5555."),
+    ("client: {connect: {port: 80, from: 6666, reuse: true, timeout: 1.5s, as: it}}",
+     "The client calls connect() to port 80 from its own port 6666, with SO_REUSEADDR, and gives "
+     "up after 1.5 s, a connection called 'it'."),
+    ("client: {connect: {address: added}}",
+     "The client calls connect() to port 5555 from its second address."),
+    ("server: accept",
+     "The server takes a connection out of its listener's queue: accept()."),
+    ("server: {accept: it}",
+     "The server takes a connection out of its listener's queue, a connection called 'it': "
+     "accept()."),
+    ("client: {send: 'a{b} 100% %s [bold]x[/] {side}'}",
+     "The client sends 'a{b} 100% %s [bold]x[/] {side}'."),
+    ("client: {send: {bytes: 7}}", "The client sends 7 bytes."),
+    ("client: {send: hello}\n    of: it", "The client, on its connection 'it', sends 'hello'."),
+    ("server: {read: '{}'}", "The server reads what has come: '{}'."),
+    ("server: drain", "The server reads everything that comes, up to the other end's FIN."),
+    ("client: shutdown",
+     "The client shuts its sending half: its FIN goes out, but it can still receive."),
+    ("client: close", "The client calls close(): its application is done with the connection."),
+    ("client: abort",
+     "The client aborts, as when its application dies: it sends a RST, and no FIN."),
+    ("client: vanish", "The client loses its power: it is gone without a packet."),
+    ("client: {option: {TCP_NODELAY: 1, SO_SNDBUF: 9}}",
+     "The client sets options of its socket: TCP_NODELAY = 1, SO_SNDBUF = 9."),
+    ("client: {sysctl: {tcp_syn_retries: 2}}",
+     "The client has this sysctl set: tcp_syn_retries = 2."),
+    ("client: {sysctl-if-there: {tcp_syn_retries: 2}}",
+     "The client has this sysctl set, where the kernel knows it: tcp_syn_retries = 2."),
+    ("client: {run: 'sh -c \"echo ${x} {client} %d [red]\"'}",
+     "The client starts a program: sh -c 'echo ${x} {client} %d [red]'"),
+    ("client: {signal: INT}", "The client sends its program the signal SIGINT (kill -2)."),
+    ("client: add_address", "The client gets a second internet address."),
+    ("client: {udp: 53}",
+     "The client sends a datagram by UDP to port 53, and waits for an answer."),
+    ("client: {udp: {port: 53, text: '{?}'}}",
+     "The client sends a datagram with the text '{?}' by UDP to port 53, and waits for an answer."),
+    ("client: {probe: {port: 80, gets: RST}}",
+     "The client forges one SYN to port 80, as nmap does: no socket sent it."),
+    ("client: {flood: 9}",
+     "The client forges 9 SYNs to port 5555, from addresses where nobody is."),
+    ("drop: {segment: SYN, to: server}",
+     "From now on every SYN is dropped at the server's input, as if the wire had lost it. Nobody "
+     "is told."),
+    ("drop: {segment: [ACK, FIN], at: client output, port: 80, first: 2}",
+     "From now on every ACK without data and every FIN from or to port 80 is dropped at the "
+     "client's output, before it leaves the machine. The sender's own stack is told. Only the "
+     "first 2, though: the others pass."),
+    ("drop: {segment: DATA, to: server, after: 3}",
+     "From now on every segment with data after the first 3 is dropped at the server's input, as "
+     "if the wire had lost it. Nobody is told."),
+    ("drop: {nft: 'tcp flags { syn, fin } [x] %d', to: server}",
+     "From now on every packet that matches 'tcp flags { syn, fin } [x] %d' is dropped at the "
+     "server's input, as if the wire had lost it. Nobody is told."),
+    ("reject: {segment: SYN, to: server, with: tcp-reset, first: 1}",
+     "A firewall rule at the server's input refuses every SYN and answers with tcp-reset. It is "
+     "not silent as a drop is. Only the first, though: the next passes."),
+    ("hold: client",
+     "What the client sends from now on waits on its side of the wire. It is not lost."),
+    ("hold: [client, server]",
+     "What the client and the server send from now on waits on its side of the wire. It is not "
+     "lost."),
+    ("lift: all", "Every rule is taken away."),
+    ("lift: mine", "The rule mine is taken away: what it dropped may pass from now on."),
+    ("release: all", "What has waited on the wire is let go, all at once."),
+    ("release: kept", "What the hold kept keeps on the wire is let go, all at once."),
+    ("reach: {client: ESTABLISHED, server: SYN_RECV}",
+     "netlab waits until both ends are there: ESTABLISHED/SYN_RECV."),
+    ("reach: {client: ESTABLISHED, server: SYN_RECV, hold: 2s}",
+     "netlab waits until both ends are there, and stay there for 2 s: ESTABLISHED/SYN_RECV."),
+]  # fmt: skip
+#: What some of them need to have been said before.
+BEFORE = (
+    "client: add_address", "client: {connect: {as: it}}", "hold: {sides: client, as: kept}",
+    "drop: {segment: SYN, to: client, as: mine}",
+)  # fmt: skip
+
+
+def parsed(text: str) -> Step:
+    """A step as a scenario file says it."""
+    steps = "".join(f"  - {step}\n" for step in (*BEFORE, text))
+    end = "expect: {pair: {client: CLOSED, server: CLOSED}, cause: none}\n"
+    return loader.parse(f"source: here\nsteps:\n{steps}{end}", Path("mine.yaml")).steps[-1]
+
+
+@pytest.mark.parametrize(("text", "told"), TOLD, ids=[text for text, _ in TOLD])
+def test_every_step_is_told_in_words(text: str, told: str) -> None:
+    assert words.telling(parsed(text)) == told
+
+
+@pytest.mark.parametrize("action", language.ACTIONS)
+def test_every_action_of_the_language_has_words_of_its_own(action: str) -> None:
+    assert action in words.ACTS, f"netlab/teaching/words.py: ACTS has no sentence for {action!r}"
+    acts = [step for text, _ in TOLD if isinstance(step := parsed(text), Do)]
+    assert action in {step.action for step in acts}, f"TOLD does not say how {action!r} is told"
+
+
+@pytest.mark.parametrize("step", language.STEPS)
+def test_every_other_step_of_the_language_has_words_of_its_own(step: str) -> None:
+    told = [text for text, _ in TOLD if text.startswith(f"{step}:")]
+    assert told, f"TOLD does not say how {step!r} is told"
+
+
+def test_no_words_are_for_what_the_language_does_not_have() -> None:
+    assert not words.ACTS.keys() - language.ACTIONS.keys()
+    assert len({words.telling(parsed(text)) for text, _ in TOLD}) == len(TOLD)
+
+
+def test_what_has_no_words_is_shown_as_the_file_says_it() -> None:
+    unknown = Do(1, "client: {juggle: '{x} %s [red]'}", "", CLIENT, "juggle", {})
+    assert words.telling(unknown) == (
+        "This is done as the file says it: client: {juggle: '{x} %s [red]'}."
+    )
 
 
 @EVERY_SCENARIO
@@ -252,10 +392,9 @@ class Lines:
 
 
 def asked(*typed: str, tries: int = 2, name: str = "synack-dropped") -> tuple[str, object]:
-    out = io.StringIO()
-    person = Person(Lines(*(f"{line}\n" for line in typed)), out, Style(False))
+    pupil, out = person(*typed)
     scenario = BY_NAME[name]
-    question = Prediction(person, scenario.expect.claim, scene(name), lesson.of(scenario))
+    question = Prediction(pupil, scenario.expect.claim, scene(name), lesson.of(scenario))
     said = question.ask(tries)
     return " ".join(out.getvalue().split()), said
 
@@ -294,8 +433,63 @@ def test_a_flicker_is_right_either_way() -> None:
 
 
 def test_who_leaves_is_not_asked_on() -> None:
-    with pytest.raises(EOFError):
+    with pytest.raises(Left):
         asked("SYN_SENT")
+
+
+@pytest.mark.parametrize("leaving", ["q", "Q", "quit", "exit"])
+def test_q_is_no_state_but_leaves(leaving: str) -> None:
+    with pytest.raises(Left):
+        asked("SYN_SENT", leaving, "SYN_RECV")
+
+
+def test_the_question_tells_its_states_and_keys() -> None:
+    shown, _ = asked("?", "SYN_SENT", "help", "SYN_RECV")
+    assert shown.count("3 SYN_RECV has the other end's SYN") == 2
+    assert shown.count("Only Enter: you do not know. q, Ctrl-D and Ctrl-C leave") == 2
+    assert shown.endswith("Right, both.")
+
+
+def person(*typed: str, width: int = WIDTH) -> tuple[Person, io.StringIO]:
+    out = io.StringIO()
+    return Person(Lines(*(f"{line}\n" for line in typed)), out, Style(False), width=width), out
+
+
+def test_enter_goes_on_and_nothing_else_does() -> None:
+    pupil, out = person("", "x", "?", "", "q", "")
+    pupil.enter("does it")
+    assert out.getvalue() == "[Enter] does it \n"
+    pupil.enter("does it")
+    assert "'x' does nothing here. Enter does it, ? tells the keys, q leaves." in out.getvalue()
+    assert "Enter does it. q, Ctrl-D and Ctrl-C leave" in out.getvalue()
+    assert out.getvalue().count("[Enter]") == 4
+    with pytest.raises(Left):
+        pupil.enter("does it")
+
+
+def test_yes_or_no_takes_nothing_else() -> None:
+    pupil, out = person("maybe", "?", "Y", "no", "", "q")
+    assert pupil.agrees("Again?")
+    assert "'maybe' is no answer here: y or n" in out.getvalue()
+    assert not pupil.agrees("Again?")
+    assert not pupil.agrees("Again?")
+    with pytest.raises(Left):
+        pupil.agrees("Again?")
+
+
+def test_where_nobody_is_there_the_lesson_goes_on_by_itself() -> None:
+    pupil, out = person()
+    pupil.enter("does it")
+    assert pupil.ask("? ", lambda: None) == ""
+    assert pupil.alone
+    assert out.getvalue().count("Nobody is there to answer") == 1
+
+
+def test_who_leaves_a_terminal_with_the_first_key_is_not_nobody() -> None:
+    pupil = Person(Lines(), io.StringIO(), Style(False), echo=False)
+    with pytest.raises(Left):
+        pupil.enter("does it")
+    assert not pupil.alone
 
 
 # --- looking
@@ -309,7 +503,7 @@ def row(state: State, **more: object) -> Row:
 
 def test_rows_look_as_ss_shows_them() -> None:
     waiting = row(State.FIN_WAIT1, tx_queue=1, timer=Timer.RETRANSMIT, remaining=0.4, retransmits=2)
-    lines = [*look.table({CLIENT: [waiting], SERVER: []}, Style(False))]
+    lines = [*look.table({CLIENT: [waiting], SERVER: []}, WIDTH, Style(False))]
     assert lines[0].split() == ["State", "Recv-Q", "Send-Q", "Local", "Peer", "Timer"]
     assert lines[1].split() == ["client", "FIN-WAIT-1", "0", "1", "10.0.0.1:40000",
                                 "10.0.0.2:5555", "on,400ms,2"]  # fmt: skip
@@ -320,7 +514,7 @@ def test_addresses_of_both_families_are_written_as_usual() -> None:
     six = row(State.TIME_WAIT, local=endpoint("fd00::1", 40000), remote=endpoint("fd00::2", 5555))
     mapped = row(State.ESTABLISHED, local=endpoint("::ffff:10.0.0.1", 80))
     anybody = row(State.LISTEN, local=endpoint("::", 5555))
-    text = "\n".join(look.table({CLIENT: [six, mapped], SERVER: [anybody]}, Style(False)))
+    text = "\n".join(look.table({CLIENT: [six, mapped], SERVER: [anybody]}, WIDTH, Style(False)))
     assert "[fd00::1]:40000 [fd00::2]:5555" in text
     assert "10.0.0.1:80" in text
     assert "*:5555" in text
@@ -330,14 +524,24 @@ def test_a_long_row_still_fits_a_terminal() -> None:
     far = "fd00:0:0:ffff::2"
     long = row(State.CLOSE_WAIT, local=endpoint(far, 40000), remote=endpoint(far, 50000),
                timer=Timer.RETRANSMIT, remaining=0.8)  # fmt: skip
-    lines = [*look.table({CLIENT: [long], SERVER: []}, Style(False))]
+    lines = [*look.table({CLIENT: [long], SERVER: []}, WIDTH, Style(False))]
     assert max(map(len, lines)) <= WIDTH
     assert " :40000 " in lines[1]
+    assert ":50000" in lines[1]
+
+
+def test_a_row_fits_a_narrow_terminal_without_addresses() -> None:
+    waiting = row(State.FIN_WAIT1, timer=Timer.RETRANSMIT, remaining=0.4, retransmits=2)
+    listening = row(State.LISTEN)
+    lines = [*look.table({CLIENT: [waiting], SERVER: [listening]}, 60, Style(False))]
+    assert max(map(len, lines)) <= 60
+    assert lines[1].split() == ["client", "FIN-WAIT-1", "0", "0", ":40000", ":5555", "on,400ms,2"]
+    assert lines[2].split() == ["server", "LISTEN", "0", "0", ":40000", "*"]
 
 
 def test_many_rows_are_summed_up() -> None:
     flood = [row(State.SYN_RECV)] * (look.LONGEST + 3)
-    lines = [*look.table({CLIENT: [], SERVER: flood}, Style(False))]
+    lines = [*look.table({CLIENT: [], SERVER: flood}, WIDTH, Style(False))]
     assert lines[-1].strip() == "and 3 more in SYN-RECV"
     assert len(lines) == 2 + look.LONGEST + 1
 
@@ -388,7 +592,7 @@ def test_a_person_is_waited_for() -> None:
     answers = iter([None, None, " LISTEN \n"])
     out = io.StringIO()
     person = Person(Slow(), out, Style(False))
-    assert person.ask("? ") == "LISTEN"
+    assert person.ask("? ", lambda: None) == "LISTEN"
     assert person.waited > 0
     assert out.getvalue() == "? LISTEN\n"
 

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What crossed the wire between two looks, in lines for a person.
+
+Times count from what the person has just done. What came before that, while somebody read, is
+summed up: it is the same retransmission over and over, and what was just done is what matters.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from netlab import packets as wire
+from netlab.evidence import Recording
+from netlab.render.style import Style
+from netlab.teaching.person import wrapped
+
+#: Lines of packets, from the beginning and from the end, where there are more than both.
+OF_A_STEP = (4, 8)
+OF_A_CURE = (20, 40)  # what heals is told in full: no lesson's has a tenth of this
+INDENT = 11  # columns, for a time
+
+
+def lines(
+    recording: Recording | None,
+    looked: float,
+    began: float,
+    since: str,
+    most: tuple[int, int],
+    width: int,
+    style: Style,
+) -> Iterator[str]:
+    """The packets after `looked`; `began` is when what is called `since` was done.
+
+    Both are seconds on the recording's clock. Nothing where nothing was recorded.
+    """
+    seen = [p for p in wire.packets(recording) if p.at > looked] if recording else []
+    before = [packet for packet in seen if packet.at <= began]
+    after = [packet for packet in seen if packet.at > began]
+    if before:
+        for line in wrapped(
+            f"packets before {since}, while you read: {_summed(before)}", width - 1
+        ):
+            yield " " + style(line, "dim")
+    if not after:
+        return
+    for line in wrapped(f"packets since {since}, in seconds from its beginning:", width - 1):
+        yield " " + style(line, "dim")
+    first, last = most
+    cut = len(after) - first - last
+    for number, packet in enumerate(after):
+        if cut <= 1 or number < first or number >= first + cut:
+            yield from _packet(packet, began, width, style)
+        elif number == first:
+            yield style(f"{' ' * INDENT}... {_summed(after[first : first + cut])} ...", "dim")
+
+
+def _summed(packets: Sequence[wire.Packet]) -> str:
+    """So many packets, of which a rule took so many."""
+    of = f"{len(packets)} packet{'' if len(packets) == 1 else 's'}"
+    taken = Counter(packet.fault for packet in packets if packet.fault)
+    rules = ", ".join(f"{count} dropped by {fault}" for fault, count in taken.items())
+    return f"{of}, {rules}" if rules else of
+
+
+def _packet(packet: wire.Packet, began: float, width: int, style: Style) -> Iterator[str]:
+    arrow = "client --> server" if packet.sender == "client" else "client <-- server"
+    what = packet.text or str(packet.segment)
+    if packet.length:
+        what += f", {packet.length} bytes"
+    again = " again" if packet.resent else ""
+    line = f"{packet.at - began:8.3f} s  {arrow}  {what}{again}"
+    if not packet.fault:
+        yield line
+        return
+    taken = f"x {packet.fault}, {packet.where}"
+    padded = line.ljust(44) + " "
+    if len(padded) + len(taken) <= width:
+        yield padded + style(taken, "red")
+    else:
+        yield line
+        yield " " * INDENT + " " + style(taken, "red")

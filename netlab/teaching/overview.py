@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""All lessons at a glance: what a lesson is, which are done, and which is next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from netlab.render.style import Style
+from netlab.scenario import sources
+from netlab.teaching import lesson
+from netlab.teaching.person import wrapped
+
+WHAT = (
+    "A lesson is one thing that can happen to a TCP connection, done for real in this kernel: see "
+    "each step, predict the states of both ends, look at them, and learn why. Enter goes on, q "
+    "leaves. They build on each other, in this order."
+)
+
+
+def following(done: Mapping[str, str]) -> lesson.Entry | None:
+    """The next lesson for somebody who has done these, in the order in which they were done."""
+    return lesson.following(next(reversed([*done]), ""), done)
+
+
+def lessons(done: Mapping[str, str], tick: str, width: int, style: Style) -> Iterator[str]:
+    """The list, in its parts; `tick` stands before what is done, and > before what is next."""
+    after = following(done)
+    longest = max(len(entry.name) for entry in lesson.entries())
+    known: set[str] = set()
+    for part in lesson.parts():
+        yield style(part.title, "bold")
+        for name, what in sources.named([part.title]).items():
+            if name not in known:
+                known.add(name)
+                yield from (style(line, "dim") for line in wrapped(f"({what})", width))
+        for entry in part.entries:
+            mark = tick if entry.name in done else ">" if entry == after else " "
+            colours = {tick: ("green",), ">": ("bold", "cyan")}.get(mark, ("cyan",))
+            first = f"{mark} {entry.name}"
+            if 2 + longest + 2 + len(entry.title) <= width:
+                yield f"{style(first.ljust(2 + longest), *colours)}  {entry.title}"
+            else:
+                yield style(first, *colours)
+                yield from (f"      {line}" for line in wrapped(entry.title, width - 6))
+        yield ""
+
+
+def ending(done: Mapping[str, str], tick: str, width: int, style: Style) -> Iterator[str]:
+    """Where to go on, or to begin."""
+    names = [entry.name for entry in lesson.entries()]
+    count, after = sum(name in done for name in names), following(done)
+    if after is None:
+        yield from wrapped(
+            f"All {len(names)} lessons are done. 'netlab teach NAME' plays one again, "
+            "'netlab teach --forget' begins anew.", width
+        )  # fmt: skip
+        return
+    if count:
+        yield f"{count} of {len(names)} lessons done ({tick}). Go on with"
+    else:
+        yield f"{len(names)} lessons, and none is done yet. Begin with"
+    yield f"  {style('netlab teach --next', 'bold', 'cyan')}"
+    yield from (f"      {line}" for line in wrapped(f"{after.name}: {after.title}", width - 6))
+    yield "or with any of them: 'netlab teach NAME'."
