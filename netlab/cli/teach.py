@@ -188,6 +188,7 @@ def taught(
     `command` begins it again; `ended` is called when it was walked to its end. Raises `Left`,
     after words about it, where somebody leaves.
     """
+    from netlab.teaching.person import Left
     from netlab.teaching.play import Gone
 
     while True:
@@ -211,7 +212,11 @@ def taught(
                 f"You have read for {person.waited:.0f} s, and the kernel's timers did not wait: "
                 "that can be why. It is not your fault.", "yellow"
             )  # fmt: skip
-        if not person.agrees("Play it again?"):
+        try:
+            again = person.agrees("Play it again?")
+        except Left:
+            again = False
+        if not again:
             return code
 
 

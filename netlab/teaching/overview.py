@@ -28,7 +28,7 @@ def lessons(done: Mapping[str, str], tick: str, width: int, style: Style) -> Ite
     longest = max(len(entry.name) for entry in lesson.entries())
     known: set[str] = set()
     for part in lesson.parts():
-        yield style(part.title, "bold")
+        yield from (style(line, "bold") for line in wrapped(part.title, width))
         for name, what in sources.named([part.title]).items():
             if name not in known:
                 known.add(name)
@@ -56,9 +56,10 @@ def ending(done: Mapping[str, str], tick: str, width: int, style: Style) -> Iter
         )  # fmt: skip
         return
     if count:
-        yield f"{count} of {len(names)} lessons done ({tick}). Go on with"
+        said = f"{count} of {len(names)} lessons done ({tick}). Go on with"
     else:
-        yield f"{len(names)} lessons, and none is done yet. Begin with"
+        said = f"{len(names)} lessons, and none is done yet. Begin with"
+    yield from wrapped(said, width)
     yield f"  {style('netlab teach --next', 'bold', 'cyan')}"
     yield from (f"      {line}" for line in wrapped(f"{after.name}: {after.title}", width - 6))
-    yield "or with any of them: 'netlab teach NAME'."
+    yield from wrapped("or with any of them: 'netlab teach NAME'.", width)

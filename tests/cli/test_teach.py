@@ -18,7 +18,7 @@ import pytest
 from netlab.cli import main, teach
 from netlab.render.style import Style
 from netlab.scenario import catalogue, loader, runner
-from netlab.scenario.model import Scenario, Step
+from netlab.scenario.model import Do, Scenario, Step
 from netlab.tcp import State
 from netlab.teaching import lesson
 from netlab.teaching.person import WIDTH, Person
@@ -27,6 +27,7 @@ from netlab.testbed.lab import Lab
 from netlab.testbed.words import Family, Side
 
 from .shell import NETLAB, PATIENCE, Done, environment, netlab, scenario
+from .terminal import Terminal
 
 LESSONS = [each for each in catalogue.everything() if not each.slow]
 #: So many lessons at a time: all write in one process, and a step must not wait for that.
@@ -157,8 +158,15 @@ def test_only_ipv6_has_a_lesson_and_ipv4_says_so() -> None:
 RIGHT = "\n\nSYN_SENT\nSYN_RECV\n\nestab\n1\n"
 
 
-def test_a_lesson_with_right_answers() -> None:
-    done = taught("synack-dropped", answers=RIGHT)
+@pytest.fixture(scope="module")
+def rightly(tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """A lesson with right answers, taken once."""
+    state = tmp_path_factory.mktemp("state")
+    return taught("synack-dropped", answers=RIGHT, XDG_STATE_HOME=str(state), SUDO_UID="0")
+
+
+def test_a_lesson_with_right_answers(rightly: Done) -> None:
+    done = rightly
     assert (done.code, done.err) == (0, "")
     assert "Right, both." in done.out
     assert "The pair is SYN_SENT/SYN_RECV, as you said." in done.out
@@ -172,10 +180,18 @@ def test_a_lesson_with_right_answers() -> None:
                              "      The client goes, the server waits\n")  # fmt: skip
 
 
-def test_the_pair_is_not_shown_before_it_is_asked_for() -> None:
-    before, _, after = taught("synack-dropped", answers=RIGHT).out.partition("  client? ")
+def test_the_pair_is_not_shown_before_it_is_asked_for(rightly: Done) -> None:
+    before, _, after = rightly.out.partition("  client? ")
     assert not re.search("SYN.SENT|SYN.RECV", before)
     assert "SYN-RECV" in after
+
+
+def test_times_count_from_what_the_person_has_just_done(rightly: Done) -> None:
+    heading = r" packets since (?:step 3|the cure), in seconds from its beginning:\n"
+    _, steps, cure = re.split(heading, rightly.out)
+    assert re.match(r"   0\.\d{3} s  client --> server  SYN\n", steps)
+    assert re.match(r"   [01]\.\d{3} s  client (-->|<--) server  SYN", cure)
+    assert "client --> server  ACK\n" in cure  # what heals is there to its end
 
 
 def test_half_right_is_praised_and_the_other_half_explained_and_asked_again() -> None:
@@ -294,11 +310,34 @@ def test_ctrl_c_leaves_and_says_so() -> None:
             shown += os.read(terminal, 4096).decode()
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=PATIENCE)
+        shown = os.read(terminal, 4096).decode()
     finally:
         process.kill()
         os.close(terminal)
     assert process.returncode == 130
+    assert "You have left synack-dropped. Still to come: steps 1 to 3" in shown
+    assert shown.endswith("\r\n  netlab teach synack-dropped\r\n")
     assert err == "netlab: stopped; nothing is left behind\n"
+
+
+def test_a_student_at_a_terminal_finds_the_beginning_and_the_way_out(tmp_path: Path) -> None:
+    with Terminal(tmp_path) as terminal:
+        terminal.netlab("teach")
+        first = lesson.entries()[0]
+        terminal.see(
+            "A lesson is one thing", "Begin with", f"{first.name}: {first.title}", "code=0"
+        )
+        terminal.netlab("teach", "--next")
+        terminal.see("[Enter] does it")
+        terminal.write("x")
+        terminal.keys("Enter")
+        terminal.see("'x' does nothing here. Enter does it, ? tells the keys, q leaves.")
+        terminal.write("?")
+        terminal.keys("Enter")
+        terminal.see("q, Ctrl-D and Ctrl-C leave, at every question.")
+        terminal.keys("C-d")
+        terminal.see(f"You have left {first.name}.", f"  netlab teach {first.name}", "code=0")
+        assert terminal.is_as_before()
 
 
 # --- every lesson, in this process: all of them side by side
@@ -333,9 +372,30 @@ class Pupil:
         return "\n"
 
 
+def families(number: int, scenario: Scenario) -> tuple[Family, ...]:
+    """Over what a lesson is walked: both where its words differ, and else one or the other.
+
+    What a walk says depends on the family in its addresses, which every lesson has, and in the
+    errors that calls meet. That each pair is reached over both is for tests/kernel to show.
+    """
+    if scenario.family is not None:
+        return (scenario.family,)
+    errors = [step.fails for step in scenario.steps if isinstance(step, Do) and step.fails]
+    differs = any(said.get(Family.IPV4) != said.get(Family.IPV6) for said in errors)
+    return tuple(Family) if differs else (tuple(Family)[number % 2],)
+
+
+def test_each_family_has_its_share_of_lessons() -> None:
+    walked = [families(*each) for each in enumerate(LESSONS)]
+    assert all(walked)
+    assert tuple(Family) in walked  # a lesson with other words for each
+    for family in Family:
+        assert sum(family in each for each in walked) > len(LESSONS) / 3
+
+
 def walks(family: Family) -> Iterator[tuple[Scenario, Pupil, Walk]]:
-    for each in LESSONS:
-        if each.family in (None, family):
+    for number, each in enumerate(LESSONS):
+        if family in families(number, each):
             pupil = Pupil(each)
             person = Person(pupil, pupil.shown, Style(False))
             yield each, pupil, Walk(person, lesson.of(each), each, family)

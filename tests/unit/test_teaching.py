@@ -19,7 +19,7 @@ from netlab.scenario.model import Do, Reach, Scenario, Step
 from netlab.tcp import State, Timer, why_unreachable
 from netlab.teaching import answers as answered
 from netlab.teaching import lesson, look, overview, words
-from netlab.teaching.person import WIDTH, Left, Person, Typed
+from netlab.teaching.person import WIDTH, Left, Person, Typed, wrapped
 from netlab.teaching.predict import Prediction
 from netlab.teaching.wrong import KNOWS, Scene, reason
 from netlab.testbed.words import Side
@@ -66,6 +66,21 @@ def test_the_next_lesson_is_the_first_after_the_last_that_is_not_done() -> None:
     assert after(rest[-1]) == first
     assert after("gone-from-netlab") == first
     assert after(first, second, third, *rest) is None
+
+
+@pytest.mark.parametrize("width", [45, 60, WIDTH])
+def test_the_overview_fits_any_terminal(width: int) -> None:
+    done = {"hello-both-ways": "2026-01-01"}
+    lines = [*overview.lessons(done, "x", width, Style(False)),
+             *overview.ending(done, "x", width, Style(False))]  # fmt: skip
+    assert max(map(len, lines)) <= width
+    told = " ".join(" ".join(lines).split())
+    assert [e for e in lesson.entries() if e.name not in told or e.title not in told] == []
+    assert told.count("x hello-both-ways") == told.count("> client-closes-first") == 1
+
+
+def test_what_a_lesson_is_takes_three_lines() -> None:
+    assert len(wrapped(overview.WHAT, WIDTH)) == 3
 
 
 def test_a_file_with_a_lessons_name_is_not_that_lesson(tmp_path: Path) -> None:
