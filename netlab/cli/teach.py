@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from netlab.cli.common import Commands, add_family, add_names, shows
+from netlab.cli.common import Commands, add_family, add_names
 from netlab.cli.run import exit_code
 from netlab.errors import ScenarioError
 from netlab.render.style import Style
@@ -109,10 +109,9 @@ def _list(progress: Progress) -> None:
     from netlab.teaching.person import wrapped
 
     done, width, style = progress.done(), _width(), Style.of(sys.stdout)
-    tick = "✓" if shows("✓", sys.stdout) else "x"
     what = [*wrapped(overview.WHAT, width), ""]
-    lessons = [*overview.lessons(done, tick, width, style)]
-    ending = [*overview.ending(done, tick, width, style)]
+    lessons = [*overview.lessons(done, width, style)]
+    ending = [*overview.ending(done, width, style)]
     scrolls = sys.stdout.isatty() and (
         len(what) + len(lessons) + len(ending) >= shutil.get_terminal_size().lines
     )
@@ -133,7 +132,7 @@ def _next(options: argparse.Namespace, progress: Progress) -> int:
         except NotHere as why:
             print(f"{why}. The next one, then:")
             done = {**done, entry.name: ""}
-    print("\n".join(overview.ending(done, "", _width(), Style.of(sys.stdout))))
+    print("\n".join(overview.ending(done, _width(), Style.of(sys.stdout))))
     return 0
 
 

@@ -10,6 +10,7 @@ from netlab.scenario import sources
 from netlab.teaching import lesson
 from netlab.teaching.person import wrapped
 
+TICK = "✓"
 WHAT = (
     "A lesson is one thing that can happen to a TCP connection, done for real in this kernel: see "
     "each step, predict the states of both ends, look at them, and learn why. Enter goes on, q "
@@ -22,8 +23,8 @@ def following(done: Mapping[str, str]) -> lesson.Entry | None:
     return lesson.following(next(reversed([*done]), ""), done)
 
 
-def lessons(done: Mapping[str, str], tick: str, width: int, style: Style) -> Iterator[str]:
-    """The list, in its parts; `tick` stands before what is done, and > before what is next."""
+def lessons(done: Mapping[str, str], width: int, style: Style) -> Iterator[str]:
+    """The list, in its parts; a tick stands before what is done, and > before what is next."""
     after = following(done)
     longest = max(len(entry.name) for entry in lesson.entries())
     known: set[str] = set()
@@ -34,8 +35,8 @@ def lessons(done: Mapping[str, str], tick: str, width: int, style: Style) -> Ite
                 known.add(name)
                 yield from (style(line, "dim") for line in wrapped(f"({what})", width))
         for entry in part.entries:
-            mark = tick if entry.name in done else ">" if entry == after else " "
-            colours = {tick: ("green",), ">": ("bold", "cyan")}.get(mark, ("cyan",))
+            mark = TICK if entry.name in done else ">" if entry == after else " "
+            colours = {TICK: ("green",), ">": ("bold", "cyan")}.get(mark, ("cyan",))
             first = f"{mark} {entry.name}"
             if 2 + longest + 2 + len(entry.title) <= width:
                 yield f"{style(first.ljust(2 + longest), *colours)}  {entry.title}"
@@ -45,7 +46,7 @@ def lessons(done: Mapping[str, str], tick: str, width: int, style: Style) -> Ite
         yield ""
 
 
-def ending(done: Mapping[str, str], tick: str, width: int, style: Style) -> Iterator[str]:
+def ending(done: Mapping[str, str], width: int, style: Style) -> Iterator[str]:
     """Where to go on, or to begin."""
     names = [entry.name for entry in lesson.entries()]
     count, after = sum(name in done for name in names), following(done)
@@ -56,7 +57,7 @@ def ending(done: Mapping[str, str], tick: str, width: int, style: Style) -> Iter
         )  # fmt: skip
         return
     if count:
-        said = f"{count} of {len(names)} lessons done ({tick}). Go on with"
+        said = f"{count} of {len(names)} lessons done ({TICK}). Go on with"
     else:
         said = f"{len(names)} lessons, and none is done yet. Begin with"
     yield from wrapped(said, width)

@@ -82,8 +82,8 @@ def test_what_was_done_is_ticked_and_the_next_is_pointed_at(state: Path) -> None
     assert f"> {names[0 + 1]} " in done.out  # after one that is gone: the first that is not done
     assert f"2 of {len(names)} lessons done (✓). Go on with" in done.out
     plain = netlab("teach", PYTHONIOENCODING="ascii")
-    assert f"x {names[0]} " in plain.out
-    assert "lessons done (x)" in plain.out
+    assert f"* {names[0]} " in plain.out
+    assert "lessons done (*)" in plain.out
 
 
 def test_all_is_done_and_can_be_forgotten(state: Path) -> None:

@@ -71,12 +71,12 @@ def test_the_next_lesson_is_the_first_after_the_last_that_is_not_done() -> None:
 @pytest.mark.parametrize("width", [45, 60, WIDTH])
 def test_the_overview_fits_any_terminal(width: int) -> None:
     done = {"hello-both-ways": "2026-01-01"}
-    lines = [*overview.lessons(done, "x", width, Style(False)),
-             *overview.ending(done, "x", width, Style(False))]  # fmt: skip
+    lines = [*overview.lessons(done, width, Style(False)),
+             *overview.ending(done, width, Style(False))]  # fmt: skip
     assert max(map(len, lines)) <= width
     told = " ".join(" ".join(lines).split())
     assert [e for e in lesson.entries() if e.name not in told or e.title not in told] == []
-    assert told.count("x hello-both-ways") == told.count("> client-closes-first") == 1
+    assert told.count("✓ hello-both-ways") == told.count("> client-closes-first") == 1
 
 
 def test_what_a_lesson_is_takes_three_lines() -> None:
