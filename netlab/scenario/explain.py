@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -132,7 +133,7 @@ def _done_by_hand(step: Do, family: Family) -> str:
             return "setsockopt " + ", ".join(f"{key}={value}" for key, value in given.items())
         case "run":
             addresses = {str(side): side.address(family) for side in Side}
-            return " ".join(filled_in(word, addresses) for word in given["command"])
+            return shlex.join(filled_in(word, addresses) for word in given["command"])
         case "signal":
             return f"kill -{given['number']} %1"
         case "add_address":

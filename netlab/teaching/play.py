@@ -278,6 +278,8 @@ class Walk:
         scene = Scene((*self._scenario.steps, *self._cure))
         self._said = Prediction(person, healed.claim, scene).ask(1)
         self._still_there(lab)
+        person.line()
+        person.say("Done. Now the pair must heal, with what one end sends next ...", "dim")
         self._begins(lab, "the cure")
 
     def end(self, evidence: Evidence) -> None:

@@ -191,6 +191,7 @@ def test_times_count_from_what_the_person_has_just_done(rightly: Done) -> None:
     _, steps, cure = re.split(heading, rightly.out)
     assert re.match(r"   0\.\d{3} s  client --> server  SYN\n", steps)
     assert re.match(r"   [01]\.\d{3} s  client (-->|<--) server  SYN", cure)
+    assert "Now the pair must heal" in steps
     assert "client --> server  ACK\n" in cure  # what heals is there to its end
 
 
@@ -269,11 +270,15 @@ def test_a_pair_that_is_not_reached_ends_the_lesson(tmp_path: Path) -> None:
 
 
 def test_a_scenario_of_ones_own_is_a_lesson_too(tmp_path: Path, state: Path) -> None:
-    path = scenario(tmp_path, "client: {run: sleep 60}", "client: {signal: TERM}",
+    program = """client: {run: "sh -c 'echo {client} [x]; sleep 60'"}"""
+    path = scenario(tmp_path, program, "client: {signal: TERM}",
                     "client: connect", "client: {send: 'a{b} 100% %s [bold]x'}",
                     pair="ESTABLISHED/ESTABLISHED")  # fmt: skip
     done = taught(path, answers="\n\n\n\nestab\nestab\n\n")
     assert (done.code, done.err) == (0, "")
+    assert re.search(
+        r"client\$ sh -c 'echo 10\.[\d.]+ \[x\]; sleep 60'\n", done.out
+    )  # to be copied
     assert "The client sends its program the signal SIGTERM (kill -15)." in done.out
     assert "The client sends 'a{b} 100% %s [bold]x'." in done.out
     assert "The pair is ESTABLISHED/ESTABLISHED, as you said." in done.out
