@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from netlab.atlas.endpoint import CALLS, Endpoint, Packet
+from netlab.atlas.endpoint import CALLS, Act, Endpoint, Packet
 from netlab.evidence import Pair
 from netlab.tcp import Segment
 from netlab.testbed.words import Side
@@ -45,7 +45,7 @@ class Ends(NamedTuple):
 
     def with_end(self, side: Side, end: Endpoint) -> Ends:
         """The same with one end changed."""
-        return self._replace(**{str(side): end})
+        return Ends(end, self.server) if side is Side.CLIENT else Ends(self.client, end)
 
 
 NOTHING = Ends(Endpoint(), Endpoint())
@@ -60,13 +60,18 @@ def possible_calls(ends: Ends) -> Iterator[tuple[Call, Ends, tuple[Packet, ...]]
                 yield Call(side, action), ends.with_end(side, act.after), act.sent
 
 
-def settle(ends: Ends, sent: Iterable[tuple[Side, Packet]], losses: Losses) -> Ends | None:
+def settle(
+    ends: Ends,
+    sent: Iterable[tuple[Side, Packet]],
+    losses: Losses,
+    receive: Callable[[Endpoint, Packet], Act] = Endpoint.receive,
+) -> Ends | None:
     """Deliver everything that is not lost, and repeat what is repeated, until nothing changes.
 
-    `sent` has packets with the side they are for. Returns None where the two ends answer each
-    other for ever.
+    `sent` has packets with the side they are for. `receive` is the endpoints' own, or remembers
+    it. Returns None where the two ends answer each other for ever.
     """
-    settled = _deliver(ends, sent, losses)
+    settled = _deliver(ends, sent, losses, receive)
     while settled is not None:
         before = settled
         for side in Side:
@@ -76,20 +81,25 @@ def settle(ends: Ends, sent: Iterable[tuple[Side, Packet]], losses: Losses) -> E
         for side in Side:
             if settled is not None:
                 repeated = [(side.peer, packet) for packet in settled.end(side).resent()]
-                settled = _deliver(settled, repeated, losses)
+                settled = _deliver(settled, repeated, losses, receive)
         if settled == before:
             return settled
     return None
 
 
-def _deliver(ends: Ends, sent: Iterable[tuple[Side, Packet]], losses: Losses) -> Ends | None:
+def _deliver(
+    ends: Ends,
+    sent: Iterable[tuple[Side, Packet]],
+    losses: Losses,
+    receive: Callable[[Endpoint, Packet], Act],
+) -> Ends | None:
     queue = deque(sent)
     for _ in range(ENDLESS):
         if not queue:
             return ends
         to, packet = queue.popleft()
         if (to, packet.kind) not in losses:
-            act = ends.end(to).receive(packet)
+            act = receive(ends.end(to), packet)
             ends = ends.with_end(to, act.after)
             queue.extend((to.peer, answer) for answer in act.sent)
     return None

@@ -11,7 +11,9 @@ import itertools
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
+from netlab.atlas.endpoint import Endpoint, Packet
 from netlab.atlas.network import NOTHING, Call, Ends, Losses, possible_calls, settle
 from netlab.evidence import Pair
 from netlab.tcp import ACK, DATA, FIN, RST, SYN, Segment, State
@@ -39,10 +41,11 @@ def recipes(most_losses: int = MOST_LOSSES, most_calls: int = MOST_CALLS) -> dic
     The client never listens: pairs are (client, server), as the articles draw them.
     """
     found: dict[Pair, Recipe] = {}
+    reached = _Search(most_calls)
     for size in range(most_losses + 1):
         shortest: dict[Pair, Recipe] = {}
         for losses in itertools.combinations(CLASSES, size):
-            for ends, calls in _reached(frozenset(losses), most_calls):
+            for ends, calls in reached.under(frozenset(losses)):
                 known = shortest.get(ends.pair)
                 if ends.pair in found or (known and len(known.calls) <= len(calls)):
                     continue
@@ -51,23 +54,39 @@ def recipes(most_losses: int = MOST_LOSSES, most_calls: int = MOST_CALLS) -> dic
     return found
 
 
-def _reached(losses: Losses, most_calls: int) -> Iterator[tuple[Ends, tuple[Call, ...]]]:
-    """Everything that settles under these losses, with the calls that lead there."""
-    calls_to: dict[Ends, tuple[Call, ...]] = {NOTHING: ()}
-    waiting = deque([NOTHING])
-    while waiting:
-        ends = waiting.popleft()
-        calls = calls_to[ends]
-        yield ends, calls
-        if len(calls) == most_calls:
-            continue
-        for call, changed, sent in possible_calls(ends):
-            if not _sensible(call, changed):
+class _Search:
+    """What applications can lead to. What two ends do is the same under any losses, and worked out
+    once.
+    """
+
+    def __init__(self, most_calls: int) -> None:
+        self._most_calls = most_calls
+        self._receive = cache(Endpoint.receive)
+        self._calls = cache(_sensible_calls)
+
+    def under(self, losses: Losses) -> Iterator[tuple[Ends, tuple[Call, ...]]]:
+        """Everything that settles under these losses, with the calls that lead there."""
+        calls_to: dict[Ends, tuple[Call, ...]] = {NOTHING: ()}
+        waiting = deque([NOTHING])
+        while waiting:
+            ends = waiting.popleft()
+            calls = calls_to[ends]
+            yield ends, calls
+            if len(calls) == self._most_calls:
                 continue
-            settled = settle(changed, [(call.side.peer, packet) for packet in sent], losses)
-            if settled is not None and settled not in calls_to:
-                calls_to[settled] = (*calls, call)
-                waiting.append(settled)
+            for call, changed, sent in self._calls(ends):
+                settled = settle(changed, sent, losses, self._receive)
+                if settled is not None and settled not in calls_to:
+                    calls_to[settled] = (*calls, call)
+                    waiting.append(settled)
+
+
+def _sensible_calls(ends: Ends) -> tuple[tuple[Call, Ends, tuple[tuple[Side, Packet], ...]], ...]:
+    return tuple(
+        (call, changed, tuple((call.side.peer, packet) for packet in sent))
+        for call, changed, sent in possible_calls(ends)
+        if _sensible(call, changed)
+    )
 
 
 def _sensible(call: Call, after: Ends) -> bool:

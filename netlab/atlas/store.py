@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What exploring the model gave, kept as data: ``python -m netlab.atlas.store`` makes it anew.
 
-It takes a quarter of a minute, so it is shipped: ``reachable.json`` and the scenario files of
+It takes seconds, so it is shipped: ``reachable.json`` and the scenario files of
 ``cells/constant``. Tests make it again and compare.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from netlab.atlas import cells
 from netlab.atlas.compose import compose, name_of
 from netlab.atlas.model import Reached, explore
-from netlab.atlas.search import GRID_ORDER, by_pair, recipes
+from netlab.atlas.search import GRID_ORDER, Recipe, by_pair, recipes
 from netlab.evidence import Pair
 from netlab.tcp import State
 
@@ -49,9 +50,9 @@ def reachable() -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def constant_cells() -> dict[str, str]:
-    """File name and text of each scenario that the search finds."""
-    return {f"{name_of(r.pair)}.yaml": compose(r) for r in by_pair(recipes())}
+def constant_cells(found: Mapping[Pair, Recipe]) -> dict[str, str]:
+    """File name and text of each scenario that the search has found."""
+    return {f"{name_of(r.pair)}.yaml": compose(r) for r in by_pair(found)}
 
 
 def main() -> None:
@@ -59,7 +60,7 @@ def main() -> None:
     REACHABLE.write_text(as_json(explore()), encoding="utf-8")
     for old in cells.CONSTANT.glob("*.yaml"):
         old.unlink()
-    for name, text in constant_cells().items():
+    for name, text in constant_cells(recipes()).items():
         (cells.CONSTANT / name).write_text(text, encoding="utf-8")
 
 
