@@ -24,6 +24,7 @@ from netlab.testbed.namespace import Namespace
 PACKAGES = {
     "capinfos": "wireshark-common",
     "ip": "iproute2",
+    "mergecap": "wireshark-common",
     "nft": "nftables",
     "nsenter": "util-linux",
     "nstat": "iproute2",
