@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Tests side by side: which stay together, and which have the machine to themselves.
+"""Tests side by side: which stay together, in which order, and which have the machine to
+themselves.
 
-``./scripts/test`` plays tests in several processes, pytest-xdist's workers. `TOGETHER` has those
-that one worker plays one after the other. A test marked `alone` waits until every other worker is
-between two tests, and all wait for its end. One marked `apart` plays in a virtual machine for
-minutes: nobody waits for it. The time that a test waits for its turn is none of pytest-timeout's.
+``./scripts/test`` plays tests in several processes, pytest-xdist's workers: two for each core, for
+most tests wait most of the time. `GROUPS` has those that one worker plays one after the other. A
+test marked `alone` waits until every other worker is between two tests, and all wait for its end.
+One marked `apart` plays in a virtual machine for minutes: nobody waits for it. The time that a test
+waits for its turn is none of pytest-timeout's.
 """
 
 from __future__ import annotations
@@ -19,28 +21,51 @@ import pytest
 
 from netlab.pytest_plugin import ScenarioItem, share
 
-EVERYTHING = "plays everything side by side: not two at a time, and what they share is played once"
-COMMANDS = "plays everything side by side, as a command or a lesson"
-#: The beginning of tests' names, and what unites those that one worker must have.
-TOGETHER = {
-    "tests/kernel/test_atlas.py": EVERYTHING,
-    "tests/kernel/test_causes.py": EVERYTHING,
-    "tests/kernel/test_fsm.py": EVERYTHING,
-    "tests/kernel/test_judges.py": EVERYTHING,
-    "tests/kernel/test_namespaces.py": EVERYTHING,
-    "tests/kernel/test_production.py": EVERYTHING,
-    "tests/kernel/test_recording.py": EVERYTHING,
-    "tests/kernel/test_score.py": EVERYTHING,
-    "tests/kernel/test_traces.py": EVERYTHING,
-    "tests/kernel/test_kernels_boot.py": "boots other kernels",
-    "tests/kernel/test_timers.py": "measures every timer once",
-    "tests/kernel/test_lines.py": "plays what is wrong once",
-    "tests/kernel/test_rootless.py": COMMANDS,
-    "tests/cli/test_freeze.py::test_every_": COMMANDS,
-    "tests/cli/test_teach.py::test_every_": COMMANDS,
-    "tests/cli/test_report.py": "looks at one report",
-    "tests/unit/test_atlas.py": "searches the model once",
+#: Beginnings of tests' names, by what unites those that one worker must have. The first groups
+#: begin first, each with a worker of its own, because they take longest.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "keeps a core busy: not two at a time, for the others measure": (
+        "tests/kernel/test_kernels.py",
+        "tests/kernel/test_kernels_boot.py",  # with a kernel that the one before has fetched
+        "tests/unit/",
+    ),
+    "plays everything side by side: not two at a time, and what they share is played once": (
+        "tests/cli/test_freeze.py::test_every_",
+        "tests/cli/test_teach.py::test_every_",
+        "tests/kernel/test_atlas.py",
+        "tests/kernel/test_causes.py",
+        "tests/kernel/test_fsm.py",
+        "tests/kernel/test_judges.py",
+        "tests/kernel/test_namespaces.py",
+        "tests/kernel/test_production.py",
+        "tests/kernel/test_recording.py",
+        "tests/kernel/test_rootless.py",
+        "tests/kernel/test_score.py",
+        "tests/kernel/test_traces.py",
+    ),
+    "measures every timer once": ("tests/kernel/test_timers.py",),
+    "goes on with pairs that were frozen together": ("tests/kernel/test_desk.py::test_a_frozen_",),
+    "looks at one report": ("tests/cli/test_report.py",),
+    "plays what is wrong once": ("tests/kernel/test_lines.py",),
 }
+#: All that are marked `alone`. They come last: whoever is alone first waits for all others to end
+#: what they do, and the fewer times that happens, the better.
+ALONE = (
+    "tests/kernel/test_capture.py::test_a_hundred_thousand_",
+    "tests/kernel/test_capture.py::test_times_are_on_the_clock_of_samples",
+    "tests/kernel/test_namespaces.py::test_hundreds_of_labs_",
+    "tests/kernel/test_recording.py::test_ten_thousand_packets_",
+    "tests/kernel/test_traces.py::test_a_run_that_is_killed_",
+    "tests/kernel/test_tracing.py::test_where_records_were_lost_",
+)
+LAST = "alone"
+
+
+def group(nodeid: str) -> str:
+    """What a test belongs to; its own name, if to nothing."""
+    if nodeid.startswith(ALONE):
+        return LAST
+    return next((why for why, names in GROUPS.items() if nodeid.startswith(names)), nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
@@ -50,15 +75,26 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import LoadScopeScheduling
 
     class ByGroup(LoadScopeScheduling):  # type: ignore[misc]  # untyped
-        """Groups first, the largest before the others, so that no worker is left with one."""
+        """Groups first, so that no worker is left with one, and those that are alone last."""
 
         def _split_scope(self, nodeid: str) -> str:
             if nodeid.split("::", maxsplit=1)[0].endswith(".yaml"):
                 return f"scenarios {share(nodeid, self.numnodes)}"  # as netlab's plugin plays them
-            groups = (why for name, why in TOGETHER.items() if nodeid.startswith(name))
-            return next(groups, nodeid)
+            return group(nodeid)
+
+        def _assign_work_unit(self, node: Any) -> None:
+            following = min(self.workqueue, key=self._place)
+            self.workqueue.move_to_end(following, last=False)
+            super()._assign_work_unit(node)
+
+        def _place(self, scope: str) -> tuple[int, int]:
+            number = ORDER.get(scope, len(GROUPS))
+            return number, -len(self.workqueue[scope])
 
     return ByGroup(config, log)
+
+
+ORDER = {why: number for number, why in enumerate(GROUPS)} | {LAST: len(GROUPS) + 1}
 
 
 class Room:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,12 @@ from netlab.evidence import Pair
 from netlab.live.actions import Desk
 from netlab.live.session import HOLD, Session
 from netlab.live.view import Looker
+from netlab.observe import sampling
 from netlab.scenario import catalogue, loader, runner
 from netlab.scenario.model import Scenario
 from netlab.tcp import ACK, FIN, SYN, State, Timer
 from netlab.testbed.lab import Lab
+from netlab.testbed.namespace import prepare
 from netlab.testbed.words import Family, Side
 
 from .tools import wait
@@ -133,28 +137,45 @@ def test_a_rejected_syn_is_played(desk: Desk, tmp_path: Path) -> None:
     assert play(desk, tmp_path) == "pass"
 
 
+NAMES = ("fins-cross", "ack-of-fin-dropped-by-servers-firewall", "accept-queue-full")
+Going = tuple[str, bool, Family]  # a scenario, whether it is healed, and its family
+
+
+@pytest.fixture(scope="module")
+def gone_on(tmp_path_factory: pytest.TempPathFactory) -> dict[Going, list[str]]:
+    """What came of each frozen pair that went on: all side by side, for all of them wait."""
+    outcomes: dict[Going, list[str]] = {
+        going: [] for going in product(NAMES, (True, False), Family)
+    }
+
+    def go_on(going: Going) -> None:
+        name, heals, family = going
+
+        def frozen(lab: Lab, scenario: Scenario) -> None:
+            desk = Desk(lab, Session(scenario))
+            if heals and desk.session.in_force:
+                desk.heal()
+            else:
+                with contextlib.suppress(ActionFailed):  # both may have closed already
+                    desk.close(CLIENT)
+                    desk.close(SERVER)
+                desk.hold(SERVER)
+            outcomes[going].append(play(desk, tmp_path_factory.mktemp("going"), settles=2.0))
+
+        runner.play(catalogue.one(name), runner.Options(family=family, frozen=frozen))
+
+    prepare()
+    for _ in sampling.side_by_side([partial(go_on, going) for going in outcomes], len(outcomes)):
+        pass
+    return outcomes
+
+
 @pytest.mark.parametrize("heals", [True, False], ids=["healed", "closed"])
-@pytest.mark.parametrize(
-    "name", ["fins-cross", "ack-of-fin-dropped-by-servers-firewall", "accept-queue-full"]
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_frozen_scenario_goes_on_and_is_played(
-    name: str, heals: bool, netlab_family: Family, tmp_path: Path
+    name: str, heals: bool, netlab_family: Family, gone_on: dict[Going, list[str]]
 ) -> None:
-    outcomes = []
-
-    def frozen(lab: Lab, scenario: Scenario) -> None:
-        desk = Desk(lab, Session(scenario))
-        if heals and desk.session.in_force:
-            desk.heal()
-        else:
-            with contextlib.suppress(ActionFailed):  # both may have closed already
-                desk.close(CLIENT)
-                desk.close(SERVER)
-            desk.hold(SERVER)
-        outcomes.append(play(desk, tmp_path, settles=2.0))
-
-    runner.play(catalogue.one(name), runner.Options(family=netlab_family, frozen=frozen))
-    assert outcomes == ["pass"]
+    assert gone_on[name, heals, netlab_family] == ["pass"]
 
 
 # --- what cannot be done

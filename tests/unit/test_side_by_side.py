@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -74,8 +75,8 @@ def alone_is(number: int) -> bool:
 
 def test_a_group_is_played_by_one_worker(pytester: pytest.Pytester) -> None:
     text = re.sub(
-        r"(?m)^TOGETHER = {",
-        'TOGETHER = {"test_some.py::test_together": "a group",',
+        r"(?m)^(GROUPS: .* = {)$",
+        r'\1"a group": ("test_some.py::test_together",),',
         CONFTEST.read_text(),
     )
     found = played(pytester, text)
@@ -84,8 +85,20 @@ def test_a_group_is_played_by_one_worker(pytester: pytest.Pytester) -> None:
 
 
 def test_every_name_of_a_group_is_one_of_tests() -> None:
-    names = re.findall(r'^    "(tests/\S+)":', CONFTEST.read_text(), re.MULTILINE)
+    names = re.findall(r'^ +"(tests/\S+)",', CONFTEST.read_text(), re.MULTILINE)
     assert len(names) > 10
     for name in names:
         file, _, function = name.partition("::")
-        assert f"def {function}" in (HOME / file).read_text(), name
+        assert (HOME / file).is_dir() or f"def {function}" in (HOME / file).read_text(), name
+
+
+def test_who_is_alone_comes_last() -> None:
+    """Of tests that are marked, and of those alone."""
+    (listed,) = re.findall(r"^ALONE = \((.*?)^\)", CONFTEST.read_text(), re.MULTILINE | re.DOTALL)
+    last = tuple(re.findall(r'"(\S+)"', listed))
+    for path in sorted((HOME / "tests").rglob("test_*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                marks = [ast.unparse(mark) for mark in node.decorator_list]
+                name = f"{path.relative_to(HOME)}::{node.name}"
+                assert name.startswith(last) == ("pytest.mark.alone" in marks), name
