@@ -7,14 +7,14 @@ import pytest
 
 from netlab.atlas import cells, grid, store
 from netlab.evidence import Cell
-from netlab.scenario import runner
 from netlab.testbed.words import Family
 
+from . import played
 
-@pytest.fixture(scope="module", params=list(Family), ids=str)
-def atlas(request: pytest.FixtureRequest) -> list[Cell]:
-    """Played once for each family."""
-    return grid.play(grid.scenarios(), runner.Options(family=request.param))
+
+@pytest.fixture
+def atlas(netlab_family: Family) -> list[Cell]:
+    return played.atlas(netlab_family).cells
 
 
 def test_every_reachable_pair_is_frozen_and_held(atlas: list[Cell]) -> None:

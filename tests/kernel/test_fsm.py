@@ -18,32 +18,38 @@ from netlab.tcp import State
 from netlab.testbed.lab import Lab
 from netlab.testbed.words import Family, Side
 
+from . import played
+
 
 @functools.cache
 def runs(family: Family) -> tuple[Evidence, ...]:
-    """What ``netlab fsm`` plays, in its order; once for all tests here."""
-    scenarios = [*catalogue.choose([]), *cells.scenarios(), *catalogue.everything(fsm.HOME)]
-    played = dict(runner.play_all(scenarios, runner.Options(family=family)))
-    return tuple(played[number] for number in sorted(played))
+    """What ``netlab fsm`` plays, in its order; once for all tests here, and its cells with those
+    of the atlas.
+    """
+    ours, own = catalogue.choose([]), catalogue.everything(fsm.HOME)
+    found = dict(runner.play_all([*ours, *own], runner.Options(family=family)))
+    runs = [found[number] for number in sorted(found)]
+    atlas = [played.atlas(family).runs[cell.name] for cell in cells.scenarios()]
+    return (*runs[: len(ours)], *atlas, *runs[len(ours) :])
 
 
 @pytest.fixture
-def played(netlab_family: Family) -> tuple[Evidence, ...]:
+def shown(netlab_family: Family) -> tuple[Evidence, ...]:
     return runs(netlab_family)
 
 
-def test_every_arrow_is_seen_or_has_its_reason(played: tuple[Evidence, ...]) -> None:
-    seen = fsm.seen(played)
+def test_every_arrow_is_seen_or_has_its_reason(shown: tuple[Evidence, ...]) -> None:
+    seen = fsm.seen(shown)
     assert [str(arrow) for arrow in seen.unaccounted] == []
     assert not any(seen.scenarios[arrow] for arrow in fsm.ARROWS if arrow.absent)
 
 
-def test_nothing_is_seen_that_is_not_in_the_diagram(played: tuple[Evidence, ...]) -> None:
-    assert [str(move) for move in fsm.seen(played).unexplained] == []
+def test_nothing_is_seen_that_is_not_in_the_diagram(shown: tuple[Evidence, ...]) -> None:
+    assert [str(move) for move in fsm.seen(shown).unexplained] == []
 
 
-def test_each_scenario_of_its_own_shows_what_it_says(played: tuple[Evidence, ...]) -> None:
-    seen = fsm.seen(played)
+def test_each_scenario_of_its_own_shows_what_it_says(shown: tuple[Evidence, ...]) -> None:
+    seen = fsm.seen(shown)
     for scenario in catalogue.everything(fsm.HOME):
         shows = [str(arrow) for arrow, names in seen.scenarios.items() if scenario.name in names]
         assert any(arrow in " ".join(scenario.story.split()) for arrow in shows), scenario.name
@@ -59,9 +65,9 @@ def test_each_scenario_of_its_own_shows_what_it_says(played: tuple[Evidence, ...
     ],
 )
 def test_a_wrong_observation_is_caught(
-    name: str, side: str, number: int, forged: State, played: tuple[Evidence, ...]
+    name: str, side: str, number: int, forged: State, shown: tuple[Evidence, ...]
 ) -> None:
-    [run] = [run for run in played if run.scenario == name]
+    [run] = [run for run in shown if run.scenario == name]
     end = run.client if side == "client" else run.server
     assert not fsm.seen([run]).unexplained
     assert len(end.intervals) >= 2

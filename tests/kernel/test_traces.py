@@ -95,20 +95,14 @@ def test_a_run_that_is_killed_at_any_moment_leaves_nothing(runs: Runs, mark: str
     assert runs.files() == []
 
 
-def test_a_run_that_ends_by_itself_leaves_nothing(runs: Runs, mark: str) -> None:
-    code, printed = runs.finish()
-    assert code == 0, printed
-    assert tools.left_over(mark) == []
-    assert runs.files() == []
-
-
-def test_two_runs_at_once_do_not_meet(runs: Runs, mark: str) -> None:
+def test_two_runs_at_once_do_not_meet_and_leave_nothing(runs: Runs, mark: str) -> None:
     with ThreadPoolExecutor() as pool:
         both = list(pool.map(lambda _: runs.finish("--json"), range(2)))
     for code, printed in both:
         assert not_passed(printed, Family.IPV4) == {}
         assert code == 0
     assert tools.left_over(mark) == []
+    assert runs.files() == []
 
 
 def test_a_slow_reader_of_a_run_does_not_change_what_is_measured(runs: Runs) -> None:
