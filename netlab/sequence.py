@@ -11,7 +11,7 @@ from netlab.headers import ACK, FIN, RST, SYN, End, Headers
 
 RING = 1 << 32
 REMEMBERED = 8  # earlier incarnations of a connection, whose packets may still come
-CONNECTIONS, SEGMENTS = 64, 1024  # that `Numbers.forget` leaves; segments of each direction
+DIRECTIONS, SEGMENTS = 4096, 1024  # that `Numbers.forget` leaves; segments are of each direction
 
 
 class Relative(NamedTuple):
@@ -117,8 +117,8 @@ class Numbers:
 
     def forget(self) -> None:
         """Keep no more than a connection that somebody looks at needs, however long it lasts."""
-        for ends in [*self._directions][:-CONNECTIONS]:
-            del self._directions[ends]
+        while len(self._directions) > DIRECTIONS:
+            del self._directions[next(iter(self._directions))]
         for direction in self._directions.values():
-            for numbers in [*direction.left][:-SEGMENTS]:
-                del direction.left[numbers]
+            while len(direction.left) > SEGMENTS:
+                del direction.left[next(iter(direction.left))]

@@ -407,6 +407,24 @@ def test_only_the_last_are_kept_with_numbers_that_go_on() -> None:
     assert sum(len(d.left) for d in latest._numbers._directions.values()) < 2500
 
 
+def test_numbers_of_many_connections_are_remembered() -> None:
+    ends = [("10.0.0.1", 10_000 + number) for number in range(1000)]
+    whole = [
+        *(passing(1 + n / 1e3, "client", tcp(end, SERVER, SYN, 7)) for n, end in enumerate(ends)),
+        *(
+            passing(4 + n / 1e3, "server", tcp(SERVER, end, SYN | ACK, 9, 8))
+            for n, end in enumerate(ends)
+        ),
+        *(
+            passing(7 + n / 1e3, "server", tcp(SERVER, end, SYN | ACK, 9, 8))
+            for n, end in enumerate(ends)
+        ),
+    ]
+    latest, _ = looked_at([frame for some in whole for frame in some], 0.1)
+    found = [packet for _, packet in latest.since(0)]
+    assert {(p.sequence, p.acknowledgment, p.resent) for p in found} == {(0, 1, 1)}
+
+
 def test_a_flood_is_skipped_and_said_to_be() -> None:
     flood = [frame for n in range(1000) for frame in passing(1.0, "client", udp(CLIENT, SERVER, n))]
     latest = Latest(50, 100)
