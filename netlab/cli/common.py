@@ -69,12 +69,33 @@ def add_family(command: argparse._ActionsContainer) -> None:
     command.add_argument("--ipv6", action="store_true", help="over IPv6 instead of IPv4")
 
 
-def print_ladder(run: Evidence) -> None:
-    """Draw what crossed the wire in a run that was recorded."""
+def room(wide: bool = False) -> int | None:
+    """The columns that a table on standard output has; None: as many as it wants (``--wide``, a
+    pipe, a file).
+    """
+    if wide or sys.stdout is None or not sys.stdout.isatty():
+        return None
+    return shutil.get_terminal_size().columns
+
+
+def add_wide(command: argparse._ActionsContainer) -> None:
+    """``--wide``."""
+    command.add_argument(
+        "--wide", action="store_true", help="every column whole, however narrow the terminal is"
+    )
+
+
+def ladder_text(run: Evidence) -> str:
+    """What crossed the wire in a run that was recorded, as a drawing for standard output."""
     from netlab.render.ladder import ladder
 
     width = max(80, min(shutil.get_terminal_size().columns, LADDER_WIDTH))
-    print(ladder(run, width, Style.of(sys.stdout)))
+    return ladder(run, width, Style.of(sys.stdout))
+
+
+def print_ladder(run: Evidence) -> None:
+    """Draw what crossed the wire in a run that was recorded."""
+    print(ladder_text(run))
 
 
 def _names(**_: object) -> list[str]:

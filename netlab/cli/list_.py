@@ -6,9 +6,26 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from netlab.cli.common import Commands, add_names
+from netlab.cli.common import Commands, add_names, add_wide, room, sign
+from netlab.render.columns import Columns, Giving, width_of
 from netlab.render.style import Style
+
+if TYPE_CHECKING:
+    from netlab.scenario.model import Scenario
+
+#: What gives way on a narrow terminal, in order.
+GIVING: tuple[Giving, ...] = (
+    (("source",), 12),
+    (("source",), 0),
+    (("scenario",), 24),
+    (("client", "server"), 9),
+    (("scenario",), 16),
+    (("client", "server"), 0),
+    (("scenario",), 8),
+)
 
 EPILOG = """\
 examples:
@@ -32,13 +49,12 @@ def add(commands: Commands) -> None:
     add_names(command, "*", "a name, a pattern, a folder or a .yaml file (default: all)")
     command.add_argument("--slow", action="store_true", help="also those that need a minute or two")
     command.add_argument("--json", action="store_true", help="one JSON object a line")
+    add_wide(command)
     command.set_defaults(main=main)
 
 
 def main(options: argparse.Namespace) -> int:
     """Print the list."""
-    from tabulate import tabulate
-
     from netlab.scenario import catalogue
     from netlab.testbed.words import Side
 
@@ -55,20 +71,28 @@ def main(options: argparse.Namespace) -> int:
             }
             print(json.dumps(row, ensure_ascii=False))
         return 0
-    style = Style.of(sys.stdout)
-    rows = [
-        (
-            scenario.name + (style(" (slow)", "dim") if scenario.slow else ""),
-            scenario.expect.claim.written(Side.CLIENT),
-            scenario.expect.claim.written(Side.SERVER),
-            style(_shortened(scenario.source), "dim"),
-        )
-        for scenario in scenarios
-    ]
-    print(tabulate(rows, ("scenario", "client", "server", "source"), disable_numparse=True))
-    print(f"\n{len(rows)} scenarios. 'netlab show NAME' explains one, 'netlab run NAME' plays it.")
+    print("\n".join(_table(scenarios, Style.of(sys.stdout), room(options.wide))))
+    number = "1 scenario" if len(scenarios) == 1 else f"{len(scenarios)} scenarios"
+    print(f"\n{number}. 'netlab show NAME' explains one, 'netlab run NAME' plays it.")
     return 0
 
 
-def _shortened(text: str, width: int = 60) -> str:
-    return text if len(text) <= width else text[: width - 3].rstrip() + "..."
+def _table(scenarios: Sequence[Scenario], style: Style, columns: int | None) -> Iterator[str]:
+    from netlab.testbed.words import Side
+
+    rows = [
+        (
+            f"{scenario.name} (slow)" if scenario.slow else scenario.name,
+            *(scenario.expect.claim.written(side) for side in Side),
+            scenario.source,
+        )
+        for scenario in scenarios
+    ]
+    natural = {
+        heading: max(width_of(row[place]) for row in rows)
+        for place, heading in enumerate(("scenario", "client", "server", "source"))
+    }
+    table = Columns.of(natural, GIVING, style, columns, sign=sign())
+    yield from table.head()
+    for name, client, server, source in rows:
+        yield table.row([(name,), (client,), (server,), (source, "dim")])

@@ -1,59 +1,175 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The bar that a person sees while scenarios are played."""
+"""The bar that a person sees while scenarios are played, and the lines that appear above it."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
+
+from netlab.cli.output import Output
+from netlab.errors import NetlabError
+from netlab.render.columns import cut
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from netlab.evidence import Evidence
 
-#: Of the scenario that is waited for, so that the line fits 80 columns.
-NAME_WIDTH = 36
+#: Columns of the bar's line without the name of the scenario that is waited for.
+BESIDE_NAME = 44
+
+
+class Shown:
+    """What appears while scenarios are played: lines on standard output, and a bar below them.
+
+    The bar is for a person who looks at standard error. Both are written in the background
+    (`netlab.cli.output`): it is no scenario's fault that a terminal stands still.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._playing = dict.fromkeys(names)
+        self.output = Output(sys.stdout)
+        #: Whether both are on one screen. They are written through one queue then, to keep order.
+        self.together = _same_terminal(sys.stdout, sys.stderr)
+        self._beside = self.output if self.together else Output(sys.stderr)
+        self._bar = _Bar(len(self._playing), self._beside) if _is_terminal(sys.stderr) else None
+
+    def line(self, text: str) -> None:
+        """A line on standard output, above the bar where both are on one terminal."""
+        if self._bar is not None and self.together:
+            self._bar.above(text)
+        else:
+            self.output.write(f"{text}\n")
+
+    def finished(self, evidence: Evidence) -> None:
+        """One scenario has ended."""
+        self._playing.pop(evidence.scenario, None)
+        if self._bar is not None:
+            self._bar.advance()
+
+    def meanwhile(self) -> None:
+        """To be called now and then, from when labs can be built."""
+        self.output.start()
+        if self._bar is not None:
+            self._beside.start()
+            self._bar.draw(next(iter(self._playing), ""))
+
+    def take_away(self) -> None:
+        """The bar goes; what was written above it stays."""
+        if self._bar is not None:
+            self._bar.end()
+            self._bar = None
+
+    def finish(self, asked_to_end: Callable[[], bool] = lambda: False) -> None:
+        """Return when all of it is written; what is raised is said at `Output.finish`."""
+        self.take_away()
+        if not self.together:
+            with contextlib.suppress(OSError, NetlabError):  # the terminal has gone
+                self._beside.finish(asked_to_end)
+        self.output.finish(asked_to_end)
 
 
 @contextlib.contextmanager
 def progress(
     names: Iterable[str],
 ) -> Iterator[tuple[Callable[[Evidence], None], Callable[[], None]]]:
-    """A bar on standard error while a person looks; nothing in a pipe.
-
-    Gives two functions: to be told of each scenario that has ended, and to be called now and then.
+    """A bar alone: two functions, to be told of each scenario that has ended, and to be called now
+    and then.
     """
-    if not sys.stderr.isatty():
-        yield (lambda evidence: None), (lambda: None)
-        return
+    shown = Shown(names)
+    try:
+        yield shown.finished, shown.meanwhile
+    finally:
+        shown.finish()
+
+
+class Background:
+    """A file for rich to write to, which writes in the background."""
+
+    def __init__(self, stream: TextIO, output: Output) -> None:
+        self._stream = stream
+        self._output = output
+        self.encoding = stream.encoding
+
+    def write(self, text: str) -> int:
+        """Later."""
+        if text:
+            self._output.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """What is written waits for nobody."""
+
+    def isatty(self) -> bool:
+        """As the stream is."""
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        """The stream's own."""
+        return self._stream.fileno()
+
+
+def background_console(output: Output) -> Console:
+    """A console of rich's for standard error, which writes in the background."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    playing = dict.fromkeys(names)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[name]}", markup=True),
-        console=Console(stderr=True),
-        auto_refresh=False,  # it would start a thread
-        transient=True,
-    )
-    task = bar.add_task("playing", total=len(playing), name="")
-    drawn = 0.0
+    return Console(file=cast("TextIO", Background(sys.stderr, output)))
 
-    def finished(evidence: Evidence) -> None:
-        playing.pop(evidence.scenario, None)
-        bar.advance(task)
 
-    def meanwhile() -> None:
-        nonlocal drawn
-        if time.monotonic() - drawn > 0.1:
-            drawn = time.monotonic()
-            bar.update(task, name=next(iter(playing), "")[:NAME_WIDTH])
-            bar.refresh()
+class _Bar:
+    def __init__(self, total: int, output: Output) -> None:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+        )
 
-    with bar:
-        yield finished, meanwhile
+        self._output = output
+        console = background_console(output)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=min(20, console.width // 4)),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("[dim]{task.fields[name]}", markup=True),
+            console=console,
+            auto_refresh=False,  # it would start a thread
+            transient=True,
+            redirect_stdout=False,
+        )
+        self._task = self._progress.add_task("playing", total=total, name="")
+        self._drawn = 0.0
+        self._name_width = max(0, console.width - BESIDE_NAME)
+        self._progress.start()
+
+    def above(self, line: str) -> None:
+        self._progress.console.out(line, highlight=False)
+
+    def advance(self) -> None:
+        self._progress.advance(self._task)
+
+    def draw(self, name: str) -> None:
+        if time.monotonic() - self._drawn > 0.1 and self._output.idle:
+            self._drawn = time.monotonic()
+            self._progress.update(self._task, name=cut(name, self._name_width, ""))
+            self._progress.refresh()
+
+    def end(self) -> None:
+        self._progress.stop()
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _same_terminal(one: TextIO | None, other: TextIO | None) -> bool:
+    """Whether what is written to both appears on one screen."""
+    if one is None or other is None or not (one.isatty() and other.isatty()):
+        return False
+    return os.fstat(one.fileno()).st_rdev == os.fstat(other.fileno()).st_rdev

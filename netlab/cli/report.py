@@ -20,7 +20,7 @@ from netlab.errors import ScenarioError
 
 if TYPE_CHECKING:
     from netlab.evidence import Evidence
-    from netlab.render.report import Chapter
+    from netlab.render.report import About, Chapter
     from netlab.scenario.model import Scenario
 
 PAGE = "index.html"
@@ -57,15 +57,21 @@ def file_names(scenarios: Sequence[Scenario]) -> list[str]:
     return names
 
 
+def about(began: datetime, seconds: float, left: int = 0) -> About:
+    """What the page says of the run as a whole; `left`: how many were not played to the end."""
+    from netlab.render.report import About
+
+    return About(__version__, f"{began:%Y-%m-%d %H:%M} {began.tzname()}", seconds, left)
+
+
 def write_report(
     folder: Path,
     scenarios: Sequence[Scenario],
     runs: Sequence[Evidence],
-    began: datetime,
-    seconds: float,
+    about: About,
 ) -> None:
     """The page, a capture file for each recording, and each run's record as JSON."""
-    from netlab.render.report import About, report
+    from netlab.render.report import report
 
     chapters = []
     for scenario, run, name in zip(scenarios, runs, file_names(scenarios), strict=True):
@@ -73,7 +79,6 @@ def write_report(
         _write(folder / f"{name}.json", f"{run.to_json()}\n".encode(errors="replace"), "--report")
         files = ([f"{name}.pcapng"] if captured else []) + [f"{name}.json"]
         chapters.append(_chapter(scenario, run, name, tuple(files)))
-    about = About(__version__, f"{began:%Y-%m-%d %H:%M} {began.tzname()}", seconds)
     _write(folder / PAGE, report(chapters, about).encode(errors="replace"), "--report")
 
 

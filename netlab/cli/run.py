@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,16 +18,22 @@ from netlab.cli.common import (
     add_family,
     add_names,
     add_sysctl,
+    add_wide,
+    ladder_text,
     positive,
-    print_ladder,
+    room,
     seconds,
+    sign,
 )
-from netlab.cli.progress import progress
-from netlab.errors import LabError, Unmet
+from netlab.cli.progress import Shown
+from netlab.cli.stopping import Stop, Stopped, stopping
+from netlab.errors import LabError, NetlabError, Unmet
 from netlab.render.style import Style
+from netlab.render.table import Known, Table, closing_line, stopped_line
 
 if TYPE_CHECKING:
     from netlab.evidence import Evidence
+    from netlab.scenario import runner
     from netlab.scenario.model import Scenario
 
 EPILOG = """\
@@ -69,6 +76,7 @@ def add(commands: Commands) -> None:
         "--ladder", action="store_true", help="and draw what crossed the wire, packet by packet"
     )
     command.add_argument("--json", action="store_true", help="one JSON object a line")
+    add_wide(command)
     command.add_argument(
         "--report",
         type=Path,
@@ -87,9 +95,6 @@ def main(options: argparse.Namespace) -> int:
     from netlab.testbed.words import Family
 
     scenarios = catalogue.choose(options.names, options.slow)
-    for folder, option in ((options.report, "--report"), (options.pcap, "--pcap")):
-        if folder:
-            report.prepare(folder, option)
     how = runner.Options(
         family=Family.IPV6 if options.ipv6 else Family.IPV4,
         hold=options.hold,
@@ -97,22 +102,18 @@ def main(options: argparse.Namespace) -> int:
         sysctls=dict(options.sysctl),
         record=bool(options.report or options.pcap or options.ladder),
     )
-    when, began = datetime.now().astimezone(), time.monotonic()
-    runs: dict[int, Evidence] = {}
-    with progress(scenario.name for scenario in scenarios) as (finished, meanwhile):
-        for number, evidence in runner.play_all(scenarios, how, meanwhile):
-            runs[number] = evidence
-            finished(evidence)
-    # Nothing is written while scenarios are played: a slow reader would stop the clock of all.
-    elapsed = time.monotonic() - began
-    in_order = [runs[number] for number in sorted(runs)]
-    if options.json:
-        for evidence in in_order:
-            print(evidence.to_json())
-    else:
-        _print(in_order, elapsed, options.ladder)
-    _write(options, scenarios, in_order, when, elapsed)
-    return exit_code(in_order)
+    with stopping() as stop:
+        for folder, option in ((options.report, "--report"), (options.pcap, "--pcap")):
+            if folder:
+                report.prepare(folder, option)
+        run = _Run(options, scenarios, stop)
+        try:
+            run.play(how)
+            run.tell()
+            run.write_files()
+        finally:
+            run.finish()
+    return stop.exit_code or exit_code(run.ended)
 
 
 def exit_code(runs: Sequence[Evidence]) -> int:
@@ -123,36 +124,134 @@ def exit_code(runs: Sequence[Evidence]) -> int:
     return Unmet.exit_code if "fail" in outcomes else 0
 
 
-def _print(runs: Sequence[Evidence], elapsed: float, ladders: bool) -> None:
-    from netlab.render.failure import failure
-    from netlab.render.table import closing_line, table
+class _Run:
+    """One run of the command: what has ended so far, and how it is shown."""
 
-    style = Style.of(sys.stdout)
-    for run in runs:
-        if ladders and run.recording is not None:
-            print(style(run.scenario, "bold"))
-            print_ladder(run)
-            print()
-    print(table(runs, style))
-    for run in runs:
-        if run.outcome in ("fail", "error"):
-            print(f"\n{failure(run, style)}")
-    print(f"\n{closing_line(runs, elapsed, style)}")
+    def __init__(
+        self, options: argparse.Namespace, scenarios: Sequence[Scenario], stop: Stop
+    ) -> None:
+        self._options = options
+        self._scenarios = scenarios
+        self._stop = stop
+        self._runs: dict[int, Evidence] = {}
+        self._when, self._began = datetime.now().astimezone(), time.monotonic()
+        self._elapsed = 0.0
+        self._style = Style.of(sys.stdout)
+        self._table = Table(
+            [known(scenario) for scenario in scenarios], self._style, room(options.wide), sign()
+        )
+        self._shown = Shown(scenario.name for scenario in scenarios)
+
+    @property
+    def ended(self) -> list[Evidence]:
+        """What has ended, in the order in which it was asked for."""
+        return [self._runs[number] for number in sorted(self._runs)]
+
+    @property
+    def _left(self) -> int:
+        """How many were not played to the end."""
+        return len(self._scenarios) - len(self._runs)
+
+    def play(self, how: runner.Options) -> None:
+        """Play until all have ended or a signal comes, and show each that has ended."""
+        from netlab.evidence import converter
+        from netlab.scenario import runner
+
+        if self._options.json:
+            converter()  # it takes a while the first time, and labs would wait for it
+        try:
+            for number, evidence in runner.play_all(self._scenarios, how, self._meanwhile):
+                if not self._stop.asked:
+                    self._runs[number] = evidence
+                    self._show(evidence)
+        except Stopped:
+            pass
+        finally:
+            self._elapsed = time.monotonic() - self._began
+            self._shown.take_away()
+
+    def _meanwhile(self) -> None:
+        self._stop.check()
+        if self._shown.output.gone and not (self._options.report or self._options.pcap):
+            raise BrokenPipeError  # as with `| head`: nobody wants to know the rest
+        self._shown.meanwhile()
+
+    def _show(self, evidence: Evidence) -> None:
+        self._shown.finished(evidence)
+        if self._options.json:
+            self._shown.line(evidence.to_json())
+            return
+        if len(self._runs) == 1:
+            for line in self._table.head():
+                self._shown.line(line)
+        self._shown.line(self._table.row(evidence))
+
+    def tell(self) -> None:
+        """What stands below the table: ladders, failures in full, how many were what."""
+        if not self._options.json:
+            for text in self._below():
+                self._shown.line(text)
+        if self._stop.asked and (self._options.json or not self._shown.together):
+            with contextlib.suppress(OSError):  # after SIGHUP there is no terminal
+                print(f"netlab: {self._stopped(Style(False))}", file=sys.stderr)
+
+    def _below(self) -> Iterator[str]:
+        from netlab.render.failure import failure
+
+        runs, style = self.ended, self._style
+        for run in runs:
+            if self._options.ladder and run.recording is not None:
+                yield f"\n{style(run.scenario, 'bold')}\n{ladder_text(run)}"
+        for run in runs:
+            if run.outcome in ("fail", "error"):
+                yield f"\n{failure(run, style)}"
+        if runs:
+            yield f"\n{closing_line(runs, self._elapsed, style)}"
+        if self._stop.asked:
+            yield self._stopped(style)
+
+    def _stopped(self, style: Style) -> str:
+        return stopped_line(self._left, len(self._scenarios), style)
+
+    def write_files(self) -> None:
+        """The files that were asked for. With --json, standard output has nothing but JSON."""
+        options, runs = self._options, self.ended
+        scenarios = [self._scenarios[number] for number in sorted(self._runs)]
+        if options.report:
+            about = report.about(self._when, self._elapsed, self._left)
+            report.write_report(options.report, scenarios, runs, about)
+            self._say(f"report: {options.report / report.PAGE}")
+        if options.pcap:
+            number = report.write_captures(options.pcap, scenarios, runs)
+            files = "1 file" if number == 1 else f"{number} files"
+            self._say(f"captures: {options.pcap} ({files})")
+
+    def finish(self) -> None:
+        """Wait until everything is written; where nobody is there any more after a signal, that
+        is no news.
+        """
+        try:
+            self._shown.finish(lambda: self._stop.asked)
+        except (OSError, NetlabError):
+            if not self._stop.asked:
+                raise
+
+    def _say(self, line: str) -> None:
+        if not self._options.json:
+            self._shown.line(line)
+            return
+        with contextlib.suppress(OSError):
+            print(line, file=sys.stderr)
 
 
-def _write(
-    options: argparse.Namespace,
-    scenarios: Sequence[Scenario],
-    runs: Sequence[Evidence],
-    when: datetime,
-    elapsed: float,
-) -> None:
-    """The files that were asked for. With --json, standard output has nothing but JSON."""
-    said = sys.stderr if options.json else sys.stdout
-    if options.report:
-        report.write_report(options.report, scenarios, runs, when, elapsed)
-        print(f"report: {options.report / report.PAGE}", file=said)
-    if options.pcap:
-        number = report.write_captures(options.pcap, scenarios, runs)
-        files = "1 file" if number == 1 else f"{number} files"
-        print(f"captures: {options.pcap} ({files})", file=said)
+def known(scenario: Scenario) -> Known:
+    """What the table knows of a scenario before it is played."""
+    from netlab.testbed.words import Side
+
+    expect = scenario.expect
+    client, server = (expect.claim.written(side) for side in Side)
+    healed = ""
+    if expect.healed is not None:
+        ends = (expect.healed.claim.states(side) for side in Side)
+        healed = "/".join(max(map(str, states), key=len) for states in ends)
+    return Known(scenario.name, client, server, healed)

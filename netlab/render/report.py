@@ -41,6 +41,7 @@ class About:
     version: str  # netlab's
     when: str
     seconds: float  # that the whole run took
+    left: int = 0  # scenarios that were not played to the end, because the run was stopped
 
 
 @dataclass(frozen=True, slots=True)

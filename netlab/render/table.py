@@ -1,40 +1,82 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A run as a table, one line a scenario, and a closing line that counts."""
+"""A run as a table, one line a scenario, and a closing line that counts.
+
+Lines are written as scenarios end, so a table knows the width of its columns before any has: from
+the names, and from what is expected.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-
-from tabulate import tabulate
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from netlab.evidence import Evidence, Outcome
+from netlab.render.columns import ELLIPSIS, Columns, Giving, width_of
 from netlab.render.style import OUTCOME_COLOURS, Style
+from netlab.tcp import State
 
-HEADINGS = ("outcome", "scenario", "client", "server", "held", "dropped", "healed into")
+#: What gives way on a narrow terminal, in order. A name is shortened before its pair is.
+GIVING: tuple[Giving, ...] = (
+    (("healed into",), 0),
+    (("dropped",), 0),
+    (("held",), 0),
+    (("scenario",), 24),
+    (("client", "server"), 9),
+    (("scenario",), 16),
+    (("client", "server"), 0),
+    (("scenario",), 8),
+)
+HELD = 7  # columns: 100.0 s
+#: A pair that was not expected may be any.
+ANY_STATE = max(len(state.name) for state in State)
 
 
-def table(runs: Sequence[Evidence], style: Style) -> str:
-    """All runs of one command."""
-    rows = [_row(run, style) for run in runs]
-    return tabulate(rows, HEADINGS, tablefmt="simple", disable_numparse=True, colalign=ALIGN)
+class Known(NamedTuple):
+    """What is known of a scenario before it is played."""
+
+    name: str
+    client: str  # expected: SYN_RECV or LISTEN
+    server: str
+    healed: str = ""  # ESTABLISHED/ESTABLISHED
 
 
-ALIGN = ("left", "left", "left", "left", "right", "right", "left")
+class Table:
+    """The table of one command."""
 
+    def __init__(
+        self, known: Sequence[Known], style: Style, room: int | None = None, sign: str = ELLIPSIS
+    ) -> None:
+        natural = {
+            "outcome": 0,
+            "scenario": max((width_of(one.name) for one in known), default=0),
+            "client": max((len(one.client) for one in known), default=0),
+            "server": max((len(one.server) for one in known), default=0),
+            "held": HELD,
+            "dropped": 0,
+            "healed into": max((len(one.healed) for one in known), default=0),
+        }
+        for side in ("client", "server"):
+            natural[side] = max(natural[side], ANY_STATE)
+        self._columns = Columns.of(natural, GIVING, style, room, ("held", "dropped"), sign)
 
-def _row(run: Evidence, style: Style) -> tuple[str, ...]:
-    outcome = style(run.outcome.upper(), OUTCOME_COLOURS[run.outcome])
-    if run.outcome == "error":
-        return outcome, run.scenario, "", "", "", "", ""
-    if run.outcome == "skip":
-        return outcome, run.scenario, "", "", "", "", style(run.reason, "dim")
-    states = run.expected if run.outcome == "pass" else run.observed or run.expected
-    healed = "/".join(run.healed.values()) if run.healed else ""
-    held = f"{run.held_s:.1f} s" if run.held_s else ""
-    dropped = str(run.dropped) if run.faults else ""
-    name = run.scenario
-    return outcome, name, states["client"], states["server"], held, dropped, healed
+    def head(self) -> Iterator[str]:
+        """The lines above all others."""
+        return self._columns.head()
+
+    def row(self, run: Evidence) -> str:
+        """One scenario that has ended."""
+        start = [(run.outcome.upper(), OUTCOME_COLOURS[run.outcome]), (run.scenario,)]
+        if run.outcome == "error":
+            return self._columns.row(start)
+        if run.outcome == "skip":
+            return self._columns.row(start, (run.reason, "dim"))
+        states = run.expected if run.outcome == "pass" else run.observed or run.expected
+        held = f"{run.held_s:.1f} s" if run.held_s else ""
+        dropped = str(run.dropped) if run.faults else ""
+        healed = "/".join(run.healed.values()) if run.healed else ""
+        rest = (states["client"], states["server"], held, dropped, healed)
+        return self._columns.row([*start, *((text,) for text in rest)])
 
 
 def counted(runs: Sequence[Evidence], style: Style) -> str:
@@ -58,3 +100,8 @@ def closing_line(runs: Sequence[Evidence], seconds: float, style: Style) -> str:
     families = " and ".join(sorted({run.family for run in runs}))
     kernels = ", ".join(sorted({run.kernel for run in runs}))
     return f"{counted(runs, style)} in {seconds:.1f} s ({families}, kernel {kernels})"
+
+
+def stopped_line(left: int, number: int, style: Style) -> str:
+    """``stopped: 12 of 73 had not ended``."""
+    return style(f"stopped: {left} of {number} had not ended", "yellow")

@@ -87,7 +87,7 @@ class Program:
                     stdin=subprocess.DEVNULL,
                     stdout=self._output,
                     stderr=subprocess.STDOUT,
-                    preexec_fn=_contain,  # noqa: PLW1509 (one thread, and no lock held)
+                    preexec_fn=_contain,  # noqa: PLW1509 (it takes no lock of other threads)
                 )
         except OSError as error:
             os.close(self._output)

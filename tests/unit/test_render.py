@@ -13,7 +13,7 @@ import pytest
 from netlab.evidence import Evidence, Failure, FailureRow, Fault, Step
 from netlab.render.failure import failure
 from netlab.render.style import Style
-from netlab.render.table import closing_line, table
+from netlab.render.table import Known, Table, closing_line, stopped_line
 
 PLAIN, COLOUR = Style(False), Style(True)
 
@@ -65,23 +65,36 @@ scenarios/teardown/ack-of-fin-dropped.yaml:14: pair not held (kernel 6.18.44)
   server  CLOSE_WAIT  CLOSE_WAIT  for 2.00 s    0
   fault drop-1 at client input: 0 packets  <- the rule never matched
   last step done: line 12, client: close"""
+KNOWN = (
+    Known("ack-of-fin-dropped", "FIN_WAIT1", "CLOSE_WAIT", "FIN_WAIT2/CLOSE_WAIT"),
+    Known("not-built", "SYN_SENT", "SYN_RECV or LISTEN"),
+    Known("skipped", "CLOSED", "CLOSED"),
+)
 TABLE = """\
-outcome    scenario            client     server        held    dropped  healed into
----------  ------------------  ---------  ----------  ------  ---------  --------------------
-PASS       ack-of-fin-dropped  FIN_WAIT1  CLOSE_WAIT   1.2 s          4  FIN_WAIT2/CLOSE_WAIT
-FAIL       ack-of-fin-dropped  FIN_WAIT2  CLOSE_WAIT                  0
-ERROR      not-built
-SKIP       skipped                                                       only IPv6 has this"""
+outcome  scenario            client       server                 held  dropped  healed into
+-------  ------------------  -----------  ------------------  -------  -------  --------------------
+PASS     ack-of-fin-dropped  FIN_WAIT1    CLOSE_WAIT            1.2 s        4  FIN_WAIT2/CLOSE_WAIT
+FAIL     ack-of-fin-dropped  FIN_WAIT2    CLOSE_WAIT                         0
+ERROR    not-built
+SKIP     skipped             only IPv6 has this"""
+NARROW = """\
+outcome  scenario            client      server
+-------  ------------------  ----------  ----------
+PASS     ack-of-fin-dropped  FIN_WAIT1   CLOSE_WAIT
+FAIL     ack-of-fin-dropped  FIN_WAIT2   CLOSE_WAIT
+ERROR    not-built
+SKIP     skipped             only IPv6 has this"""
+
+
+def table(style: Style, room: int | None = None) -> str:
+    """All four outcomes, as they are written when each of them ends."""
+    whole = Table(KNOWN, style, room)
+    return "\n".join([*whole.head(), *map(whole.row, (PASSED, FAILED, NOT_BUILT, SKIPPED))])
 
 
 def without_codes(text: str) -> str:
     """What is left when a terminal has taken its colours out."""
     return re.sub(r"\033\[[0-9;]+m", "", text)
-
-
-def without_ends(text: str) -> str:
-    """Lines without the blanks that a table ends them with."""
-    return "\n".join(line.rstrip() for line in text.splitlines())
 
 
 def test_a_failure_says_where_what_was_expected_what_was_seen_and_what_the_faults_did() -> None:
@@ -122,14 +135,35 @@ def test_a_path_below_the_working_directory_is_short(
 
 
 def test_the_table_has_one_line_a_scenario() -> None:
-    assert without_ends(table([PASSED, FAILED, NOT_BUILT, SKIPPED], PLAIN)) == TABLE
+    assert table(PLAIN) == TABLE
+
+
+def test_on_a_narrow_terminal_the_outcome_the_name_and_the_pair_are_last_to_go() -> None:
+    assert table(PLAIN, 51) == NARROW
+    heads = {room: table(PLAIN, room).split("\n")[0].split() for room in (120, 80, 72, 40)}
+    assert heads[120][-2:] == ["healed", "into"]
+    assert heads[80] == ["outcome", "scenario", "client", "server", "held", "dropped"]
+    assert heads[72] == ["outcome", "scenario", "client", "server", "held"]
+    assert heads[40] == ["outcome", "scenario"]
+
+
+def test_a_pair_that_nobody_expected_stands_in_its_columns() -> None:
+    shut = Known("a", "CLOSED", "CLOSED")
+    other = replace(FAILED, observed={"client": "ESTABLISHED", "server": "ESTABLISHED"})
+    whole = Table([shut], PLAIN)
+    head, _, row = *whole.head(), whole.row(replace(other, scenario="a"))
+    assert row.index("ESTABLISHED", row.index("ESTABLISHED") + 1) == head.index("server")
 
 
 def test_colour_changes_no_word_of_the_table() -> None:
-    coloured = table([PASSED, FAILED, NOT_BUILT, SKIPPED], COLOUR)
-    assert without_ends(without_codes(coloured)) == TABLE
-    assert "\033[32mPASS\033[0m" in coloured
-    assert "\033[31mFAIL\033[0m" in coloured
+    for room in (None, 51):
+        assert without_codes(table(COLOUR, room)) == table(PLAIN, room)
+    assert "\033[32mPASS\033[0m" in table(COLOUR)
+    assert "\033[31mFAIL\033[0m" in table(COLOUR)
+
+
+def test_a_run_that_was_stopped_says_how_many_had_not_ended() -> None:
+    assert stopped_line(12, 73, PLAIN) == "stopped: 12 of 73 had not ended"
 
 
 def test_the_closing_line_counts_every_outcome_and_names_the_kernel() -> None:

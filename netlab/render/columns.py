@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Tables that fit where they are shown: what matters least gives way, and no row is ever two lines.
+
+A table is its columns' headings, how wide each would like to be, and a list of what gives way, in
+order. Whoever has all the room (a file, a pipe) gives None for it, and nothing is left out.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from netlab.render.style import Style
+
+GAP = 2  # between two columns
+ELLIPSIS = "…"
+COLOURS = re.compile(r"\033\[[0-9;]*m")
+
+#: A text, and the colours it is painted in.
+Cell = tuple[str, ...]
+#: Headings, and the width that their columns are shortened to, each; 0: they are left out together.
+Giving = tuple[tuple[str, ...], int]
+
+
+def width_of(text: str) -> int:
+    """How many places of a terminal a text takes: letters of East Asia two, colours none."""
+    return sum(map(_places, COLOURS.sub("", text)))
+
+
+def _places(letter: str) -> int:
+    if unicodedata.combining(letter) or unicodedata.category(letter) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def cut(text: str, room: int, sign: str = ELLIPSIS) -> str:
+    """The text, or as much of its beginning as fits with a sign that it goes on."""
+    if width_of(text) <= room:
+        return text
+    left = room - width_of(sign)
+    kept = ""
+    for letter in text:
+        left -= _places(letter)
+        if left < 0:
+            break
+        kept += letter
+    return (kept.rstrip() + sign)[:room]
+
+
+def fit(natural: Mapping[str, int], giving: Sequence[Giving], room: int | None) -> dict[str, int]:
+    """The width of each column that is shown, by its heading, so that a row fits into `room`.
+
+    What is free again at the end is given back to what was shortened, the last one first.
+    """
+    widths = dict(natural)
+    if room is None:
+        return widths
+    shortened: list[str] = []
+    for names, least in giving:
+        while least and _total(widths) > room:
+            widest = max(names, key=lambda name: widths[name])
+            if widths[widest] <= least:
+                break
+            widths[widest] -= 1
+            shortened.append(widest)
+        if not least and _total(widths) > room:
+            for name in names:
+                del widths[name]
+    for name in reversed(shortened):
+        if name in widths and _total(widths) < room:
+            widths[name] += 1
+    while _total(widths) > room and len(widths) > 1:
+        del widths[list(widths)[-1]]
+    if _total(widths) > room:
+        widths = {name: max(1, room) for name in widths}
+    return widths
+
+
+def _total(widths: Mapping[str, int]) -> int:
+    return sum(widths.values()) + GAP * (len(widths) - 1)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of one table, and how its lines are written."""
+
+    headings: tuple[str, ...]
+    widths: Mapping[str, int]  # of those that are shown
+    style: Style
+    room: int | None = None
+    right: frozenset[str] = frozenset()  # columns of numbers
+    sign: str = ELLIPSIS
+
+    @classmethod
+    def of(
+        cls,
+        natural: Mapping[str, int],
+        giving: Sequence[Giving],
+        style: Style,
+        room: int | None = None,
+        right: Sequence[str] = (),
+        sign: str = ELLIPSIS,
+    ) -> Columns:
+        """Columns whose cells take at most as much as `natural` says; headings are seen to."""
+        wanted = {name: max(size, width_of(name)) for name, size in natural.items()}
+        widths = fit(wanted, giving, room)
+        return cls(tuple(natural), widths, style, room, frozenset(right), sign)
+
+    def head(self) -> Iterator[str]:
+        """The headings, and a line below them."""
+        yield self.row([(heading,) for heading in self.headings])
+        yield (" " * GAP).join("-" * self.widths[name] for name in self._shown())
+
+    def row(self, cells: Sequence[Cell], rest: Cell = ("",)) -> str:
+        """One line: a cell for each heading, shown or not. Where there are fewer, `rest` stands
+        in all the room that is left.
+        """
+        words = []
+        for name, (text, *colours) in zip(self.headings, cells, strict=False):
+            if name in self.widths:
+                words.append(self._padded(name, text, colours))
+        line = (" " * GAP).join(words)
+        text, *colours = rest
+        if self.room is not None:
+            text = cut(text, max(0, self.room - width_of(line) - GAP), self.sign)
+        if text:
+            line += " " * GAP + self.style(text, *colours)
+        return line.rstrip()
+
+    def _padded(self, name: str, text: str, colours: Sequence[str]) -> str:
+        size = self.widths[name]
+        if self.room is not None:
+            text = cut(text, size, self.sign)
+        blanks = " " * (size - width_of(text))
+        painted = self.style(text, *colours)
+        return blanks + painted if name in self.right else painted + blanks
+
+    def _shown(self) -> Iterator[str]:
+        return (name for name in self.headings if name in self.widths)
