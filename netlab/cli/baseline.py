@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,9 @@ from netlab.errors import LabError, ScenarioError, Unmet
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
+    from netlab.kernels.comparing.behaviour import Behaviour
     from netlab.kernels.record import KernelRun
+    from netlab.kernels.suite import Job
 
 EPILOG = """\
 examples:
@@ -126,7 +129,7 @@ def main_check(options: argparse.Namespace) -> int:
     from netlab.kernels.comparing.behaviour import behaviour
 
     recorded = baseline.read(options.file)
-    run = obtain_run(options)
+    run = obtain_run(options, recorded)
     comparison, sentences = baseline.check(recorded, behaviour(run))
     style = Style.of(sys.stdout)
     for sentence in sentences:
@@ -144,14 +147,45 @@ def main_check(options: argparse.Namespace) -> int:
     return Unmet.exit_code if sentences else 0
 
 
-def obtain_run(options: argparse.Namespace) -> KernelRun:
-    """The run that the options mean: stored, or played now, here or in a virtual machine."""
+def obtain_run(options: argparse.Namespace, recorded: Behaviour | None = None) -> KernelRun:
+    """The run that the options mean: stored, or played now, here or in a virtual machine; of what
+    a baseline holds, where there is one.
+    """
     from netlab.kernels import matrix, record
     from netlab.kernels.getting import spec
 
     if options.run is not None:
         return record.read(options.run)
     job = playing.job(options)
+    if recorded is not None:
+        job = held(job, recorded, options)
     with watching([options.kernel], len(job.scenarios())) as watcher:
         (run,) = matrix.play([spec.parse(options.kernel)], playing.plan(options, job), watcher)
     return run
+
+
+def held(job: Job, recorded: Behaviour, options: argparse.Namespace) -> Job:
+    """What the options ask for and the baseline holds; the rest could not be compared.
+
+    Raises `ScenarioError` where that is nothing.
+    """
+    from netlab.kernels import timers
+    from netlab.kernels.comparing.behaviour import name_in
+
+    named, family = bool(options.names), str(job.family)
+    names = tuple(filter(None, (name_in(family, name) for name in recorded.scenarios)))
+    job = replace(job, slow=True, only=names)
+    job = replace(job, plays=job.plays and bool(names and job.scenarios()))
+    wants_timers = options.timers or options.warp or not named
+    job = replace(
+        job,
+        atlas=bool(recorded.cells) and (options.atlas or not (named or options.timers)),
+        timers=tuple(one for one in timers.NAMES if wants_timers and one in recorded.timers),
+    )
+    if not (job.plays or job.atlas or job.timers):
+        has = ", ".join(list(recorded.scenarios)[:3]) or "no scenario"
+        problem = f"holds nothing of what was asked for; it has {has}"
+        if recorded.scenarios and not names:
+            problem += f": it was recorded {'without' if options.ipv6 else 'with'} --ipv6"
+        raise ScenarioError(problem, options.file)
+    return job

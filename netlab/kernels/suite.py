@@ -40,6 +40,7 @@ class Job:
     #: Scenario files of the user's own, as (name, text): a guest does not see the user's disk.
     own: tuple[tuple[str, str], ...] = ()
     slow: bool = False  # those that take minutes too
+    only: tuple[str, ...] = ()  # of all these, the scenarios that are called so; none: all
     atlas: bool = False  # every pair of states
     timers: tuple[str, ...] = ()  # of timers.NAMES: time-outs that are waited for to their end
     ipv6: bool = False
@@ -61,7 +62,7 @@ class Job:
                 path = Path(folder, name)
                 path.write_text(text)
                 named += catalogue.choose([str(path)], self.slow)
-        return named
+        return [one for one in named if not self.only or one.name in self.only]
 
 
 def machine(spec: str, clock: Clock, job: Job, distribution: str = "") -> Machine:

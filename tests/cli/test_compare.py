@@ -222,6 +222,15 @@ def test_a_kernel_that_is_made_to_misbehave_is_caught(tmp_path: Path) -> None:
     assert "was played with tcp_syn_retries=1, tcp_syn_linear_timeouts=0" in done.err
 
 
+def test_a_check_plays_what_was_recorded_and_nothing_else(tmp_path: Path) -> None:
+    file, quick = tmp_path / "b.yaml", ("--hold", "10ms")
+    assert netlab("baseline", "record", "port-open", "port-closed", *quick, "-o", file).code == 0
+    done = netlab("baseline", "check", file, *quick)
+    assert done.code == 0
+    assert done.err.startswith("netlab: ")
+    assert ": 2 passed, " in done.err
+
+
 def test_half_a_run_is_no_baseline(cache: Path, tmp_path: Path) -> None:
     half = tmp_path / "half.jsonl"
     whole = (cache / "runs" / "6.12.1-amd64.jsonl").read_text()

@@ -133,6 +133,12 @@ def name_of(run: Evidence) -> str:
     return run.scenario if run.family == "IPv4" else f"{run.scenario} ({run.family})"
 
 
+def name_in(family: str, name: str) -> str:
+    """The scenario that is called so there; nothing, where it was played over another family."""
+    plain, bracket, other = name.removesuffix(")").partition(" (")
+    return plain if (other if bracket else "IPv4") == family else ""
+
+
 def _play(run: Evidence) -> Play:
     if run.outcome in ("error", "skip"):
         return Play(run.outcome, PLACE.sub("", run.reason))

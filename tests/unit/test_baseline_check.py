@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""netlab baseline check plays what the baseline holds, and nothing that could not be compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from netlab import cli
+from netlab.cli import playing
+from netlab.cli.baseline import held
+from netlab.errors import ScenarioError
+from netlab.kernels.comparing.behaviour import Behaviour, Play
+from netlab.kernels.record import Machine, Timing
+from netlab.kernels.suite import Job
+from netlab.scenario import catalogue
+
+MACHINE = Machine("host", release="6.18.44", version="", architecture="x86_64", hz=250)
+THREE = Behaviour(
+    MACHINE,
+    scenarios={name: Play("pass") for name in ("syn-dropped", "synack-dropped", "fin-dropped")},
+)
+ALL_KINDS = replace(
+    THREE,
+    cells={"SYN_SENT/LISTEN": Play("pass")},
+    timers={name: Timing(name, "") for name in ("syn", "of-another-netlab")},
+)
+
+
+def job(recorded: Behaviour, *words: str) -> Job:
+    """What is played when a person types these words."""
+    options = cli.parser("baseline").parse_args(["baseline", "check", "b.yaml", *words])
+    return held(playing.job(options), recorded, options)
+
+
+def names(what: Job) -> set[str]:
+    return {each.name for each in what.scenarios()}
+
+
+def test_of_three_scenarios_three_are_played() -> None:
+    what = job(THREE)
+    assert names(what) == {*THREE.scenarios}
+    assert (what.atlas, what.timers) == (False, ())
+
+
+def test_a_slow_one_that_was_recorded_is_played_without_being_asked_for() -> None:
+    slow = "syn-dropped-to-the-end"
+    assert names(job(replace(THREE, scenarios={slow: Play("pass")}))) == {slow}
+
+
+def test_names_take_some_of_what_it_holds() -> None:
+    assert names(job(THREE, "syn*")) == {"syn-dropped", "synack-dropped"}
+    assert names(job(ALL_KINDS, "teardown")) == {"fin-dropped"}
+    assert (job(ALL_KINDS, "syn*").atlas, job(ALL_KINDS, "syn*").timers) == (False, ())
+
+
+def test_cells_and_timers_are_played_where_it_holds_some() -> None:
+    what = job(ALL_KINDS)
+    assert (what.plays, what.atlas, what.timers) == (True, True, ("syn",))
+    assert not job(THREE, "--atlas", "--warp").atlas
+    assert not job(THREE, "--atlas", "--warp").timers
+
+
+def test_timers_alone_are_played_where_they_alone_are_asked_for() -> None:
+    what = job(ALL_KINDS, "--timers")
+    assert (what.scenarios(), what.atlas, what.timers) == ([], False, ("syn",))
+
+
+def test_a_file_of_ones_own_is_played_where_it_was_recorded(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(catalogue.one("syn-dropped").path.read_text())
+    with_mine = replace(THREE, scenarios={**THREE.scenarios, "mine": Play("pass")})
+    assert names(job(with_mine, str(mine))) == {"mine"}
+    with pytest.raises(ScenarioError, match="holds nothing of what was asked for"):
+        job(THREE, str(mine))
+
+
+def test_what_was_recorded_over_another_family_is_not_played() -> None:
+    ipv6 = replace(THREE, scenarios={"syn-dropped (IPv6)": Play("pass")})
+    assert names(job(ipv6, "--ipv6")) == {"syn-dropped"}
+    with pytest.raises(ScenarioError, match=r"^b.yaml: .* it was recorded with --ipv6$"):
+        job(ipv6)
+    with pytest.raises(ScenarioError, match="without --ipv6"):
+        job(THREE, "--ipv6")
