@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlab import __version__, extras
-from netlab.cli.common import Commands
+from netlab.cli.common import Commands, add_wide, room
 from netlab.errors import LabError, ScenarioError, Unmet
+from netlab.render.columns import Columns
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("--all", action="store_true", help="tables of everything, the same or not")
     command.add_argument("--json", action="store_true", help="one JSON object")
+    add_wide(command)
     command.add_argument("--page", type=Path, metavar="FILE", help="write it as a page (HTML)")
     command.set_defaults(main=main)
 
@@ -80,11 +82,10 @@ def main(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(as_json(seen), ensure_ascii=False))
     else:
-        width = min(WIDEST, shutil.get_terminal_size().columns)
-        print("\n".join(lines(seen, width, Style.of(sys.stdout))))
+        style, columns = Style.of(sys.stdout), room(options.wide)
+        print("\n".join(lines(seen, columns, style)))
         if options.table or options.all:
-            wide = shutil.get_terminal_size().columns
-            print("\n" + tables(seen, wide, Style.of(sys.stdout), options.all))
+            print("\n" + tables(seen, columns, style, options.all))
     if options.page:
         write_page(options.page, seen)
         print(f"page: {options.page}", file=sys.stderr if options.json else sys.stdout)
@@ -98,13 +99,17 @@ def exit_code(seen: Overview) -> int:
     return Unmet.exit_code if any(one.unexplained for one in seen.compared) else 0
 
 
-def lines(seen: Overview, width: int, style: Style) -> Iterator[str]:
-    """Everything that is otherwise, from kernel to kernel."""
+def lines(seen: Overview, columns: int | None, style: Style) -> Iterator[str]:
+    """Everything that is otherwise, from kernel to kernel; in a terminal that has so many columns,
+    or in a file.
+    """
     from netlab.render.matrix import problems
 
+    width = min(WIDEST, columns or shutil.get_terminal_size().columns)
     size = max(map(len, seen.labels))
+    table = Columns.of({"": size, " ": 0}, (), style, columns, sign=sign())
     for column in seen.columns:
-        yield f"{style(column.label.ljust(size), 'bold')}  {column.title}"
+        yield table.row([(column.label, "bold")], (column.title,))
     yield from problems(seen.columns, style)
     for each in seen.compared:
         yield ""
@@ -125,11 +130,11 @@ def closing(seen: Overview, style: Style) -> str:
     return f"{_count(number, 'difference')} between {kernels}: {explained}{said}"
 
 
-def tables(seen: Overview, width: int, style: Style, every: bool) -> str:
+def tables(seen: Overview, columns: int | None, style: Style, every: bool) -> str:
     """Scenario by kernel, timer by kernel, and so on."""
     from netlab.render.matrix import matrix
 
-    return "\n\n".join(matrix(grid, width, style, every) for grid in seen.grids())
+    return "\n\n".join(matrix(grid, columns, style, every, sign()) for grid in seen.grids())
 
 
 def _count(number: int, word: str) -> str:

@@ -7,10 +7,13 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netlab.cli.output import Output
+from netlab.cli.progress import background_console
+from netlab.errors import NetlabError
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
@@ -24,29 +27,36 @@ REDRAW_S = 0.1
 
 
 @contextlib.contextmanager
-def watching(specs: Sequence[str], scenarios: int) -> Iterator[Watcher]:
+def watching(
+    specs: Sequence[str], scenarios: int, asked_to_end: Callable[[], bool] = lambda: False
+) -> Iterator[Watcher]:
     """Bars on standard error for a person, a line for each kernel that has ended for a log.
 
-    `scenarios`: how many each of them plays.
+    `scenarios`: how many each of them plays. `asked_to_end`: see `netlab.cli.output`.
     """
     if not sys.stderr.isatty():
         yield Lines()
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    output = Output(sys.stderr)
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("[dim]{task.fields[doing]}"),
-        console=Console(stderr=True),
+        console=background_console(output),
         auto_refresh=False,  # it would start a thread
         transient=True,
+        redirect_stdout=False,
     )
-    with progress:
-        yield Bars(progress, specs, scenarios)
+    try:
+        with progress:
+            yield Bars(progress, output, specs, scenarios)
+    finally:
+        with contextlib.suppress(OSError, NetlabError):  # the terminal has gone
+            output.finish(asked_to_end)
 
 
 class Lines:
@@ -69,8 +79,11 @@ class Lines:
 class Bars:
     """For a person."""
 
-    def __init__(self, progress: Progress, specs: Sequence[str], scenarios: int) -> None:
+    def __init__(
+        self, progress: Progress, output: Output, specs: Sequence[str], scenarios: int
+    ) -> None:
         self._progress = progress
+        self._output = output
         self._scenarios = scenarios
         self._drawn = 0.0
         self._tasks: dict[str, TaskID] = {
@@ -109,7 +122,8 @@ class Bars:
 
     def meanwhile(self) -> None:
         """Draw, but not too often."""
-        if time.monotonic() - self._drawn > REDRAW_S:
+        self._output.start()
+        if time.monotonic() - self._drawn > REDRAW_S and self._output.idle:
             self._drawn = time.monotonic()
             self._progress.refresh()
 

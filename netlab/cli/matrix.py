@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import shutil
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -14,14 +15,18 @@ from typing import TYPE_CHECKING
 
 from netlab import extras
 from netlab.cli import playing
-from netlab.cli.common import Commands, add_names
+from netlab.cli.common import Commands, add_names, add_wide, room, sign
 from netlab.cli.guests import told, watching
+from netlab.cli.output import Output
 from netlab.cli.playing import SPECS, add_archives, add_guests, add_what
-from netlab.errors import LabError, ScenarioError, Unmet
+from netlab.cli.stopping import Stop, Stopped, stopping
+from netlab.errors import LabError, NetlabError, ScenarioError, Unmet
 from netlab.render.style import Style
+from netlab.render.table import stopped_line
 
 if TYPE_CHECKING:
     from netlab.kernels.getting.spec import Spec
+    from netlab.kernels.matrix import Plan, Watcher
     from netlab.kernels.record import KernelRun
 
 EPILOG = f"""\
@@ -80,13 +85,12 @@ def _add_results(command: argparse.ArgumentParser) -> None:
     results.add_argument("--output", type=Path, metavar="DIR", help="write each run there, too")
     results.add_argument("--report", type=Path, metavar="DIR", help="and a page: DIR/index.html")
     results.add_argument("--json", action="store_true", help="one JSON object a line")
+    add_wide(results)
     results.add_argument("--all", action="store_true", help="every row, and not only what differs")
 
 
 def main(options: argparse.Namespace) -> int:
     """Get, boot, play, compare, and return the exit code."""
-    from netlab.kernels import matrix
-
     _part(options)
     job = playing.job(options)
     specs = _specs(options)
@@ -97,14 +101,84 @@ def main(options: argparse.Namespace) -> int:
     for folder in filter(None, (options.output, options.report)):
         _prepare(folder)
     plan = playing.plan(options, job)
-    began = time.monotonic()
-    with watching([spec.text for spec in specs], len(job.scenarios())) as watcher:
-        runs = matrix.play(specs, plan, watcher)
-    for folder in filter(None, (options.output, options.report)):
-        for run in runs:
+    began, output = time.monotonic(), Output(sys.stdout)
+    with stopping() as stop:
+        try:
+            runs = _play(options, specs, plan, stop, output)
+            for text in _tell(runs, options, time.monotonic() - began):
+                output.write(f"{text}\n")
+            if stop.asked:
+                _say_stopped(len(specs) - len(runs), len(specs), options, output)
+            if options.report and runs:
+                _write_page(options, runs, output)
+        finally:
+            _finish(output, stop)
+    return stop.exit_code or exit_code(runs)
+
+
+def _play(
+    options: argparse.Namespace, specs: Sequence[Spec], plan: Plan, stop: Stop, output: Output
+) -> list[KernelRun]:
+    """The runs that ended, in the order of the specs: all, or those that did before a signal."""
+    from netlab.kernels import matrix
+
+    number = len(plan.job.scenarios())
+    texts = [spec.text for spec in specs]
+    with watching(texts, number, lambda: stop.asked) as watcher:
+        keeper = _Keeper(watcher, stop, options, output)
+        with contextlib.suppress(Stopped):
+            matrix.play(specs, plan, keeper)
+    return sorted(keeper.runs, key=lambda run: texts.index(run.machine.spec))
+
+
+class _Keeper:
+    """Keeps each run as soon as it has ended, whatever comes after it."""
+
+    def __init__(
+        self, watcher: Watcher, stop: Stop, options: argparse.Namespace, output: Output
+    ) -> None:
+        self.runs: list[KernelRun] = []
+        self._watcher = watcher
+        self._stop = stop
+        self._options = options
+        self._output = output
+
+    def fetching(self, spec: str, what: str, done: int, total: int) -> None:
+        """Here, too, a signal is looked for: kernels are large."""
+        self._stop.check()
+        self._watcher.fetching(spec, what, done, total)
+
+    def heard(self, spec: str, line: str) -> None:
+        """A record of a run that goes on."""
+        self._watcher.heard(spec, line)
+
+    def ended(self, run: KernelRun) -> None:
+        """Its files are written, and its records where they are asked for."""
+        from netlab.kernels import matrix
+
+        self.runs.append(run)
+        for folder in filter(None, (self._options.output, self._options.report)):
             run.write(folder / matrix.file_name(run))
-    _tell(runs, options, time.monotonic() - began)
-    return exit_code(runs)
+        self._output.start()  # the labs of this process, if it had any, have been played
+        if self._options.json:
+            for record in _records(run):
+                self._output.write(f"{record}\n")
+        self._watcher.ended(run)
+
+    def meanwhile(self) -> None:
+        """A signal ends it here."""
+        self._stop.check()
+        if self._output.gone and not (self._options.output or self._options.report):
+            raise BrokenPipeError  # as with `| head`: nobody wants to know the rest
+        self._watcher.meanwhile()
+
+
+def _finish(output: Output, stop: Stop) -> None:
+    try:
+        output.finish(lambda: stop.asked)
+    except (OSError, NetlabError):
+        if not stop.asked:
+            raise
 
 
 def exit_code(runs: Sequence[KernelRun]) -> int:
@@ -151,38 +225,71 @@ def _prepare(folder: Path) -> None:
         raise ScenarioError(f"{folder} cannot be made: {error.strerror}") from None
 
 
-def _tell(runs: Sequence[KernelRun], options: argparse.Namespace, elapsed: float) -> None:
+def _records(run: KernelRun) -> Iterator[str]:
+    for play in run.scenarios:
+        yield play.to_json()
+    if run.error:
+        yield json.dumps(_lost(run))
+
+
+def _tell(runs: Sequence[KernelRun], options: argparse.Namespace, elapsed: float) -> Iterator[str]:
     from netlab.cli import compare
     from netlab.kernels.comparing.overview import in_order, overview
     from netlab.render.matrix import matrix
 
-    seen = overview(in_order(runs))
-    if options.json:
-        for run in runs:
-            for play in run.scenarios:
-                print(play.to_json())
-            if run.error:
-                print(json.dumps(_lost(run)))
+    if options.json or not runs:
+        return
+    seen, style, columns = overview(in_order(runs)), Style.of(sys.stdout), room(options.wide)
+    yield from _failures(runs, style)
+    if options.all:
+        yield f"{compare.tables(seen, columns, style, every=True)}\n"
     else:
-        style = Style.of(sys.stdout)
-        for text in _failures(runs, style):
-            print(text)
-        width = shutil.get_terminal_size().columns
-        if options.all:
-            print(f"{compare.tables(seen, width, style, every=True)}\n")
-        else:
-            for grid in seen.grids():
-                alone = len(runs) == 1 and grid.title == "timers"
-                if alone or (len(runs) > 1 and grid.title in PLAYED):
-                    print(f"{matrix(grid, width, style, every=alone)}\n")
-        for run in runs:
-            print(told(run, style))
-        if len(runs) > 1:
-            print(f"\n{compare.closing(seen, style)}; netlab compare tells which")
-            print(f"{len(runs)} kernels in {elapsed:.0f} s")
-    if options.report:
-        compare.write_page(options.report / PAGE, seen)
-        print(f"report: {options.report / PAGE}", file=sys.stderr if options.json else sys.stdout)
+        for grid in seen.grids():
+            alone = len(runs) == 1 and grid.title == "timers"
+            if alone or (len(runs) > 1 and grid.title in PLAYED):
+                yield f"{matrix(grid, columns, style, every=alone, sign=sign())}\n"
+    for run in runs:
+        yield told(run, style)
+    if len(runs) > 1:
+        yield f"\n{compare.closing(seen, style)}"
+        command = compare_command(seen.runs, options.output)
+        if command and any(one.comparison.differences for one in seen.compared):
+            yield f"which, and why: {command}"
+        yield f"{len(runs)} kernels in {elapsed:.0f} s"
+
+
+def compare_command(runs: Sequence[KernelRun], folder: Path | None) -> str:
+    """What to type to compare these runs again; nothing where two of them are not both kept."""
+    from netlab.kernels.comparing.stored import SUFFIX
+    from netlab.kernels.matrix import file_name
+
+    names = {file_name(run) for run in runs}
+    if folder and {path.name for path in folder.rglob(f"*{SUFFIX}")} == names:
+        return f"netlab compare {shlex.quote(str(folder))}" if len(names) > 1 else ""
+    # By their releases, of which the cache has one each: older runs may have the same spec.
+    releases = dict.fromkeys(run.machine.release for run in runs if run.done)
+    return f"netlab compare {shlex.join(releases)}" if len(releases) > 1 else ""
+
+
+def _say_stopped(left: int, number: int, options: argparse.Namespace, output: Output) -> None:
+    said = stopped_line(left, number, Style(False))
+    if not options.json:
+        output.write(f"{said}\n")
+    if options.json or not sys.stdout or not sys.stdout.isatty():
+        with contextlib.suppress(OSError):  # after SIGHUP there is no terminal
+            print(f"netlab: {said}", file=sys.stderr)
+
+
+def _write_page(options: argparse.Namespace, runs: Sequence[KernelRun], output: Output) -> None:
+    from netlab.cli import compare
+    from netlab.kernels.comparing.overview import in_order, overview
+
+    compare.write_page(options.report / PAGE, overview(in_order(runs)))
+    said = f"report: {options.report / PAGE}"
+    if options.json:
+        print(said, file=sys.stderr)
+    else:
+        output.write(f"{said}\n")
 
 
 def _failures(runs: Sequence[KernelRun], style: Style) -> Iterator[str]:

@@ -10,12 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from netlab.render.columns import ELLIPSIS, cut, width_of
 from netlab.render.style import OUTCOME_COLOURS, Style
 
 Kind = Literal["pass", "fail", "error", "skip", "value", "absent"]
 GAP = 2  # columns between two cells
 NAME = 44  # columns that the first column may have, where others need them
 NARROWEST = 24
+SHORTEST = 8  # and what they keep where one kernel alone needs the rest
 TEXT = 16  # columns of the longest cell that is printed whole
 
 
@@ -65,24 +67,43 @@ class Grid:
     rows: tuple[Row, ...]
 
 
-def matrix(grid: Grid, width: int, style: Style, every: bool = False) -> str:
-    """The rows that are not the same on all kernels, or every row; and how many are the same."""
+def matrix(
+    grid: Grid, width: int | None, style: Style, every: bool = False, sign: str = ELLIPSIS
+) -> str:
+    """The rows that are not the same on all kernels, or every row; and how many are the same.
+
+    `width`: the terminal's; None: everything is printed whole, and all kernels side by side.
+    """
     rows = [row for row in grid.rows if every or row.differs]
     same = sum(not row.differs for row in grid.rows)
     lines = []
     if rows:
-        name = min(max(len(row.name) for row in rows), max(NARROWEST, min(NAME, width // 3)))
-        widths = [
-            max(len(column.label), *(min(len(row.marks[place].text), TEXT) for row in rows))
-            for place, column in enumerate(grid.columns)
-        ]
-        for block in _blocks(widths, width - name):
-            lines += [*_table(grid, rows, block, name, widths, style), ""]
+        name, widths = _sizes(grid, rows, width)
+        room = name + sum(widths) + GAP * len(widths) if width is None else width
+        for block in _blocks(widths, room - name):
+            lines += [*_table(grid, rows, block, name, widths, style, sign), ""]
     if same and not every:
         said = "1 is" if same == 1 else f"{same} are"
         lines.append(style(f"{said} the same wherever they were compared", "dim"))
     title = style(grid.title, "bold")
     return "\n".join([title, *lines]).rstrip()
+
+
+def _sizes(grid: Grid, rows: Sequence[Row], width: int | None) -> tuple[int, list[int]]:
+    """The columns that names have, and each kernel. At least one kernel stands beside a name."""
+    name = max(width_of(row.name) for row in rows)
+    widths = [
+        max(width_of(text) for text in (column.label, *(row.marks[place].text for row in rows)))
+        for place, column in enumerate(grid.columns)
+    ]
+    if width is None:
+        return name, widths
+    widths = [
+        max(1, min(size, max(width_of(column.label), TEXT), width - SHORTEST - GAP))
+        for size, column in zip(widths, grid.columns, strict=True)
+    ]
+    name = min(name, max(NARROWEST, min(NAME, width // 3)), width - max(widths) - GAP)
+    return max(1, name), widths
 
 
 def _blocks(widths: Sequence[int], room: int) -> Iterator[range]:
@@ -97,25 +118,30 @@ def _blocks(widths: Sequence[int], room: int) -> Iterator[range]:
 
 
 def _table(
-    grid: Grid, rows: Sequence[Row], block: range, name: int, widths: Sequence[int], style: Style
+    grid: Grid,
+    rows: Sequence[Row],
+    block: range,
+    name: int,
+    widths: Sequence[int],
+    style: Style,
+    sign: str,
 ) -> Iterator[str]:
-    heads = (" " * GAP + grid.columns[place].label.rjust(widths[place]) for place in block)
+    def right(text: str, place: int) -> str:
+        text = cut(text, widths[place], sign)
+        return " " * (GAP + widths[place] - width_of(text)) + text
+
+    heads = (right(grid.columns[place].label, place) for place in block)
     yield style(" " * name + "".join(heads), "dim")
     for row in rows:
-        cells = (_cell(row.marks[place], widths[place], style) for place in block)
-        yield cut(row.name, name).ljust(name) + "".join(cells)
+        text = cut(row.name, name, sign)
+        cells = (_painted(right(row.marks[p].text, p), row.marks[p], style) for p in block)
+        yield text + " " * (name - width_of(text)) + "".join(cells)
 
 
-def _cell(mark: Mark, width: int, style: Style) -> str:
-    text = cut(mark.text, TEXT).rjust(width + GAP)
+def _painted(text: str, mark: Mark, style: Style) -> str:
     if mark.news:
         return style(text, "yellow", "bold")
     return style(text, OUTCOME_COLOURS[mark.kind]) if mark.kind in OUTCOME_COLOURS else text
-
-
-def cut(text: str, width: int) -> str:
-    """The text, or its beginning with a sign that it goes on."""
-    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def problems(columns: Sequence[Column], style: Style) -> list[str]:

@@ -74,6 +74,22 @@ def test_a_table_fits_its_width_and_loses_no_kernel(width: int, every: bool) -> 
     assert ("63 are the same wherever they were compared" in lines) is not every
 
 
+@pytest.mark.parametrize("width", [20, 30, 40, 60])
+def test_on_a_very_narrow_terminal_names_and_cells_are_shortened(width: int) -> None:
+    lines = matrix(grid(3, 5), width, PLAIN, every=True).splitlines()[1:]
+    assert max(map(len, lines)) <= width
+    assert sum("6.2" in line for line in lines) == 1
+
+
+def test_in_a_file_every_name_and_cell_is_whole_and_all_kernels_stand_side_by_side() -> None:
+    name, text = "a-name" * 20, "long " * 20 + "end"
+    columns = tuple(Column(f"6.{number}", "") for number in range(30))
+    whole = Grid("sysctls", columns, (Row(name, (Mark(text),) * 30),))
+    _, _, row = matrix(whole, None, PLAIN, every=True).splitlines()
+    assert row.startswith(name)
+    assert row.count(text) == 30
+
+
 def test_what_differs_stands_out() -> None:
     text = matrix(grid(12, 1), 160, Style(True))
     assert text.count("\033[33;1m") == 1
