@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, zip_longest
 
 from netlab.errors import LabError
 from netlab.evidence import Interval, Transition
@@ -60,7 +60,7 @@ def reconciled(
     """
     way = _Way(traced, requests)
     spans = _spans(intervals)
-    for span, following in zip(spans, [*spans[1:], None], strict=True):
+    for span, following in zip_longest(spans, spans[1:]):
         way.match(span, following)
     return _transitions(way.visits)
 

@@ -46,6 +46,14 @@ def test_states_that_no_sample_saw_are_there_with_their_exact_times() -> None:
     assert found[-1].at == 1.000160
 
 
+def test_where_nothing_was_sampled_the_tracepoints_alone_tell() -> None:
+    """A lab that could not be built to its end may have been closed before the first sample."""
+    assert reconciled([], []) == ()
+    found = reconciled(OPEN_AND_CLOSE, [])
+    assert [change.at for change in found] == [visit.since for visit in OPEN_AND_CLOSE]
+    assert all(change.traced for change in found)
+
+
 def test_the_end_of_time_wait_is_only_sampled() -> None:
     samples = [seen(S.TIME_WAIT, 1.02, 60.9), seen(S.CLOSED, 61.1, 62.0)]
     last = reconciled(OPEN_AND_CLOSE, samples)[-1]
