@@ -107,7 +107,7 @@ def lines(seen: Overview, columns: int | None, style: Style) -> Iterator[str]:
 
     width = min(WIDEST, columns or shutil.get_terminal_size().columns)
     size = max(map(len, seen.labels))
-    table = Columns.of({"": size, " ": 0}, (), style, columns, sign=sign())
+    table = Columns.of({"": size, " ": 0}, (), style, columns)
     for column in seen.columns:
         yield table.row([(column.label, "bold")], (column.title,))
     yield from problems(seen.columns, style)
@@ -134,7 +134,7 @@ def tables(seen: Overview, columns: int | None, style: Style, every: bool) -> st
     """Scenario by kernel, timer by kernel, and so on."""
     from netlab.render.matrix import matrix
 
-    return "\n\n".join(matrix(grid, columns, style, every, sign()) for grid in seen.grids())
+    return "\n\n".join(matrix(grid, columns, style, every) for grid in seen.grids())
 
 
 def _count(number: int, word: str) -> str:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from netlab.cli.common import Commands, add_names, add_wide, room, sign
+from netlab.cli.common import Commands, add_names, add_wide, room
 from netlab.render.columns import Columns, Giving, width_of
 from netlab.render.style import Style
 
@@ -92,7 +92,7 @@ def _table(scenarios: Sequence[Scenario], style: Style, columns: int | None) -> 
         heading: max(width_of(row[place]) for row in rows)
         for place, heading in enumerate(("scenario", "client", "server", "source"))
     }
-    table = Columns.of(natural, GIVING, style, columns, sign=sign())
+    table = Columns.of(natural, GIVING, style, columns)
     yield from table.head()
     for name, client, server, source in rows:
         yield table.row([(name,), (client,), (server,), (source, "dim")])

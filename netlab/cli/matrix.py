@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from netlab import extras
 from netlab.cli import playing
-from netlab.cli.common import Commands, add_names, add_wide, room, sign
+from netlab.cli.common import Commands, add_names, add_wide, room
 from netlab.cli.guests import told, watching
 from netlab.cli.output import Output
 from netlab.cli.playing import SPECS, add_archives, add_guests, add_what
@@ -247,7 +247,7 @@ def _tell(runs: Sequence[KernelRun], options: argparse.Namespace, elapsed: float
         for grid in seen.grids():
             alone = len(runs) == 1 and grid.title == "timers"
             if alone or (len(runs) > 1 and grid.title in PLAYED):
-                yield f"{matrix(grid, columns, style, every=alone, sign=sign())}\n"
+                yield f"{matrix(grid, columns, style, every=alone)}\n"
     for run in runs:
         yield told(run, style)
     if len(runs) > 1:

@@ -157,7 +157,7 @@ class _Bar:
     def draw(self, name: str) -> None:
         if time.monotonic() - self._drawn > 0.1 and self._output.idle:
             self._drawn = time.monotonic()
-            self._progress.update(self._task, name=cut(name, self._name_width, ""))
+            self._progress.update(self._task, name=cut(name, self._name_width))
             self._progress.refresh()
 
     def end(self) -> None:

@@ -23,7 +23,6 @@ from netlab.cli.common import (
     positive,
     room,
     seconds,
-    sign,
 )
 from netlab.cli.progress import Shown
 from netlab.cli.stopping import Stop, Stopped, stopping
@@ -138,7 +137,7 @@ class _Run:
         self._elapsed = 0.0
         self._style = Style.of(sys.stdout)
         self._table = Table(
-            [known(scenario) for scenario in scenarios], self._style, room(options.wide), sign()
+            [known(scenario) for scenario in scenarios], self._style, room(options.wide)
         )
         self._shown = Shown(scenario.name for scenario in scenarios)
 

@@ -35,18 +35,21 @@ def _places(letter: str) -> int:
     return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
-def cut(text: str, room: int, sign: str = ELLIPSIS) -> str:
-    """The text, or as much of its beginning as fits with a sign that it goes on."""
+def cut(text: str, room: int) -> str:
+    """The text, or as much of its beginning as fits with a sign that it goes on.
+
+    Where there is only ASCII, the stream writes another sign (`netlab.render.letters`).
+    """
     if width_of(text) <= room:
         return text
-    left = room - width_of(sign)
+    left = room - width_of(ELLIPSIS)
     kept = ""
     for letter in text:
         left -= _places(letter)
         if left < 0:
             break
         kept += letter
-    return (kept.rstrip() + sign)[:room]
+    return (kept.rstrip() + ELLIPSIS)[:room]
 
 
 def fit(natural: Mapping[str, int], giving: Sequence[Giving], room: int | None) -> dict[str, int]:
@@ -91,7 +94,6 @@ class Columns:
     style: Style
     room: int | None = None
     right: frozenset[str] = frozenset()  # columns of numbers
-    sign: str = ELLIPSIS
 
     @classmethod
     def of(
@@ -101,12 +103,11 @@ class Columns:
         style: Style,
         room: int | None = None,
         right: Sequence[str] = (),
-        sign: str = ELLIPSIS,
     ) -> Columns:
         """Columns whose cells take at most as much as `natural` says; headings are seen to."""
         wanted = {name: max(size, width_of(name)) for name, size in natural.items()}
         widths = fit(wanted, giving, room)
-        return cls(tuple(natural), widths, style, room, frozenset(right), sign)
+        return cls(tuple(natural), widths, style, room, frozenset(right))
 
     def head(self) -> Iterator[str]:
         """The headings, and a line below them."""
@@ -124,7 +125,7 @@ class Columns:
         line = (" " * GAP).join(words)
         text, *colours = rest
         if self.room is not None:
-            text = cut(text, max(0, self.room - width_of(line) - GAP), self.sign)
+            text = cut(text, max(0, self.room - width_of(line) - GAP))
         if text:
             line += " " * GAP + self.style(text, *colours)
         return line.rstrip()
@@ -132,7 +133,7 @@ class Columns:
     def _padded(self, name: str, text: str, colours: Sequence[str]) -> str:
         size = self.widths[name]
         if self.room is not None:
-            text = cut(text, size, self.sign)
+            text = cut(text, size)
         blanks = " " * (size - width_of(text))
         painted = self.style(text, *colours)
         return blanks + painted if name in self.right else painted + blanks

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from netlab.render.columns import ELLIPSIS, cut, width_of
+from netlab.render.columns import cut, width_of
 from netlab.render.style import OUTCOME_COLOURS, Style
 
 Kind = Literal["pass", "fail", "error", "skip", "value", "absent"]
@@ -67,9 +67,7 @@ class Grid:
     rows: tuple[Row, ...]
 
 
-def matrix(
-    grid: Grid, width: int | None, style: Style, every: bool = False, sign: str = ELLIPSIS
-) -> str:
+def matrix(grid: Grid, width: int | None, style: Style, every: bool = False) -> str:
     """The rows that are not the same on all kernels, or every row; and how many are the same.
 
     `width`: the terminal's; None: everything is printed whole, and all kernels side by side.
@@ -81,7 +79,7 @@ def matrix(
         name, widths = _sizes(grid, rows, width)
         room = name + sum(widths) + GAP * len(widths) if width is None else width
         for block in _blocks(widths, room - name):
-            lines += [*_table(grid, rows, block, name, widths, style, sign), ""]
+            lines += [*_table(grid, rows, block, name, widths, style), ""]
     if same and not every:
         said = "1 is" if same == 1 else f"{same} are"
         lines.append(style(f"{said} the same wherever they were compared", "dim"))
@@ -124,16 +122,15 @@ def _table(
     name: int,
     widths: Sequence[int],
     style: Style,
-    sign: str,
 ) -> Iterator[str]:
     def right(text: str, place: int) -> str:
-        text = cut(text, widths[place], sign)
+        text = cut(text, widths[place])
         return " " * (GAP + widths[place] - width_of(text)) + text
 
     heads = (right(grid.columns[place].label, place) for place in block)
     yield style(" " * name + "".join(heads), "dim")
     for row in rows:
-        text = cut(row.name, name, sign)
+        text = cut(row.name, name)
         cells = (_painted(right(row.marks[p].text, p), row.marks[p], style) for p in block)
         yield text + " " * (name - width_of(text)) + "".join(cells)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from netlab.evidence import Evidence, Outcome
-from netlab.render.columns import ELLIPSIS, Columns, Giving, width_of
+from netlab.render.columns import Columns, Giving, width_of
 from netlab.render.style import OUTCOME_COLOURS, Style
 from netlab.tcp import State
 
@@ -44,9 +44,7 @@ class Known(NamedTuple):
 class Table:
     """The table of one command."""
 
-    def __init__(
-        self, known: Sequence[Known], style: Style, room: int | None = None, sign: str = ELLIPSIS
-    ) -> None:
+    def __init__(self, known: Sequence[Known], style: Style, room: int | None = None) -> None:
         natural = {
             "outcome": 0,
             "scenario": max((width_of(one.name) for one in known), default=0),
@@ -58,7 +56,7 @@ class Table:
         }
         for side in ("client", "server"):
             natural[side] = max(natural[side], ANY_STATE)
-        self._columns = Columns.of(natural, GIVING, style, room, ("held", "dropped"), sign)
+        self._columns = Columns.of(natural, GIVING, style, room, ("held", "dropped"))
 
     def head(self) -> Iterator[str]:
         """The lines above all others."""

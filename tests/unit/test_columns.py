@@ -24,17 +24,16 @@ WORDS = (
 PAINTED = [("PASS", "green"), (WORDS[1],), (WORDS[2],), (WORDS[3], "dim")]
 
 
-def lines(room: int | None, colour: bool = False, sign: str = "…") -> list[str]:
-    columns = Columns.of(NATURAL, GIVING, Style(colour), room, sign=sign)
+def lines(room: int | None, colour: bool = False) -> list[str]:
+    columns = Columns.of(NATURAL, GIVING, Style(colour), room)
     short = columns.row([("SKIP", "dim")], ("a reason that is quite long, and said in full", "dim"))
     return [*columns.head(), columns.row(PAINTED), short]
 
 
 @pytest.mark.parametrize("colour", [False, True], ids=["plain", "coloured"])
-@pytest.mark.parametrize("sign", ["…", "..."])
-def test_no_line_is_longer_than_its_terminal(colour: bool, sign: str) -> None:
+def test_no_line_is_longer_than_its_terminal(colour: bool) -> None:
     for room in range(1, 130):
-        longest = max(width_of(line) for line in lines(room, colour, sign))
+        longest = max(width_of(line) for line in lines(room, colour))
         assert longest <= room
 
 
@@ -85,8 +84,3 @@ def test_wide_letters_and_colours_keep_the_next_column_in_its_place() -> None:
     columns = Columns.of({"name": 8, "state": 6}, (), Style(True))
     plain, wide = columns.row([("abcd",), ("LISTEN",)]), columns.row([("漢字", "red"), ("LISTEN",)])
     assert width_of(plain[: plain.index("LISTEN")]) == width_of(wide[: wide.index("LISTEN")]) == 10
-
-
-def test_where_the_sign_cannot_be_shown_there_are_three_dots() -> None:
-    assert "..." in "".join(lines(45, sign="..."))
-    assert "".join(lines(45, sign="...")).isascii()
