@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from netlab.scenario.loader import load
     from netlab.scenario.model import Scenario
     from netlab.scenario.runner import Options, play, play_all
+    from netlab.scenario.stories import story
     from netlab.tcp import ACK, ANY, DATA, FIN, RST, SYN, Segment, State, Timer
     from netlab.testbed.lab import Lab
     from netlab.testbed.namespace import prepare
+    from netlab.testbed.router import Router
     from netlab.testbed.words import Family, Hook, Side
 
 __version__ = "0.1.0"
@@ -49,9 +51,11 @@ _HOMES = {
     "netlab.scenario.loader": ("load",),
     "netlab.scenario.model": ("Scenario",),
     "netlab.scenario.runner": ("Options", "play", "play_all"),
+    "netlab.scenario.stories": ("story",),
     "netlab.tcp": ("ACK", "ANY", "DATA", "FIN", "RST", "SYN", "Segment", "State", "Timer"),
     "netlab.testbed.lab": ("Lab",),
     "netlab.testbed.namespace": ("prepare",),
+    "netlab.testbed.router": ("Router",),
     "netlab.testbed.words": ("Family", "Hook", "Side"),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -59,8 +63,8 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "ActionFailed", "Evidence", "Family", "Forbidden",
     "Hook", "Lab", "LabError", "MissingExtra", "NetlabError", "NotHeld", "Options", "Pair",
-    "Scenario", "ScenarioError", "Segment", "Side", "State", "Timer", "Unmet", "load", "play",
-    "play_all", "prepare",
+    "Router", "Scenario", "ScenarioError", "Segment", "Side", "State", "Timer", "Unmet", "load",
+    "play", "play_all", "prepare", "story",
 ]  # fmt: skip
 
 

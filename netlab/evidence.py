@@ -137,6 +137,8 @@ class Recording:
     events: tuple[Event, ...] = ()  # of that connection
     traced: bool = False  # whether the kernel's tracepoints were there
     missed: int = 0  # packets that came faster than they could be recorded
+    routed: bool = False  # over a third host, which may lose packets where nobody looks
+    client_seen: tuple[str, int] | None = None  # by the server, where a router translates
 
 
 @dataclass(frozen=True, slots=True)

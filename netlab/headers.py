@@ -90,14 +90,16 @@ _SEGMENTS = {  # enum.Flag takes a microsecond
 
 
 def lasting(data: bytes) -> bytes:
-    """The headers without their checksums, which offloading leaves out at one end."""
+    """The headers without what changes on the way: checksums, which offloading leaves out at one
+    end, and the number of hops that are left, of which a router takes one.
+    """
     version = data[0] >> 4 if data else 0
     if version == 4 and len(data) >= 20:
         start, protocol = (data[0] & 0x0F) * 4, data[9]
-        front = data[:10] + data[12:start]
+        front = data[:8] + data[9:10] + data[12:start]
     elif version == 6 and len(data) >= 40:
         start, protocol = 40, data[6]
-        front = data[:40]
+        front = data[:7] + data[8:40]
     else:
         return data
     end = start + (data[start + 12] >> 4) * 4 if protocol == TCP and len(data) > start + 12 else 64

@@ -4,6 +4,8 @@
 A frame seen leaving one end, the same bytes seen coming in at the other, and the rule that then
 dropped them are one packet. A wire of veth neither loses nor reorders, so the same bytes are
 paired first in, first out; only checksums differ, which are filled in late or not at all.
+A router in between takes one of the hops that are left, may translate the client's address, and
+has lost what has not come to the other end.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import socket
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from netlab.evidence import Frame, Recording
 from netlab.headers import PSH, End, Headers, lasting, read, segment
@@ -23,6 +25,7 @@ from netlab.tcp import Segment
 LONGEST_WAY = 0.4
 #: Seconds that clocks read in other places may be apart.
 SLACK = 0.002
+ROUTER = "router"
 #: Hooks at which a packet has not left its sender yet.
 SENDING = frozenset({"output", "postrouting", "egress"})
 
@@ -62,12 +65,16 @@ class Packet:
 
 def packets(recording: Recording) -> list[Packet]:
     """Every packet of a recording, in the order in which they were first seen."""
-    sightings = sorted(_sightings(recording.frames), key=lambda seen: seen.at)
+    sightings = sorted(
+        _sightings(recording.frames, _untranslated(recording)), key=lambda seen: seen.at
+    )
     numbers = Numbers()
     ours = _ours(recording.client, recording.server)
     found = []
     for seen in sightings:
-        headers = read(seen.frame)
+        headers = _as_the_client_has_it(read(seen.frame), recording)
+        if recording.routed and seen.dropped is None and seen.arrived is None and seen.sent:
+            seen.dropped = replace(seen.sent, side=ROUTER, fault=ROUTER, hook="")
         relative = numbers.of(headers, seen.sent is not None)
         found.append(_packet(seen, headers, relative, ours(headers)))
     return found
@@ -160,6 +167,15 @@ def _ours(client: End, server: End) -> Callable[[Headers], bool]:
     return lambda headers: (headers.inner or (headers.source, headers.destination)) in both
 
 
+def _as_the_client_has_it(headers: Headers, recording: Recording) -> Headers:
+    """With the client's own end, where the server's side saw another."""
+    if recording.client_seen is None:
+        return headers
+    ends = {_canonical(recording.client_seen): _canonical(recording.client)}
+    source, destination = (ends.get(end, end) for end in (headers.source, headers.destination))
+    return headers._replace(source=source, destination=destination)
+
+
 def _canonical(end: End) -> End:
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
@@ -208,18 +224,31 @@ class _Same:
     held: list[Frame] = field(default_factory=list)  # dropped at the sender: nobody else saw them
 
 
-def _sightings(frames: Sequence[Frame]) -> Iterator[_Sightings]:
+def _sightings(
+    frames: Sequence[Frame], untranslated: Callable[[bytes], bytes] = lambda headers: headers
+) -> Iterator[_Sightings]:
     alike: dict[tuple[str, bytes, int], _Same] = defaultdict(_Same)
     for frame in sorted(frames, key=lambda frame: frame.at):
         coming = frame.seen == "in" or (frame.seen == "dropped" and frame.hook not in SENDING)
         sender = _OTHER.get(frame.side, frame.side) if coming else frame.side
-        same = alike[sender, lasting(frame.data), frame.length]
+        same = alike[sender, untranslated(lasting(frame.data)), frame.length]
         if frame.seen == "dropped":
             (same.dropped if coming else same.held).append(frame)
         else:
             (same.arrived if coming else same.sent).append(frame)
     for (sender, _, _), same in alike.items():
         yield from _paired(sender, same)
+
+
+def _untranslated(recording: Recording) -> Callable[[bytes], bytes]:
+    """Gives a packet's headers the client's own address where a router has put another."""
+    if recording.client_seen is None:
+        return lambda headers: headers
+    family = socket.AF_INET6 if ":" in recording.client[0] else socket.AF_INET
+    own, seen = (
+        socket.inet_pton(family, end[0]) for end in (recording.client, recording.client_seen)
+    )
+    return lambda headers: headers.replace(seen, own, 1)
 
 
 _OTHER = {"client": "server", "server": "client"}

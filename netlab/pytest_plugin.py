@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""netlab for pytest: ``scenarios/**/*.yaml`` are tests, and the `lab` fixture is a lab.
+"""netlab for pytest: ``scenarios/**/*.yaml`` and the stories in ``scenarios/**/*.py`` are tests,
+and the `lab` fixture is a lab.
 
 Scenarios are played side by side: the first one that runs starts all that were selected, and each
 item then waits for its own evidence only. With pytest-xdist each worker plays a share of them.
@@ -69,9 +70,14 @@ def _is_worker(config: pytest.Config) -> bool:
 
 
 def _plays_scenarios(config: pytest.Config) -> bool:
+    from netlab.scenario import stories
+
     paths = (Path(argument.split("::")[0]) for argument in config.args)
     return any(
-        path.suffix == ".yaml" or FOLDER in path.absolute().parts or (path / FOLDER).is_dir()
+        path.suffix == ".yaml"
+        or stories.has_stories(path)
+        or FOLDER in path.absolute().parts
+        or (path / FOLDER).is_dir()
         for path in paths
     )
 
@@ -80,27 +86,34 @@ def _plays_scenarios(config: pytest.Config) -> bool:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """A YAML file below a folder called ``scenarios``, or named on the command line."""
-    if file_path.suffix != ".yaml":
+    """A YAML file or stories below a folder called ``scenarios``, or named on the command line."""
+    if file_path.suffix not in (".yaml", ".py"):
         return None
-    if FOLDER in file_path.parts or parent.session.isinitpath(file_path):
-        file: ScenarioFile = ScenarioFile.from_parent(parent, path=file_path)
-        return file
-    return None
+    if FOLDER not in file_path.parts and not parent.session.isinitpath(file_path):
+        return None
+    if file_path.suffix == ".py":
+        from netlab.scenario import stories
+
+        if not stories.has_stories(file_path):
+            return None
+    file: ScenarioFile = ScenarioFile.from_parent(parent, path=file_path)
+    return file
 
 
 class ScenarioFile(pytest.File):
-    """A scenario file: one item, and a slow one where it says how its pair ends by itself."""
+    """A scenario file: one item, and a slow one where it says how its pair ends by itself; or a
+    file of stories, an item each.
+    """
 
     def collect(self) -> Iterator[ScenarioItem]:
         """Read the file; a complaint of the loader's is a collection error."""
-        from netlab.scenario.loader import load
+        from netlab.scenario import catalogue
 
         try:
-            scenario = load(Path(os.path.relpath(self.path)))
+            scenarios = catalogue.in_file(Path(os.path.relpath(self.path)))
         except ScenarioError as error:
             raise self.CollectError(str(error)) from None
-        for variant in scenario.variants():
+        for variant in scenarios:
             yield ScenarioItem.from_parent(self, name=variant.name, scenario=variant)
 
 
@@ -267,6 +280,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 # --- pytest-xdist
 
 
+def is_scenario(nodeid: str) -> bool:
+    """Whether this is the name of a scenario's item: of a file in YAML, or of a story, whose name
+    has a hyphen, as that of no function has.
+    """
+    file, _, name = nodeid.partition("::")
+    return file.endswith(".yaml") or "-" in name.partition("[")[0]
+
+
 def share(nodeid: str, workers: int) -> int:
     """Which share of the scenarios an item belongs to: the same in every process."""
     return zlib.crc32(nodeid.encode()) % workers
@@ -283,8 +304,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         """Scenarios by their share, every other test by itself."""
 
         def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.split("::", maxsplit=1)[0]
-            if not file.endswith(".yaml"):
+            if not is_scenario(nodeid):
                 return nodeid
             return f"scenarios {share(nodeid, self.numnodes)}"
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from netlab.pytest_plugin import ScenarioItem, share
+from netlab.pytest_plugin import ScenarioItem, is_scenario, share
 
 #: Beginnings of tests' names, by what unites those that one worker must have. The first groups
 #: begin first, each with a worker of its own, because they take longest.
@@ -78,7 +78,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         """Groups first, so that no worker is left with one, and those that are alone last."""
 
         def _split_scope(self, nodeid: str) -> str:
-            if nodeid.split("::", maxsplit=1)[0].endswith(".yaml"):
+            if is_scenario(nodeid):
                 return f"scenarios {share(nodeid, self.numnodes)}"  # as netlab's plugin plays them
             return group(nodeid)
 

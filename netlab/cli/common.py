@@ -64,6 +64,11 @@ def add_names(command: argparse.ArgumentParser, nargs: str | None, help: str) ->
     action.completer = _names  # type: ignore[attr-defined]  # argcomplete looks for it
 
 
+def note(text: str) -> None:
+    """Say beside the output what a person may not expect of it."""
+    print(f"{Style.of(sys.stderr)('netlab:', 'dim')} {text}", file=sys.stderr)
+
+
 def add_family(command: argparse._ActionsContainer) -> None:
     """``--ipv6``."""
     command.add_argument("--ipv6", action="store_true", help="over IPv6 instead of IPv4")
@@ -101,4 +106,4 @@ def print_ladder(run: Evidence) -> None:
 def _names(**_: object) -> list[str]:
     from netlab.scenario import catalogue
 
-    return [scenario.name for scenario in catalogue.everything()]
+    return catalogue.names()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from netlab import extras
-from netlab.cli.common import Commands, add_family, add_names, seconds
+from netlab.cli.common import Commands, add_family, add_names, note, seconds
 from netlab.cli.run import exit_code
 from netlab.errors import ScenarioError
 from netlab.render.style import Style
@@ -75,7 +75,7 @@ def main(options: argparse.Namespace) -> int:
     from netlab.scenario import catalogue, runner
     from netlab.testbed.words import Family
 
-    scenario = catalogue.one(options.names)
+    scenario = catalogue.one(options.names, note)
     family = Family.IPV6 if options.ipv6 else scenario.family or Family.IPV4
     style = Style.of(sys.stdout)
     live = not options.plain and terminal.fits()

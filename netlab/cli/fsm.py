@@ -96,7 +96,7 @@ def _play(options: argparse.Namespace) -> list[Evidence]:
     from netlab.testbed.words import Family
 
     scenarios = [
-        *catalogue.choose([], options.slow),
+        *catalogue.everything(slow=options.slow),
         *cells.scenarios(),
         *catalogue.everything(fsm.HOME),
     ]

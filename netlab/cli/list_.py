@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from netlab.cli.common import Commands, add_names, add_wide, room
+from netlab.cli.common import Commands, add_names, add_wide, note, room
 from netlab.render.columns import Columns, Giving, width_of
 from netlab.render.style import Style
 
@@ -58,7 +58,7 @@ def main(options: argparse.Namespace) -> int:
     from netlab.scenario import catalogue
     from netlab.testbed.words import Side
 
-    scenarios = catalogue.choose(options.names, options.slow)
+    scenarios = catalogue.choose(options.names, options.slow, note)
     if options.json:
         for scenario in scenarios:
             row = {

@@ -9,8 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlab.cli.common import add_family, add_sysctl, positive, seconds
-from netlab.errors import ScenarioError
+from netlab.cli.common import add_family, add_sysctl, note, positive, seconds
 
 if TYPE_CHECKING:
     from netlab.kernels.matrix import Plan
@@ -100,22 +99,23 @@ def _mirror(text: str) -> tuple[str, str]:
 
 
 def job(options: argparse.Namespace) -> Job:
-    """What is to be played. Raises `ScenarioError` for a file that cannot be read."""
+    """What is to be played. Raises `ScenarioError` for what is not there, or is wrong."""
     from netlab.kernels import timers
     from netlab.kernels.suite import Job
+    from netlab.scenario import catalogue
 
-    own = [Path(name) for name in options.names if name.endswith(".yaml")]
-    texts = []
-    for path in own:
-        try:
-            texts.append((path.name, path.read_text()))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ScenarioError(f"cannot be read: {error}", path) from None
+    plays = bool(options.names) or not options.timers
+    slow = options.slow or options.warp
+    chosen = catalogue.choose(options.names, slow, note) if plays else []
+    mine = [each for each in chosen if not catalogue.is_built_in(each)]
     return Job(
-        plays=bool(options.names) or not options.timers,
-        names=tuple(name for name in options.names if not name.endswith(".yaml")),
-        own=tuple(texts),
-        slow=options.slow or options.warp,
+        plays=plays,
+        names=tuple(each.name for each in chosen if catalogue.is_built_in(each))
+        if options.names
+        else (),
+        own=tuple((path.name, path.read_text()) for path in dict.fromkeys(s.path for s in mine)),
+        mine=tuple(each.name for each in mine),
+        slow=slow,
         atlas=options.atlas,
         timers=timers.NAMES if options.warp or options.timers else (),
         ipv6=options.ipv6,

@@ -20,6 +20,7 @@ from netlab.cli.common import (
     add_sysctl,
     add_wide,
     ladder_text,
+    note,
     positive,
     room,
     seconds,
@@ -93,7 +94,7 @@ def main(options: argparse.Namespace) -> int:
     from netlab.scenario import catalogue, runner
     from netlab.testbed.words import Family
 
-    scenarios = catalogue.choose(options.names, options.slow)
+    scenarios = catalogue.choose(options.names, options.slow, note)
     how = runner.Options(
         family=Family.IPV6 if options.ipv6 else Family.IPV4,
         hold=options.hold,

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
-from netlab.cli.common import Commands, add_family, add_names, print_ladder
+from netlab.cli.common import Commands, add_family, add_names, note, print_ladder
 from netlab.cli.progress import progress
 from netlab.cli.run import exit_code
 from netlab.render.style import Style
@@ -50,7 +50,7 @@ def main(options: argparse.Namespace) -> int:
     from netlab.scenario import catalogue
     from netlab.testbed.words import Family
 
-    scenario = catalogue.one(options.names)
+    scenario = catalogue.one(options.names, note)
     family = Family.IPV6 if options.ipv6 else scenario.family or Family.IPV4
     print("\n".join(explanation(scenario, family, Style.of(sys.stdout))), flush=True)
     return _played(scenario, family) if options.ladder else 0

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from netlab.cli.common import Commands, add_family, add_names
+from netlab.cli.common import Commands, add_family, add_names, note
 from netlab.cli.run import exit_code
 from netlab.errors import ScenarioError
 from netlab.render.style import Style
@@ -74,7 +74,7 @@ def main(options: argparse.Namespace) -> int:
     if options.names is None:
         _list(progress)
         return 0
-    scenario = catalogue.one(options.names)
+    scenario = catalogue.one(options.names, note)
     if scenario.slow:
         raise ScenarioError(_only_waits(scenario))
     return _teach(options, scenario, progress)

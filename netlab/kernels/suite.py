@@ -39,6 +39,7 @@ class Job:
     names: tuple[str, ...] = ()  # of scenarios, as netlab run takes them; none: all
     #: Scenario files of the user's own, as (name, text): a guest does not see the user's disk.
     own: tuple[tuple[str, str], ...] = ()
+    mine: tuple[str, ...] = ()  # what of them is played, by name; none: all
     slow: bool = False  # those that take minutes too
     only: tuple[str, ...] = ()  # of all these, the scenarios that are called so; none: all
     atlas: bool = False  # every pair of states
@@ -58,10 +59,12 @@ class Job:
             return []
         named = catalogue.choose(self.names, self.slow) if self.names or not self.own else []
         with tempfile.TemporaryDirectory(prefix="netlab-") as folder:
-            for name, text in self.own:
-                path = Path(folder, name)
+            for number, (name, text) in enumerate(self.own):
+                path = Path(folder, str(number), name)
+                path.parent.mkdir()
                 path.write_text(text)
-                named += catalogue.choose([str(path)], self.slow)
+                own = catalogue.choose([str(path)], self.slow)
+                named += [one for one in own if not self.mine or one.name in self.mine]
         return [one for one in named if not self.only or one.name in self.only]
 
 

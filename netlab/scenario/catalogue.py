@@ -1,87 +1,275 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Finds scenarios: those that come with netlab by their names, and anybody's by their paths."""
+"""Finds scenarios by name, pattern, folder or file: those of one's own project, and those that
+come with netlab.
+
+One's own are in a folder called ``scenarios``, where a command was typed or around it. What is
+asked for is looked for among them first. Each file is read once, and only if it can be meant.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import fnmatch
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from netlab.errors import ScenarioError
+from netlab.scenario import stories
 from netlab.scenario.loader import load
-from netlab.scenario.model import Scenario
+from netlab.scenario.model import TO_THE_END, Scenario
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+
+FOLDER = "scenarios"
+#: What all scenarios that come with netlab are called together, for who has some of their own.
+BUILT_IN = "built-in"
+SUFFIX = ".yaml"
+
+Note = Callable[[str], None]
 
 
 def home() -> Path:
     """The folder of the scenarios that come with netlab: in the package when it was installed
     from a wheel, beside it in a checkout.
     """
-    packed = _PACKAGE / "scenarios"
-    return packed if packed.is_dir() else _PACKAGE.parent / "scenarios"
+    packed = _PACKAGE / FOLDER
+    return packed if packed.is_dir() else _PACKAGE.parent / FOLDER
 
 
-def everything(folder: Path | None = None) -> list[Scenario]:
-    """Every variant of every scenario below a folder, in the order of their paths.
+def project() -> Path | None:
+    """The folder of one's own scenarios, from where one stands, if there is one: ``scenarios``, or
+    ``.`` in a folder of that name. netlab's own is none, and one without a scenario is none.
+    """
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:  # somebody has removed it
+        return None
+    folder = Path(FOLDER) if os.path.isdir(FOLDER) else Path()
+    if FOLDER not in (folder.name, here.name):
+        return None
+    own = not (home().exists() and os.path.samefile(folder, home())) and any(_files(folder))
+    return folder if own else None
+
+
+def everything(folder: Path | None = None, slow: bool = True) -> list[Scenario]:
+    """Every variant of every scenario file below a folder, in the order of their paths; stories
+    are none of them.
 
     Raises `ScenarioError` for the first broken file, and where there is none at all: an empty run
     must not look like a good one.
     """
     folder = folder or home()
-    paths = sorted(path for path in folder.rglob("*.yaml") if path.is_file())
+    paths = [path for path in _files(folder) if path.suffix == SUFFIX]
     if not paths:
-        raise ScenarioError("has no scenario: expected files ending in .yaml", folder)
-    return [variant for path in paths for variant in load(path).variants()]
+        raise ScenarioError(_empty(folder), folder)
+    return _quick((variant for path in paths for variant in load(path).variants()), slow)
 
 
-def choose(wanted: Sequence[str], slow: bool = False) -> list[Scenario]:
-    """The scenarios of these names, patterns, files or folders; all that come with netlab where
-    nothing is named. Slow ones only with `slow`, or by their own name.
+def choose(
+    wanted: Sequence[str], slow: bool = False, note: Note = lambda text: None
+) -> list[Scenario]:
+    """The scenarios of these names, patterns, files or folders, and the stories. Where nothing is
+    named, all of one's own, or all that come with netlab where one has none. Slow ones only with
+    `slow`, or by their own name.
 
-    Raises `ScenarioError` for what is not there, with what comes close.
+    `note` is told what a person may not expect. Raises `ScenarioError` for what is not there, with
+    what comes close.
     """
+    shelves = _Shelves(note)
     if not wanted:
-        return _quick(everything(), slow)
+        return shelves.all(slow)
     chosen: dict[tuple[Path, str], Scenario] = {}
     for word in wanted:
-        for scenario in _named(word, slow):
+        for scenario in shelves.named(word, slow):
             chosen[scenario.path, scenario.name] = scenario
     return list(chosen.values())
 
 
-def one(word: str) -> Scenario:
+def one(word: str, note: Note = lambda text: None) -> Scenario:
     """The one scenario that a word names. Raises `ScenarioError` for none or several."""
-    found = _named(word, slow=False)
+    found = _Shelves(note).named(word, slow=False)
     if len(found) > 1:
         names = ", ".join(scenario.name for scenario in found[:5])
         raise ScenarioError(f"{word!r} names {len(found)} scenarios ({names}...): name one")
     return found[0]
 
 
-def _named(word: str, slow: bool) -> list[Scenario]:
-    path = Path(word)
-    if path.suffix == ".yaml" or (path.is_dir() and "/" in word):
-        variants = everything(path) if path.is_dir() else list(load(path).variants())
-        quick = _quick(variants, slow)
-        return quick or variants  # a file that is slow altogether was asked for by its name
-    known = everything()
-    exact = [scenario for scenario in known if scenario.name == word]
-    if exact:
-        twin = [s for s in known if slow and s.path == exact[0].path and s not in exact]
-        return exact + twin
-    matching = _quick((s for s in known if fnmatch.fnmatchcase(s.name, word)), slow)
-    folder = _quick((s for s in known if s.path.parent.name == word), slow)
-    if not matching and not folder:
-        names = [scenario.name for scenario in known]
-        close = (
-            difflib.get_close_matches(word, names, n=3, cutoff=0.5)
-            or [name for name in names if word in name][:3]
+def is_built_in(scenario: Scenario) -> bool:
+    """Whether it comes with netlab."""
+    return scenario.path.resolve().is_relative_to(home().resolve())
+
+
+def names() -> list[str]:
+    """Every name that can be typed, one's own first. A file that is broken is passed over: whoever
+    completes a word does not want to hear of it.
+    """
+    shelves = _Shelves(lambda text: None).shelves
+    return list(dict.fromkeys(name for shelf in shelves for name in shelf.names()))
+
+
+class _Shelf:
+    """The scenarios below one folder. Files are read when they are asked for, and once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.paths = list(_files(folder))
+        self._read: dict[Path, list[Scenario]] = {}
+
+    def all(self) -> list[Scenario]:
+        return [scenario for path in self.paths for scenario in self._of(path)]
+
+    def names(self) -> Iterator[str]:
+        for path in self.paths:
+            with contextlib.suppress(ScenarioError):
+                yield from (scenario.name for scenario in self._of(path))
+
+    def called(self, name: str) -> list[Scenario]:
+        """Those of exactly this name. A scenario file has it from its own."""
+        stem = name.removesuffix(f"-{TO_THE_END}")
+        likely = [p for p in self.paths if p.suffix != SUFFIX or p.stem in (name, stem)]
+        return [s for path in likely for s in self._of(path) if s.name == name]
+
+    def twins(self, scenario: Scenario) -> list[Scenario]:
+        """The other variants of a scenario."""
+        same = self._of(scenario.path) if scenario.code is None else []
+        return [other for other in same if other != scenario]
+
+    def matching(self, pattern: str) -> list[Scenario]:
+        if not any(letter in pattern for letter in "*?["):
+            return []
+        return [s for s in self.all() if fnmatch.fnmatchcase(s.name, pattern)]
+
+    def within(self, folder: str) -> list[Scenario]:
+        return [s for path in self.paths if path.parent.name == folder for s in self._of(path)]
+
+    def _of(self, path: Path) -> list[Scenario]:
+        if path not in self._read:
+            self._read[path] = in_file(path)
+        return self._read[path]
+
+
+class _Shelves:
+    """One's own scenarios, if there are some, and those that come with netlab behind them."""
+
+    def __init__(self, note: Note) -> None:
+        own = project()
+        self._note = note
+        self._built_in = _Shelf(home())
+        self._own = None if own is None else _Shelf(own)
+        self.shelves = [self._built_in] if self._own is None else [self._own, self._built_in]
+
+    def all(self, slow: bool) -> list[Scenario]:
+        """What is meant where nothing is named."""
+        if self._own is None:
+            return _quick(self._built_in.all(), slow)
+        where = f"{FOLDER}/" if self._own.folder.name else f"this folder, {FOLDER}/"
+        self._note(
+            f"your own scenarios, in {where}. Those that come with netlab have their names here, "
+            f"too; all of them are {BUILT_IN!r}."
         )
-        hint = f"Did you mean {' or '.join(close)}?" if close else "'netlab list' shows them all."
-        raise ScenarioError(f"no scenario is called {word!r}. {hint}")
-    return matching or folder
+        whole = self._own.all()
+        return _quick(whole, slow) or whole
+
+    def named(self, word: str, slow: bool) -> list[Scenario]:
+        """What one word means."""
+        path = Path(word)
+        if "/" in word or word in (".", "..") or path.suffix in (SUFFIX, ".yml", stories.SUFFIX):
+            return self._at(path, slow)
+        for shelf in self.shelves:
+            found = self._on(shelf, word, slow)
+            if found:
+                self._say_what_is_hidden(shelf, word)
+                return found
+        if word == BUILT_IN:
+            return _quick(self._built_in.all(), slow)
+        if os.path.isdir(word):
+            return self._at(path, slow)
+        raise ScenarioError(f"no scenario is called {word!r}. {self._close(word)}")
+
+    def _on(self, shelf: _Shelf, word: str, slow: bool) -> list[Scenario]:
+        exact = shelf.called(word)
+        if exact:
+            return exact + (shelf.twins(exact[0]) if slow else [])
+        matching = _quick(shelf.matching(word), slow)
+        return matching or _quick(shelf.within(word), slow)
+
+    def _say_what_is_hidden(self, shelf: _Shelf, word: str) -> None:
+        if shelf is not self._own:
+            return
+        hidden = self._built_in.called(word)
+        if hidden:
+            path = hidden[0].path
+            self._note(f"your own {word!r}; that of the same name that comes with netlab is {path}")
+
+    def _at(self, path: Path, slow: bool) -> list[Scenario]:
+        """The scenarios of a file or a folder that was named by its path."""
+        if os.path.isdir(path):
+            found = _Shelf(path).all()
+            if not found:
+                raise ScenarioError(_empty(path), path)
+        elif not os.path.lexists(path):
+            raise ScenarioError(_missing(path), path)
+        elif path.suffix == ".yml":
+            raise ScenarioError(f"scenarios end in {SUFFIX}: rename it to {path.stem}.yaml", path)
+        elif path.suffix not in (SUFFIX, stories.SUFFIX):
+            problem = f"is no scenario: expected a file ending in {SUFFIX}, or {stories.SUFFIX} "
+            raise ScenarioError(f"{problem}with stories in it", path)
+        else:
+            found = in_file(path)
+            if not found:
+                problem = f"tells no story: expected a function marked with @{stories.MARK}(...)"
+                raise ScenarioError(problem, path)
+        return _quick(found, slow) or found  # what is slow altogether was asked for by its name
+
+    def _close(self, word: str) -> str:
+        known = [s.name for shelf in self.shelves for s in shelf.all()]
+        close = (
+            difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+            or [name for name in known if word in name][:3]
+        )
+        return f"Did you mean {' or '.join(close)}?" if close else "'netlab list' shows them all."
+
+
+def in_file(path: Path) -> list[Scenario]:
+    """Every variant of the scenario in a file, or its stories. Raises `ScenarioError`."""
+    return stories.read(path) if path.suffix == stories.SUFFIX else list(load(path).variants())
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """The scenario files below a folder, and those in Python that have stories."""
+    for path in sorted(folder.rglob("*")):
+        if (path.suffix == SUFFIX or stories.has_stories(path)) and path.is_file():
+            yield path
+
+
+def _empty(folder: Path) -> str:
+    """Why there is nothing to play below a folder, and what to do."""
+    expected = f"has no scenario: expected files ending in {SUFFIX}"
+    misnamed = next(iter(sorted(folder.rglob("*.yml"))), None)
+    if misnamed is not None:
+        return f"{expected}; found {misnamed.relative_to(folder)}: rename it"
+    return f"{expected}. 'netlab show NAME' explains one, 'netlab lab' writes one"
+
+
+def _missing(path: Path) -> str:
+    """That nothing is there, with the path that comes close."""
+    near, sure = Path(path.anchor), True
+    for part in path.parts[1 if path.anchor else 0 :]:
+        if os.path.lexists(near / part):
+            near = near / part
+            continue
+        there = os.listdir(near) if os.path.isdir(near) and os.access(near, os.R_OK) else []
+        close = difflib.get_close_matches(part, there, n=1, cutoff=0.6)
+        sure = sure and bool(close)
+        near = near / (close[0] if close else part)
+    if sure and near != path:
+        return f"no such file. Did you mean {near}?"
+    parent = path.parent
+    if not os.path.isdir(parent):
+        return f"no such file: there is no folder {parent}. 'netlab list' shows the scenarios"
+    return "no such file. 'netlab list' shows the scenarios"
 
 
 def _quick(scenarios: Iterable[Scenario], slow: bool) -> list[Scenario]:

@@ -47,7 +47,7 @@ class Document:
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
-        self._text = text
+        self.text = self._text = text
         self._lines = text.splitlines()
 
     @classmethod

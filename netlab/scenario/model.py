@@ -175,8 +175,19 @@ class Expectation:
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """The function that tells a scenario in Python, instead of steps."""
+
+    function: str
+    text: str  # of the whole file: a guest has no other copy
+    line: int  # the function's first, and its last
+    last: int
+    takes: tuple[str, ...]  # lab, router
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
-    """One scenario file."""
+    """One scenario file, or one story of a file in Python."""
 
     name: str
     path: Path
@@ -188,6 +199,7 @@ class Scenario:
     slow: bool = False
     family: Family | None = None  # where it makes sense in one only
     needs: tuple[str, ...] = ()  # what not every kernel has: see `needs`
+    code: Code | None = None  # of a story; it has no steps then
 
     @property
     def faults(self) -> tuple[Drop, ...]:

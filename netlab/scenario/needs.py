@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What not every kernel has: looked for on this one, by its name in `needs:`.
 
-A sysctl (``tcp_rto_max_ms``), a counter (``counter:TCPTimeoutRehash``), or a behaviour
-(``behaviour:shutdown-waits-in-syn-recv``), which is tried. Versions are never asked.
+A sysctl (``tcp_rto_max_ms``), a counter (``counter:TCPTimeoutRehash``), a behaviour
+(``behaviour:shutdown-waits-in-syn-recv``), which is tried, or, of a story, what its router must be
+able to do (``router:tracking``), which is tried, too. Versions are never asked.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ def missing(need: str) -> str:
         from netlab.testbed import behaviours
 
         return "" if behaviours.has(name) else BEHAVIOURS[name].lacks
+    if kind == "router":
+        from netlab.testbed import router
+
+        return router.lacking(name)
     path = name if "." in name else f"net.ipv4.{name}"
     there = (Path("/proc/sys") / path.replace(".", "/")).exists()
     return "" if there else f"this kernel has no sysctl {path}"
@@ -38,7 +43,7 @@ def missing(need: str) -> str:
 
 def is_tried(need: str) -> bool:
     """Whether it takes a lab to know."""
-    return need.startswith("behaviour:")
+    return need.startswith(("behaviour:", "router:"))
 
 
 def try_out(needs: Iterable[str]) -> None:
@@ -53,6 +58,9 @@ def told(need: str) -> str:
     kind, _, name = need.rpartition(":")
     if kind == "behaviour":
         return f"a kernel where {BEHAVIOURS[name].does}"
+    if kind == "router":
+        tracks = ", and a kernel that tracks connections" if name == "tracking" else ""
+        return f"the nft program{tracks}"
     return f"the {kind or 'sysctl'} {name}"
 
 

@@ -18,11 +18,12 @@ from netlab import evidence
 from netlab.errors import ActionFailed, LabError, NetlabError, NotHeld
 from netlab.evidence import Evidence, Failure, Fault
 from netlab.observe import sampling
-from netlab.scenario import checks, needs
+from netlab.scenario import checks, needs, telling
 from netlab.scenario.model import (
     AT_LEAST_ONE,
     AT_LEAST_TWO,
     LAST,
+    Code,
     Do,
     Drop,
     Hold,
@@ -76,6 +77,7 @@ def play_all(
     needs.try_out(need for scenario in scenarios for need in scenario.needs)
     if any(scenario.forges for scenario in scenarios):
         forge.scapy()
+    telling.load(scenarios)
     plays = [lambda scenario=scenario: play(scenario, options) for scenario in scenarios]
     return sampling.side_by_side(plays, options.jobs, meanwhile)
 
@@ -87,7 +89,8 @@ def play(scenario: Scenario, options: Options = Options()) -> Evidence:
         if reason:
             return _blank(scenario, options, "skip", reason)
         scenario = replace(scenario, expect=needs.settled(scenario.expect))
-        lab = Lab(options.family, options.record, options.tape)
+        kind = Lab if scenario.code is None else telling.StoryLab
+        lab = kind(options.family, options.record, options.tape)
     except LabError as error:
         return _blank(scenario, options, "error", str(error))
     with lab:
@@ -204,6 +207,9 @@ class _Play:
 
     def _prove(self) -> None:
         expect, lab = self._expect, self._lab
+        if self._scenario.code is not None:
+            self._tell(self._scenario.code)
+            return
         for step in self._scenario.steps:
             self._do_step(step)
         self._line = expect.line
@@ -225,6 +231,18 @@ class _Play:
             self._reach("healed", expect.healed.claim)
             checks.counters(lab, expect.healed.counters, self._before, partial(self._at, "healed"))
             self._healed = {str(s): str(lab.flow(expect.of).state(s)) for s in Side}
+
+    def _tell(self, code: Code) -> None:
+        """A story does its steps itself, and asks for its pairs itself."""
+        scenario, lab = self._scenario, self._lab
+        assert isinstance(lab, telling.StoryLab)
+        lab.longer = self._options.hold
+        told = telling.Telling(scenario, code, lab, lambda: self._options.frozen(lab, scenario))
+        try:
+            told.tell()
+        finally:
+            self._steps, self._line = told.steps, told.line
+            self._held, self._healed = told.held, told.healed
 
     def _at(self, *words: object) -> None:
         """What is looked at now is what the file says there, below `expect:`."""

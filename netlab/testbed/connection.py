@@ -99,13 +99,19 @@ class Flow:
     """
 
     def __init__(
-        self, client: tuple[str, int], server: tuple[str, int], origin: float, name: str = ""
+        self,
+        client: tuple[str, int],
+        server: tuple[str, int],
+        origin: float,
+        name: str = "",
+        seen_from: tuple[str, int] | None = None,  # the client's end as the server sees it
     ) -> None:
         self.name = name
         self.client, self.server = client, server
+        self.seen_from = seen_from or client
         self._keys = {
             Side.CLIENT: (endpoint(*client), endpoint(*server)),
-            Side.SERVER: (endpoint(*server), endpoint(*client)),
+            Side.SERVER: (endpoint(*server), endpoint(*self.seen_from)),
         }
         self._listening = {
             side: f":{port:04X}" for side, (_, port) in zip(Side, (client, server), strict=True)
@@ -115,8 +121,8 @@ class Flow:
         self.rows: dict[Side, Row | None] = dict.fromkeys(Side)
 
     def ends(self, side: Side) -> tuple[tuple[str, int], tuple[str, int]]:
-        """One side's own end, and the other."""
-        return (self.client, self.server) if side is Side.CLIENT else (self.server, self.client)
+        """One side's own end, and the other as that side sees it."""
+        return (self.client, self.server) if side is Side.CLIENT else (self.server, self.seen_from)
 
     def is_of(self, side: Side, row: Row) -> bool:
         """Whether a row of one side's table is this connection, or a listener on its port."""

@@ -115,12 +115,14 @@ class Host:
         timeout: float | None = None,
         wait: bool = True,
         name: str = "",
+        to: Host | None = None,
     ) -> Connection:
-        """Active OPEN, towards the other end's `port`.
+        """Active OPEN, towards the other end's `port`, or `to` another host: to itself.
 
         Returns when the handshake is done, or at once with `wait=False`. After `timeout` seconds
         the application gives up and closes. Raises OSError as connect(2) does.
         """
+        peer = (to.address, port) if to is not None else self._peer(port)
         sock = self._socket(socket.SOCK_STREAM)
         try:
             if reuse:
@@ -131,7 +133,7 @@ class Host:
             sock.bind((source or self.address, source_port))
             sock.setblocking(False)
             with self._latency():
-                code = sock.connect_ex(self._peer(port))
+                code = sock.connect_ex(peer)
             if code not in (0, errno.EINPROGRESS):
                 raise OSError(code, os.strerror(code))
         except OSError:
@@ -139,7 +141,7 @@ class Host:
             raise
         connection = Connection(sock)
         self.connections.append(connection)
-        self._watch.register(self.side, connection.local, self._peer(port), name, begins=True)
+        self._watch.register(self.side, connection.local, peer, name, begins=True)
         if wait or timeout is not None:
             self.connected(connection, timeout)
         return connection

@@ -52,6 +52,10 @@ class Recorder:
         self._taps.watch(side, namespace)
         self.know(addresses)
 
+    def watch_also(self, side: Side, namespace: Namespace, interface: str) -> None:
+        """Record another interface of one side from now on. Raises `LabError`."""
+        self._taps.watch_also(side, namespace, interface)
+
     def start(self) -> None:
         """Wait until everything is ready to record."""
         self._taps.start()
@@ -98,6 +102,8 @@ class Recorder:
             began=self._began_realtime,
             client=flow.client,
             server=flow.server,
+            routed=self._taps.routed,
+            client_seen=None if flow.seen_from == flow.client else flow.seen_from,
             frames=tuple(sorted(self._frames, key=lambda frame: frame.at)),
             events=tuple(self._events(flow)),
             traced=self._tracer is not None and self._tracer.lost == self._lost_before,
@@ -111,7 +117,7 @@ class Recorder:
             if kind is None or (kind == "discarded" and traced.reason in CONSUMED):
                 continue
             row = self._rows.get(traced.socket)
-            for side in Side:
+            for side in _sides(flow):
                 if (traced.local, traced.remote) == flow.ends(side) or (
                     kind == "discarded" and row is not None and flow.is_of(side, row)
                 ):
@@ -124,6 +130,8 @@ class Recorder:
         samples and tracepoints tell different stories.
         """
         intervals = flow.timelines[side].intervals()
+        if side not in _sides(flow):
+            return sampled(intervals)
         if self._tracer is None or self._lost() > self._lost_before:
             return sampled(intervals)
         return reconciled(visits(self._of(flow, side)), intervals, self._requests(flow, side))
@@ -158,6 +166,11 @@ class Recorder:
             if earlier and earlier[-1] not in own:
                 own.append(earlier[-1])
         return sorted(own, key=lambda traced: traced.at)
+
+
+def _sides(flow: Flow) -> tuple[Side, ...]:
+    """Where a connection has an end: at one side where it is connected with itself."""
+    return (Side.CLIENT,) if flow.client == flow.server else tuple(Side)
 
 
 def visits(changes: Sequence[Traced]) -> list[Visit]:

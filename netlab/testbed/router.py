@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
+import shutil
 import subprocess
 from types import TracebackType
 from typing import Any
@@ -51,6 +53,8 @@ from netlab.testbed.words import Family, Side
 OWN = 126  # the router's addresses, .253 and .254: far from further ones of the ends
 SECOND_LINK = 3  # its number at each end, after loopback and the wire
 LINKS = {Side.CLIENT: 2, Side.SERVER: 3}  # the numbers of the router's own
+#: nft is an administrator's program, and a user's path may lack its folder.
+PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 FORGETTING = "net.netfilter.nf_conntrack_tcp_timeout_{}"
 
 
@@ -75,6 +79,8 @@ class Router:
             self.namespace.sysctl("net.ipv6.conf.all.forwarding", 1)
             for host in lab.hosts:
                 self._join(host)
+                if lab.recorder is not None:
+                    lab.recorder.watch_also(host.side, host.namespace, "eth1")
             self._closing = opened.pop_all()
 
     def __enter__(self) -> Router:
@@ -104,6 +110,8 @@ class Router:
             "chain translate { type nat hook postrouting priority 100; policy accept; "
             f'oifname "{Side.SERVER}" masquerade; }}'
         )
+        client = self._lab.client.address
+        self._lab.watch.translated[client] = self.address(Side.SERVER)
 
     def track(self, drop_invalid: bool = True) -> None:
         """Forward only what belongs to a connection that was seen to open: a stateful firewall.
@@ -140,6 +148,7 @@ class Router:
 
     def forget(self) -> None:
         """Take all rules out of force. What was translated stays so while it is remembered."""
+        self._lab.watch.translated.clear()
         while self._rules:
             self._nft(f"delete table inet router-{self._rules}\n")
             self._rules -= 1
@@ -154,7 +163,11 @@ class Router:
         try:
             with self.namespace:
                 done = subprocess.run(
-                    ["nft", "-f", "-"], input=text, capture_output=True, text=True, check=False
+                    [shutil.which("nft", path=PATH) or "nft", "-f", "-"],
+                    input=text,
+                    capture_output=True,
+                    text=True,
+                    check=False,
                 )
         except FileNotFoundError:
             raise LabError("a router's rules need the nft program: install nftables") from None
@@ -190,6 +203,26 @@ class Router:
             carries = functools.partial(_carries, transport, index)
             if not sampling.wait(carries, sampling.now() + LINK_PATIENCE):
                 raise LabError(f"the link of the router did not come up in {LINK_PATIENCE:g} s")
+
+
+@functools.cache
+def lacking(what: str) -> str:
+    """Why a router cannot have rules here (``rules``), or track connections and translate their
+    addresses as well (``tracking``); nothing where it can. Tried in a lab.
+    """
+    if shutil.which("nft", path=PATH) is None:
+        return "a router's rules need the nft program: install nftables"
+    if what == "rules":
+        return ""
+    if not has_conntrack():
+        return "this kernel tracks no connections (nf_conntrack)"
+    with Lab() as lab, Router(lab) as router:
+        try:
+            router.translate()
+            router.track()
+        except LabError:
+            return "this kernel translates no addresses (nf_nat, nft_masq, nft_chain_nat)"
+    return ""
 
 
 def has_conntrack() -> bool:

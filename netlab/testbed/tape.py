@@ -25,7 +25,7 @@ class Taps:
 
     def __init__(self, began: float) -> None:
         self._began = began
-        self._wires: dict[Side, Wire] = {}
+        self._wires: list[tuple[Side, Wire]] = []
         self._drops: dict[Side, Drops] = {}
         self._closing = contextlib.ExitStack()
 
@@ -33,8 +33,7 @@ class Taps:
         """Get ready to see one side."""
         try:
             with namespace:
-                wire = self._wires[side] = Wire("eth0")
-                self._closing.callback(wire.close)
+                self._tap(side, "eth0")
                 drops = self._drops[side] = Drops(LOG_GROUP)
                 self._closing.callback(drops.close)
         except OSError as error:
@@ -42,10 +41,31 @@ class Taps:
                 f"packets cannot be recorded here: {error.strerror} (is nfnetlink_log missing?)"
             ) from None
 
+    def watch_also(self, side: Side, namespace: Namespace, interface: str) -> None:
+        """See another interface of one side from now on."""
+        try:
+            with namespace:
+                wire = self._tap(side, interface)
+        except OSError as error:
+            raise LabError(f"packets cannot be recorded here: {error.strerror}") from None
+        self._start([wire])
+
+    def _tap(self, side: Side, interface: str) -> Wire:
+        wire = Wire(interface)
+        self._closing.callback(wire.close)
+        self._wires.append((side, wire))
+        return wire
+
+    @property
+    def routed(self) -> bool:
+        """Whether a router is in between, that has interfaces of its own."""
+        return len(self._wires) > len(Side)
+
     def start(self) -> None:
         """Wait until everything is ready."""
-        starting = list(self._wires.values())
+        self._start([wire for _, wire in self._wires])
 
+    def _start(self, starting: list[Wire]) -> None:
         def started() -> bool | None:
             try:
                 starting[:] = [wire for wire in starting if not wire.start()]
@@ -63,13 +83,13 @@ class Taps:
     @property
     def missed(self) -> int:
         """Packets that came faster than they could be taken."""
-        wires, drops = self._wires.values(), self._drops.values()
-        return sum(wire.missed for wire in wires) + sum(dropped.missed for dropped in drops)
+        drops = self._drops.values()
+        return sum(wire.missed for _, wire in self._wires) + sum(each.missed for each in drops)
 
     def read(self) -> list[Frame]:
         """What has come since the last time, observer by observer."""
         frames = []
-        for side, wire in self._wires.items():
+        for side, wire in self._wires:
             for seen in wire.read():
                 way: Sighting = "out" if seen.outgoing else "in"
                 frames.append(self._frame(seen.at, side, way, seen.data, seen.length))

@@ -30,6 +30,8 @@ class Watch:
         self.began, self.began_realtime = sampling.now(), time.time_ns()
         self.recorder: Recorder | None = None
         self.tape: Tape | None = None
+        #: Addresses of the client, and what the server sees instead of them: a router translates.
+        self.translated: dict[str, str] = {}
         self._tables: dict[Side, TcpTable] = {}
         self._flows: dict[tuple[Endpoint, Endpoint], Flow] = {}
 
@@ -54,14 +56,23 @@ class Watch:
         `begins`: it is opened now, and so is the one that was begun last, also when it is a new
         incarnation of the same four numbers.
         """
-        ends = (local, remote) if side is Side.CLIENT else (remote, local)
-        flow = self._flows.get(ends) or Flow(*ends, origin=self.began)
+        ends = (local, remote) if side is Side.CLIENT else (self._client(remote), local)
+        flow = self._flows.get(ends) or Flow(*ends, self.began, seen_from=self._seen(ends[0]))
         if begins:
             self._flows.pop(ends, None)
             flow.begun.append((side, sampling.now() - self.began))
         self._flows[ends] = flow
         flow.name = name or flow.name
         return flow
+
+    def _seen(self, client: Endpoint) -> Endpoint:
+        """The client's end as the server sees it. A NAT leaves a port that is free as it is."""
+        return self.translated.get(client[0], client[0]), client[1]
+
+    def _client(self, seen: Endpoint) -> Endpoint:
+        """The end that the client itself has, of what the server sees."""
+        own = {other: address for address, other in self.translated.items()}
+        return own.get(seen[0], seen[0]), seen[1]
 
     def flow(self, name: str = "") -> Flow:
         """The connection of that name, or the one that was begun last. Raises `LabError`."""

@@ -21,7 +21,7 @@ from .shell import NETLAB, PATIENCE, environment, netlab, scenario
 from .test_help import parsers
 
 COMMANDS = [*cli.parser().parts]
-EVERYTHING = catalogue.everything()
+EVERYTHING = catalogue.choose([], slow=True)
 
 
 # --- help
@@ -78,7 +78,7 @@ def test_bad_usage_exits_with_2_and_says_what_is_expected(arguments: list[str], 
     [
         ("synack-droped", "no scenario is called 'synack-droped'. Did you mean synack-dropped"),
         ("qqqq*", "no scenario is called 'qqqq*'. 'netlab list' shows them all."),
-        ("no/such.yaml", "no/such.yaml: no such file. 'netlab list' shows the scenarios"),
+        ("no/such.yaml", "no/such.yaml: no such file: there is no folder no. "),
     ],
 )
 def test_what_is_not_there_exits_with_2_and_a_suggestion(

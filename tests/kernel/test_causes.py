@@ -61,7 +61,7 @@ def verdicts() -> dict[Family, dict[str, str]]:
     mutants = [
         (family, without(scenario, step))
         for family in Family
-        for scenario in catalogue.choose([])
+        for scenario in catalogue.everything(slow=False)
         if scenario.family in (None, family)
         for step in scenario.steps
         if isinstance(step, Drop | Hold)

@@ -49,7 +49,11 @@ def played() -> dict[Family, list[Evidence]]:
     """
     prepare()
     forge.scapy()
-    order = [(family, each) for family in Family for each in (*catalogue.choose([]), *crossing())]
+    order = [
+        (family, each)
+        for family in Family
+        for each in (*catalogue.everything(slow=False), *crossing())
+    ]
     plays = [
         partial(runner.play, scenario, runner.Options(family, record=True))
         for family, scenario in order

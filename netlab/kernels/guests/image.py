@@ -48,6 +48,7 @@ PYTHON = f"{ROOT}/bin/python3"
 LIBRARY = f"{ROOT}/{sys.platlibdir}/python{sys.version_info[0]}.{sys.version_info[1]}"
 PACKAGES = f"{ROOT}/packages"
 SHARED = f"{ROOT}/shared"
+SCENARIOS = f"{PACKAGES}/netlab/scenarios"
 MODULES = f"{ROOT}/modules"
 JOB = f"{ROOT}/job.json"
 INIT = f"{ROOT}/init"
@@ -150,7 +151,7 @@ def _netlab() -> bytes:
         archive.file(INIT, START.encode(), 0o755)
         scenarios = catalogue.home()
         if not scenarios.is_relative_to(package):  # a checkout; a wheel has them inside
-            for path, source in _tree(scenarios, f"{PACKAGES}/netlab/scenarios"):
+            for path, source in _tree(scenarios, SCENARIOS):
                 _add(archive, path, source)
         archive.close()
         return file.getvalue()
@@ -231,8 +232,8 @@ def _libraries(files: Iterable[Path]) -> list[Path]:
 
 
 def _add(archive: Archive, path: str, source: Path) -> None:
-    """A file; Python's as byte code."""
-    if source.suffix != ".py":
+    """A file; Python's as byte code, but for stories: they are read before they are played."""
+    if source.suffix != ".py" or path.startswith(SCENARIOS):
         archive.file(
             path, stripped(source.read_bytes()), 0o755 if os.access(source, os.X_OK) else 0o644
         )

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stories: scenarios that are told in Python, for what the language of steps has no words for.
+
+A story is a function below a folder called ``scenarios``, marked with `story`::
+
+    @story(source="my own curiosity", cause="nobody sends anything")
+    def nobody_says_anything(lab: Lab) -> None:
+        \"\"\"Both ends are content.\"\"\"
+        lab.server.listen()
+        lab.client.connect()
+        lab.expect(State.ESTABLISHED, State.ESTABLISHED, hold=1.0)
+
+Its name is the function's, with hyphens. The one `lab.expect` with a ``hold`` is the pair that it
+proves; a `lab.expect` behind that is what the pair heals into. Files are read here and not
+imported, so that to list them runs nobody's code and costs milliseconds.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from netlab.scenario.document import Document
+from netlab.scenario.model import Code, Expectation, Healing, Scenario
+from netlab.tcp import State
+from netlab.testbed.words import Claim
+
+Function = TypeVar("Function", bound=Callable[..., None])
+
+MARK = "story"
+SUFFIX = ".py"
+#: What a story can ask for by the names of its parameters.
+GIVEN = ("lab", "router")
+#: What a kernel needs for methods of `Router`.
+TRACKING = ("translate", "track", "forget_after")
+
+
+def story(
+    *, source: str, cause: str = "", needs: tuple[str, ...] = (), slow: bool = False
+) -> Callable[[Function], Function]:
+    """Mark a function as a story.
+
+    `source`: where its case is told. `cause`: why nothing can be taken away that would heal it,
+    if so. `needs`: as in a scenario file. `slow`: it takes a minute or more. All of them are
+    written out, because they are read without running anything.
+    """
+
+    def marked(function: Function) -> Function:
+        return function
+
+    return marked
+
+
+def has_stories(path: Path) -> bool:
+    """Whether a file is Python with the mark in it. A cheap look: `read` looks closely."""
+    try:
+        return path.suffix == SUFFIX and f"@{MARK}(" in path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def read(path: Path) -> list[Scenario]:
+    """The stories of a file, in their order; none where it is other Python.
+
+    Raises `ScenarioError` where one lacks what a story must have.
+    """
+    return list(_File(Document.open(path)).stories())
+
+
+def statement(code: Code, line: int) -> str:
+    """The statement of a file that a line is part of, on one line; of a loop its head."""
+    found = ""
+    for node in ast.walk(ast.parse(code.text)):
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or 0):
+            found = ast.get_source_segment(code.text, node) or ""  # an inner one comes later
+            if hasattr(node, "body"):
+                found = found.splitlines()[0]
+    return " ".join(found.split())
+
+
+class _File:
+    """One file of Python, read for its stories."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._fail = document.fail
+        self._text = document.text
+
+    def stories(self) -> Iterator[Scenario]:
+        if f"@{MARK}(" not in self._text:
+            return
+        try:
+            tree = ast.parse(self._text)
+        except SyntaxError as error:
+            self._fail(f"is not Python: {error.msg}", error.lineno)
+        except ValueError as error:  # a null byte
+            self._fail(f"is not Python: {error}", None)
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef):
+                for mark in node.decorator_list:
+                    if isinstance(mark, ast.Call) and _name(mark.func) == MARK:
+                        yield self._story(node, mark)
+
+    def _story(self, node: ast.FunctionDef, mark: ast.Call) -> Scenario:
+        path, name = self._document.path, node.name.strip("_").replace("_", "-")
+        if "-" not in name:
+            self._fail(f"{node.name}: a story's name tells it, in two words at least", node.lineno)
+        said = self._said(mark)
+        told = ast.get_docstring(node)
+        if not told:
+            self._fail(f"{node.name} has no docstring: what does it tell?", node.lineno)
+        takes = self._takes(node)
+        held, healed = self._expectations(node)
+        if healed is None and not said.get("cause"):
+            self._fail(
+                f"{node.name} needs a second lab.expect (the pair after the fault is lifted), or "
+                "'cause' in its mark (why there is nothing to lift)", held.lineno
+            )  # fmt: skip
+        return Scenario(
+            name=name,
+            path=path,
+            story=told,
+            source=said["source"],
+            steps=(),
+            expect=Expectation(
+                held.lineno,
+                self._claim(held),
+                cause=said.get("cause", ""),
+                healed=None if healed is None else Healing(self._claim(healed)),
+            ),
+            slow=said.get("slow", False),
+            needs=(*self._needed(node, takes), *said.get("needs", ())),
+            code=Code(node.name, self._text, node.lineno, node.end_lineno or node.lineno, takes),
+        )
+
+    def _said(self, mark: ast.Call) -> dict[str, Any]:
+        """The arguments of the mark."""
+        kinds: dict[str, tuple[type, str]] = {
+            "source": (str, "a text"),
+            "cause": (str, "a text"),
+            "needs": (tuple, "a tuple of texts"),
+            "slow": (bool, "True or False"),
+        }
+        said: dict[str, Any] = {}
+        for each in mark.keywords:
+            if each.arg not in kinds:
+                self._fail(f"@{MARK} takes {', '.join(kinds)}; found {each.arg}", mark.lineno)
+            kind, what = kinds[each.arg]
+            try:
+                value = ast.literal_eval(each.value)
+            except ValueError:
+                value = None
+            if not isinstance(value, kind):
+                found = ast.unparse(each.value)
+                problem = f"@{MARK}: {each.arg} is {what}, written out; found {found}"
+                self._fail(problem, each.value.lineno)
+            said[each.arg] = value
+        if mark.args or not said.get("source"):
+            problem = f'@{MARK} lacks where the case is told: @{MARK}(source="...")'
+            self._fail(problem, mark.lineno)
+        return said
+
+    def _takes(self, node: ast.FunctionDef) -> tuple[str, ...]:
+        takes = tuple(each.arg for each in node.args.args)
+        unknown = [name for name in takes if name not in GIVEN]
+        if unknown or GIVEN[0] not in takes:
+            found = ", ".join(takes) or "nothing"
+            problem = f"{node.name} takes lab, and router where it needs one; found {found}"
+            self._fail(problem, node.lineno)
+        return takes
+
+    def _needed(self, node: ast.FunctionDef, takes: tuple[str, ...]) -> tuple[str, ...]:
+        """What the router needs of a kernel for what it is asked."""
+        if GIVEN[1] not in takes:
+            return ()
+        asked = {
+            each.func.attr
+            for each in ast.walk(node)
+            if isinstance(each, ast.Call)
+            and isinstance(each.func, ast.Attribute)
+            and _name(each.func.value) == GIVEN[1]
+        }
+        return ("router:tracking" if asked & {*TRACKING} else "router:rules",)
+
+    def _expectations(self, node: ast.FunctionDef) -> tuple[ast.Call, ast.Call | None]:
+        """The call that proves the pair, and the last one behind it, which is the healing."""
+        calls = [
+            each
+            for each in ast.walk(node)
+            if isinstance(each, ast.Call)
+            and isinstance(each.func, ast.Attribute)
+            and (each.func.attr, _name(each.func.value)) == ("expect", GIVEN[0])
+        ]
+        calls.sort(key=lambda call: call.lineno)
+        proofs = [call for call in calls if _holds(call)]
+        if len(proofs) != 1:
+            line = proofs[1].lineno if proofs else node.lineno
+            found = f"found {len(proofs)}" if proofs else "found none"
+            self._fail(f"{node.name} proves one pair: one lab.expect(..., hold=1.0); {found}", line)
+        behind = [call for call in calls if call.lineno > proofs[0].lineno]
+        return proofs[0], behind[-1] if behind else None
+
+    def _claim(self, call: ast.Call) -> Claim:
+        said: dict[str, ast.expr] = dict(zip(("client", "server"), call.args, strict=False))
+        said |= {each.arg: each.value for each in call.keywords if each.arg}
+        if not {"client", "server"} <= said.keys():
+            self._unclear(call)
+        return Claim(self._states(said["client"], call), self._states(said["server"], call))
+
+    def _states(self, node: ast.expr, call: ast.Call) -> tuple[State, ...]:
+        if isinstance(node, ast.Tuple | ast.List) and node.elts:
+            return tuple(state for each in node.elts for state in self._states(each, call))
+        if isinstance(node, ast.Attribute) and node.attr in State.__members__:
+            return (State[node.attr],)
+        self._unclear(call)
+
+    def _unclear(self, call: ast.Call) -> NoReturn:
+        found = ast.unparse(call)
+        problem = f"expected lab.expect(State.X, State.Y, ...), written out; found {found}"
+        self._fail(problem, call.lineno)
+
+
+def _holds(call: ast.Call) -> bool:
+    return len(call.args) > 2 or any(each.arg == "hold" for each in call.keywords)
+
+
+def _name(node: ast.expr) -> str:
+    """The last word of ``story`` and of ``netlab.story``."""
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

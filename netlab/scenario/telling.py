@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Plays a story: calls its function with a lab, and notes what it does and what it proves."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import sys
+import types
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from netlab import evidence
+from netlab.errors import ActionFailed, LabError, NetlabError, NotHeld, ScenarioError
+from netlab.scenario import stories
+from netlab.scenario.model import Code, Scenario
+from netlab.tcp import State
+from netlab.testbed.lab import Lab
+from netlab.testbed.proof import Held
+from netlab.testbed.words import Claim
+
+#: What a story does that is a step of it: at a host, to the wire, and at a router.
+HOST = (
+    *("listen", "unlisten", "connect", "accept", "send", "read", "drain", "shutdown", "close"),
+    *("abort", "vanish", "sysctl", "set_option", "run", "signal", "add_address", "udp", "probe"),
+    "flood",
+)
+LAB = ("drop", "reject", "drop_matching", "hold", "lift")
+ROUTER = ("translate", "track", "forget_after", "narrow", "hide_errors", "forget")
+
+
+def load(scenarios: Iterable[Scenario]) -> None:
+    """Import the files of stories before labs are open, which would have to wait meanwhile."""
+    for scenario in scenarios:
+        if scenario.code is not None:
+            with contextlib.suppress(NetlabError):  # whoever is played will say so
+                _function(scenario.code, scenario.path)
+
+
+class StoryLab(Lab):
+    """A lab that tells its player which pairs were proven in it."""
+
+    #: Seconds that a pair is held at least, where it is held at all.
+    longer = 0.0
+
+    def proven(self, held: Held, hold: float) -> None:
+        """A pair was reached, and held for so many seconds. `Telling` has its own."""
+
+    def expect(
+        self,
+        client: State | Sequence[State],
+        server: State | Sequence[State],
+        hold: float = 0.0,
+        within: float | None = None,
+        dropped: Callable[[], bool] = lambda: True,
+        connection: str = "",
+    ) -> Held:
+        """As any lab does."""
+        hold = max(hold, self.longer) if hold else 0.0
+        held = super().expect(client, server, hold, within, dropped, connection)
+        self.proven(held, hold)
+        return held
+
+
+class _Passing(BaseException):
+    """Carries what `frozen` raised past the story, which may catch what is an `Exception`."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+
+class Telling:
+    """One story, told once. What came of it is in its fields, whatever ended it."""
+
+    def __init__(
+        self, scenario: Scenario, code: Code, lab: StoryLab, frozen: Callable[[], None]
+    ) -> None:
+        self._code = code
+        self._path, self._file = scenario.path, str(scenario.path)
+        self._lab = lab
+        self._frozen = frozen
+        self.steps: list[evidence.Step] = []
+        self.held: Held | None = None
+        self.healed: dict[str, str] | None = None
+        self.line = code.line
+
+    def tell(self) -> None:
+        """Play it. Raises `NotHeld` or `ActionFailed` where the kernel did something else than the
+        story says, `LabError` where the story itself is wrong, and whatever `frozen` raises.
+        """
+        try:
+            function = _function(self._code, self._path)
+        except ScenarioError as error:
+            self.line = error.line or self.line
+            raise LabError(error.problem) from None
+        self._lab.proven = self._proven  # type: ignore[method-assign]
+        for host in self._lab.hosts:
+            self._note(host, HOST, f"{host.side}: ")
+        self._note(self._lab, LAB, "")
+        try:
+            if "router" not in self._code.takes:
+                function(lab=self._lab)
+                return
+            from netlab.testbed.router import Router
+
+            with Router(self._lab) as router:
+                self._note(router, ROUTER, "router.")
+                function(lab=self._lab, router=router)
+        except _Passing as passing:
+            raise passing.error from None
+        except (LabError, NotHeld, ActionFailed) as error:
+            self._locate(error)
+            raise
+        # The code is somebody else's, and whatever it raises is an outcome of theirs: it must not
+        # end the other scenarios that are played beside it.
+        except Exception as error:
+            self._locate(error)
+            raise self._outcome(error) from None
+
+    def _outcome(self, error: Exception) -> NetlabError:
+        """A claim and an application's call end as the kernel has it; all else is a bug."""
+        source = stories.statement(self._code, self.line)
+        said = f": {error}" if str(error) else ""
+        if isinstance(error, AssertionError):
+            return ActionFailed(f"this is not so: {source.removeprefix('assert ')}{said}")
+        if isinstance(error, OSError) and error.errno is not None:
+            name = errno.errorcode.get(error.errno, str(error.errno))
+            return ActionFailed(f"{source}: expected no error; found {name}")
+        return LabError(f"the story broke, {source}: {type(error).__name__}{said}")
+
+    def _locate(self, error: BaseException) -> None:
+        self.line = _line(error, self._file) or self.line
+
+    def _proven(self, held: Held, hold: float) -> None:
+        pair = held.pair
+        frame = self._caller()
+        line = frame.f_lineno if frame else self.line
+        text = f"reach: {Claim((pair.client,), (pair.server,))}"
+        self.steps.append(evidence.Step(held.since, line, text))
+        if hold:
+            self.held = held
+            try:
+                self._frozen()
+            except BaseException as error:
+                raise _Passing(error) from None
+        elif self.held is not None:
+            self.healed = {"client": str(pair.client), "server": str(pair.server)}
+
+    # --- steps
+
+    def _note(self, whom: object, names: Iterable[str], beginning: str) -> None:
+        """From now on, what the story calls of somebody is a step."""
+        for name in names:
+            method = getattr(whom, name, None)
+            if callable(method):
+                setattr(whom, name, self._noted(method, name, beginning))
+
+    def _noted(self, method: Callable[..., Any], name: str, beginning: str) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def call(*given: Any, **named: Any) -> Any:
+            frame = sys._getframe(1)
+            if frame.f_code.co_filename != self._file:
+                return method(*given, **named)  # one method of netlab's asks another
+            at, line, result = self._lab.elapsed(), frame.f_lineno, ""
+            try:
+                return method(*given, **named)
+            except OSError as error:
+                result = errno.errorcode.get(error.errno or 0, "")
+                raise
+            finally:
+                text = f"{beginning}{_call(self._code, line, name)}"
+                self.steps.append(evidence.Step(at, line, text, result))
+
+        return call
+
+    def _caller(self) -> types.FrameType | None:
+        """The innermost frame of the story."""
+        frame: types.FrameType | None = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename != self._file:
+            frame = frame.f_back
+        return frame
+
+
+def _call(code: Code, line: int, name: str) -> str:
+    """How a call is written: ``send("hello")``."""
+    whole = stories.statement(code, line)
+    _, dot, behind = whole.partition(f".{name}(")
+    return f"{name}({_closed(behind)})" if dot else name
+
+
+def _closed(text: str) -> str:
+    """Up to the bracket that closes one opened before."""
+    depth = 1
+    for at, letter in enumerate(text):
+        depth += (letter in "([{") - (letter in ")]}")
+        if depth == 0:
+            return text[:at]
+    return text
+
+
+@functools.cache
+def _function(code: Code, path: Path) -> Callable[..., None]:
+    """The story's function. Raises `ScenarioError` where its file cannot be imported."""
+    module = _module(code.text, path)
+    function: Callable[..., None] = getattr(module, code.function)
+    return function
+
+
+@functools.cache
+def _module(text: str, path: Path) -> types.ModuleType:
+    module = types.ModuleType(f"netlab story {path}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # dataclasses look there
+    try:
+        exec(compile(text, str(path), "exec", dont_inherit=True), module.__dict__)
+    except Exception as error:  # of somebody else's code, as above
+        problem = f"cannot be imported, {type(error).__name__}: {error}"
+        raise ScenarioError(problem, path, _line(error, str(path))) from None
+    return module
+
+
+def _line(error: BaseException, path: str) -> int | None:
+    """The line of a file that an error came through last."""
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == path:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
