@@ -74,7 +74,7 @@ def packets(recording: Recording) -> list[Packet]:
     for seen in sightings:
         headers = _as_the_client_has_it(read(seen.frame), recording)
         if recording.routed and seen.dropped is None and seen.arrived is None and seen.sent:
-            seen.dropped = replace(seen.sent, side=ROUTER, fault=ROUTER, hook="")
+            seen.dropped = replace(seen.sent, side="", fault=ROUTER, hook="")
         relative = numbers.of(headers, seen.sent is not None)
         found.append(_packet(seen, headers, relative, ours(headers)))
     return found

@@ -89,8 +89,11 @@ def explanation(scenario: Scenario, family: Family, style: Style, command: str =
     if scenario.needs:
         lines += _fact("needs", "; ".join(map(needs.told, scenario.needs)), style)
     lines += _fact("expected", _expected(scenario.expect), style)
-    lines += ["", *_by_hand(scenario, family, style)]
-    lines += ["", *_rules(scenario, family, style)]
+    if scenario.code is None:
+        lines += ["", *_by_hand(scenario, family, style)]
+        lines += ["", *_rules(scenario, family, style)]
+    else:
+        lines += ["", *_code(scenario, style), ""]
     said = (
         (f"netlab run --ladder {command}", "plays and proves it, packet by packet"),
         (f"netlab freeze {command}", "holds it for you to look at"),
@@ -138,6 +141,24 @@ def _by_hand(scenario: Scenario, family: Family, style: Style) -> list[str]:
     lines.append(f"  {style('client', 'cyan')} {look}")
     look = f"ss -tano  # {scenario.expect.claim.written(Side.SERVER)}"
     lines.append(f"  {style('server', 'yellow')} {look}")
+    return lines
+
+
+def _code(scenario: Scenario, style: Style) -> list[str]:
+    """What a story does, as it is written, and what that asks of a router."""
+    from netlab.scenario.explain import listing, routed
+
+    where = f" ({scenario.path})"
+    lines = [style("what is done", "bold") + style(where, "dim")]
+    for number, line in listing(scenario):
+        proof = number == scenario.expect.line
+        lines.append(style(f"{number:>4}  ", "dim") + style(line, *(("bold",) if proof else ())))
+    routers = routed(scenario)
+    if routers:
+        lines += ["", style("the router, a third host between the two", "bold")]
+    for call, does in routers:
+        lines.append(f"  {style(call, 'cyan')}")
+        lines += [f"    {line}" for line in textwrap.wrap(does, WIDTH - 4)]
     return lines
 
 

@@ -106,6 +106,10 @@ class Session:
         """
         if not self.deeds:
             raise ScenarioError("nothing to write yet: no key has done anything")
+        if self.scenario is not None and self.scenario.code is not None:
+            raise ScenarioError(
+                "what a story in Python did cannot be said in a file: begin with 'netlab lab'"
+            )
         since, pair = self._pairs[-1]
         if now - since < HOLD:
             raise ScenarioError(

@@ -326,7 +326,8 @@ def _tooltip(arrow: Arrow) -> str:
         said.append(f"arrived at {packet.arrived:.6f} s{way}")
     if packet.dropped is not None:
         when = "at the latest at" if arrow.unsent else "at"
-        said.append(f"dropped by {packet.fault}, {packet.where}, {when} {packet.dropped:.6f} s")
+        where = ", ".join(filter(None, (packet.fault, packet.where)))
+        said.append(f"dropped by {where}, {when} {packet.dropped:.6f} s")
     if packet.segment is not Segment.ANY:
         pushed = ", PSH" if packet.pushed else ""
         said.append(f"{packet.segment}{pushed}, window {packet.window:,}")

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A scenario told to a person: the commands that do the same by hand on two machines."""
+"""A scenario told to a person: the commands that do the same by hand on two machines, or the code
+of a story.
+"""
 
 from __future__ import annotations
 
+import ast
+import math
+import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -145,3 +151,36 @@ def _done_by_hand(step: Do, family: Family) -> str:
         case "flood":
             return f"hping3 --syn --rand-source -p {port} -c {given['count']} {peer}"
     raise AssertionError(f"{step.action} has no words")
+
+
+# --- stories
+
+
+def listing(scenario: Scenario, since: int = 0, until: float = math.inf) -> list[tuple[int, str]]:
+    """The lines of a story that do something, with their numbers: without its head and docstring,
+    and without the indentation of a function.
+    """
+    code = scenario.code
+    if code is None:
+        return []
+    tree = ast.parse(code.text)
+    function = next(
+        n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == code.function
+    )
+    docstring = function.body[0]
+    first = max(since, (docstring.end_lineno or docstring.lineno) + 1)
+    last = int(min(until, code.last))
+    lines = code.text.splitlines()[first - 1 : last]
+    return list(enumerate(textwrap.dedent("\n".join(lines)).splitlines(), first))
+
+
+def routed(scenario: Scenario) -> list[tuple[str, str]]:
+    """What a story asks of its router, and what that means, in a sentence each."""
+    from netlab.testbed.router import Router
+
+    calls = re.findall(r"router\.(\w+)\(.*\)", "\n".join(line for _, line in listing(scenario)))
+    found = {}
+    for name in calls:
+        doc = getattr(Router, name, None).__doc__ or ""
+        found[f"router.{name}()"] = " ".join(doc.partition("\n\n")[0].split())
+    return list(found.items())

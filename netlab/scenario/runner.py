@@ -59,7 +59,7 @@ class Options:
     sysctls: Mapping[str, str] = field(default_factory=dict)
     #: Called while a pair is frozen, with the lab and the scenario; the hold has been proven then.
     frozen: Callable[[Lab, Scenario], None] = field(default=lambda lab, scenario: None)
-    #: Called before each step, with the lab and the scenario.
+    #: Called before each step, with the lab and the scenario; before a story, with all of it.
     step: Callable[[Lab, Scenario, Step], None] = field(default=lambda lab, scenario, step: None)
 
 
@@ -237,6 +237,7 @@ class _Play:
         scenario, lab = self._scenario, self._lab
         assert isinstance(lab, telling.StoryLab)
         lab.longer = self._options.hold
+        self._options.step(lab, scenario, Step(code.line, scenario.name, ""))
         told = telling.Telling(scenario, code, lab, lambda: self._options.frozen(lab, scenario))
         try:
             told.tell()

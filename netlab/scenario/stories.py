@@ -127,6 +127,7 @@ class _File:
             expect=Expectation(
                 held.lineno,
                 self._claim(held),
+                hold=_seconds(held),
                 cause=said.get("cause", ""),
                 healed=None if healed is None else Healing(self._claim(healed)),
             ),
@@ -224,6 +225,13 @@ class _File:
 
 def _holds(call: ast.Call) -> bool:
     return len(call.args) > 2 or any(each.arg == "hold" for each in call.keywords)
+
+
+def _seconds(call: ast.Call) -> float:
+    """The hold as it is written; none where it is computed."""
+    given = next((each.value for each in call.keywords if each.arg == "hold"), None)
+    value = getattr(given or call.args[2], "value", 0.0)
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _name(node: ast.expr) -> str:

@@ -73,7 +73,7 @@ def _packet(packet: wire.Packet, began: float, width: int, style: Style) -> Iter
     if not packet.fault:
         yield line
         return
-    taken = f"x {packet.fault}, {packet.where}"
+    taken = f"x {', '.join(filter(None, (packet.fault, packet.where)))}"
     padded = line.ljust(44) + " "
     if len(padded) + len(taken) <= width:
         yield padded + style(taken, "red")

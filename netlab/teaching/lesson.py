@@ -109,9 +109,8 @@ def of(scenario: Scenario) -> Lesson:
     path = LESSONS / f"{scenario.name}.yaml"
     if not is_lesson(scenario) or not path.is_file():
         story = " ".join(scenario.story.split())
-        return Lesson(
-            scenario.name, "a scenario of your own", story, predict=(_last_act(scenario),)
-        )
+        title = "a scenario of your own" if scenario.code is None else "a story"
+        return Lesson(scenario.name, title, story, predict=(_last_act(scenario),))
     said = _read(path)
     _check(said, path, scenario)
     return Lesson(

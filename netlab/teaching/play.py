@@ -15,7 +15,7 @@ from dataclasses import replace
 from netlab.evidence import Evidence, Recording
 from netlab.observe.proc import Row
 from netlab.scenario import sources
-from netlab.scenario.explain import Command, by_hand
+from netlab.scenario.explain import Command, by_hand, listing, routed
 from netlab.scenario.model import Do, Drop, Lift, Reach, Scenario, Step
 from netlab.tcp import State
 from netlab.teaching import crossed, lesson, look, proof, words
@@ -90,6 +90,9 @@ class Walk:
             self._begin()
             self._before = lab.baseline()
             self._person.look_for = lambda line: lab.wait(line, float("inf"))
+        if scenario.code is not None:
+            self._tell_story()
+            return
         self._look_back(lab)
         self._number += 1
         self._last = step
@@ -116,6 +119,20 @@ class Walk:
     def _begins(self, lab: Lab, what: str) -> None:
         """From here on, times count."""
         self._began, self._since = lab.elapsed(), what
+
+    def _tell_story(self) -> None:
+        """A story does its steps itself: what it does is shown, and the pair asked for, before."""
+        person = self._person
+        person.heading("What is done")
+        for number, line in listing(self._scenario, until=self._expect.line - 1):
+            person.line(person.style(f"{number:>4}  ", "dim") + line)
+        for call, does in routed(self._scenario):
+            person.say(f"{call}: {does}", "dim")
+        self._predict(self._expect.claim)
+        person.line()
+        person.say(
+            "Now it is played, up to the pair, which must hold. This takes seconds ...", "dim"
+        )
 
     def _predict(self, claim: Claim) -> None:
         self._person.line()
@@ -270,7 +287,10 @@ class Walk:
         if healed is None:
             person.say(self._text.cure or f"There is nothing to take away: {self._expect.cause}.")
             return
-        for step in self._cure:
+        if self._scenario.code is not None:
+            for number, line in listing(self._scenario, since=self._expect.line + 1):
+                person.line(person.style(f"{number:>4}  ", "dim") + line)
+        for step in () if self._scenario.code is not None else self._cure:
             person.say(words.telling(step))
             self._show_commands(lab, step)
         person.line()

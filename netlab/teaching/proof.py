@@ -39,7 +39,7 @@ def tell(person: Person, lab: Lab, scenario: Scenario, before: Counters) -> None
 
 def lives(scenario: Scenario, tuned: bool) -> Iterator[str]:
     """How long the pair lasts when nobody touches it; `tuned`: sysctls say otherwise."""
-    ends = loader.load(scenario.path).expect.ends
+    ends = loader.load(scenario.path).expect.ends if scenario.code is None else None
     if ends is not None:
         after = f"{ends.after.low:g} to {ends.after.high:g} s"
         yield f"Left alone, it becomes {ends.claim} by itself, after {after}."

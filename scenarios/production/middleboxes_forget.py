@@ -62,8 +62,8 @@ def nat_that_remembers(lab: Lab, router: Router) -> None:
 @story(source="firehol #208")
 def firewall_forgets_and_drops_the_fin(lab: Lab, router: Router) -> None:
     """The client has closed; while the server takes its time, the firewall between forgets the
-    connection. The server's FIN is INVALID then, and dropped: FIN_WAIT2 and LAST_ACK. Without
-    the firewall's rules, the next FIN arrives.
+    connection. The server's FIN is INVALID then, and dropped: one end waits for a FIN, the other
+    for its acknowledgment. Without the firewall's rules, the next FIN arrives.
     """
     router.track()
     router.forget_after(1, "close_wait")
