@@ -100,6 +100,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     return file
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(obj: object) -> list[pytest.Item] | None:
+    """A story whose name begins as that of a test is one item all the same."""
+    from netlab.scenario import stories
+
+    return [] if getattr(obj, stories.PLAYED, False) is True else None
+
+
 class ScenarioFile(pytest.File):
     """A scenario file: one item, and a slow one where it says how its pair ends by itself; or a
     file of stories, an item each.

@@ -149,7 +149,7 @@ def commands(lab: Lab) -> list[tuple[str, str]]:
             if tool.startswith("ss") or any(f.where.startswith(str(host.side)) for f in lab.faults):
                 typed.append((str(host.side), f"{entry(host)} {tool}"))
     # tcpdump becomes another user than root, and a user namespace of one user has no other.
-    packets = "ip -s link show eth0" if in_user_namespace() else "tcpdump -ni eth0"
+    packets = f"ip -s link show {lab.link}" if in_user_namespace() else f"tcpdump -ni {lab.link}"
     return [*typed, ("both", f"{entry(lab.client)} {packets}")]
 
 

@@ -142,7 +142,8 @@ class _Shelf:
         return [s for s in self.all() if fnmatch.fnmatchcase(s.name, pattern)]
 
     def within(self, folder: str) -> list[Scenario]:
-        return [s for path in self.paths if path.parent.name == folder for s in self._of(path)]
+        inside = [p for p in self.paths if folder in p.relative_to(self.folder).parent.parts]
+        return [scenario for path in inside for scenario in self._of(path)]
 
     def _of(self, path: Path) -> list[Scenario]:
         if path not in self._read:
@@ -177,6 +178,8 @@ class _Shelves:
         path = Path(word)
         if "/" in word or word in (".", "..") or path.suffix in (SUFFIX, ".yml", stories.SUFFIX):
             return self._at(path, slow)
+        if self._own is not None and word == FOLDER:
+            return self._at(self._own.folder, slow)
         for shelf in self.shelves:
             found = self._on(shelf, word, slow)
             if found:
@@ -224,11 +227,15 @@ class _Shelves:
         return _quick(found, slow) or found  # what is slow altogether was asked for by its name
 
     def _close(self, word: str) -> str:
-        known = [s.name for shelf in self.shelves for s in shelf.all()]
+        known = list(dict.fromkeys(name for shelf in self.shelves for name in shelf.names()))
         close = (
             difflib.get_close_matches(word, known, n=3, cutoff=0.5)
             or [name for name in known if word in name][:3]
         )
+        here = os.listdir() if os.path.isdir(os.curdir) else []
+        folders = [name for name in here if os.path.isdir(name)]
+        if near := difflib.get_close_matches(word, folders, n=1, cutoff=0.8):
+            return f"There is a folder {near[0]}."
         return f"Did you mean {' or '.join(close)}?" if close else "'netlab list' shows them all."
 
 

@@ -18,6 +18,7 @@ imported, so that to list them runs nobody's code and costs milliseconds.
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -30,6 +31,7 @@ from netlab.testbed.words import Claim
 Function = TypeVar("Function", bound=Callable[..., None])
 
 MARK = "story"
+PLAYED = "netlab_story"  # an attribute: pytest must not play it as a test of its own
 SUFFIX = ".py"
 #: What a story can ask for by the names of its parameters.
 GIVEN = ("lab", "router")
@@ -48,6 +50,7 @@ def story(
     """
 
     def marked(function: Function) -> Function:
+        setattr(function, PLAYED, True)
         return function
 
     return marked
@@ -72,12 +75,37 @@ def read(path: Path) -> list[Scenario]:
 def statement(code: Code, line: int) -> str:
     """The statement of a file that a line is part of, on one line; of a loop its head."""
     found = ""
-    for node in ast.walk(ast.parse(code.text)):
+    for node in ast.walk(_tree(code.text)):
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or 0):
             found = ast.get_source_segment(code.text, node) or ""  # an inner one comes later
             if hasattr(node, "body"):
                 found = found.splitlines()[0]
     return " ".join(found.split())
+
+
+def claim(code: Code, line: int) -> str:
+    """What an assertion claims that a line is part of, without what it says if it is not so."""
+    for node in ast.walk(_tree(code.text)):
+        if isinstance(node, ast.Assert) and node.lineno <= line <= (node.end_lineno or 0):
+            return " ".join((ast.get_source_segment(code.text, node.test) or "").split())
+    return statement(code, line)
+
+
+def call(code: Code, line: int, method: str) -> str:
+    """How a method is called in a line: ``send("hello")``."""
+    for node in ast.walk(_tree(code.text)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        if node.func.attr == method and node.lineno <= line <= (node.end_lineno or 0):
+            whole = ast.get_source_segment(code.text, node) or ""
+            whom = ast.get_source_segment(code.text, node.func) or ""
+            return " ".join(f"{method}{whole.removeprefix(whom)}".split())
+    return method
+
+
+@functools.cache
+def _tree(text: str) -> ast.Module:
+    return ast.parse(text)
 
 
 class _File:

@@ -125,7 +125,7 @@ class Telling:
         source = stories.statement(self._code, self.line)
         said = f": {error}" if str(error) else ""
         if isinstance(error, AssertionError):
-            return ActionFailed(f"this is not so: {source.removeprefix('assert ')}{said}")
+            return ActionFailed(f"this is not so: {stories.claim(self._code, self.line)}{said}")
         if isinstance(error, OSError) and error.errno is not None:
             name = errno.errorcode.get(error.errno, str(error.errno))
             return ActionFailed(f"{source}: expected no error; found {name}")
@@ -171,7 +171,7 @@ class Telling:
                 result = errno.errorcode.get(error.errno or 0, "")
                 raise
             finally:
-                text = f"{beginning}{_call(self._code, line, name)}"
+                text = f"{beginning}{stories.call(self._code, line, name)}"
                 self.steps.append(evidence.Step(at, line, text, result))
 
         return call
@@ -182,23 +182,6 @@ class Telling:
         while frame is not None and frame.f_code.co_filename != self._file:
             frame = frame.f_back
         return frame
-
-
-def _call(code: Code, line: int, name: str) -> str:
-    """How a call is written: ``send("hello")``."""
-    whole = stories.statement(code, line)
-    _, dot, behind = whole.partition(f".{name}(")
-    return f"{name}({_closed(behind)})" if dot else name
-
-
-def _closed(text: str) -> str:
-    """Up to the bracket that closes one opened before."""
-    depth = 1
-    for at, letter in enumerate(text):
-        depth += (letter in "([{") - (letter in ")]}")
-        if depth == 0:
-            return text[:at]
-    return text
 
 
 @functools.cache

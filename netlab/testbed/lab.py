@@ -62,6 +62,7 @@ class Lab:
         self.family = family
         self.network = network.take()
         self._faults: list[Liftable] = []
+        self.link = "eth0"  # what packets pass at both ends; a router has links of its own
         with contextlib.ExitStack() as stack:
             stack.callback(network.give_back, self.network)
             self.watch = Watch(family, self.network)

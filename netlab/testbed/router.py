@@ -51,6 +51,7 @@ from netlab.testbed.wire import (
 from netlab.testbed.words import Family, Side
 
 OWN = 126  # the router's addresses, .253 and .254: far from further ones of the ends
+LINK = "eth1"  # what its links are called at both ends
 SECOND_LINK = 3  # its number at each end, after loopback and the wire
 LINKS = {Side.CLIENT: 2, Side.SERVER: 3}  # the numbers of the router's own
 #: nft is an administrator's program, and a user's path may lack its folder.
@@ -80,7 +81,8 @@ class Router:
             for host in lab.hosts:
                 self._join(host)
                 if lab.recorder is not None:
-                    lab.recorder.watch_also(host.side, host.namespace, "eth1")
+                    lab.recorder.watch_also(host.side, host.namespace, LINK)
+            lab.link = LINK
             self._closing = opened.pop_all()
 
     def __enter__(self) -> Router:
@@ -257,7 +259,7 @@ def _cable(side: Side, namespace: int) -> Request:
     message = ifinfmsg()
     message["index"] = SECOND_LINK
     message["attrs"] = [
-        ("IFLA_IFNAME", "eth1"),
+        ("IFLA_IFNAME", LINK),
         ("IFLA_ADDRESS", side.hardware),
         ("IFLA_LINKINFO", {"attrs": information}),
     ]

@@ -54,6 +54,20 @@ expect:
 """
 
 
+STORY = """\
+from netlab import Lab, State, story
+
+
+@story(source="a test", cause="nothing is wrong")
+def {name}(lab: Lab) -> None:
+    \"\"\"A story.\"\"\"
+    lab.server.listen()
+    lab.client.connect()
+    {more}
+    lab.expect(State.ESTABLISHED, State.ESTABLISHED, hold=0.1)
+"""
+
+
 class House:
     """A folder with scenarios and tests, and pytest in it."""
 
@@ -76,6 +90,12 @@ class House:
         path = self.pytester.path / "scenarios" / f"{name}.yaml"
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
+
+    def story(self, name: str, more: str = "pass") -> None:
+        """A file in Python with one story, which passes unless more is done."""
+        path = self.pytester.path / "scenarios" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(STORY.format(name=name, more=more))
 
     def run(self, *options: str) -> pytest.RunResult:
         """Run pytest here, as a process."""

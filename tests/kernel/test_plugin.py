@@ -36,6 +36,28 @@ def test_a_scenario_elsewhere_is_a_test_when_it_is_named(house: House) -> None:
     house.run(str(moved)).assert_outcomes(passed=1)
 
 
+def test_stories_are_tests_like_scenarios(house: House) -> None:
+    house.scenario("one")
+    house.story("it_is_told")
+    house.story("test_it_fails", more="assert lab.family == 0, 'no'")
+    (house.pytester.path / "scenarios" / "helper.py").write_text("raise SystemExit\n")
+    result = house.run("--junitxml=report.xml")
+    result.assert_outcomes(passed=2, failed=1)
+    assert house.reported() == ["it-is-told", "one", "test-it-fails"]
+    result.stdout.fnmatch_lines(
+        ["scenarios/test_it_fails.py:9: this is not so: lab.family == 0: no"]
+    )
+    house.run("-k", "it-is").assert_outcomes(passed=1, deselected=2)
+    house.run("scenarios/it_is_told.py::it-is-told").assert_outcomes(passed=1)
+
+
+def test_a_story_that_lacks_something_is_a_collection_error_at_its_line(house: House) -> None:
+    house.story("told")
+    result = house.run()
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*scenarios/told.py:5: told: a story's name tells it*"])
+
+
 def test_names_select_scenarios(house: House) -> None:
     for name in ("syn-lost", "fin-lost", "fin-late"):
         house.scenario(name)
@@ -164,8 +186,11 @@ def test_scenarios_are_played_side_by_side(house: House) -> None:
 
 @pytest.mark.parametrize("workers", ["2", "3"])
 def test_workers_play_each_scenario_once(house: House, workers: str) -> None:
-    for number in range(10):
+    for number in range(7):
         house.scenario(f"scenario-{number}")
+    for number in range(7, 10):
+        played = house.pytester.path / f"played-{number}"
+        house.story(f"scenario_{number}", more=f"open({str(played)!r}, 'x')")
     house.pytester.makepyfile(
         """
         def test_beside_them(lab):

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stories in Python, as they are played: what ends them, what is noted, what a router does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from netlab.evidence import Evidence
+from netlab.packets import ROUTER, packets
+from netlab.scenario import runner, stories
+from netlab.scenario.model import Scenario
+from netlab.tcp import State
+from netlab.testbed import router as routers
+from netlab.testbed.lab import Lab
+from netlab.testbed.router import Router
+from netlab.testbed.words import Family, Side
+
+STORY = '''\
+from netlab import SYN, Lab, Router, State, story
+
+
+@story(source="here", cause="this is a test"{more})
+def it_is_told(lab: Lab{router}) -> None:
+    """A test."""
+    lab.server.listen()
+    lab.client.connect()
+    {before}
+    lab.expect(State.{client}, State.ESTABLISHED, hold=0.05, within=1)
+    {after}
+'''
+
+
+def told(
+    folder: Path,
+    before: str = "pass",
+    after: str = "pass",
+    client: str = "ESTABLISHED",
+    more: str = "",
+    router: str = "",
+    name: str = "mine",
+) -> Scenario:
+    path = folder / f"{name}.py"
+    path.write_text(
+        STORY.format(before=before, after=after, client=client, more=more, router=router)
+    )
+    (scenario,) = stories.read(path)
+    return scenario
+
+
+def play(scenario: Scenario, **options: object) -> Evidence:
+    ((_, run),) = runner.play_all([scenario], runner.Options(**options))  # type: ignore[arg-type]
+    return run
+
+
+# --- how it ends
+
+
+def test_a_pair_that_holds_is_a_pass_with_its_steps(tmp_path: Path) -> None:
+    scenario = told(
+        tmp_path,
+        'with lab.drop(SYN, to=lab.client): lab.client.send("a(b)")',
+        "lab.client.close(); lab.expect(State.FIN_WAIT2, State.CLOSE_WAIT)",
+    )
+    run = play(scenario)
+    assert run.outcome == "pass", run
+    assert run.observed == {"client": "ESTABLISHED", "server": "ESTABLISHED"}
+    assert run.healed == {"client": "FIN_WAIT2", "server": "CLOSE_WAIT"}
+    assert run.held_s >= 0.05
+    assert [(step.line, step.text) for step in run.steps] == [
+        (7, "server: listen()"),
+        (8, "client: connect()"),
+        (9, "drop(SYN, to=lab.client)"),
+        (9, 'client: send("a(b)")'),
+        (10, "reach: ESTABLISHED/ESTABLISHED"),
+        (11, "client: close()"),
+        (11, "reach: FIN_WAIT2/CLOSE_WAIT"),
+    ]
+    (fault,) = run.faults
+    assert fault.removed is not None
+
+
+@pytest.mark.parametrize(
+    ("before", "outcome", "said"),
+    [
+        ('assert lab.client.address == "x", "as it is"', "fail",
+         'this is not so: lab.client.address == "x": as it is'),
+        ("lab.client.connect(7777)", "fail",
+         "lab.client.connect(7777): expected no error; found ECONNREFUSED"),
+        ("lab.expect(State.CLOSED, State.CLOSED, within=0.05)", "fail", "pair not reached"),
+        ("lab.server.unlisten(), lab.server.unlisten()", "fail", "server does not listen"),
+        ("lab.banana", "error",
+         "the story broke, lab.banana: AttributeError: 'StoryLab' object has no attribute"),
+        ('lab.server.sysctl("tcp_banana", 1)', "error", "tcp_banana"),
+        ("open('/no/such')", "fail",
+         "open('/no/such'): expected no error; found ENOENT"),
+    ],
+)  # fmt: skip
+def test_what_ends_it_is_said_with_its_line(
+    tmp_path: Path, before: str, outcome: str, said: str
+) -> None:
+    run = play(told(tmp_path, before))
+    assert run.outcome == outcome, run
+    if outcome == "fail":
+        assert run.failure is not None
+        assert run.failure.line == 9
+        assert run.failure.summary.startswith(said)
+    else:
+        assert run.reason.startswith(f"{tmp_path / 'mine.py'}:9: ")
+        assert said in run.reason
+
+
+def test_a_pair_that_is_not_held_shows_both_ends(tmp_path: Path) -> None:
+    run = play(told(tmp_path, client="CLOSED"))
+    assert run.outcome == "fail"
+    assert run.failure is not None
+    assert run.failure.line == 10
+    rows = [(row.side, row.expected, row.sampled) for row in run.failure.rows]
+    assert rows[0] == ("client", "CLOSED", "ESTABLISHED")
+
+
+def test_a_file_that_cannot_be_imported_is_an_error_at_its_line(tmp_path: Path) -> None:
+    scenario = told(tmp_path)
+    path = tmp_path / "mine.py"
+    path.write_text(f"import banana\n{path.read_text()}")
+    (scenario,) = stories.read(path)
+    run = play(scenario)
+    assert (run.outcome, run.failure) == ("error", None)
+    assert run.reason.startswith(f"{path}:1: cannot be imported, ModuleNotFoundError: No module")
+
+
+def test_a_broken_one_ends_no_other(tmp_path: Path) -> None:
+    all_of_them = [
+        told(tmp_path, "lab.wait(lambda: None, 0.2)", name="good"),
+        told(tmp_path, "raise ZeroDivisionError", name="bad"),
+    ]
+    runs = dict(runner.play_all(all_of_them))
+    assert [runs[number].outcome for number in (0, 1)] == ["pass", "error"]
+
+
+def test_what_it_needs_and_is_not_there_skips_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = play(told(tmp_path, more=', needs=("tcp_banana",)'))
+    assert (run.outcome, run.reason) == ("skip", "this kernel has no sysctl net.ipv4.tcp_banana")
+    routers.lacking.cache_clear()
+    monkeypatch.setattr(routers, "PATH", "/nowhere")
+    run = play(told(tmp_path, "router.track()", router=", router: Router"))
+    assert (run.outcome, run.reason) == (
+        "skip", "a router's rules need the nft program: install nftables"
+    )  # fmt: skip
+    monkeypatch.undo()
+    routers.lacking.cache_clear()
+    monkeypatch.setattr(routers, "has_conntrack", lambda: False)
+    run = play(told(tmp_path, "router.track()", router=", router: Router"))
+    assert (run.outcome, run.reason) == ("skip", "this kernel tracks no connections (nf_conntrack)")
+    routers.lacking.cache_clear()
+
+
+# --- while it is frozen
+
+
+class Enough(Exception):
+    """As the live view raises where a person has made something else of the pair."""
+
+
+def test_who_looks_at_the_frozen_pair_may_end_it_whatever_the_story_catches(tmp_path: Path) -> None:
+    seen = []
+
+    def frozen(lab: Lab, scenario: Scenario) -> None:
+        seen.append((str(lab.flow().pair), scenario.name))
+        raise Enough
+
+    told(tmp_path, before="lab.sample()")
+    path = tmp_path / "mine.py"
+    text = path.read_text().replace("    lab.expect(", "    try:\n        lab.expect(")
+    path.write_text(text.replace("\n    pass\n", "\n    except Exception:\n        pass\n"))
+    (scenario,) = stories.read(path)
+    with pytest.raises(Enough):
+        play(scenario, frozen=frozen)
+    assert seen == [("ESTABLISHED/ESTABLISHED", "it-is-told")]
+
+
+def test_it_is_held_as_long_as_is_asked_for_and_sysctls_are_set(tmp_path: Path) -> None:
+    scenario = told(tmp_path, 'assert lab.client.sysctl("tcp_sack") == "0"')
+    run = play(scenario, hold=0.3, sysctls={"tcp_sack": "0"})
+    assert run.outcome == "pass", run
+    assert run.held_s >= 0.3
+    assert play(scenario).outcome == "fail", "Linux has it on"
+
+
+# --- the third host
+
+
+@pytest.fixture
+def recorded(netlab_family: Family) -> Lab:
+    lab = Lab(netlab_family, record=True)
+    if reason := routers.lacking("tracking"):
+        lab.close()
+        pytest.skip(reason)
+    return lab
+
+
+def test_both_ends_of_a_translated_connection_are_one(recorded: Lab) -> None:
+    with recorded as lab, Router(lab) as router:
+        router.translate()
+        lab.server.listen()
+        lab.client.connect()
+        server = lab.server.accept()
+        assert server.remote[0] == router.address(Side.SERVER), "it is not translated"
+        lab.client.send("hello")
+        assert lab.server.read(5) == b"hello"
+        assert str(lab.expect(State.ESTABLISHED, State.ESTABLISHED, hold=0.05).pair)
+        ends = [[t.after for t in lab.transitions(lab.flow(), side)] for side in Side]
+        assert ends[0][-1] is ends[1][-1] is State.ESTABLISHED
+        lab.sample()
+        assert lab.recorder is not None
+        crossed = packets(lab.recorder.recording(lab.flow()))
+    ours = [each for each in crossed if each.ours]
+    assert len(ours) >= 5
+    assert all(None not in (each.sent, each.arrived) for each in ours), ours
+    (data,) = (each for each in ours if each.length == 5)
+    assert (data.sender, data.sequence, data.acknowledgment) == ("client", 1, 1)
+
+
+def test_what_a_router_has_lost_is_drawn_as_lost_there(recorded: Lab) -> None:
+    with recorded as lab, Router(lab) as router:
+        router.narrow(Side.CLIENT, 1280)
+        router.hide_errors()
+        lab.server.listen()
+        lab.client.connect()
+        lab.server.accept()
+        lab.server.send(bytes(3000))
+        lab.wait(lambda: None, 0.3)
+        assert lab.recorder is not None
+        crossed = packets(lab.recorder.recording(lab.flow()))
+    large = [each for each in crossed if each.length > 1280]
+    assert large
+    for each in large:
+        assert (each.fault, each.where, each.arrived) == (ROUTER, "", None)
+    assert not [each for each in crossed if each.fault and each.length <= 1280]
+
+
+def test_a_connection_with_itself_has_one_end(netlab_family: Family) -> None:
+    with Lab(netlab_family, record=True) as lab:
+        lab.client.connect(40000, source_port=40000, to=lab.client)
+        lab.expect(State.ESTABLISHED, State.CLOSED, hold=0.05)
+        assert lab.transitions(lab.flow(), Side.CLIENT)[-1].after is State.ESTABLISHED
+        assert lab.transitions(lab.flow(), Side.SERVER) == ()
