@@ -163,6 +163,13 @@ def test_each_packet_is_told_with_its_time_and_with_the_fault_that_dropped_it() 
     assert times == sorted(times)
 
 
+def test_a_story_is_played_up_to_its_pair_and_on_after_a_time() -> None:
+    done = netlab("freeze", "socket-is-connected-with-itself", "--for", "10ms")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("socket-is-connected-with-itself is frozen: ESTABLISHED/CLOSED\n")
+    assert done.out.endswith("\nhealed into TIME_WAIT/CLOSED\n")
+
+
 def test_what_changes_meanwhile_is_told(tmp_path: Path) -> None:
     path = scenario(tmp_path, "client: {sysctl: {tcp_fin_timeout: 2}}", "client: connect",
                     "server: accept", "client: close", pair="FIN_WAIT2/CLOSE_WAIT")  # fmt: skip

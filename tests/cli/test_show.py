@@ -103,3 +103,24 @@ def test_a_scenario_of_one_family_is_shown_in_that_family() -> None:
     done = netlab("show", "syn-rejected-with-policy-fail")
     assert (done.code, done.err) == (0, "")
     assert "fd00::1" in done.out
+
+
+STORIES = [each for each in catalogue.choose([]) if each.code]
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_a_story_is_explained_with_its_code_and_its_router(
+    story: Scenario, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = shown(story, Family.IPV4, capsys)
+    told = " ".join(out.split())
+    assert out.startswith(f"{story.name}\n")
+    assert " ".join(story.story.split()) in told
+    assert f"{story.expect.claim} for {story.expect.hold:g} s" in told
+    (proof,) = (line for line in out.splitlines() if "hold=" in line)
+    assert proof.split()[0] == str(story.expect.line)
+    assert '"""' not in out
+    assert ("the router, a third host" in out) == ("router." in story.code.text)  # type: ignore[union-attr]
+    if "router.translate()" in out:
+        assert "Source NAT: the server sees every connection as the router's own" in told
+    assert max(map(len, out.splitlines())) <= 100

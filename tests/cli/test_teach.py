@@ -286,6 +286,19 @@ def test_a_scenario_of_ones_own_is_a_lesson_too(tmp_path: Path, state: Path) -> 
     assert not state.exists()
 
 
+def test_a_story_is_told_and_asked_about_before_it_is_played() -> None:
+    right = "ESTABLISHED\nCLOSED\n\nTIME_WAIT\nCLOSED\n"
+    done = taught("socket-is-connected-with-itself", answers=right)
+    assert (done.code, done.err) == (0, "")
+    before, _, after = done.out.partition("  client? ")
+    assert "lab.client.connect(PORT, source_port=PORT, to=lab.client)" in before
+    assert not re.search("ESTABLISHED|TIME.WAIT", before)
+    assert "The pair is ESTABLISHED/CLOSED, as you said." in after
+    cure, _, healed = after.partition("The cure ---")[2].partition("  client? ")
+    assert "lab.client.close()" in cure
+    assert "It healed into TIME_WAIT/CLOSED, as you said." in healed
+
+
 def test_what_only_waits_has_no_lesson() -> None:
     done = netlab("teach", "syn-dropped-to-the-end")
     assert done.code == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from netlab import cli
+from netlab.cli import playing
 from netlab.errors import ScenarioError
 from netlab.scenario import catalogue, loader
 from netlab.scenario.model import Scenario
@@ -190,3 +191,27 @@ def test_a_name_longer_than_any_file_can_have_is_no_name() -> None:
         chosen("a" * 300)
     with pytest.raises(ScenarioError):
         chosen("a" * 300 + ".yaml")
+
+
+# --- on other kernels
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ((), OWN),
+        (("mine", "synack-dropped"), ["synack-dropped", "mine"]),
+        (("nobody*",), ["nobody-says-anything"]),
+        (("./scenarios/deep",), OWN[:2]),
+        (("nat-that-remembers",), ["nat-that-remembers"]),
+    ],
+)
+def test_a_guest_gets_what_is_meant_here(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...],
+    names: list[str],
+) -> None:  # fmt: skip
+    job = playing.job(cli.parser("matrix").parse_args(["matrix", *words, "--kernel", "host"]))
+    elsewhere = tmp_path / "guest"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert [each.name for each in job.scenarios()] == names

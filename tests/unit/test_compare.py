@@ -100,6 +100,21 @@ def test_what_varies_from_run_to_run_is_no_difference() -> None:
         assert compare(first, behaviour(again())).differences == ()
 
 
+def test_of_a_story_only_its_pairs_are_compared() -> None:
+    def story(**more: Any) -> Evidence:
+        return play("it-is-told", path="/somewhere/told.py", **more)
+
+    before = run(story(client=moved({"ListenDrops": 1})))
+    again = story(steps=(), faults=(), client=moved({"TCPTimeouts": 3}))
+    assert sentences(before, run(again)) == []
+    fault = play().faults[0]
+    unmatched: dict[str, Any] = {"faults": (replace(fault, packets=0),)}
+    assert sentences(before, run(story(**unmatched))) == []
+    assert sentences(run(play()), run(play(**unmatched))) != [], "of a scenario it would be told"
+    (said,) = sentences(before, run(story(observed={"client": "CLOSED", "server": "LISTEN"})))
+    assert "it-is-told" in said
+
+
 def test_states_that_flicker_are_not_compared() -> None:
     flickers = {"client": "SYN_SENT", "server": "SYN_RECV or LISTEN"}
     seen = [{"client": "SYN_SENT", "server": server} for server in ("SYN_RECV", "LISTEN")]

@@ -86,6 +86,14 @@ def test_nothing_done_is_nothing_to_write() -> None:
         read(Session(), 9.0)
 
 
+def test_what_began_with_a_story_in_python_cannot_be_written() -> None:
+    session = Session(catalogue.one("nat-that-remembers"))
+    session.saw(0.1, OPEN)
+    session.did(5.0, do(CLIENT, "close"))
+    with pytest.raises(ScenarioError, match="a story in Python did cannot be said in a file"):
+        read(session, 12.0)
+
+
 def test_a_pair_that_has_just_changed_is_not_written() -> None:
     with pytest.raises(ScenarioError, match=r"the pair changed 0\.5 s ago"):
         read(fin_lost(), 4.52)
