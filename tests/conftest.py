@@ -2,11 +2,11 @@
 """Tests side by side: which stay together, in which order, and which have the machine to
 themselves.
 
-``./scripts/test`` plays tests in several processes, pytest-xdist's workers: two for each core, for
-most tests wait most of the time. `GROUPS` has those that one worker plays one after the other. A
-test marked `alone` waits until every other worker is between two tests, and all wait for its end.
-One marked `apart` plays in a virtual machine for minutes: nobody waits for it. The time that a test
-waits for its turn is none of pytest-timeout's.
+``./scripts/test`` plays tests in several processes, pytest-xdist's workers. `GROUPS` has those that
+one worker plays one after the other: so one at a time keeps a core busy, one at a time plays
+everything side by side, and all others mostly wait. A test marked `alone` waits until every other
+worker is between two tests, and all wait for its end. Nobody waits for one that is marked `apart`.
+The time that a test waits for its turn is none of pytest-timeout's.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ from netlab.kernels.record import KernelRun
 from netlab.kernels.suite import Job
 from netlab.observe.sampling import now, wait
 
+from . import tools
+
 pytestmark = [
     pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="needs QEMU"),
     pytest.mark.timeout(400),  # for a machine whose cores are all taken
@@ -71,6 +73,11 @@ def without(name: str, kernel: Kernel, folder: Path) -> Kernel:
     return replace(kernel, modules=changed)
 
 
+def gently(play: Callable[[], KernelRun]) -> KernelRun:
+    with tools.giving_way():
+        return play()
+
+
 class Guests:
     """Guests that were started, by what they are made to do."""
 
@@ -78,7 +85,7 @@ class Guests:
         def play(
             kernel: Kernel, how: How, heard: Callable[[str], None] = print
         ) -> Callable[[], KernelRun]:
-            return functools.cache(partial(boot.play, kernel, JOB, how, heard))
+            return functools.cache(partial(gently, partial(boot.play, kernel, JOB, how, heard)))
 
         self.heard: list[str] = []
         tcg = replace(how, clock="real", accelerator="tcg")
