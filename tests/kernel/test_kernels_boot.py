@@ -73,11 +73,6 @@ def without(name: str, kernel: Kernel, folder: Path) -> Kernel:
     return replace(kernel, modules=changed)
 
 
-def gently(play: Callable[[], KernelRun]) -> KernelRun:
-    with tools.giving_way():
-        return play()
-
-
 class Guests:
     """Guests that were started, by what they are made to do."""
 
@@ -85,7 +80,9 @@ class Guests:
         def play(
             kernel: Kernel, how: How, heard: Callable[[str], None] = print
         ) -> Callable[[], KernelRun]:
-            return functools.cache(partial(gently, partial(boot.play, kernel, JOB, how, heard)))
+            return functools.cache(
+                partial(tools.gently, partial(boot.play, kernel, JOB, how, heard))
+            )
 
         self.heard: list[str] = []
         tcg = replace(how, clock="real", accelerator="tcg")

@@ -10,6 +10,8 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -72,20 +74,13 @@ def is_root() -> bool:
     return os.geteuid() == 0 and Path("/proc/self/uid_map").read_text().split()[2] == ALL_USERS
 
 
-@contextlib.contextmanager
-def giving_way() -> Iterator[None]:
-    """What is started meanwhile gives way to tests that look at milliseconds: a guest has a clock
-    of its own. Only root's processes may be hurried again, so others stay as they are.
+def gently(play: Callable[[], T]) -> T:
+    """What a function returns that is played in a thread of its own. That, and what it starts,
+    gives way to tests that look at milliseconds: a guest has a clock of its own.
     """
-    if os.geteuid() != 0:
-        yield
-        return
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    os.setpriority(os.PRIO_PROCESS, 0, 19)
-    try:
-        yield
-    finally:
-        os.setpriority(os.PRIO_PROCESS, 0, before)
+    lower = partial(os.setpriority, os.PRIO_PROCESS, 0, 5)  # of the thread that calls it
+    with ThreadPoolExecutor(1, initializer=lower) as pool:
+        return pool.submit(play).result()
 
 
 def program(name: str) -> str:
