@@ -2,8 +2,10 @@
 """What netlab costs, beside others doing the same. Run it by hand: ``./scripts/bench``.
 
 One lab is two namespaces, a veth pair, addresses of both families, both ends up, one nft drop with
-its counter read, and down again. The contenders take turns, so that a noisy machine is noisy for
-all of them; figures are medians in milliseconds, and ratios of medians of this run.
+its counter read, and down again; the other kind also lifts the drop, and is closed at once. The
+contenders take turns, so that a noisy machine is noisy for all of them; figures are medians in
+milliseconds, and ratios of medians of this run. A lab leaves to a thread what closes slowly, so
+many in a row are timed as well, until all of it is closed.
 """
 
 from __future__ import annotations
@@ -22,14 +24,18 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from netlab import SYN, Lab, State
+from netlab.observe import closing
 from netlab.scenario import catalogue, runner
 from netlab.testbed.namespace import Namespace
 
 
-def netlab() -> None:
+def netlab(lifted: bool = False) -> None:
     """A lab with one drop, as the `lab` fixture makes it."""
     with Lab() as lab:
-        assert lab.drop(SYN, to=lab.server).packets == 0
+        fault = lab.drop(SYN, to=lab.server)
+        assert fault.packets == 0
+        if lifted:
+            fault.lift()
 
 
 # --- the same with netlink messages packed by hand, which is as fast as Python gets
@@ -120,7 +126,15 @@ def _drop_syn() -> tuple[bytes, ...]:
     )
 
 
-def packed_by_hand() -> None:
+def _lift() -> tuple[bytes, ...]:
+    return (
+        _message(16, 0, struct.pack(">BBH", 0, 0, 10)),
+        _nft(2, 0, _attribute(1, b"t\0")),
+        _message(17, 4, struct.pack(">BBH", 0, 0, 10)),
+    )
+
+
+def packed_by_hand(lifted: bool = False) -> None:
     """The same lab without pyroute2, and without anything that netlab does for its user."""
     client, server = Namespace.create(), Namespace.create()
     descriptor = _attribute(28, struct.pack("=I", server.fd))
@@ -137,6 +151,8 @@ def packed_by_hand() -> None:
         _ask(12, *_drop_syn())
         table = _attribute(1, b"t\0")
         assert b"counter" in _ask(12, _nft(7, 0x300, table))
+        if lifted:
+            _ask(12, *_lift())
     client.close()
     server.close()
 
@@ -154,13 +170,15 @@ ip netns exec {0}s nft 'add table inet t
   add chain inet t c {{ type filter hook input priority 0; }}
   add rule inet t c tcp flags & (fin|syn|rst|ack) == syn counter drop'
 ip netns exec {0}s nft list table inet t >/dev/null
+{1}
 ip netns del {0}c; ip netns del {0}s
 """
 
 
-def shell() -> None:
+def shell(lifted: bool = False) -> None:
     """``ip netns`` and ``nft``. Inside a mount namespace: netlab's benchmark leaves no names."""
-    script = "mount -t tmpfs none /run && " + SHELL.format("bench-")
+    lift = "ip netns exec bench-s nft delete table inet t" if lifted else ""
+    script = "mount -t tmpfs none /run && " + SHELL.format("bench-", lift)
     subprocess.run(["unshare", "--mount", "sh", "-ec", script], check=True)
 
 
@@ -180,16 +198,42 @@ def interleaved(contenders: Mapping[str, Callable[[], object]], rounds: int) -> 
 
 
 def bench_lab(rounds: int) -> None:
-    """One lab with one drop, up and down."""
-    print(f"one lab with one drop, built, counted and taken down (median of {rounds})")
-    contenders = {
+    """One lab with one drop, up and down, in both kinds."""
+    contenders: dict[str, Callable[[bool], None]] = {
         "netlab": netlab,
         "netlink packed by hand": packed_by_hand,
         "ip netns and nft": shell,
     }
-    medians = interleaved(contenders, rounds)
-    for name, seconds in medians.items():
-        print(f"  {name:26} {seconds * 1000:7.2f} ms  {seconds / medians['netlab']:6.2f} x netlab")
+    for lifted, what in ((False, "built, counted and closed"), (True, "lifted and closed at once")):
+        print(f"one lab with one drop, {what} (median of {rounds})")
+        each = {name: partial(contender, lifted) for name, contender in contenders.items()}
+        medians = interleaved(each, rounds)
+        for name, seconds in medians.items():
+            ratio = seconds / medians["netlink packed by hand"]
+            print(f"  {name:26} {seconds * 1000:7.2f} ms  {ratio:6.2f} x by hand")
+
+
+def bench_parts(rounds: int) -> None:
+    """Where the time goes of labs that are lifted and closed at once, one after the other."""
+    parts: dict[str, list[float]] = {"build": [], "drop": [], "lift": [], "close": []}
+    first = time.perf_counter()
+    for _ in range(rounds):
+        moments = [time.perf_counter()]
+        lab = Lab()
+        moments.append(time.perf_counter())
+        fault = lab.drop(SYN, to=lab.server)
+        moments.append(time.perf_counter())
+        fault.lift()
+        moments.append(time.perf_counter())
+        lab.close()
+        moments.append(time.perf_counter())
+        for times, (began, ended) in zip(parts.values(), itertools.pairwise(moments), strict=True):
+            times.append(ended - began)
+    closing.finish()
+    each = (time.perf_counter() - first) / rounds
+    said = ", ".join(f"{name} {statistics.median(p) * 1000:.2f}" for name, p in parts.items())
+    print(f"  its parts: {said} ms (medians)")
+    print(f"  {rounds} one after the other, until everything is closed: {each * 1000:.2f} ms each")
 
 
 def bench_many(count: int) -> None:
@@ -277,6 +321,7 @@ def main() -> None:
     options.add_argument("--labs", type=int, default=500)
     given = options.parse_args()
     bench_lab(given.rounds)
+    bench_parts(given.rounds)
     bench_many(given.labs)
     bench_sample()
     bench_list(10)

@@ -23,6 +23,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import NamedTuple
 
+from netlab.observe import closing
+
 NETLINK_NETFILTER = 12
 ETH_P_ALL = 0x0003
 SOL_PACKET = 263
@@ -275,7 +277,7 @@ class Drops:
 
     def close(self) -> None:
         """Stop."""
-        self._socket.close()
+        closing.later(self._socket.close)  # it waits as every one of nfnetlink does
 
 
 def _enlarge(sock: socket.socket) -> None:

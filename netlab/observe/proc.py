@@ -19,6 +19,7 @@ from netlab.errors import LabError
 from netlab.tcp import State, Timer
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 READ_SIZE = 1 << 14
 PAGE, LONGEST_ROW = 4096, 512
 PROC_SHOWS_REQUESTS_AS = State.SYN_RECV
@@ -53,10 +54,11 @@ class TcpTable:
 
     def __init__(self) -> None:
         self._files: list[_Reopened] = []
+        self._directory = os.open("/proc/thread-self/net", DIRECTORY)
         try:
-            self._files.append(_Reopened("/proc/thread-self/net/tcp"))
+            self._files.append(_Reopened(self._directory, "tcp"))
             with contextlib.suppress(FileNotFoundError):  # IPv6 is switched off
-                self._files.append(_Reopened("/proc/thread-self/net/tcp6"))
+                self._files.append(_Reopened(self._directory, "tcp6"))
         except OSError:
             self.close()
             raise
@@ -73,23 +75,19 @@ class TcpTable:
         """Close the descriptors."""
         for file in self._files:
             file.close()
+        os.close(self._directory)
 
 
 class _Reopened:
     """A file of /proc/net that can be read again and again.
 
-    The directory is kept as well: some kernels (6.6.102-104, 6.12.42-45) fail a second read from
+    Its directory stays open too: some kernels (6.6.102-104, 6.12.42-45) fail a second read from
     the start, and there the file is opened anew in the same namespace each time.
     """
 
-    def __init__(self, path: str) -> None:
-        directory, self._name = os.path.split(path)
-        self._directory = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            self._fd = self._open()
-        except OSError:
-            os.close(self._directory)
-            raise
+    def __init__(self, directory: int, name: str) -> None:
+        self._directory, self._name = directory, name
+        self._fd = self._open()
 
     def _open(self) -> int:
         return os.open(self._name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._directory)
@@ -119,7 +117,6 @@ class _Reopened:
 
     def close(self) -> None:
         os.close(self._fd)
-        os.close(self._directory)
 
 
 _STATES = {f"{state.value:02X}": state for state in State} | {"0C": PROC_SHOWS_REQUESTS_AS}

@@ -43,23 +43,21 @@ class Host:
         self.peer: Host  # the other end; the lab that has both says which
         self.family = watch.family
         self._watch = watch
-        self.namespace = Namespace.create()
         self.connections: list[Connection] = []
         self.listeners: list[Connection] = []
         self.programs: list[Program] = []
         self._addresses = 1
         self._holds = 0
         self._forge: Forge | None = None
-        with contextlib.ExitStack() as opened:
+        with Namespace.created() as self.namespace, contextlib.ExitStack() as opened:
             opened.callback(self.namespace.close)
             try:
-                with self.namespace:
-                    self.route = opened.enter_context(contextlib.closing(Transport(NETLINK_ROUTE)))
-                    self.firewall = opened.enter_context(
-                        contextlib.closing(Transport(NETLINK_NETFILTER))
-                    )
-                    self.table = opened.enter_context(contextlib.closing(watch.open_table(side)))
-                    self.counters = opened.enter_context(contextlib.closing(Counters()))
+                self.route = opened.enter_context(contextlib.closing(Transport(NETLINK_ROUTE)))
+                self.firewall = opened.enter_context(
+                    contextlib.closing(Transport(NETLINK_NETFILTER))
+                )
+                self.table = opened.enter_context(contextlib.closing(watch.open_table(side)))
+                self.counters = opened.enter_context(contextlib.closing(Counters()))
             except OSError as error:
                 raise refused(error) from None
             self._descriptors = opened.pop_all()

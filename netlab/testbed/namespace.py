@@ -63,9 +63,18 @@ class Namespace:
 
         Raises `Forbidden` where the kernel refuses and `LabError` where something else is missing.
         """
+        with cls.created() as namespace:
+            return namespace
+
+    @classmethod
+    @contextlib.contextmanager
+    def created(cls) -> Iterator[Namespace]:
+        """Make one as `create` does, and run the body inside: this thread is there anyway."""
         prepare()
-        with _parent():
-            return cls(_new_namespace())
+        parent = _parent()
+        with _coming_home():
+            _setns(parent.fd)
+            yield cls(_unshared())
 
     def __enter__(self) -> Namespace:
         try:
@@ -111,18 +120,25 @@ def _open_own() -> int:
     return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
-def _new_namespace() -> int:
-    """Unshare this thread into a new network namespace, return its descriptor, and come back."""
+@contextlib.contextmanager
+def _coming_home() -> Iterator[None]:
+    """Whichever namespaces the body enters, this thread is where it was afterwards."""
     try:
         home = _open_own()
-        try:
-            _unshare(CLONE_NEWNET)
-            try:
-                return _open_own()
-            finally:
-                _setns(home)
-        finally:
-            os.close(home)
+    except OSError as error:
+        raise refused(error) from None
+    try:
+        yield
+    finally:
+        _setns(home)
+        os.close(home)
+
+
+def _unshared() -> int:
+    """Move this thread into a new network namespace, and return the descriptor of that."""
+    try:
+        _unshare(CLONE_NEWNET)
+        return _open_own()
     except OSError as error:
         raise refused(error) from None
 
@@ -134,8 +150,8 @@ def _parent() -> Namespace:
     ``tcp_child_ehash_entries`` (Linux 6.1) is read from the namespace that creates the child, so
     it is set here and the host's stays untouched.
     """
-    parent = Namespace(_new_namespace())
-    with parent, contextlib.suppress(FileNotFoundError):
+    with _coming_home(), contextlib.suppress(FileNotFoundError):
+        parent = Namespace(_unshared())
         Path("/proc/sys/net/ipv4/tcp_child_ehash_entries").write_text(f"{TABLE_ENTRIES}\n")
     return parent
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from netlab.errors import LabError
+from netlab.observe import closing
 
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
 NLMSG_ERROR, NLMSG_DONE = 2, 3
@@ -49,10 +50,14 @@ class Transport:
     def __init__(self, protocol: int) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
         self._socket.bind((0, 0))
+        self.closes_slowly = False  # the kernel keeps whoever closes it waiting
 
     def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
+        """Close the socket, or have it closed where that takes the kernel a while."""
+        if self.closes_slowly:
+            closing.later(self._socket.close)
+        else:
+            self._socket.close()
 
     def send(self, requests: Sequence[Request]) -> None:
         """Send all in one system call; the kernel works them off before it returns.

@@ -80,13 +80,16 @@ def disable(transport: Transport, name: str) -> None:
 
 
 def remove(transport: Transport, names: Sequence[str]) -> None:
-    """Take tables out of force, all at once."""
+    """Take tables out of force, all at once. The kernel frees them later, and until then whoever
+    closes a socket of nfnetlink in the same namespace waits.
+    """
     requests = []
     for name in names:
         message = nftsocket.nft_table_msg()
         message["attrs"] = [("NFTA_TABLE_NAME", name)]
         requests.append(_nft(message, nftsocket.NFT_MSG_DELTABLE, 0, f"removing table {name}"))
     transport.send(_transaction(requests))
+    transport.closes_slowly = True
 
 
 def counters(transport: Transport, name: str) -> list[Counter]:

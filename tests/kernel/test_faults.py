@@ -236,6 +236,18 @@ def test_leaving_a_fault_removes_its_table_and_keeps_its_counter(lab: Lab, raw: 
     assert fault.packets == counted == lab.dropped(fault.name)
 
 
+@at_every_hook
+def test_what_is_sent_right_after_a_lift_arrives(lab: Lab, side: Side, hook: Hook) -> None:
+    lab.server.listen()
+    for _ in range(10):
+        fault = lab.drop(SYN, at=(lab.host(side), hook))
+        fault.lift()
+        lab.client.connect()
+        assert fault.packets == 0
+    assert lab.client.counters.read()["TcpRetransSegs"] == 0
+    assert tools.rules(lab.host(side)) == ""
+
+
 @pytest.mark.parametrize("segments", [(SYN,), (ANY, SYN, ACK)], ids=["one rule", "three rules"])
 def test_what_the_kernel_refuses_leaves_nothing_of_its_transaction(
     lab: Lab, segments: tuple[Segment, ...]

@@ -6,16 +6,21 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import socket
 import statistics
+import struct
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from netlab.observe import sampling
+from netlab.observe import closing, sampling
+from netlab.observe.closing import LIMIT
 from netlab.scenario import catalogue, needs
+from netlab.tcp import SYN
 from netlab.testbed import namespace
 from netlab.testbed.lab import Lab
 from netlab.testbed.words import Family
@@ -110,6 +115,72 @@ def passes(runs: Runs, names: Sequence[str], patience: float) -> bool:
         return True if code == 0 else None
 
     return bool(sampling.wait(attempt, sampling.now() + patience))
+
+
+class Ends:
+    """Learns of the end of namespaces: the kernel says when the number is free again that one was
+    given (RTM_DELNSID, ``net/core/net_namespace.c``).
+    """
+
+    NEW, DELETED, GROUP = 88, 89, 28  # RTM_NEWNSID, RTM_DELNSID, RTNLGRP_NSID
+    FIRST = 1 << 20
+    MESSAGE = struct.Struct("=IHHII4xHHiHHi")  # a header, and two attributes: number, descriptor
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
+        self._socket.bind((0, 1 << self.GROUP - 1))
+        self._socket.setblocking(False)
+        self._living: set[int] = set()
+
+    def watch(self, lived_in: namespace.Namespace) -> None:
+        """Expect this namespace to end."""
+        number = self.FIRST + len(self._living)
+        self._living.add(number)
+        self._socket.send(
+            self.MESSAGE.pack(self.MESSAGE.size, self.NEW, 1, 0, 0, 8, 1, number, 8, 3, lived_in.fd)
+        )
+
+    def all(self) -> bool | None:
+        """Whether all of them have ended."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                said = self._socket.recv(1 << 16)
+                _, kind, *_ = struct.unpack_from("=IH", said)
+                if kind == self.DELETED:
+                    self._living.discard(struct.unpack_from("=i", said, 24)[0])
+        return None if self._living else True
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._socket.close()
+
+
+def open_now() -> tuple[int, int]:
+    """How many descriptors and threads this process has."""
+    return len(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task"))
+
+
+def test_labs_that_are_lifted_and_closed_at_once_wait_for_nothing_and_leave_nothing() -> None:
+    with Lab() as lab:  # and everything that a process opens once
+        lab.drop(SYN, to=lab.server).lift()
+    closing.finish()
+    go = threading.Event()
+    with contextlib.closing(Ends()) as ends:
+        descriptors, threads = before = open_now()
+        closing.later(lambda: go.wait(tools.PATIENCE))  # as long as the kernel takes, at its worst
+        try:
+            for number in range(1, LIMIT + 5):
+                with Lab() as lab:
+                    ends.watch(lab.server.namespace)
+                    lab.drop(SYN, to=lab.server).lift()
+                waiting = min(number, LIMIT - 1)  # one socket each, and no more than so many
+                assert open_now() == (descriptors + waiting, threads + 1)
+            assert not ends.all()
+        finally:
+            go.set()
+        closing.finish()
+        assert open_now() == before
+        assert tools.wait(ends.all), "a namespace lives on"
 
 
 @pytest.mark.alone  # it compares times
