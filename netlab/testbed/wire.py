@@ -60,8 +60,8 @@ def _carries(transport: Transport) -> bool:
     state (RFC 2863) is set at the same time as the queue, under the lock that this answer needs.
     """
     answer = transport.ask(_link_state())
-    state = dict(attributes(answer[IFINFOMSG_SIZE:])).get(IFLA_OPERSTATE)
-    return state is not None and state[0] == OPER_UP
+    said = attributes(answer[IFINFOMSG_SIZE:])  # forty, and it is the third: the rest stays unread
+    return next((state[0] for kind, state in said if kind == IFLA_OPERSTATE), None) == OPER_UP
 
 
 @cache
