@@ -186,14 +186,18 @@ def shell(lifted: bool = False) -> None:
 
 
 def interleaved(contenders: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """The median of each, in seconds; they take turns."""
+    """The median of each, in seconds. They take turns, in every order: the kernel cleans up after
+    one while the next one is timed.
+    """
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for contender in contenders.values():  # warm up: caches, imports, modules
         contender()
-    for _, (name, contender) in itertools.product(range(rounds), contenders.items()):
-        began = time.perf_counter()
-        contender()
-        times[name].append(time.perf_counter() - began)
+    orders = itertools.cycle(itertools.permutations(contenders))
+    for order in itertools.islice(orders, rounds):
+        for name in order:
+            began = time.perf_counter()
+            contenders[name]()
+            times[name].append(time.perf_counter() - began)
     return {name: statistics.median(values) for name, values in times.items()}
 
 
