@@ -35,11 +35,17 @@ def environment(**more: str) -> dict[str, str]:
 
 def netlab(*arguments: str | Path, **more: str) -> Done:
     """One command, run to its end. No command ever shows a traceback."""
+    return netlab_in(Path.cwd(), *arguments, **more)
+
+
+def netlab_in(folder: Path, *arguments: str | Path, **more: str) -> Done:
+    """The same in another folder."""
     done = subprocess.run(
         [*NETLAB, *map(str, arguments)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        cwd=folder,
         env=environment(**more),
         timeout=PATIENCE,
         check=False,

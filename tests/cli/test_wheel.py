@@ -12,7 +12,7 @@ import pytest
 
 from netlab.scenario import catalogue
 
-from .shell import PATIENCE, netlab
+from .shell import PATIENCE, netlab_in
 
 HOME = Path(__file__).parents[2]
 OUTPUTS = HOME / "tests" / "unit" / "outputs"
@@ -46,7 +46,7 @@ def test_the_wheel_lists_plays_and_explains(installed: Path, tmp_path: Path) -> 
         env=where, cwd=tmp_path, check=True, capture_output=True, text=True,
     )  # fmt: skip
     assert found.stdout.startswith(str(installed))
-    listed = netlab("list", "--slow", "--json", **where).out.splitlines()
+    listed = netlab_in(tmp_path, "list", "--slow", "--json", **where).out.splitlines()
     assert len(listed) == len(catalogue.choose((), slow=True))
     assert str(installed / "netlab" / "scenarios") in listed[0]
     for words in (
@@ -56,7 +56,7 @@ def test_the_wheel_lists_plays_and_explains(installed: Path, tmp_path: Path) -> 
         ("show", "syn-dropped"),
         ("atlas", "SYN_SENT/LISTEN"),
     ):
-        done = netlab(*words, **where)
+        done = netlab_in(tmp_path, *words, **where)
         assert done.code == 0, (words, done.err)
-    diagnosis = netlab("diagnose", OUTPUTS / "client-ss-6.1-tanoei.txt", **where)
+    diagnosis = netlab_in(tmp_path, "diagnose", OUTPUTS / "client-ss-6.1-tanoei.txt", **where)
     assert (diagnosis.code, diagnosis.err) == (1, "")
