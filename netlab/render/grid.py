@@ -58,7 +58,7 @@ def _painted(sign: str, column: int, style: Style) -> str:
 MEANINGS = {
     BOTH: "frozen by loss at the receiver, and by a firewall at the sender",
     QUIET: "frozen, and nothing has to be lost",
-    RECEIVER_ONLY: "frozen by loss at the receiver only: the sender's stack is told, and gives up",
+    RECEIVER_ONLY: "frozen by loss at the receiver only: a sender that is told gives up",
     CROSSING: "frozen where packets cross, or arrive in a later life",
     NOT_FROZEN: "the model reaches it, and this kernel did not",
     NEVER: "cannot be: 'netlab atlas CLIENT/SERVER' says why",
