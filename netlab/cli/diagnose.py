@@ -11,15 +11,14 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from netlab.cli.common import Commands
 from netlab.errors import ScenarioError, Unmet
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
-    from netlab.diagnosis.rank import Conn, Diagnosis, Finding
-    from netlab.diagnosis.records import Snapshot
+    from netlab.snapshot.records import Snapshot
 
 EPILOG = """\
 examples:
@@ -67,36 +66,31 @@ def main(options: argparse.Namespace) -> int:
     from netlab.diagnosis.rank import diagnose
 
     gc.disable()  # nothing here goes round in circles, and 100,000 sockets are many objects
-    found = diagnose(snapshots(options.files))
+    diagnosis = diagnose(snapshots(options.files))
     if options.json:
-        print(json.dumps(as_json(found), ensure_ascii=False))
+        print(json.dumps(diagnosis.to_json(), ensure_ascii=False))
     else:
         from netlab.render.findings import findings
 
         width = max(60, min(120, shutil.get_terminal_size().columns))
-        print(findings(found, Style.of(sys.stdout), width, options.explain))
-    stuck = any(finding.connections for finding in found.findings)
+        print(findings(diagnosis, Style.of(sys.stdout), width, options.explain))
+    stuck = any(finding.connections for finding in diagnosis.findings)
     return Unmet.exit_code if stuck else 0
 
 
 def snapshots(files: Sequence[str]) -> list[Snapshot]:
-    """What the files hold, or this host. Raises `ScenarioError` for what cannot be read."""
+    """The snapshots in the files, or of this host. Raises `ScenarioError` for unreadable ones."""
     if not files:
-        return [_live()]
-    from netlab.diagnosis import parse
+        from netlab.snapshot import collect
+
+        return [collect.snapshot(os.uname().nodename)]
+    from netlab.snapshot import parse
 
     return [snapshot for name in files for snapshot in parse.read(*_text(name))]
 
 
-def _live() -> Snapshot:
-    from netlab.diagnosis import store
-    from netlab.diagnosis.take import take
-
-    return store.snapshot(os.uname().nodename, take())
-
-
 def _text(name: str) -> tuple[str, str]:
-    """A file's text, and how messages call it."""
+    """A file's text, and its name in messages."""
     if name == "-":
         data, shown = sys.stdin.buffer.read(LARGEST + 1), "standard input"
     else:
@@ -108,41 +102,3 @@ def _text(name: str) -> tuple[str, str]:
     if len(data) > LARGEST:
         raise ScenarioError(f"is larger than {LARGEST >> 20} MiB", Path(shown))
     return data.decode(errors="replace"), shown
-
-
-def as_json(diagnosis: Diagnosis) -> dict[str, Any]:
-    """The whole answer as plain data."""
-    return {
-        "findings": [_finding(finding) for finding in diagnosis.findings],
-        "healthy": diagnosis.healthy,
-        "sockets": diagnosis.looked_at,
-        "notes": list(diagnosis.notes),
-    }
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "cause": finding.cause,
-        "also": list(finding.also),
-        "confidence": finding.confidence,
-        "title": finding.title,
-        "service": finding.service,
-        "owners": list(finding.owners),
-        "evidence_for": list(finding.evidence_for),
-        "evidence_against": list(finding.evidence_against),
-        "next": finding.next,
-        "confirm": finding.confirm,
-        "fix": finding.fix,
-        "scenario": finding.scenario,
-        "other_end": [{"shows": shows, "means": means} for shows, means in finding.elsewhere],
-        "connections": [_connection(conn) for conn in finding.connections],
-    }
-
-
-def _connection(conn: Conn) -> dict[str, Any]:
-    return {
-        "local": list(conn.local),
-        "remote": list(conn.remote),
-        "states": [str(state) for state in conn.states],
-        "translated": conn.translated,
-    }

@@ -13,7 +13,7 @@ from netlab.cli.common import Commands, positive
 from netlab.errors import ScenarioError
 
 if TYPE_CHECKING:
-    from netlab.diagnosis.rank import Finding
+    from netlab.model.findings import Finding
 
 EPILOG = """\
 examples:

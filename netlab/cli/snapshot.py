@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from netlab.cli.common import Commands
-    from netlab.diagnosis.store import Taken
+    from netlab.snapshot.columns import RawSample
 
 EPILOG = """\
 examples:
@@ -85,25 +85,27 @@ def _address(text: str) -> str:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Take what was asked for and print it."""
-    from netlab.diagnosis import store
-    from netlab.diagnosis.take import Choice, take
+    """Collect the samples and print them."""
+    from netlab.snapshot import store
+    from netlab.snapshot.collect import Filter, collect
 
     gc.disable()  # nothing here goes round in circles, and 100,000 sockets are many objects
-    choice = Choice(options.port, options.address)
+    keep = Filter(options.port, options.address)
     for namespace in options.netns or [None]:
-        looks = take(namespace, choice, options.twice, options.owners)
+        samples = collect(namespace, keep, options.twice, options.owners)
         name = f"{os.uname().nodename} {namespace}" if namespace else os.uname().nodename
         if options.mask is not None:
-            name, looks = "", _masked(looks, options.mask)
-        sys.stdout.write(store.to_json(name, looks) + "\n")
+            name, samples = "", _masked(samples, options.mask)
+        sys.stdout.write(store.to_json(name, samples) + "\n")
     return 0
 
 
-def _masked(looks: list[Taken], word: str) -> list[Taken]:
-    from netlab.diagnosis.masking import masked
+def _masked(samples: list[RawSample], word: str) -> list[RawSample]:
+    from netlab.snapshot.mask import pseudonyms
 
     return [
-        look._replace(table=look.table._replace(addresses=masked(look.table.addresses, word)))
-        for look in looks
+        sample._replace(
+            table=sample.table._replace(addresses=pseudonyms(sample.table.addresses, word))
+        )
+        for sample in samples
     ]

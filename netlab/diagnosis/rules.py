@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which of the causes in ``causes.yaml`` fit a connection.
 
-A cause fits where one of its cases does; its points are those of the best case and of every sign
-that is known to be so. Many connections look alike: what the conditions say of one is its *shape*,
-and each shape is judged once, however many connections have it.
+A cause fits if one of its cases does; its points are those of the best case and of every sign that
+is known to hold. Many connections look alike: the answers to all conditions are the *shape* of a
+connection, and each shape is judged once, however many connections have it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from netlab.diagnosis.causes import HOME, Case, Cause, Condition, parse
-from netlab.diagnosis.ends import End, Host
+from netlab.diagnosis.causes import HOME, Case, Cause, parse
+from netlab.diagnosis.conditions import Condition
+from netlab.diagnosis.observed import Destination, ObservedEnd, ObservedHost
 from netlab.tcp import State, why_unreachable
 
 
@@ -29,8 +30,17 @@ class Candidate:
     against: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class HostCandidate:
+    """A cause that fits a host or a destination, how certain that is (0 to 1), and why."""
+
+    cause: Cause
+    confidence: float
+    evidence: tuple[str, ...]
+
+
 class Rules:
-    """All causes, sorted by the states in which they are seen."""
+    """All causes, by the states in which they are seen."""
 
     def __init__(self, causes: Sequence[Cause]) -> None:
         self.causes = {cause.id: cause for cause in causes}
@@ -39,23 +49,24 @@ class Rules:
             for case in cause.seen:
                 for state in case.own:
                     self._of[state].append((cause, case))
-        self._asked = {state: self._conditions(state) for state in State}
+        self._with_destinations = [cause for cause in causes if cause.destinations]
+        self._by_state = {state: self._conditions(state) for state in State}
         self._judged: dict[object, tuple[Candidate, ...]] = {}
-        self._elsewhere: dict[object, tuple[tuple[str, tuple[str, ...]], ...]] = {}
+        self._other_end: dict[object, tuple[tuple[str, tuple[str, ...]], ...]] = {}
 
     def _conditions(self, state: State) -> tuple[Condition, ...]:
-        """Everything that is asked of a connection whose own end is in this state."""
-        found: dict[str, Condition] = {}
+        """All conditions of cases for this state, each once."""
+        conditions: dict[str, Condition] = {}
         for cause, case in self._of[state]:
             signs = (condition for sign in cause.signs for condition in sign.when)
             for condition in (*case.when, *case.unless, *signs):
-                found.setdefault(condition.text, condition)
-        return tuple(found.values())
+                conditions.setdefault(condition.text, condition)
+        return tuple(conditions.values())
 
-    def _shape(self, own: End, peer: End | None) -> tuple[bool | None, ...]:
-        return tuple([condition.holds(own, peer) for condition in self._asked[own.state]])
+    def _shape(self, own: ObservedEnd, peer: ObservedEnd | None) -> tuple[bool | None, ...]:
+        return tuple([condition.holds(own, peer) for condition in self._by_state[own.state]])
 
-    def judge(self, own: End, peer: End | None) -> tuple[Candidate, ...]:
+    def judge(self, own: ObservedEnd, peer: ObservedEnd | None) -> tuple[Candidate, ...]:
         """The causes that fit a connection, the best first; none: nothing is wrong with it."""
         here = self._shape(own, peer)
         there = None if peer is None else self._shape(peer, own)
@@ -70,14 +81,14 @@ class Rules:
     def _fitting(
         self, own: State, peer: State | None, known: tuple[bool | None, ...], turned: bool
     ) -> Iterator[Candidate]:
-        told = {c.text: holds for c, holds in zip(self._asked[own], known, strict=True)}
+        answers = {c.text: holds for c, holds in zip(self._by_state[own], known, strict=True)}
         for cause, case in self._of[own]:
             if (
                 peer in case.peer
-                and all(told[c.text] is True for c in case.when)
-                and not any(told[c.text] is True for c in case.unless)
+                and all(answers[c.text] is True for c in case.when)
+                and not any(answers[c.text] is True for c in case.unless)
             ):
-                signs = [s for s in cause.signs if all(told[c.text] is True for c in s.when)]
+                signs = [s for s in cause.signs if all(answers[c.text] is True for c in s.when)]
                 yield Candidate(
                     cause,
                     case.points + sum(sign.points for sign in signs),
@@ -87,32 +98,39 @@ class Rules:
                     tuple(sign.because for sign in signs if sign.points < 0),
                 )
 
-    def elsewhere(self, own: End) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """What the other end, of which nothing is known, may show, and what that would mean:
-        cause, and the states.
+    def other_end(self, own: ObservedEnd) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The likeliest cause for each state that an unknown other end may have: its id, and
+        all states that would mean it.
         """
         shape = (own.state, self._shape(own, None))
-        if shape not in self._elsewhere:
+        if shape not in self._other_end:
             meaning: dict[str, list[str]] = {}
-            host = Host("")
+            host = ObservedHost()
             for state in State:
-                found = () if why_unreachable(own.state, state) else self.judge(
-                    own, End(state, host)
-                )  # fmt: skip
-                if found:
-                    meaning.setdefault(found[0].cause.id, []).append(str(state))
-            self._elsewhere[shape] = tuple((c, tuple(states)) for c, states in meaning.items())
-        return self._elsewhere[shape]
+                if why_unreachable(own.state, state):
+                    continue
+                candidates = self.judge(own, ObservedEnd(state, host))
+                if candidates:
+                    meaning.setdefault(candidates[0].cause.id, []).append(str(state))
+            self._other_end[shape] = tuple((c, tuple(states)) for c, states in meaning.items())
+        return self._other_end[shape]
 
-    def of_host(self, host: Host) -> Iterator[Candidate]:
-        """What the counters of a host say, whatever its sockets do."""
-        end = End(State.CLOSED, host)
+    def of_host(self, host: ObservedHost) -> Iterator[HostCandidate]:
+        """The causes that the counters of a host show, whatever its sockets do."""
+        end = ObservedEnd(State.CLOSED, host)
         for cause in self.causes.values():
-            signs = [s for s in cause.host if all(c.holds(end, None) for c in s.when)]
-            if signs:
-                told = tuple(sign.because for sign in signs)
-                points = sum(sign.points for sign in signs)
-                yield Candidate(cause, points, False, cause.scenario, told, ())
+            cases = [case for case in cause.host if all(c.holds(end, None) for c in case.when)]
+            if cases:
+                confidence = max(case.confidence for case in cases)
+                yield HostCandidate(cause, confidence, tuple(case.because for case in cases))
+
+    def of_destination(self, destination: Destination) -> Iterator[HostCandidate]:
+        """The causes that show in the connections to one destination, taken together."""
+        for cause in self._with_destinations:
+            cases = [c for c in cause.destinations if all(w.holds(destination) for w in c.when)]
+            if cases:
+                confidence = max(case.confidence for case in cases)
+                yield HostCandidate(cause, confidence, tuple(case.because for case in cases))
 
 
 def _best(fitting: Iterable[Candidate]) -> tuple[Candidate, ...]:

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How findings speak: the names of the two ends, of a service, and what sockets show."""
+"""The words of a finding: names for the two ends and the service, and the texts of the rules."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netlab.diagnosis.causes import PLACE
-from netlab.diagnosis.ends import End
-from netlab.diagnosis.facts import FACTS
-from netlab.diagnosis.records import ANY, Endpoint
+from netlab.diagnosis.conditions import PLACE
+from netlab.diagnosis.facts import DESTINATION_FACTS, FACTS, Value
+from netlab.diagnosis.observed import Destination, ObservedEnd
+from netlab.snapshot.columns import ANY
+from netlab.snapshot.records import Endpoint, written
 
 
-def numbers(own: End, peer: End | None) -> tuple[Endpoint, Endpoint]:
-    """Where a connection goes from, and to, whichever end is still there."""
+def four_tuple(own: ObservedEnd, peer: ObservedEnd | None) -> tuple[Endpoint, Endpoint]:
+    """The local and the remote endpoint of a connection, from whichever end is still there."""
     if own.socket is not None:
         return own.socket.local, own.socket.remote
     assert peer is not None
@@ -20,31 +21,31 @@ def numbers(own: End, peer: End | None) -> tuple[Endpoint, Endpoint]:
     return peer.socket.remote, peer.socket.local
 
 
-def elsewhere(states: Sequence[str]) -> str:
-    """States that the other end may show: those of a new life of it (SYN_SENT) come last, and
-    nothing after them.
-    """
+def alternatives(states: Sequence[str]) -> str:
+    """States that the other end may show, the handshake's and then no socket at all last."""
     words = [state for state in states if state not in ("CLOSED", "LISTEN")]
     words.sort(key=lambda word: word.startswith("SYN"))
     return " or ".join([*words, *(["nothing"] if len(words) < len(states) else [])])
 
 
 def service(endpoint: Endpoint, here: bool) -> str:
-    """Where connections go: a port of this host, or one elsewhere."""
+    """The service of a connection: a port of this host, or an endpoint elsewhere."""
     return f"port {endpoint[1]}" if here else written(endpoint)
 
 
-class Sayings:
-    """Fills in the names of the ends and what their sockets show."""
+class Phrasing:
+    """Fills the names and the facts of one connection into the texts of rules."""
 
-    def __init__(self, own: End, peer: End | None, goes_to: Endpoint, here: bool) -> None:
+    def __init__(
+        self, own: ObservedEnd, peer: ObservedEnd | None, goes_to: Endpoint, here: bool
+    ) -> None:
         self._ends = (own, peer)
         if peer is None or here != (goes_to[0] == ANY):
             self._names = ("this end", "the other end")
-        elif _someone_listens(own, peer, goes_to[1]):
+        elif _is_listener(own, peer, goes_to[1]):
             self._names = ("the server", "the client") if here else ("the client", "the server")
         else:
-            local, remote = numbers(own, peer)
+            local, remote = four_tuple(own, peer)
             self._names = (written(local), written(remote))
 
     def __call__(self, text: str, turned: bool = False) -> str:
@@ -58,17 +59,24 @@ class Sayings:
             if word is None:
                 return names[0] if end == "own" else names[1]
             here, there = (own, peer) if end == "own" else (peer, own)
-            value = None if here is None else FACTS[word](here, there)
-            return f"{value:.4g}" if isinstance(value, float) else str(value)
+            return _written(None if here is None else FACTS[word](here, there))
 
-        return PLACE.sub(lambda found: filled(found[1], found[2]), text)
+        return PLACE.sub(lambda match: filled(match[1], match[2]), text)
 
 
-def _someone_listens(own: End, peer: End, port: int) -> bool:
+def of_destination(text: str, destination: Destination) -> str:
+    """A text of a rule about destinations with its places filled in."""
+    return PLACE.sub(lambda match: _written(DESTINATION_FACTS[match[2]](destination)), text)
+
+
+def of_host(text: str, name: str) -> str:
+    """A text of a rule about hosts with the host's name filled in."""
+    return PLACE.sub(name or "this host", text)
+
+
+def _written(value: Value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _is_listener(own: ObservedEnd, peer: ObservedEnd, port: int) -> bool:
     return port in own.host.listeners or port in peer.host.listeners
-
-
-def written(endpoint: Endpoint) -> str:
-    """An address and a port."""
-    address, port = endpoint
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A diagnosis for a tired person: the answer on the first screen, a few lines for each finding.
+"""A diagnosis on one screen: a few lines for each finding, the most important first.
 
 ::
 
@@ -17,13 +17,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterator
 
+from netlab.model.findings import Diagnosis, Finding, StuckConnection
 from netlab.render.style import Style
 from netlab.tcp import State
 
-#: Findings that are told in full; those after them in two lines each.
+#: Findings that are shown in full; those after them in two lines each.
 IN_FULL = 3
 #: Connections that are named, and with --explain.
 NAMED, NAMED_EXPLAINED = 2, 10
@@ -31,70 +31,11 @@ SURE, UNSURE = 0.8, 0.5
 LABEL = 7
 
 
-class Conn(Protocol):
-    """A connection of a finding."""
-
-    @property
-    def local(self) -> tuple[str, int]: ...  # noqa: D102
-    @property
-    def remote(self) -> tuple[str, int]: ...  # noqa: D102
-    @property
-    def states(self) -> tuple[State, ...]: ...  # noqa: D102
-
-
-class Finding(Protocol):
-    """What `netlab.diagnosis.rank` finds."""
-
-    @property
-    def cause(self) -> str: ...  # noqa: D102
-    @property
-    def title(self) -> str: ...  # noqa: D102
-    @property
-    def also(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def also_titles(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def confidence(self) -> float: ...  # noqa: D102
-    @property
-    def connections(self) -> Sequence[Conn]: ...  # noqa: D102
-    @property
-    def evidence_for(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def evidence_against(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def next(self) -> str: ...  # noqa: D102
-    @property
-    def confirm(self) -> str: ...  # noqa: D102
-    @property
-    def fix(self) -> str: ...  # noqa: D102
-    @property
-    def scenario(self) -> str: ...  # noqa: D102
-    @property
-    def service(self) -> str: ...  # noqa: D102
-    @property
-    def owners(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def elsewhere(self) -> tuple[tuple[str, str], ...]: ...  # noqa: D102
-
-
-class Diagnosis(Protocol):
-    """All of it."""
-
-    @property
-    def findings(self) -> Sequence[Finding]: ...  # noqa: D102
-    @property
-    def healthy(self) -> int: ...  # noqa: D102
-    @property
-    def looked_at(self) -> int: ...  # noqa: D102
-    @property
-    def notes(self) -> tuple[str, ...]: ...  # noqa: D102
-
-
 def findings(diagnosis: Diagnosis, style: Style, width: int = 80, explain: bool = False) -> str:
-    """The whole answer."""
+    """The whole answer, in lines of at most `width` columns."""
     lines = [_heading(diagnosis, style)]
     for note in diagnosis.notes:  # before the findings: they may be about less than was meant
-        lines += _said("note", note, width, style)
+        lines += _labelled("note", note, width, style)
     for number, finding in enumerate(diagnosis.findings, start=1):
         full = explain or number <= IN_FULL
         if full:
@@ -105,11 +46,11 @@ def findings(diagnosis: Diagnosis, style: Style, width: int = 80, explain: bool 
 
 def _heading(diagnosis: Diagnosis, style: Style) -> str:
     number = len(diagnosis.findings)
-    looked = _sockets(diagnosis.looked_at)
+    judged = _sockets(diagnosis.sockets)
     if number == 0:
-        return f"{style('Nothing is stuck', 'green', 'bold')} in {looked}."
+        return f"{style('Nothing is stuck', 'green', 'bold')} in {judged}."
     causes = style(f"{number} cause{'s' * (number > 1)}", "red", "bold")
-    return f"{causes} in {looked}; {diagnosis.healthy:,} look well. The most important first:"
+    return f"{causes} in {judged}; {diagnosis.healthy:,} look well. The most important first:"
 
 
 def _sockets(number: int) -> str:
@@ -132,22 +73,22 @@ def _finding(
         return
     named = NAMED_EXPLAINED if explain else NAMED
     if len(finding.connections) > 1 or explain:
-        yield from _said(
-            "e.g.", ", ".join(map(_numbers, finding.connections[:named])), width, style
+        yield from _labelled(
+            "e.g.", ", ".join(map(_four_tuple, finding.connections[:named])), width, style
         )
     for text in finding.evidence_for if explain else finding.evidence_for[:2]:
-        yield from _said("why", text, width, style)
+        yield from _labelled("why", text, width, style)
     if finding.also:
-        yield from _said("or", _also(finding, explain), width, style)
-    yield from _said("next", finding.next, width, style)
-    yield from _said("check", finding.confirm, width, style)
-    yield from _said("fix", finding.fix, width, style)
-    if len(finding.elsewhere) > 1 or (explain and finding.elsewhere):
-        yield from _elsewhere(finding, width, style)
+        yield from _labelled("or", _also(finding, explain), width, style)
+    yield from _labelled("next", finding.next, width, style)
+    yield from _labelled("check", finding.confirm, width, style)
+    yield from _labelled("fix", finding.fix, width, style)
+    if len(finding.other_end) > 1 or (explain and finding.other_end):
+        yield from _other_end(finding, width, style)
     if explain:
         for text in finding.evidence_against:
-            yield from _said("but", text, width, style)
-        yield from _said("lab", f"netlab show {finding.scenario}", width, style)
+            yield from _labelled("but", text, width, style)
+        yield from _labelled("lab", f"netlab show {finding.scenario}", width, style)
 
 
 def _colour(confidence: float) -> str:
@@ -167,7 +108,9 @@ def _who(finding: Finding) -> str:
         return "by the counters of the host"
     states = "/".join(map(_state, finding.connections[0].states))
     many = (
-        f"{number:,} x {states}" if number > 1 else f"{states}  {_numbers(finding.connections[0])}"
+        f"{number:,} x {states}"
+        if number > 1
+        else f"{states}  {_four_tuple(finding.connections[0])}"
     )
     service = f", {finding.service}" if number > 1 else ""
     owners = f", of {', '.join(finding.owners)}" if finding.owners else ""
@@ -178,27 +121,25 @@ def _state(state: State) -> str:
     return "(nothing)" if state is State.CLOSED else str(state)
 
 
-def _numbers(conn: Conn) -> str:
-    return f"{_end(conn.local)} - {_end(conn.remote)}"
+def _four_tuple(connection: StuckConnection) -> str:
+    return f"{_endpoint(connection.local)} - {_endpoint(connection.remote)}"
 
 
-def _end(end: tuple[str, int]) -> str:
-    address, port = end
+def _endpoint(endpoint: tuple[str, int]) -> str:
+    address, port = endpoint
     return f"[{address}]:{port or '*'}" if ":" in address else f"{address}:{port or '*'}"
 
 
-def _elsewhere(finding: Finding, width: int, style: Style) -> Iterator[str]:
+def _other_end(finding: Finding, width: int, style: Style) -> Iterator[str]:
     """What to look for at the other end, and what each finding would mean."""
-    conn = finding.connections[0]
-    asked = (
-        f"ss -tanoei 'sport = :{conn.remote[1]} and dport = :{conn.local[1]}' on the other host:"
-    )
-    yield from _said("there", asked, width, style)
-    for states, meaning in finding.elsewhere:
-        yield from _said("", f"  {states}: {meaning}", width, style, hanging="    ")
+    first = finding.connections[0]
+    ports = f"sport = :{first.remote[1]} and dport = :{first.local[1]}"
+    yield from _labelled("there", f"ss -tanoei '{ports}' on the other host:", width, style)
+    for end in finding.other_end:
+        yield from _labelled("", f"  {end.shows}: {end.means}", width, style, hanging="    ")
 
 
-def _said(label: str, text: str, width: int, style: Style, hanging: str = "") -> Iterator[str]:
+def _labelled(label: str, text: str, width: int, style: Style, hanging: str = "") -> Iterator[str]:
     """A label, and a text beside it."""
     lines = textwrap.wrap(
         text,

@@ -15,7 +15,7 @@ from netlab.scenario import catalogue
 from .shell import PATIENCE, netlab_in
 
 HOME = Path(__file__).parents[2]
-OUTPUTS = HOME / "tests" / "unit" / "outputs"
+OUTPUTS = HOME / "tests" / "unit" / "snapshot" / "outputs"
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from netlab.cli import repro
-from netlab.diagnosis import parse
-from netlab.diagnosis.rank import Conn, Diagnosis, Finding, diagnose
+from netlab.diagnosis.rank import diagnose
 from netlab.diagnosis.rules import rules
+from netlab.model.findings import Diagnosis, Finding, StuckConnection
 from netlab.render.findings import findings
 from netlab.render.style import Style
 from netlab.scenario import loader, runner
+from netlab.snapshot import parse
 from netlab.tcp import ACK, FIN, State
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
@@ -77,10 +78,12 @@ def test_every_scenario_of_a_finding_passes_with_another_port(netlab_family: Fam
     names = {case.scenario for cause in causes for case in cause.seen}
     names |= {cause.scenario for cause in causes}
     address = "fd00::1" if netlab_family is Family.IPV6 else "10.0.0.1"
-    conn = Conn((address, 4711), (address, 8443), (State.ESTABLISHED,), (None,))
+    connection = StuckConnection((address, 4711), (address, 8443), (State.ESTABLISHED,))
     played = []
     for name in sorted(names):
-        about = Finding("cause", (), 1.0, (conn,), (), (), "", "", "", name, "t", (), "port 8443")
+        about = Finding(
+            "cause", "t", 1.0, name, "", "", "", service="port 8443", connections=(connection,)
+        )
         written = loader.parse(repro.scenario(about), Path(f"{name}.yaml"))
         played += [variant for variant in written.variants() if not variant.slow]
     runs = [run for _, run in runner.play_all(played, runner.Options(family=netlab_family))]

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from netlab.diagnosis import parse, rank, store, take
+from netlab.diagnosis import rank
 from netlab.evidence import Evidence
 from netlab.scenario import catalogue, runner
 from netlab.scenario.model import Scenario
+from netlab.snapshot import collect, parse, store
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
 from netlab.testbed.words import Family
@@ -169,7 +170,7 @@ def _look(host: Host) -> tuple[str, str]:
 
 def _own(host: Host) -> str:
     with host.namespace:
-        return store.to_json(str(host.side), take.take())
+        return store.to_json(str(host.side), collect.collect())
 
 
 def _why(run: Evidence) -> str:

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from netlab.diagnosis import store
-from netlab.diagnosis.parse import read
-from netlab.diagnosis.records import ANY, Snapshot, Socket
-from netlab.diagnosis.take import Choice, take
 from netlab.errors import LabError, ScenarioError
-from netlab.observe import diag
+from netlab.snapshot import columns, sock_diag, store
+from netlab.snapshot.collect import Filter, collect
+from netlab.snapshot.columns import ANY
+from netlab.snapshot.parse import read
+from netlab.snapshot.records import Snapshot, Socket
 from netlab.tcp import ACK, DATA, FIN, SYN, State, Timer
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
@@ -32,8 +32,8 @@ Comparable = tuple[object, ...]
 def snapshot(host: Host, **options: object) -> Snapshot:
     """What netlab takes of a host, after it was stored and read again."""
     with host.namespace:
-        looks = take(**options)  # type: ignore[arg-type]
-    return store.from_json(store.to_json("host", looks), "file")
+        samples = collect(**options)  # type: ignore[arg-type]
+    return store.from_json(store.to_json("host", samples), "file")
 
 
 def shown(host: Host) -> Snapshot:
@@ -43,7 +43,7 @@ def shown(host: Host) -> Snapshot:
 
 
 def comparable(each: Socket) -> Comparable:
-    """Everything that two looks in a row must tell alike."""
+    """Everything that two samples in a row must have alike."""
     return (
         each.state.name,
         each.local,
@@ -57,7 +57,7 @@ def comparable(each: Socket) -> Comparable:
 
 
 def rows(found: Snapshot) -> list[Comparable]:
-    return sorted(comparable(each) for look in found.looks for each in look.sockets)
+    return sorted(comparable(each) for sample in found.samples for each in sample.sockets)
 
 
 @pytest.fixture
@@ -122,14 +122,14 @@ def test_a_snapshot_has_what_proc_lists(crowd: Lab) -> None:
             texts = [Path("/proc/thread-self/net", name).read_text() for name in ("tcp", "tcp6")]
         (proc,) = read("".join(texts), "proc")
         ours = snapshot(host)
-        assert sorted((s.state, s.local, s.remote) for s in proc.looks[0].sockets) == sorted(
-            (s.state, s.local, s.remote) for s in ours.looks[0].sockets
+        assert sorted((s.state, s.local, s.remote) for s in proc.samples[0].sockets) == sorted(
+            (s.state, s.local, s.remote) for s in ours.samples[0].sockets
         )
 
 
 def test_timers_and_figures_are_those_of_ss(crowd: Lab) -> None:
-    ours = {(s.local, s.remote): s for s in snapshot(crowd.server).looks[0].sockets}
-    theirs = {(s.local, s.remote): s for s in shown(crowd.server).looks[0].sockets}
+    ours = {(s.local, s.remote): s for s in snapshot(crowd.server).samples[0].sockets}
+    theirs = {(s.local, s.remote): s for s in shown(crowd.server).samples[0].sockets}
     assert ours.keys() == theirs.keys()
     timers = set()
     for key, mine in ours.items():
@@ -147,33 +147,33 @@ def test_timers_and_figures_are_those_of_ss(crowd: Lab) -> None:
 
 def test_counters_and_sysctls_are_those_of_the_namespace(crowd: Lab) -> None:
     crowd.server.sysctl("net.ipv4.tcp_fin_timeout", 17)
-    (look,) = snapshot(crowd.server).looks
-    assert look.sysctls["tcp_fin_timeout"] == "17"
-    assert look.counters["TCPSynRetrans"] >= 0
-    assert look.counters["TcpPassiveOpens"] >= 4
+    (sample,) = snapshot(crowd.server).samples
+    assert sample.sysctls["tcp_fin_timeout"] == "17"
+    assert sample.counters["TCPSynRetrans"] >= 0
+    assert sample.counters["TcpPassiveOpens"] >= 4
 
 
 def test_owners_are_the_processes_that_hold_a_socket(crowd: Lab) -> None:
-    (look,) = snapshot(crowd.server).looks
-    held = [each for each in look.sockets if each.inode]
+    (sample,) = snapshot(crowd.server).samples
+    held = [each for each in sample.sockets if each.inode]
     assert held
     assert all(f"pid={os.getpid()}," in each.owner for each in held)
-    assert not any(each.owner for each in look.sockets if not each.inode)
+    assert not any(each.owner for each in sample.sockets if not each.inode)
 
 
 def test_one_port_or_address_can_be_chosen(crowd: Lab) -> None:
-    everything = snapshot(crowd.server).looks[0].sockets
-    few = snapshot(crowd.server, choice=Choice(port=8080)).looks[0].sockets
+    everything = snapshot(crowd.server).samples[0].sockets
+    few = snapshot(crowd.server, keep=Filter(port=8080)).samples[0].sockets
     assert len(few) == 5
     assert {8080} <= {port for each in few for port in (each.local[1], each.remote[1])}
-    near = snapshot(crowd.server, choice=Choice(address=crowd.client.address)).looks[0].sockets
+    near = snapshot(crowd.server, keep=Filter(address=crowd.client.address)).samples[0].sockets
     assert {each.remote[0] for each in near} == {crowd.client.address}
     assert len(near) == sum(crowd.client.address == each.remote[0] for each in everything)
-    assert not snapshot(crowd.server, choice=Choice(address="192.0.2.1")).looks[0].sockets
+    assert not snapshot(crowd.server, keep=Filter(address="192.0.2.1")).samples[0].sockets
 
 
-def test_two_looks_have_a_direction(crowd: Lab) -> None:
-    first, second = snapshot(crowd.server, twice=0.3).looks
+def test_two_samples_have_a_direction(crowd: Lab) -> None:
+    first, second = snapshot(crowd.server, twice=0.3).samples
     assert first.at is not None
     assert second.at is not None
     assert second.at - first.at >= 0.3
@@ -182,11 +182,11 @@ def test_two_looks_have_a_direction(crowd: Lab) -> None:
 
 def test_a_namespace_is_looked_at_from_outside(crowd: Lab) -> None:
     path = f"/proc/self/fd/{crowd.server.namespace.fd}"
-    looks = take(path)
+    samples = collect(path)
     again = snapshot(crowd.server)
-    assert rows(store.from_json(store.to_json("x", looks), "x")) == rows(again)
-    own = take()  # and this thread has come back
-    assert own[0].table.addresses != looks[0].table.addresses
+    assert rows(store.from_json(store.to_json("x", samples), "x")) == rows(again)
+    own = collect()  # and this thread has come back
+    assert own[0].table.addresses != samples[0].table.addresses
 
 
 def test_what_is_no_namespace_is_said_to_be_none() -> None:
@@ -197,19 +197,19 @@ def test_what_is_no_namespace_is_said_to_be_none() -> None:
         ("/etc/passwd", "is no network namespace"),
     ):
         with pytest.raises(ScenarioError, match=why):
-            take(name)
+            collect(name)
 
 
 def test_proc_is_read_where_the_kernel_does_not_answer(
     crowd: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_module() -> diag.Table:
+    def no_module() -> columns.SocketTable:
         raise LabError("the kernel does not list its sockets")
 
-    expected = {(s.state, s.local, s.remote) for s in snapshot(crowd.server).looks[0].sockets}
-    monkeypatch.setattr(diag, "table", no_module)
-    (look,) = snapshot(crowd.server).looks
-    assert {(s.state, s.local, s.remote) for s in look.sockets} == expected
+    expected = {(s.state, s.local, s.remote) for s in snapshot(crowd.server).samples[0].sockets}
+    monkeypatch.setattr(sock_diag, "table", no_module)
+    (sample,) = snapshot(crowd.server).samples
+    assert {(s.state, s.local, s.remote) for s in sample.sockets} == expected
 
 
 def test_thousands_are_packed_and_read_again(lab: Lab) -> None:
@@ -218,17 +218,17 @@ def test_thousands_are_packed_and_read_again(lab: Lab) -> None:
         for _ in range(1500):
             with socket.create_connection(("127.0.0.1", 9000)) as one, listener.accept()[0]:
                 one.shutdown(socket.SHUT_WR)
-        text = store.to_json("many", take())
+        text = store.to_json("many", collect())
     (block,) = (
         b for b in json.loads(text)["looks"][0]["blocks"] if b["state"] == State.TIME_WAIT.name
     )
     assert {*block["local_port"]} <= {"u16"}
-    (look,) = store.from_json(text, "many").looks
+    (sample,) = store.from_json(text, "many").samples
     listed = tools.sockets(lab.client)
-    assert {s.local for s in look.sockets if s.state is State.TIME_WAIT} == {
+    assert {s.local for s in sample.sockets if s.state is State.TIME_WAIT} == {
         s.local for s in listed if s.state is State.TIME_WAIT
     }
-    assert (ANY, 0) not in {s.remote for s in look.sockets if s.state is State.TIME_WAIT}
+    assert (ANY, 0) not in {s.remote for s in sample.sockets if s.state is State.TIME_WAIT}
 
 
 def test_the_command_prints_one_object_a_namespace(crowd: Lab) -> None:
@@ -237,9 +237,9 @@ def test_the_command_prints_one_object_a_namespace(crowd: Lab) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     client, server = read(done.stdout, "-")
     assert rows(client) == rows(snapshot(crowd.client))
-    assert {s.local for s in server.looks[0].sockets} >= {(crowd.server.address, 5555)}
+    assert {s.local for s in server.samples[0].sockets} >= {(crowd.server.address, 5555)}
     masked = subprocess.run([*command, "--mask=x"], capture_output=True, text=True, check=True)
     assert crowd.server.address not in masked.stdout
     one, other = read(masked.stdout, "-")
-    ends = {(s.local, s.remote) for s in one.looks[0].sockets}
-    assert ends & {(s.remote, s.local) for s in other.looks[0].sockets}
+    ends = {(s.local, s.remote) for s in one.samples[0].sockets}
+    assert ends & {(s.remote, s.local) for s in other.samples[0].sockets}

@@ -13,9 +13,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from netlab.diagnosis import parse, rank
-from netlab.diagnosis.rank import Finding
-from netlab.diagnosis.records import Snapshot
+from netlab.diagnosis import rank
+from netlab.model.findings import Finding
+from netlab.snapshot import parse
+from netlab.snapshot.records import Snapshot
 
 from .corpus import SIDES, Case, Truth, Views
 

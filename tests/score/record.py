@@ -9,12 +9,12 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from netlab.diagnosis import store, take
-from netlab.diagnosis.store import Taken
 from netlab.errors import NetlabError
 from netlab.observe import sampling
 from netlab.scenario import runner
 from netlab.scenario.model import Scenario
+from netlab.snapshot import collect, store
+from netlab.snapshot.columns import RawSample
 from netlab.testbed import forge, namespace
 from netlab.testbed.connection import Flow
 from netlab.testbed.host import Host
@@ -140,15 +140,15 @@ class _Watcher:
         self._ss: list[str] = []
         self._nstat: list[str] = []
         self._own: list[str] = []  # what `netlab snapshot` writes, with one more look each time
-        self._looks: list[Taken] = []
+        self._samples: list[RawSample] = []
 
     def look(self) -> None:
         """Run every tool once."""
         with self._host.namespace:
             self._ss.append(_printed("ss", "-tanoei"))
             self._nstat.append(_printed("nstat", "-azs"))
-            self._looks += take.take()
-        self._own.append(store.to_json(str(self._host.side), self._looks))
+            self._samples += collect.collect()
+        self._own.append(store.to_json(str(self._host.side), self._samples))
 
     def views(self) -> Views:
         """All that was seen."""

@@ -26,6 +26,7 @@ MODULES = {
 #: The rooms from the ground up: each may import what is below it, and itself.
 FLOORS = (
     ("programs", "tcp"),
+    ("model",),
     ("evidence",),
     ("headers",),
     ("sequence",),
@@ -33,10 +34,12 @@ FLOORS = (
     ("errors",),
     ("extras",),
     ("observe", "render"),
+    ("snapshot",),
+    ("diagnosis",),
     ("testbed",),
     ("scenario",),
     ("live",),
-    ("atlas", "diagnosis", "teaching"),
+    ("atlas", "teaching"),
     ("kernels",),
     ("netlab",),  # the public API
     ("cli", "pytest_plugin"),
@@ -46,7 +49,9 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 #: Modules and rooms that may import less than what is below them.
 NARROWER = {
     "netlab.testbed.words": {"evidence", "tcp"},  # so that a scenario is read without a testbed
-    "netlab.diagnosis": {"observe", "render", "evidence", "errors", "tcp"},  # it runs on any host
+    "netlab.model": {"tcp"},  # plain data
+    "netlab.snapshot": {"observe", "errors", "tcp"},
+    "netlab.diagnosis": {"snapshot", "model", "tcp"},
 }
 HEAVY = {"pyroute2", "scapy", "rich", "cattrs", "textual", "jinja2"}  # 0.05 to 0.5 s each
 

@@ -16,9 +16,10 @@ from score.judge import Tally, judge
 from score.truth import truth
 
 from netlab.atlas import cells
-from netlab.diagnosis import parse, rank
+from netlab.diagnosis import rank
 from netlab.scenario import catalogue
 from netlab.scenario.model import Do, Drop
+from netlab.snapshot import parse
 from netlab.tcp import DATA, FIN, State
 from netlab.testbed.words import Family, Hook, Side
 

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from netlab.diagnosis.parse import netstat, ss
+from netlab.snapshot.parse import netstat, ss
 from netlab.tcp import (
     ACK,
     ANY,

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The conditions and the texts of ``causes.yaml``: sentences of facts, read and checked."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from netlab.diagnosis.facts import DESTINATION_FACTS, FACTS, DestinationFact, Fact, Value
+from netlab.diagnosis.observed import Destination, ObservedEnd
+
+COMPARED: dict[str, Callable[[Any, Any], bool]] = {
+    ">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "==": operator.eq,
+    "is": operator.eq,
+}  # fmt: skip
+CONDITION = re.compile(
+    r"(?P<no>not )?(?P<end>own|peer|both|destination)\.(?P<word>\w+)"
+    r"(?: (?P<compared>>=|<=|==|>|<|is) (?P<value>\S+)| (?P<counted>rises|counted))?"
+)
+PLACE = re.compile(r"\{(own|peer|destination)(?:\.(\w+))?\}")
+AnyAsk = TypeVar("AnyAsk", Fact, DestinationFact)
+
+
+class BrokenRules(ValueError):
+    """``causes.yaml`` is wrong: the message says where, and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One thing that must be known of one end, or of both."""
+
+    text: str
+    end: str
+    fact: Fact = field(compare=False, repr=False)
+
+    def holds(self, own: ObservedEnd, peer: ObservedEnd | None) -> bool | None:
+        """Whether the condition is met; None if that is not known."""
+        if self.end == "own":
+            return _truth(self.fact(own, peer))
+        if self.end == "peer":
+            return None if peer is None else _truth(self.fact(peer, own))
+        known = [_truth(self.fact(own, peer))]
+        if peer is not None:
+            known.append(_truth(self.fact(peer, own)))
+        return False if False in known else None if None in known else True
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationCondition:
+    """One thing that must be known of a destination."""
+
+    text: str
+    fact: DestinationFact = field(compare=False, repr=False)
+
+    def holds(self, destination: Destination) -> bool:
+        """Whether the condition is known to be met."""
+        return bool(self.fact(destination))
+
+
+def _truth(value: Value) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def conditions(value: Any, where: str) -> tuple[Condition, ...]:
+    """Conditions of ends. Raises `BrokenRules`, with `where` in front."""
+    return tuple(_condition(text, where) for text in _list(value, where))
+
+
+def destination_conditions(value: Any, where: str) -> tuple[DestinationCondition, ...]:
+    """Conditions of destinations. Raises `BrokenRules`, with `where` in front."""
+    return tuple(_destination_condition(text, where) for text in _list(value, where))
+
+
+def because(text: Any, where: str, facts: Mapping[str, object] = FACTS) -> str:
+    """A text whose places are facts. Raises `BrokenRules`, with `where` in front."""
+    if not isinstance(text, str):
+        raise BrokenRules(f"{where}: because: expected a text; found {text!r}")
+    left = PLACE.sub("", text)
+    ends = {"destination"} if facts is DESTINATION_FACTS else {"own", "peer"}
+    wrong = [
+        word or end
+        for end, word in PLACE.findall(text)
+        if (word and word not in facts) or end not in ends
+    ]
+    if wrong or "{" in left:
+        raise BrokenRules(f"{where}: because: nothing is called {', '.join(wrong) or left!r}")
+    return text
+
+
+def _list(value: Any, where: str) -> Sequence[Any]:
+    if not isinstance(value, list | tuple):
+        raise BrokenRules(f"{where}: expected a list of conditions; found {value!r}")
+    return value
+
+
+def _condition(text: Any, where: str) -> Condition:
+    match = CONDITION.fullmatch(text) if isinstance(text, str) else None
+    if match is None or match["end"] == "destination":
+        raise BrokenRules(f"{where}: expected a condition such as own.probes >= 1; found {text!r}")
+    if match["word"][0].isupper():
+        fact = _counter(match["word"], match["counted"] or match["value"], text, where)
+    else:
+        fact = _known(FACTS, match, text, where)
+        if match["compared"]:
+            fact = _compared(fact, match)
+    return Condition(text, match["end"], _denied(fact) if match["no"] else fact)
+
+
+def _destination_condition(text: Any, where: str) -> DestinationCondition:
+    match = CONDITION.fullmatch(text) if isinstance(text, str) else None
+    if match is None or match["end"] != "destination":
+        raise BrokenRules(
+            f"{where}: expected a condition such as destination.share >= 0.9; found {text!r}"
+        )
+    fact = _known(DESTINATION_FACTS, match, text, where)
+    if match["compared"]:
+        fact = _compared(fact, match)
+    return DestinationCondition(text, _denied(fact) if match["no"] else fact)
+
+
+def _known(facts: Mapping[str, AnyAsk], match: re.Match[str], text: str, where: str) -> AnyAsk:
+    if match["word"] not in facts or match["counted"]:
+        raise BrokenRules(f"{where}: nothing is called {match['word']!r} in {text!r}")
+    return facts[match["word"]]
+
+
+def _counter(name: str, how: str | None, text: str, where: str) -> Fact:
+    if how not in ("rises", "counted", "steady"):
+        raise BrokenRules(f"{where}: a counter rises, is steady or is counted; found {text!r}")
+
+    def fact(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+        host = own.host
+        if how == "counted":
+            return host.counters[name] > 0 if name in host.counters else None
+        if host.risen is None:
+            return None
+        return (host.risen.get(name, 0) > 0) is (how == "rises")
+
+    return fact
+
+
+def _compared(fact: Callable[..., Value], match: re.Match[str]) -> Callable[..., Value]:
+    compare = COMPARED[match["compared"]]
+    wanted: str | float = match["value"] if match["compared"] == "is" else float(match["value"])
+
+    def compared(*subjects: Any) -> Value:
+        value = fact(*subjects)
+        return None if value is None else compare(value, wanted)
+
+    return compared
+
+
+def _denied(fact: Callable[..., Value]) -> Callable[..., Value]:
+    def denied(*subjects: Any) -> Value:
+        value = fact(*subjects)
+        return None if value is None else not value
+
+    return denied

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The words of the conditions in ``causes.yaml``: each is a function, put down by its name.
+
+A fact is True, False, a number or a word; None if the sources do not have it. `own` is the end
+that a rule is about, `peer` the other one, or None if nothing is known of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
+
+from netlab.diagnosis.observed import Destination, ObservedEnd
+from netlab.tcp import Timer
+
+Value: TypeAlias = bool | float | str | None
+Fact: TypeAlias = Callable[[ObservedEnd, ObservedEnd | None], Value]
+DestinationFact: TypeAlias = Callable[[Destination], Value]
+AnyFact = TypeVar("AnyFact", bound=Fact)
+AnyDestinationFact = TypeVar("AnyDestinationFact", bound=DestinationFact)
+
+FACTS: dict[str, Fact] = {}  # of an end: own.retransmits, peer.held
+DESTINATION_FACTS: dict[str, DestinationFact] = {}  # of a destination: destination.taken
+
+
+def fact(function: AnyFact) -> AnyFact:
+    """Make a function a word of the conditions about ends."""
+    FACTS[function.__name__] = function
+    return function
+
+
+def destination_fact(function: AnyDestinationFact) -> AnyDestinationFact:
+    """Make a function a word of the conditions about destinations."""
+    DESTINATION_FACTS[function.__name__] = function
+    return function
+
+
+def _attribute(name: str) -> Fact:
+    def attribute(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+        value = getattr(own.socket, name) if own.socket else None
+        return str(value) if isinstance(value, Timer) else value
+
+    return attribute
+
+
+def _figure(name: str) -> Fact:
+    def figure(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+        return own.socket.info.get(name) if own.socket else None
+
+    return figure
+
+
+@fact
+def state(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """The state of the end, by its name."""
+    return str(own.state)
+
+
+#: What sockets have as it is: columns of /proc/net/tcp, and figures of ``ss -i``.
+for _name in ("timer", "remaining", "retransmits", "probes", "tx_queue", "rx_queue"):
+    FACTS[_name] = _attribute(_name)
+for _name in (
+    "segs_in", "segs_out", "data_segs_in", "data_segs_out", "bytes_acked", "bytes_received",
+    "lastsnd", "lastrcv", "lastack", "sacked", "mss", "pmtu", "unacked", "lost",
+):  # fmt: skip
+    FACTS[_name] = _figure(_name)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How long an end has been silent, and what has arrived at it."""
+
+from __future__ import annotations
+
+from netlab.diagnosis.facts.registry import Value, fact
+from netlab.diagnosis.observed import ObservedEnd
+from netlab.snapshot.records import Socket
+from netlab.tcp import Timer
+
+#: ss prints the time since boot where nothing was ever sent or heard.
+NEVER = 1e6
+RECENT = 1.0  # seconds: an application that sent or got data since then is at work
+FIN_TIMEOUT = 60.0  # tcp_fin_timeout, where the snapshot does not have it
+#: Segments that come to a connection in all order without data: of a handshake two, and a FIN.
+ORDERLY = 3
+
+
+def since(socket: Socket, name: str) -> float | None:
+    """Seconds since an event of `name`, such as lastrcv; None if it never happened.
+
+    ss leaves the figure out if the event was just now.
+    """
+    age = socket.info.get(name, 0.0 if "rto" in socket.info else None)
+    return None if age is None or age >= NEVER else age
+
+
+@fact
+def quiet(own: ObservedEnd, peer: ObservedEnd | None) -> float | None:
+    """Seconds since anything was sent, heard, or acknowledged."""
+    return _least(own, "lastsnd", "lastrcv", "lastack")
+
+
+@fact
+def unheard(own: ObservedEnd, peer: ObservedEnd | None) -> float | None:
+    """Seconds since anything was heard of the other end."""
+    return _least(own, "lastrcv", "lastack")
+
+
+def _least(own: ObservedEnd, *names: str) -> float | None:
+    if own.socket is None:
+        return None
+    ages = [age for name in names if (age := since(own.socket, name)) is not None]
+    return min(ages) if ages else None
+
+
+@fact
+def stays(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """It was in the same state in the first sample."""
+    if own.elapsed is None:
+        return None
+    return own.before is not None and own.before.state is own.state
+
+
+@fact
+def hears(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """Segments arrived at it between the samples."""
+    if own.before is None or own.socket is None:
+        return None
+    now, then = own.socket.info.get("segs_in"), own.before.info.get("segs_in")
+    return None if now is None or then is None else now > then
+
+
+@fact
+def surplus(own: ObservedEnd, peer: ObservedEnd | None) -> float | None:
+    """Segments that arrived beyond those of an orderly connection: repetitions."""
+    if own.socket is None or "segs_in" not in own.socket.info:
+        return None
+    info = own.socket.info
+    answers = info.get("data_segs_in", 0) + info.get("data_segs_out", 0)
+    return info["segs_in"] - answers - ORDERLY
+
+
+@fact
+def idle_before(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """Seconds of silence before the data was first sent that is being repeated now."""
+    if own.socket is None or not own.socket.retransmits:
+        return None
+    silence, timeout = unheard(own, peer), own.socket.info.get("rto")
+    if silence is None or timeout is None:
+        return None
+    repeating = 2 * timeout - (own.socket.remaining or 0)  # each time-out is twice the last
+    return max(0.0, silence - repeating)
+
+
+@fact
+def waited(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """Seconds that an end has heard nothing; of an orphan in FIN_WAIT2, by its timer."""
+    if own.socket is None:
+        return None
+    if own.socket.timer is Timer.TIME_WAIT and own.socket.remaining is not None:
+        whole = float(own.host.sysctls.get("tcp_fin_timeout", FIN_TIMEOUT))
+        return max(0.0, whole - own.socket.remaining)
+    return unheard(own, peer)
+
+
+@fact
+def unanswered(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """Its keepalive probes are not answered."""
+    if own.socket is None or own.socket.timer is not Timer.KEEPALIVE:
+        return False
+    return (own.socket.probes or 0) >= 1

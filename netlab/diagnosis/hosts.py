@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Findings about a whole host, or about everything that goes from it to one destination."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netlab.diagnosis import wording
+from netlab.diagnosis.observed import Destination, ObservedHost
+from netlab.diagnosis.rules import HostCandidate, Rules
+from netlab.model.findings import Finding, StuckConnection
+from netlab.snapshot.records import written
+
+
+def of_destinations(host: ObservedHost, rules: Rules) -> Iterator[Finding]:
+    """What connections show together, each of which may be well."""
+    for destination in host.destinations():
+        for candidate in rules.of_destination(destination):
+            yield _of_destination(candidate, destination)
+
+
+def _of_destination(candidate: HostCandidate, destination: Destination) -> Finding:
+    cause = candidate.cause.at_port(destination.remote[1])
+    return Finding(
+        cause=cause.id,
+        title=cause.title,
+        confidence=candidate.confidence,
+        scenario=cause.scenario,
+        next=cause.next,
+        confirm=cause.confirm,
+        fix=cause.fix,
+        service=written(destination.remote),
+        evidence_for=tuple(
+            wording.of_destination(text, destination) for text in candidate.evidence
+        ),
+        connections=tuple(
+            StuckConnection(socket.local, socket.remote, (socket.state,))
+            for socket in destination.sockets
+        ),
+    )
+
+
+def of_host(host: ObservedHost, rules: Rules) -> Iterator[Finding]:
+    """What the counters of a host show by themselves."""
+    for candidate in rules.of_host(host):
+        cause = candidate.cause
+        yield Finding(
+            cause=cause.id,
+            title=cause.title,
+            confidence=candidate.confidence,
+            scenario=cause.scenario,
+            next=cause.next,
+            confirm=cause.confirm,
+            fix=cause.fix,
+            evidence_for=tuple(wording.of_host(text, host.name) for text in candidate.evidence),
+        )

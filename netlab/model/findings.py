@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The answer of a diagnosis: what is stuck, why, and what to do; frozen plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from netlab.tcp import State
+
+
+@dataclass(frozen=True, slots=True)
+class StuckConnection:
+    """One connection of a finding. The first state is that of the end at `local`."""
+
+    local: tuple[str, int]
+    remote: tuple[str, int]
+    states: tuple[State, ...]  # of one end, or of both
+    translated: bool = False  # its ends were matched by their ports: a NAT changed an address
+
+    def to_json(self) -> dict[str, Any]:
+        """The connection as JSON has it."""
+        return {
+            "local": list(self.local),
+            "remote": list(self.remote),
+            "states": [str(state) for state in self.states],
+            "translated": self.translated,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OtherEnd:
+    """What the end of which nothing is known may show, and the cause that this would mean."""
+
+    shows: str
+    means: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The pair as JSON has it."""
+        return {"shows": self.shows, "means": self.means}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Connections that are stuck for the same reason, the evidence, and what to do."""
+
+    cause: str  # an id of causes.yaml
+    title: str
+    confidence: float  # 0 to 1
+    scenario: str  # which recreates it
+    next: str  # what will happen if nobody does anything
+    confirm: str  # what to look at, to be sure
+    fix: str
+    also: tuple[str, ...] = ()  # ids that this evidence cannot tell from it, likelier ones first
+    also_titles: tuple[str, ...] = ()
+    service: str = ""  # where its connections go: port 443 here, 10.0.0.2:443
+    owners: tuple[str, ...] = ()  # processes, as the snapshot names them
+    evidence_for: tuple[str, ...] = ()
+    evidence_against: tuple[str, ...] = ()
+    other_end: tuple[OtherEnd, ...] = ()  # where only one end is known
+    connections: tuple[StuckConnection, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding as JSON has it."""
+        return {
+            "cause": self.cause,
+            "also": list(self.also),
+            "confidence": self.confidence,
+            "title": self.title,
+            "service": self.service,
+            "owners": list(self.owners),
+            "evidence_for": list(self.evidence_for),
+            "evidence_against": list(self.evidence_against),
+            "next": self.next,
+            "confirm": self.confirm,
+            "fix": self.fix,
+            "scenario": self.scenario,
+            "other_end": [end.to_json() for end in self.other_end],
+            "connections": [connection.to_json() for connection in self.connections],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All findings, the most important first, and how many sockets are well."""
+
+    findings: tuple[Finding, ...]
+    healthy: int  # sockets without a finding
+    sockets: int  # all that were judged
+    notes: tuple[str, ...] = ()  # what the readers of the snapshots left out, with their names
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as JSON has it."""
+        return {
+            "findings": [finding.to_json() for finding in self.findings],
+            "healthy": self.healthy,
+            "sockets": self.sockets,
+            "notes": list(self.notes),
+        }

@@ -1,0 +1,287 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Collects the sockets of this host, or of any of its network namespaces.
+
+`collect` leaves them in columns, ready to be stored in no time; `snapshot` makes records of them,
+which a diagnosis needs. Where the kernel does not answer over netlink, both read /proc.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from netlab.errors import Forbidden, LabError, ScenarioError
+from netlab.observe.counters import Counters
+from netlab.snapshot import columns, sock_diag
+from netlab.snapshot.columns import SOURCE, Block, Column, RawSample, SocketTable
+
+if TYPE_CHECKING:
+    from netlab.snapshot.records import Snapshot, Socket
+
+#: Sysctls that decide what is possible and how long it lasts (Linux's ip-sysctl.rst).
+SYSCTLS = (
+    "core/somaxconn",
+    "ipv4/ip_local_port_range",
+    "ipv4/tcp_abort_on_overflow",
+    "ipv4/tcp_fin_timeout",
+    "ipv4/tcp_keepalive_intvl",
+    "ipv4/tcp_keepalive_probes",
+    "ipv4/tcp_keepalive_time",
+    "ipv4/tcp_max_orphans",
+    "ipv4/tcp_max_syn_backlog",
+    "ipv4/tcp_max_tw_buckets",
+    "ipv4/tcp_mtu_probing",
+    "ipv4/tcp_orphan_retries",
+    "ipv4/tcp_retries2",
+    "ipv4/tcp_rto_max_ms",
+    "ipv4/tcp_syn_linear_timeouts",
+    "ipv4/tcp_syn_retries",
+    "ipv4/tcp_synack_retries",
+    "ipv4/tcp_syncookies",
+    "ipv4/tcp_timestamps",
+    "ipv4/tcp_tw_reuse",
+)
+#: On a host with more sockets, owners are looked up on request only: that reads every link in
+#: /proc/*/fd, 3 us each.
+FEW = 5000
+CLONE_NEWNET = 0x40000000
+
+
+class Filter(NamedTuple):
+    """The sockets to be kept: all, or those with this port or address at either end."""
+
+    port: int | None = None
+    address: str | None = None
+
+
+EVERYTHING = Filter()
+
+
+def collect(
+    namespace: str | None = None,
+    keep: Filter = EVERYTHING,
+    twice: float | None = None,
+    owners: bool = False,
+) -> list[RawSample]:
+    """One sample of a namespace, or two that are `twice` seconds apart.
+
+    `namespace`: a file, the number of a process, a name; None is where this process is. Raises
+    `ScenarioError` if there is no such namespace, `Forbidden` if it must not be entered, and
+    `LabError` if its counters cannot be read.
+    """
+    with inside(namespace):
+        samples = [_sample(keep, owners)]
+        if twice is not None:
+            from netlab.observe import sampling
+
+            sampling.wait(lambda: None, sampling.now() + twice)
+            samples.append(_sample(keep, owners))
+    return samples
+
+
+def snapshot(name: str) -> Snapshot:
+    """A sample of the namespace that this process is in, as records. Raises as `collect` does."""
+    from netlab.snapshot import rows
+    from netlab.snapshot.records import Sample, Snapshot
+
+    at, counters = _now()
+    try:
+        table = sock_diag.table()
+    except UNANSWERED:
+        sockets = _with_owners(_from_proc())
+    else:
+        sockets = rows.sockets(with_owners(table) if _count(table) <= FEW else table)
+    return Snapshot((Sample(sockets, counters, dict(_sysctls()), at, SOURCE),), name)
+
+
+@contextlib.contextmanager
+def inside(namespace: str | None) -> Iterator[None]:
+    """Run the body in a network namespace; None is the one that this thread is in."""
+    if namespace is None:
+        yield
+        return
+    target, home = _open(namespace), os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        _enter(target, namespace)
+        try:
+            yield
+        finally:
+            _enter(home, "/proc/thread-self/ns/net")
+    finally:
+        os.close(target)
+        os.close(home)
+
+
+def _open(namespace: str) -> int:
+    if namespace.isdecimal():
+        path, what = f"/proc/{namespace}/ns/net", f"no process {namespace} is here"
+    elif "/" in namespace:
+        path, what = namespace, f"there is no {namespace}"
+    else:
+        path, what = f"/run/netns/{namespace}", f"'ip netns' has no namespace {namespace!r}"
+    try:
+        return os.open(path, os.O_RDONLY)
+    except PermissionError:
+        raise Forbidden(f"{path} may be read by root only: run this with sudo") from None
+    except OSError:
+        raise ScenarioError(
+            f"{what}. --netns takes a file (/run/netns/NAME, /proc/PID/ns/net), the name of a "
+            "namespace that 'ip netns' made, or the number of a process"
+        ) from None
+
+
+def _enter(descriptor: int, name: str) -> None:
+    import ctypes  # 5 ms, which this process's own namespace does not need
+
+    if ctypes.CDLL(None, use_errno=True).setns(descriptor, CLONE_NEWNET) == 0:
+        return
+    code = ctypes.get_errno()
+    if isinstance(OSError(code, ""), PermissionError):
+        raise Forbidden(f"only root may look into {name}: run this with sudo")
+    raise ScenarioError(f"{name} is no network namespace")
+
+
+# --- one sample
+
+#: No module tcp_diag, or netlink is kept from containers.
+UNANSWERED = (LabError, OSError)
+
+
+def _sample(keep: Filter, owners: bool) -> RawSample:
+    at, counters = _now()
+    table = filtered(_table(), keep)
+    if owners or _count(table) <= FEW:
+        table = with_owners(table)
+    return RawSample(table, counters, dict(_sysctls()), at)
+
+
+def _now() -> tuple[float, Mapping[str, int]]:
+    """The time and the counters, read first: a packet that comes meanwhile shows in a socket."""
+    at = round(time.time(), 3)
+    counters = Counters()
+    try:
+        return at, counters.read()
+    finally:
+        counters.close()
+
+
+def _table() -> SocketTable:
+    try:
+        return sock_diag.table()
+    except UNANSWERED:
+        from netlab.snapshot import rows
+
+        return rows.table(_from_proc())
+
+
+def _count(table: SocketTable) -> int:
+    return sum(block.size for block in table.blocks)
+
+
+def _from_proc() -> list[Socket]:
+    from netlab.snapshot.parse import proc
+
+    sockets = []
+    for name in ("tcp", "tcp6"):
+        reader = proc.ProcReader()
+        with contextlib.suppress(FileNotFoundError):  # IPv6 is switched off
+            for line in Path("/proc/thread-self/net", name).read_text("ascii").splitlines():
+                reader.row(line, 0)
+        sockets += reader.finish()
+    return sockets
+
+
+def _sysctls() -> Iterator[tuple[str, str]]:
+    for name in SYSCTLS:
+        with contextlib.suppress(OSError):
+            text = Path("/proc/sys/net", name).read_text(encoding="ascii")
+            yield name.rpartition("/")[2], " ".join(text.split())
+
+
+def filtered(table: SocketTable, keep: Filter) -> SocketTable:
+    """The sockets of a table that a filter keeps."""
+    if keep == EVERYTHING:
+        return table
+    address = None
+    if keep.address is not None:
+        if keep.address not in table.addresses:
+            return SocketTable([], [])
+        address = table.addresses.index(keep.address)
+    blocks = []
+    for block in table.blocks:
+        kept = [
+            number
+            for number, (local, local_port, remote, remote_port) in enumerate(_endpoints(block))
+            if (keep.port is None or keep.port in {local_port, remote_port})
+            and (address is None or address in {local, remote})
+        ]
+        if kept:
+            blocks.append(_picked(block, kept))
+    return SocketTable(table.addresses, blocks)
+
+
+def _endpoints(block: Block) -> Iterator[tuple[object, ...]]:
+    names = ("local", "local_port", "remote", "remote_port")
+    return zip(*(_values(block, name) for name in names), strict=True)
+
+
+def _values(block: Block, name: str) -> list[object]:
+    values = block.columns[name]
+    return values if isinstance(values, list) else [values] * block.size
+
+
+def _picked(block: Block, kept: Sequence[int]) -> Block:
+    def pick(values: Column) -> Column:
+        return [values[number] for number in kept] if isinstance(values, list) else values
+
+    return Block(
+        block.state,
+        len(kept),
+        {name: pick(values) for name, values in block.columns.items()},
+        {name: pick(values) for name, values in block.info.items()},
+    )
+
+
+# --- owners
+
+
+def with_owners(table: SocketTable) -> SocketTable:
+    """A table with the processes that hold each socket, as ``ss -p`` writes them."""
+    if not any(block.columns["inode"] for block in table.blocks):
+        return table
+    owners = _owners()
+    blocks = []
+    for block in table.blocks:
+        texts = [owners.get(inode, "") for inode in _values(block, "inode")]
+        column = {"owner": columns.column(texts)} if any(texts) else {}
+        blocks.append(block._replace(columns={**block.columns, **column}))
+    return SocketTable(table.addresses, blocks)
+
+
+def _with_owners(sockets: Sequence[Socket]) -> tuple[Socket, ...]:
+    """The same for records."""
+    if len(sockets) > FEW or not any(socket.inode for socket in sockets):
+        return tuple(sockets)
+    from dataclasses import replace  # it is loaded by now, unless a snapshot is only stored
+
+    owners = _owners()
+    return tuple(replace(socket, owner=owners.get(socket.inode, "")) for socket in sockets)
+
+
+def _owners() -> dict[object, str]:
+    """Every socket's inode and the processes that have it open, of those this user may inspect."""
+    holders: dict[object, list[str]] = {}
+    for process in filter(str.isdecimal, os.listdir("/proc")):
+        name = ""
+        with contextlib.suppress(OSError):  # another user's process, or it has just ended
+            for descriptor in os.listdir(f"/proc/{process}/fd"):
+                link = os.readlink(f"/proc/{process}/fd/{descriptor}")
+                if link.startswith("socket:["):
+                    name = name or Path(f"/proc/{process}/comm").read_text().rstrip("\n")
+                    holder = f'("{name}",pid={process},fd={descriptor})'
+                    holders.setdefault(int(link[8:-1]), []).append(holder)
+    return {inode: f"users:({','.join(texts)})" for inode, texts in holders.items()}

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Counters, from ``nstat -az``, ``netstat -s``, ``/proc/net/netstat`` or ``/proc/net/snmp``.
+
+They have the names of `netlab.observe.counters`: those of TcpExt are without their prefix.
+"""
+
+from __future__ import annotations
+
+import re
+
+from netlab.snapshot.records import Socket
+
+HEADING = re.compile(r"#kernel\b|#\d+\.\d+ sampling|#nstat\b")
+ROW = re.compile(
+    r"(?P<name>[A-Z][A-Za-z0-9_]*[a-z0-9A-Z])\s+(?P<count>-?\d{1,20})(?:\s+[\d.]+)?\s*$"
+)
+GROUP = re.compile(r"(?P<group>Tcp|TcpExt|Ip|IpExt|Icmp|IcmpMsg|Udp|UdpLite|MPTcpExt|Ip6|Icmp6):")
+PAIR = re.compile(GROUP.pattern + r"(?P<values>(?:\s+\S+)+)\s*$")
+NAMED = re.compile(r"\s+(?P<name>[A-Z]\w+): (?P<count>-?\d{1,20})\s*$")
+SENTENCE = re.compile(r"\s+(?:(?P<count>\d{1,20}) )?(?P<words>\w.*?)\s*$")
+#: The sentences of ``netstat -s`` for counters that matter to stuck connections.
+SENTENCES = {
+    "connection resets received": "TcpEstabResets",
+    "resets sent": "TcpOutRsts",
+    "segments retransmitted": "TcpRetransSegs",
+    "segments retransmited": "TcpRetransSegs",
+    "failed connection attempts": "TcpAttemptFails",
+    "times the listen queue of a socket overflowed": "ListenOverflows",
+    "SYNs to LISTEN sockets dropped": "ListenDrops",
+    "SYN cookies sent": "SyncookiesSent",
+    "SYN cookies received": "SyncookiesRecv",
+    "invalid SYN cookies received": "SyncookiesFailed",
+    "resets received for embryonic SYN_RECV sockets": "EmbryonicRsts",
+    "TCP sockets finished time wait in fast timer": "TW",
+}
+
+
+class CounterReader:
+    """One listing of counters."""
+
+    def __init__(self, command: str = "") -> None:
+        self.source = command or "nstat"
+        self.counters: dict[str, int] = {}
+        self.notes: list[str] = []
+        words = command.split()
+        if "nstat" in words and not any("a" in w for w in words if w.startswith("-")):
+            self.notes.append("nstat without -a counts from when it last ran: use 'nstat -az'")
+        self._names: tuple[str, list[str]] | None = None  # of a pair of lines, the first
+        self._group: str | None = None  # of netstat -s
+
+    def heading(self, line: str) -> bool:
+        """Whether this is the first line of nstat's output."""
+        return HEADING.match(line) is not None
+
+    def row(self, line: str, number: int) -> bool:
+        """Take a line if it is a counter."""
+        match = ROW.match(line)
+        if match is not None:
+            self._put(match["name"].removeprefix("TcpExt"), match["count"])
+            return True
+        match = PAIR.match(line)
+        if match is not None:
+            self._pair(match["group"], match["values"].split())
+            return True
+        match = GROUP.match(line)
+        if match is not None and match.end() == len(line.rstrip()):
+            self._group = match["group"]
+            return True
+        return False
+
+    def _put(self, name: str, count: str) -> None:
+        self.counters[name] = int(count)
+
+    def _pair(self, group: str, values: list[str]) -> None:
+        """``TcpExt: NAME NAME ...`` and then ``TcpExt: 1 2 ...``."""
+        if self._names is None or self._names[0] != group:
+            self._names = group, values
+            return
+        names, self._names = self._names[1], None
+        prefix = "" if group == "TcpExt" else group
+        for name, count in zip(names, values, strict=False):
+            if re.fullmatch(r"-?\d{1,20}", count):
+                self._put(prefix + name, count)
+
+    def more(self, line: str) -> bool:
+        """Take an indented line of ``netstat -s``."""
+        if self._group is None:
+            return False
+        match = NAMED.match(line)
+        if match is not None:
+            prefix = "" if self._group == "TcpExt" else self._group
+            self._put(prefix + match["name"], match["count"])
+            return True
+        match = SENTENCE.match(line)
+        if match is not None and match["count"] and match["words"] in SENTENCES:
+            self._put(SENTENCES[match["words"]], match["count"])
+        return match is not None
+
+    def finish(self) -> list[Socket]:
+        """No sockets."""
+        return []

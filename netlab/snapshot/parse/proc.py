@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``/proc/net/tcp`` and ``tcp6`` as text (``Documentation/networking/proc_net_tcp.rst``).
+
+Addresses are 32-bit words in the byte order of the machine that wrote them. Nothing in the text
+names it; little-endian is assumed, since other hosts are rare.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from functools import lru_cache
+
+from netlab.snapshot.columns import ANY
+from netlab.snapshot.parse.endpoint import Unreadable
+from netlab.snapshot.records import Endpoint, Socket
+from netlab.tcp import State, Timer
+
+USER_HZ = 100  # of the unit that times are written in, on every architecture of today
+HEADING = re.compile(r"\s*sl\s+local_address\s+(rem(?:ote)?_address)")
+BEGINS = re.compile(r"\s*\d+: [0-9A-F]")
+ROW = re.compile(
+    r"\s*\d+: (?P<local>[0-9A-F]{8}(?:[0-9A-F]{24})?:[0-9A-F]{4})"
+    r" (?P<remote>[0-9A-F]{8}(?:[0-9A-F]{24})?:[0-9A-F]{4})"
+    r" (?P<state>[0-9A-F]{2}) (?P<tx>[0-9A-F]{8}):(?P<rx>[0-9A-F]{8})"
+    r" (?P<timer>[0-9A-F]{2}):(?P<when>[0-9A-F]{1,16}) (?P<retransmits>[0-9A-F]{8})"
+    r"\s+\d+\s+(?P<probes>\d{1,15})\s+(?P<inode>\d{1,15})(?=\s|$)"
+)
+REQUEST = 0x0C  # how some kernels write a request
+
+
+class ProcReader:
+    """One of the two files."""
+
+    def __init__(self, command: str = "") -> None:
+        self.source = "/proc/net/tcp"
+        self.six = False
+        self.notes: list[str] = []
+        self._sockets: list[Socket] = []
+
+    def heading(self, line: str) -> bool:
+        """Whether this is the first line of a file."""
+        match = HEADING.match(line)
+        if match is not None:
+            self.six = match[1] == "remote_address"
+        return match is not None
+
+    def row(self, line: str, number: int) -> bool:
+        """Take a line if it is a socket."""
+        match = ROW.match(line)
+        if match is None:
+            if BEGINS.match(line):
+                raise Unreadable("this line of /proc/net/tcp is not whole, or its columns are not")
+            return False
+        state = int(match["state"], 16)
+        if state != REQUEST and state not in State.__members__.values():
+            raise Unreadable(f"{match['state']} is no state of Linux")
+        known = State.SYN_RECV if state == REQUEST else State(state)
+        timer = int(match["timer"], 16)
+        if known is State.CLOSED:
+            return True
+        self._sockets.append(
+            Socket(
+                known,
+                _endpoint(match["local"]),
+                _endpoint(match["remote"]),
+                int(match["rx"], 16),
+                int(match["tx"], 16),
+                Timer(timer) if timer in Timer.__members__.values() else Timer.RETRANSMIT,
+                int(match["when"], 16) / USER_HZ,
+                int(match["retransmits"], 16),
+                int(match["probes"]),
+                int(match["inode"]),
+            )
+        )
+        return True
+
+    def more(self, line: str) -> bool:
+        """Whether a line continues the last socket: never, in these files."""
+        return False
+
+    def finish(self) -> list[Socket]:
+        """Every socket of the file."""
+        return self._sockets
+
+
+@lru_cache(1 << 14)
+def _endpoint(text: str) -> Endpoint:
+    words, _, port = text.partition(":")
+    packed = b"".join(
+        bytes.fromhex(words[start : start + 8])[::-1] for start in range(0, len(words), 8)
+    )
+    address = ipaddress.ip_address(packed)
+    plain = getattr(address, "ipv4_mapped", None) or address
+    return ANY if plain.is_unspecified else str(plain), int(port, 16)

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Sockets from ``ss`` of iproute2, versions 3 to 7, with any of ``-a -e -i -m -n -o -p -H -O``.
+
+A socket begins with its state. Whatever follows, on this line or on the next ones, is about it,
+wherever a terminal or a mail program broke the line (``misc/ss.c``, inet_show_sock).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from netlab.snapshot.columns import MILLISECONDS
+from netlab.snapshot.parse.endpoint import Unreadable, endpoint
+from netlab.snapshot.records import Endpoint, Socket
+from netlab.snapshot.sock_diag import INFO
+from netlab.tcp import State, Timer
+
+STATES = {
+    "ESTAB": State.ESTABLISHED,
+    "SYN-SENT": State.SYN_SENT,
+    "SYN-RECV": State.SYN_RECV,
+    "FIN-WAIT-1": State.FIN_WAIT1,
+    "FIN-WAIT-2": State.FIN_WAIT2,
+    "TIME-WAIT": State.TIME_WAIT,
+    "CLOSE-WAIT": State.CLOSE_WAIT,
+    "LAST-ACK": State.LAST_ACK,
+    "LISTEN": State.LISTEN,
+    "CLOSING": State.CLOSING,
+    "UNCONN": State.CLOSED,  # bound, and nothing more
+}
+#: What the filter of ``ss state NAME`` calls them; the column is left out then.
+FILTERS = {name.lower(): state for name, state in STATES.items()} | {
+    "established": State.ESTABLISHED,
+    "listening": State.LISTEN,
+    "syn-recv": State.SYN_RECV,
+}
+TIMERS = {
+    "on": Timer.RETRANSMIT,
+    "keepalive": Timer.KEEPALIVE,
+    "timewait": Timer.TIME_WAIT,
+    "persist": Timer.PROBE,
+}
+#: Sockets of other protocols, which ss lists unless it is run with -t alone.
+OTHERS = (
+    "udp|raw|icmp6?|u_str|u_dgr|u_seq|p_raw|p_dgr|nl|sctp|dccp|mptcp|v_str|v_dgr|ti_\\w\\w|xdp|unix"
+)
+_NAMES = "|".join(STATES)
+HEADING = re.compile(
+    r"\s*(?:Netid\s+)?(?P<state>State\s+)?Recv-Q\s+Send-Q\s+Local\s+Address\s*:\s*Port\b"
+)
+SOCKET = re.compile(
+    rf"(?:tcp\s+)?(?P<state>{_NAMES})"
+    r"\s*(?P<rx>\d{1,15})\s+(?P<tx>\d{1,15})\s+"
+    r"(?P<local>\S*:\S+)\s+(?P<remote>\S*:\S+)(?P<more>.*)"
+)
+BEGINS = re.compile(rf"(?:tcp\s+)?(?:{_NAMES})(?=\s|\d|$)")
+WITHOUT_STATE = re.compile(
+    r"(?:tcp\s+)?(?P<rx>\d{1,15})\s+(?P<tx>\d{1,15})\s+(?P<local>\S*:\S+)\s+(?P<remote>\S*:\S+)(?P<more>.*)"
+)
+OTHER = re.compile(rf"(?:{OTHERS})\s+\S+\s+\d+\s+\d+\s")
+TIMER = re.compile(r"timer:\((\w+),([^,)]*),(\d{1,9})\)")
+DURATION = re.compile(r"(?:(\d{1,9})min)?(?:(\d{1,9}(?:\.\d{1,9})?)(ms|sec))?")
+INODE = re.compile(r"(?<!\S)ino:(\d{1,15})")
+USERS = re.compile(r"users:\(\(.*?\)\)(?!\S)")
+FIGURE = re.compile(r"(?<!\S)([a-z_]+):(\d{1,20}(?:\.\d{1,9})?)")
+RETRANS = re.compile(r"(?<!\S)retrans:(\d{1,15})/(\d{1,15})")
+#: What may stand on a line of its own behind a socket: words of ``-i``, and anything with a colon.
+DETAIL = re.compile(
+    r"[\w-]+:\S*|[<-][-<>]{1,2}|\S+bps|\d+|ts|sack|ecn|ecnseen|ecn_mode|fastopen|app_limited|send|"
+    r"pacing_rate|delivery_rate|max_pacing_rate|cubic|reno|bbr\d?|vegas|dctcp|htcp|westwood|"
+    r"illinois|hybla|prague|yeah|nv|cdg|usec_ts|\S*\)+"
+)
+
+
+class _SsLine(NamedTuple):
+    """One socket as far as it is known before the end of its listing.
+
+    Only the whole listing shows which of its options ss was given.
+    """
+
+    state: State
+    local: Endpoint
+    remote: Endpoint
+    rx_queue: int
+    tx_queue: int
+    more: str
+
+
+class SsReader:
+    """One listing of ss."""
+
+    source = "ss"
+
+    def __init__(self, command: str = "") -> None:
+        self.source = command or "ss"
+        self._letters = {
+            letter
+            for word in command.split()[1:]
+            if word.startswith("-") and not word.startswith("--")
+            for letter in word[1:]
+        } | {word[2] for word in command.split() if word in {"--options", "--extended"}}
+        filters = re.findall(r"\bstate\s+([\w-]+)", command)
+        self._only = FILTERS.get(filters[0].lower()) if len(filters) == 1 else None
+        self._stateless = False
+        self._lines: list[_SsLine] = []
+        self._open: tuple[int, str] | None = None  # a socket that may go on, and its line
+        self.notes: list[str] = []
+
+    def heading(self, line: str) -> bool:
+        """Whether this is the first line of a listing."""
+        match = HEADING.match(line)
+        if match is not None:
+            self._stateless = match["state"] is None
+        return match is not None
+
+    def row(self, line: str, number: int) -> bool:
+        """Take a line if a socket begins with it."""
+        line = line.lstrip()
+        match = SOCKET.match(line)
+        if match is not None:
+            self._close()
+            self._open = (number, line)
+            return True
+        if BEGINS.match(line):
+            self._close()
+            self._open = (number, line)
+            return True
+        if OTHER.match(line):
+            self._close()
+            return True
+        if WITHOUT_STATE.match(line) and (self._stateless or self._only is not None):
+            self._close()
+            if self._only is None:
+                raise Unreadable(
+                    "ss leaves out the column State when it is asked for one state: give the "
+                    "command line too ('$ ss -tan state NAME'), or run ss without 'state NAME'"
+                )
+            name = next(name for name, state in STATES.items() if state is self._only)
+            self._open = (number, f"{name} {line.removeprefix('tcp').lstrip()}")
+            return True
+        return False
+
+    def more(self, line: str) -> bool:
+        """Take a line if it goes on with the last socket."""
+        if self._open is None:
+            return False
+        number, text = self._open
+        words = line.split()
+        if SOCKET.match(text) is None:  # its addresses are still missing
+            fits = SOCKET.match(f"{text} {line}") is not None
+        else:
+            fits = sum(DETAIL.fullmatch(word) is not None for word in words) * 2 > len(words)
+        if fits:
+            self._open = (number, f"{text} {line}")
+        return fits
+
+    @property
+    def line(self) -> int | None:
+        """The line of the socket that was begun last, while it may still go on."""
+        return self._open[0] if self._open else None
+
+    def _close(self) -> None:
+        """Read the socket whose lines are all there."""
+        if self._open is None:
+            return
+        number, text = self._open
+        self._open = None
+        match = SOCKET.match(text)
+        if match is None:
+            raise Unreadable(
+                "a socket begins here whose queues and two addresses are not all there: "
+                "state, Recv-Q, Send-Q, local and peer address:port were expected",
+                number,
+            )
+        state, rx, tx, local, remote, more = match.groups()
+        try:
+            self._lines.append(
+                _SsLine(STATES[state], endpoint(local), endpoint(remote), int(rx), int(tx), more)
+            )
+        except Unreadable as error:
+            raise Unreadable(str(error), number) from None
+
+    def finish(self) -> list[Socket]:
+        """Every socket of the listing."""
+        self._close()
+        timed = "o" in self._letters or any("timer:(" in raw.more for raw in self._lines)
+        numbered = "e" in self._letters or any(" ino:" in raw.more for raw in self._lines)
+        marked = any(" sk:" in raw.more for raw in self._lines)
+        return [
+            # -e writes sk: of every socket, and ino: if it has one: without both the line was cut
+            _socket(raw, timed, numbered and (not marked or " sk:" in raw.more))
+            for raw in self._lines
+            if raw.state is not State.CLOSED
+        ]
+
+
+def _socket(raw: _SsLine, timed: bool, numbered: bool) -> Socket:
+    timer, remaining, retransmits, probes = _timer(raw.more, timed)
+    inode = INODE.search(raw.more) if numbered else None
+    users = USERS.search(raw.more)
+    more = USERS.sub("", raw.more) if users else raw.more
+    return Socket(
+        raw.state,
+        raw.local,
+        raw.remote,
+        raw.rx_queue,
+        raw.tx_queue,
+        timer,
+        remaining,
+        retransmits,
+        probes,
+        (int(inode[1]) if inode else 0) if numbered else None,
+        users[0] if users else "",
+        _info(more) if ":" in more and raw.state is not State.LISTEN else {},
+    )
+
+
+def _timer(more: str, timed: bool) -> tuple[Timer | None, float | None, int | None, int | None]:
+    """The timer, its seconds, retransmissions and probes: the last number is of one of them."""
+    if not timed:
+        return None, None, None, None
+    match = TIMER.search(more)
+    if match is None:
+        return Timer.NONE, 0.0, 0, 0
+    timer, count = TIMERS.get(match[1]), int(match[3])
+    if timer is None:
+        return None, None, None, None
+    remaining = duration(match[2])
+    if timer is Timer.RETRANSMIT:
+        return timer, remaining, count, None
+    if timer is Timer.PROBE:
+        return timer, remaining, None, count
+    return timer, remaining, 0, count if timer is Timer.KEEPALIVE else 0
+
+
+def duration(text: str) -> float | None:
+    """Seconds from ``672ms``, ``1min30sec``, ``3.456sec``; older versions write that 3.456ms."""
+    match = DURATION.fullmatch(text)
+    if match is None:
+        return None
+    minutes, number, unit = match.groups()
+    seconds = float(number or 0)
+    if unit == "ms" and "." not in (number or ""):
+        seconds /= 1000
+    return int(minutes or 0) * 60 + seconds
+
+
+def _info(more: str) -> dict[str, float]:
+    info: dict[str, float] = {}
+    for name, text in FIGURE.findall(more):
+        if name in INFO:
+            info[name] = float(text) if "." in text else int(text)
+    for name in info.keys() & MILLISECONDS:
+        info[name] /= 1000
+    match = RETRANS.search(more)
+    if match is not None:
+        info["retrans"], info["retrans_total"] = int(match[1]), int(match[2])
+    return info

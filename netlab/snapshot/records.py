@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Sockets and samples of hosts as frozen plain data, whatever tool they were read from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from netlab.tcp import State, Timer
+
+Endpoint = tuple[str, int]  # an address as ipaddress writes it, and a port
+
+
+def written(endpoint: Endpoint) -> str:
+    """An address and a port: ``10.0.0.1:80``, ``[fd00::1]:80``."""
+    address, port = endpoint
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """One TCP socket. What the source does not say is None, or missing from `info`.
+
+    IPv4 addresses mapped into IPv6 are plain IPv4 addresses, so that both ends of a connection
+    write them alike.
+    """
+
+    state: State  # requests are SYN_RECV with inode 0, as /proc/net/tcp shows them
+    local: Endpoint
+    remote: Endpoint  # (ANY, 0) of a listener
+    rx_queue: int  # bytes not read; of a listener: connections not accepted
+    tx_queue: int  # bytes not acknowledged; of a listener: its backlog, or 0 where not known
+    timer: Timer | None = None
+    remaining: float | None = None  # seconds until the timer fires
+    retransmits: int | None = None  # since the last acknowledgment; ss has them in `info` only
+    probes: int | None = None  # zero-window probes, or tries the own firewall refused
+    inode: int | None = None  # 0: no descriptor (orphan, request, not accepted, TIME_WAIT)
+    owner: str = ""  # as the source has it: users:(("nginx",pid=1,fd=3)), or 1/nginx
+    info: Mapping[str, float] = field(default_factory=dict)  # of ss -i, by its names; seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One host, or one network namespace, at one moment."""
+
+    sockets: tuple[Socket, ...]
+    counters: Mapping[str, int] = field(default_factory=dict)  # as netlab.observe.counters does
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    at: float | None = None  # seconds since the epoch
+    source: str = ""  # what it was read from: ss -tanoei, /proc/net/tcp, netlab snapshot
+    notes: tuple[str, ...] = ()  # what its reader should know: a last line was cut short
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One host: a sample of it, or several in the order of time."""
+
+    samples: tuple[Sample, ...]
+    name: str = ""  # of the file or the host, for messages

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Both ends of a connection are matched, with a NAT between them or on one host."""
+
+from __future__ import annotations
+
+from netlab.diagnosis.rank import diagnose
+from netlab.snapshot.records import Socket
+from netlab.tcp import Timer
+
+from .build import LISTENER, C, S, again, at_client, at_server, causes, host, s
+
+
+def test_ends_are_matched_by_ports_where_a_nat_changed_an_address() -> None:
+    outside = Socket(s.ESTABLISHED, S, ("203.0.113.9", C[1]), 0, 0, Timer.NONE, 0.0, 0, 0, 9)
+    inside = at_client(s.FIN_WAIT1, inode=0, **again())
+    (found,) = diagnose([host(inside), host(outside, LISTENER)]).findings
+    assert (found.cause, found.connections[0].translated) == ("fin-lost", True)
+    assert "NAT" in " ".join(found.evidence_against)
+
+
+def test_a_third_host_is_not_taken_for_the_other_end() -> None:
+    elsewhere = Socket(s.ESTABLISHED, C, ("10.9.9.9", 5432), 0, 0, Timer.NONE, 0.0, 0, 0, 9)
+    found = diagnose([host(elsewhere, at_client(s.ESTABLISHED)), host(at_server(s.ESTABLISHED))])
+    assert found.findings == ()
+
+
+def test_both_ends_on_one_host() -> None:
+    here, there = ("127.0.0.1", 40001), ("127.0.0.1", 443)
+    fin = Socket(s.FIN_WAIT1, here, there, 0, 1, Timer.RETRANSMIT, 0.1, 3, 0, 0)
+    assert causes(host(LISTENER, fin, Socket(s.CLOSE_WAIT, there, here, 1, 0, Timer.NONE,
+                                             0.0, 0, 0, 7))) == ("fin-ack-lost",)  # fmt: skip

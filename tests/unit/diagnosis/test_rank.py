@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Snapshots to answers: the stories of production, grouping, size."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from netlab.diagnosis.rank import diagnose
+from netlab.render.findings import findings
+from netlab.render.style import Style
+from netlab.snapshot.columns import ANY
+from netlab.snapshot.records import Sample, Snapshot, Socket
+from netlab.tcp import State, Timer
+
+from .build import LISTENER, C, S, again, at_client, at_server, causes, host, s, twice
+
+
+@pytest.mark.parametrize(
+    ("socket", "first"),
+    [
+        (at_server(s.CLOSE_WAIT), "not-closed"),  # D1
+        (at_server(s.CLOSE_WAIT, rx_queue=1), "not-closed"),
+        (at_server(s.CLOSE_WAIT, inode=0, rx_queue=1), "not-accepted"),
+        (at_server(s.LAST_ACK, inode=0, **again()), "fin-lost"),  # D3
+        (at_client(s.FIN_WAIT1, inode=0, **again()), "fin-lost"),  # D4
+        (at_client(s.FIN_WAIT1, Timer.PROBE, 0, probes=3, tx_queue=1), "own-firewall"),
+        (at_client(s.FIN_WAIT1, Timer.PROBE, 0, probes=3, tx_queue=90000, info={"snd_wnd": 0}),
+         "orphans-wait"),  # D5
+        (at_client(s.FIN_WAIT2, Timer.TIME_WAIT, 0, remaining=20.0), "not-closed"),  # D7
+        (at_client(s.SYN_SENT, **again()), "syn-lost"),
+        (at_client(s.SYN_SENT, **again(info={"retrans": 0, "retrans_total": 3})), "own-firewall"),
+        (at_client(s.SYN_SENT, **again(info={"segs_in": 3})), "rst-lost"),  # D2
+        (at_client(s.ESTABLISHED, **again(info={"mss": 1448.0})), "data-lost"),
+        (at_client(s.ESTABLISHED, Timer.PROBE, probes=3, tx_queue=9000, info={"snd_wnd": 0}),
+         "not-read"),
+        (at_client(s.ESTABLISHED, **again(5, info={"rto": 6.4, "lastrcv": 400, "lastack": 400})),
+         "idle-timeout"),  # D11
+        (at_client(s.ESTABLISHED, **again(tx_queue=2000, info={"mss": 1448, "sacked": 1})),
+         "path-mtu"),  # D16
+        (at_client(s.ESTABLISHED, Timer.KEEPALIVE, probes=4), "peer-gone"),  # D17
+        (Socket(s.ESTABLISHED, C, C, 0, 0, Timer.NONE, 0.0, 0, 0, 7), "self-connect"),  # D19
+        (Socket(s.LISTEN, (ANY, 443), (ANY, 0), 129, 128, inode=7), "accept-queue-full"),  # D8
+    ],
+)  # fmt: skip
+def test_one_end_of_each_story(socket: Socket, first: str) -> None:
+    assert causes(host(socket))[0] == first
+
+
+BOTH = [
+    (at_client(s.SYN_SENT, **again()), LISTENER, "syn-lost"),
+    (at_client(s.SYN_SENT, **again()), at_server(s.SYN_RECV, inode=0, **again()), "syn-ack-lost"),
+    (at_client(s.SYN_SENT, **again()),
+     at_server(s.SYN_RECV, Timer.RETRANSMIT, 0, remaining=0.9), "own-firewall"),
+    (at_client(s.ESTABLISHED), at_server(s.SYN_RECV, inode=0, **again()), "handshake-ack-lost"),
+    (at_client(s.FIN_WAIT1, inode=0, **again()), at_server(s.ESTABLISHED), "fin-lost"),
+    (at_client(s.FIN_WAIT1, inode=0, **again()), at_server(s.CLOSE_WAIT), "fin-ack-lost"),
+    (at_client(s.FIN_WAIT1, inode=0, **again()), LISTENER, "rst-lost"),
+    (at_client(s.FIN_WAIT2, Timer.TIME_WAIT, 0, remaining=20.0),
+     at_server(s.LAST_ACK, inode=0, **again()), "fin-lost"),  # D6
+    (at_client(s.TIME_WAIT, Timer.TIME_WAIT, 0, remaining=59.0),
+     at_server(s.LAST_ACK, inode=0, **again()), "last-ack-lost"),
+    (at_client(s.ESTABLISHED), LISTENER, "peer-gone"),  # D14
+    (at_client(s.ESTABLISHED, **again()), LISTENER, "rst-lost"),  # D13
+    (at_client(s.ESTABLISHED, **again(tx_queue=5, info={"bytes_sent": 20, "bytes_retrans": 15})),
+     at_server(s.ESTABLISHED, info={"bytes_received": 5}), "data-ack-lost"),
+    (at_client(s.ESTABLISHED, **again(tx_queue=5, info={"bytes_sent": 20, "bytes_retrans": 15})),
+     at_server(s.ESTABLISHED, info={"bytes_received": 0, "rto": 0.2}), "data-lost"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("client", "server", "first"), BOTH)
+@pytest.mark.parametrize("turned", [False, True])
+def test_both_ends_name_the_segment(
+    client: Socket, server: Socket, first: str, turned: bool
+) -> None:
+    ends = [host(client), host(server, LISTENER)]
+    assert causes(*(reversed(ends) if turned else ends))[0] == first
+
+
+@pytest.mark.parametrize(
+    "sockets",
+    [
+        (LISTENER,),
+        (at_client(s.ESTABLISHED),),
+        (at_client(s.ESTABLISHED, Timer.RETRANSMIT, tx_queue=5000),),  # in flight
+        (at_client(s.TIME_WAIT, Timer.TIME_WAIT, 0, remaining=30.0),),
+        (at_client(s.SYN_SENT, Timer.RETRANSMIT, tx_queue=1, remaining=0.95),),
+        (at_client(s.FIN_WAIT1, Timer.RETRANSMIT, 0, tx_queue=1),),  # it passes by
+        (at_client(s.ESTABLISHED, Timer.KEEPALIVE, remaining=7000.0),),
+    ],
+)
+def test_what_is_normal_is_not_accused(sockets: tuple[Socket, ...]) -> None:
+    found = diagnose([host(*sockets)])
+    assert found.findings == ()
+    assert (found.healthy, found.sockets) == (len(sockets), len(sockets))
+
+
+SILENT, ANSWERS = (
+    Snapshot((Sample((LISTENER,), {"TcpOutRsts": 1}), Sample((LISTENER,), {"TcpOutRsts": after})))
+    for after in (1, 4)
+)
+
+
+def test_counters_tell_who_hears() -> None:
+    samples = (Sample((at_client(s.FIN_WAIT1, inode=0, **again(times)),)) for times in (3, 4))
+    client = Snapshot(tuple(samples), "host")
+    assert causes(client, SILENT) == ("fin-lost",)
+    assert causes(client, ANSWERS)[0] == "rst-lost"
+
+
+@pytest.mark.parametrize(
+    ("state", "causes_alike"),
+    [
+        (s.FIN_WAIT1, {"rst-lost", "fin-lost"}),
+        (s.LAST_ACK, {"rst-lost", "fin-lost"}),
+        (s.SYN_RECV, {"rst-lost", "syn-ack-lost"}),
+    ],
+)
+def test_silence_means_nothing_where_nothing_was_repeated_meanwhile(
+    state: State, causes_alike: set[str]
+) -> None:
+    client = twice(at_client(state, inode=0, **again(remaining=7.9)), {}, {})
+    assert set(causes(client, SILENT)) == causes_alike
+
+
+BLOCKED = {"snd_wnd": 0, "lastrcv": 4.0, "lastack": 0.1, "rto": 0.204, "data_segs_out": 80}
+
+
+def blocked(probes: int, **info: float) -> Socket:
+    return at_client(s.ESTABLISHED, Timer.PROBE, probes=probes, tx_queue=9000,
+                     info={**BLOCKED, **info})  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        ([blocked(1, lastsnd=0.3)], ()),  # the reader stood still for a moment
+        ([blocked(0, lastsnd=0.1)], ()),
+        ([blocked(2, lastsnd=0.7)], ("not-read",)),
+        ([blocked(1, lastsnd=0.9, backoff=3)], ("not-read",)),  # each probe was answered
+        ([blocked(1, lastsnd=5.0)], ("not-read",)),
+        ([blocked(1, lastsnd=0.2), blocked(1, lastsnd=0.9)], ("not-read",)),
+        ([blocked(1, lastsnd=0.2), blocked(1, lastsnd=0.1, data_segs_out=120)], ()),
+    ],
+)
+def test_a_window_that_has_just_closed_is_no_finding(
+    samples: list[Socket], expected: tuple[str, ...]
+) -> None:
+    assert causes(Snapshot(tuple(Sample((socket,)) for socket in samples), "host")) == expected
+
+
+@pytest.mark.parametrize("state", [s.LAST_ACK, s.CLOSING, s.FIN_WAIT1])
+def test_a_fin_may_wait_longer_than_its_first_time_out_allows_to_see(state: State) -> None:
+    def fin(remaining: float, lastack: float) -> Socket:
+        info = {"rto": 9.1, "unacked": 1, "lastack": lastack, "lastsnd": lastack,
+                "lastrcv": lastack}  # fmt: skip
+        return at_client(state, Timer.RETRANSMIT, tx_queue=1, remaining=remaining, info=info)
+
+    assert causes(host(fin(5.0, 4.0)))[0] == "fin-lost"
+    assert causes(host(fin(8.5, 4.0))) == ()  # idle for four seconds, closed just now
+    assert causes(host(fin(8.5, 0.6))) == ()
+    assert causes(host(fin(7.5, 1.6))) == ()
+    samples = (Sample((fin(2.2, 4.0),)), Sample((fin(8.5, 7.0),)))  # a tail loss probe between them
+    assert causes(Snapshot(samples, "host"))[0] == "fin-lost"
+
+
+@pytest.mark.parametrize(
+    ("silence", "expected"),
+    [
+        (7.0, ("data-lost",)),  # it was in the middle of its work
+        (11.0, ("data-lost", "idle-timeout")),
+        (400.0, ("idle-timeout",)),
+    ],
+)
+def test_a_nat_that_forgot_is_named_with_both_ends_too(
+    silence: float, expected: tuple[str, ...]
+) -> None:
+    sent = {"mss": 1448, "rto": 3.2, "lastack": silence, "lastrcv": silence, "lastsnd": 0.1,
+            "bytes_sent": 600, "bytes_retrans": 500}  # fmt: skip
+    client = at_client(s.ESTABLISHED, **again(4, tx_queue=100, info=sent))
+    server = at_server(s.ESTABLISHED, info={"rto": 0.2, "bytes_received": 0, "lastrcv": silence})
+    assert causes(host(client), host(server, LISTENER)) == expected
+
+
+def leaving(port: int, inode: int = 1, **info: float) -> Socket:
+    known = {"rto": 0.2, "data_segs_in": 1, "data_segs_out": 1, "lastrcv": 0.5, "lastsnd": 0.5}
+    return Socket(s.CLOSE_WAIT, S, ("10.1.0.1", port), 1, 0, Timer.NONE, 0.0, 0, 0, inode,
+                  info={**known, "lastack": 0.1, **info})  # fmt: skip
+
+
+def test_many_in_close_wait_at_once_are_a_leak_however_young() -> None:
+    (found,) = diagnose([host(LISTENER, *map(leaving, range(2000, 2030)))]).findings
+    assert (found.cause, len(found.connections)) == ("not-closed", 30)
+    assert "30 of one service are in CLOSE_WAIT at once" in found.evidence_for[-1]
+    pool = [
+        Socket(s.CLOSE_WAIT, (C[0], port), S, 1, 0, Timer.NONE, 0.0, 0, 0, port,
+               info={"rto": 0.2, "lastrcv": 0.1, "lastack": 0.1, "data_segs_in": 1})
+        for port in range(40000, 40010)
+    ]  # fmt: skip
+    (found,) = diagnose([host(*pool)]).findings
+    assert (found.cause, found.service) == ("not-closed", "10.0.0.2:443")
+
+
+def test_a_few_in_close_wait_or_many_that_still_send_are_well() -> None:
+    assert causes(host(LISTENER, *map(leaving, range(2000, 2005)))) == ()
+    assert causes(host(LISTENER, *(leaving(n, lastsnd=0.01) for n in range(2000, 2030)))) == ()
+
+
+def test_ten_thousand_of_one_service_are_one_finding() -> None:
+    leaked = [
+        Socket(s.CLOSE_WAIT, S, ("10.1.0.1", port), 1, 0, Timer.NONE, 0.0, 0, 0, port, "app")
+        for port in range(20000, 30000)
+    ]
+    other = at_client(s.SYN_SENT, **again())
+    found = diagnose([host(LISTENER, other, *leaked)])
+    assert [(each.cause, len(each.connections)) for each in found.findings] == [
+        ("not-closed", 10000), ("syn-lost", 1),
+    ]  # fmt: skip
+    assert (found.findings[0].service, found.findings[0].owners) == ("port 443", ("app",))
+    assert found.healthy == 1
+    shown = findings(found, Style(False), width=80).splitlines()
+    assert len(shown) <= 24 or "syn-lost" not in "\n".join(shown[:14])
+    assert "10,000 x CLOSE_WAIT, port 443, of app" in "\n".join(shown[:5])
+    assert max(map(len, shown)) <= 80
+
+
+def test_one_end_says_what_the_other_would_mean() -> None:
+    (found,) = diagnose([host(at_client(s.FIN_WAIT1, inode=0, **again()))]).findings
+    meaning = {end.means.split()[0]: end.shows for end in found.other_end}
+    assert "ESTABLISHED" in meaning["fin-lost"]
+    assert "CLOSE_WAIT" in meaning["fin-ack-lost"]
+    assert "nothing" in meaning["rst-lost"]
+
+
+def test_states_alone_are_less_sure() -> None:
+    only = Socket(s.CLOSE_WAIT, S, C, 1, 0)
+    (sure,) = diagnose([host(at_server(s.CLOSE_WAIT, rx_queue=1))]).findings
+    (unsure,) = diagnose([host(only)]).findings
+    assert unsure.cause == sure.cause
+    assert unsure.confidence < sure.confidence
+
+
+def test_a_host_with_a_hundred_thousand_sockets() -> None:
+    kinds = [s.TIME_WAIT] * 6 + [s.ESTABLISHED] * 3 + [s.CLOSE_WAIT]
+    sockets = tuple(
+        Socket(kinds[n % 10], S, (f"10.{n >> 15}.0.1", 1024 + n % 60000), n % 10 // 9, 0,
+               Timer.NONE, 0.0, 0, 0, n + 1)
+        for n in range(100_000)
+    )  # fmt: skip
+    began = time.process_time()
+    found = diagnose([host(*sockets)])
+    assert time.process_time() - began < 2.0
+    assert [len(each.connections) for each in found.findings] == [10_000]

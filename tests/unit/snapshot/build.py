@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What several tests of snapshots need."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from netlab.errors import ScenarioError
+from netlab.snapshot import rows, store
+from netlab.snapshot.columns import ANY, RawSample
+from netlab.snapshot.parse import read
+from netlab.snapshot.records import Snapshot
+
+ADDRESSES = st.one_of(
+    st.just(ANY), st.ip_addresses(v=4).map(str), st.sampled_from(["::1", "fe80::1", "2001:db8::7"])
+)
+
+
+def stored(snapshot: Snapshot) -> str:
+    """A snapshot as its file."""
+    samples = [
+        RawSample(rows.table(sample.sockets), sample.counters, sample.sysctls, sample.at,
+                  sample.source)
+        for sample in snapshot.samples
+    ]  # fmt: skip
+    return store.to_json(snapshot.name, samples)
+
+
+def becomes_snapshots_or_the_error(text: str) -> None:
+    """A text is read, and so is the file of what was read; or it is refused."""
+    try:
+        snapshots = read(text, "pasted")
+    except ScenarioError:
+        return
+    assert snapshots
+    for snapshot in snapshots:
+        assert store.from_json(stored(snapshot), "pasted")

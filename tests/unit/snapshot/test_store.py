@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Files of snapshots: what is written is read again, and whatever is wrong is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netlab.snapshot import store
+from netlab.snapshot.records import Sample, Snapshot, Socket
+from netlab.tcp import State, Timer
+
+from .build import ADDRESSES, becomes_snapshots_or_the_error, stored
+
+ENDS = st.tuples(ADDRESSES, st.integers(0, 65535))
+COUNTS = st.one_of(st.none(), st.integers(0, 1 << 31))
+SOCKETS = st.builds(
+    Socket,
+    st.sampled_from(State),
+    ENDS,
+    ENDS,
+    st.integers(0, 1 << 31),
+    st.integers(0, 1 << 31),
+    st.one_of(st.none(), st.sampled_from(Timer)),
+    st.one_of(st.none(), st.integers(0, 100_000).map(lambda ms: ms / 1000)),
+    COUNTS,
+    COUNTS,
+    COUNTS,
+    st.sampled_from(["", 'users:(("a b",pid=1,fd=3))', "1/ä"]),
+    st.dictionaries(
+        st.sampled_from(["mss", "cwnd", "unacked", "bytes_acked"]), st.integers(0, 1 << 63)
+    ),
+)
+MOMENTS = st.builds(
+    Sample,
+    st.lists(SOCKETS, max_size=8).map(tuple),
+    st.dictionaries(st.sampled_from(["TCPTimeouts", "TcpOutRsts"]), st.integers(0, 1 << 63)),
+    st.dictionaries(st.just("tcp_fin_timeout"), st.just("60")),
+    st.one_of(st.none(), st.integers(0, 1 << 31).map(float)),
+    st.just("ss -tan"),
+)
+SNAPSHOTS = st.builds(
+    Snapshot, st.lists(MOMENTS, min_size=1, max_size=2).map(tuple), st.just("web1")
+)
+
+
+@given(SNAPSHOTS)
+def test_a_snapshot_survives_its_file(snapshot: Snapshot) -> None:
+    again = store.from_json(stored(snapshot), "file")
+    for sample, before in zip(again.samples, snapshot.samples, strict=True):
+        assert sorted(map(_sorted, sample.sockets)) == sorted(map(_sorted, before.sockets))
+    assert [(sample.counters, sample.sysctls, sample.at) for sample in again.samples] == [
+        (sample.counters, sample.sysctls, sample.at) for sample in snapshot.samples
+    ]
+
+
+def _sorted(socket: Socket) -> str:
+    return repr(replace(socket, info=dict(sorted(socket.info.items()))))
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@given(SNAPSHOTS, st.data())
+def test_a_file_with_something_wrong_is_refused(snapshot: Snapshot, data: st.DataObject) -> None:
+    """Anything anywhere in a file replaced by anything else."""
+    document = json.loads(stored(snapshot))
+    place = document
+    while True:
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        key = data.draw(st.sampled_from(keys))
+        inner = place[key]
+        if not isinstance(inner, dict | list) or not inner or data.draw(st.booleans()):
+            place[key] = data.draw(JSON)
+            break
+        place = inner
+    becomes_snapshots_or_the_error(json.dumps(document))
