@@ -6,11 +6,16 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netlab.cli.common import Commands, positive
 from netlab.errors import ScenarioError
+from netlab.scenario.model import Do, Drop, Reach, Scenario, Step
+from netlab.tcp import State
+from netlab.testbed.words import Claim, Family
 
 if TYPE_CHECKING:
     from netlab.model.findings import Finding
@@ -24,17 +29,11 @@ examples:
 
 exit codes: 0 written, 2 what was given cannot be read, or has no such finding
 """
-#: What scenarios are written with, unless they say otherwise.
+#: The ports of the templates: the server's, and the client's in those that name it.
 PORT, FROM = 5555, 5556
-SPDX = "# SPDX-License-Identifier"
 FOLDERS = ("atlas/cells/constant", "atlas/cells/crossing")
-
-#: A lab looks for listeners at its own port only; that one listens is so once `listen` is done.
-LISTENS = "  - reach: {client: CLOSED, server: LISTEN}"
-
-ACTION = re.compile(r"\b(?P<side>client|server): (?P<action>listen|connect)(?P<rest>$|[ ,}\]])")
-MAPPED = re.compile(r"(?P<begin>\{(?:listen|connect|flood): \{)(?![^{}]*\bport:)")
-NUMBER = re.compile(r"(?P<begin>\{flood: )(?P<count>\d+)\}")
+#: Actions that use the server's port unless they name one.
+AT_PORT = frozenset({"listen", "connect", "flood", "probe"})
 
 
 def add(commands: Commands) -> None:
@@ -59,18 +58,20 @@ def main(options: argparse.Namespace) -> int:
     """Diagnose again, and write the scenario of one finding."""
     from netlab.cli.diagnose import snapshots
     from netlab.diagnosis.rank import diagnose
+    from netlab.live import writing
 
-    found = diagnose(snapshots([options.file])).findings
-    if not found:
+    findings = diagnose(snapshots([options.file])).findings
+    if not findings:
         raise ScenarioError("nothing is stuck in it, so there is nothing to recreate",
                             Path(options.file))  # fmt: skip
-    if options.number > len(found):
+    if options.number > len(findings):
         raise ScenarioError(
-            f"has {len(found)} finding{'s' * (len(found) > 1)}; there is no finding "
+            f"has {len(findings)} finding{'s' * (len(findings) > 1)}; there is no finding "
             f"{options.number}",
             Path(options.file),
         )
-    text = scenario(found[options.number - 1])
+    recreating = scenario(findings[options.number - 1])
+    text = writing.scenario(recreating)
     if options.output is None:
         sys.stdout.write(text)
         return 0
@@ -80,26 +81,24 @@ def main(options: argparse.Namespace) -> int:
         options.output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ScenarioError(f"cannot be written: {error.strerror}", options.output) from None
-    six = "--ipv6 " if "\nfamily: ipv6\n" in text else ""
+    six = "--ipv6 " if recreating.family is Family.IPV6 else ""
     print(f"written: {options.output}, to be played with: netlab run {six}{options.output}")
     return 0
 
 
-def scenario(finding: Finding) -> str:
-    """The text of a scenario file: the finding's template with its port and address family."""
-    lines = _template(finding.scenario).read_text(encoding="utf-8").splitlines()
-    body = [line for line in lines if not line.startswith((SPDX, "name:", "slow:"))]
-    story = [line for line in body if line.startswith("#")]
-    rest = [line for line in body if not line.startswith("#")]
-    port, family = _port(finding), _family(finding)
-    if port is not None and any("connect" in line for line in rest):
-        rest = [_with_port(line, port) for line in rest if line != LISTENS]
-    if family and not any(line.startswith("family:") for line in rest):
-        rest.insert(0, f"family: {family}")
-    about = [f"# {finding.cause}: {finding.title}.", f"# Found {_where(finding)}."]
+def scenario(finding: Finding) -> Scenario:
+    """A scenario that recreates a finding: a template with its port and address family."""
+    from netlab.scenario import loader
+
+    template = loader.load(_template(finding.scenario))
+    port, family = finding.port, _family(finding)
+    about = [f"{finding.cause}: {finding.title}.", f"Found {_where(finding)}."]
     if family:
-        about.append("# Play it with --ipv6.")
-    return "\n".join([*about, "#", *story, *rest]) + "\n"
+        about.append("Play it with --ipv6.")
+    story = "\n".join([*about, "", template.story])
+    plain = replace(template, story=story, slow=False, family=template.family or family)
+    connects = any(isinstance(s, Do) and s.action == "connect" for s in _all_steps(template))
+    return _at_port(plain, port) if port is not None and connects else plain
 
 
 def _template(name: str) -> Path:
@@ -114,35 +113,56 @@ def _template(name: str) -> Path:
     raise AssertionError(f"causes.yaml names a scenario that is not there: {name}")
 
 
-def _port(finding: Finding) -> int | None:
-    """The port of the service, where there is one."""
-    word = finding.service.rpartition(":")[2].rpartition(" ")[2]
-    port = int(word) if word.isdecimal() else 0
-    return port if 0 < port < 1 << 16 else None
+def _family(finding: Finding) -> Family | None:
+    """IPv6 if all of the connections use it: scenarios are played over IPv4 by default."""
+    hosts = [end[0] for conn in finding.connections for end in (conn.local, conn.remote)]
+    six = any(":" in host for host in hosts) and all(":" in host or host == "*" for host in hosts)
+    return Family.IPV6 if six else None
 
 
-def _family(finding: Finding) -> str:
-    """IPv6 where all of the connections use it: IPv4 is what a scenario is played over."""
-    ends = [end for conn in finding.connections for end in (conn.local, conn.remote)]
-    return "ipv6" if ends and all(":" in end[0] or end[0] == "*" for end in ends) and any(
-        ":" in end[0] for end in ends
-    ) else ""  # fmt: skip
+def _all_steps(template: Scenario) -> tuple[Step, ...]:
+    ends = template.expect.ends
+    return (*template.steps, *template.expect.heal, *(ends.then if ends else ()))
 
 
-def _with_port(line: str, port: int) -> str:
-    """One line of a scenario, with another port than the one that scenarios are written with."""
-    code, hash_, comment = line.partition(" # ")
-    other = FROM if port != FROM else PORT
-    code = re.sub(
-        rf"\b({PORT}|{FROM})\b", lambda found: str(port if found[0] == str(PORT) else other), code
-    )
-    code = MAPPED.sub(lambda found: f"{found['begin']}port: {port}, ", code)
-    code = NUMBER.sub(lambda found: f"{{flood: {{count: {found['count']}, port: {port}}}}}", code)
-    if not code.startswith("  pair"):
-        code = ACTION.sub(
-            lambda f: f"{f['side']}: {{{f['action']}: {{port: {port}}}}}{f['rest']}", code
-        )
-    return code + hash_ + comment
+def _at_port(template: Scenario, port: int) -> Scenario:
+    """A template with another port than its own."""
+    ports = {PORT: port, FROM: PORT if port == FROM else FROM}
+
+    def moved(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        return tuple(_moved(step, ports) for step in steps if not _waits_for_listener(step))
+
+    expect = template.expect
+    ends = replace(expect.ends, then=moved(expect.ends.then)) if expect.ends else None
+    expect = replace(expect, heal=moved(expect.heal), ends=ends)
+    return replace(template, steps=moved(template.steps), expect=expect)
+
+
+def _waits_for_listener(step: Step) -> bool:
+    """A lab sees listeners at its own port only; at another, `listen` is enough."""
+    return isinstance(step, Reach) and step.claim == Claim((State.CLOSED,), (State.LISTEN,))
+
+
+def _moved(step: Step, ports: Mapping[int, int]) -> Step:
+    """A step with other ports, also in words of another language: nft's, or a command's."""
+    numbers = re.compile(rf"\b({'|'.join(map(str, ports))})\b")
+
+    def in_text(text: str) -> str:
+        return numbers.sub(lambda match: str(ports[int(match[0])]), text)
+
+    if isinstance(step, Drop):
+        port = None if step.port is None else ports.get(step.port, step.port)
+        return replace(step, port=port, nft=tuple(map(in_text, step.nft)))
+    if not isinstance(step, Do):
+        return step
+    arguments: dict[str, Any] = {"port": PORT} if step.action in AT_PORT else {}
+    arguments |= step.arguments
+    for name in ("port", "source_port"):
+        if name in arguments:
+            arguments[name] = ports.get(arguments[name], arguments[name])
+    if "command" in arguments:
+        arguments["command"] = [in_text(word) for word in arguments["command"]]
+    return replace(step, arguments=arguments)
 
 
 def _where(finding: Finding) -> str:

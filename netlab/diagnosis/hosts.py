@@ -30,6 +30,7 @@ def _of_destination(candidate: HostCandidate, destination: Destination) -> Findi
         confirm=cause.confirm,
         fix=cause.fix,
         service=written(destination.remote),
+        port=destination.remote[1] or None,
         evidence_for=tuple(
             wording.of_destination(text, destination) for text in candidate.evidence
         ),

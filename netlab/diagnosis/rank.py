@@ -161,6 +161,7 @@ def _finding(group: _Group, known: Rules) -> Finding:
         also=also,
         also_titles=tuple(known.causes[name].title for name in also),
         service=wording.service(group.service, group.here),
+        port=group.service[1] or None,
         owners=tuple(owner for owner, _ in group.owners.most_common(3)),
         evidence_for=tuple(phrase(text) for text in first.for_),
         evidence_against=_against(group, phrase),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Steps as a scenario file says them: the way back from the model to the language.
+"""Scenarios as files: the way back from the model to the language.
 
 It goes by the tables that the loader reads by, so that an action which the language learns can be
 written as well.
@@ -7,23 +7,50 @@ written as well.
 
 from __future__ import annotations
 
+import re
 import shlex
 import signal
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
-from netlab.scenario.kinds import ANSWER, COMMAND, DURATION, FIN, SECONDS, SIGNAL, SOURCE, Kind
+from netlab.scenario.kinds import (
+    ANSWER,
+    COMMAND,
+    DURATION,
+    FIN,
+    OTHERWISE,
+    SECONDS,
+    SIGNAL,
+    SOURCE,
+    Kind,
+)
 from netlab.scenario.language import ACTIONS, DROP, REJECTION, Field, MapOf
-from netlab.scenario.model import Do, Drop, Hold, Lift, Reach, Step
+from netlab.scenario.loader import DEFAULT_HOLD
+from netlab.scenario.model import (
+    ByKernel,
+    Do,
+    Drop,
+    Ending,
+    Expectation,
+    Hold,
+    Lift,
+    Look,
+    Range,
+    Reach,
+    Scenario,
+    Step,
+)
 from netlab.tcp import State
 from netlab.testbed.words import Claim, Family, Hook, Side
 
 Said = dict[str, Any]
 WIDTH = 98  # of a story's lines, without the "# "
 ENDLESS = 1 << 20  # so that YAML breaks no line
+_UNNAMED = re.compile(r"(?:drop|reject|hold)-\d+")  # as the loader names faults
 
 
 def file(story: str, source: str, steps: Sequence[Step], expect: Mapping[str, Any]) -> str:
@@ -34,6 +61,130 @@ def file(story: str, source: str, steps: Sequence[Step], expect: Mapping[str, An
     lines += ["expect:"]
     lines += [f"  {key}: {flow(value)}" for key, value in expect.items()]
     return "\n".join(lines) + "\n"
+
+
+def scenario(whole: Scenario) -> str:
+    """A scenario as a file, with its story line by line and its comments."""
+    expect = whole.expect
+    named = _has_names(whole)
+    head = {
+        "source": whole.source,
+        "differs": whole.differs,
+        "slow": whole.slow,
+        "family": str(whole.family).lower() if whole.family else None,
+        "needs": _one_or_all([*whole.needs]) if whole.needs else None,
+    }
+    lines = [f"# {line}".rstrip() for line in whole.story.split("\n")]
+    lines += [f"{key}: {flow(value)}" for key, value in head.items() if value]
+    lines += ["steps:", *_steps(whole.steps, named, "  ")]
+    lines += ["expect:", *_keys(_expectation(expect), named, "  ", expect.remarks)]
+    return "\n".join(lines) + "\n"
+
+
+def _keys(
+    values: Said, named: bool, indent: str, remarks: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[str]:
+    """Keys and values: each in one line, or in several where one is too long or has steps."""
+    for key, value in values.items():
+        remark = f" # {remarks[key]}" if key in remarks else ""
+        if isinstance(value, tuple):
+            yield f"{indent}{key}:{remark}"
+            yield from _steps(value, named, f"{indent}  ")
+        elif isinstance(value, dict) and not _fits(key, value, indent):
+            yield f"{indent}{key}:{remark}"
+            yield from _keys(value, named, f"{indent}  ")
+        else:
+            yield f"{indent}{key}: {flow(value)}{remark}"
+
+
+def _fits(key: str, value: Said, indent: str) -> bool:
+    """Whether a mapping can be written in one line: it has no steps, and is short enough."""
+    has_steps = any(isinstance(inner, tuple) for inner in value.values())
+    return not has_steps and len(f"{indent}{key}: {flow(value)}") <= WIDTH
+
+
+def _steps(steps: Sequence[Step], named: bool, indent: str) -> Iterator[str]:
+    """Steps, one key a line; a comment that leaves no room beside its step stands above it."""
+    for step in steps:
+        first, *more = (f"{key}: {flow(value)}" for key, value in said(step, named).items())
+        first = f"{indent}- {first}"
+        if step.comment and len(first) + len(step.comment) + 3 <= WIDTH + 2:
+            first += f" # {step.comment}"
+        elif step.comment:
+            yield from (f"{indent}# {part}" for part in textwrap.wrap(step.comment, WIDTH - 8))
+        yield first
+        yield from (f"{indent}  {line}" for line in more)
+
+
+def _has_names(scenario: Scenario) -> bool:
+    """Whether the names of faults are worth writing: one is used, or the loader did not give it."""
+    expect = scenario.expect
+    steps = (*scenario.steps, *expect.heal, *(expect.ends.then if expect.ends else ()))
+    names = [step.name for step in steps if isinstance(step, Drop | Hold)]
+    return names_needed(steps) or any(expect.dropped) or not all(map(_UNNAMED.fullmatch, names))
+
+
+def _expectation(expect: Expectation) -> Said:
+    """What is expected, as data but for steps, which are tuples."""
+    values: Said = {
+        "pair": pair(expect.claim),
+        "of": expect.of,
+        "hold": seconds(expect.hold) if expect.hold != DEFAULT_HOLD else None,
+        "within": None if expect.within is None else seconds(expect.within),
+        "dropped": _dropped(expect.dropped),
+        "rows": {str(side): _row(look) for side, look in expect.rows.items()},
+        "sockets": _counts(expect.sockets),
+        "counters": _counts(expect.counters),
+        "path": {str(side): [*map(str, states)] for side, states in expect.path.items()},
+        "cause": expect.cause,
+        "heal": expect.heal,
+    }
+    if expect.healed:
+        values["healed"] = pair(expect.healed.claim)
+        if expect.healed.counters:
+            values["healed"]["counters"] = _counts(expect.healed.counters)
+    if expect.ends:
+        values["ends"] = _ending(expect.ends)
+    return {key: value for key, value in values.items() if value not in (None, "", {}, ())}
+
+
+def _ending(ends: Ending) -> Said:
+    values: Said = {**pair(ends.claim), "after": _number(ends.after)}
+    if ends.counters:
+        values["counters"] = _counts(ends.counters)
+    if ends.then:
+        values["then"] = ends.then
+    return values
+
+
+def _dropped(dropped: Mapping[str | None, Range]) -> object:
+    if None in dropped:
+        return _number(dropped[None])
+    return {name: _number(number) for name, number in dropped.items()}
+
+
+def _row(row: Look) -> Said:
+    timer = {} if row.timer is None else {"timer": str(row.timer)}
+    return timer | {name: _number(number) for name, number in row.numbers.items()}
+
+
+def _counts(counts: Mapping[Side, Mapping[Any, Range]]) -> Said:
+    return {
+        str(side): {str(name): _number(number) for name, number in numbers.items()}
+        for side, numbers in counts.items()
+    }
+
+
+def _number(number: Range) -> object:
+    if isinstance(number, ByKernel):
+        return {need or OTHERWISE: _number(case) for need, case in number.cases}
+    return _plain(number.text)
+
+
+def _plain(value: object) -> object:
+    """A value without the quotes that YAML puts around a text of digits."""
+    digits = isinstance(value, str) and value.isdecimal() and str(int(value)) == value
+    return int(str(value)) if digits else value
 
 
 def flow(value: object) -> str:
@@ -84,7 +235,7 @@ def _entry(step: Said) -> str:
 def _do(step: Do) -> Said:
     takes = ACTIONS[step.action]
     if isinstance(takes, MapOf):
-        what: object = {step.action: dict(step.arguments)}
+        what: object = {step.action: {name: _plain(v) for name, v in step.arguments.items()}}
     else:
         arguments = _fields(takes.fields, step.arguments)
         what = {step.action: arguments} if arguments else step.action

@@ -54,6 +54,7 @@ class Finding:
     also: tuple[str, ...] = ()  # ids that this evidence cannot tell from it, likelier ones first
     also_titles: tuple[str, ...] = ()
     service: str = ""  # where its connections go: port 443 here, 10.0.0.2:443
+    port: int | None = None  # of the service
     owners: tuple[str, ...] = ()  # processes, as the snapshot names them
     evidence_for: tuple[str, ...] = ()
     evidence_against: tuple[str, ...] = ()

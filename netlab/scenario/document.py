@@ -39,7 +39,8 @@ class Said(dict[str, Any]):
     def __init__(self, line: int) -> None:
         super().__init__()
         self.line = line
-        self.lines: dict[str, int] = {}
+        self.lines: dict[str, int] = {}  # of each key, as it is written
+        self.remarks: dict[str, str] = {}  # comments at the ends of their lines
 
 
 class Document:
@@ -147,6 +148,13 @@ class Document:
                 comments.append(match[1].strip())
         return first + 1, ", ".join(texts), " ".join(above + comments)
 
+    def _remark(self, key: yaml.Node, value: yaml.Node) -> str:
+        """The comment behind a value, or behind the key of one in several lines."""
+        block = isinstance(value, yaml.CollectionNode) and not value.flow_style
+        mark = key.end_mark if block else value.end_mark
+        match = re.fullmatch(r":?\s+#\s?(.*)", self._lines[mark.line][mark.column :])
+        return match[1].strip() if match else ""
+
     # --- nodes by their tables
 
     def read(self, takes: Takes, node: yaml.Node, where: str) -> Any:
@@ -226,6 +234,8 @@ class Document:
                 self.fail(problem, line_of(key))
             field = table.fields[key.value]
             said.lines[key.value] = line_of(key)
+            if remark := self._remark(key, value):
+                said.remarks[key.value] = remark
             said[field.name or key.value] = self.read(field.takes, value, key.value)
         for word, field in table.fields.items():
             if field.required and (field.name or word) not in said:

@@ -104,6 +104,7 @@ class _Loader:
             healed=self._healing(healed) if healed else None,
             ends=self._ending(ends) if ends else None,
             lines=dict(_lines(said)),
+            remarks=said.remarks,
         )
 
     def _healing(self, said: Said) -> Healing:

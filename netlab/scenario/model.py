@@ -164,6 +164,7 @@ class Expectation:
     heal: tuple[Step, ...] = ()  # instead of lifting every fault
     healed: Healing | None = None
     ends: Ending | None = None
+    remarks: Mapping[str, str] = field(default_factory=dict)  # comments, by the keys of the file
     #: Where the file says each of these: ``("counters", "client", "TcpOutRsts")`` and what is
     #: around it. A claim is the same wherever it stands, so this is no part of what is compared.
     lines: Mapping[tuple[str, ...], int] = field(default_factory=dict, compare=False, repr=False)

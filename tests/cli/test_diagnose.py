@@ -125,7 +125,7 @@ def test_a_finding_becomes_a_scenario_that_passes(tmp_path: Path) -> None:
     assert "netlab run " in done.out
     text = path.read_text()
     assert text.startswith("# fin-lost: the FIN does not arrive.\n# Found in a connection in FIN_")
-    assert "server: {listen: {port: 8080}}" in text
+    assert "server: {listen: 8080}" in text
     done = netlab("run", path)
     assert done.code == 0, done.out
     assert "1 passed" in done.out

@@ -8,6 +8,7 @@ from pathlib import Path
 from netlab.cli import repro
 from netlab.diagnosis.rank import diagnose
 from netlab.diagnosis.rules import rules
+from netlab.live import writing
 from netlab.model.findings import Diagnosis, Finding, StuckConnection
 from netlab.render.findings import findings
 from netlab.render.style import Style
@@ -82,9 +83,19 @@ def test_every_scenario_of_a_finding_passes_with_another_port(netlab_family: Fam
     played = []
     for name in sorted(names):
         about = Finding(
-            "cause", "t", 1.0, name, "", "", "", service="port 8443", connections=(connection,)
+            "cause",
+            "t",
+            1.0,
+            name,
+            "",
+            "",
+            "",
+            service="port 8443",
+            port=8443,
+            connections=(connection,),
         )
-        written = loader.parse(repro.scenario(about), Path(f"{name}.yaml"))
+        text = writing.scenario(repro.scenario(about))
+        written = loader.parse(text, Path(f"{name}.yaml"))
         played += [variant for variant in written.variants() if not variant.slow]
     runs = [run for _, run in runner.play_all(played, runner.Options(family=netlab_family))]
     assert len(runs) == len(names) >= 40

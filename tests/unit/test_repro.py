@@ -9,8 +9,10 @@ import pytest
 
 from netlab.cli import repro
 from netlab.diagnosis import rules
+from netlab.live import writing
 from netlab.model.findings import Finding, StuckConnection
-from netlab.scenario import loader
+from netlab.scenario import catalogue, loader
+from netlab.scenario.model import Do, Scenario, Step
 from netlab.tcp import State
 
 SCENARIOS = sorted(
@@ -19,12 +21,59 @@ SCENARIOS = sorted(
 )
 
 
+def finding(scenario: str, port: int | None = 8443, address: str = "10.0.0.1") -> Finding:
+    connection = StuckConnection((address, 4711), (address, 8443), (State.ESTABLISHED,))
+    return Finding(
+        "a-cause", "t", 1.0, scenario, "", "", "",
+        service=f"port {port}", port=port, connections=(connection,),
+    )  # fmt: skip
+
+
+def all_steps(scenario: Scenario) -> list[Step]:
+    ends = scenario.expect.ends
+    return [*scenario.steps, *scenario.expect.heal, *(ends.then if ends else ())]
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_scenario_that_is_named_can_be_written_with_another_port(name: str) -> None:
-    connection = StuckConnection(("10.0.0.1", 4711), ("10.0.0.2", 8443), (State.ESTABLISHED,))
-    finding = Finding(
-        "a-cause", "t", 1.0, name, "", "", "", service="port 8443", connections=(connection,)
-    )
-    written = loader.parse(repro.scenario(finding), Path(f"{name}.yaml"))
-    assert written.story.startswith("a-cause: t.")
-    assert written.steps
+    recreating = repro.scenario(finding(name))
+    text = writing.scenario(recreating)
+    written = loader.parse(text, Path(f"{name}.yaml"))
+    assert written.story.startswith("a-cause: t.\nFound in a connection in ESTABLISHED, port 8443.")
+    assert "5555" not in text
+    actions = [step for step in all_steps(written) if isinstance(step, Do)]
+    if any(step.action == "connect" for step in actions):
+        for step in actions:
+            if step.action in ("listen", "flood") or (
+                step.action == "connect" and "source_port" not in step.arguments
+            ):
+                assert step.arguments["port"] == 8443
+    assert all(step.port in (None, 8443) for step in written.faults)
+
+
+def test_a_port_that_the_client_of_a_template_has_goes_to_the_server() -> None:
+    scenario = repro.scenario(finding("syn-sent-and-established", 5556))
+    connects = [step for step in scenario.steps
+                if isinstance(step, Do) and step.action == "connect"]  # fmt: skip
+    assert {(step.arguments["port"], step.arguments["source_port"]) for step in connects} == {
+        (5556, 5555)
+    }
+
+
+def test_without_a_port_the_template_stays_as_it_is() -> None:
+    template = catalogue.one("fin-dropped")
+    scenario = repro.scenario(finding("fin-dropped", port=None))
+    assert [step.text for step in scenario.steps] == [step.text for step in template.steps]
+    assert scenario.story.endswith(template.story)
+
+
+def test_what_is_found_over_ipv6_is_played_over_ipv6() -> None:
+    text = writing.scenario(repro.scenario(finding("fin-dropped", address="fd00::1")))
+    assert "# Play it with --ipv6.\n" in text
+    assert "\nfamily: ipv6\n" in text
+
+
+def test_comments_of_the_template_are_kept() -> None:
+    text = writing.scenario(repro.scenario(finding("fin-dropped")))
+    assert "# FIN_WAIT1, without an owner: it gives up after tcp_orphan_retries\n" in text
+    assert "  dropped: at least 3 # the FIN, a tail loss probe, and what the timer sends\n" in text

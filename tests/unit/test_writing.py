@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
+from netlab.atlas import cells
 from netlab.live import writing
 from netlab.scenario import catalogue, loader
-from netlab.scenario.model import Drop, Hold, Scenario, Step
+from netlab.scenario.model import Drop, Expectation, Hold, Scenario, Step
+from netlab.testbed.words import Family
 
 EVERYTHING = [scenario for scenario in catalogue.everything() if not scenario.slow]
 
@@ -32,6 +34,53 @@ def test_the_steps_of_every_scenario_are_read_as_they_were(scenario: Scenario) -
     assert meant(again.steps) == meant(scenario.steps)
     assert (again.source, again.expect.claim) == (scenario.source, scenario.expect.claim)
     assert again.story.split() == scenario.story.split()
+
+
+def bare(scenario: Scenario) -> Scenario:
+    """A scenario without the places of its parts in a file."""
+
+    def steps(known: Sequence[Step]) -> tuple[Step, ...]:
+        return tuple(replace(step, line=0, text="") for step in known)
+
+    expect = replace(scenario.expect, line=0, heal=steps(scenario.expect.heal))
+    if expect.ends is not None:
+        expect = replace(expect, ends=replace(expect.ends, line=0, then=steps(expect.ends.then)))
+    return replace(scenario, path=Path(), steps=steps(scenario.steps), expect=expect)
+
+
+FILES = sorted({scenario.path for scenario in (*catalogue.everything(), *cells.scenarios())})
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_whole_scenario_is_read_as_it_was_with_its_comments(path: Path) -> None:
+    scenario = loader.load(path)
+    text = writing.scenario(scenario)
+    assert bare(loader.parse(text, path)) == bare(scenario)
+    assert writing.scenario(loader.parse(text, path)) == text
+
+
+def test_the_files_have_all_that_can_be_expected() -> None:
+    loaded = [loader.load(path) for path in FILES]
+    expected = [scenario.expect for scenario in loaded]
+    for field in fields(Expectation):
+        if field.name not in ("line", "claim"):
+            assert any(getattr(expect, field.name) for expect in expected), field.name
+    assert any(expect.ends and expect.ends.then for expect in expected)
+    for name in ("differs", "family", "needs"):
+        assert any(getattr(scenario, name) for scenario in loaded), name
+    assert any(step.comment for scenario in loaded for step in scenario.steps)
+
+
+def test_a_slow_scenario_of_one_family_says_so() -> None:
+    plain = loader.load(catalogue.one("fin-dropped").path)
+    scenario = replace(plain, slow=True, family=Family.IPV6)
+    assert bare(loader.parse(writing.scenario(scenario), plain.path)) == bare(scenario)
+
+
+@pytest.mark.parametrize("name", ["syn-dropped", "fin-dropped", "ack-of-fin-dropped"])
+def test_a_whole_scenario_is_written_as_it_was_written_by_hand(name: str) -> None:
+    path = catalogue.one(name).path
+    assert writing.scenario(loader.load(path)) == path.read_text()
 
 
 def test_the_house_has_all_kinds_of_steps() -> None:
