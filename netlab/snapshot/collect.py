@@ -92,10 +92,11 @@ def snapshot(name: str) -> Snapshot:
     try:
         table = sock_diag.table()
     except UNANSWERED:
-        sockets = _with_owners(_from_proc())
+        sockets, source = _with_owners(_from_proc()), PROC
     else:
         sockets = rows.sockets(with_owners(table) if _count(table) <= FEW else table)
-    return Snapshot((Sample(sockets, counters, dict(_sysctls()), at, SOURCE),), name)
+        source = SOURCE
+    return Snapshot((Sample(sockets, counters, dict(_sysctls()), at, source),), name)
 
 
 @contextlib.contextmanager
@@ -149,14 +150,16 @@ def _enter(descriptor: int, name: str) -> None:
 
 #: No module tcp_diag, or netlink is kept from containers.
 UNANSWERED = (LabError, OSError)
+PROC = f"{SOURCE}, /proc/net/tcp"  # as a source: it has no backlog of listeners
 
 
 def _sample(keep: Filter, owners: bool) -> RawSample:
     at, counters = _now()
-    table = filtered(_table(), keep)
+    table, source = _table()
+    table = filtered(table, keep)
     if owners or _count(table) <= FEW:
         table = with_owners(table)
-    return RawSample(table, counters, dict(_sysctls()), at)
+    return RawSample(table, counters, dict(_sysctls()), at, source)
 
 
 def _now() -> tuple[float, Mapping[str, int]]:
@@ -169,13 +172,13 @@ def _now() -> tuple[float, Mapping[str, int]]:
         counters.close()
 
 
-def _table() -> SocketTable:
+def _table() -> tuple[SocketTable, str]:
     try:
-        return sock_diag.table()
+        return sock_diag.table(), SOURCE
     except UNANSWERED:
         from netlab.snapshot import rows
 
-        return rows.table(_from_proc())
+        return rows.table(_from_proc()), PROC
 
 
 def _count(table: SocketTable) -> int:

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from netlab.diagnosis.rank import diagnose
 from netlab.errors import LabError, ScenarioError
+from netlab.snapshot import collect as collector
 from netlab.snapshot import columns, sock_diag, store
 from netlab.snapshot.collect import Filter, collect
 from netlab.snapshot.columns import ANY
@@ -206,10 +208,26 @@ def test_proc_is_read_where_the_kernel_does_not_answer(
     def no_module() -> columns.SocketTable:
         raise LabError("the kernel does not list its sockets")
 
-    expected = {(s.state, s.local, s.remote) for s in snapshot(crowd.server).samples[0].sockets}
+    host = crowd.server
+    expected = {(s.state, s.local, s.remote) for s in snapshot(host).samples[0].sockets}
     monkeypatch.setattr(sock_diag, "table", no_module)
-    (sample,) = snapshot(crowd.server).samples
-    assert {(s.state, s.local, s.remote) for s in sample.sockets} == expected
+    with host.namespace:
+        live = collector.snapshot("host")
+    for found in (snapshot(host), live):
+        (sample,) = found.samples
+        assert {(s.state, s.local, s.remote) for s in sample.sockets} == expected
+        assert any(f"pid={os.getpid()}," in each.owner for each in sample.sockets)
+        # /proc has no backlog: a connection that waits does not make a queue full.
+        assert any(s.state is State.LISTEN and s.rx_queue for s in sample.sockets)
+        causes = {finding.cause for finding in diagnose([found]).findings}
+        assert "accept-queue-full" not in causes
+
+
+def test_a_diagnosis_has_what_a_stored_snapshot_has(crowd: Lab) -> None:
+    with crowd.server.namespace:
+        live = collector.snapshot("host")
+    assert rows(live) == rows(snapshot(crowd.server))
+    assert [s.source for s in live.samples] == ["netlab snapshot"]
 
 
 def test_thousands_are_packed_and_read_again(lab: Lab) -> None:
