@@ -99,9 +99,7 @@ class Rules:
                 )
 
     def other_end(self, own: ObservedEnd) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """The likeliest cause for each state that an unknown other end may have: its id, and
-        all states that would mean it.
-        """
+        """What an unknown other end may show: ids of causes, each with the states that mean it."""
         shape = (own.state, self._shape(own, None))
         if shape not in self._other_end:
             meaning: dict[str, list[str]] = {}

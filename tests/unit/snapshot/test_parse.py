@@ -66,7 +66,7 @@ def one(text: str) -> Snapshot:
     return found
 
 
-def look(text: str) -> Sample:
+def sample(text: str) -> Sample:
     (found,) = one(text).samples
     return found
 
@@ -91,13 +91,13 @@ def socket_to(found: Sample, port: int, local: int = 5555) -> Socket:
 
 @pytest.mark.parametrize("name", LISTINGS)
 def test_every_tool_and_version_tells_the_same(name: str) -> None:
-    assert rows(look(output(name))) == (SERVER if name.startswith("server") else CLIENT)
+    assert rows(sample(output(name))) == (SERVER if name.startswith("server") else CLIENT)
 
 
 @pytest.mark.parametrize(("side", "expected"), [("server", SERVER), ("client", CLIENT)])
 def test_both_files_of_proc_are_one_look(side: str, expected: set[Row]) -> None:
     text = output(f"{side}-proc-tcp") + output(f"{side}-proc-tcp6")
-    assert rows(look(text)) == expected
+    assert rows(sample(text)) == expected
 
 
 WITH_TIMERS = [name for name in LISTINGS if re.search("-tanoei|natpoe|tnoa", name)]
@@ -105,7 +105,7 @@ WITH_TIMERS = [name for name in LISTINGS if re.search("-tanoei|natpoe|tnoa", nam
 
 @pytest.mark.parametrize("name", [name for name in WITH_TIMERS if name.startswith("server")])
 def test_timers_are_read_in_all_their_spellings(name: str) -> None:
-    found = look(output(name))
+    found = sample(output(name))
     request, lost = socket_to(found, 36930), socket_to(found, 36928)
     alive, closed_window = socket_to(found, 8080, 33052), socket_to(found, 9090, 59006)
     assert request.timer is lost.timer is Timer.RETRANSMIT
@@ -125,7 +125,7 @@ def test_timers_are_read_in_all_their_spellings(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in LISTINGS if "-tanoei" in name])
 def test_what_the_kernel_counts_is_read(name: str) -> None:
-    found = look(output(name))
+    found = sample(output(name))
     if name.startswith("server"):
         info = socket_to(found, 36928).info
         assert info["backoff"] == info["retrans_total"] - 1
@@ -141,20 +141,20 @@ def test_what_the_kernel_counts_is_read(name: str) -> None:
 
 def test_what_was_not_printed_is_not_known() -> None:
     for name in ("server-ss-6.1-tan", "server-netstat-1.60-nat", "server-busybox-1.35-nat"):
-        leaked = socket_to(look(output(name)), 36902)
+        leaked = socket_to(sample(output(name)), 36902)
         assert (leaked.timer, leaked.remaining, leaked.retransmits) == (None, None, None)
         assert (leaked.probes, leaked.inode, leaked.owner) == (None, None, "")
 
 
 def test_owners_are_kept_as_they_are_written() -> None:
     users = 'users:(("python3",pid=20400,fd='
-    assert socket_to(look(output("server-ss-4.15-tanoeimp")), 36902).owner.startswith(users)
-    assert socket_to(look(output("server-tty80-ss-6.1-tanp")), 36902).owner.startswith(users)
-    assert socket_to(look(output("server-netstat-2.10-natpoe")), 36902).owner == "20400/python3"
+    assert socket_to(sample(output("server-ss-4.15-tanoeimp")), 36902).owner.startswith(users)
+    assert socket_to(sample(output("server-tty80-ss-6.1-tanp")), 36902).owner.startswith(users)
+    assert socket_to(sample(output("server-netstat-2.10-natpoe")), 36902).owner == "20400/python3"
 
 
 def test_the_backlog_of_a_listener_is_read_from_ss() -> None:
-    found = look(output("server-ss-6.1-tan"))
+    found = sample(output("server-ss-6.1-tan"))
     assert {(e.local, e.tx_queue) for e in found.sockets if e.state is State.LISTEN} == {
         ((L, 9090), 128), ((ANY, 22), 128), ((LINK, 7070), 5), ((ANY, 8080), 7), ((S, 5555), 128),
     }  # fmt: skip
@@ -168,13 +168,13 @@ def test_the_backlog_of_a_listener_is_read_from_ss() -> None:
     ],
 )
 def test_counters_are_named_as_netlab_names_them(name: str, counters: dict[str, int]) -> None:
-    found = look(output(name)).counters
+    found = sample(output(name)).counters
     assert {key: found[key] for key in counters} == counters
 
 
 def test_counters_of_the_kernels_own_files_are_read() -> None:
     text = "TcpExt: SyncookiesSent TCPTimeouts\nTcpExt: 3 14\nTcp: OutRsts\nTcp: 7\n"
-    assert look(text).counters == {"SyncookiesSent": 3, "TCPTimeouts": 14, "TcpOutRsts": 7}
+    assert sample(text).counters == {"SyncookiesSent": 3, "TCPTimeouts": 14, "TcpOutRsts": 7}
 
 
 # --- as it is pasted
@@ -220,14 +220,14 @@ PASTES: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("version", ["4.15", "5.9", "6.1", "7.3"])
 def test_what_is_pasted_is_read_like_what_was_printed(paste: str, version: str) -> None:
     text = output(f"server-ss-{version}-tanoei")
-    found = look(PASTES[paste](text))
-    assert found.sockets == look(text).sockets
+    found = sample(PASTES[paste](text))
+    assert found.sockets == sample(text).sockets
 
 
 @pytest.mark.parametrize("paste", ["quoted in a mail", "with CRLF", "indented", "coloured"])
 def test_netstat_is_pasted_too(paste: str) -> None:
     text = output("server-netstat-2.10-natpoe")
-    assert look(PASTES[paste](text)).sockets == look(text).sockets
+    assert sample(PASTES[paste](text)).sockets == sample(text).sockets
 
 
 def test_a_long_session_is_one_look() -> None:
@@ -267,7 +267,7 @@ def test_two_ends_in_one_paste_are_two_snapshots() -> None:
 
 def test_one_state_is_read_where_the_command_names_it() -> None:
     text = output("server-ss-6.1-tan-closewait")
-    found = look(f"$ ss -tan state close-wait\n{text}")
+    found = sample(f"$ ss -tan state close-wait\n{text}")
     assert rows(found) == {row for row in SERVER if row[0] is State.CLOSE_WAIT}
     with pytest.raises(ScenarioError, match="leaves out the column State"):
         read(text, "pasted")
@@ -280,14 +280,14 @@ def test_other_protocols_are_passed_over() -> None:
         "tcp   LISTEN 0      128             0.0.0.0:22      0.0.0.0:*\n"
         "u_str ESTAB  0      0      /run/x.sock 123         * 456\n"
     )
-    assert rows(look(text)) == {(State.LISTEN, (ANY, 22), (ANY, 0), 0)}
+    assert rows(sample(text)) == {(State.LISTEN, (ANY, 22), (ANY, 0), 0)}
     text = output("server-netstat-2.10-natpoe") + (
         "udp        0      0 127.0.0.53:53           0.0.0.0:*                           101\n"
         "Active UNIX domain sockets (servers and established)\n"
         "Proto RefCnt Flags       Type       State         I-Node   Path\n"
         "unix  2      [ ACC ]     STREAM     LISTENING     22223    /run/dbus\n"
     )
-    assert rows(look(text)) == SERVER
+    assert rows(sample(text)) == SERVER
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_a_last_line_that_was_cut_is_left_out_and_said(name: str) -> None:
     text = output(name).rstrip()
     start = text.rindex("\n") + 1
     for end in (start + 3, start + 25):
-        found = look(text[:end])
+        found = sample(text[:end])
         assert len(found.sockets) == len(SERVER) - 1
         assert found.notes == (f"line {text.count(chr(10)) + 1} was cut short and is left out",)
 
@@ -353,7 +353,7 @@ def test_a_foreign_line_between_sockets_is_refused_with_its_line() -> None:
 
 
 def test_a_service_name_is_looked_up() -> None:
-    assert rows(look(output("server-ss-6.1-ta"))) == SERVER  # ssh, http-alt
+    assert rows(sample(output("server-ss-6.1-ta"))) == SERVER  # ssh, http-alt
 
 
 def test_a_line_that_was_cut_in_a_paste_has_no_known_inode() -> None:
