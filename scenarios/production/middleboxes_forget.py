@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from netlab import Lab, Router, State, story
 
-FORGOTTEN = 3.0  # seconds of silence; the router forgets after one
+FORGOTTEN = 2.0  # seconds of silence; the router forgets after one
 
 
 def quiet(lab: Lab) -> None:
