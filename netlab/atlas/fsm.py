@@ -293,7 +293,8 @@ def _begins_again(move: Move, arrow: Arrow) -> bool:
     if arrow.target is S.SYN_SENT:
         return _connects(move)
     if arrow.source in (S.LISTEN, S.TIME_WAIT) and arrow.target is not S.CLOSED:
-        return bool(move.peer_calls.between & OPENING) or "listen" in move.calls.between
+        again = move.peer_was(S.SYN_SENT)  # which repeats its SYN by itself
+        return again or bool(move.peer_calls.between & OPENING) or "listen" in move.calls.between
     if arrow.target is S.LISTEN:  # the listener may have been there all the time
         return move.target is not S.LISTEN or "listen" in move.calls.between
     return True

@@ -80,6 +80,14 @@ def test_a_wrong_observation_is_caught(
     assert caught.unexplained  # at this end, or at the other, which it belies
 
 
+def test_a_second_without_a_sample_is_explained(shown: tuple[Evidence, ...]) -> None:
+    """An RST ends one connection, and the peer's SYN, sent again, begins the next."""
+    [run] = [run for run in shown if run.scenario == "syn-sent-and-last-ack"]
+    sampled = tuple(each for each in run.server.intervals if each.state is not State.LISTEN)
+    assert [each.state for each in sampled][-2:] == [State.LAST_ACK, State.ESTABLISHED]
+    assert not fsm.seen([replace(run, server=replace(run.server, intervals=sampled))]).unexplained
+
+
 def test_a_listener_does_not_send(lab: Lab) -> None:
     """The reason for the one arrow of Figure 5 that Linux does not have."""
     listener = lab.client.listen().socket
