@@ -17,7 +17,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from netlab.errors import (
+    from netlab.model.errors import (
         ActionFailed,
         Forbidden,
         LabError,
@@ -27,36 +27,36 @@ if TYPE_CHECKING:
         ScenarioError,
         Unmet,
     )
-    from netlab.evidence import Evidence, Pair
+    from netlab.model.evidence import Evidence
+    from netlab.model.tcp import ACK, ANY, DATA, FIN, RST, SYN, Segment, State, Timer
+    from netlab.model.vocabulary import Family, Hook, Pair, Side
     from netlab.scenario.loader import load
     from netlab.scenario.model import Scenario
     from netlab.scenario.runner import Options, play, play_all
     from netlab.scenario.stories import story
-    from netlab.tcp import ACK, ANY, DATA, FIN, RST, SYN, Segment, State, Timer
     from netlab.testbed.lab import Lab
     from netlab.testbed.namespace import prepare
     from netlab.testbed.router import Router
-    from netlab.testbed.words import Family, Hook, Side
 
 __version__ = "0.1.0"
 
 #: Where each public name lives. They are imported when asked for, so that ``netlab list`` does
 #: not pay for what only a lab needs (pyroute2: 0.15 s).
 _HOMES = {
-    "netlab.errors": (
+    "netlab.model.errors": (
         "ActionFailed", "Forbidden", "LabError", "MissingExtra", "NetlabError", "NotHeld",
         "ScenarioError", "Unmet",
     ),
-    "netlab.evidence": ("Evidence", "Pair"),
+    "netlab.model.evidence": ("Evidence",),
     "netlab.scenario.loader": ("load",),
     "netlab.scenario.model": ("Scenario",),
     "netlab.scenario.runner": ("Options", "play", "play_all"),
     "netlab.scenario.stories": ("story",),
-    "netlab.tcp": ("ACK", "ANY", "DATA", "FIN", "RST", "SYN", "Segment", "State", "Timer"),
+    "netlab.model.tcp": ("ACK", "ANY", "DATA", "FIN", "RST", "SYN", "Segment", "State", "Timer"),
     "netlab.testbed.lab": ("Lab",),
     "netlab.testbed.namespace": ("prepare",),
     "netlab.testbed.router": ("Router",),
-    "netlab.testbed.words": ("Family", "Hook", "Side"),
+    "netlab.model.vocabulary": ("Family", "Hook", "Pair", "Side"),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 
-from netlab.errors import MissingExtra
+from netlab.model.errors import MissingExtra
 
 DISTRIBUTION = "netlab-tcp"  # "netlab" on the package index is somebody else's
 #: The extra, and the modules that it brings.

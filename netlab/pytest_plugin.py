@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from netlab.errors import LabError, NetlabError, NotHeld, ScenarioError
+from netlab.model.errors import LabError, NetlabError, NotHeld, ScenarioError
 
 if TYPE_CHECKING:
-    from netlab.evidence import Evidence
+    from netlab.model.evidence import Evidence
+    from netlab.model.vocabulary import Family
     from netlab.scenario.model import Scenario
     from netlab.scenario.runner import Options
     from netlab.testbed.lab import Lab
-    from netlab.testbed.words import Family
 
 FOLDER = "scenarios"
 #: pytest-timeout for what takes a minute or two by its nature.
@@ -267,7 +267,7 @@ def _hold(config: pytest.Config) -> float:
 
 
 def _family(config: pytest.Config) -> Family:
-    from netlab.testbed.words import Family
+    from netlab.model.vocabulary import Family
 
     return Family.IPV6 if config.getoption("netlab_ipv6") else Family.IPV4
 

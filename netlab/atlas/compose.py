@@ -12,9 +12,8 @@ from collections.abc import Iterator
 
 from netlab.atlas.network import NOTHING, Call, Ends, settle
 from netlab.atlas.search import Recipe
-from netlab.evidence import Pair
-from netlab.tcp import Segment, State
-from netlab.testbed.words import Side
+from netlab.model.tcp import Segment, State
+from netlab.model.vocabulary import Pair, Side
 
 #: Where the client connects from in scenarios that need the same four numbers twice.
 CLIENT_PORT, SERVER_PORT = 5556, 5555

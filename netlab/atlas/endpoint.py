@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from netlab.tcp import ACK, DATA, FIN, RST, SYN, Segment, State
+from netlab.model.tcp import ACK, DATA, FIN, RST, SYN, Segment, State
 
 S = State
 #: The peer's FIN has been taken.

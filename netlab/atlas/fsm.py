@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from netlab.atlas.moves import OPENING, Move, moves
-from netlab.evidence import Evidence
-from netlab.tcp import State
+from netlab.model.evidence import Evidence
+from netlab.model.tcp import State
 
 #: Scenarios for those arrows that no other scenario needs.
 HOME = Path(__file__).parent / "arrows"

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 
 from netlab.atlas import cells, store
 from netlab.atlas.compose import name_of
-from netlab.evidence import Cell, Evidence, Pair
+from netlab.model.evidence import Cell, Evidence
+from netlab.model.tcp import why_unreachable
+from netlab.model.vocabulary import Pair
 from netlab.scenario import runner
 from netlab.scenario.model import Scenario
-from netlab.tcp import why_unreachable
 
 
 def scenarios() -> list[Scenario]:

@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 from netlab.atlas.endpoint import Packet
 from netlab.atlas.network import NOTHING, Ends, possible_calls
-from netlab.evidence import Pair
-from netlab.tcp import Segment
-from netlab.testbed.words import Side
+from netlab.model.tcp import Segment
+from netlab.model.vocabulary import Pair, Side
 
 Channel = tuple[Packet, ...]
 #: What happens, and the pair that it leaves.

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from netlab.evidence import Evidence, Interval
-from netlab.tcp import State, Timer
+from netlab.model.evidence import Evidence, Interval
+from netlab.model.tcp import State, Timer
 
 #: Steps after which a program decides what an end does, and no step says so.
 PROGRAMS = frozenset({"run", "signal"})

@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from netlab.atlas.endpoint import CALLS, Act, Endpoint, Packet
-from netlab.evidence import Pair
-from netlab.tcp import Segment
-from netlab.testbed.words import Side
+from netlab.model.tcp import Segment
+from netlab.model.vocabulary import Pair, Side
 
 #: Classes of segments that are lost for ever on the way to a side.
 Losses = frozenset[tuple[Side, Segment]]

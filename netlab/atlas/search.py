@@ -15,9 +15,8 @@ from functools import cache
 
 from netlab.atlas.endpoint import Endpoint, Packet
 from netlab.atlas.network import NOTHING, Call, Ends, Losses, possible_calls, settle
-from netlab.evidence import Pair
-from netlab.tcp import ACK, DATA, FIN, RST, SYN, Segment, State
-from netlab.testbed.words import Side
+from netlab.model.tcp import ACK, DATA, FIN, RST, SYN, Segment, State
+from netlab.model.vocabulary import Pair, Side
 
 #: The classes of segments that can be lost, each way.
 CLASSES = tuple(itertools.product(Side, (SYN, SYN | ACK, ACK, FIN, RST, DATA)))

@@ -15,8 +15,8 @@ from netlab.atlas import cells
 from netlab.atlas.compose import compose, name_of
 from netlab.atlas.model import Reached, explore
 from netlab.atlas.search import GRID_ORDER, Recipe, by_pair, recipes
-from netlab.evidence import Pair
-from netlab.tcp import State
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Pair
 
 REACHABLE = Path(__file__).parent / "reachable.json"
 

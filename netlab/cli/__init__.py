@@ -11,7 +11,7 @@ from types import ModuleType
 
 from netlab import __version__, extras
 from netlab.cli import folding, parsing
-from netlab.errors import NetlabError
+from netlab.model.errors import NetlabError
 from netlab.render import letters
 from netlab.render.style import Style
 

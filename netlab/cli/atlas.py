@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 from netlab.cli import show
 from netlab.cli.common import Commands, add_family, seconds
 from netlab.cli.progress import progress
-from netlab.errors import LabError, ScenarioError, Unmet
+from netlab.model.errors import LabError, ScenarioError, Unmet
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
-    from netlab.evidence import Cell
-    from netlab.tcp import State
-    from netlab.testbed.words import Family
+    from netlab.model.evidence import Cell
+    from netlab.model.tcp import State
+    from netlab.model.vocabulary import Family
 
 EPILOG = """\
 examples:
@@ -60,7 +60,7 @@ def add(commands: Commands) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Play and draw, or explain."""
-    from netlab.testbed.words import Family
+    from netlab.model.vocabulary import Family
 
     family = Family.IPV6 if options.ipv6 else Family.IPV4
     if options.pair:
@@ -109,7 +109,7 @@ def _closing(cells: list[Cell], elapsed: float, family: Family) -> str:
 
 def _explanation(words: str, family: Family, style: Style) -> list[str]:
     """What there is to say of one pair, or of one state."""
-    from netlab.tcp import both_named
+    from netlab.model.tcp import both_named
 
     try:
         states = both_named(words)
@@ -123,7 +123,7 @@ def _explanation(words: str, family: Family, style: Style) -> list[str]:
 def _of_state(state: State, style: Style) -> list[str]:
     """Every pair with this state at the client (a listener's: at the server), and what it is."""
     from netlab.atlas import store
-    from netlab.tcp import State, why_unreachable
+    from netlab.model.tcp import State, why_unreachable
 
     lines = [f"{style(str(state), 'bold')} and what the other end can be in meanwhile:", ""]
     for pair in store.pairs():
@@ -142,8 +142,8 @@ def _of_pair(client: State, server: State, family: Family, style: Style) -> list
     """How to get there, or why nobody can."""
     from netlab.atlas import cells, store
     from netlab.atlas.compose import name_of
-    from netlab.evidence import Pair
-    from netlab.tcp import State, why_unreachable
+    from netlab.model.tcp import State, why_unreachable
+    from netlab.model.vocabulary import Pair
 
     pair = Pair(client, server)
     why = why_unreachable(client, server)

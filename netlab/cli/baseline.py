@@ -13,7 +13,7 @@ from netlab.cli import playing
 from netlab.cli.common import Commands, add_names
 from netlab.cli.guests import watching
 from netlab.cli.playing import add_archives, add_guests, add_what
-from netlab.errors import LabError, ScenarioError, Unmet
+from netlab.model.errors import LabError, ScenarioError, Unmet
 from netlab.render.style import Style
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from netlab.render.style import Style
 from netlab.scenario import kinds
 
 if TYPE_CHECKING:
-    from netlab.evidence import Evidence
+    from netlab.model.evidence import Evidence
 
 LADDER_WIDTH = 120  # columns; wider lines are harder to follow
 

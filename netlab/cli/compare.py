@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from netlab import __version__, extras
 from netlab.cli.common import Commands, add_wide, room
-from netlab.errors import LabError, ScenarioError, Unmet
+from netlab.model.errors import LabError, ScenarioError, Unmet
 from netlab.render.columns import Columns
 from netlab.render.style import Style
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlab.cli.common import Commands
-from netlab.errors import ScenarioError, Unmet
+from netlab.model.errors import ScenarioError, Unmet
 from netlab.render.style import Style
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from netlab import extras
 from netlab.cli.common import Commands
-from netlab.errors import LabError
+from netlab.model.errors import LabError
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
@@ -135,10 +135,10 @@ def _extras() -> Iterator[Finding]:
 
 
 def _kernel(lab: Lab) -> Iterator[Finding]:
+    from netlab.model.tcp import ACK, SYN
+    from netlab.model.vocabulary import REJECTS
     from netlab.observe.tracing import Tracer
-    from netlab.tcp import ACK, SYN
     from netlab.testbed.lab import Lab
-    from netlab.testbed.words import REJECTS
 
     modules = "load the kernel module {}: modprobe {}"
     yield _tried(

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from netlab import extras
 from netlab.cli.common import Commands, add_family, add_names, note, seconds
 from netlab.cli.run import exit_code
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
-    from netlab.evidence import Evidence
-    from netlab.packets import Packet
+    from netlab.model.evidence import Evidence
+    from netlab.packets.sightings import Packet
     from netlab.render.packet import Parts
     from netlab.scenario.model import Scenario
     from netlab.testbed.host import Host
@@ -71,9 +71,9 @@ def main(options: argparse.Namespace) -> int:
     # All that is imported is imported now: a Ctrl-C that comes while a module is read makes Python
     # end as if nobody had caught it.
     from netlab.live import terminal
+    from netlab.model.vocabulary import Family
     from netlab.render.packet import parts
     from netlab.scenario import catalogue, runner
-    from netlab.testbed.words import Family
 
     scenario = catalogue.one(options.names, note)
     family = Family.IPV6 if options.ipv6 else scenario.family or Family.IPV4

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 from netlab.cli.common import Commands, add_family
 from netlab.cli.progress import progress
 from netlab.cli.run import exit_code
-from netlab.errors import ScenarioError, Unmet
+from netlab.model.errors import ScenarioError, Unmet
 from netlab.render.fsm_layout import Drawn
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
     from netlab.atlas.fsm import Seen
-    from netlab.evidence import Evidence
+    from netlab.model.evidence import Evidence
 
 EPILOG = """\
 examples:
@@ -92,8 +92,8 @@ def drawn(seen: Seen) -> list[Drawn]:
 
 def _play(options: argparse.Namespace) -> list[Evidence]:
     from netlab.atlas import cells, fsm
+    from netlab.model.vocabulary import Family
     from netlab.scenario import catalogue, runner
-    from netlab.testbed.words import Family
 
     scenarios = [
         *catalogue.everything(slow=options.slow),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from netlab.cli.output import Output
 from netlab.cli.progress import background_console
-from netlab.errors import NetlabError
+from netlab.model.errors import NetlabError
 from netlab.render.style import Style
 
 if TYPE_CHECKING:

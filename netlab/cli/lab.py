@@ -8,7 +8,7 @@ import argparse
 from netlab import extras
 from netlab.cli.common import Commands, add_family
 from netlab.cli.freeze import commands
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
 
 EPILOG = """\
 examples:
@@ -46,8 +46,8 @@ def main(options: argparse.Namespace) -> int:
     extras.require("live", "the lab's view")
     from netlab.live.actions import Desk
     from netlab.live.session import Session
+    from netlab.model.vocabulary import Family
     from netlab.testbed.lab import Lab
-    from netlab.testbed.words import Family
 
     with Lab(Family.IPV6 if options.ipv6 else Family.IPV4, tape=True) as lab:
         written = terminal.show(Desk(lab, Session()), "lab", lambda: commands(lab))

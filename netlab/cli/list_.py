@@ -55,8 +55,8 @@ def add(commands: Commands) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print the list."""
+    from netlab.model.vocabulary import Side
     from netlab.scenario import catalogue
-    from netlab.testbed.words import Side
 
     scenarios = catalogue.choose(options.names, options.slow, note)
     if options.json:
@@ -78,7 +78,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _table(scenarios: Sequence[Scenario], style: Style, columns: int | None) -> Iterator[str]:
-    from netlab.testbed.words import Side
+    from netlab.model.vocabulary import Side
 
     rows = [
         (

@@ -20,7 +20,7 @@ from netlab.cli.guests import told, watching
 from netlab.cli.output import Output
 from netlab.cli.playing import SPECS, add_archives, add_guests, add_what
 from netlab.cli.stopping import Stop, Stopped, stopping
-from netlab.errors import LabError, NetlabError, ScenarioError, Unmet
+from netlab.model.errors import LabError, NetlabError, ScenarioError, Unmet
 from netlab.render.style import Style
 from netlab.render.table import stopped_line
 

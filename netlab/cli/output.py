@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable
 from typing import TextIO
 
-from netlab.errors import NetlabError
+from netlab.model.errors import NetlabError
 
 #: Seconds without anything being read, after which nobody waits for a reader of what was stopped.
 PATIENCE = 5.0

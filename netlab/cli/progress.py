@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO, cast
 
 from netlab.cli.output import Output
-from netlab.errors import NetlabError
+from netlab.model.errors import NetlabError
 from netlab.render.columns import cut
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from netlab.evidence import Evidence
+    from netlab.model.evidence import Evidence
 
 #: Columns of the bar's line without the name of the scenario that is waited for.
 BESIDE_NAME = 44

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlab import __version__, extras
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
 
 if TYPE_CHECKING:
-    from netlab.evidence import Evidence
+    from netlab.model.evidence import Evidence
     from netlab.render.report import About, Chapter
     from netlab.scenario.model import Scenario
 
@@ -101,9 +101,9 @@ def _write_capture(folder: Path, run: Evidence, name: str, option: str) -> bool:
 
 
 def _chapter(scenario: Scenario, run: Evidence, name: str, files: tuple[str, ...]) -> Chapter:
+    from netlab.model.vocabulary import Family
     from netlab.render.report import Chapter, Told
     from netlab.scenario.explain import by_hand
-    from netlab.testbed.words import Family
 
     family = next(family for family in Family if str(family) == run.family)
     steps = tuple(

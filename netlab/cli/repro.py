@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlab.cli.common import Commands, positive
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Claim, Family
 from netlab.scenario.model import Do, Drop, Reach, Scenario, Step
-from netlab.tcp import State
-from netlab.testbed.words import Claim, Family
 
 if TYPE_CHECKING:
     from netlab.model.findings import Finding

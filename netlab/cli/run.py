@@ -27,12 +27,12 @@ from netlab.cli.common import (
 )
 from netlab.cli.progress import Shown
 from netlab.cli.stopping import Stop, Stopped, stopping
-from netlab.errors import LabError, NetlabError, Unmet
+from netlab.model.errors import LabError, NetlabError, Unmet
 from netlab.render.style import Style
 from netlab.render.table import Known, Table, closing_line, stopped_line
 
 if TYPE_CHECKING:
-    from netlab.evidence import Evidence
+    from netlab.model.evidence import Evidence
     from netlab.scenario import runner
     from netlab.scenario.model import Scenario
 
@@ -91,8 +91,8 @@ def add(commands: Commands) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Play, print, and return the exit code."""
+    from netlab.model.vocabulary import Family
     from netlab.scenario import catalogue, runner
-    from netlab.testbed.words import Family
 
     scenarios = catalogue.choose(options.names, options.slow, note)
     how = runner.Options(
@@ -154,7 +154,7 @@ class _Run:
 
     def play(self, how: runner.Options) -> None:
         """Play until all have ended or a signal comes, and show each that has ended."""
-        from netlab.evidence import converter
+        from netlab.model.evidence import converter
         from netlab.scenario import runner
 
         if self._options.json:
@@ -246,7 +246,7 @@ class _Run:
 
 def known(scenario: Scenario) -> Known:
     """What the table knows of a scenario before it is played."""
-    from netlab.testbed.words import Side
+    from netlab.model.vocabulary import Side
 
     expect = scenario.expect
     client, server = (expect.claim.written(side) for side in Side)

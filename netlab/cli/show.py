@@ -14,8 +14,8 @@ from netlab.cli.run import exit_code
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
+    from netlab.model.vocabulary import Family
     from netlab.scenario.model import Expectation, Scenario
-    from netlab.testbed.words import Family
 
 EPILOG = """\
 examples:
@@ -47,8 +47,8 @@ def add(commands: Commands) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Print it."""
+    from netlab.model.vocabulary import Family
     from netlab.scenario import catalogue
-    from netlab.testbed.words import Family
 
     scenario = catalogue.one(options.names, note)
     family = Family.IPV6 if options.ipv6 else scenario.family or Family.IPV4
@@ -125,8 +125,8 @@ def _expected(expect: Expectation) -> str:
 
 def _by_hand(scenario: Scenario, family: Family, style: Style) -> list[str]:
     """Two machines, and what a person does there, in order."""
+    from netlab.model.vocabulary import Side
     from netlab.scenario.explain import by_hand
-    from netlab.testbed.words import Side
 
     addresses = ", ".join(f"{side} {side.address(family)}" for side in Side)
     lines = [style("by hand, as root on two machines", "bold") + style(f" ({addresses})", "dim")]

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from netlab.cli.common import Commands, add_family, add_names, note
 from netlab.cli.run import exit_code
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
-    from netlab.evidence import Evidence
+    from netlab.model.evidence import Evidence
+    from netlab.model.vocabulary import Family
     from netlab.scenario.model import Scenario
     from netlab.teaching.person import Person
     from netlab.teaching.progress import Progress
-    from netlab.testbed.words import Family
 
 EPILOG = """\
 examples:
@@ -137,8 +137,8 @@ def _next(options: argparse.Namespace, progress: Progress) -> int:
 
 
 def _teach(options: argparse.Namespace, scenario: Scenario, progress: Progress) -> int:
+    from netlab.model.vocabulary import Family
     from netlab.teaching.person import Left, Person, Typed
-    from netlab.testbed.words import Family
 
     family = Family.IPV6 if options.ipv6 else scenario.family or Family.IPV4
     echo = sys.stdin is None or not sys.stdin.isatty()
@@ -252,7 +252,7 @@ def _play(person: Person, scenario: Scenario, family: Family, command: str) -> E
 
 def _can_record(family: Family) -> bool:
     """Whether packets can be shown here; a lesson is worth taking without them too."""
-    from netlab.errors import LabError
+    from netlab.model.errors import LabError
     from netlab.testbed.lab import Lab
 
     try:

@@ -17,7 +17,7 @@ from netlab.diagnosis.conditions import (
     destination_conditions,
 )
 from netlab.diagnosis.facts import DESTINATION_FACTS
-from netlab.tcp import State
+from netlab.model.tcp import State
 
 HOME = Path(__file__).parent / "causes.yaml"
 GONE = (State.CLOSED, State.LISTEN)

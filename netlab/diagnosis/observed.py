@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.records import Endpoint, Sample, Snapshot, Socket
-from netlab.tcp import State
 
 PORT_RANGE = (32768, 60999)  # ip_local_port_range, where the snapshot does not have it
 

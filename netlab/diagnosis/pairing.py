@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from netlab.diagnosis.observed import ObservedEnd, ObservedHost
+from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.records import Endpoint, Snapshot, Socket
-from netlab.tcp import State
 
 FourTuple: TypeAlias = tuple[Endpoint, Endpoint]
 

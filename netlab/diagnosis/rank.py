@@ -16,9 +16,9 @@ from netlab.diagnosis.pairing import EndPair
 from netlab.diagnosis.rules import Candidate, Rules, rules
 from netlab.diagnosis.wording import Phrasing
 from netlab.model.findings import Diagnosis, Finding, OtherEnd, StuckConnection
+from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.records import Snapshot
-from netlab.tcp import State
 
 #: Causes whose points differ by no more cannot be told apart: with both ends, and with one.
 SAME, SAME_WITH_ONE_END = 1.0, 4.0

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from netlab.diagnosis.causes import HOME, Case, Cause, parse
 from netlab.diagnosis.conditions import Condition
 from netlab.diagnosis.observed import Destination, ObservedEnd, ObservedHost
-from netlab.tcp import State, why_unreachable
+from netlab.model.tcp import State, why_unreachable
 
 
 @dataclass(frozen=True, slots=True)

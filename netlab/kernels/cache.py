@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from netlab.errors import LabError
+from netlab.model.errors import LabError
 
 #: The end of the name of what is not whole yet.
 DRAFT = ".part"

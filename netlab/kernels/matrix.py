@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from netlab.errors import NetlabError
 from netlab.kernels import cache, suite, timers
 from netlab.kernels.getting import fetch
 from netlab.kernels.getting.choice import NoSuite
@@ -24,6 +23,7 @@ from netlab.kernels.getting.kernel import Kernel
 from netlab.kernels.getting.spec import Spec
 from netlab.kernels.guests import accelerator, boot, qemu
 from netlab.kernels.record import Clock, KernelRun, Machine, gather
+from netlab.model.errors import NetlabError
 
 HOST = "host"
 #: MiB that QEMU needs beside the guest's own memory.

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from netlab.errors import ScenarioError
-from netlab.evidence import Cell, Evidence, converter
+from netlab.model.errors import ScenarioError
+from netlab.model.evidence import Cell, Evidence, converter
 
 T = TypeVar("T")
 Clock = Literal["real", "virtual"]

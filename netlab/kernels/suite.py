@@ -13,12 +13,12 @@ from pathlib import Path
 from netlab.atlas import grid
 from netlab.kernels import timers
 from netlab.kernels.record import Clock, Machine, line
+from netlab.model.vocabulary import Family
 from netlab.observe.counters import Counters
 from netlab.scenario import catalogue, runner
 from netlab.scenario.model import Scenario
 from netlab.testbed.lab import Lab
 from netlab.testbed.namespace import Namespace
-from netlab.testbed.words import Family
 
 #: Those that decide what TCP does. A fresh namespace's are recorded.
 SYSCTLS = ("net/ipv4/tcp_*", "net/ipv4/ip_local_port_range", "net/core/somaxconn")

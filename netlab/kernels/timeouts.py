@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from netlab.errors import ActionFailed
-from netlab.packets import Packet
-from netlab.tcp import ACK, ANY, FIN, SYN, State, Timer
+from netlab.model.errors import ActionFailed
+from netlab.model.tcp import ACK, ANY, FIN, SYN, State, Timer
+from netlab.model.vocabulary import Side
+from netlab.packets.sightings import Packet
 from netlab.testbed.host import PATIENCE
 from netlab.testbed.lab import Lab
-from netlab.testbed.words import Side
 
 MORE_THAN_A_WINDOW = 300_000  # bytes
-PROBES = frozenset({"keepalive", "window probe"})  # as netlab.packets calls them
+PROBES = frozenset({"keepalive", "window probe"})  # as netlab.packets.sightings calls them
 
 
 def _syns(packet: Packet) -> bool:

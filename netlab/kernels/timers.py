@@ -16,15 +16,15 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from netlab.errors import Forbidden, LabError, NetlabError, ScenarioError
 from netlab.kernels.record import Timing
 from netlab.kernels.timeouts import TIMEOUTS, Timeout
+from netlab.model.errors import Forbidden, LabError, NetlabError, ScenarioError
+from netlab.model.tcp import Timer
+from netlab.model.vocabulary import Family, Side
 from netlab.observe import sampling
-from netlab.packets import Packet, packets
-from netlab.tcp import Timer
+from netlab.packets.sightings import Packet, packets
 from netlab.testbed.host import PATIENCE
 from netlab.testbed.lab import Lab
-from netlab.testbed.words import Family, Side
 
 NAMES = tuple(TIMEOUTS)
 #: Those that last a quarter of an hour or two hours: nobody waits for them in real time.

@@ -12,18 +12,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from netlab.errors import ActionFailed
-from netlab.evidence import Pair
 from netlab.live.session import NOWHERE, Session, described
 from netlab.live.sockets import as_said, fail, in_words, peer, readable
+from netlab.model.errors import ActionFailed
+from netlab.model.tcp import Segment, State
+from netlab.model.vocabulary import REJECTS, Hook, Pair, Side
 from netlab.scenario.model import Do, Drop, Hold, Lift, Step
-from netlab.tcp import Segment, State
 from netlab.testbed import fault
 from netlab.testbed.connection import Connection, Flow
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
 from netlab.testbed.watch import PORT
-from netlab.testbed.words import REJECTS, Hook, Side
 
 T = TypeVar("T")
 AT_ONCE = 1 << 16  # bytes that one read takes

@@ -19,15 +19,15 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
-from netlab.errors import NetlabError
 from netlab.live import panels, small
 from netlab.live.actions import Desk
 from netlab.live.asking import Ask, Menu, Told, Write
 from netlab.live.saving import save
 from netlab.live.session import described
 from netlab.live.view import Looker, View
-from netlab.tcp import NAMEABLE, Segment
-from netlab.testbed.words import REJECTS, Side
+from netlab.model.errors import NetlabError
+from netlab.model.tcp import NAMEABLE, Segment
+from netlab.model.vocabulary import REJECTS, Side
 
 Commands = Callable[[], Sequence[tuple[str, str]]]
 SAMPLED, DRAWN, COUNTED = 0.03, 0.1, 0.3  # seconds between two

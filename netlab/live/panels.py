@@ -10,9 +10,9 @@ from textual.content import Content
 
 from netlab.live.actions import Note
 from netlab.live.view import Counted, End, InForce, View
-from netlab.packets import Packet
+from netlab.model.tcp import State, Timer
+from netlab.packets.sightings import Packet
 from netlab.render import packet as packet_line
-from netlab.tcp import State, Timer
 
 T = TypeVar("T")
 

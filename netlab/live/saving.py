@@ -7,8 +7,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from netlab.errors import ScenarioError
 from netlab.live.session import Session
+from netlab.model.errors import ScenarioError
 
 
 def save(

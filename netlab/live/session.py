@@ -14,13 +14,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from netlab.errors import ScenarioError
-from netlab.evidence import Pair
 from netlab.live import writing
+from netlab.model.errors import ScenarioError
+from netlab.model.tcp import RETRANSMITTING
+from netlab.model.vocabulary import Claim, Family, Pair
 from netlab.scenario import loader
 from netlab.scenario.model import Do, Drop, Hold, Lift, Reach, Scenario, Step
-from netlab.tcp import RETRANSMITTING
-from netlab.testbed.words import Claim, Family
 
 HOLD = 1.0  # seconds that a pair must have been seen, and that the file asks for
 PROMPT = 3.0  # seconds; what takes longer gets a `within:` of its own

@@ -7,8 +7,8 @@ from textual.content import Content
 
 from netlab.live import panels
 from netlab.live.view import End, View
-from netlab.tcp import Timer
-from netlab.testbed.words import Side
+from netlab.model.tcp import Timer
+from netlab.model.vocabulary import Side
 
 #: Columns and lines from which the whole view fits, and this one.
 WHOLE, LEAST = (72, 22), (30, 10)

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from netlab.errors import LabError, NetlabError
+from netlab.model.errors import LabError, NetlabError
 
 if TYPE_CHECKING:
     from netlab.live.actions import Desk

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 from netlab.live.actions import Desk, Note
 from netlab.live.session import described
+from netlab.model.tcp import State, Timer
+from netlab.model.vocabulary import Side
 from netlab.observe.proc import Row
-from netlab.packets import Packet
+from netlab.packets.sightings import Packet
 from netlab.scenario.model import Hold
-from netlab.tcp import State, Timer
 from netlab.testbed.tape import Tape
-from netlab.testbed.words import Side
 
 #: Counters that explain most, first. Others of TCP follow by their names; IP's are not shown.
 TELLING = (

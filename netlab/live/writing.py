@@ -17,6 +17,8 @@ from typing import Any
 
 import yaml
 
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Claim, Family, Hook, Side
 from netlab.scenario.kinds import (
     ANSWER,
     COMMAND,
@@ -44,8 +46,6 @@ from netlab.scenario.model import (
     Scenario,
     Step,
 )
-from netlab.tcp import State
-from netlab.testbed.words import Claim, Family, Hook, Side
 
 Said = dict[str, Any]
 WIDTH = 98  # of a story's lines, without the "# "

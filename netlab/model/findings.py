@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from netlab.tcp import State
+from netlab.model.tcp import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ import os
 import sys
 from typing import NamedTuple
 
-from netlab.errors import LabError
-from netlab.tcp import State, Timer
+from netlab.model.errors import LabError
+from netlab.model.tcp import State, Timer
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC

@@ -24,7 +24,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from netlab.errors import LabError
+from netlab.model.errors import LabError
 from netlab.observe import sampling
 
 #: Each tracepoint, and what the kernel filters before it writes a record.

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise, zip_longest
 
-from netlab.errors import LabError
-from netlab.evidence import Interval, Transition
-from netlab.tcp import State, Timer
+from netlab.model.errors import LabError
+from netlab.model.evidence import Interval, Transition
+from netlab.model.tcp import State, Timer
 
 ROUNDING = 2e-5  # seconds; all times are kept to a microsecond, and of two clocks
 GONE = (State.CLOSED, State.LISTEN)  # no full socket of this connection is there

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from netlab.evidence import Evidence, Failure
+from netlab.model.evidence import Evidence, Failure
 from netlab.render.style import Style
 
 

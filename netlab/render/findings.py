@@ -20,8 +20,8 @@ import textwrap
 from collections.abc import Iterator
 
 from netlab.model.findings import Diagnosis, Finding, StuckConnection
+from netlab.model.tcp import State
 from netlab.render.style import Style
-from netlab.tcp import State
 
 #: Findings that are shown in full; those after them in two lines each.
 IN_FULL = 3

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from netlab.tcp import State
+from netlab.model.tcp import State
 
 S = State
 Point = tuple[int, int]  # column, row

@@ -11,8 +11,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
+from netlab.model.tcp import State
 from netlab.render.fsm_layout import BOXES, HEIGHT, ROUTES, WIDTH, Box, Drawn, Point, Route
-from netlab.tcp import State
 
 COLUMN, ROW = 9.4, 19.0  # pixels
 MARGIN, HEADER, PANEL = 28, 64, 330

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netlab.evidence import Cell
+from netlab.model.evidence import Cell
+from netlab.model.tcp import SPELLINGS
 from netlab.render.style import Style
-from netlab.tcp import SPELLINGS
 
 SHORT = {str(state): spellings[-1] for state, spellings in SPELLINGS.items()}
 WIDE = 160  # columns from which on names are written out

@@ -6,7 +6,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from netlab.evidence import Evidence
+from netlab.model.evidence import Evidence
 from netlab.render.ladder_condense import Arrow
 from netlab.render.ladder_layout import Layout, Row, duration, layout, stamp
 from netlab.render.ladder_notes import Change, Note

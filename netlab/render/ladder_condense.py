@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from netlab.packets import Packet
+from netlab.model.tcp import Segment
+from netlab.packets.sightings import Packet
 from netlab.render.ladder_notes import Note
-from netlab.tcp import Segment
 
 #: Without it the story cannot be told; it says what went wrong; there are many like it.
 VITAL, TELLING, DULL = range(3)

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from netlab.evidence import Evidence, Recording
-from netlab.packets import Packet, packets
+from netlab.model.evidence import Evidence, Recording
+from netlab.model.tcp import State
+from netlab.packets.sightings import Packet, packets
 from netlab.render.ladder_condense import Arrow, condensed, kinds_of
 from netlab.render.ladder_notes import Change, Note, anchors, changes, notes
-from netlab.tcp import State
 
 CLIENT, SERVER = "client", "server"
 #: Seconds in which nothing happened from which on that is said.

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from netlab.evidence import End, Event, Evidence, Fault
-from netlab.packets import Packet
-from netlab.tcp import Segment, State
+from netlab.model.evidence import End, Event, Evidence, Fault
+from netlab.model.tcp import Segment, State
+from netlab.packets.sightings import Packet
 
 Kind = Literal["step", "fault", "lifted", "rest", "others", "event"]
 

@@ -12,11 +12,11 @@ import textwrap
 from collections.abc import Iterator
 from xml.sax.saxutils import escape, quoteattr
 
-from netlab.evidence import Evidence
+from netlab.model.evidence import Evidence
+from netlab.model.tcp import Segment
 from netlab.render.ladder_condense import Arrow
 from netlab.render.ladder_layout import Layout, Row, duration, layout, stamp
 from netlab.render.ladder_notes import Change, Note
-from netlab.tcp import Segment
 
 #: Arrows in a picture; more are condensed.
 LIMIT = 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from netlab.packets import Packet
+from netlab.packets.sightings import Packet
 from netlab.render.ladder_condense import Arrow, name_of
 
 Kind = Literal["time", "way", "what", "again", "lost"]

@@ -12,7 +12,7 @@ import ipaddress
 import struct
 from collections.abc import Iterator, Sequence
 
-from netlab.evidence import Evidence, Frame, Recording
+from netlab.model.evidence import Evidence, Frame, Recording
 
 SECTION, INTERFACE, NAMES, PACKET = 0x0A0D0D0A, 1, 4, 6  # types of blocks
 BYTE_ORDER, UNKNOWN_LENGTH = 0x1A2B3C4D, 0xFFFF_FFFF_FFFF_FFFF

@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netlab.evidence import Evidence, Fault, Interval, Outcome
+from netlab.model.evidence import Evidence, Fault, Interval, Outcome
 from netlab.render import ladder_svg, states_svg
 from netlab.render.failure import failure
 from netlab.render.style import Style

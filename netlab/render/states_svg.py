@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from netlab.evidence import End, Evidence
-from netlab.tcp import State
+from netlab.model.evidence import End, Evidence
+from netlab.model.tcp import State
 
 SHORT = {
     State.ESTABLISHED: "EST",

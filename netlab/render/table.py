@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from netlab.evidence import Evidence, Outcome
+from netlab.model.evidence import Evidence, Outcome
+from netlab.model.tcp import State
 from netlab.render.columns import Columns, Giving, width_of
 from netlab.render.style import OUTCOME_COLOURS, Style
-from netlab.tcp import State
 
 #: What gives way on a narrow terminal, in order. A name is shortened before its pair is.
 GIVING: tuple[Giving, ...] = (

@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
 from netlab.scenario import stories
 from netlab.scenario.loader import load
 from netlab.scenario.model import TO_THE_END, Scenario

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from netlab.errors import ActionFailed, LabError
+from netlab.model.errors import ActionFailed, LabError
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Side
 from netlab.scenario.model import Expectation, Look, Range
-from netlab.tcp import State
 from netlab.testbed.connection import Flow
 from netlab.testbed.lab import Lab
-from netlab.testbed.words import Side
 
 At = Callable[..., None]  # takes words
 

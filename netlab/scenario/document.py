@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
 from netlab.scenario.kinds import Kind
 from netlab.scenario.language import Either, ListOf, MapOf, Steps, Table, Takes
 

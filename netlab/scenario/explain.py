@@ -13,12 +13,12 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from netlab.model.vocabulary import REJECTS, Family, Side
 from netlab.scenario.model import Do, Drop, Hold, Lift, Reach, Scenario, Step
 from netlab.testbed.expression import Rule
 from netlab.testbed.nft import Table
 from netlab.testbed.program import filled_in
 from netlab.testbed.watch import PORT
-from netlab.testbed.words import REJECTS, Family, Side
 
 
 class Command(NamedTuple):

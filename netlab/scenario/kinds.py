@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from netlab.model.tcp import NAMEABLE, SPELLINGS, Segment, State, Timer, named, spelling
+from netlab.model.vocabulary import BEHAVIOURS, REJECTS, Family, Hook, Side
 from netlab.scenario.model import Range
-from netlab.tcp import NAMEABLE, SPELLINGS, Segment, State, Timer, named, spelling
-from netlab.testbed.words import BEHAVIOURS, REJECTS, Family, Hook, Side
 
 Schema = dict[str, Any]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from netlab.model.vocabulary import Side
 from netlab.scenario.kinds import (
     ANSWER,
     BACKLOG,
@@ -43,7 +44,6 @@ from netlab.scenario.kinds import (
     VALUE,
     Kind,
 )
-from netlab.testbed.words import Side
 
 
 @dataclass(frozen=True, slots=True)

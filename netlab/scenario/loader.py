@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from netlab.model.tcp import why_unreachable
+from netlab.model.vocabulary import REJECTS, Claim, Family, Hook, Side
 from netlab.scenario import language
 from netlab.scenario.document import Document, Said, called, hint, line_of
 from netlab.scenario.kinds import OTHERWISE
@@ -32,8 +34,6 @@ from netlab.scenario.model import (
     Scenario,
     Step,
 )
-from netlab.tcp import why_unreachable
-from netlab.testbed.words import REJECTS, Claim, Family, Hook, Side
 
 DEFAULT_HOLD = 1.0  # seconds
 About = tuple[int, str, str]  # line, text, comment

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from netlab.tcp import Segment as SegmentClass
-from netlab.tcp import State, Timer
-from netlab.testbed.words import Claim, Family, Hook, Side
+from netlab.model.tcp import Segment as SegmentClass
+from netlab.model.tcp import State, Timer
+from netlab.model.vocabulary import Claim, Family, Hook, Side
 
 LAST = ""  # the connection that was begun last
 TO_THE_END = "to-the-end"

@@ -14,10 +14,10 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from netlab.errors import LabError
+from netlab.model.errors import LabError
+from netlab.model.vocabulary import BEHAVIOURS, Side
 from netlab.observe.counters import Counters
 from netlab.scenario.model import ByKernel, Expectation, Range
-from netlab.testbed.words import BEHAVIOURS, Side
 
 
 def missing(need: str) -> str:

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from netlab import evidence
-from netlab.errors import ActionFailed, LabError, NetlabError, NotHeld
-from netlab.evidence import Evidence, Failure, Fault
+from netlab.model import evidence
+from netlab.model.errors import ActionFailed, LabError, NetlabError, NotHeld
+from netlab.model.evidence import Evidence, Failure, Fault
+from netlab.model.tcp import RETRANSMITTING
+from netlab.model.vocabulary import REJECTS, Claim, Family, Side
 from netlab.observe import sampling
 from netlab.scenario import checks, needs, telling
 from netlab.scenario.model import (
@@ -33,13 +35,11 @@ from netlab.scenario.model import (
     Scenario,
     Step,
 )
-from netlab.tcp import RETRANSMITTING
 from netlab.testbed import fault, forge, namespace
 from netlab.testbed.connection import Connection
 from netlab.testbed.host import PATIENCE
 from netlab.testbed.lab import Lab
 from netlab.testbed.proof import Held
-from netlab.testbed.words import REJECTS, Claim, Family, Side
 
 #: Labs that are open at the same time; each needs 20 descriptors.
 JOBS = 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from netlab.model.vocabulary import Side
 from netlab.scenario import language
 from netlab.scenario.kinds import STATES, Kind, Schema
 from netlab.scenario.language import (
@@ -19,7 +20,6 @@ from netlab.scenario.language import (
     Table,
     Takes,
 )
-from netlab.testbed.words import Side
 
 
 def schema() -> Schema:

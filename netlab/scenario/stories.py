@@ -23,10 +23,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Claim
 from netlab.scenario.document import Document
 from netlab.scenario.model import Code, Expectation, Healing, Scenario
-from netlab.tcp import State
-from netlab.testbed.words import Claim
 
 Function = TypeVar("Function", bound=Callable[..., None])
 

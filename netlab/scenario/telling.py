@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from netlab import evidence
-from netlab.errors import ActionFailed, LabError, NetlabError, NotHeld, ScenarioError
+from netlab.model import evidence
+from netlab.model.errors import ActionFailed, LabError, NetlabError, NotHeld, ScenarioError
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Claim
 from netlab.scenario import stories
 from netlab.scenario.model import Code, Scenario
-from netlab.tcp import State
 from netlab.testbed.lab import Lab
 from netlab.testbed.proof import Held
-from netlab.testbed.words import Claim
 
 #: What a story does that is a step of it: at a host, to the wire, and at a router.
 HOST = (

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from netlab.errors import Forbidden, LabError, ScenarioError
+from netlab.model.errors import Forbidden, LabError, ScenarioError
 from netlab.observe.counters import Counters
 from netlab.snapshot import columns, sock_diag
 from netlab.snapshot.columns import SOURCE, Block, Column, RawSample, SocketTable

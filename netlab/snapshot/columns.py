@@ -14,7 +14,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from netlab.tcp import State, Timer
+from netlab.model.tcp import State, Timer
 
 #: A value for each socket of a block, or the one that all of them have.
 Column: TypeAlias = "int | str | Sequence[int | None] | Sequence[str] | None"

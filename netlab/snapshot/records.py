@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from netlab.tcp import State, Timer
+from netlab.model.tcp import State, Timer
 
 Endpoint = tuple[str, int]  # an address as ipaddress writes it, and a port
 

@@ -7,9 +7,9 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from netlab.model.tcp import State, Timer
 from netlab.snapshot.columns import MILLISECONDS, Block, Column, RawSample, SocketTable, column
 from netlab.snapshot.records import Endpoint, Sample, Snapshot, Socket
-from netlab.tcp import State, Timer
 
 _EMPTY: Mapping[str, float] = {}
 

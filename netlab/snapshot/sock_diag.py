@@ -16,9 +16,9 @@ from array import array
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from netlab.errors import LabError
+from netlab.model.errors import LabError
+from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY, Block, Column, SocketTable
-from netlab.tcp import State
 
 Numbers: TypeAlias = "int | list[int]"  # a column of numbers that are all known
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
 from netlab.snapshot import columns
 from netlab.snapshot.columns import SOURCE, RawSample
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from netlab.tcp import State
+from netlab.model.tcp import State
 
 #: Names that other systems, books and people have.
 ALIASES = {

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from netlab import packets as wire
-from netlab.evidence import Recording
+from netlab.model.evidence import Recording
+from netlab.packets import sightings as wire
 from netlab.render.style import Style
 from netlab.teaching.person import wrapped
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml
 
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Claim, Side
 from netlab.scenario import catalogue
 from netlab.scenario.model import Hold, Reach, Scenario
-from netlab.tcp import State
-from netlab.testbed.words import Claim, Side
 
 HOME = Path(__file__).parent
 LESSONS = HOME / "lessons"

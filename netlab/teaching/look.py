@@ -8,12 +8,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from netlab.evidence import Evidence
+from netlab.model.evidence import Evidence
+from netlab.model.tcp import State, Timer
+from netlab.model.vocabulary import Side
 from netlab.observe.proc import Row, endpoint
 from netlab.render.style import Style
-from netlab.tcp import State, Timer
 from netlab.testbed.lab import Lab
-from netlab.testbed.words import Side
 
 Cells = tuple[str, ...]
 COLOURS = {Side.CLIENT: "cyan", Side.SERVER: "yellow"}

@@ -12,19 +12,19 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
-from netlab.evidence import Evidence, Recording
+from netlab.model.evidence import Evidence, Recording
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Claim, Family, Side
 from netlab.observe.proc import Row
 from netlab.scenario import sources
 from netlab.scenario.explain import Command, by_hand, listing, routed
 from netlab.scenario.model import Do, Drop, Lift, Reach, Scenario, Step
-from netlab.tcp import State
 from netlab.teaching import crossed, lesson, look, proof, words
 from netlab.teaching.lesson import Lesson
 from netlab.teaching.person import Person, wrapped
 from netlab.teaching.predict import Prediction, Said
 from netlab.teaching.wrong import Scene
 from netlab.testbed.lab import Lab
-from netlab.testbed.words import Claim, Family, Side
 
 SETTLING = 0.2  # seconds until a look: what a step sets off has crossed the wire by then
 TRIES = 2

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from netlab.tcp import State, why_unreachable
+from netlab.model.tcp import State, why_unreachable
+from netlab.model.vocabulary import Claim, Side
 from netlab.teaching import answers
 from netlab.teaching.lesson import Lesson
 from netlab.teaching.look import COLOURS
 from netlab.teaching.person import LEAVING, Person
 from netlab.teaching.wrong import Scene, reason
-from netlab.testbed.words import Claim, Side
 
 Said = Mapping[Side, State | None]  # None: "I don't know"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from netlab.model.vocabulary import Side
 from netlab.observe.counters import difference
 from netlab.scenario import loader
 from netlab.scenario.model import Scenario
 from netlab.teaching import look, words
 from netlab.teaching.person import Person
 from netlab.testbed.lab import Lab
-from netlab.testbed.words import Side
 
 MARGIN = 10  # columns, for the name of an end
 

@@ -12,11 +12,11 @@ import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from netlab.model.tcp import ACK, ANY, DATA, State, Timer
+from netlab.model.vocabulary import Hook
 from netlab.observe.proc import Row
 from netlab.scenario.model import Do, Drop, Hold, Lift, Reach, Step
-from netlab.tcp import ACK, ANY, DATA, State, Timer
 from netlab.testbed.watch import PORT
-from netlab.testbed.words import Hook
 
 Given = dict[str, Any]  # what a file says about an action
 

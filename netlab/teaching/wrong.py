@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from netlab.model.tcp import ACK, ANY, FIN, SYN, Segment, State
+from netlab.model.vocabulary import Hook, Side
 from netlab.scenario.model import Do, Drop, Lift, Step
-from netlab.tcp import ACK, ANY, FIN, SYN, Segment, State
-from netlab.testbed.words import Hook, Side
 
 
 class Knows(NamedTuple):

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from netlab.errors import LabError
-from netlab.tcp import ACK, RST, SYN, State
+from netlab.model.errors import LabError
+from netlab.model.tcp import ACK, RST, SYN, State
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
 

@@ -9,12 +9,11 @@ import select
 import socket
 import struct
 
-from netlab.errors import LabError
-from netlab.evidence import Pair
+from netlab.model.errors import LabError
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Pair, Side
 from netlab.observe.proc import Row, endpoint
 from netlab.observe.timeline import Timeline
-from netlab.tcp import State
-from netlab.testbed.words import Side
 
 # include/uapi/linux/tcp.h; the socket module names none of them
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21

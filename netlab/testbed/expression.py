@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from netlab.tcp import ANY, CONTROL, Segment
-from netlab.testbed.words import Family, Reject
+from netlab.model.tcp import ANY, CONTROL, Segment
+from netlab.model.vocabulary import Family, Reject
 
 VERDICT_REGISTER, REGISTER, SECOND_REGISTER = 0, 1, 9  # 9 is the second 32-bit word of 1
 NF_DROP = 0

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Protocol
 
-from netlab import evidence
-from netlab.errors import LabError
+from netlab.model import evidence
+from netlab.model.errors import LabError
 from netlab.testbed import nft
 from netlab.testbed.host import Host
 from netlab.testbed.nft import Counter, Table

@@ -12,8 +12,8 @@ import socket
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from netlab.tcp import CONTROL, Segment
-from netlab.testbed.words import Family, Side
+from netlab.model.tcp import CONTROL, Segment
+from netlab.model.vocabulary import Family, Side
 
 ETH_P_ALL = 3
 PACKET_OUTGOING = 4

@@ -15,9 +15,10 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
-from netlab.errors import ActionFailed, LabError
+from netlab.model.errors import ActionFailed, LabError
+from netlab.model.tcp import Segment
+from netlab.model.vocabulary import Side
 from netlab.observe.counters import Counters
-from netlab.tcp import Segment
 from netlab.testbed import wire
 from netlab.testbed.connection import Connection
 from netlab.testbed.forge import FORGED, Forge
@@ -26,7 +27,6 @@ from netlab.testbed.netlink import Transport
 from netlab.testbed.nft import NETLINK_NETFILTER
 from netlab.testbed.program import Program, filled_in
 from netlab.testbed.watch import PORT, Watch
-from netlab.testbed.words import Side
 
 T = TypeVar("T")
 PATIENCE = 5.0  # seconds that an application waits for what should come at once

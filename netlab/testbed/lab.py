@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TypeVar
 
-from netlab import evidence
-from netlab.errors import LabError, NotHeld
+from netlab.model import evidence
+from netlab.model.errors import LabError, NotHeld
+from netlab.model.tcp import ANY, Segment, State
+from netlab.model.vocabulary import REJECTS, Claim, Family, Hook, Reject, Side
 from netlab.observe.counters import difference
 from netlab.observe.transitions import sampled
-from netlab.tcp import ANY, Segment, State
 from netlab.testbed import network, proof, wire
 from netlab.testbed.connection import Flow
 from netlab.testbed.expression import Rule
@@ -24,7 +25,6 @@ from netlab.testbed.nft import Table
 from netlab.testbed.recorder import Recorder
 from netlab.testbed.tape import Tape, Taps
 from netlab.testbed.watch import Watch
-from netlab.testbed.words import REJECTS, Claim, Family, Hook, Reject, Side
 
 T = TypeVar("T")
 

@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from types import TracebackType
 
-from netlab.errors import Forbidden, LabError
+from netlab.model.errors import Forbidden, LabError
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000

@@ -13,7 +13,7 @@ import heapq
 import os
 import socket
 
-from netlab.errors import LabError
+from netlab.model.errors import LabError
 from netlab.testbed.namespace import in_user_namespace
 
 #: Networks are claimed by the block. 10.0.0.0/24 is the first; those without root, whom no

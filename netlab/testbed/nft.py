@@ -15,7 +15,8 @@ from typing import Any
 
 from pyroute2.netlink.nfnetlink import nfgen_msg, nftsocket
 
-from netlab.errors import LabError
+from netlab.model.errors import LabError
+from netlab.model.vocabulary import Family, Hook
 from netlab.testbed.expression import Rule, lengths, log_text, terms
 from netlab.testbed.netlink import (
     NLM_F_DUMP,
@@ -24,7 +25,6 @@ from netlab.testbed.netlink import (
     attributes,
     encode,
 )
-from netlab.testbed.words import Family, Hook
 
 NETLINK_NETFILTER = 12
 NFT_TABLE_F_DORMANT = 1

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from netlab.errors import LabError
+from netlab.model.errors import LabError
 from netlab.testbed.namespace import Namespace
 
 PR_SET_PDEATHSIG = 1

@@ -10,13 +10,13 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from netlab.errors import NotHeld
-from netlab.evidence import Failure, FailureRow, Interval, Pair
+from netlab.model.errors import NotHeld
+from netlab.model.evidence import Failure, FailureRow, Interval
+from netlab.model.tcp import State, Timer
+from netlab.model.vocabulary import Claim, Pair, Side
 from netlab.observe import sampling
-from netlab.tcp import State, Timer
 from netlab.testbed.connection import Flow
 from netlab.testbed.watch import Watch
-from netlab.testbed.words import Claim, Side
 
 #: Seconds beyond the kernel's own timer that a pair may take. It is reached within milliseconds;
 #: this is for a machine whose cores are all busy with something else.

@@ -7,16 +7,16 @@ import contextlib
 import struct
 from collections.abc import Sequence
 
-from netlab import evidence
-from netlab.evidence import EventKind, Frame, Recording, Transition
+from netlab.model import evidence
+from netlab.model.evidence import EventKind, Frame, Recording, Transition
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Side
 from netlab.observe.proc import Row
 from netlab.observe.tracing import Endpoint, Traced, tracer
 from netlab.observe.transitions import Visit, reconciled, sampled
-from netlab.tcp import State
 from netlab.testbed.connection import Flow
 from netlab.testbed.namespace import Namespace
 from netlab.testbed.tape import Taps
-from netlab.testbed.words import Side
 
 EVENTS: dict[str, EventKind] = {
     "tcp_retransmit_skb": "retransmitted",

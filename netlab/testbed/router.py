@@ -21,7 +21,8 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from netlab.errors import LabError
+from netlab.model.errors import LabError
+from netlab.model.vocabulary import Family, Side
 from netlab.observe import sampling
 from netlab.testbed.host import NETLINK_ROUTE, Host
 from netlab.testbed.lab import Lab
@@ -48,7 +49,6 @@ from netlab.testbed.wire import (
     RTN_UNICAST,
     RTPROT_STATIC,
 )
-from netlab.testbed.words import Family, Side
 
 OWN = 126  # the router's addresses, .253 and .254: far from further ones of the ends
 LINK = "eth1"  # what its links are called at both ends

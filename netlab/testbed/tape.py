@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import contextlib
 
-from netlab.errors import LabError
-from netlab.evidence import Frame, Sighting
+from netlab.model.errors import LabError
+from netlab.model.evidence import Frame, Sighting
+from netlab.model.vocabulary import Hook, Side
 from netlab.observe import sampling
 from netlab.observe.capture import Drops, Wire
-from netlab.packets import SLACK, Latest, Packet
+from netlab.packets.sightings import SLACK, Latest, Packet
 from netlab.testbed.expression import LOG_GROUP
 from netlab.testbed.namespace import Namespace
-from netlab.testbed.words import Hook, Side
 
 PATIENCE = 10.0  # seconds
 #: Frames that one look at a tape takes: so it costs no more than 10 ms, whatever a lab floods.

@@ -7,13 +7,13 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from netlab.errors import LabError
+from netlab.model.errors import LabError
+from netlab.model.vocabulary import Family, Side
 from netlab.observe import sampling
 from netlab.observe.proc import TcpTable
 from netlab.testbed.connection import Flow, index
 from netlab.testbed.recorder import Recorder
 from netlab.testbed.tape import Tape
-from netlab.testbed.words import Family, Side
 
 T = TypeVar("T")
 PORT = 5555  # the port of the articles' exercises

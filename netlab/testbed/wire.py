@@ -16,10 +16,10 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
-from netlab.errors import LabError
+from netlab.model.errors import LabError
+from netlab.model.vocabulary import Family, Side
 from netlab.observe import sampling
 from netlab.testbed.netlink import NLM_F_ACK, Request, Transport, attributes, encode
-from netlab.testbed.words import Family, Side
 
 RTM_NEWLINK, RTM_GETLINK, RTM_SETLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH = (
     16,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from netlab.evidence import Evidence
 from netlab.kernels.record import KernelRun, Machine, Timing
+from netlab.model.evidence import Evidence
 
 from .browser import look
 from .shell import netlab, scenario

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from netlab.live.session import HOLD
+from netlab.model.vocabulary import Side
 from netlab.observe import sampling
 from netlab.scenario import loader
-from netlab.testbed.words import Side
 
 from .shell import NETLAB, PATIENCE, netlab
 from .terminal import Terminal

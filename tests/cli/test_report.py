@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from netlab.evidence import Evidence
+from netlab.model.evidence import Evidence
 
 from .browser import look, print_to
 from .shell import netlab, scenario

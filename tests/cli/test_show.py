@@ -11,9 +11,9 @@ import subprocess
 import pytest
 
 from netlab import cli
+from netlab.model.vocabulary import Family
 from netlab.scenario import catalogue
 from netlab.scenario.model import Drop, Scenario
-from netlab.testbed.words import Family
 
 from .shell import PATIENCE, netlab
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from netlab.evidence import Evidence
+from netlab.model.evidence import Evidence
 from netlab.observe import sampling
 from netlab.render.columns import width_of
 

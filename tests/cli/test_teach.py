@@ -16,15 +16,15 @@ from pathlib import Path
 import pytest
 
 from netlab.cli import main, teach
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Family, Side
 from netlab.render.style import Style
 from netlab.scenario import catalogue, loader, runner
 from netlab.scenario.model import Do, Scenario, Step
-from netlab.tcp import State
 from netlab.teaching import lesson
 from netlab.teaching.person import WIDTH, Person
 from netlab.teaching.play import Gone, Walk
 from netlab.testbed.lab import Lab
-from netlab.testbed.words import Family, Side
 
 from .shell import NETLAB, PATIENCE, Done, environment, netlab, scenario
 from .terminal import Terminal

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from netlab.model.vocabulary import Family
 from netlab.testbed.lab import Lab
-from netlab.testbed.words import Family
 
 
 @pytest.fixture(params=Family, ids=str)

@@ -7,9 +7,9 @@ import functools
 from typing import NamedTuple
 
 from netlab.atlas import grid
-from netlab.evidence import Cell, Evidence
+from netlab.model.evidence import Cell, Evidence
+from netlab.model.vocabulary import Family
 from netlab.scenario import runner
-from netlab.testbed.words import Family
 
 
 class Atlas(NamedTuple):

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from netlab.evidence import Evidence
+from netlab.model.evidence import Evidence
+from netlab.model.vocabulary import Family
 from netlab.observe import sampling
 from netlab.scenario import catalogue, needs
-from netlab.testbed.words import Family
 
 #: How often a run is killed (NETLAB_KILLS=100 for the full number), and how many at a time.
 KILLS, AT_ONCE = int(os.environ.get("NETLAB_KILLS", "10")), 5

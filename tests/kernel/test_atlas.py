@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from netlab.atlas import cells, grid, store
-from netlab.evidence import Cell
-from netlab.testbed.words import Family
+from netlab.model.evidence import Cell
+from netlab.model.vocabulary import Family
 
 from . import played
 

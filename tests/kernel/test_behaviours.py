@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from netlab.model.vocabulary import BEHAVIOURS, Family
 from netlab.scenario import catalogue, needs, runner
 from netlab.scenario.model import Scenario
 from netlab.testbed import behaviours
-from netlab.testbed.words import BEHAVIOURS, Family
 
 
 def needing(name: str) -> Scenario:

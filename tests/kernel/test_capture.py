@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from netlab.model.vocabulary import Family, Hook, Side
 from netlab.observe import capture, sampling
 from netlab.observe.capture import Drops, Wire
 from netlab.testbed.expression import LOG_GROUP
@@ -21,7 +22,6 @@ from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
 from netlab.testbed.nft import Table
 from netlab.testbed.recorder import Recorder
-from netlab.testbed.words import Family, Hook, Side
 
 from . import tools
 

@@ -8,13 +8,13 @@ from functools import partial
 
 import pytest
 
-from netlab.evidence import Evidence
+from netlab.model.evidence import Evidence
+from netlab.model.vocabulary import Family
 from netlab.observe import sampling
 from netlab.scenario import catalogue, runner
 from netlab.scenario.model import Drop, Hold, Lift, Scenario, Step
 from netlab.testbed import forge
 from netlab.testbed.namespace import prepare
-from netlab.testbed.words import Family
 
 
 def without(scenario: Scenario, cause: Drop | Hold) -> Scenario:

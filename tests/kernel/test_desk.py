@@ -11,18 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from netlab.errors import ActionFailed
-from netlab.evidence import Pair
 from netlab.live.actions import Desk
 from netlab.live.session import HOLD, Session
 from netlab.live.view import Looker
+from netlab.model.errors import ActionFailed
+from netlab.model.tcp import ACK, FIN, SYN, State, Timer
+from netlab.model.vocabulary import Family, Pair, Side
 from netlab.observe import sampling
 from netlab.scenario import catalogue, loader, runner
 from netlab.scenario.model import Scenario
-from netlab.tcp import ACK, FIN, SYN, State, Timer
 from netlab.testbed.lab import Lab
 from netlab.testbed.namespace import prepare
-from netlab.testbed.words import Family, Side
 
 from .tools import wait
 

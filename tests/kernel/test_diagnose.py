@@ -10,14 +10,14 @@ from netlab.diagnosis.rank import diagnose
 from netlab.diagnosis.rules import rules
 from netlab.live import writing
 from netlab.model.findings import Diagnosis, Finding, StuckConnection
+from netlab.model.tcp import ACK, FIN, State
+from netlab.model.vocabulary import Family, Hook
 from netlab.render.findings import findings
 from netlab.render.style import Style
 from netlab.scenario import loader, runner
 from netlab.snapshot import parse
-from netlab.tcp import ACK, FIN, State
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
-from netlab.testbed.words import Family, Hook
 
 from . import tools
 

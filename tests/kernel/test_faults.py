@@ -8,12 +8,12 @@ import socket
 
 import pytest
 
-from netlab.errors import LabError
-from netlab.tcp import ACK, ANY, FIN, SYN, Segment, State
+from netlab.model.errors import LabError
+from netlab.model.tcp import ACK, ANY, FIN, SYN, Segment, State
+from netlab.model.vocabulary import REJECTS, Family, Hook, Side
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
 from netlab.testbed.watch import PORT
-from netlab.testbed.words import REJECTS, Family, Hook, Side
 
 from . import tools
 

@@ -12,11 +12,11 @@ from dataclasses import replace
 import pytest
 
 from netlab.atlas import cells, fsm
-from netlab.evidence import Evidence
+from netlab.model.evidence import Evidence
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Family, Side
 from netlab.scenario import catalogue, runner
-from netlab.tcp import State
 from netlab.testbed.lab import Lab
-from netlab.testbed.words import Family, Side
 
 from . import played
 

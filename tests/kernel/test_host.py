@@ -10,9 +10,9 @@ from functools import partial
 
 import pytest
 
-from netlab.errors import ActionFailed, LabError
+from netlab.model.errors import ActionFailed, LabError
+from netlab.model.tcp import ACK, RST, SYN, Segment, State
 from netlab.observe import sampling
-from netlab.tcp import ACK, RST, SYN, Segment, State
 from netlab.testbed.lab import Lab
 from netlab.testbed.watch import PORT
 

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
-from netlab.evidence import Fault
+from netlab.model.evidence import Fault
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Family, Side
 from netlab.scenario import catalogue, runner
 from netlab.scenario.model import Scenario
-from netlab.tcp import State
 from netlab.testbed.connection import Flow
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
 from netlab.testbed.namespace import Namespace
-from netlab.testbed.words import Family, Side
 
 from . import tools
 

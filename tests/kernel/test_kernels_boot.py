@@ -23,7 +23,6 @@ from pathlib import Path
 
 import pytest
 
-from netlab.errors import LabError
 from netlab.kernels import cache, timers
 from netlab.kernels.getting import fetch, spec
 from netlab.kernels.getting.kernel import Kernel
@@ -31,6 +30,7 @@ from netlab.kernels.guests import accelerator, boot, image, qemu
 from netlab.kernels.guests.boot import How
 from netlab.kernels.record import KernelRun
 from netlab.kernels.suite import Job
+from netlab.model.errors import LabError
 from netlab.observe.sampling import now, wait
 
 from . import tools

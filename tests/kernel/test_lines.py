@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from netlab.evidence import Evidence
+from netlab.model.evidence import Evidence
 from netlab.render.failure import failure
 from netlab.render.style import Style
 from netlab.scenario import loader, runner

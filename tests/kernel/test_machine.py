@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from netlab.errors import LabError
+from netlab.model.errors import LabError
 from netlab.testbed.lab import Lab
 from netlab.testbed.program import Program
 

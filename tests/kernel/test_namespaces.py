@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 
+from netlab.model.tcp import SYN
+from netlab.model.vocabulary import Family
 from netlab.observe import closing, sampling
 from netlab.observe.closing import LIMIT
 from netlab.scenario import catalogue, needs
-from netlab.tcp import SYN
 from netlab.testbed import namespace
 from netlab.testbed.lab import Lab
-from netlab.testbed.words import Family
 
 from . import tools
 from .runs import AT_ONCE, Runs

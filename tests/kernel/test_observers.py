@@ -9,13 +9,13 @@ import socket
 
 import pytest
 
+from netlab.model.tcp import ACK, SYN, State
+from netlab.model.vocabulary import Family
 from netlab.observe.counters import Counters
 from netlab.observe.proc import Row, TcpTable, endpoint
-from netlab.tcp import ACK, SYN, State
 from netlab.testbed.lab import Lab
 from netlab.testbed.namespace import Namespace
 from netlab.testbed.watch import PORT
-from netlab.testbed.words import Family
 
 from . import tools
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from netlab.diagnosis import rank
-from netlab.evidence import Evidence
+from netlab.model.evidence import Evidence
+from netlab.model.vocabulary import Family
 from netlab.observe import sampling
 from netlab.scenario import catalogue, runner, telling
 from netlab.scenario.model import Scenario
@@ -18,7 +19,6 @@ from netlab.snapshot import collect, parse, store
 from netlab.testbed import forge
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
-from netlab.testbed.words import Family
 
 from .tools import inside
 

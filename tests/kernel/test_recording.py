@@ -16,21 +16,20 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from netlab import packets
 from netlab.atlas import cells
-from netlab.evidence import End, Evidence, Fault, Interval, Recording, Transition
+from netlab.model.evidence import End, Evidence, Fault, Interval, Recording, Transition
+from netlab.model.tcp import CONTROL, Segment, State
+from netlab.model.vocabulary import Family, Side
 from netlab.observe import sampling
-from netlab.packets import Packet
+from netlab.packets.sightings import Packet, packets
 from netlab.render import ladder, ladder_svg, report
 from netlab.render.pcapng import pcapng
 from netlab.render.style import Style
 from netlab.scenario import catalogue, runner
 from netlab.scenario.model import Scenario
-from netlab.tcp import CONTROL, Segment, State
 from netlab.testbed import forge, nft
 from netlab.testbed.lab import Lab
 from netlab.testbed.namespace import prepare
-from netlab.testbed.words import Family, Side
 
 from . import tools
 
@@ -114,7 +113,7 @@ def test_what_the_log_has_of_each_fault_is_what_its_rules_counted(runs: list[Evi
                 name = f"{run.scenario}, {frame.fault} at {frame.side} {frame.hook}"
                 logged[name] += 1
                 logged[f"{name}, bytes"] += frame.length
-        for packet in packets.packets(recording):
+        for packet in packets(recording):
             if packet.fault:
                 drawn[f"{run.scenario}, {packet.fault} at {packet.where}"] += 1
     assert logged == counted
@@ -148,7 +147,7 @@ def test_a_packet_that_meets_a_fault_being_lifted_is_counted_or_passes(
 
 def test_each_frame_is_of_one_packet(runs: list[Evidence]) -> None:
     for run, recording in recorded(runs):
-        found = [one for packet in packets.packets(recording) for one in sightings(packet)]
+        found = [one for packet in packets(recording) for one in sightings(packet)]
         frames = [(frame.side, frame.seen, frame.at) for frame in recording.frames]
         assert sorted(found) == sorted(frames), run.scenario
 
@@ -169,7 +168,7 @@ def other(side: str) -> str:
 
 def test_whatever_left_one_end_came_in_at_the_other(runs: list[Evidence]) -> None:
     for run, recording in recorded(runs):
-        story = packets.packets(recording)
+        story = packets(recording)
         for number, packet in enumerate(story):
             where = f"{run.scenario}: {packet}"
             if packet.where.startswith(packet.sender):  # never left
@@ -186,7 +185,7 @@ def test_whatever_left_one_end_came_in_at_the_other(runs: list[Evidence]) -> Non
 def test_what_came_in_and_was_not_dropped_is_what_tcp_counted(runs: list[Evidence]) -> None:
     total = 0
     for run, recording in recorded(runs):
-        story = packets.packets(recording)
+        story = packets(recording)
         for side, end in (("client", run.client), ("server", run.server)):
             delivered = [
                 packet
@@ -215,7 +214,7 @@ def test_what_the_kernel_says_it_sent_again_is_seen_to_be_sent_again(runs: list[
                 continue  # what a firewall of one's own refuses is not sent, and seen all the same
             resent = [
                 packet
-                for packet in packets.packets(recording)
+                for packet in packets(recording)
                 if packet.ours and packet.sender == side and packet.resent
             ]
             forged = not said[side] and not getattr(run, side).counters.get("TcpOutSegs")
@@ -277,11 +276,7 @@ def test_wireshark_reads_every_file_and_sees_the_same_segments(
         assert read_by_tshark(path) == tables[files.index(path)]
     for (run, recording), table in zip(played, tables, strict=True):
         story = sorted(
-            (
-                (line, packet)
-                for packet in packets.packets(recording)
-                for line in lines(packet, recording)
-            ),
+            ((line, packet) for packet in packets(recording) for line in lines(packet, recording)),
             key=lambda pair: pair[0],
         )
         table.sort(key=lambda pair: pair[0])
@@ -480,7 +475,7 @@ def test_an_open_and_close_shows_all_of_its_states_in_order(netlab_family: Famil
     ]  # fmt: skip
     assert all(each.traced for each in (*client, *server))
     assert min(b.at - a.at for a, b in pairwise(server[1:])) < sampling.SHORTEST
-    assert_in_order(client, server, packets.packets(recording))
+    assert_in_order(client, server, packets(recording))
 
 
 def assert_in_order(
@@ -559,7 +554,7 @@ def test_ten_thousand_packets_are_condensed_and_said_to_be(talkative: Evidence, 
     assert talkative.outcome == "pass", talkative.failure or talkative.reason
     assert talkative.recording is not None
     assert talkative.recording.missed == 0
-    story = packets.packets(talkative.recording)
+    story = packets(talkative.recording)
     assert len(story) >= MANY
     began = sampling.now()
     drawn = PICTURES[kind](talkative)

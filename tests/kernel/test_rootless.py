@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 import netlab
-from netlab import packets
-from netlab.evidence import Evidence
+from netlab.model.evidence import Evidence
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Family
+from netlab.packets.sightings import packets
 from netlab.scenario import catalogue
-from netlab.tcp import State
-from netlab.testbed.words import Family
 
 from . import tools
 from .runs import not_passed
@@ -174,7 +174,7 @@ def test_packets_are_recorded_without_root_and_states_are_sampled(
     assert not any(each.traced for each in (*run.client.transitions, *run.server.transitions))
     dropped = [frame for frame in run.recording.frames if frame.seen == "dropped"]
     assert len(dropped) == sum(fault.packets for fault in run.faults) >= 2
-    story = packets.packets(run.recording)
+    story = packets(run.recording)
     assert sum(packet.dropped is not None for packet in story) == len(dropped)
     assert all(packet.sent is not None and packet.arrived is not None for packet in story)
     assert (somebody.home / "captures" / "synack-dropped.pcapng").stat().st_size > 0

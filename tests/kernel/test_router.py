@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from netlab.errors import LabError
-from netlab.tcp import State
+from netlab.model.errors import LabError
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Side
 from netlab.testbed.lab import Lab
 from netlab.testbed.router import Router, has_conntrack
-from netlab.testbed.words import Side
 
 from .tools import inside
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from netlab.errors import LabError
+from netlab.model.errors import LabError
 from netlab.observe.sampling import now, side_by_side, wait
 
 #: Long enough that what is played one after the other cannot be taken for side by side.

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from netlab.tcp import ANY, CONTROL, NAMEABLE, Segment
+from netlab.model.tcp import ANY, CONTROL, NAMEABLE, Segment
+from netlab.model.vocabulary import Family, Hook, Side
 from netlab.testbed.forge import scapy
 from netlab.testbed.lab import Lab
-from netlab.testbed.words import Family, Hook, Side
 
 from . import tools
 

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from netlab.diagnosis.rank import diagnose
-from netlab.errors import LabError, ScenarioError
+from netlab.model.errors import LabError, ScenarioError
+from netlab.model.tcp import ACK, DATA, FIN, SYN, State, Timer
 from netlab.snapshot import collect as collector
 from netlab.snapshot import columns, sock_diag, store
 from netlab.snapshot.collect import Filter, collect
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.parse import read
 from netlab.snapshot.records import Snapshot, Socket
-from netlab.tcp import ACK, DATA, FIN, SYN, State, Timer
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
 

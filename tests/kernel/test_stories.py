@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from netlab.evidence import Evidence
-from netlab.packets import ROUTER, packets
+from netlab.model.evidence import Evidence
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Family, Side
+from netlab.packets.sightings import ROUTER, packets
 from netlab.scenario import runner, stories
 from netlab.scenario.model import Scenario
-from netlab.tcp import State
 from netlab.testbed import router as routers
 from netlab.testbed.lab import Lab
 from netlab.testbed.router import Router
-from netlab.testbed.words import Family, Side
 
 STORY = '''\
 from netlab import SYN, Lab, Router, State, story

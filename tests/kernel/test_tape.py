@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import pytest
 
-from netlab.errors import LabError
-from netlab.packets import Packet
-from netlab.tcp import FIN, SYN, State
+from netlab.model.errors import LabError
+from netlab.model.tcp import FIN, SYN, State
+from netlab.model.vocabulary import Family, Hook
+from netlab.packets.sightings import Packet
 from netlab.testbed.lab import Lab
 from netlab.testbed.tape import Taps
-from netlab.testbed.words import Family, Hook
 
 PATIENCE = 10.0
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from netlab.errors import ScenarioError
 from netlab.kernels import timers
 from netlab.kernels.record import Timing
 from netlab.kernels.timeouts import TIMEOUTS, Timeout
+from netlab.model.errors import ScenarioError
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Family
 from netlab.observe import sampling
-from netlab.tcp import State
-from netlab.testbed.words import Family
 
 SHORT = {
     "tcp_syn_retries": "1",

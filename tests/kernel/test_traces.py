@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import netlab
+from netlab.model.vocabulary import Family
 from netlab.observe import sampling
 from netlab.scenario import catalogue
-from netlab.testbed.words import Family
 
 from . import tools
 from .runs import Runs, not_passed

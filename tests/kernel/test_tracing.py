@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Family, Side
 from netlab.observe.tracing import NEEDED, TRACEPOINTS, Traced, Tracer, _tracefs
-from netlab.tcp import State
 from netlab.testbed.lab import Lab
-from netlab.testbed.words import Family, Side
 
 from . import tools
 from .runs import Runs, kill, namespaces_of, networks, networks_of

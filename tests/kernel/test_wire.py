@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from netlab.model.tcp import ACK, SYN
+from netlab.model.vocabulary import Family
 from netlab.observe import sampling
-from netlab.tcp import ACK, SYN
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
-from netlab.testbed.words import Family
 
 T = TypeVar("T")
 

@@ -17,8 +17,8 @@ from typing import NamedTuple, TypeVar
 
 import pytest
 
+from netlab.model.tcp import State
 from netlab.observe import sampling
-from netlab.tcp import State
 from netlab.testbed.host import Host
 from netlab.testbed.namespace import Namespace
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from netlab.errors import NetlabError
+from netlab.model.errors import NetlabError
 
 from . import corpus, injections, page, record
 from .corpus import Case

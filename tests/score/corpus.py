@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
 
 SIDES = ("client", "server")
 Endpoint = tuple[str, int]

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from netlab.atlas import cells
+from netlab.model.tcp import ACK, DATA, FIN, SYN, State
+from netlab.model.vocabulary import Family, Hook, Side
 from netlab.scenario import catalogue
 from netlab.scenario.loader import parse
 from netlab.scenario.model import Do, Drop, Hold, Lift, Reach, Scenario, Step
-from netlab.tcp import ACK, DATA, FIN, SYN, State
 from netlab.testbed.watch import PORT
-from netlab.testbed.words import Family, Hook, Side
 
 Port = Callable[[int], int]
 PORTS = range(16_000, 32_000)  # the healthy ones' are below, and ephemeral ones above

@@ -9,7 +9,8 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from netlab.errors import NetlabError
+from netlab.model.errors import NetlabError
+from netlab.model.vocabulary import Side
 from netlab.observe import sampling
 from netlab.scenario import runner
 from netlab.scenario.model import Scenario
@@ -19,7 +20,6 @@ from netlab.testbed import forge, namespace
 from netlab.testbed.connection import Flow
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
-from netlab.testbed.words import Side
 
 from . import corpus, healthy
 from .corpus import Case, Views

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from netlab.model.tcp import ACK, DATA, FIN, RST, SYN, Segment, State
+from netlab.model.vocabulary import Hook, Side
 from netlab.scenario.model import Do, Drop, Lift, Scenario
-from netlab.tcp import ACK, DATA, FIN, RST, SYN, Segment, State
-from netlab.testbed.words import Hook, Side
 
 Causes = frozenset[str]
 NOTHING: Causes = frozenset()

@@ -7,7 +7,7 @@ import socket
 import struct
 from collections.abc import Iterable
 
-from netlab.evidence import Frame, Recording
+from netlab.model.evidence import Frame, Recording
 
 CLIENT, SERVER = ("10.0.0.1", 40000), ("10.0.0.2", 6666)
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10

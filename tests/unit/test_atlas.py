@@ -15,11 +15,12 @@ from netlab.atlas.endpoint import Act, Endpoint, Packet
 from netlab.atlas.model import Bounds, Events, Reached, World, explore
 from netlab.atlas.network import NOTHING
 from netlab.atlas.search import Recipe, recipes
-from netlab.evidence import Evidence, Outcome, Pair
+from netlab.model.evidence import Evidence, Outcome
+from netlab.model.tcp import FIN, State, why_unreachable
+from netlab.model.vocabulary import Pair
 from netlab.render.grid import grid as drawn
 from netlab.render.style import Style
 from netlab.scenario.loader import load
-from netlab.tcp import FIN, State, why_unreachable
 
 
 @pytest.fixture(scope="module")

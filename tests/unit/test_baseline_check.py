@@ -11,10 +11,10 @@ import pytest
 from netlab import cli
 from netlab.cli import playing
 from netlab.cli.baseline import held
-from netlab.errors import ScenarioError
 from netlab.kernels.comparing.behaviour import Behaviour, Play
 from netlab.kernels.record import Machine, Timing
 from netlab.kernels.suite import Job
+from netlab.model.errors import ScenarioError
 from netlab.scenario import catalogue
 
 MACHINE = Machine("host", release="6.18.44", version="", architecture="x86_64", hz=250)

@@ -10,7 +10,7 @@ import pytest
 
 from netlab import cli
 from netlab.cli import playing
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
 from netlab.scenario import catalogue, loader
 from netlab.scenario.model import Scenario
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from netlab.errors import ScenarioError
-from netlab.evidence import Cell, End, Evidence, Failure, Fault, Interval, Step
 from netlab.kernels.comparing import baseline, changes, changes_page, overview, telling
 from netlab.kernels.comparing.behaviour import OFTEN, behaviour
 from netlab.kernels.comparing.changes import BrokenChanges, explain, parse
 from netlab.kernels.comparing.differences import Comparison, compare, grain, timer_aspect, told
 from netlab.kernels.record import KernelRun, Machine, Timing
-from netlab.tcp import State, Timer
+from netlab.model.errors import ScenarioError
+from netlab.model.evidence import Cell, End, Evidence, Failure, Fault, Interval, Step
+from netlab.model.tcp import State, Timer
 
 MACHINE = Machine("debian:bookworm", "6.1.0-56-cloud-amd64", "#1 SMP", "x86_64", 250, "virtual")
 OLD_SYN = Timing("syn", "no answer", 129.2, (0, 1.01, 3.03, 7.1, 15.2, 31.5, 64.6), "ETIMEDOUT")

@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from netlab import packets as wire
-from netlab.evidence import Recording
+from netlab.model.evidence import Recording
+from netlab.model.tcp import ACK, SYN
+from netlab.packets import sightings as wire
 from netlab.render.style import Style
-from netlab.tcp import ACK, SYN
 from netlab.teaching import crossed
 
 NONE = Recording(0, ("10.0.0.1", 1), ("10.0.0.2", 2))

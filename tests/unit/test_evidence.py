@@ -11,17 +11,9 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from netlab.evidence import (
-    End,
-    Evidence,
-    Failure,
-    FailureRow,
-    Fault,
-    Interval,
-    Pair,
-    Step,
-)
-from netlab.tcp import State, Timer
+from netlab.model.evidence import End, Evidence, Failure, FailureRow, Fault, Interval, Step
+from netlab.model.tcp import State, Timer
+from netlab.model.vocabulary import Pair
 
 #: Not made smaller where one fails: of records of records that takes minutes.
 EXAMPLES = settings(deadline=None, database=None, phases=[Phase.generate])

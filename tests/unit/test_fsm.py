@@ -9,10 +9,10 @@ import pytest
 
 from netlab.atlas import fsm
 from netlab.atlas.moves import moves
-from netlab.evidence import End, Evidence, Interval, Step
+from netlab.model.evidence import End, Evidence, Interval, Step
+from netlab.model.tcp import State, Timer
 from netlab.render.style import Style
 from netlab.scenario import catalogue
-from netlab.tcp import State, Timer
 
 S = State
 #: RFC 9293, Figure 5, read off the figure and its note 2; with Linux's names.

@@ -17,14 +17,14 @@ import pytest
 from netlab.atlas import fsm
 from netlab.cli import fsm as command
 from netlab.cli.fsm import drawn
-from netlab.errors import ScenarioError
-from netlab.evidence import Evidence
+from netlab.model.errors import ScenarioError
+from netlab.model.evidence import Evidence
+from netlab.model.tcp import State
 from netlab.render.fsm import fsm as diagram
 from netlab.render.fsm_layout import BOXES, HEIGHT, ROUTES, WIDTH, Drawn, Point, Route
 from netlab.render.fsm_svg import svg
 from netlab.render.letters import ASCII
 from netlab.render.style import Style
-from netlab.tcp import State
 
 from .test_fsm import ABSENT, end, run
 

@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import pytest
 
-from netlab.errors import LabError
 from netlab.kernels.guests import image
 from netlab.kernels.guests.archive import BLOCK, Archive
 from netlab.kernels.suite import Job
+from netlab.model.errors import LabError
 
 
 class Entry(NamedTuple):

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from netlab.errors import LabError, ScenarioError
 from netlab.kernels.getting import apt, distributions, fetch, mirrors
 from netlab.kernels.getting.choice import NoSuite
 from netlab.kernels.getting.kernel import Kernel
 from netlab.kernels.getting.spec import parse
+from netlab.model.errors import LabError, ScenarioError
 
 from .fake_kernels import Mirror, Package, files, gpg, image, publish, serve
 

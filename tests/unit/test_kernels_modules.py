@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from netlab.errors import LabError
 from netlab.kernels.guests import modules
+from netlab.model.errors import LabError
 
 
 def module(*info: str) -> bytes:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netlab.errors import ScenarioError
 from netlab.kernels.getting import distributions
 from netlab.kernels.getting.choice import NoSuite, Package, choose
 from netlab.kernels.getting.spec import parse
+from netlab.model.errors import ScenarioError
 
 DEBIAN = distributions.known()["debian"]
 UBUNTU = distributions.known()["ubuntu"]

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from netlab.errors import LabError, ScenarioError
 from netlab.kernels import cache
 from netlab.kernels.getting import fetch, release
 from netlab.kernels.getting.kernel import Kernel
 from netlab.kernels.getting.spec import parse
+from netlab.model.errors import LabError, ScenarioError
 
 from .fake_kernels import RELEASE, deb, files, image
 

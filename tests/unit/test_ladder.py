@@ -13,15 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlab.evidence import End, Event, Evidence, Fault, Frame, Interval, Step, Transition
-from netlab.packets import packets
+from netlab.model.evidence import End, Event, Evidence, Fault, Frame, Interval, Step, Transition
+from netlab.model.tcp import State, Timer
+from netlab.packets.sightings import packets
 from netlab.render.ladder import ladder
 from netlab.render.ladder_condense import condensed
 from netlab.render.ladder_layout import duration, stamp
 from netlab.render.ladder_svg import svg
 from netlab.render.letters import ASCII
 from netlab.render.style import Style
-from netlab.tcp import State, Timer
 
 from .frames import (
     ACK,

@@ -14,12 +14,12 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
+from netlab.model.vocabulary import Family
 from netlab.scenario import catalogue, explain, loader, runner
 from netlab.scenario.language import ACTIONS, ON_CONNECTION, MapOf
 from netlab.scenario.schema import schema
 from netlab.testbed.host import Host
-from netlab.testbed.words import Family
 
 from .wrong_documents import GOOD, NAME, SHAPES, WORDS, Wrong
 

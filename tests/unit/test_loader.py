@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from netlab.model.tcp import ACK, DATA, FIN, RST, SYN, Segment, State, Timer
+from netlab.model.vocabulary import Claim, Family, Hook, Side
 from netlab.scenario import loader
 from netlab.scenario.model import (
     Do,
@@ -24,8 +26,6 @@ from netlab.scenario.model import (
     Scenario,
     Step,
 )
-from netlab.tcp import ACK, DATA, FIN, RST, SYN, Segment, State, Timer
-from netlab.testbed.words import Claim, Family, Hook, Side
 
 from .wrong_documents import GOOD, NAME
 

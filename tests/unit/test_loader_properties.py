@@ -12,7 +12,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
 from netlab.scenario import catalogue, document, kinds, language, loader
 
 SHIPPED = {path: path.read_text() for path in sorted(catalogue.home().rglob("*.yaml"))}

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
+from netlab.model.tcp import State, why_unreachable
+from netlab.model.vocabulary import Claim
 from netlab.scenario import loader
-from netlab.tcp import State, why_unreachable
-from netlab.testbed.words import Claim
 
 from .wrong_documents import GOOD, NAME, NO_YAML, SENSE, SHAPES, WORDS, Wrong
 

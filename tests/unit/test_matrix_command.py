@@ -15,12 +15,12 @@ import pytest
 
 from netlab import cli
 from netlab.cli.matrix import compare_command
-from netlab.evidence import Evidence
 from netlab.kernels import matrix as kernels_matrix
 from netlab.kernels.comparing import stored
 from netlab.kernels.getting.spec import Spec
 from netlab.kernels.matrix import Plan, Watcher
 from netlab.kernels.record import KernelRun, Machine
+from netlab.model.evidence import Evidence
 
 STATES = {"client": "CLOSED", "server": "LISTEN"}
 PLAY = Evidence("port-open", "pass", "here", "/a.yaml", "IPv4", "6.1.0-56", STATES, STATES)

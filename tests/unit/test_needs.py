@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from netlab.model.vocabulary import Side
 from netlab.scenario import loader, needs
 from netlab.scenario.model import ByKernel, Ending, Healing, Range
-from netlab.testbed.words import Side
 
 from .wrong_documents import GOOD, NAME
 

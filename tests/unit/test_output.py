@@ -15,7 +15,7 @@ import pytest
 
 from netlab.cli import output
 from netlab.cli.output import Output
-from netlab.errors import NetlabError
+from netlab.model.errors import NetlabError
 
 MUCH = 1 << 20  # bytes: sixteen times what a pipe holds
 

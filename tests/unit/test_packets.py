@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netlab.evidence import Frame, Recording, Sighting
-from netlab.packets import Latest, Packet, packets
-from netlab.tcp import Segment
+from netlab.model.evidence import Frame, Recording, Sighting
+from netlab.model.tcp import Segment
+from netlab.packets.sightings import Latest, Packet, packets
 
 from .frames import (
     ACK,

@@ -12,11 +12,11 @@ from textual.content import Content
 from netlab.live import panels, small
 from netlab.live.actions import Note
 from netlab.live.view import Counted, End, InForce, View
+from netlab.model.tcp import FIN, State, Timer
+from netlab.model.vocabulary import Side
 from netlab.observe.proc import Row
-from netlab.packets import Packet
+from netlab.packets.sightings import Packet
 from netlab.render import packet as line
-from netlab.tcp import FIN, State, Timer
-from netlab.testbed.words import Side
 
 ROW = Row("", "", State.FIN_WAIT1, 123_456, 0, Timer.RETRANSMIT, 119.25, 12, 0, 987_654_321)
 ENDS = (

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netlab.evidence import Evidence, Frame
+from netlab.model.evidence import Evidence, Frame
 from netlab.render.pcapng import pcapng
 
 from .frames import ACK, CLIENT, KEPT, SERVER, SYN, handshake, passing, recording, refused, tcp

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from netlab.evidence import Evidence, Failure, FailureRow, Fault, Step
+from netlab.model.evidence import Evidence, Failure, FailureRow, Fault, Step
 from netlab.render.failure import failure
 from netlab.render.style import Style
 from netlab.render.table import Known, Table, closing_line, stopped_line

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netlab.evidence import (
+from netlab.model.evidence import (
     End,
     Event,
     Evidence,
@@ -26,9 +26,9 @@ from netlab.evidence import (
     Step,
     Transition,
 )
+from netlab.model.tcp import State, Timer
 from netlab.render import states_svg
 from netlab.render.report import LONG, About, Chapter, Told, report
-from netlab.tcp import State, Timer
 
 from .frames import ACK, CLIENT, SERVER, handshake, passing, recording, tcp
 

@@ -11,9 +11,9 @@ from netlab.cli import repro
 from netlab.diagnosis import rules
 from netlab.live import writing
 from netlab.model.findings import Finding, StuckConnection
+from netlab.model.tcp import State
 from netlab.scenario import catalogue, loader
 from netlab.scenario.model import Do, Scenario, Step
-from netlab.tcp import State
 
 SCENARIOS = sorted(
     {case.scenario for cause in rules.rules().causes.values() for case in cause.seen}

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from netlab.model.vocabulary import Family
 from netlab.scenario import catalogue, loader
 from netlab.scenario.model import Do, Reach, Scenario
-from netlab.testbed.words import Family
 
 from .wrong_documents import GOOD, NAME
 

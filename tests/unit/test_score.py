@@ -17,11 +17,11 @@ from score.truth import truth
 
 from netlab.atlas import cells
 from netlab.diagnosis import rank
+from netlab.model.tcp import DATA, FIN, State
+from netlab.model.vocabulary import Family, Hook, Side
 from netlab.scenario import catalogue
 from netlab.scenario.model import Do, Drop
 from netlab.snapshot import parse
-from netlab.tcp import DATA, FIN, State
-from netlab.testbed.words import Family, Hook, Side
 
 KNOWN = {
     each.name: each for each in (*catalogue.everything(), *cells.scenarios(), *injections.stories())

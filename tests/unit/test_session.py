@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from netlab.errors import ScenarioError
-from netlab.evidence import Pair
 from netlab.live.saving import save
 from netlab.live.session import NOWHERE, Session
+from netlab.model.errors import ScenarioError
+from netlab.model.tcp import FIN, Segment, State
+from netlab.model.vocabulary import Claim, Hook, Pair, Side
 from netlab.scenario import catalogue, loader
 from netlab.scenario.model import Do, Drop, Hold, Lift, Reach, Scenario
-from netlab.tcp import FIN, Segment, State
-from netlab.testbed.words import Claim, Hook, Side
 
 CLIENT, SERVER = Side.CLIENT, Side.SERVER
 NOTHING = Pair(State.CLOSED, State.CLOSED)

@@ -8,11 +8,11 @@ import re
 import pytest
 
 from netlab.cli import show
+from netlab.model.vocabulary import Family
 from netlab.render.style import Style
 from netlab.scenario import catalogue, sources
 from netlab.scenario.model import Scenario
 from netlab.teaching import lesson
-from netlab.testbed.words import Family
 
 SCENARIOS = catalogue.everything()
 #: Sources that say themselves where they are: code, manual pages, projects' trackers.

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Claim
 from netlab.scenario import catalogue, explain, stories
 from netlab.scenario.model import Scenario
-from netlab.tcp import State
-from netlab.testbed.words import Claim
 
 HEAD = "from netlab import Lab, Router, State, story\n\n\n"
 GOOD = (

@@ -7,8 +7,7 @@ from itertools import product
 
 import pytest
 
-from netlab.snapshot.parse import netstat, ss
-from netlab.tcp import (
+from netlab.model.tcp import (
     ACK,
     ANY,
     CONTROL,
@@ -25,6 +24,7 @@ from netlab.tcp import (
     named,
     why_unreachable,
 )
+from netlab.snapshot.parse import netstat, ss
 
 #: Every pair that an exhaustive model of two endpoints reaches, and that the kernel confirmed:
 #: one row for each state of the client. A dot cannot be reached.

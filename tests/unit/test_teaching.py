@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
+from netlab.model.tcp import State, Timer, why_unreachable
+from netlab.model.vocabulary import Side
 from netlab.observe.proc import Row, endpoint
 from netlab.render.style import Style
 from netlab.scenario import catalogue, language, loader
 from netlab.scenario.model import Do, Reach, Scenario, Step
-from netlab.tcp import State, Timer, why_unreachable
 from netlab.teaching import answers as answered
 from netlab.teaching import lesson, look, overview, words
 from netlab.teaching.person import WIDTH, Left, Person, Typed, wrapped
 from netlab.teaching.predict import Prediction
 from netlab.teaching.wrong import KNOWS, Scene, reason
-from netlab.testbed.words import Side
 
 #: Stories from production are played and diagnosed; the lessons are those of the articles.
 SCENARIOS = [

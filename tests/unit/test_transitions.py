@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import pytest
 
-from netlab.errors import LabError
-from netlab.evidence import Interval, Transition
+from netlab.model.errors import LabError
+from netlab.model.evidence import Interval, Transition
+from netlab.model.tcp import State, Timer
 from netlab.observe.tracing import Traced
 from netlab.observe.transitions import Visit, reconciled, sampled
-from netlab.tcp import State, Timer
 from netlab.testbed.recorder import visits
 
 S = State

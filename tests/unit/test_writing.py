@@ -11,9 +11,9 @@ import pytest
 
 from netlab.atlas import cells
 from netlab.live import writing
+from netlab.model.vocabulary import Family
 from netlab.scenario import catalogue, loader
 from netlab.scenario.model import Drop, Expectation, Hold, Scenario, Step
-from netlab.testbed.words import Family
 
 EVERYTHING = [scenario for scenario in catalogue.everything() if not scenario.slow]
 

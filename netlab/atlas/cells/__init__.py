@@ -10,10 +10,10 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Hook, Side
 from netlab.scenario import catalogue
 from netlab.scenario.model import Do, Drop, Scenario, Step
-from netlab.tcp import State
-from netlab.testbed.words import Hook, Side
 
 HOME = Path(__file__).parent
 GAP_SEEN = 2.5  # seconds

@@ -7,7 +7,7 @@ from netlab.diagnosis.facts.registry import Value, fact
 from netlab.diagnosis.facts.sending import repeats
 from netlab.diagnosis.facts.timing import RECENT, quiet, since, stays, surplus, unheard
 from netlab.diagnosis.observed import ObservedEnd
-from netlab.tcp import State
+from netlab.model.tcp import State
 
 YOUNG = 0.2  # seconds: less than that is no age for a state
 CROWD = 10  # sockets of one service that wait to be closed: a healthy one closes faster

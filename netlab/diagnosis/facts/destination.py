@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from netlab.diagnosis.facts.registry import Value, destination_fact
 from netlab.diagnosis.observed import Destination
+from netlab.model.tcp import State
 from netlab.snapshot.records import written
-from netlab.tcp import State
 
 
 @destination_fact

@@ -6,7 +6,7 @@ from __future__ import annotations
 from netlab.diagnosis.facts.application import held
 from netlab.diagnosis.facts.registry import Value, fact
 from netlab.diagnosis.observed import Listener, ObservedEnd
-from netlab.tcp import State
+from netlab.model.tcp import State
 
 REQUEST_TIMEOUT = 1.0  # seconds: TCP_TIMEOUT_INIT, doubled with each time-out of a request
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TypeAlias, TypeVar
 
 from netlab.diagnosis.observed import Destination, ObservedEnd
-from netlab.tcp import Timer
+from netlab.model.tcp import Timer
 
 Value: TypeAlias = bool | float | str | None
 Fact: TypeAlias = Callable[[ObservedEnd, ObservedEnd | None], Value]

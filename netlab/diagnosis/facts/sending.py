@@ -6,7 +6,7 @@ from __future__ import annotations
 from netlab.diagnosis.facts.registry import Value, fact
 from netlab.diagnosis.facts.timing import RECENT, since
 from netlab.diagnosis.observed import ObservedEnd
-from netlab.tcp import State, Timer
+from netlab.model.tcp import State, Timer
 
 OVERDUE = 0.4  # seconds left of the first second (TCP_TIMEOUT_INIT)
 LONG = 2.0  # seconds without an answer: longer than any path, whatever the time-out

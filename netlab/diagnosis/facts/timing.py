@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from netlab.diagnosis.facts.registry import Value, fact
 from netlab.diagnosis.observed import ObservedEnd
+from netlab.model.tcp import Timer
 from netlab.snapshot.records import Socket
-from netlab.tcp import Timer
 
 #: ss prints the time since boot where nothing was ever sent or heard.
 NEVER = 1e6

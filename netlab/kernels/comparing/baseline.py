@@ -6,11 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from netlab.errors import ScenarioError
-from netlab.evidence import converter
 from netlab.kernels.comparing import telling
 from netlab.kernels.comparing.behaviour import Behaviour
 from netlab.kernels.comparing.differences import Comparison, compare
+from netlab.model.errors import ScenarioError
+from netlab.model.evidence import converter
 
 FORMAT = 1
 HEAD = """\

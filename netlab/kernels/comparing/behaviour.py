@@ -28,8 +28,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from netlab.evidence import Cell, End, Evidence
 from netlab.kernels.record import KernelRun, Machine, Timing
+from netlab.model.evidence import Cell, End, Evidence
 
 #: What TCP decides once for a connection or a segment, however fast the machine is. A pattern
 #: after the name says in which scenarios only: a challenge ACK elsewhere tells which of two

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from netlab.evidence import Outcome
 from netlab.kernels.comparing import changes, telling
 from netlab.kernels.comparing.behaviour import Behaviour, Play, behaviour
 from netlab.kernels.comparing.differences import Comparison, Topic, compare, told
 from netlab.kernels.comparing.telling import Told
 from netlab.kernels.record import KernelRun, Machine, Timing
+from netlab.model.evidence import Outcome
 from netlab.render.matrix import Column, Grid, Mark, Row
 
 SIGNS: dict[str, str] = {"pass": "✓", "fail": "✗", "error": "!", "skip": "–"}

@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from netlab.errors import ScenarioError
 from netlab.kernels import cache, record
 from netlab.kernels.comparing import overview
 from netlab.kernels.record import KernelRun
+from netlab.model.errors import ScenarioError
 
 SUFFIX = ".jsonl"
 

@@ -18,13 +18,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from netlab.errors import LabError, NetlabError
 from netlab.kernels import cache
 from netlab.kernels.getting import choice, distributions
 from netlab.kernels.getting.choice import NoSuite, Package
 from netlab.kernels.getting.distributions import Distribution
 from netlab.kernels.getting.mirrors import Progress, Source, ask, without_apt
 from netlab.kernels.getting.running import run
+from netlab.model.errors import LabError, NetlabError
 
 DAY = 24 * 3600
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netlab.errors import ScenarioError
 from netlab.kernels.getting.distributions import Distribution
+from netlab.model.errors import ScenarioError
 
 if TYPE_CHECKING:
     from debian.debian_support import Version

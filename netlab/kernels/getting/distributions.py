@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from netlab.errors import LabError
+from netlab.model.errors import LabError
 
 DATA = Path(__file__).with_name("distributions.yaml")
 #: Debian's names for what uname -m says.

@@ -14,7 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from netlab import extras
-from netlab.errors import NetlabError, ScenarioError
 from netlab.kernels import cache
 from netlab.kernels.getting import choice, distributions, local, mirrors, siblings, unpack
 from netlab.kernels.getting.apt import Moved, Root
@@ -23,6 +22,7 @@ from netlab.kernels.getting.distributions import Distribution
 from netlab.kernels.getting.kernel import Kernel
 from netlab.kernels.getting.mirrors import Progress
 from netlab.kernels.getting.spec import Spec, parse
+from netlab.model.errors import NetlabError, ScenarioError
 
 KEPT = "kernel.json"
 

@@ -8,11 +8,11 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from netlab.errors import ScenarioError
 from netlab.kernels import cache
 from netlab.kernels.getting import release
 from netlab.kernels.getting.kernel import Kernel
 from netlab.kernels.getting.mirrors import Progress
+from netlab.model.errors import ScenarioError
 
 #: Where a folder has an image: a root file system, an unpacked package, what `make install` and
 #: `make modules_install` fill, /boot itself.

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from netlab.errors import LabError, ScenarioError
 from netlab.kernels.getting import distributions
 from netlab.kernels.getting.distributions import Distribution
+from netlab.model.errors import LabError, ScenarioError
 
 #: Gets what is being done, the bytes that are there, and how many there will be; a remark, or
 #: something whose size nobody knows, has no bytes at all.

@@ -7,7 +7,7 @@ import re
 import zlib
 from pathlib import Path
 
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
 
 #: The setup header (Documentation/arch/x86/boot.rst): magic, and where the version's text is.
 X86_MAGIC = slice(0x202, 0x206)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from netlab.errors import ScenarioError
 from netlab.kernels.getting import distributions
+from netlab.model.errors import ScenarioError
 
 Kind = Literal["distribution", "packages", "folder", "image", "host"]
 

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from netlab import extras
-from netlab.errors import ScenarioError
 from netlab.kernels import cache
 from netlab.kernels.getting import release
+from netlab.model.errors import ScenarioError
 
 IMAGE = re.compile(
     r"(?:boot/vmlinu[xz]-(?P<named>[^/]+)|(?:usr/)?lib/modules/(?P<in>[^/]+)/vmlinuz)"

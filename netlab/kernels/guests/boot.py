@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from netlab.errors import LabError
 from netlab.kernels.getting.kernel import Kernel
 from netlab.kernels.guests import accelerator, image, qemu
 from netlab.kernels.record import Clock, KernelRun, Machine, gather
 from netlab.kernels.suite import Job
+from netlab.model.errors import LabError
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,12 +31,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netlab.errors import LabError
-from netlab.evidence import converter
 from netlab.kernels.getting.kernel import Kernel
 from netlab.kernels.guests import modules
 from netlab.kernels.guests.archive import Archive
 from netlab.kernels.record import Clock
+from netlab.model.errors import LabError
+from netlab.model.evidence import converter
 from netlab.scenario import catalogue
 
 if TYPE_CHECKING:

@@ -21,10 +21,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from netlab.errors import LabError, NetlabError
 from netlab.kernels.guests import image
 from netlab.kernels.guests.modules import REQUIRED
 from netlab.kernels.record import line
+from netlab.model.errors import LabError, NetlabError
 from netlab.observe import sampling
 
 SYS_FINIT_MODULE = {"x86_64": 313, "aarch64": 273}

@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from netlab.errors import LabError
+from netlab.model.errors import LabError
 
 #: Without one of these there is no lab, or no way to tell what came of it.
 REQUIRED = ("virtio_pci", "virtio_console", "veth", "nf_tables")

@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from netlab.errors import LabError
 from netlab.kernels.guests.told import Cut, Told
 from netlab.kernels.record import Clock
+from netlab.model.errors import LabError
 
 Accelerator = Literal["kvm", "tcg"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import re
 
+from netlab.model.tcp import State, Timer
 from netlab.snapshot.parse.endpoint import Unreadable, endpoint
 from netlab.snapshot.records import Socket
-from netlab.tcp import State, Timer
 
 STATES = {state.name: state for state in State if state is not State.CLOSED} | {
     "CLOSE": State.CLOSED

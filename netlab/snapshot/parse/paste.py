@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
+from netlab.model.tcp import State
 from netlab.snapshot import store
 from netlab.snapshot.parse import prompt
 from netlab.snapshot.parse.endpoint import Unreadable
@@ -22,7 +23,6 @@ from netlab.snapshot.parse.nstat import CounterReader
 from netlab.snapshot.parse.proc import ProcReader
 from netlab.snapshot.parse.ss import SsReader
 from netlab.snapshot.records import Sample, Snapshot, Socket
-from netlab.tcp import State
 
 AnyReader: TypeAlias = SsReader | NetstatReader | ProcReader | CounterReader
 READERS: tuple[type[AnyReader], ...] = (SsReader, NetstatReader, ProcReader, CounterReader)

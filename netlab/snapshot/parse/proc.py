@@ -11,10 +11,10 @@ import ipaddress
 import re
 from functools import lru_cache
 
+from netlab.model.tcp import State, Timer
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.parse.endpoint import Unreadable
 from netlab.snapshot.records import Endpoint, Socket
-from netlab.tcp import State, Timer
 
 USER_HZ = 100  # of the unit that times are written in, on every architecture of today
 HEADING = re.compile(r"\s*sl\s+local_address\s+(rem(?:ote)?_address)")

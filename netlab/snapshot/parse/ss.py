@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from netlab.model.tcp import State, Timer
 from netlab.snapshot.columns import MILLISECONDS
 from netlab.snapshot.parse.endpoint import Unreadable, endpoint
 from netlab.snapshot.records import Endpoint, Socket
 from netlab.snapshot.sock_diag import INFO
-from netlab.tcp import State, Timer
 
 STATES = {
     "ESTAB": State.ESTABLISHED,

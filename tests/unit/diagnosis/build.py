@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from netlab.diagnosis.rank import diagnose
+from netlab.model.tcp import State, Timer
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.records import Sample, Snapshot, Socket
-from netlab.tcp import State, Timer
 
 C, S = ("10.0.0.1", 40001), ("10.0.0.2", 443)
 s = State

@@ -9,8 +9,8 @@ from netlab.atlas import store
 from netlab.diagnosis import causes, rules
 from netlab.diagnosis.conditions import BrokenRules
 from netlab.diagnosis.observed import ObservedEnd, ObservedHost
+from netlab.model.tcp import RETRANSMITTING, State, Timer
 from netlab.snapshot.records import Socket
-from netlab.tcp import RETRANSMITTING, State, Timer
 
 CAUSE = """\
 - id: syn-lost

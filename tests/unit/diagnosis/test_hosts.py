@@ -6,8 +6,8 @@ from __future__ import annotations
 from netlab.diagnosis import causes
 from netlab.diagnosis.rank import diagnose
 from netlab.diagnosis.rules import Rules, rules
+from netlab.model.tcp import State, Timer
 from netlab.snapshot.records import Sample, Snapshot, Socket
-from netlab.tcp import State, Timer
 
 from .build import LISTENER, C, S, host, s
 

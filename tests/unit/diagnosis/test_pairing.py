@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 from netlab.diagnosis.rank import diagnose
+from netlab.model.tcp import Timer
 from netlab.snapshot.records import Socket
-from netlab.tcp import Timer
 
 from .build import LISTENER, C, S, again, at_client, at_server, causes, host, s
 

@@ -8,11 +8,11 @@ import time
 import pytest
 
 from netlab.diagnosis.rank import diagnose
+from netlab.model.tcp import State, Timer
 from netlab.render.findings import findings
 from netlab.render.style import Style
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.records import Sample, Snapshot, Socket
-from netlab.tcp import State, Timer
 
 from .build import LISTENER, C, S, again, at_client, at_server, causes, host, s, twice
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
 from netlab.snapshot import rows, store
 from netlab.snapshot.columns import ANY, RawSample
 from netlab.snapshot.parse import read

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from netlab.errors import ScenarioError
+from netlab.model.errors import ScenarioError
+from netlab.model.tcp import State, Timer
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.parse import read
 from netlab.snapshot.parse.ss import duration
 from netlab.snapshot.records import Sample, Snapshot, Socket
-from netlab.tcp import State, Timer
 
 OUTPUTS = Path(__file__).parent / "outputs"
 

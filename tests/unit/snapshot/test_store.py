@@ -9,9 +9,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netlab.model.tcp import State, Timer
 from netlab.snapshot import store
 from netlab.snapshot.records import Sample, Snapshot, Socket
-from netlab.tcp import State, Timer
 
 from .build import ADDRESSES, becomes_snapshots_or_the_error, stored
 

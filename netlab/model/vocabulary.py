@@ -9,8 +9,18 @@ import enum
 import socket
 from dataclasses import dataclass
 
-from netlab.evidence import Pair
-from netlab.tcp import State
+from netlab.model.tcp import State
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The states of both ends of a connection, read together."""
+
+    client: State
+    server: State
+
+    def __str__(self) -> str:
+        return f"{self.client}/{self.server}"
 
 
 class Family(enum.IntEnum):

@@ -15,10 +15,10 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from netlab.evidence import Frame, Recording
-from netlab.headers import PSH, End, Headers, lasting, read, segment
-from netlab.sequence import Numbers, Relative
-from netlab.tcp import Segment
+from netlab.model.evidence import Frame, Recording
+from netlab.model.tcp import Segment
+from netlab.packets.headers import PSH, End, Headers, lasting, read, segment
+from netlab.packets.sequence import Numbers, Relative
 
 #: Seconds. Nothing takes longer from end to end, on a busy machine neither; after that it is
 #: another packet with the same bytes, whose other sightings were missed.

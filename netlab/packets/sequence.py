@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from netlab.headers import ACK, FIN, RST, SYN, End, Headers
+from netlab.packets.headers import ACK, FIN, RST, SYN, End, Headers
 
 RING = 1 << 32
 REMEMBERED = 8  # earlier incarnations of a connection, whose packets may still come

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from netlab.evidence import Failure
+    from netlab.model.evidence import Failure
 
 
 class NetlabError(Exception):

@@ -7,8 +7,8 @@ import socket
 import struct
 from typing import NamedTuple
 
-from netlab.evidence import Frame
-from netlab.tcp import Segment
+from netlab.model.evidence import Frame
+from netlab.model.tcp import Segment
 
 End = tuple[str, int]
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from netlab.tcp import State, Timer
+from netlab.model.tcp import State, Timer
 
 if TYPE_CHECKING:
     import cattrs
@@ -17,17 +17,6 @@ if TYPE_CHECKING:
 Outcome = Literal["pass", "fail", "error", "skip"]
 Sighting = Literal["out", "in", "dropped"]  # on the wire of one end, or by a rule
 EventKind = Literal["retransmitted", "reset sent", "reset received", "discarded"]
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """The states of both ends of a connection, read together."""
-
-    client: State
-    server: State
-
-    def __str__(self) -> str:
-        return f"{self.client}/{self.server}"
 
 
 @dataclass(frozen=True, slots=True)
