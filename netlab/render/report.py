@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import PurePath
@@ -100,10 +100,45 @@ def report(chapters: Sequence[Chapter], about: About) -> str:
                 (folder, list(those))
                 for folder, those in groupby(chapters, lambda chapter: folder_of(chapter.evidence))
             ],
+            lead=lead(counts, about.left),
             kernels=", ".join(sorted({run.kernel for run in runs})),
             recorded=any(run.recording for run in runs),
         )
     )
+
+
+def lead(counts: Mapping[Outcome, int], left: int = 0) -> list[str]:
+    """What the page says of all its scenarios, in sentences that are true of each outcome; `left`:
+    how many had not ended when the run was stopped.
+    """
+    passed, total = counts.get("pass", 0), sum(counts.values())
+    shows = "shows" if passed == 1 else "show"
+    froze = (
+        "froze a real connection of this kernel in the pair of states that was expected, and "
+        f"{shows} what held it there: the packets, the rules that dropped some of them, and what "
+        "became of the pair in the end."
+    )
+    said = []
+    if passed and passed == total:
+        said.append(f"{'This scenario' if total == 1 else f'All {total} scenarios'} {froze}")
+    elif passed:
+        said.append(f"{passed} of {total} scenarios {froze}")
+    elif total:
+        said.append("No scenario here froze a connection in the pair of states that was expected.")
+    if failed := counts.get("fail", 0):
+        said.append(f"{failed} failed: the kernel did something else than was expected.")
+    if errors := counts.get("error", 0):
+        said.append(f"{errors} could not be built, which says nothing of the kernel.")
+    if skipped := counts.get("skip", 0):
+        reason = "and says why" if skipped == 1 else "and each says why"
+        said.append(f"{skipped} {'was' if skipped == 1 else 'were'} skipped, {reason}.")
+    if left:
+        all_of_them = left + total
+        said.append(
+            f"The run was stopped: {left} of {all_of_them} scenarios had not ended, and nothing is "
+            "said of them here."
+        )
+    return said
 
 
 def folder_of(evidence: Evidence) -> str:

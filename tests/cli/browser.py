@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,8 +83,32 @@ def look(
 
 
 def print_to(paper: Path, page: Path, folder: Path) -> None:
-    """The page as a PDF file."""
-    _run(folder, "--no-pdf-header-footer", f"--print-to-pdf={paper}", page.as_uri())
+    """The page as a PDF file, which lists its headings."""
+    switches = ("--no-pdf-header-footer", "--generate-pdf-document-outline")
+    _run(folder, *switches, f"--print-to-pdf={paper}", page.as_uri())
+
+
+class Heading(NamedTuple):
+    """Where a heading stands on paper, and what its sheet has."""
+
+    height: float  # points above the sheet's lower edge
+    letters: int  # on the whole sheet
+
+
+def headings(paper: Path) -> list[Heading]:
+    """The headings of what `print_to` printed, as its outline tells."""
+    data = paper.read_bytes()
+    objects = {int(m[1]): m[2] for m in re.finditer(rb"(?s)(\d+) 0 obj\n(.*?)\nendobj", data)}
+
+    def letters(sheet: int) -> int:
+        content = re.search(rb"/Contents (\d+) 0 R", objects[sheet])
+        assert content
+        stream = re.search(rb"(?s)stream\r?\n(.*)\r?\nendstream", objects[int(content[1])])
+        assert stream
+        return len(re.findall(rb"\bT[jJ]\b", zlib.decompress(stream[1])))
+
+    found = re.findall(rb"/Dest \[(\d+) 0 R /XYZ \S+ (\S+) 0\]", data)
+    return [Heading(float(height), letters(int(sheet))) for sheet, height in found]
 
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

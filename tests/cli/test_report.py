@@ -6,13 +6,15 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from netlab.model.evidence import Evidence
+from netlab.render.report import About, Chapter, report
 
-from .browser import look, print_to
+from .browser import headings, look, print_to
 from .shell import netlab, scenario
 
 #: Where nobody may make a file, root neither.
@@ -200,6 +202,34 @@ def test_on_paper_the_folded_tables_are_unfolded(folder: Path, tmp_path: Path) -
     page = folder / "index.html"
     without.write_text(page.read_text().replace("</style>", "details { display: none }</style>"))
     assert _pages(page, tmp_path) > _pages(without, tmp_path) + 3
+
+
+def test_on_paper_no_heading_is_left_alone(folder: Path, tmp_path: Path) -> None:
+    """Stories of all lengths move headings to every place of a sheet; ladders that are longer than
+    a sheet begin one of their own.
+    """
+    run = Evidence.from_json((folder / "synack-dropped.json").read_text())
+    assert run.recording
+    frames = tuple(
+        replace(frame, at=frame.at + 3 * again)
+        for again in range(9)
+        for frame in run.recording.frames
+    )
+    recorded = (None, None, None, None, replace(run.recording, frames=frames))
+    chapters = [
+        Chapter(
+            replace(run, recording=recorded[number % 5]), f"number-{number}", "word " * 14 * number
+        )
+        for number in range(15)
+    ]
+    page, paper = tmp_path / "page.html", tmp_path / "page.pdf"
+    page.write_text(report(chapters, About("1.2.3", "now", 1.0)))
+    print_to(paper, page, tmp_path)
+    found = headings(paper)
+    assert len(found) > 60
+    margin, some_lines, caption = 45, 65, 60  # points, points, letters
+    assert min(heading.height for heading in found) > margin + some_lines
+    assert min(heading.letters for heading in found) > caption
 
 
 def _pages(page: Path, folder: Path) -> int:

@@ -23,12 +23,13 @@ from netlab.model.evidence import (
     FailureRow,
     Fault,
     Interval,
+    Outcome,
     Step,
     Transition,
 )
 from netlab.model.tcp import State, Timer
 from netlab.render import states_svg
-from netlab.render.report import LONG, About, Chapter, Told, report
+from netlab.render.report import LONG, About, Chapter, Told, lead, report
 
 from .frames import ACK, CLIENT, SERVER, handshake, passing, recording, tcp
 
@@ -169,6 +170,48 @@ def test_the_summary_counts_outcomes_and_names_kernel_family_and_time() -> None:
     assert heading == "✓ 1 passed ✗ 1 failed ! 1 not built – 1 skipped"
     facts = words(read.all("dl"))[0]
     assert facts == "kernel 6.18.44 family IPv4 played 2026-11-20 12:56 UTC took 3.7 s"
+
+
+FROZE = "froze a real connection of this kernel in the pair of states that was expected"
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ({"pass": 3}, [rf"All 3 scenarios {FROZE}, and show what"]),
+        ({"pass": 1}, [rf"This scenario {FROZE}, and shows what"]),
+        ({"pass": 2, "fail": 1}, [rf"2 of 3 scenarios {FROZE}", "1 failed: the kernel did some"]),
+        (
+            {"pass": 1, "error": 2},
+            [rf"1 of 3 scenarios {FROZE}, and shows", "2 could not be built"],
+        ),
+        ({"pass": 1, "skip": 1}, [rf"1 of 2 scenarios {FROZE}", "1 was skipped, and says why"]),
+        ({"skip": 2}, ["No scenario here froze", "2 were skipped, and each says why"]),
+        ({"fail": 2}, ["No scenario here froze", "2 failed"]),
+    ],
+)
+def test_what_is_said_of_all_is_true_of_each_outcome(
+    counts: dict[Outcome, int], said: list[str]
+) -> None:
+    assert len(lead(counts)) == len(said)
+    for sentence, begins in zip(lead(counts), said, strict=True):
+        assert sentence.startswith(begins)
+
+
+def test_a_page_of_failures_does_not_say_that_everything_was_frozen() -> None:
+    (text,) = [e.text for e in Reader(page(FAILED, NOT_BUILT)).elements
+               if e.attributes.get("class") == "lead"]  # fmt: skip
+    assert "".join(text) == " ".join(lead({"fail": 1, "error": 1}))
+
+
+@pytest.mark.parametrize("chapters", [[], [Chapter(RUN, "one")]], ids=["none ended", "one did"])
+def test_a_run_that_was_stopped_is_said_to_be(chapters: list[Chapter]) -> None:
+    text = report(chapters, replace(ABOUT, left=12))
+    words = " ".join(text.split())
+    number = 12 + len(chapters)
+    assert f"The run was stopped: 12 of {number} scenarios had not ended" in words
+    assert "12 not ended" in words
+    Reader(text)
 
 
 def test_the_table_leads_to_every_scenario() -> None:
