@@ -26,19 +26,36 @@ def play(
     options: runner.Options,
     meanwhile: Callable[[], None] = lambda: None,
     finished: Callable[[Evidence], None] = lambda evidence: None,
+    complete: Callable[[Cell], None] = lambda cell: None,
 ) -> list[Cell]:
-    """Play them side by side and draw what came of it."""
+    """Play them side by side and draw what came of it. `complete` is told of each cell as soon as
+    nothing more can come to it: of those that are not played at all first.
+    """
+    scenarios = {scenario.name: scenario for scenario in played}
     runs: dict[str, Evidence] = {}
+    waiting = {pair: _names(pair) & scenarios.keys() for pair in store.pairs()}
+    for pair in [pair for pair, names in waiting.items() if not names]:
+        complete(draw(scenarios, runs, [pair])[0])
     for _, evidence in runner.play_all(played, options, meanwhile):
         runs[evidence.scenario] = evidence
         finished(evidence)
-    return draw({scenario.name: scenario for scenario in played}, runs)
+        for pair, names in waiting.items():
+            if evidence.scenario in names and names <= runs.keys():
+                complete(draw(scenarios, runs, [pair])[0])
+    return draw(scenarios, runs)
 
 
-def draw(scenarios: dict[str, Scenario], runs: dict[str, Evidence]) -> list[Cell]:
-    """The grid of what the model says and of what these runs did."""
+def draw(
+    scenarios: dict[str, Scenario], runs: dict[str, Evidence], pairs: Sequence[Pair] | None = None
+) -> list[Cell]:
+    """The grid of what the model says and of what these runs did; or these pairs of it."""
     reachable = store.reachable()
-    return [_cell(pair, str(pair) in reachable, scenarios, runs) for pair in store.pairs()]
+    wanted = store.pairs() if pairs is None else pairs
+    return [_cell(pair, str(pair) in reachable, scenarios, runs) for pair in wanted]
+
+
+def _names(pair: Pair) -> set[str]:
+    return {name_of(pair), f"{name_of(pair)}-at-the-sender"}
 
 
 def _cell(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
@@ -11,16 +12,19 @@ import shutil
 import sys
 import textwrap
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netlab.cli import show
 from netlab.cli.common import Commands, add_family, seconds
-from netlab.cli.progress import progress
+from netlab.cli.progress import Shown
+from netlab.cli.stopping import Stopped, stopping
 from netlab.model.errors import LabError, ScenarioError, Unmet
 from netlab.render.style import Style
+from netlab.render.table import stopped_line
 
 if TYPE_CHECKING:
-    from netlab.model.evidence import Cell
+    from netlab.model.evidence import Cell, Evidence
     from netlab.model.tcp import State
     from netlab.model.vocabulary import Family
 
@@ -77,19 +81,53 @@ def _play(options: argparse.Namespace, family: Family) -> int:
     began = time.monotonic()
     scenarios = grid.scenarios()
     how = Options(family=family, hold=options.hold)
-    with progress(scenario.name for scenario in scenarios) as (finished, meanwhile):
-        cells = grid.play(scenarios, how, meanwhile, finished)
+    shown = Shown(scenario.name for scenario in scenarios)
+    ended = 0
+    cells: list[Cell] = []
+
+    def finished(evidence: Evidence) -> None:
+        nonlocal ended
+        ended += 1
+        shown.finished(evidence)
+
+    def complete(cell: Cell) -> None:
+        if options.json and not stop.asked:
+            shown.line(json.dumps({**dataclasses.asdict(cell), "kernel": os.uname().release}))
+
+    def meanwhile() -> None:
+        stop.check()
+        if shown.output.gone:
+            raise BrokenPipeError  # as with `| head`: nobody wants to know the rest
+        shown.meanwhile()
+
+    with stopping() as stop:
+        try:
+            with contextlib.suppress(Stopped):
+                cells = grid.play(scenarios, how, meanwhile, finished, complete)
+            shown.take_away()
+            if not options.json and not stop.asked:
+                style = Style.of(sys.stdout)
+                shown.line(drawn(cells, shutil.get_terminal_size().columns, style))
+                for cell in cells:
+                    if cell.problem:
+                        name = style(cell.pair, "red")
+                        shown.line(f"\n{name} ({cell.scenario}): {cell.problem}")
+                shown.line(f"\n{_closing(cells, time.monotonic() - began, family)}")
+        finally:
+            shown.finish_unless(lambda: stop.asked)
+    if stop.asked:
+        said = stopped_line(len(scenarios) - ended, len(scenarios), Style(False))
+        with contextlib.suppress(OSError):  # after SIGHUP there is no terminal
+            print(f"netlab: {said}", file=sys.stderr)
+        return stop.exit_code
+    return _judged(cells)
+
+
+def _judged(cells: Sequence[Cell]) -> int:
+    """The exit code; what the model and the kernel disagree about is said on standard error."""
+    from netlab.atlas import grid
+
     wrong = grid.disagreements(cells)
-    if options.json:
-        for cell in cells:
-            print(json.dumps({**dataclasses.asdict(cell), "kernel": os.uname().release}))
-    else:
-        style = Style.of(sys.stdout)
-        print(drawn(cells, shutil.get_terminal_size().columns, style))
-        for cell in cells:
-            if cell.problem:
-                print(f"\n{style(cell.pair, 'red')} ({cell.scenario}): {cell.problem}")
-        print(f"\n{_closing(cells, time.monotonic() - began, family)}")
     for problem in wrong:
         print(f"netlab: model and kernel disagree: {problem}", file=sys.stderr)
     if any(cell.outcome == "error" for cell in cells):

@@ -27,7 +27,7 @@ from netlab.cli.common import (
 )
 from netlab.cli.progress import Shown
 from netlab.cli.stopping import Stop, Stopped, stopping
-from netlab.model.errors import LabError, NetlabError, Unmet
+from netlab.model.errors import LabError, Unmet
 from netlab.render.style import Style
 from netlab.render.table import Known, Table, closing_line, stopped_line
 
@@ -227,14 +227,8 @@ class _Run:
             self._say(f"captures: {options.pcap} ({files})")
 
     def finish(self) -> None:
-        """Wait until everything is written; where nobody is there any more after a signal, that
-        is no news.
-        """
-        try:
-            self._shown.finish(lambda: self._stop.asked)
-        except (OSError, NetlabError):
-            if not self._stop.asked:
-                raise
+        """Wait until everything is written."""
+        self._shown.finish_unless(lambda: self._stop.asked)
 
     def _say(self, line: str) -> None:
         if not self._options.json:

@@ -150,6 +150,20 @@ def test_in_a_pipe_every_row_is_whole_and_the_columns_stand_below_each_other(
     assert head.endswith("healed into")
 
 
+def test_cells_of_the_atlas_appear_as_they_are_frozen() -> None:
+    command = [*NETLAB, "atlas", "--json", "--hold", "30s"]  # those that need no run come first
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment()
+    ) as atlas:
+        assert atlas.stdout is not None
+        assert json.loads(atlas.stdout.readline())["reachable"] is False
+        atlas.send_signal(signal.SIGTERM)
+        out, complaints = atlas.communicate(timeout=PATIENCE)
+    assert atlas.returncode == 143
+    assert all(json.loads(line)["kernel"] for line in out.splitlines())
+    assert re.fullmatch(r"netlab: stopped: \d+ of \d+ had not ended\n", complaints)
+
+
 # --- with a person at it
 
 

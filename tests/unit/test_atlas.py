@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -15,11 +15,12 @@ from netlab.atlas.endpoint import Act, Endpoint, Packet
 from netlab.atlas.model import Bounds, Events, Reached, World, explore
 from netlab.atlas.network import NOTHING
 from netlab.atlas.search import Recipe, recipes
-from netlab.model.evidence import Evidence, Outcome
+from netlab.model.evidence import Cell, Evidence, Outcome
 from netlab.model.tcp import FIN, State, why_unreachable
 from netlab.model.vocabulary import Pair
 from netlab.render.grid import grid as drawn
 from netlab.render.style import Style
+from netlab.scenario import runner
 from netlab.scenario.loader import load
 
 
@@ -199,3 +200,27 @@ def test_the_model_and_the_diagram_have_the_same_transitions() -> None:
         (State.CLOSED, State.ESTABLISHED),
         (State.TIME_WAIT, State.SYN_SENT),
     }
+
+
+def test_each_cell_is_told_of_once_as_soon_as_both_of_its_runs_are_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    played = grid.scenarios()
+    twin = next(one for one in played if one.name.endswith("-at-the-sender"))
+    told: list[Cell] = []
+    seen: list[tuple[str, int]] = []
+
+    def play_all(*_: object) -> Iterator[tuple[int, Evidence]]:
+        states = {"client": "CLOSED", "server": "CLOSED"}
+        for number, one in enumerate(played):
+            yield number, Evidence(one.name, "pass", "", "", "IPv4", "6.1", states, states)
+            seen.append((one.name, len(told)))
+
+    monkeypatch.setattr(runner, "play_all", play_all)
+    whole = grid.play(played, runner.Options(), complete=told.append)
+    assert len(told) == len(whole)
+    assert {cell.pair: cell for cell in told} == {cell.pair: cell for cell in whole}
+    before = dict(seen)
+    first = twin.name.removesuffix("-at-the-sender")
+    place = next(place for place, cell in enumerate(told) if cell.scenario == first)
+    assert before[first] <= place < before[twin.name]
