@@ -114,7 +114,7 @@ def _play(options: argparse.Namespace, family: Family) -> int:
                         shown.line(f"\n{name} ({cell.scenario}): {cell.problem}")
                 shown.line(f"\n{_closing(cells, time.monotonic() - began, family)}")
         finally:
-            shown.finish_unless(lambda: stop.asked)
+            shown.finish(lambda: stop.asked)
     if stop.asked:
         said = stopped_line(len(scenarios) - ended, len(scenarios), Style(False))
         with contextlib.suppress(OSError):  # after SIGHUP there is no terminal

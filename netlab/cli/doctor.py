@@ -10,6 +10,7 @@ import re
 import resource
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -17,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlab import extras
-from netlab.cli.common import Commands
+from netlab.cli.common import Commands, room
 from netlab.model.errors import LabError
+from netlab.render.columns import Cell, Columns, Giving
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
@@ -32,6 +34,10 @@ examples:
 
 exit codes: 0 labs can be built here, 2 bad usage, 3 they cannot
 """
+#: What is known of everything that is looked at; the rest of a line is for the detail.
+NATURAL = {"mark": 7, "what": 31}
+GIVING: tuple[Giving, ...] = ((("what",), 12),)
+BEFORE_FIX = " " * 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +71,25 @@ def main(options: argparse.Namespace) -> int:
         if options.json:
             print(json.dumps(asdict(finding)))
             continue
-        mark = style("ok     ", "green") if finding.good else _missing(finding, style)
-        print(f"{mark} {finding.what.ljust(32)} {style(finding.detail, 'dim')}")
-        if not finding.good and finding.fix:
-            print(f"        {style('->', 'yellow')} {finding.fix}")
+        print("\n".join(_lines(finding, room(), style)))
     return LabError.exit_code if any(f.needed and not f.good for f in findings) else 0
 
 
-def _missing(finding: Finding, style: Style) -> str:
-    return style("MISSING", "red") if finding.needed else style("absent ", "yellow")
+def _lines(finding: Finding, columns: int | None, style: Style) -> Iterator[str]:
+    """One line, and below it the fix where there is one, in a terminal that has so many columns."""
+    table = Columns.of(NATURAL, GIVING, style, columns)
+    yield table.row([_mark(finding), (finding.what,)], (finding.detail, "dim"))
+    if not finding.good and finding.fix:
+        width = max(20, (columns or sys.maxsize) - len(BEFORE_FIX))
+        first, *more = textwrap.wrap(finding.fix, width, break_on_hyphens=False)
+        yield f"        {style('->', 'yellow')} {first}"
+        yield from (BEFORE_FIX + line for line in more)
+
+
+def _mark(finding: Finding) -> Cell:
+    if finding.good:
+        return "ok", "green"
+    return ("MISSING", "red") if finding.needed else ("absent", "yellow")
 
 
 def examine() -> Iterator[Finding]:

@@ -20,7 +20,7 @@ from netlab.cli.guests import told, watching
 from netlab.cli.output import Output
 from netlab.cli.playing import SPECS, add_archives, add_guests, add_what
 from netlab.cli.stopping import Stop, Stopped, stopping
-from netlab.model.errors import LabError, NetlabError, ScenarioError, Unmet
+from netlab.model.errors import LabError, ScenarioError, Unmet
 from netlab.render.style import Style
 from netlab.render.table import stopped_line
 
@@ -112,7 +112,7 @@ def main(options: argparse.Namespace) -> int:
             if options.report and runs:
                 _write_page(options, runs, output)
         finally:
-            _finish(output, stop)
+            output.finish(lambda: stop.asked)
     return stop.exit_code or exit_code(runs)
 
 
@@ -171,14 +171,6 @@ class _Keeper:
         if self._output.gone and not (self._options.output or self._options.report):
             raise BrokenPipeError  # as with `| head`: nobody wants to know the rest
         self._watcher.meanwhile()
-
-
-def _finish(output: Output, stop: Stop) -> None:
-    try:
-        output.finish(lambda: stop.asked)
-    except (OSError, NetlabError):
-        if not stop.asked:
-            raise
 
 
 def exit_code(runs: Sequence[KernelRun]) -> int:

@@ -62,7 +62,7 @@ class Output:
 
     def finish(self, asked_to_end: Callable[[], bool] = lambda: False) -> None:
         """Return when all of it is written; or, where this process is asked to end, when nobody
-        has read anything for `PATIENCE`.
+        has read anything for `PATIENCE`, or nobody is there any more.
 
         Raises BrokenPipeError where the reader has gone, `NetlabError` where the stream cannot be
         written for another reason (a full disk).
@@ -75,10 +75,11 @@ class Output:
             before = self._written
             self._thread.join(LOOK)
             stuck = stuck + LOOK if asked_to_end() and self._written == before else 0.0
+        if self._error is None or asked_to_end():
+            return
         if isinstance(self._error, BrokenPipeError):
             raise self._error
-        if self._error is not None:
-            raise NetlabError(f"standard output cannot be written: {self._error.strerror}")
+        raise NetlabError(f"standard output cannot be written: {self._error.strerror}")
 
     def _run(self) -> None:
         # All signals are the main thread's, so that it wakes up for them.

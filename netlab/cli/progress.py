@@ -72,14 +72,6 @@ class Shown:
                 self._beside.finish(asked_to_end)
         self.output.finish(asked_to_end)
 
-    def finish_unless(self, asked_to_end: Callable[[], bool]) -> None:
-        """`finish`; where nobody is there any more after a signal, that is no news."""
-        try:
-            self.finish(asked_to_end)
-        except (OSError, NetlabError):
-            if not asked_to_end():
-                raise
-
 
 @contextlib.contextmanager
 def progress(

@@ -112,7 +112,7 @@ def main(options: argparse.Namespace) -> int:
             run.tell()
             run.write_files()
         finally:
-            run.finish()
+            run.shown.finish(lambda: stop.asked)
     return stop.exit_code or exit_code(run.ended)
 
 
@@ -140,7 +140,7 @@ class _Run:
         self._table = Table(
             [known(scenario) for scenario in scenarios], self._style, room(options.wide)
         )
-        self._shown = Shown(scenario.name for scenario in scenarios)
+        self.shown = Shown(scenario.name for scenario in scenarios)
 
     @property
     def ended(self) -> list[Evidence]:
@@ -168,30 +168,30 @@ class _Run:
             pass
         finally:
             self._elapsed = time.monotonic() - self._began
-            self._shown.take_away()
+            self.shown.take_away()
 
     def _meanwhile(self) -> None:
         self._stop.check()
-        if self._shown.output.gone and not (self._options.report or self._options.pcap):
+        if self.shown.output.gone and not (self._options.report or self._options.pcap):
             raise BrokenPipeError  # as with `| head`: nobody wants to know the rest
-        self._shown.meanwhile()
+        self.shown.meanwhile()
 
     def _show(self, evidence: Evidence) -> None:
-        self._shown.finished(evidence)
+        self.shown.finished(evidence)
         if self._options.json:
-            self._shown.line(evidence.to_json())
+            self.shown.line(evidence.to_json())
             return
         if len(self._runs) == 1:
             for line in self._table.head():
-                self._shown.line(line)
-        self._shown.line(self._table.row(evidence))
+                self.shown.line(line)
+        self.shown.line(self._table.row(evidence))
 
     def tell(self) -> None:
         """What stands below the table: ladders, failures in full, how many were what."""
         if not self._options.json:
             for text in self._below():
-                self._shown.line(text)
-        if self._stop.asked and (self._options.json or not self._shown.together):
+                self.shown.line(text)
+        if self._stop.asked and (self._options.json or not self.shown.together):
             with contextlib.suppress(OSError):  # after SIGHUP there is no terminal
                 print(f"netlab: {self._stopped(Style(False))}", file=sys.stderr)
 
@@ -226,13 +226,9 @@ class _Run:
             files = "1 file" if number == 1 else f"{number} files"
             self._say(f"captures: {options.pcap} ({files})")
 
-    def finish(self) -> None:
-        """Wait until everything is written."""
-        self._shown.finish_unless(lambda: self._stop.asked)
-
     def _say(self, line: str) -> None:
         if not self._options.json:
-            self._shown.line(line)
+            self.shown.line(line)
             return
         with contextlib.suppress(OSError):
             print(line, file=sys.stderr)

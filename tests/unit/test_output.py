@@ -81,6 +81,15 @@ def test_who_is_asked_to_end_waits_for_no_reader(monkeypatch: pytest.MonkeyPatch
         os.close(read)  # the thread ends with it
 
 
+def test_when_this_process_is_asked_to_end_a_reader_that_has_gone_is_no_news() -> None:
+    with pipe() as (read, stream):
+        os.close(read)
+        out = Output(stream)
+        out.write("a line\n")
+        out.finish(lambda: True)
+        assert out.gone
+
+
 def test_a_full_disk_is_an_error_in_words() -> None:
     with open("/dev/full", "w", encoding="utf-8") as full:
         out = Output(full)
