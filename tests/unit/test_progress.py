@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from netlab.teaching.progress import Progress
+from tests.kernel.tools import is_root
 
-ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: acts for another user")
+ROOT = pytest.mark.skipif(not is_root(), reason="needs root: acts for another user")
 
 
 @pytest.fixture
