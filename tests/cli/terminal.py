@@ -7,6 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import tempfile
 import termios
 import uuid
 from pathlib import Path
@@ -35,7 +36,9 @@ class Terminal:
     """A shell with a prompt, in a tmux server of its own."""
 
     def __init__(self, folder: Path, width: int = 80, height: int = 24, **more: str) -> None:
-        self._tmux = (tmux(), "-L", f"netlab-{uuid.uuid4().hex}", "-f", "/dev/null")
+        # Not in tmux's own folder: in a user namespace that is one of the other root's.
+        self._socket = Path(tempfile.gettempdir(), f"netlab-{uuid.uuid4().hex}")
+        self._tmux = (tmux(), "-S", str(self._socket), "-f", "/dev/null")
         self.folder = folder
         self._environment = environment(**more)
         self._environment.pop("LINES", None)  # readline exports it, and it would win over the size
@@ -55,6 +58,7 @@ class Terminal:
         trace: TracebackType | None,
     ) -> None:
         self._run("kill-server")
+        self._socket.unlink(missing_ok=True)
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(

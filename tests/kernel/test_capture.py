@@ -249,6 +249,8 @@ def drops(lab: Lab) -> Iterator[Drops]:
 def test_a_hundred_thousand_drops_a_second_are_recorded(
     lab: Lab, sink: socket.socket, drops: Drops
 ) -> None:
+    if not tools.is_root():
+        pytest.skip("only root of the machine may have a buffer for that many (SO_RCVBUFFORCE)")
     fault, logged = drop_datagrams(lab), 0
 
     def read() -> None:

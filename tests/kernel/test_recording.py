@@ -384,7 +384,7 @@ UNTRACED = {S.LISTEN, S.SYN_RECV, S.FIN_WAIT2, S.TIME_WAIT, S.CLOSED}
 def test_each_end_moves_as_tcp_does(runs: list[Evidence]) -> None:
     for run in runs:
         for where, end in ends(run):
-            if end.transitions:
+            if end.transitions and run.recording and run.recording.traced:
                 assert end.transitions[0].before is S.CLOSED, where
             for each in end.transitions:
                 assert each.after in MOVES[each.before], f"{where}: {each}"
@@ -409,6 +409,7 @@ def test_what_was_sampled_is_what_was_traced_then(runs: list[Evidence]) -> None:
     """Each span of samples lies in a stretch of its state, and each stretch that no sample shows
     lies between two samples.
     """
+    needs_tracepoints()
     short = 0
     for run in runs:
         for where, end in ends(run):
@@ -426,7 +427,7 @@ def test_what_was_sampled_is_what_was_traced_then(runs: list[Evidence]) -> None:
                 assert all(finish - begin < sampling.LONGEST * 2 for _ in over), (
                     f"{where}: {state} from {begin} to {finish}, {over}"
                 )
-    assert short or not tools.is_root(), "nothing was too short to be sampled"
+    assert short, "nothing was too short to be sampled"
 
 
 def states(transitions: Sequence[Transition]) -> Iterator[tuple[State, float, float]]:

@@ -17,6 +17,8 @@ from netlab.testbed import router as routers
 from netlab.testbed.lab import Lab
 from netlab.testbed.router import Router
 
+from . import tools
+
 STORY = '''\
 from netlab import SYN, Lab, Router, State, story
 
@@ -212,8 +214,9 @@ def test_both_ends_of_a_translated_connection_are_one(recorded: Lab) -> None:
         lab.client.send("hello")
         assert lab.server.read(5) == b"hello"
         assert str(lab.expect(State.ESTABLISHED, State.ESTABLISHED, hold=0.05).pair)
-        ends = [[t.after for t in lab.transitions(lab.flow(), side)] for side in Side]
-        assert ends[0][-1] is ends[1][-1] is State.ESTABLISHED
+        if tools.is_root():  # samples alone see no more than what lasts
+            ends = [[t.after for t in lab.transitions(lab.flow(), side)] for side in Side]
+            assert ends[0][-1] is ends[1][-1] is State.ESTABLISHED
         lab.sample()
         assert lab.recorder is not None
         crossed = packets(lab.recorder.recording(lab.flow()))
@@ -246,5 +249,6 @@ def test_a_connection_with_itself_has_one_end(netlab_family: Family) -> None:
     with Lab(netlab_family, record=True) as lab:
         lab.client.connect(40000, source_port=40000, to=lab.client)
         lab.expect(State.ESTABLISHED, State.CLOSED, hold=0.05)
-        assert lab.transitions(lab.flow(), Side.CLIENT)[-1].after is State.ESTABLISHED
+        if tools.is_root():
+            assert lab.transitions(lab.flow(), Side.CLIENT)[-1].after is State.ESTABLISHED
         assert lab.transitions(lab.flow(), Side.SERVER) == ()

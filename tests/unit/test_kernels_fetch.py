@@ -18,6 +18,7 @@ from netlab.kernels.getting.choice import NoSuite
 from netlab.kernels.getting.kernel import Kernel
 from netlab.kernels.getting.spec import parse
 from netlab.model.errors import LabError, ScenarioError
+from netlab.testbed.namespace import in_user_namespace
 
 from .fake_kernels import Mirror, Package, files, gpg, image, publish, serve
 
@@ -33,6 +34,13 @@ pytestmark = [
 OLD, NEW, RC = "6.1.0-8-cloud-amd64", "6.1.0-9-cloud-amd64", "7.3.4-cloud-amd64"
 DEB = f"linux-image-{NEW}_6.1.9-1_amd64.deb"
 DAYS = 24 * 3600
+
+
+@pytest.fixture(scope="module", autouse=True)
+def network() -> None:
+    """Without root, tests in several processes live in a network namespace without a way out."""
+    if in_user_namespace():
+        pytest.skip("needs the machine's own network namespace")
 
 
 @pytest.fixture(scope="module")
