@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,12 @@ class Room:
 
 
 ROOM = pytest.StashKey[Room]()
+
+
+#: A shell starts what it puts in the background with Ctrl-C ignored, and so does many a CI: what
+#: tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:
