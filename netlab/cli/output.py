@@ -42,8 +42,15 @@ class Output:
 
     @property
     def gone(self) -> bool:
-        """Whether whoever read it has gone away: nothing more will be written."""
-        return self._error is not None
+        """Whether whoever read it has gone away: nothing more will be written.
+
+        A pipe without a reader says so itself (POLLERR), before anything more is written to it.
+        """
+        if self._error is not None or self._descriptor is None:
+            return self._error is not None
+        poller = select.poll()
+        poller.register(self._descriptor, 0)
+        return bool(poller.poll(0))
 
     @property
     def idle(self) -> bool:
