@@ -16,6 +16,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from netlab._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from netlab.model.errors import (
         ActionFailed,
@@ -29,16 +31,23 @@ if TYPE_CHECKING:
     )
     from netlab.model.evidence import Evidence
     from netlab.model.tcp import ACK, ANY, DATA, FIN, RST, SYN, Segment, State, Timer
-    from netlab.model.vocabulary import Family, Hook, Pair, Side
+    from netlab.model.vocabulary import ExpectedPair, Family, Hook, Pair, Reject, Side
+    from netlab.report import write_captures, write_report
+    from netlab.scenario.catalogue import choose
     from netlab.scenario.loader import load
     from netlab.scenario.model import Scenario
     from netlab.scenario.runner import Options, play, play_all
     from netlab.scenario.stories import story
+    from netlab.testbed.connection import Connection, Flow
+    from netlab.testbed.faults.base import Fault
+    from netlab.testbed.faults.drop import Drop
+    from netlab.testbed.faults.plug import Plug
+    from netlab.testbed.host import Host
     from netlab.testbed.lab import Lab
     from netlab.testbed.namespace import prepare
+    from netlab.testbed.program import Program
+    from netlab.testbed.proof import Held
     from netlab.testbed.router import Router
-
-__version__ = "0.1.0"
 
 #: Where each public name lives. They are imported when asked for, so that ``netlab list`` does
 #: not pay for what only a lab needs (pyroute2: 0.15 s).
@@ -48,23 +57,35 @@ _HOMES = {
         "ScenarioError", "Unmet",
     ),
     "netlab.model.evidence": ("Evidence",),
+    "netlab.report": ("write_captures", "write_report"),
+    "netlab.scenario.catalogue": ("choose",),
     "netlab.scenario.loader": ("load",),
     "netlab.scenario.model": ("Scenario",),
     "netlab.scenario.runner": ("Options", "play", "play_all"),
     "netlab.scenario.stories": ("story",),
     "netlab.model.tcp": ("ACK", "ANY", "DATA", "FIN", "RST", "SYN", "Segment", "State", "Timer"),
+    "netlab.testbed.connection": ("Connection", "Flow"),
+    "netlab.testbed.faults.base": ("Fault",),
+    "netlab.testbed.faults.drop": ("Drop",),
+    "netlab.testbed.faults.plug": ("Plug",),
+    "netlab.testbed.host": ("Host",),
     "netlab.testbed.lab": ("Lab",),
     "netlab.testbed.namespace": ("prepare",),
+    "netlab.testbed.program": ("Program",),
+    "netlab.testbed.proof": ("Held",),
     "netlab.testbed.router": ("Router",),
-    "netlab.model.vocabulary": ("Family", "Hook", "Pair", "Side"),
+    "netlab.model.vocabulary": (
+        "ExpectedPair", "Family", "Hook", "Pair", "Reject", "Side",
+    ),
 }  # fmt: skip
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "ActionFailed", "Evidence", "Family", "Forbidden",
-    "Hook", "Lab", "LabError", "MissingExtra", "NetlabError", "NotHeld", "Options", "Pair",
-    "Router", "Scenario", "ScenarioError", "Segment", "Side", "State", "Timer", "Unmet", "load",
-    "play", "play_all", "prepare", "story",
+    "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "ActionFailed", "Connection", "Drop", "Evidence",
+    "ExpectedPair", "Family", "Fault", "Flow", "Forbidden", "Held", "Hook", "Host", "Lab",
+    "LabError", "MissingExtra", "NetlabError", "NotHeld", "Options", "Pair", "Plug", "Program",
+    "Reject", "Router", "Scenario", "ScenarioError", "Segment", "Side", "State", "Timer", "Unmet",
+    "choose", "load", "play", "play_all", "prepare", "story", "write_captures", "write_report",
 ]  # fmt: skip
 
 

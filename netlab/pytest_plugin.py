@@ -164,7 +164,7 @@ class ScenarioItem(pytest.Item):
             pytest.skip(self.evidence.reason)
         if self.evidence.outcome == "error":
             pytest.fail(self.evidence.reason, pytrace=False)
-        pair = "/".join(self.evidence.observed.values())
+        pair = str(self.evidence.observed)
         self.user_properties += [("pair", pair), ("dropped", self.evidence.dropped)]
 
     def runtest(self) -> None:

@@ -35,7 +35,7 @@ def netlab(lifted: bool = False) -> None:
         fault = lab.drop(SYN, to=lab.server)
         assert fault.packets == 0
         if lifted:
-            fault.lift()
+            fault.remove()
 
 
 # --- the same with netlink messages packed by hand, which is as fast as Python gets
@@ -227,7 +227,7 @@ def bench_parts(rounds: int) -> None:
         moments.append(time.perf_counter())
         fault = lab.drop(SYN, to=lab.server)
         moments.append(time.perf_counter())
-        fault.lift()
+        fault.remove()
         moments.append(time.perf_counter())
         lab.close()
         moments.append(time.perf_counter())

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from netlab.atlas.moves import OPENING, Move, moves
+from netlab.atlas.moves import Move, moves
 from netlab.model.evidence import Evidence
 from netlab.model.tcp import State
+from netlab.scenario import steps
 
 #: Scenarios for those arrows that no other scenario needs.
 HOME = Path(__file__).parent / "arrows"
@@ -68,7 +69,7 @@ def _stops_listening(move: Move) -> bool:
 
 
 def _connects(move: Move) -> bool:
-    return bool(move.calls.between & OPENING)
+    return bool(move.calls.between & steps.opening())
 
 
 def _peer_connects(move: Move) -> bool:
@@ -294,7 +295,11 @@ def _begins_again(move: Move, arrow: Arrow) -> bool:
         return _connects(move)
     if arrow.source in (S.LISTEN, S.TIME_WAIT) and arrow.target is not S.CLOSED:
         again = move.peer_was(S.SYN_SENT)  # which repeats its SYN by itself
-        return again or bool(move.peer_calls.between & OPENING) or "listen" in move.calls.between
+        return (
+            again
+            or bool(move.peer_calls.between & steps.opening())
+            or "listen" in move.calls.between
+        )
     if arrow.target is S.LISTEN:  # the listener may have been there all the time
         return move.target is not S.LISTEN or "listen" in move.calls.between
     return True

@@ -8,18 +8,13 @@ what the peer was in.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from netlab.model.evidence import Evidence, Interval
 from netlab.model.tcp import State, Timer
-
-#: Steps after which a program decides what an end does, and no step says so.
-PROGRAMS = frozenset({"run", "signal"})
-#: Steps that begin a connection.
-OPENING = frozenset({"connect", "probe", "flood"}) | PROGRAMS
-OTHER = {"client": "server", "server": "client"}
+from netlab.model.vocabulary import Side
+from netlab.scenario import steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +26,7 @@ class Calls:
 
     def since_ever(self, *names: str) -> bool:
         """Whether it has made one of these calls, or is a program of which nobody knows."""
-        return bool(self.until & (PROGRAMS | {*names}))
+        return bool(self.until & (steps.programs() | {*names}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +34,7 @@ class Move:
     """One end was in a state, and in the next sample in another."""
 
     scenario: str
-    side: str
+    side: Side
     before: Interval
     after: Interval
     lasted: float  # seconds that the state before was seen
@@ -80,7 +75,7 @@ class Move:
     @property
     def reopened(self) -> bool:
         """Whether either end began a connection between the two samples."""
-        return bool((self.calls.between | self.peer_calls.between) & OPENING)
+        return bool((self.calls.between | self.peer_calls.between) & steps.opening())
 
     def peer_was(self, *states: State) -> bool:
         """Whether the peer was in one of these in the first sample."""
@@ -103,9 +98,8 @@ class Move:
 
 def moves(run: Evidence) -> Iterator[Move]:
     """All steps of both ends, each end's in order."""
-    ends = {"client": run.client, "server": run.server}
-    for side, end in ends.items():
-        peer = ends[OTHER[side]]
+    for side in Side:
+        end, peer = run.end(side), run.end(side.peer)
         entered = end.intervals[0].since if end.intervals else 0.0
         for before, after in zip(end.intervals, end.intervals[1:], strict=False):
             if before.state is not after.state:
@@ -120,21 +114,17 @@ def moves(run: Evidence) -> Iterator[Move]:
                     sysctls=end.sysctls,
                     peer_before=_at(peer.intervals, before.until),
                     peer_after=_at(peer.intervals, after.since),
-                    peer_calls=_calls(run, OTHER[side], before.until, after.since),
+                    peer_calls=_calls(run, side.peer, before.until, after.since),
                     peer_counters=peer.counters,
                 )
                 entered = after.since
 
 
-def _calls(run: Evidence, side: str, begin: float, end: float) -> Calls:
+def _calls(run: Evidence, side: Side, begin: float, end: float) -> Calls:
     # Steps and samples are on one clock, and rounded alike: what came later is never earlier here.
-    made = []
-    for step in run.steps:
-        found = re.match(rf"{side}: \{{?([\w-]+)", step.text)
-        if found and step.at <= end:
-            made.append((step.at, found[1]))
-    between = (name for at, name in made if at >= begin)
-    return Calls(frozenset(between), frozenset(name for _, name in made))
+    made = [step for step in run.steps if step.side is side and step.at <= end]
+    between = (step.kind for step in made if step.at >= begin)
+    return Calls(frozenset(between), frozenset(step.kind for step in made))
 
 
 def _at(intervals: Sequence[Interval], moment: float) -> Interval | None:

@@ -152,7 +152,6 @@ def _extras() -> Iterator[Finding]:
 
 def _kernel(lab: Lab) -> Iterator[Finding]:
     from netlab.model.tcp import ACK, SYN
-    from netlab.model.vocabulary import REJECTS
     from netlab.observe.tracing import Tracer
     from netlab.testbed.lab import Lab
 
@@ -176,7 +175,7 @@ def _kernel(lab: Lab) -> Iterator[Finding]:
     )
     yield _tried(
         "answer instead of dropping",
-        lambda: lab.drop(SYN, to=lab.server, reject=REJECTS["tcp-reset"]),
+        lambda: lab.reject(SYN, to=lab.server, with_="tcp-reset"),
         modules.format("nft_reject_inet", "nft_reject_inet"),
     )
     yield _tried(
@@ -230,8 +229,15 @@ def _descriptors() -> Iterator[Finding]:
     )  # fmt: skip
 
 
-def _qemu() -> str:
-    return f"qemu-system-{os.uname().machine}"
+def _qemu() -> Finding:
+    """What `netlab matrix` says of it."""
+    from netlab.kernels.guests import qemu
+
+    what = "QEMU, to play on other kernels"
+    try:
+        return Finding(what, True, qemu.program())
+    except LabError as error:
+        return Finding(what, False, "absent", str(error))
 
 
 def _programs() -> Iterator[Finding]:
@@ -240,7 +246,7 @@ def _programs() -> Iterator[Finding]:
         ("ss", "iproute2 (Fedora: iproute)", "to look at frozen connections"),
         ("nsenter", "util-linux", "to look into a lab from another terminal"),
         ("tcpdump", "tcpdump", "to watch packets"),
-        (_qemu(), "qemu-system-x86 (Fedora: qemu-system-x86-core)", "to play on other kernels"),
     ):
         found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
         yield Finding(f"program {program}", found is not None, purpose, f"install {package}")
+    yield _qemu()

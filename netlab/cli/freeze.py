@@ -108,7 +108,7 @@ def _report(outcomes: Iterator[tuple[int, Evidence]], scenario: Scenario, style:
         if evidence.outcome != "pass":
             print(failure(evidence, style))
         elif evidence.healed:
-            print(f"healed into {'/'.join(evidence.healed.values())}")
+            print(f"healed into {evidence.healed}")
         return exit_code([evidence])
     raise AssertionError("one scenario has one outcome")
 
@@ -127,7 +127,7 @@ def _look(lab: Lab, scenario: Scenario, duration: float | None) -> None:
         keys = len(desk.session.deeds)
         raise Left(f"left as {desk.flow.pair}, after {keys} step{'s' * (keys > 1)} of your own")
     if scenario.expect.healed is not None:
-        print("lifting the fault: the pair heals when a timer fires next", flush=True)
+        print("removing the fault: the pair heals when a timer fires next", flush=True)
 
 
 def _announce(lab: Lab, scenario: Scenario, style: Style) -> None:
@@ -146,7 +146,7 @@ def commands(lab: Lab) -> list[tuple[str, str]]:
     typed = []
     for host in lab.hosts:
         for tool in ("ss -tanoe", "nft list ruleset"):
-            if tool.startswith("ss") or any(f.where.startswith(str(host.side)) for f in lab.faults):
+            if tool.startswith("ss") or any(host.side in fault.sides for fault in lab.faults):
                 typed.append((str(host.side), f"{entry(host)} {tool}"))
     # tcpdump becomes another user than root, and a user namespace of one user has no other.
     packets = f"ip -s link show {lab.link}" if in_user_namespace() else f"tcpdump -ni {lab.link}"

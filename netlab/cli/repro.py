@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from netlab.cli.common import Commands, positive
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State
-from netlab.model.vocabulary import Claim, Family
-from netlab.scenario.model import Do, Drop, Reach, Scenario, Step
+from netlab.model.vocabulary import ExpectedPair, Family
+from netlab.scenario.model import AnyStep, Do, Drop, Reach, Scenario
 
 if TYPE_CHECKING:
     from netlab.model.findings import Finding
@@ -58,7 +58,7 @@ def main(options: argparse.Namespace) -> int:
     """Diagnose again, and write the scenario of one finding."""
     from netlab.cli.diagnose import snapshots
     from netlab.diagnosis.rank import diagnose
-    from netlab.live import writing
+    from netlab.scenario import writer
 
     findings = diagnose(snapshots([options.file])).findings
     if not findings:
@@ -71,7 +71,7 @@ def main(options: argparse.Namespace) -> int:
             Path(options.file),
         )
     recreating = scenario(findings[options.number - 1])
-    text = writing.scenario(recreating)
+    text = writer.scenario(recreating)
     if options.output is None:
         sys.stdout.write(text)
         return 0
@@ -120,7 +120,7 @@ def _family(finding: Finding) -> Family | None:
     return Family.IPV6 if six else None
 
 
-def _all_steps(template: Scenario) -> tuple[Step, ...]:
+def _all_steps(template: Scenario) -> tuple[AnyStep, ...]:
     ends = template.expect.ends
     return (*template.steps, *template.expect.heal, *(ends.then if ends else ()))
 
@@ -129,7 +129,7 @@ def _at_port(template: Scenario, port: int) -> Scenario:
     """A template with another port than its own."""
     ports = {PORT: port, FROM: PORT if port == FROM else FROM}
 
-    def moved(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    def moved(steps: tuple[AnyStep, ...]) -> tuple[AnyStep, ...]:
         return tuple(_moved(step, ports) for step in steps if not _waits_for_listener(step))
 
     expect = template.expect
@@ -138,12 +138,12 @@ def _at_port(template: Scenario, port: int) -> Scenario:
     return replace(template, steps=moved(template.steps), expect=expect)
 
 
-def _waits_for_listener(step: Step) -> bool:
+def _waits_for_listener(step: AnyStep) -> bool:
     """A lab sees listeners at its own port only; at another, `listen` is enough."""
-    return isinstance(step, Reach) and step.claim == Claim((State.CLOSED,), (State.LISTEN,))
+    return isinstance(step, Reach) and step.claim == ExpectedPair((State.CLOSED,), (State.LISTEN,))
 
 
-def _moved(step: Step, ports: Mapping[int, int]) -> Step:
+def _moved(step: AnyStep, ports: Mapping[int, int]) -> AnyStep:
     """A step with other ports, also in words of another language: nft's, or a command's."""
     numbers = re.compile(rf"\b({'|'.join(map(str, ports))})\b")
 

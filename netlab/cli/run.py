@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlab.cli import report
+from netlab import report
 from netlab.cli.common import (
     Commands,
     add_family,
@@ -218,7 +218,7 @@ class _Run:
         options, runs = self._options, self.ended
         scenarios = [self._scenarios[number] for number in sorted(self._runs)]
         if options.report:
-            about = report.about(self._when, self._elapsed, self._left)
+            about = report.about_run(self._when, self._elapsed, self._left)
             report.write_report(options.report, scenarios, runs, about)
             self._say(f"report: {options.report / report.PAGE}")
         if options.pcap:

@@ -163,12 +163,12 @@ def _code(scenario: Scenario, style: Style) -> list[str]:
 
 
 def _rules(scenario: Scenario, family: Family, style: Style) -> list[str]:
-    from netlab.scenario.explain import tables
+    from netlab.scenario.steps.drop import rules
 
-    if not scenario.faults:
+    if not scenario.drops:
         return []
     lines = [style("rules, as nft takes them", "bold")]
-    for fault in scenario.faults:
+    for fault in scenario.drops:
         lines.append(style(f"  # on the {fault.side}", "dim"))
-        lines += [f"  {line}" for line in tables(fault, family).text.splitlines()]
+        lines += [f"  {line}" for line in rules(fault, family).text.splitlines()]
     return [*lines, ""]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from netlab.model.errors import ScenarioError
-from netlab.model.evidence import Cell, Evidence, converter
+from netlab.model.evidence import Cell, Evidence, OlderRecord, converter, refuse_older
 
 T = TypeVar("T")
 Clock = Literal["real", "virtual"]
@@ -105,6 +105,8 @@ def read(path: Path) -> KernelRun:
         return gather(path.read_text(errors="replace").splitlines())
     except OSError as error:
         raise ScenarioError(f"cannot be read: {error.strerror}", path) from None
+    except OlderRecord as error:
+        raise ScenarioError(str(error), path) from None
     except ValueError as error:
         raise ScenarioError(
             f"{error}; expected what netlab matrix or netlab baseline stored", path
@@ -134,6 +136,8 @@ def gather(lines: Iterable[str]) -> KernelRun:
                 run = replace(run, error=value["error"], console=tuple(value["console"]))
             elif kind == "done":
                 run = replace(run, done=True, wall_s=value["wall_s"])
+        except OlderRecord:
+            raise
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"line {number} is no record of a run ({error})") from None
     if run is None:
@@ -151,6 +155,8 @@ def gather(lines: Iterable[str]) -> KernelRun:
 def _structured(value: object, kind: type[T]) -> T:
     import cattrs
 
+    if kind is Evidence:
+        refuse_older(value)
     try:
         return converter().structure(value, kind)
     except cattrs.BaseValidationError as error:

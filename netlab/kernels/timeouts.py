@@ -167,7 +167,7 @@ def _closing(lab: Lab) -> None:
     _established(lab)
     for host in lab.hosts:
         lab.drop(ACK, FIN, to=host, covers_fin=True)  # a repeated FIN acknowledges too
-    with lab.hold():
+    with lab.plug():
         lab.client.close()
         lab.server.close()
 

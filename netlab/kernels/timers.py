@@ -154,7 +154,7 @@ def _timing(lab: Lab, timeout: Timeout, over: bool | None, blank: Timing) -> Tim
 
 def _packets(lab: Lab, timeout: Timeout) -> list[Packet]:
     """Everything that the timer's own end has sent."""
-    return [packet for packet in _ours(lab) if packet.sender == str(timeout.side)]
+    return [packet for packet in _ours(lab) if packet.sender is timeout.side]
 
 
 def _ours(lab: Lab) -> list[Packet]:

@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from netlab.live.session import NOWHERE, Session, described
+from netlab.live.session import NOWHERE, Session
 from netlab.live.sockets import as_said, fail, in_words, peer, readable
 from netlab.model.errors import ActionFailed
 from netlab.model.tcp import Segment, State
-from netlab.model.vocabulary import REJECTS, Hook, Pair, Side
-from netlab.scenario.model import Do, Drop, Hold, Lift, Step
-from netlab.testbed import fault
+from netlab.model.vocabulary import Hook, Pair, Side
+from netlab.scenario.model import AnyStep, Do, Drop, FaultStep, Plug, Remove
+from netlab.scenario.steps import ACTIONS, kind_of
+from netlab.scenario.steps.action import Stage
 from netlab.testbed.connection import Connection, Flow
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
@@ -50,8 +51,8 @@ class Desk:
         self.applications = dict.fromkeys(Side, "nothing yet")
         for step in scenario.steps if scenario else ():
             if isinstance(step, Do):
-                self.applications[step.side] = step.action.replace("_", "-")
-        self._opening: dict[Side, tuple[Connection, Step]] = {}
+                self.applications[step.side] = step.action
+        self._opening: dict[Side, tuple[Connection, AnyStep]] = {}
         self._pair = Pair(State.CLOSED, State.CLOSED)
         self._recall()
 
@@ -94,7 +95,7 @@ class Desk:
         for side, (connection, step) in [*self._opening.items()]:
             self._opened(side, connection, step)
 
-    def _opened(self, side: Side, connection: Connection, step: Step) -> None:
+    def _opened(self, side: Side, connection: Connection, step: AnyStep) -> None:
         """Whether a connect has come to an end, and how."""
         if connection.socket.fileno() < 0:
             del self._opening[side]
@@ -221,42 +222,38 @@ class Desk:
             segments=(segment,),
             reject=answer,
         )
-        reject = REJECTS[answer] if answer else None
-        place = self.lab.host(side), step.hook
-        self.lab.drop(segment, at=place, reject=reject, name=step.name)
-        return self._did(step, described(step))
+        return self._impose(step)
 
-    def hold(self, side: Side) -> str:
+    def plug(self, side: Side) -> str:
         """Keep what this side sends on the wire; or let it go, where it is kept already."""
-        for name, held in self.session.in_force.items():
-            if isinstance(held, Hold) and held.sides == (side,):
-                return self.undo(name)
-        step = Hold(*NOWHERE, sides=(side,), name=self.session.free_name(f"hold-{side}"))
-        self.lab.hold(self.lab.host(side), name=step.name)
-        return self._did(step, described(step))
+        for name, fault in self.session.in_force.items():
+            if isinstance(fault, Plug) and fault.sides == (side,):
+                return self.remove(name)
+        name = self.session.free_name(f"plug-{side}")
+        return self._impose(Plug(*NOWHERE, name=name, sides=(side,)))
 
-    def undo(self, name: str) -> str:
-        """Lift one fault."""
+    def remove(self, name: str) -> str:
+        """Take one fault away."""
         step = self.session.in_force[name]
-        is_hold = isinstance(step, Hold)
-        self.lab.lift(name, fault.Hold if is_hold else fault.Fault)
-        return self._did(Lift(*NOWHERE, name, is_hold), f"undone: {described(step)}")
+        self.lab.remove(name)
+        return self._did(Remove(*NOWHERE, name), f"removed: {kind_of(step).described(step)}")
 
     def heal(self) -> str:
-        """Lift everything that is in force."""
-        in_force = self.session.in_force.values()
-        if not in_force:
-            raise ActionFailed("nothing is in force: d drops, j rejects, h holds")
-        kinds = {isinstance(step, Hold) for step in in_force}
-        for is_hold in sorted(kinds):
-            self.lab.lift(None, fault.Hold if is_hold else fault.Fault)
-            self.session.did(self.lab.elapsed(), Lift(*NOWHERE, None, is_hold), self.of)
-        self._note("fault", "healed: everything is lifted")
-        return "everything is lifted; an end moves when its timer fires next"
+        """Take away everything that is in force."""
+        if not self.session.in_force:
+            raise ActionFailed("nothing is in force: d drops, j rejects, p plugs the wire")
+        self.lab.remove()
+        self.session.did(self.lab.elapsed(), Remove(*NOWHERE, None), self.of)
+        self._note("fault", "healed: everything is removed")
+        return "everything is removed; an end moves when its timer fires next"
+
+    def _impose(self, step: FaultStep) -> str:
+        kind_of(step).install(Stage(self.lab), step)
+        return self._did(step, kind_of(step).described(step))
 
     # --- inside
 
-    def _did(self, step: Step, text: str) -> str:
+    def _did(self, step: AnyStep, text: str) -> str:
         self.session.did(self.lab.elapsed(), step, self.of)
         self._note("fault", text)
         return text
@@ -268,7 +265,7 @@ class Desk:
         BlockingIOError where it would have waited: then nothing was done.
         """
         at = self.lab.elapsed()
-        of = self._name_of_what_is_not_last(side) if action in _ON_CONNECTION else ""
+        of = self._name_of_what_is_not_last(side) if ACTIONS[action].on_connection else ""
         step = Do(*NOWHERE, side, action, dict(arguments), of=of)
         told = f"{side} {action}" + "".join(f" {value!r}" for value in arguments.values())
         try:
@@ -322,6 +319,3 @@ class Desk:
         """A file says `of:` where a step is not about the connection that was opened last."""
         opened = self.lab.host(side).connections
         return self.of if self.of and opened and self._open(side) is not opened[-1] else ""
-
-
-_ON_CONNECTION = ("send", "read", "drain", "shutdown", "close", "abort", "vanish")

@@ -23,11 +23,11 @@ from netlab.live import panels, small
 from netlab.live.actions import Desk
 from netlab.live.asking import Ask, Menu, Told, Write
 from netlab.live.saving import save
-from netlab.live.session import described
 from netlab.live.view import Looker, View
 from netlab.model.errors import NetlabError
 from netlab.model.tcp import NAMEABLE, Segment
 from netlab.model.vocabulary import REJECTS, Side
+from netlab.scenario.steps import kind_of
 
 Commands = Callable[[], Sequence[tuple[str, str]]]
 SAMPLED, DRAWN, COUNTED = 0.03, 0.1, 0.3  # seconds between two
@@ -103,7 +103,7 @@ class Ends(Screen[None]):
                 "x": "close",
                 "k": "abort",
                 "v": "vanish",
-                "h": "hold",
+                "p": "plug",
             }.items()
         ),
         Binding("s", "send", show=False),
@@ -202,7 +202,7 @@ class Ends(Screen[None]):
             part.update(panels.end(end, part.content_size.width, self.has_class("-tall")))
         for name, draw in (
             ("packets", partial(panels.packets, view)),
-            ("faults", partial(panels.faults, view.faults, view.undone)),
+            ("faults", partial(panels.faults, view.faults, view.removed)),
             ("counters", partial(panels.counters, view.counters)),
             ("log", partial(panels.log, view.notes)),
         ):
@@ -228,7 +228,7 @@ class Ends(Screen[None]):
         self._try(getattr(self.app.desk, name), self._selected)
 
     def action_heal(self) -> None:
-        """Lift everything."""
+        """Remove everything."""
         self._try(self.app.desk.heal)
 
     def _try(self, act: Callable[..., str], *arguments: object) -> None:
@@ -282,21 +282,21 @@ class Ends(Screen[None]):
         self.app.push_screen(Menu(titles, [str(each) for each in SEGMENTS]), choose_answer)
 
     def action_undo(self) -> None:
-        """Lift one fault; which, if there are several."""
+        """Remove one fault; which, if there are several."""
         in_force = self.app.desk.session.in_force
         names = [*in_force]
         if not names:
-            self._say("nothing is in force: d drops, j rejects, h holds", False)
+            self._say("nothing is in force: d drops, j rejects, p plugs the wire", False)
         elif len(names) == 1:
-            self._try(self.app.desk.undo, names[0])
+            self._try(self.app.desk.remove, names[0])
         else:
 
             def answered(answer: tuple[int, bool] | None) -> None:
                 if answer is not None:
-                    self._try(self.app.desk.undo, names[answer[0]])
+                    self._try(self.app.desk.remove, names[answer[0]])
 
-            choices = [described(step) for step in in_force.values()]
-            self.app.push_screen(Menu(["undo which?"], choices), answered)
+            choices = [kind_of(step).described(step) for step in in_force.values()]
+            self.app.push_screen(Menu(["remove which?"], choices), answered)
 
     def action_write(self) -> None:
         """Save what was done."""

@@ -43,8 +43,8 @@ BAR, LEAST_BAR = 14, 4  # cells of a countdown
 NUMBER = 8  # cells of a count
 KEYS = (
     "Tab side", "c connect", "l listen", "a accept", "s send", "r read", "f FIN", "x close",
-    "k abort", "v vanish", "d drop", "j reject", "h hold", "u undo", "H heal", "w write", "? look",
-    "q quit",
+    "k abort", "v vanish", "d drop", "j reject", "p plug", "u remove", "H heal", "w write",
+    "? look", "q quit",
 )  # fmt: skip
 PACKET_COLOURS = {"way": MUTED, "what": "", "again": "bold", "lost": "bold $error"}
 
@@ -122,9 +122,9 @@ def _socket(shown: End) -> str:
     return f"{what.get(shown.state, 'no program has it')} (inode 0)"
 
 
-def faults(in_force: Sequence[InForce], undone: int, width: int, height: int) -> Content:
+def faults(in_force: Sequence[InForce], removed: int, width: int, height: int) -> Content:
     """What is done to packets, and to how many."""
-    more = f" ({undone} undone)" if undone else ""
+    more = f" ({removed} removed)" if removed else ""
     lines = [_heading(f"faults{more}", "", width)]
     for fault in in_force:
         count = "held" if fault.packets is None else f"{fault.packets} packets"

@@ -14,20 +14,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from netlab.live import writing
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import RETRANSMITTING
-from netlab.model.vocabulary import Claim, Family, Pair
-from netlab.scenario import loader
-from netlab.scenario.model import Do, Drop, Hold, Lift, Reach, Scenario, Step
+from netlab.model.vocabulary import ExpectedPair, Family, Pair
+from netlab.scenario import loader, writer
+from netlab.scenario.model import AnyStep, Do, FaultStep, Reach, Remove, Scenario
+from netlab.scenario.steps import kind_of
 
 HOLD = 1.0  # seconds that a pair must have been seen, and that the file asks for
 PROMPT = 3.0  # seconds; what takes longer gets a `within:` of its own
 #: Of a failed connect: the player waits that long for the error (netlab.testbed.host.PATIENCE).
 SOON = 4.0
-NOWHERE = (0, "", "")  # line, text and comment of a step that stands in no file
-
-FaultStep = Drop | Hold
+NOWHERE = (0, "")  # line and comment of a step that stands in no file
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Deed:
     """One key that did something."""
 
     at: float  # seconds on the lab's clock
-    step: Step
+    step: AnyStep
     of: str = ""  # the connection that was looked at
 
 
@@ -47,7 +45,7 @@ class Session:
         self.deeds: list[Deed] = []
         self._pairs: list[tuple[float, Pair]] = []
         #: Other than `deeds`: no key, but where it began.
-        self._given: tuple[Step, ...] = scenario.steps if scenario else ()
+        self._given: tuple[AnyStep, ...] = scenario.steps if scenario else ()
 
     # --- what happens
 
@@ -56,7 +54,7 @@ class Session:
         if not self._pairs or self._pairs[-1][1] != pair:
             self._pairs.append((at, pair))
 
-    def did(self, at: float, step: Step, of: str = "") -> None:
+    def did(self, at: float, step: AnyStep, of: str = "") -> None:
         """Take note of what a key did."""
         self.deeds.append(Deed(at, step, of))
 
@@ -76,18 +74,18 @@ class Session:
     # --- what is known of it
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[AnyStep, ...]:
         """Everything that was done, by the scenario and at the keys."""
         return (*self._given, *(deed.step for deed in self.deeds))
 
     @property
     def in_force(self) -> dict[str, FaultStep]:
-        """The faults that nobody has undone, by their names."""
+        """The faults that are in force, by their names."""
         return _in_force(self.steps)
 
     def free_name(self, wanted: str) -> str:
         """A fault's name that is not taken: ``drop-fin``, ``drop-fin-2``."""
-        taken = {step.name for step in self.steps if isinstance(step, Drop | Hold)}
+        taken = {step.name for step in self.steps if isinstance(step, FaultStep)}
         names = [wanted, *(f"{wanted}-{number}" for number in range(2, len(taken) + 2))]
         return next(name for name in names if name not in taken)
 
@@ -119,43 +117,43 @@ class Session:
         if len(deeds) < len(self.deeds):
             since, pair = self.pair_at(self.deeds[len(deeds)].at)
         steps = self._player_steps(deeds)
-        expect: dict[str, Any] = {"pair": writing.pair(_claim(pair))}
+        expect: dict[str, Any] = {"pair": writer.pair(_claim(pair))}
         of = (deeds or self.deeds)[-1].of
         if of:
             expect["of"] = of
-        expect["hold"] = writing.seconds(HOLD)
+        expect["hold"] = writer.seconds(HOLD)
         if deeds and since - deeds[-1].at > PROMPT:
-            expect["within"] = writing.seconds(_generous(since - deeds[-1].at))
+            expect["within"] = writer.seconds(_generous(since - deeds[-1].at))
         enough = _enough(steps, pair, dropped)
         if enough is not None:
             expect["dropped"] = f"at least {enough}"
         if healed:
-            expect["healed"] = writing.pair(_claim(healed))
+            expect["healed"] = writer.pair(_claim(healed))
         else:
             expect["cause"] = _cause(_in_force(steps))
         source = f"netlab freeze {self.scenario.name}" if self.scenario else "netlab lab"
-        text = writing.file(story, source, steps, expect)
+        text = writer.file(story, source, steps, expect)
         loader.parse(text, Path(f"{name}.yaml"))  # complains of what cannot be
         return text
 
     def _apart(self, pair: Pair) -> tuple[list[Deed], bool]:
         """The deeds that made the pair, and whether what came after them healed it.
 
-        Faults that were undone last are the healing of the pair before, if it had held by then.
+        Faults that were removed last are the healing of the pair before, if it had held by then.
         If nothing has come of it yet, that pair is written, with its faults in force.
         """
         tail = len(self.deeds)
-        while tail and isinstance(self.deeds[tail - 1].step, Lift):
+        while tail and isinstance(self.deeds[tail - 1].step, Remove):
             tail -= 1
         if tail == len(self.deeds) or self.in_force:
             return self.deeds, False
-        undone = self.deeds[tail].at
-        since, before = self.pair_at(undone)
+        removed = self.deeds[tail].at
+        since, before = self.pair_at(removed)
         if before == pair:
             return (self.deeds[:tail], False) if tail or self.scenario else (self.deeds, False)
-        return (self.deeds[:tail], True) if undone - since >= HOLD else (self.deeds, False)
+        return (self.deeds[:tail], True) if removed - since >= HOLD else (self.deeds, False)
 
-    def _player_steps(self, deeds: Sequence[Deed]) -> list[Step]:
+    def _player_steps(self, deeds: Sequence[Deed]) -> list[AnyStep]:
         steps = list(self._given)
         if self.scenario and deeds:
             expect = self.scenario.expect
@@ -183,67 +181,48 @@ class Session:
         return Reach(*NOWHERE, claim=_claim(pair), within=within, of=before.of)
 
 
-def _is(step: Step, *actions: str) -> bool:
+def _is(step: AnyStep, *actions: str) -> bool:
     return isinstance(step, Do) and step.action in actions
 
 
-def _claim(pair: Pair) -> Claim:
-    return Claim((pair.client,), (pair.server,))
+def _claim(pair: Pair) -> ExpectedPair:
+    return ExpectedPair((pair.client,), (pair.server,))
 
 
 def _generous(took: float) -> float:
     return math.ceil(1.5 * took) + 5
 
 
-def _in_force(steps: Sequence[Step]) -> dict[str, FaultStep]:
+def _in_force(steps: Sequence[AnyStep]) -> dict[str, FaultStep]:
     found: dict[str, FaultStep] = {}
     for step in steps:
-        if isinstance(step, Drop | Hold):
+        if isinstance(step, FaultStep):
             found[step.name] = step
-        elif isinstance(step, Lift):
-            kind = Hold if step.holds else Drop
-            undone = [name for name, fault in found.items()
-                      if step.name in (None, name) and isinstance(fault, kind)]  # fmt: skip
-            for name in undone:
+        elif isinstance(step, Remove):
+            for name in [name for name in found if step.name in (None, name)]:
                 del found[name]
     return found
 
 
-def _enough(steps: Sequence[Step], pair: Pair, dropped: Mapping[str, int]) -> int | None:
+def _enough(steps: Sequence[AnyStep], pair: Pair, dropped: Mapping[str, int]) -> int | None:
     """How many packets the file asks for, where that is less than a player would by itself.
 
     It asks for one, or two where an end retransmits (netlab.scenario.runner); a fault that
-    matched less, or that was undone again, must not be asked for more than it did.
+    matched less, or that was removed again, must not be asked for more than it did.
     """
-    drops = [step.name for step in steps if isinstance(step, Drop)]
-    if not any(isinstance(step, Drop) and step.reject is None for step in steps):
+    faults = [step for step in steps if isinstance(step, FaultStep)]
+    drops = [step.name for step in faults if kind_of(step).counts]
+    if not any(kind_of(step).loses for step in faults):
         return None
     asked = 2 if {pair.client, pair.server} & RETRANSMITTING else 1
     still = sum(dropped.get(name, 0) for name in drops if name in _in_force(steps))
-    undone = any(dropped.get(name, 0) for name in drops)
-    seen = max(min(2, still), int(undone))
+    removed = any(dropped.get(name, 0) for name in drops)
+    seen = max(min(2, still), int(removed))
     return seen if seen < asked else None
 
 
 def _cause(in_force: Mapping[str, FaultStep]) -> str:
     if not in_force:
         return "no fault is in force, the applications did this"
-    told = ", ".join(described(step) for step in in_force.values())
+    told = ", ".join(kind_of(step).described(step) for step in in_force.values())
     return f"still in force: {told}; how it heals was not tried"
-
-
-def described(step: FaultStep) -> str:
-    """A fault in a few words: ``FIN lost to server``."""
-    if isinstance(step, Hold):
-        return f"held: what {' and '.join(map(str, step.sides))} sends"
-    what = ", ".join(map(str, step.segments or step.nft))
-    if step.port is not None:
-        what += f" of port {step.port}"
-    if step.covers_fin:
-        what += " of FIN"
-    if step.first is not None or step.after is not None:
-        what += f" (first {step.first})" if step.first is not None else f" (after {step.after})"
-    if str(step.hook) == "input":
-        verb = f"answered with {step.reject}" if step.reject else "lost"
-        return f"{what} {verb} to {step.side}"
-    return f"{what} {'rejected' if step.reject else 'dropped'} at {step.side} {step.hook}"

@@ -7,12 +7,11 @@ import math
 from dataclasses import dataclass, replace
 
 from netlab.live.actions import Desk, Note
-from netlab.live.session import described
 from netlab.model.tcp import State, Timer
 from netlab.model.vocabulary import Side
 from netlab.observe.proc import Row
 from netlab.packets.sightings import Packet
-from netlab.scenario.model import Hold
+from netlab.scenario.steps import kind_of
 from netlab.testbed.tape import Tape
 
 #: Counters that explain most, first. Others of TCP follow by their names; IP's are not shown.
@@ -86,7 +85,7 @@ class View:
     elapsed: float
     ends: tuple[End, End]
     faults: tuple[InForce, ...]
-    undone: int
+    removed: int
     counters: tuple[Counted, ...]
     notes: tuple[Note, ...]
     packets: tuple[Packet, ...]  # the last ones, oldest first
@@ -132,15 +131,15 @@ class Looker:
         in_force = desk.session.in_force
         tape = desk.lab.tape
         faults = [
-            InForce(name, described(step),
-                    None if isinstance(step, Hold) else self._packets.get(name, 0))
+            InForce(name, kind_of(step).described(step),
+                    self._packets.get(name, 0) if kind_of(step).counts else None)
             for name, step in in_force.items()
         ]  # fmt: skip
         return View(
             elapsed=desk.lab.elapsed(),
             ends=(self._end(Side.CLIENT), self._end(Side.SERVER)),
             faults=tuple(faults),
-            undone=len(self._packets) - len(in_force),
+            removed=len(self._packets) - len(in_force),
             counters=self._counters,
             notes=tuple(desk.notes[-LAST:]),
             packets=self._last(tape) if tape else (),

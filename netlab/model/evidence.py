@@ -9,7 +9,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from netlab.model.tcp import State, Timer
+from netlab.model.tcp import Segment, State, Timer, segment_named
+from netlab.model.vocabulary import ExpectedPair, Family, Hook, Pair, Side
 
 if TYPE_CHECKING:
     import cattrs
@@ -63,31 +64,46 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step as it was played: when, and how it ended."""
+    """One step as it was played: what was done, when, and how it ended."""
 
     at: float
     line: int
-    text: str
+    text: str  # in one line, for people: however the file is formatted, it is the same
+    kind: str  # its word in the language: connect, drop, reach, ...
+    side: Side | None = None  # whose application or administrator did it
+    value: Any = None  # what is said of it: nothing, a word, or a mapping of plain values
+    of: str = ""  # the connection it is about, by its name; else the one that was opened last
+    fails: str = ""  # the errno it had to end with
     result: str = ""  # an errno's name, bytes read, ...
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: its rules as nft text, and what they counted."""
+    """One fault: what it is, its rules as a person would type them, and what they counted."""
 
     name: str
-    where: str  # client input
+    kind: str  # its word in the language: drop, reject, plug, ...
+    does: str  # in words, after its name: drops SYN at server input
+    sides: tuple[Side, ...]  # where it is in force
+    hook: Hook | None  # of the stack of that side; None: on the wire
     rules: str
     packets: int
     bytes: int
     installed: float
     removed: float | None = None
-    drops: bool = True  # and does not only hold packets back
+    segments: tuple[Segment, ...] = ()  # none: what its rules match is said in nft's own language
+    counts: bool = True  # the packets that it does something to
+
+    @property
+    def where(self) -> str:
+        """The place in words: ``client input``."""
+        sides = " and ".join(map(str, self.sides))
+        return f"{sides} {self.hook or 'wire'}"
 
     def __str__(self) -> str:
         """One line of a failure: what it was, and what it did."""
-        if not self.drops:
-            return f"packets held by {self.name} at {self.where}"
+        if not self.counts:
+            return f"fault {self.name} {self.does}"
         never = "" if self.packets else "  <- the rule never matched"
         return f"fault {self.name} at {self.where}: {self.packets} packets{never}"
 
@@ -97,12 +113,12 @@ class Frame:
     """One packet as one observer saw it. `at`: seconds since the lab was built."""
 
     at: float
-    side: str  # at whose end
+    side: Side | None  # at whose end; None: at a router between them
     seen: Sighting
     length: int  # bytes, from the internet protocol's header on
     data: bytes  # the first of them
     fault: str = ""  # whose rule dropped it, or answered it with a reject
-    hook: str = ""  # where that rule sits
+    hook: Hook | None = None  # where that rule sits
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +126,7 @@ class Event:
     """What the kernel said that it did with a connection. `at`: seconds since the lab was built."""
 
     at: float
-    side: str
+    side: Side
     kind: EventKind
     reason: str = ""  # of a discarded packet (enum skb_drop_reason) or a reset (sk_rst_reason)
 
@@ -144,9 +160,9 @@ class Failure:
 class FailureRow:
     """One end in a failure."""
 
-    side: str
-    expected: str
-    sampled: str
+    side: Side
+    expected: tuple[State, ...]
+    sampled: State
     how_long: str
     retransmits: int
 
@@ -159,14 +175,14 @@ class Evidence:
     outcome: Outcome
     source: str
     path: str
-    family: str
+    family: Family
     kernel: str
-    expected: dict[str, str]
-    observed: dict[str, str]
+    expected: ExpectedPair
+    observed: Pair | None = None  # None: nothing was looked at
     held_s: float = 0.0
     elapsed_s: float = 0.0
     dropped: int = 0
-    healed: dict[str, str] | None = None
+    healed: Pair | None = None
     reason: str = ""  # of a skip or an error
     failure: Failure | None = None
     steps: tuple[Step, ...] = ()
@@ -174,6 +190,10 @@ class Evidence:
     client: End = End()
     server: End = End()
     recording: Recording | None = None  # where one was asked for
+
+    def end(self, side: Side) -> End:
+        """What one end showed."""
+        return self.client if side is Side.CLIENT else self.server
 
     def to_json(self) -> str:
         """One line of JSON."""
@@ -186,8 +206,11 @@ class Evidence:
 
         try:
             data: Any = json.loads(text)
+            refuse_older(data)
             return converter().structure(data, cls)
-        except (cattrs.BaseValidationError, TypeError, KeyError, RecursionError) as error:
+        except (
+            cattrs.BaseValidationError, TypeError, KeyError, AttributeError, RecursionError,
+        ) as error:  # fmt: skip
             raise ValueError(f"not a record of netlab's: {error}") from error
 
 
@@ -213,6 +236,21 @@ class Cell:
         return f"{self.client}/{self.server}"
 
 
+class OlderRecord(ValueError):
+    """A record that was made when steps and faults were kept as text."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "was recorded by an older netlab, which kept steps as text: record it anew"
+        )
+
+
+def refuse_older(data: Any) -> None:
+    """Raises `OlderRecord` where the steps of a run have no kind."""
+    if any("kind" not in step for step in data.get("steps", ())):
+        raise OlderRecord
+
+
 @functools.cache
 def converter() -> cattrs.Converter:
     """To JSON's own types and back: enumerations by name, bytes as base64, the rest as it is."""
@@ -222,6 +260,48 @@ def converter() -> cattrs.Converter:
     for kind in (State, Timer):
         converter.register_unstructure_hook(kind, lambda member: member.name)
         converter.register_structure_hook(kind, lambda name, kind: kind[name])
+    converter.register_unstructure_hook(Side, str)
+    converter.register_unstructure_hook(Hook, str)
+    converter.register_structure_hook(Hook, lambda name, _: Hook[name.upper()])
+    converter.register_unstructure_hook(Family, str)
+    converter.register_structure_hook(Family, lambda name, _: Family[name.upper()])
+    converter.register_unstructure_hook(Segment, str)
+    converter.register_structure_hook(Segment, lambda text, _: segment_named(text))
     converter.register_unstructure_hook(bytes, lambda data: base64.b64encode(data).decode())
     converter.register_structure_hook(bytes, lambda text, _: base64.b64decode(text, validate=True))
+    converter.register_unstructure_hook(ExpectedPair, _states_of)
+    converter.register_structure_hook(ExpectedPair, lambda data, _: _expected(data))
+    _with_what_was_derived(converter)
     return converter
+
+
+def _states_of(pair: ExpectedPair) -> dict[str, Any]:
+    """A state for each end; a list where it flickers."""
+    names = {str(side): [state.name for state in pair.states(side)] for side in Side}
+    return {side: some[0] if len(some) == 1 else some for side, some in names.items()}
+
+
+def _expected(data: Any) -> ExpectedPair:
+    def states(some: Any) -> tuple[State, ...]:
+        return tuple(State[name] for name in ([some] if isinstance(some, str) else some))
+
+    return ExpectedPair(states(data["client"]), states(data["server"]))
+
+
+def _with_what_was_derived(converter: cattrs.Converter) -> None:
+    """Readers of JSON find the place of a fault, and whether it drops, beside what they follow
+    from; and a run in which nothing was observed has an empty pair.
+    """
+    from cattrs.gen import make_dict_unstructure_fn
+
+    plain = make_dict_unstructure_fn(Fault, converter)
+    converter.register_unstructure_hook(
+        Fault, lambda fault: {**plain(fault), "where": fault.where, "drops": fault.counts}
+    )
+    whole = make_dict_unstructure_fn(Evidence, converter)
+    converter.register_unstructure_hook(
+        Evidence, lambda run: {**(data := whole(run)), "observed": data["observed"] or {}}
+    )
+    converter.register_structure_hook(
+        Pair | None, lambda data, _: converter.structure(data, Pair) if data else None
+    )

@@ -142,6 +142,14 @@ class Segment(enum.Flag):
         return "|".join(name for name in WRITTEN_ORDER if Segment[name] in self) or "ANY"
 
 
+def segment_named(text: str) -> Segment:
+    """``SYN|ACK``, with blanks or without. Raises KeyError for what is no bit of a segment."""
+    bits = Segment.ANY
+    for name in text.replace(" ", "").split("|"):
+        bits |= Segment[name]
+    return bits
+
+
 CONTROL = Segment.FIN | Segment.SYN | Segment.RST | Segment.ACK
 WRITTEN_ORDER = ("SYN", "FIN", "RST", "DATA", "ACK")  # as people say them: SYN|ACK, FIN|ACK
 

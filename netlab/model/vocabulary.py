@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from netlab.model.tcp import State
 
+USUAL_PORT = 5555  # the port of the articles' exercises
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -18,6 +20,14 @@ class Pair:
 
     client: State
     server: State
+
+    def state(self, side: Side) -> State:
+        """The state of one end."""
+        return self.client if side is Side.CLIENT else self.server
+
+    def words(self) -> tuple[str, str]:
+        """The state of each end, in words."""
+        return str(self.client), str(self.server)
 
     def __str__(self) -> str:
         return f"{self.client}/{self.server}"
@@ -141,7 +151,7 @@ BEHAVIOURS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ExpectedPair:
     """The states that each end is said to be in; several where it flickers."""
 
     client: tuple[State, ...]
@@ -154,6 +164,15 @@ class Claim:
     def admits(self, pair: Pair) -> bool:
         """Whether a sampled pair is as claimed."""
         return pair.client in self.client and pair.server in self.server
+
+    @property
+    def flickers(self) -> bool:
+        """Whether an end has several states, of which each is seen."""
+        return len(self.client) > 1 or len(self.server) > 1
+
+    def words(self) -> tuple[str, str]:
+        """What is claimed of each end, in words."""
+        return self.written(Side.CLIENT), self.written(Side.SERVER)
 
     def written(self, side: Side) -> str:
         """What is claimed of one end, in words."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 
 from netlab.model.evidence import Frame, Recording
 from netlab.model.tcp import Segment
+from netlab.model.vocabulary import Hook, Side
 from netlab.packets.headers import PSH, End, Headers, lasting, read, segment
 from netlab.packets.sequence import Numbers, Relative
 
@@ -27,7 +28,7 @@ LONGEST_WAY = 0.4
 SLACK = 0.002
 ROUTER = "router"
 #: Hooks at which a packet has not left its sender yet.
-SENDING = frozenset({"output", "postrouting", "egress"})
+SENDING = frozenset({Hook.OUTPUT, Hook.POSTROUTING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,13 @@ class Packet:
     receiver was sent, and `arrived` at the receiver's end of the wire before the rule saw it.
     """
 
-    sender: str  # client, server
+    sender: Side
     sent: float | None  # left its sender's end of the wire
     arrived: float | None  # came in at the other end
     dropped: float | None  # a rule dropped it, or answered it with a reject
     fault: str  # whose rule did
-    where: str  # and at which place: server input
+    died_at: Side | None  # and at which end; None: at a router
+    hook: Hook | None
     source: tuple[str, int]
     destination: tuple[str, int]
     segment: Segment  # its control bits, and DATA; ANY where it is no TCP segment
@@ -55,6 +57,11 @@ class Packet:
     resent: int  # how often the same sequence numbers had left this end before
     ours: bool  # belongs to the connection that the recording is about
     text: str  # what it is, where that is no plain TCP segment: ICMP port unreachable, keepalive
+
+    @property
+    def where(self) -> str:
+        """The place in words where it died: ``server input``."""
+        return f"{self.died_at} {self.hook}" if self.died_at else ""
 
     @property
     def at(self) -> float:
@@ -74,7 +81,7 @@ def packets(recording: Recording) -> list[Packet]:
     for seen in sightings:
         headers = _as_the_client_has_it(read(seen.frame), recording)
         if recording.routed and seen.dropped is None and seen.arrived is None and seen.sent:
-            seen.dropped = replace(seen.sent, side="", fault=ROUTER, hook="")
+            seen.dropped = replace(seen.sent, side=None, fault=ROUTER, hook=None)
         relative = numbers.of(headers, seen.sent is not None)
         found.append(_packet(seen, headers, relative, ours(headers)))
     return found
@@ -145,7 +152,8 @@ def _packet(seen: _Sightings, headers: Headers, relative: Relative, ours: bool) 
         seen.arrived.at if seen.arrived else None,
         dropped.at if dropped else None,
         dropped.fault if dropped else "",
-        f"{dropped.side} {dropped.hook}".rstrip() if dropped else "",
+        dropped.side if dropped else None,
+        dropped.hook if dropped else None,
         headers.source,
         headers.destination,
         segment(headers.bits, headers.length > 0) if headers.tcp else Segment.ANY,
@@ -192,7 +200,7 @@ def _canonical(end: End) -> End:
 class _Sightings:
     """The frames that one packet left behind: at least one of the three."""
 
-    sender: str
+    sender: Side
     sent: Frame | None = None
     arrived: Frame | None = None
     dropped: Frame | None = None
@@ -227,10 +235,11 @@ class _Same:
 def _sightings(
     frames: Sequence[Frame], untranslated: Callable[[bytes], bytes] = lambda headers: headers
 ) -> Iterator[_Sightings]:
-    alike: dict[tuple[str, bytes, int], _Same] = defaultdict(_Same)
+    alike: dict[tuple[Side, bytes, int], _Same] = defaultdict(_Same)
     for frame in sorted(frames, key=lambda frame: frame.at):
         coming = frame.seen == "in" or (frame.seen == "dropped" and frame.hook not in SENDING)
-        sender = _OTHER.get(frame.side, frame.side) if coming else frame.side
+        assert frame.side is not None
+        sender = frame.side.peer if coming else frame.side
         same = alike[sender, untranslated(lasting(frame.data)), frame.length]
         if frame.seen == "dropped":
             (same.dropped if coming else same.held).append(frame)
@@ -251,10 +260,7 @@ def _untranslated(recording: Recording) -> Callable[[bytes], bytes]:
     return lambda headers: headers.replace(seen, own, 1)
 
 
-_OTHER = {"client": "server", "server": "client"}
-
-
-def _paired(sender: str, same: _Same) -> Iterator[_Sightings]:
+def _paired(sender: Side, same: _Same) -> Iterator[_Sightings]:
     """One packet for each frame sent, and for each that was only seen later on its way."""
     on_the_way = [_Sightings(sender, sent=frame) for frame in same.sent]
     unsent = []

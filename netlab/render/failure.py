@@ -36,14 +36,20 @@ def rows(found: Failure, style: Style) -> Iterator[str]:
     if found.rows:
         cells = [("", "expected", "sampled", "", "retransmits")]
         cells += [
-            (row.side, row.expected, row.sampled, row.how_long, str(row.retransmits))
+            (
+                str(row.side),
+                " or ".join(map(str, row.expected)),
+                str(row.sampled),
+                row.how_long,
+                str(row.retransmits),
+            )
             for row in found.rows
         ]
+        off = [False, *(row.sampled not in row.expected for row in found.rows)]
         widths = [max(len(line[column]) for line in cells) for column in range(5)]
-        for number, line in enumerate(cells):
+        for line, is_off in zip(cells, off, strict=True):
             text = "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True))
-            off = number > 0 and line[1] != line[2]
-            yield "  " + style(text.rstrip(), *(("red",) if off else ()))
+            yield "  " + style(text.rstrip(), *(("red",) if is_off else ()))
     for note in found.notes:
         yield f"  {note}"
 

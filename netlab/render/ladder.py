@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from netlab.model.evidence import Evidence
+from netlab.model.vocabulary import Side
 from netlab.render.ladder_condense import Arrow
 from netlab.render.ladder_layout import Layout, Row, duration, layout, stamp
 from netlab.render.ladder_notes import Change, Note
@@ -17,8 +18,8 @@ LIMIT = 60
 NARROWEST, WIDEST = 64, 120
 STATE = 12  # columns: ~ESTABLISHED
 NAME, LEAST = 26, 12  # letters of a fault's name, at most and where there is little room
-COLOURS = {"client": "cyan", "server": "yellow"}
-KINDS = {"fault": ("red",), "lifted": ("green",), "event": ("red",)}
+COLOURS = {Side.CLIENT: "cyan", Side.SERVER: "yellow"}
+KINDS = {"fault": ("red",), "removed": ("green",), "event": ("red",)}
 
 
 def ladder(evidence: Evidence, width: int, style: Style) -> str:
@@ -96,10 +97,10 @@ class _Picture:
         lines = [line]
         ends = self._drawn.ends
         if ends:
-            if len(ends["client"]) + len(ends["server"]) > self._room:
+            if len(ends[Side.CLIENT]) + len(ends[Side.SERVER]) > self._room:
                 lines.append(_Line(self._width))
-            lines[0].write(self._left, ends["client"], "dim")
-            lines[-1].write(self._right + 1 - len(ends["server"]), ends["server"], "dim")
+            lines[0].write(self._left, ends[Side.CLIENT], "dim")
+            lines[-1].write(self._right + 1 - len(ends[Side.SERVER]), ends[Side.SERVER], "dim")
         yield from lines
         line = self._lifelines()
         for side, state in self._drawn.first.items():
@@ -130,8 +131,8 @@ class _Picture:
         line.write(0, f"┆ {duration(seconds)}".rjust(self._time), "dim")
         return line
 
-    def _state(self, line: _Line, side: str, name: str) -> None:
-        if side == "client":
+    def _state(self, line: _Line, side: Side, name: str) -> None:
+        if side is Side.CLIENT:
             line.write(self._left - 1 - len(name), name, "bold")
         else:
             line.write(self._right + 2, name, "bold")
@@ -166,20 +167,20 @@ class _Picture:
     def _colour(self, arrow: Arrow) -> str:
         return "dim" if self._drawn.mixed and not arrow.packet.ours else COLOURS[arrow.sender]
 
-    def _put(self, line: _Line, sender: str, column: int, text: str, *colours: str) -> None:
+    def _put(self, line: _Line, sender: Side, column: int, text: str, *colours: str) -> None:
         """Text in the room between the ends, its columns counted from the sender."""
-        start = column if sender == "client" else self._room - column - len(text)
+        start = column if sender is Side.CLIENT else self._room - column - len(text)
         line.write(self._left + 1 + start, text, *colours)
 
     def _tail(self, line: _Line, arrow: Arrow, length: int) -> None:
         """The line of an arrow over so many columns, with what it says."""
         sender, colour = arrow.sender, self._colour(arrow)
-        line.write(*((self._left, "├") if sender == "client" else (self._right, "┤")))
+        line.write(*((self._left, "├") if sender is Side.CLIENT else (self._right, "┤")))
         self._put(line, sender, 0, "─" * length, colour)
         lead = 2 if len(_said(arrow)) + 6 <= length else 1
         label = arrow.label if len(_said(arrow)) + 3 <= length else arrow.short
         words = f" {label} "
-        if sender == "client" or not arrow.again:
+        if sender is Side.CLIENT or not arrow.again:
             parts = [(words, (colour,)), *_again(arrow)]
         else:
             parts = [*_again(arrow)[::-1], (words, (colour,))]
@@ -187,7 +188,7 @@ class _Picture:
         if whole + lead > length:
             words = f" {arrow.again} {label}".replace("  ", " ")[: length - lead - 2] + "… "
             parts, whole = [(words, (colour,))], len(words)
-        start = lead if sender == "client" else self._room - lead - whole
+        start = lead if sender is Side.CLIENT else self._room - lead - whole
         for text, colours in parts:
             line.write(self._left + 1 + start, text, *colours)
             start += len(text) + 1
@@ -204,7 +205,7 @@ class _Picture:
             self._put(line, sender, end, "✗", "red", "bold")
             self._put(line, sender, end + 1, killer, "red")
         else:
-            self._put(line, sender, end, "▶" if sender == "client" else "◀", colour)
+            self._put(line, sender, end, "▶" if sender is Side.CLIENT else "◀", colour)
 
     def _leave(self, row: Row, arrow: Arrow) -> Iterator[_Line]:
         line = self._lifelines()
@@ -217,7 +218,7 @@ class _Picture:
             column = min(column, self._room - min(killer, LEAST) - 3)
             self._tail(line, arrow, column)
             self._put(line, arrow.sender, column, _BENDS[arrow.sender][0], self._colour(arrow))
-            place = column if arrow.sender == "client" else self._room - 1 - column
+            place = column if arrow.sender is Side.CLIENT else self._room - 1 - column
             self._lanes[id(arrow)] = place, arrow
         else:
             killer = len(_killer(arrow, self._in_full)) if arrow.lost else 0
@@ -230,12 +231,12 @@ class _Picture:
         killer = _killer(arrow, self._in_full)
         words = f" {_said(arrow).replace('─', '·')}"[: self._room - 2 - len(killer)]
         self._put(line, arrow.sender, 0, "✗", "red", "bold")
-        if arrow.sender == "client":
-            self._put(line, "client", 1, words, "cyan")
-            self._put(line, "client", 1 + len(words), killer.replace("✗", ""), "red")
+        if arrow.sender is Side.CLIENT:
+            self._put(line, Side.CLIENT, 1, words, "cyan")
+            self._put(line, Side.CLIENT, 1 + len(words), killer.replace("✗", ""), "red")
         else:
-            self._put(line, "server", 1, f"{words[1:]} ", "yellow")
-            self._put(line, "server", 1 + len(words), killer, "red")
+            self._put(line, Side.SERVER, 1, f"{words[1:]} ", "yellow")
+            self._put(line, Side.SERVER, 1 + len(words), killer, "red")
 
     def _arrive(self, arrows: Sequence[Arrow]) -> Iterator[_Line]:
         if len(arrows) == 2:
@@ -243,16 +244,18 @@ class _Picture:
             middle = self._room // 2
             for arrow in arrows:
                 self._head_of(
-                    line, arrow, middle + 2 if arrow.sender == "client" else self._room - middle + 1
+                    line,
+                    arrow,
+                    middle + 2 if arrow.sender is Side.CLIENT else self._room - middle + 1,
                 )
-            line.write(self._left + middle, "╱", COLOURS["server"])
-            line.write(self._left + 2 + middle, "╲", COLOURS["client"])
+            line.write(self._left + middle, "╱", COLOURS[Side.SERVER])
+            line.write(self._left + 2 + middle, "╲", COLOURS[Side.CLIENT])
             yield line
             return
         (arrow,) = arrows
         place, _ = self._lanes.pop(id(arrow), (self._room // 2, arrow))
         line = self._lifelines()
-        column = place if arrow.sender == "client" else self._room - 1 - place
+        column = place if arrow.sender is Side.CLIENT else self._room - 1 - place
         self._head_of(line, arrow, column + 1)
         self._put(line, arrow.sender, column, _BENDS[arrow.sender][1], self._colour(arrow))
         yield line
@@ -263,10 +266,10 @@ class _Picture:
         line = self._lifelines()
         for arrow in arrows:
             self._tail(
-                line, arrow, middle - 1 if arrow.sender == "client" else self._room - middle - 2
+                line, arrow, middle - 1 if arrow.sender is Side.CLIENT else self._room - middle - 2
             )
-        line.write(self._left + middle, "╲", COLOURS["client"])
-        line.write(self._left + 2 + middle, "╱", COLOURS["server"])
+        line.write(self._left + middle, "╲", COLOURS[Side.CLIENT])
+        line.write(self._left + 2 + middle, "╱", COLOURS[Side.SERVER])
         yield line
         line = self._lifelines()
         line.write(self._left + 1 + middle, "╳")
@@ -280,15 +283,15 @@ class _Picture:
         wrapped = textwrap.wrap(note.text, self._room - (3 if note.side else 1)) or [""]
         for number, text in enumerate(wrapped):
             line = self._lifelines()
-            if note.side == "client":
+            if note.side is Side.CLIENT:
                 line.write(self._left, "├╴" if number == 0 else "│ ")
                 line.write(self._left + 2, text, *colours)
-            elif note.side == "server":
+            elif note.side is Side.SERVER:
                 line.write(self._right - 1, "╶┤" if number == 0 else " │")
                 line.write(self._right - 1 - len(text), text, *colours)
             else:
                 sides = (self._room - len(text) - 4) // 2
-                ruled = note.kind in {"fault", "lifted"} and sides > 0 and len(wrapped) == 1
+                ruled = note.kind in {"fault", "removed"} and sides > 0 and len(wrapped) == 1
                 rule = "┄" * sides
                 words = f"{rule} {text} {rule}" if ruled else text
                 start = (self._room - len(words)) // 2 if len(wrapped) == 1 else 2
@@ -296,7 +299,7 @@ class _Picture:
             yield line
 
 
-_BENDS = {"client": ("╮", "╰"), "server": ("╭", "╯")}
+_BENDS = {Side.CLIENT: ("╮", "╰"), Side.SERVER: ("╭", "╯")}
 
 
 def _name(change: Change) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from netlab.model.tcp import Segment
+from netlab.model.vocabulary import Side
 from netlab.packets.sightings import Packet
 from netlab.render.ladder_notes import Note
 
@@ -27,7 +28,7 @@ class Arrow:
     length: int = 0  # bytes of payload of all
 
     @property
-    def sender(self) -> str:
+    def sender(self) -> Side:
         """Where it starts."""
         return self.packet.sender
 
@@ -41,7 +42,7 @@ class Arrow:
     def unsent(self) -> bool:
         """Whether it died before it left its sender."""
         packet = self.packet
-        return packet.dropped is not None and packet.where.partition(" ")[0] == packet.sender
+        return packet.dropped is not None and packet.died_at is packet.sender
 
     @property
     def lost(self) -> bool:

@@ -15,11 +15,12 @@ from typing import Literal
 
 from netlab.model.evidence import Evidence, Recording
 from netlab.model.tcp import State
+from netlab.model.vocabulary import Side
 from netlab.packets.sightings import Packet, packets
 from netlab.render.ladder_condense import Arrow, condensed, kinds_of
 from netlab.render.ladder_notes import Change, Note, anchors, changes, notes
 
-CLIENT, SERVER = "client", "server"
+CLIENT, SERVER = Side
 #: Seconds in which nothing happened from which on that is said.
 GAP = 0.02
 #: Seconds that a step needs at most to change a state without a packet.
@@ -34,7 +35,7 @@ class Row:
     leaving: list[Arrow] = field(default_factory=list)
     arriving: list[Arrow] = field(default_factory=list)  # that left in a row above
     note: Note | None = None
-    states: dict[str, Change] = field(default_factory=dict)
+    states: dict[Side, Change] = field(default_factory=dict)
     gap: float = 0.0  # seconds before it in which nothing happened
     late: bool = False  # its time is the latest that it can have been
     crossing: bool = False  # what leaves here arrives in a row below
@@ -58,8 +59,8 @@ def duration(seconds: float) -> str:
 class Layout:
     """A whole ladder."""
 
-    ends: dict[str, str]  # address and port of each
-    first: dict[str, State | None]  # the state that each was in at the top
+    ends: dict[Side, str]  # address and port of each
+    first: dict[Side, State | None]  # the state that each was in at the top
     rows: tuple[Row, ...]
     footer: tuple[str, ...]  # what is not drawn
     mixed: bool  # whether other connections' packets stand among ours
@@ -105,7 +106,7 @@ def layout(evidence: Evidence, limit: int, side_by_side: Callable[[Arrow, Arrow]
     )
 
 
-def _ends(record: Recording | None) -> dict[str, str]:
+def _ends(record: Recording | None) -> dict[Side, str]:
     if record is None:
         return {}
     ends = {CLIENT: record.client, SERVER: record.server}

@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import bisect
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from netlab.model.evidence import End, Event, Evidence, Fault
+from netlab.model.evidence import End, Event, Evidence, Step
 from netlab.model.tcp import Segment, State
+from netlab.model.vocabulary import Side
 from netlab.packets.sightings import Packet
 
-Kind = Literal["step", "fault", "lifted", "rest", "others", "event"]
+Kind = Literal["step", "fault", "removed", "rest", "others", "event"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Note:
     at: float
     text: str
     kind: Kind
-    side: str = ""  # at whose line; or in the middle
+    side: Side | None = None  # at whose line; or in the middle
     end: float | None = None  # of the time that it sums up
 
     @property
@@ -43,7 +43,7 @@ class Change:
     """One end entering a state."""
 
     at: float
-    side: str
+    side: Side
     before: State
     after: State
     traced: bool
@@ -52,31 +52,25 @@ class Change:
 # --- steps, faults, events
 
 #: Steps that are drawn as what they install and remove, or that only wait.
-_ELSEWHERE = re.compile(r"(drop|reject|hold|lift|release|reach)\b")
-_STEP = re.compile(r"(client|server): (.*)", re.DOTALL)
-_SEGMENT = re.compile(r"segment: (\[[^]]*\]|[^,}]+)")
+_ELSEWHERE = frozenset({"drop", "drop_matching", "reject", "plug", "remove", "reach"})
 MOST_EVENTS = 20
 
 
 def notes(evidence: Evidence) -> Iterator[Note]:
     """Everything that was done to the connection, and what the kernel said of it."""
     for step in evidence.steps:
-        if _ELSEWHERE.match(step.text):
-            continue
-        match = _STEP.match(step.text)
-        side, words = (match[1], match[2]) if match else ("", step.text)
-        yield Note(step.at, _said(words, step.result), "step", side)
+        if step.kind not in _ELSEWHERE:
+            yield Note(step.at, _said(step), "step", step.side)
     for fault in evidence.faults:
-        yield Note(fault.installed, _installed(fault, evidence), "fault")
+        yield Note(fault.installed, f"{fault.name}: {fault.does}", "fault")
         if fault.removed is not None:
-            ended = "removed" if fault.drops else "released"
-            yield Note(fault.removed, f"{fault.name} {ended}", "lifted")
+            yield Note(fault.removed, f"{fault.name} removed", "removed")
     yield from _events(evidence.recording.events if evidence.recording else ())
 
 
 def _events(events: Sequence[Event]) -> Iterator[Note]:
     """What the kernel threw away by itself, and why it reset a connection, by Linux's names."""
-    left, said = MOST_EVENTS, set[tuple[str, str]]()
+    left, said = MOST_EVENTS, set[tuple[Side, str]]()
     for event in events:
         if event.kind == "discarded" and "NETFILTER" not in event.reason and left:
             left -= 1
@@ -87,41 +81,36 @@ def _events(events: Sequence[Event]) -> Iterator[Note]:
             said.add((event.side, event.reason))
 
 
-def _said(words: str, result: str) -> str:
-    """``connect as c1``, ``send hello: 5 bytes`` from a step as it is written in YAML."""
-    words, _, fails = words.partition(", fails: ")
-    words = re.sub(r"^\{(\S+): (.*)\}$", r"\1 \2", words, flags=re.DOTALL).replace('"', "")
-    words = re.sub(r"\bas: ", "as ", re.sub(r"[{}]", "", words)).replace(": ", "=")
-    result = result if result not in words or fails else ""
+def _said(step: Step) -> str:
+    """``connect as c1``, ``send hello: 5 bytes``."""
+    words = f"{step.kind} {_valued(step.value)}".rstrip() if step.side else step.text
+    result = step.result if step.fails or step.result not in words else ""
     return f"{words}: {result}" if result else words
 
 
-def _installed(fault: Fault, evidence: Evidence) -> str:
-    """``drop-1: drops SYN at server input``; its segments are those of its step."""
-    if not fault.drops:
-        whose = fault.where.removesuffix(" neighbour").replace("client and server", "both ends")
-        return f"{fault.name}: holds packets of {whose}"
-    before = [step for step in evidence.steps if step.at <= fault.installed]
-    rules = [step for step in before if step.text.startswith(("drop", "reject"))]
-    match = _SEGMENT.search(rules[-1].text) if rules else None
-    verb = "rejects" if rules and rules[-1].text.startswith("reject") else "drops"
-    what = match[1].strip("[]").strip() if match else "packets"
-    return f"{fault.name}: {verb} {what} at {fault.where}"
+def _valued(value: Any) -> str:
+    """``port=7777, reuse=yes, as c1``."""
+    if isinstance(value, dict):
+        some = ((key, _valued(each)) for key, each in value.items())
+        return ", ".join(f"as {each}" if key == "as" else f"{key}={each}" for key, each in some)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
 
 
 # --- states
 
 
-def changes(evidence: Evidence) -> tuple[dict[str, State | None], list[Change]]:
+def changes(evidence: Evidence) -> tuple[dict[Side, State | None], list[Change]]:
     """The first state of each end, and every change after it in the order of time."""
     first, found = {}, []
-    for side, end in (("client", evidence.client), ("server", evidence.server)):
-        first[side], some = _of(side, end)
+    for side in Side:
+        first[side], some = _of(side, evidence.end(side))
         found += some
     return first, sorted(found, key=lambda change: change.at)
 
 
-def _of(side: str, end: End) -> tuple[State | None, list[Change]]:
+def _of(side: Side, end: End) -> tuple[State | None, list[Change]]:
     if end.transitions:
         found = [Change(t.at, side, t.before, t.after, t.traced) for t in end.transitions]
         return end.transitions[0].before, found
@@ -158,17 +147,17 @@ _WITH: dict[State, tuple[tuple[str, Segment], ...]] = {
 def anchors(changed: Sequence[Change], some: Sequence[Packet]) -> dict[int, tuple[int, str]]:
     """By the id of a change: the place of the packet that goes with it, and which of its ends."""
     found = {}
-    times: dict[tuple[str, str], list[tuple[float, int]]] = {}
+    times: dict[tuple[Side, str], list[tuple[float, int]]] = {}
     for place, packet in enumerate(some):
-        there = "server" if packet.sender == "client" else "client"
+        there = packet.sender.peer
         times.setdefault((packet.sender, "leave"), []).append((packet.at, place))
         if packet.dropped is None:
             arrived = packet.at if packet.arrived is None else packet.arrived
             times.setdefault((there, "arrive"), []).append((arrived, place))
     for ordered in times.values():
         ordered.sort()
-    for side in ("client", "server"):
-        own = [change for change in changed if change.side == side]
+    for side in Side:
+        own = [change for change in changed if change.side is side]
         since = 0.0
         for change, following in itertools.zip_longest(own, own[1:]):
             until = following.at if following else float("inf")
@@ -181,7 +170,7 @@ def anchors(changed: Sequence[Change], some: Sequence[Packet]) -> dict[int, tupl
 
 def _anchor(
     change: Change,
-    times: dict[tuple[str, str], list[tuple[float, int]]],
+    times: dict[tuple[Side, str], list[tuple[float, int]]],
     some: Sequence[Packet],
     within: tuple[float, float],
 ) -> tuple[int, str, float]:

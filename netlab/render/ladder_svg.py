@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from netlab.model.evidence import Evidence
 from netlab.model.tcp import Segment
+from netlab.model.vocabulary import Side
 from netlab.render.ladder_condense import Arrow
 from netlab.render.ladder_layout import Layout, Row, duration, layout, stamp
 from netlab.render.ladder_notes import Change, Note
@@ -57,8 +58,8 @@ svg.ladder .cross { stroke: var(--l-lost); stroke-width: 2.4; stroke-linecap: ro
 svg.ladder text.lost { fill: var(--l-lost); font-size: 10px; }
 svg.ladder .again { font-weight: 700; fill: currentColor; }
 svg.ladder .rule { stroke: currentColor; stroke-width: 1; stroke-dasharray: 3 3; opacity: .6; }
-svg.ladder .fault { color: var(--l-lost); } svg.ladder .lifted { color: var(--l-healed); }
-svg.ladder .fault text, svg.ladder .lifted text { fill: currentColor; font-size: 10px; }
+svg.ladder .fault { color: var(--l-lost); } svg.ladder .removed { color: var(--l-healed); }
+svg.ladder .fault text, svg.ladder .removed text { fill: currentColor; font-size: 10px; }
 svg.ladder .back { fill: var(--l-paper); }
 svg.ladder.mixed .other { opacity: .6; }
 svg.ladder .arrow:hover .way { stroke-width: 2.6; }"""
@@ -132,7 +133,7 @@ class _Picture:
         arrows = [arrow for row in self._drawn.rows for arrow in row.leaving]
         dropped = sum(arrow.count for arrow in arrows if arrow.packet.dropped is not None)
         said = [f"{sum(arrow.count for arrow in arrows):,} packets, {dropped:,} of them dropped."]
-        for side in ("client", "server"):
+        for side in Side:
             first = self._drawn.first[side]
             entered = [
                 str(row.states[side].after) for row in self._drawn.rows if side in row.states
@@ -143,8 +144,8 @@ class _Picture:
         return " ".join(said)
 
     def _head(self) -> Iterator[str]:
-        for side, x, kind in (("client", LEFT, "middle"), ("server", RIGHT, "middle")):
-            yield f'<g class="{side}">{_text(x, 15, side, "name", kind)}</g>'
+        for side, x, kind in ((Side.CLIENT, LEFT, "middle"), (Side.SERVER, RIGHT, "middle")):
+            yield f'<g class="{side}">{_text(x, 15, str(side), "name", kind)}</g>'
             if side in self._drawn.ends:
                 yield _text(x, 29, self._drawn.ends[side], "quiet", kind)
             state = self._drawn.first[side]
@@ -164,7 +165,7 @@ class _Picture:
 
     def _row(self, row: Row, y: float) -> Iterator[str]:
         arrow = bool(row.leaving or row.arriving)
-        left = "client" in row.states
+        left = Side.CLIENT in row.states
         time_y = y - 6 if arrow and left else y + 4
         yield _text(LEFT - 10, time_y, stamp(row.at, row.late), "quiet", "end")
         if row.note is not None:
@@ -178,7 +179,7 @@ class _Picture:
         name = f"{'' if change.traced else '~'}{change.after}"
         how = "traced" if change.traced else "seen by the next sample"
         said = f"{change.side}: {change.before} → {change.after} at {change.at:.6f} s, {how}"
-        lower = y + (17 if below and change.side == "client" else 0)
+        lower = y + (17 if below and change.side is Side.CLIENT else 0)
         return _pill(change.side, lower, name, str(change.after), said)
 
     def _end(self, arrow: Arrow, y: float) -> tuple[float, bool]:
@@ -225,7 +226,7 @@ def _class(arrow: Arrow) -> str:
 
 def _across(arrow: Arrow) -> tuple[float, float, int]:
     """Where an arrow starts and ends, and which way it goes."""
-    return (LEFT, RIGHT, 1) if arrow.sender == "client" else (RIGHT, LEFT, -1)
+    return (LEFT, RIGHT, 1) if arrow.sender is Side.CLIENT else (RIGHT, LEFT, -1)
 
 
 def _signs(drawn: Layout) -> Iterator[str]:
@@ -239,14 +240,14 @@ def _height(row: Row) -> tuple[float, float]:
     """How far below its top a row's arrow or words begin, and how high it is."""
     if row.note is not None:
         lines = len(_wrapped(row.note))
-        more = 18 if "client" in row.states else 0
+        more = 18 if Side.CLIENT in row.states else 0
         return NOTE / 2, NOTE + max(14 * (lines - 1), more)
     if row.leaving:
         lost = any(arrow.packet.dropped is not None for arrow in row.leaving) and not row.crossing
         return 18, LOST if lost else ARROW if not row.crossing else 24
     if row.arriving:
         return 18, 40 if any(arrow.lost for arrow in row.arriving) else 30
-    return 10, 38 if "client" in row.states else 22
+    return 10, 38 if Side.CLIENT in row.states else 22
 
 
 def _text(x: float, y: float, words: str, *classes: str) -> str:
@@ -262,10 +263,10 @@ def _cross(x: float, y: float) -> str:
     return f'<path class="cross" d="M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8"/>'
 
 
-def _pill(side: str, y: float, name: str, state: str, tooltip: str) -> str:
+def _pill(side: Side, y: float, name: str, state: str, tooltip: str) -> str:
     """A state beside its line, in the colour that the page gives it."""
     width = len(name) * 6.35 + 10
-    x = LEFT - 8 - width if side == "client" else RIGHT + 8
+    x = LEFT - 8 - width if side is Side.CLIENT else RIGHT + 8
     return (
         f"<g><title>{escape(tooltip)}</title>"
         f'<rect class="pill" style="fill:var(--{state},var(--l-soft))" x="{x:.1f}" '
@@ -295,12 +296,12 @@ def _note(note: Note, y: float) -> Iterator[str]:
     yield f'<g class="said {note.kind} {note.side}"><title>{note.at:.6f} s</title>'
     for number, words in enumerate(_wrapped(note)):
         base = y + 4 + 14 * number
-        if note.side == "client":
+        if note.side is Side.CLIENT:
             yield _text(LEFT + 10, base, words)
-        elif note.side == "server":
+        elif note.side is Side.SERVER:
             yield _text(RIGHT - 10, base, words, "end")
         else:
-            if note.kind in {"fault", "lifted"} and number == 0:
+            if note.kind in {"fault", "removed"} and number == 0:
                 yield _line(LEFT + 6, y, RIGHT - 6, y, "rule")
             half = min(len(words) * 6.1 / 2 + 4, (RIGHT - LEFT) / 2 - 2)
             middle = (LEFT + RIGHT) / 2
@@ -308,7 +309,7 @@ def _note(note: Note, y: float) -> Iterator[str]:
             yield f'width="{2 * half:.1f}" height="14"/>'
             yield _text(middle, base, words, "middle", "quiet" if note.kind != "fault" else "")
     if note.side:
-        x = LEFT if note.side == "client" else RIGHT
+        x = LEFT if note.side is Side.CLIENT else RIGHT
         yield f'<circle class="dot" cx="{x}" cy="{y:.1f}" r="3"/>'
     yield "</g>"
 

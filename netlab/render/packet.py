@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from netlab.model.vocabulary import Side
 from netlab.packets.sightings import Packet
 from netlab.render.ladder_condense import Arrow, name_of
 
@@ -19,7 +20,7 @@ def parts(packet: Packet, width: int) -> Parts:
     """
     wide = width >= WIDE
     arrow = Arrow(packet, packet, length=packet.length)
-    way = "→" if packet.sender == "client" else "←"
+    way = "→" if packet.sender is Side.CLIENT else "←"
     start: Parts = [("time", f"{packet.at:>{9 if wide else 7}.{3 if wide else 2}f} ")]
     start.append(("way", f" client {way} server  " if wide else f"{way} "))
     again = [arrow.again] if arrow.again else []

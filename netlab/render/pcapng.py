@@ -11,8 +11,10 @@ from __future__ import annotations
 import ipaddress
 import struct
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from netlab.model.evidence import Evidence, Frame, Recording
+from netlab.model.vocabulary import Hook, Side
 
 SECTION, INTERFACE, NAMES, PACKET = 0x0A0D0D0A, 1, 4, 6  # types of blocks
 BYTE_ORDER, UNKNOWN_LENGTH = 0x1A2B3C4D, 0xFFFF_FFFF_FFFF_FFFF
@@ -24,10 +26,9 @@ SECTION_OS, SECTION_APPLICATION = 3, 4
 INTERFACE_NAME, INTERFACE_DESCRIPTION, INTERFACE_RESOLUTION = 2, 3, 9
 PACKET_FLAGS = 2
 INBOUND, OUTBOUND = 1, 2
-OUTWARD_HOOKS = ("output", "postrouting")
+OUTWARD_HOOKS = (Hook.OUTPUT, Hook.POSTROUTING)
 NAME_IPV4, NAME_IPV6 = 1, 2
 
-SIDES = ("client", "server")
 #: Wireshark takes a second sighting of a packet for a retransmission, unless it is shown one place.
 ADVICE = 'For one end\'s view, filter: frame.interface_name == "client eth0"'
 Option = tuple[int, bytes]
@@ -52,15 +53,26 @@ def pcapng(evidence: Evidence, application: str = "netlab") -> bytes:
     return b"".join(blocks)
 
 
-def _place(frame: Frame) -> str:
-    return f"{frame.side} {'dropped' if frame.seen == 'dropped' else 'eth0'}"
+class Place(NamedTuple):
+    """Where packets were seen: at one end of the wire, or at the rules of that end."""
+
+    side: Side
+    dropped: bool
+
+    def __str__(self) -> str:
+        return f"{self.side} {'dropped' if self.dropped else 'eth0'}"
 
 
-def _places(frames: Sequence[Frame]) -> list[str]:
+def _place(frame: Frame) -> Place:
+    assert frame.side is not None
+    return Place(frame.side, frame.seen == "dropped")
+
+
+def _places(frames: Sequence[Frame]) -> list[Place]:
     """Both wires always, and where packets were dropped."""
     seen = {_place(frame) for frame in frames}
-    dropping = [f"{side} dropped" for side in SIDES if f"{side} dropped" in seen]
-    return [*(f"{side} eth0" for side in SIDES), *dropping]
+    dropping = [Place(side, True) for side in Side if Place(side, True) in seen]
+    return [*(Place(side, False) for side in Side), *dropping]
 
 
 def _longest(frames: Sequence[Frame]) -> int:
@@ -71,7 +83,7 @@ def _longest(frames: Sequence[Frame]) -> int:
 
 
 def _section(evidence: Evidence, recording: Recording, application: str) -> bytes:
-    said = f"{evidence.scenario}: {evidence.outcome}, " + "/".join(evidence.observed.values())
+    said = f"{evidence.scenario}: {evidence.outcome}, " + str(evidence.observed or "")
     if recording.missed:
         said += f"; {recording.missed} more packets came faster than they could be recorded"
     said += f". {ADVICE}"
@@ -83,15 +95,14 @@ def _section(evidence: Evidence, recording: Recording, application: str) -> byte
     return _block(SECTION, struct.pack("<IHHQ", BYTE_ORDER, 1, 0, UNKNOWN_LENGTH) + options)
 
 
-def _interface(place: str, longest: int) -> bytes:
-    side, what = place.split()
+def _interface(place: Place, longest: int) -> bytes:
     description = (
-        f"what rules on the {side} dropped"
-        if what == "dropped"
-        else f"the {side}'s end of the wire"
+        f"what rules on the {place.side} dropped"
+        if place.dropped
+        else f"the {place.side}'s end of the wire"
     )
     options = _options(
-        (INTERFACE_NAME, place.encode()),
+        (INTERFACE_NAME, str(place).encode()),
         (INTERFACE_DESCRIPTION, description.encode()),
         (INTERFACE_RESOLUTION, bytes([NANOSECONDS])),
     )
@@ -101,10 +112,10 @@ def _interface(place: str, longest: int) -> bytes:
 def _names(recording: Recording) -> bytes:
     """Wireshark writes "client" for the client's address where it is asked to resolve names."""
     records = b""
-    for name, (address, _) in zip(SIDES, (recording.client, recording.server), strict=True):
+    for name, (address, _) in zip(Side, (recording.client, recording.server), strict=True):
         packed = ipaddress.ip_address(address).packed
         kind = NAME_IPV4 if len(packed) == 4 else NAME_IPV6
-        records += _option(kind, packed + name.encode() + b"\0")
+        records += _option(kind, packed + str(name).encode() + b"\0")
     return _block(NAMES, records + _option(0, b""))
 
 
@@ -120,7 +131,7 @@ def _packet(frame: Frame, interface: int, began: int) -> bytes:
 def _remarks(frame: Frame) -> Iterator[Option]:
     if frame.seen == "dropped":
         outward = frame.hook in OUTWARD_HOOKS
-        where = f" at {frame.side} {frame.hook}".rstrip()
+        where = f" at {frame.side} {frame.hook}"
         yield COMMENT, f"dropped by {frame.fault or 'a rule'}{where}".encode()
     else:
         outward = frame.seen == "out"

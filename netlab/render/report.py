@@ -17,6 +17,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netlab.model.evidence import Evidence, Fault, Interval, Outcome
+from netlab.model.vocabulary import Side
 from netlab.render import ladder_svg, states_svg
 from netlab.render.failure import failure
 from netlab.render.style import Style
@@ -95,7 +96,7 @@ def report(chapters: Sequence[Chapter], about: About) -> str:
             about=about,
             chapters=chapters,
             counts=[(name, counts[name]) for name in OUTCOMES if counts[name]],
-            families=" and ".join(sorted({run.family for run in runs})),
+            families=" and ".join(sorted({str(run.family) for run in runs})),
             folders=[
                 (folder, list(those))
                 for folder, those in groupby(chapters, lambda chapter: folder_of(chapter.evidence))
@@ -177,14 +178,14 @@ def sysctls(evidence: Evidence) -> list[tuple[str, str, str]]:
     return [(name, client.get(name, ""), server.get(name, "")) for name in names]
 
 
-def changes(evidence: Evidence) -> list[tuple[float, str, str, str, bool]]:
+def changes(evidence: Evidence) -> list[tuple[float, Side, str, str, bool]]:
     """Every change of state, of both ends, in order: when, who, from, to, and if it is exact."""
     found = [
         (change.at, side, str(change.before), str(change.after), change.traced)
-        for side, end in (("client", evidence.client), ("server", evidence.server))
+        for side, end in ((side, evidence.end(side)) for side in Side)
         for change in end.transitions
     ]
-    for side, end in (("client", evidence.client), ("server", evidence.server)):
+    for side, end in ((side, evidence.end(side)) for side in Side):
         if not end.transitions:
             lane = states_svg.stretches(end, evidence.elapsed_s)
             before = ""
@@ -201,7 +202,8 @@ def sightings(evidence: Evidence) -> str:
     frames = evidence.recording.frames
     sent = Counter(frame.side for frame in frames if frame.seen == "out")
     dropped = sum(frame.seen == "dropped" for frame in frames)
-    said = f"{sent['client']} left the client, {sent['server']} left the server, {dropped} dropped"
+    left = ", ".join(f"{sent[side]} left the {side}" for side in Side)
+    said = f"{left}, {dropped} dropped"
     missed = evidence.recording.missed
     return said + (f"; {missed} more came faster than they could be recorded" if missed else "")
 
@@ -215,8 +217,8 @@ def counted(fault: Fault) -> str:
     """What a fault's rules counted, and when they were there."""
     since = f"from {states_svg.clock(fault.installed)}"
     until = f" to {states_svg.clock(fault.removed)}" if fault.removed is not None else " to the end"
-    if not fault.drops:
-        return f"held packets {since}{until}"
+    if not fault.counts:
+        return f"{since}{until}"
     return f"{fault.packets} packets, {fault.bytes} bytes, {since}{until}"
 
 

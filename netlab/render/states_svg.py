@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from netlab.model.evidence import End, Evidence
 from netlab.model.tcp import State
+from netlab.model.vocabulary import Side
 
 SHORT = {
     State.ESTABLISHED: "EST",
@@ -70,11 +71,11 @@ def stretches(end: End, until: float) -> list[Stretch]:
     return lane
 
 
-def resent(evidence: Evidence, side: str) -> list[tuple[float, str]]:
+def resent(evidence: Evidence, side: Side) -> list[tuple[float, str]]:
     """When an end sent again, in order, and how that is known."""
     recording, end = evidence.recording, _end(evidence, side)
     if recording and recording.traced:
-        events = [event for event in recording.events if event.side == side]
+        events = [event for event in recording.events if event.side is side]
         return [(e.at, "retransmitted") for e in events if e.kind == "retransmitted"]
     found = []
     for before, after in pairwise(end.intervals):
@@ -133,13 +134,13 @@ def svg(evidence: Evidence) -> Markup:
         *(change.at for end in _ends(evidence) for change in end.transitions[-1:]),
         0.0,
     )
-    lanes = {side: stretches(_end(evidence, side), until) for side in ("client", "server")}
+    lanes = {side: stretches(_end(evidence, side), until) for side in Side}
     if not any(lanes.values()) or until <= 0:
         return Markup()
     axis = Axis([0.0, until, *_changes(evidence, lanes)])
     parts, y = [], 0
     for side, lane in lanes.items():
-        parts.append(_words(0, y + 12, side, "side"))
+        parts.append(_words(0, y + 12, str(side), "side"))
         y += LINE
         parts += [_bar(stretch, axis, y) for stretch in lane]
         y += BAR
@@ -148,7 +149,7 @@ def svg(evidence: Evidence) -> Markup:
     for fault in evidence.faults:
         ended = until if fault.removed is None else fault.removed
         left, right = axis(fault.installed), axis(ended)
-        did = f"{fault.packets} dropped" if fault.drops else "packets held"
+        did = f"{fault.packets} dropped" if fault.counts else fault.does
         said = f"{fault.name} at {fault.where}: {did}"
         parts.append(_fault_words(left, y + 12, said))
         y += LINE
@@ -177,11 +178,11 @@ def _ends(evidence: Evidence) -> tuple[End, End]:
     return evidence.client, evidence.server
 
 
-def _end(evidence: Evidence, side: str) -> End:
-    return evidence.client if side == "client" else evidence.server
+def _end(evidence: Evidence, side: Side) -> End:
+    return evidence.end(side)
 
 
-def _changes(evidence: Evidence, lanes: dict[str, list[Stretch]]) -> Iterator[float]:
+def _changes(evidence: Evidence, lanes: dict[Side, list[Stretch]]) -> Iterator[float]:
     yield from (stretch.since for lane in lanes.values() for stretch in lane)
     for fault in evidence.faults:
         yield fault.installed

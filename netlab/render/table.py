@@ -48,14 +48,12 @@ class Table:
         natural = {
             "outcome": 0,
             "scenario": max((width_of(one.name) for one in known), default=0),
-            "client": max((len(one.client) for one in known), default=0),
-            "server": max((len(one.server) for one in known), default=0),
+            "client": max([ANY_STATE, *(len(one.client) for one in known)]),
+            "server": max([ANY_STATE, *(len(one.server) for one in known)]),
             "held": HELD,
             "dropped": 0,
             "healed into": max((len(one.healed) for one in known), default=0),
         }
-        for side in ("client", "server"):
-            natural[side] = max(natural[side], ANY_STATE)
         self._columns = Columns.of(natural, GIVING, style, room, ("held", "dropped"))
 
     def head(self) -> Iterator[str]:
@@ -72,8 +70,8 @@ class Table:
         states = run.expected if run.outcome == "pass" else run.observed or run.expected
         held = f"{run.held_s:.1f} s" if run.held_s else ""
         dropped = str(run.dropped) if run.faults else ""
-        healed = "/".join(run.healed.values()) if run.healed else ""
-        rest = (states["client"], states["server"], held, dropped, healed)
+        healed = str(run.healed or "")
+        rest = (*states.words(), held, dropped, healed)
         return self._columns.row([*start, *((text,) for text in rest)])
 
 
@@ -95,7 +93,7 @@ def counted(runs: Sequence[Evidence], style: Style) -> str:
 
 def closing_line(runs: Sequence[Evidence], seconds: float, style: Style) -> str:
     """``54 passed, 2 skipped in 3.6 s (IPv4, kernel 6.18.44)``."""
-    families = " and ".join(sorted({run.family for run in runs}))
+    families = " and ".join(sorted({str(run.family) for run in runs}))
     kernels = ", ".join(sorted({run.kernel for run in runs}))
     return f"{counted(runs, style)} in {seconds:.1f} s ({families}, kernel {kernels})"
 

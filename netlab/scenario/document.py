@@ -16,7 +16,7 @@ import yaml
 
 from netlab.model.errors import ScenarioError
 from netlab.scenario.kinds import Kind
-from netlab.scenario.language import Either, ListOf, MapOf, Steps, Table, Takes
+from netlab.scenario.shapes import Either, ListOf, MapOf, Steps, Table, Takes
 
 #: A scenario is a page; whatever is larger is something else.
 LARGEST = 64 * 1024
@@ -128,25 +128,21 @@ class Document:
             lines.append(line.lstrip("#").strip())
         return "\n".join(lines).strip()
 
-    def about(self, node: yaml.Node) -> tuple[int, str, str]:
-        """Of a step: its line, how it is written, and its comments: above it, and at line ends."""
+    def about(self, node: yaml.Node) -> tuple[int, str]:
+        """Of a step: its line, and its comments: above it, and at line ends."""
         first = node.start_mark.line
         above: list[str] = []
         for line in reversed(self._lines[:first]):
             if not line.lstrip().startswith("#") or line.startswith("#"):
                 break
             above.insert(0, line.strip().lstrip("#").strip())
-        texts, comments = [], []
-        for key, value in node.value:
-            start, end = key.start_mark, _end(value)
-            lines = self._lines[start.line : end.line + 1]
-            after = lines[-1][end.column :]
-            lines[-1] = lines[-1][: end.column]
-            lines[0] = lines[0][start.column :]
-            texts.append(" ".join(" ".join(lines).split()))
+        comments = []
+        for _, value in node.value:
+            end = _end(value)
+            after = self._lines[end.line][end.column :]
             if match := re.fullmatch(r"\s+#\s?(.*)", after):
                 comments.append(match[1].strip())
-        return first + 1, ", ".join(texts), " ".join(above + comments)
+        return first + 1, " ".join(above + comments)
 
     def _remark(self, key: yaml.Node, value: yaml.Node) -> str:
         """The comment behind a value, or behind the key of one in several lines."""

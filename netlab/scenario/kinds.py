@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from netlab.model.tcp import NAMEABLE, SPELLINGS, Segment, State, Timer, named, spelling
+from netlab.model.tcp import (
+    NAMEABLE,
+    SPELLINGS,
+    Segment,
+    State,
+    Timer,
+    named,
+    segment_named,
+    spelling,
+)
 from netlab.model.vocabulary import BEHAVIOURS, REJECTS, Family, Hook, Side
 from netlab.scenario.model import Range
 
@@ -104,10 +113,7 @@ def _range(number: Callable[[str], float]) -> Callable[[str], Range]:
 
 
 def _segment(text: str) -> Segment:
-    bits = Segment.ANY
-    for word in text.replace(" ", "").split("|"):
-        if word != "ANY":
-            bits |= Segment[word]
+    bits = segment_named(text)
     if bits not in NAMEABLE:
         raise ValueError
     return bits

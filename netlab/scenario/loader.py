@@ -13,30 +13,31 @@ from typing import Any
 import yaml
 
 from netlab.model.tcp import why_unreachable
-from netlab.model.vocabulary import REJECTS, Claim, Family, Hook, Side
+from netlab.model.vocabulary import ExpectedPair, Family, Side
 from netlab.scenario import language
 from netlab.scenario.document import Document, Said, called, hint, line_of
 from netlab.scenario.kinds import OTHERWISE
-from netlab.scenario.language import ACTIONS, MapOf
 from netlab.scenario.model import (
     LAST,
+    AnyStep,
     ByKernel,
     Do,
-    Drop,
     Ending,
     Expectation,
+    FaultStep,
     Healing,
-    Hold,
-    Lift,
     Look,
     Range,
     Reach,
+    Remove,
     Scenario,
     Step,
 )
+from netlab.scenario.shapes import MapOf
+from netlab.scenario.steps import ACTIONS, FAULTS, kind_of
+from netlab.scenario.steps.fault import About, FaultKind
 
 DEFAULT_HOLD = 1.0  # seconds
-About = tuple[int, str, str]  # line, text, comment
 
 
 def load(path: Path) -> Scenario:
@@ -137,8 +138,8 @@ class _Loader:
             )
         return ByKernel.of(cases, otherwise)
 
-    def _claim(self, said: Said) -> Claim:
-        claim = Claim(said["client"], said["server"])
+    def _claim(self, said: Said) -> ExpectedPair:
+        claim = ExpectedPair(said["client"], said["server"])
         for client in claim.client:
             for server in claim.server:
                 if why := why_unreachable(client, server):
@@ -147,15 +148,18 @@ class _Loader:
 
     # --- steps
 
-    def _steps(self, nodes: list[yaml.Node]) -> tuple[Step, ...]:
+    def _steps(self, nodes: list[yaml.Node]) -> tuple[AnyStep, ...]:
         return tuple(self._step(node) for node in nodes)
 
-    def _step(self, node: yaml.Node) -> Step:
+    def _step(self, node: yaml.Node) -> AnyStep:
         pairs = self._document.pairs(node, "a step")
-        about = self._document.about(node)
+        about = About(*self._document.about(node))
         kinds = [key for key, _ in pairs if key.value not in language.MODIFIERS]
-        known = (*(str(side) for side in Side), *language.STEPS)
+        known = (*(str(side) for side in Side), *FAULTS, *language.STEPS)
         for key in kinds:
+            if key.value in language.FORMER:
+                now = language.FORMER[key.value]
+                self._fail(f"{key.value!r} is called {now!r} now: write '{now}:'", line_of(key))
             if key.value not in known:
                 correction = hint(key.value, known)
                 problem = f"no step is called {key.value!r}{correction} Known: {', '.join(known)}"
@@ -172,45 +176,43 @@ class _Loader:
             for name, field in language.MODIFIERS.items()
             if name in values
         }
-        if word not in language.STEPS:
+        if word not in FAULTS and word not in language.STEPS:
             return self._do(Side(word), values[word], modifiers, about)
         if modifiers:
             first = next(iter(modifiers))
             self._fail(f"'{first}' goes with what a side does, not with '{word}'", about[0])
+        if word in FAULTS:
+            return self._fault(FAULTS[word], values[word], about)
         said = self._document.read(language.STEPS[word].takes, values[word], word)
-        match word:
-            case "drop" | "reject":
-                return self._fault(word, said, about)
-            case "hold":
-                sides = said.get("sides", tuple(Side))
-                return Hold(*about, sides=sides, name=said.get("name") or self._number("hold"))
-            case "reach":
-                said.line = about[0]
-                options = {key: said[key] for key in ("within", "hold", "of") if key in said}
-                return Reach(*about, claim=self._claim(said), **options)
-        return Lift(*about, name=None if said == "all" else said, holds=word == "release")
+        if word == "reach":
+            said.line = about[0]
+            options = {key: said[key] for key in ("within", "hold", "of") if key in said}
+            return Reach(*about, claim=self._claim(said), **options)
+        return Remove(*about, name=None if said == "all" else said)
 
     def _do(self, side: Side, node: yaml.Node, modifiers: dict[str, Any], about: About) -> Do:
         word, value = self._action(side, node)
-        action = word.value.replace("-", "_")
-        if action not in ACTIONS:
+        action = ACTIONS.get(word.value.replace("_", "-"))
+        if action is None:
             correction = hint(word.value, tuple(ACTIONS))
             can = ", ".join(ACTIONS)
             self._fail(f"{side} cannot {word.value!r}{correction} It can: {can}", line_of(word))
-        takes = ACTIONS[action]
+        takes, name = action.takes, action.word
         needed = isinstance(takes, MapOf) or any(f.required for f in takes.fields.values())
         if value is None and needed:
-            self._fail(f"{action} needs to know more: {action}: {{...}}", line_of(word))
-        arguments = {} if value is None else self._document.read(takes, value, action)
-        if action in ("send", "read") and len(arguments) != 1:
-            self._fail(f"{action} needs a text, or a number of bytes", line_of(word))
-        if "of" in modifiers and action not in language.ON_CONNECTION:
-            self._fail(f"'of' goes with what concerns a connection, not with {action}", about[0])
+            self._fail(f"{name} needs to know more: {name}: {{...}}", line_of(word))
+        arguments = {} if value is None else self._document.read(takes, value, name)
+        if isinstance(takes, MapOf):  # keys of a mapping have no order, so every file has the same
+            arguments = dict(sorted(arguments.items()))
+        if complaint := action.complaint(arguments):
+            self._fail(f"{name} {complaint}", line_of(word))
+        if "of" in modifiers and not action.on_connection:
+            self._fail(f"'of' goes with what concerns a connection, not with {name}", about[0])
         fails = modifiers.get("fails", {})
         if isinstance(fails, str):
             fails = {"ipv4": fails, "ipv6": fails}
         wanted = {Family[name.upper()]: error for name, error in fails.items()}
-        return Do(*about, side, action, dict(arguments), wanted, modifiers.get("of", LAST))
+        return Do(*about, side, name, dict(arguments), wanted, modifiers.get("of", LAST))
 
     def _action(self, side: Side, node: yaml.Node) -> tuple[yaml.ScalarNode, yaml.Node | None]:
         """The word for what a side does, and what it is said about it."""
@@ -222,24 +224,14 @@ class _Loader:
             self._fail(f"{side} does one thing in a step; found {found}", line_of(node))
         return pairs[0]
 
-    def _fault(self, word: str, said: Said, about: About) -> Drop:
-        line = about[0]
-        if ("to" in said) == ("at" in said):
-            self._fail(
-                f"{word} needs one place: 'to: client' loses it on the wire, "
-                "'at: server output' is a firewall at the sender",
-                line,
-            )
-        if ("segments" in said) == ("nft" in said):
-            what = "'segment'" if word == "reject" else "either 'segment' or 'nft'"
-            self._fail(f"{word} needs {what}", line)
-        if "nft" in said and said.keys() - {"nft", "to", "at", "name"}:
-            self._fail("a match in nft's own language says everything itself", line)
-        if "first" in said and "after" in said:
-            self._fail("'first' and 'after' are two faults: make it two steps", line)
-        side, hook = said.pop("at", None) or (said.pop("to"), Hook.INPUT)
-        name = said.pop("name", None) or self._number(word)
-        return Drop(*about, name=name, side=side, hook=hook, **said)
+    def _fault(self, kind: FaultKind[Any], node: yaml.Node, about: About) -> FaultStep:
+        said = dict(self._document.read(kind.takes, node, kind.word))
+        name = said.pop("name", None) or self._number(kind.word)
+        try:
+            step: FaultStep = kind.read(about, name, said)
+        except ValueError as error:
+            self._fail(f"{kind.word} {error}", about.line)
+        return step
 
     def _number(self, kind: str) -> str:
         """A name for a fault that was given none: drop-1, drop-2, ..."""
@@ -249,35 +241,33 @@ class _Loader:
     # --- sense across the file
 
     def _check_names(
-        self, steps: tuple[Step, ...], expect: Expectation, lines: dict[str, int]
+        self, steps: tuple[AnyStep, ...], expect: Expectation, lines: dict[str, int]
     ) -> None:
         """Names that are used must have been given."""
         sockets = {side: {LAST} for side in Side}
-        drops, holds, added = set[str](), set[str](), set[Side]()
+        faults, added = set[str](), set[Side]()
         then = expect.ends.then if expect.ends else ()
         for step in (*steps, *expect.heal, *then):
             match step:
                 case Do():
                     self._known(f"connection of the {step.side}", step.of, sockets[step.side], step)
                     sockets[step.side].add(str(step.arguments.get("name", LAST)))
-                    if step.action == "add_address":
+                    if step.action == "add-address":
                         added.add(step.side)
                     if "added" in step.arguments and step.side not in added:
                         self._fail(f"no address was added to the {step.side} by then", step.line)
-                case Drop() | Hold():
-                    if step.name in drops | holds:
+                case FaultStep():
+                    if step.name in faults:
                         self._fail(f"a fault called {step.name!r} is there already", step.line)
-                    (drops if isinstance(step, Drop) else holds).add(step.name)
-                case Lift(name=str(name), holds=True):
-                    self._known("hold", name, holds, step)
-                case Lift(name=str(name)):
-                    self._known("fault", name, drops, step)
+                    faults.add(step.name)
+                case Remove(name=str(name)):
+                    self._known("fault", name, faults, step)
                 case Reach():
                     self._known("connection", step.of, set.union(*sockets.values()), step)
         self._known("connection", expect.of, set.union(*sockets.values()), lines.get("of", 0))
         for fault in expect.dropped:
             if fault is not None:
-                self._known("fault", fault, drops, expect.line_of("dropped", fault))
+                self._known("fault", fault, faults, expect.line_of("dropped", fault))
 
     def _known(self, what: str, name: str, names: set[str], where: Step | int) -> None:
         if name not in names:
@@ -286,19 +276,20 @@ class _Loader:
             self._fail(f"no {what} is called {name!r} by then. Known: {known}", line)
 
     def _check_cause(
-        self, steps: tuple[Step, ...], expect: Expectation, lines: dict[str, int]
+        self, steps: tuple[AnyStep, ...], expect: Expectation, lines: dict[str, int]
     ) -> None:
         """A pair has a cause that can be taken away, or says why it has none."""
         if expect.healed is None and not expect.cause:
             self._fail(
-                "expect needs 'healed' (the pair after the fault is lifted), or 'cause' "
-                "(why there is nothing to lift)",
+                "expect needs 'healed' (the pair after the fault is removed), or 'cause' "
+                "(why there is nothing to remove)",
                 expect.line,
             )
         if expect.heal and expect.healed is None:
             problem = "expect says 'heal', and not 'healed': the pair it leads to"
             self._fail(problem, lines["heal"])
-        if expect.dropped and not any(isinstance(step, Drop) for step in steps):
+        faults = [step for step in steps if isinstance(step, FaultStep)]
+        if expect.dropped and not any(kind_of(fault).counts for fault in faults):
             self._fail("expect says 'dropped', and no step drops anything", lines["dropped"])
 
 
@@ -320,9 +311,9 @@ def _look(said: Said) -> Look:
     return Look(said.get("timer"), numbers)
 
 
-def _only_family(steps: tuple[Step, ...]) -> Family | None:
+def _only_family(steps: tuple[AnyStep, ...]) -> Family | None:
     """A reject that only one family's ICMP can say makes the scenario one of that family."""
     for step in steps:
-        if isinstance(step, Drop) and step.reject and REJECTS[step.reject].only is not None:
-            return REJECTS[step.reject].only
+        if isinstance(step, FaultStep) and (family := kind_of(step).only(step)) is not None:
+            return family
     return None

@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from netlab.model.tcp import Segment as SegmentClass
 from netlab.model.tcp import State, Timer
-from netlab.model.vocabulary import Claim, Family, Hook, Side
+from netlab.model.vocabulary import ExpectedPair, Family, Hook, Side
 
 LAST = ""  # the connection that was begun last
 TO_THE_END = "to-the-end"
@@ -62,7 +63,6 @@ class Step:
     """What all steps have: where they stand and what the file says about them."""
 
     line: int
-    text: str
     comment: str
 
 
@@ -71,17 +71,33 @@ class Do(Step):
     """An application or an administrator of one side does something."""
 
     side: Side
-    action: str  # a method of Host
-    arguments: Mapping[str, object]
+    action: str  # its word in the language: see `netlab.scenario.steps`
+    arguments: Mapping[str, Any]  # by the names of `Field.name`, as the tables have read them
     fails: Mapping[Family, str] = field(default_factory=dict)  # the errno it must fail with
     of: str = LAST
 
 
 @dataclass(frozen=True, slots=True)
-class Drop(Step):
-    """Segments are lost, or refused with an answer."""
+class FaultStep(Step):
+    """Something is done to packets from now on: see `netlab.scenario.steps` for the kinds."""
 
     name: str
+
+    @property
+    def kind(self) -> str:
+        """Its word in the language."""
+        raise NotImplementedError
+
+    @property
+    def where(self) -> tuple[Side, ...]:
+        """The ends at which it is in force."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Drop(FaultStep):
+    """Segments are lost, or refused with an answer."""
+
     side: Side
     hook: Hook
     segments: tuple[SegmentClass, ...] = ()
@@ -92,31 +108,52 @@ class Drop(Step):
     covers_fin: bool = False
     reject: str | None = None
 
+    @property
+    def kind(self) -> str:
+        """A rule that answers is another word than one that is silent."""
+        return "reject" if self.reject else "drop"
+
+    @property
+    def where(self) -> tuple[Side, ...]:
+        """One end."""
+        return (self.side,)
+
 
 @dataclass(frozen=True, slots=True)
-class Hold(Step):
+class Plug(FaultStep):
     """What these sides send waits on the wire."""
 
     sides: tuple[Side, ...]
-    name: str
+
+    @property
+    def kind(self) -> str:
+        """One word for all of them."""
+        return "plug"
+
+    @property
+    def where(self) -> tuple[Side, ...]:
+        """The ends that send."""
+        return self.sides
 
 
 @dataclass(frozen=True, slots=True)
-class Lift(Step):
-    """Faults or holds are undone: the one of that name, or all where `name` is None."""
+class Remove(Step):
+    """A fault is taken away: the one of that name, or all where `name` is None."""
 
     name: str | None
-    holds: bool  # release, and not lift
 
 
 @dataclass(frozen=True, slots=True)
 class Reach(Step):
     """A pair that must be reached before the next step."""
 
-    claim: Claim
+    claim: ExpectedPair
     within: float | None = None
     hold: float = 0.0
     of: str = LAST
+
+
+AnyStep = Do | FaultStep | Remove | Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +168,7 @@ class Look:
 class Healing:
     """What a pair becomes when its cause is taken away."""
 
-    claim: Claim
+    claim: ExpectedPair
     counters: Mapping[Side, Mapping[str, Range]] = field(default_factory=dict)
 
 
@@ -140,10 +177,10 @@ class Ending:
     """How a pair that nobody touches ends by itself, and after how long."""
 
     line: int
-    claim: Claim
+    claim: ExpectedPair
     after: Range
     counters: Mapping[Side, Mapping[str, Range]] = field(default_factory=dict)
-    then: tuple[Step, ...] = ()  # what the application finds afterwards
+    then: tuple[AnyStep, ...] = ()  # what the application finds afterwards
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +188,7 @@ class Expectation:
     """What a scenario claims."""
 
     line: int
-    claim: Claim
+    claim: ExpectedPair
     of: str = LAST
     hold: float = 0.0
     within: float | None = None
@@ -161,7 +198,7 @@ class Expectation:
     counters: Mapping[Side, Mapping[str, Range]] = field(default_factory=dict)
     path: Mapping[Side, tuple[State, ...]] = field(default_factory=dict)
     cause: str = ""  # why there is nothing to take away
-    heal: tuple[Step, ...] = ()  # instead of lifting every fault
+    heal: tuple[AnyStep, ...] = ()  # instead of removing every fault
     healed: Healing | None = None
     ends: Ending | None = None
     remarks: Mapping[str, str] = field(default_factory=dict)  # comments, by the keys of the file
@@ -194,7 +231,7 @@ class Scenario:
     path: Path
     story: str
     source: str
-    steps: tuple[Step, ...]
+    steps: tuple[AnyStep, ...]
     expect: Expectation
     differs: str = ""  # where Linux does something else than the article says
     slow: bool = False
@@ -203,14 +240,9 @@ class Scenario:
     code: Code | None = None  # of a story; it has no steps then
 
     @property
-    def faults(self) -> tuple[Drop, ...]:
+    def drops(self) -> tuple[Drop, ...]:
         """Its steps that drop or reject."""
         return tuple(step for step in self.steps if isinstance(step, Drop))
-
-    @property
-    def forges(self) -> bool:
-        """Whether it sends segments that no socket sent."""
-        return any(isinstance(s, Do) and s.action in ("probe", "flood") for s in self.steps)
 
     def variants(self) -> tuple[Scenario, ...]:
         """The scenario, and where it says how the pair ends by itself, that as a slow one.

@@ -12,31 +12,30 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 from netlab.model import evidence
 from netlab.model.errors import ActionFailed, LabError, NetlabError, NotHeld
 from netlab.model.evidence import Evidence, Failure, Fault
 from netlab.model.tcp import RETRANSMITTING
-from netlab.model.vocabulary import REJECTS, Claim, Family, Side
+from netlab.model.vocabulary import ExpectedPair, Family, Pair, Side
 from netlab.observe import sampling
-from netlab.scenario import checks, needs, telling
+from netlab.scenario import checks, needs, telling, writer
 from netlab.scenario.model import (
     AT_LEAST_ONE,
     AT_LEAST_TWO,
     LAST,
+    AnyStep,
     Code,
     Do,
-    Drop,
-    Hold,
-    Lift,
+    FaultStep,
     Range,
     Reach,
+    Remove,
     Scenario,
-    Step,
 )
-from netlab.testbed import fault, forge, namespace
-from netlab.testbed.connection import Connection
+from netlab.scenario.steps import ACTIONS, kind_of
+from netlab.scenario.steps.action import Stage
+from netlab.testbed import forge, namespace
 from netlab.testbed.host import PATIENCE
 from netlab.testbed.lab import Lab
 from netlab.testbed.proof import Held
@@ -59,8 +58,11 @@ class Options:
     sysctls: Mapping[str, str] = field(default_factory=dict)
     #: Called while a pair is frozen, with the lab and the scenario; the hold has been proven then.
     frozen: Callable[[Lab, Scenario], None] = field(default=lambda lab, scenario: None)
-    #: Called before each step, with the lab and the scenario; before a story, with all of it.
-    step: Callable[[Lab, Scenario, Step], None] = field(default=lambda lab, scenario, step: None)
+    #: Called before each step, with the lab and the scenario; before a story, with None: it does
+    #: its steps itself.
+    step: Callable[[Lab, Scenario, AnyStep | None], None] = field(
+        default=lambda lab, scenario, step: None
+    )
 
 
 def play_all(
@@ -75,11 +77,16 @@ def play_all(
     """
     namespace.prepare()
     needs.try_out(need for scenario in scenarios for need in scenario.needs)
-    if any(scenario.forges for scenario in scenarios):
+    if any(map(forges, scenarios)):
         forge.scapy()
     telling.load(scenarios)
     plays = [lambda scenario=scenario: play(scenario, options) for scenario in scenarios]
     return sampling.side_by_side(plays, options.jobs, meanwhile)
+
+
+def forges(scenario: Scenario) -> bool:
+    """Whether it sends segments that no socket has sent."""
+    return any(isinstance(s, Do) and ACTIONS[s.action].forges for s in scenario.steps)
 
 
 def play(scenario: Scenario, options: Options = Options()) -> Evidence:
@@ -117,10 +124,9 @@ def _blank(
         outcome=outcome,
         source=scenario.source,
         path=str(scenario.path),
-        family=str(options.family),
+        family=options.family,
         kernel=os.uname().release,
-        expected={str(side): scenario.expect.claim.written(side) for side in Side},
-        observed={},
+        expected=scenario.expect.claim,
         reason=reason,
     )
 
@@ -134,11 +140,10 @@ class _Play:
         self._options = options
         self._lab = lab
         self._before = lab.baseline()
-        self._named: dict[tuple[Side, str], Connection] = {}
-        self._added: dict[Side, str] = {}
+        self._stage = Stage(lab)
         self._steps: list[evidence.Step] = []
         self._held: Held | None = None
-        self._healed: dict[str, str] | None = None
+        self._healed: Pair | None = None
         self._line = 0
 
     def evidence(self) -> Evidence:
@@ -177,7 +182,7 @@ class _Play:
                 blank = replace(blank, outcome="error", reason=str(error))
         return replace(
             blank,
-            observed={"client": str(pair.client), "server": str(pair.server)},
+            observed=pair,
             held_s=round(held.seconds, 3) if held else 0.0,
             elapsed_s=round(lab.elapsed(), 3),
             dropped=sum(fault.packets for fault in faults),
@@ -224,20 +229,20 @@ class _Play:
         elif expect.healed is not None:
             self._at("healed")
             if not expect.heal:
-                lab.lift()
+                lab.remove()
             for step in expect.heal:
                 self._do_step(step)
             self._at("healed")
             self._reach("healed", expect.healed.claim)
             checks.counters(lab, expect.healed.counters, self._before, partial(self._at, "healed"))
-            self._healed = {str(s): str(lab.flow(expect.of).state(s)) for s in Side}
+            self._healed = lab.flow(expect.of).pair
 
     def _tell(self, code: Code) -> None:
         """A story does its steps itself, and asks for its pairs itself."""
         scenario, lab = self._scenario, self._lab
         assert isinstance(lab, telling.StoryLab)
         lab.longer = self._options.hold
-        self._options.step(lab, scenario, Step(code.line, scenario.name, ""))
+        self._options.step(lab, scenario, None)
         told = telling.Telling(scenario, code, lab, lambda: self._options.frozen(lab, scenario))
         try:
             told.tell()
@@ -252,7 +257,7 @@ class _Play:
     def _reach(
         self,
         word: str,
-        claim: Claim,
+        claim: ExpectedPair,
         within: float | None = None,
         hold: float = 0.0,
         enough: Callable[[], bool] = lambda: True,
@@ -264,8 +269,8 @@ class _Play:
         except NotHeld as error:
             if error.held:
                 raise self._dropped_otherwise(error) from None
-            sampled = {Side(row.side): row.sampled for row in error.failure.rows}
-            off = [side for side in Side if sampled[side] not in map(str, claim.states(side))]
+            rows = error.failure.rows
+            off = [row.side for row in rows if row.sampled not in row.expected]
             if len(off) == 1 and (word, str(off[0])) in self._expect.lines:
                 self._at(word, off[0])
             raise
@@ -310,14 +315,14 @@ class _Play:
 
     def _by_default(self) -> Mapping[str | None, Range]:
         """Every scenario that drops proves that it did, and where the state retransmits, twice."""
-        if not any(isinstance(s, Drop) and s.reject is None for s in self._scenario.steps):
+        if not any(isinstance(s, FaultStep) and kind_of(s).loses for s in self._scenario.steps):
             return {}
         states = {*self._expect.claim.client, *self._expect.claim.server}
         return {None: AT_LEAST_TWO if states & RETRANSMITTING else AT_LEAST_ONE}
 
     # --- steps
 
-    def _do_step(self, step: Step) -> None:
+    def _do_step(self, step: AnyStep) -> None:
         self._line = step.line
         self._options.step(self._lab, self._scenario, step)
         at = self._lab.elapsed()
@@ -325,105 +330,27 @@ class _Play:
         match step:
             case Do():
                 result = self._do(step)
-            case Drop():
-                self._drop(step)
-            case Hold():
-                self._lab.hold(*(self._lab.host(side) for side in step.sides), name=step.name)
-            case Lift():
-                self._lab.lift(step.name, fault.Hold if step.holds else fault.Fault)
+            case FaultStep():
+                kind_of(step).install(self._stage, step)
+            case Remove():
+                self._lab.remove(step.name)
             case Reach():
                 claim = step.claim
                 self._lab.expect(
                     claim.client, claim.server, step.hold, step.within, connection=step.of
                 )
-        self._steps.append(evidence.Step(at, step.line, step.text, result))
-
-    def _drop(self, step: Drop) -> None:
-        at = (self._lab.host(step.side), step.hook)
-        if step.nft:
-            self._lab.drop_matching(*step.nft, at=at, name=step.name)
-            return
-        self._lab.drop(
-            *step.segments,
-            at=at,
-            port=step.port,
-            first=step.first,
-            after=step.after,
-            covers_fin=step.covers_fin,
-            reject=REJECTS[step.reject] if step.reject else None,
-            name=step.name,
-        )
+        self._steps.append(writer.played(step, self._options.family, at, result))
 
     def _do(self, step: Do) -> str:
         wanted = step.fails.get(self._options.family, "")
         try:
-            result = self._act(step, bool(wanted))
+            result = ACTIONS[step.action].play(self._stage, step) or ""
         except OSError as error:
             name = errno.errorcode.get(error.errno or 0, str(error))
             if name != wanted:
-                expected = f"{wanted}" if wanted else "no error"
-                raise ActionFailed(f"{step.text}: expected {expected}; found {name}") from None
+                what = f"expected {wanted or 'no error'}; found {name}"
+                raise ActionFailed(f"{writer.line(step)}: {what}") from None
             return name
         if wanted:
-            raise ActionFailed(f"{step.text}: expected {wanted}; found no error")
+            raise ActionFailed(f"{writer.line(step)}: expected {wanted}; found no error")
         return result
-
-    def _act(self, step: Do, must_fail: bool) -> str:
-        host = self._lab.host(step.side)
-        given: dict[str, Any] = dict(step.arguments)
-        on = self._named.get((step.side, step.of)) if step.of else None
-        match step.action:
-            case "connect":
-                if given.pop("added", False):
-                    given["source"] = self._added[step.side]
-                connection = host.connect(**given, wait=must_fail)
-                self._named[step.side, given.get("name", "")] = connection
-            case "accept":
-                self._named[step.side, given.get("name", "")] = host.accept(**given)
-            case "send":
-                data = given.get("text") or bytes(given["count"])
-                return f"{host.send(data, on)} bytes"
-            case "read":
-                return self._read(host.read(len(_expected(given)), on), _expected(given))
-            case "drain":
-                return f"{len(host.drain(on))} bytes"
-            case "shutdown" | "close" | "abort" | "vanish":
-                getattr(host, step.action)(on)
-            case "option":
-                for name, value in given.items():
-                    host.set_option(name, value, on)
-            case "sysctl":
-                for name, value in given.items():
-                    host.sysctl(name, value)
-            case "sysctl_if_there":
-                for name in filter(host.has_sysctl, given):
-                    host.sysctl(name, given[name])
-            case "add_address":
-                self._added[step.side] = host.add_address()
-                return self._added[step.side]
-            case "udp":
-                return repr(host.udp(given.get("text", "?"), given["port"]))
-            case "probe":
-                gets = given.pop("gets")
-                answer = host.probe(**given)
-                if answer != gets:
-                    raise ActionFailed(f"expected {gets or 'no answer'}; found {answer or 'none'}")
-                return str(answer or "no answer")
-            case _:
-                getattr(host, step.action)(**given)
-        return ""
-
-    def _read(self, data: bytes, wanted: bytes) -> str:
-        if any(wanted) and data != wanted:
-            raise ActionFailed(f"expected to read {wanted!r}; found {data!r}")
-        if len(data) < len(wanted):
-            raise ActionFailed(
-                f"expected {len(wanted)} bytes; the peer's FIN came after {len(data)}"
-            )
-        return f"{len(data)} bytes"
-
-
-def _expected(given: Mapping[str, Any]) -> bytes:
-    """What a read step must bring: its text, or so many bytes of anything."""
-    text: str | None = given.get("text")
-    return bytes(given["count"]) if text is None else text.encode()

@@ -8,18 +8,9 @@ from typing import Any
 from netlab.model.vocabulary import Side
 from netlab.scenario import language
 from netlab.scenario.kinds import STATES, Kind, Schema
-from netlab.scenario.language import (
-    ACTIONS,
-    MODIFIERS,
-    STEPS,
-    Either,
-    Field,
-    ListOf,
-    MapOf,
-    Steps,
-    Table,
-    Takes,
-)
+from netlab.scenario.language import MODIFIERS, STEPS
+from netlab.scenario.shapes import Either, Field, ListOf, MapOf, Steps, Table, Takes
+from netlab.scenario.steps import ACTIONS, FAULTS
 
 
 def schema() -> Schema:
@@ -74,6 +65,7 @@ def _steps() -> Schema:
         properties: dict[str, Any] = {str(side): {"$ref": "#/$defs/action"}}
         properties.update({key: _field(field) for key, field in MODIFIERS.items()})
         forms.append(_form(properties, str(side)))
+    forms += [_form({word: _field(Field(kind.takes))}, word) for word, kind in FAULTS.items()]
     forms += [_form({key: _field(field)}, key) for key, field in STEPS.items()]
     return {"type": "array", "minItems": 1, "items": {"anyOf": forms}}
 
@@ -91,8 +83,8 @@ def _action() -> Schema:
     """A lone word for actions that need nothing more, or one key with its value."""
     words = []
     forms: list[Schema] = []
-    for action, takes in ACTIONS.items():
-        spellings = sorted({action, action.replace("_", "-")})
+    for word, action in ACTIONS.items():
+        takes, spellings = action.takes, sorted({word, word.replace("-", "_")})
         if isinstance(takes, Table) and not any(f.required for f in takes.fields.values()):
             words += spellings
         shown = {**_of(takes), "description": takes.what}

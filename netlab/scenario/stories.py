@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from netlab.model.tcp import State
-from netlab.model.vocabulary import Claim
+from netlab.model.vocabulary import ExpectedPair
 from netlab.scenario.document import Document
 from netlab.scenario.model import Code, Expectation, Healing, Scenario
 
@@ -143,8 +143,8 @@ class _File:
         held, healed = self._expectations(node)
         if healed is None and not said.get("cause"):
             self._fail(
-                f"{node.name} needs a second lab.expect (the pair after the fault is lifted), or "
-                "'cause' in its mark (why there is nothing to lift)", held.lineno
+                f"{node.name} needs a second lab.expect (the pair after the fault is removed), or "
+                "'cause' in its mark (why there is nothing to remove)", held.lineno
             )  # fmt: skip
         return Scenario(
             name=name,
@@ -231,12 +231,12 @@ class _File:
         behind = [call for call in calls if call.lineno > proofs[0].lineno]
         return proofs[0], behind[-1] if behind else None
 
-    def _claim(self, call: ast.Call) -> Claim:
+    def _claim(self, call: ast.Call) -> ExpectedPair:
         said: dict[str, ast.expr] = dict(zip(("client", "server"), call.args, strict=False))
         said |= {each.arg: each.value for each in call.keywords if each.arg}
         if not {"client", "server"} <= said.keys():
             self._unclear(call)
-        return Claim(self._states(said["client"], call), self._states(said["server"], call))
+        return ExpectedPair(self._states(said["client"], call), self._states(said["server"], call))
 
     def _states(self, node: ast.expr, call: ast.Call) -> tuple[State, ...]:
         if isinstance(node, ast.Tuple | ast.List) and node.elts:

@@ -15,7 +15,7 @@ from typing import Any
 from netlab.model import evidence
 from netlab.model.errors import ActionFailed, LabError, NetlabError, NotHeld, ScenarioError
 from netlab.model.tcp import State
-from netlab.model.vocabulary import Claim
+from netlab.model.vocabulary import Pair, Side
 from netlab.scenario import stories
 from netlab.scenario.model import Code, Scenario
 from netlab.testbed.lab import Lab
@@ -27,7 +27,7 @@ HOST = (
     *("abort", "vanish", "sysctl", "set_option", "run", "signal", "add_address", "udp", "probe"),
     "flood",
 )
-LAB = ("drop", "reject", "drop_matching", "hold", "lift")
+LAB = ("drop", "reject", "drop_matching", "plug", "remove")
 ROUTER = ("translate", "track", "forget_after", "narrow", "hide_errors", "forget")
 
 
@@ -50,8 +50,8 @@ class StoryLab(Lab):
 
     def expect(
         self,
-        client: State | Sequence[State],
-        server: State | Sequence[State],
+        client: State | str | Sequence[State | str],
+        server: State | str | Sequence[State | str],
         hold: float = 0.0,
         within: float | None = None,
         dropped: Callable[[], bool] = lambda: True,
@@ -84,7 +84,7 @@ class Telling:
         self._frozen = frozen
         self.steps: list[evidence.Step] = []
         self.held: Held | None = None
-        self.healed: dict[str, str] | None = None
+        self.healed: Pair | None = None
         self.line = code.line
 
     def tell(self) -> None:
@@ -98,7 +98,7 @@ class Telling:
             raise LabError(error.problem) from None
         self._lab.proven = self._proven  # type: ignore[method-assign]
         for host in self._lab.hosts:
-            self._note(host, HOST, f"{host.side}: ")
+            self._note(host, HOST, f"{host.side}: ", host.side)
         self._note(self._lab, LAB, "")
         try:
             if "router" not in self._code.takes:
@@ -138,8 +138,7 @@ class Telling:
         pair = held.pair
         frame = self._caller()
         line = frame.f_lineno if frame else self.line
-        text = f"reach: {Claim((pair.client,), (pair.server,))}"
-        self.steps.append(evidence.Step(held.since, line, text))
+        self.steps.append(evidence.Step(held.since, line, f"reach: {pair}", "reach"))
         if hold:
             self.held = held
             try:
@@ -147,18 +146,22 @@ class Telling:
             except BaseException as error:
                 raise _Passing(error) from None
         elif self.held is not None:
-            self.healed = {"client": str(pair.client), "server": str(pair.server)}
+            self.healed = pair
 
     # --- steps
 
-    def _note(self, whom: object, names: Iterable[str], beginning: str) -> None:
+    def _note(
+        self, whom: object, names: Iterable[str], beginning: str, side: Side | None = None
+    ) -> None:
         """From now on, what the story calls of somebody is a step."""
         for name in names:
             method = getattr(whom, name, None)
             if callable(method):
-                setattr(whom, name, self._noted(method, name, beginning))
+                setattr(whom, name, self._noted(method, name, beginning, side))
 
-    def _noted(self, method: Callable[..., Any], name: str, beginning: str) -> Callable[..., Any]:
+    def _noted(
+        self, method: Callable[..., Any], name: str, beginning: str, side: Side | None
+    ) -> Callable[..., Any]:
         @functools.wraps(method)
         def call(*given: Any, **named: Any) -> Any:
             frame = sys._getframe(1)
@@ -171,8 +174,11 @@ class Telling:
                 result = errno.errorcode.get(error.errno or 0, "")
                 raise
             finally:
-                text = f"{beginning}{stories.call(self._code, line, name)}"
-                self.steps.append(evidence.Step(at, line, text, result))
+                told = stories.call(self._code, line, name)
+                value = told.removeprefix(name)[1:-1] or None  # what stands in its brackets
+                self.steps.append(
+                    evidence.Step(at, line, f"{beginning}{told}", name, side, value, result=result)
+                )
 
         return call
 

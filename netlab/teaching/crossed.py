@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from netlab.model.evidence import Recording
+from netlab.model.vocabulary import Side
 from netlab.packets import sightings as wire
 from netlab.render.style import Style
 from netlab.teaching.person import wrapped
@@ -64,7 +65,7 @@ def _summed(packets: Sequence[wire.Packet]) -> str:
 
 
 def _packet(packet: wire.Packet, began: float, width: int, style: Style) -> Iterator[str]:
-    arrow = "client --> server" if packet.sender == "client" else "client <-- server"
+    arrow = "client --> server" if packet.sender is Side.CLIENT else "client <-- server"
     what = packet.text or str(packet.segment)
     if packet.length:
         what += f", {packet.length} bytes"

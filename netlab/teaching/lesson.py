@@ -13,9 +13,9 @@ import yaml
 
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State
-from netlab.model.vocabulary import Claim, Side
+from netlab.model.vocabulary import ExpectedPair, Side
 from netlab.scenario import catalogue
-from netlab.scenario.model import Hold, Reach, Scenario
+from netlab.scenario.model import Plug, Reach, Scenario
 
 HOME = Path(__file__).parent
 LESSONS = HOME / "lessons"
@@ -126,7 +126,7 @@ def of(scenario: Scenario) -> Lesson:
     )
 
 
-def questions(scenario: Scenario, text: Lesson) -> dict[int, Claim]:
+def questions(scenario: Scenario, text: Lesson) -> dict[int, ExpectedPair]:
     """What is asked before which step: the next pair that is waited for, at last the scenario's."""
     last = text.predict[-1]
     return {
@@ -143,7 +143,7 @@ def _numbers(said: int | list[int]) -> tuple[int, ...]:
 
 def _last_act(scenario: Scenario) -> int:
     """The number of the last step in which something is done, and not only waited for."""
-    acts = [n for n, s in enumerate(scenario.steps, 1) if not isinstance(s, (Reach, Hold))]
+    acts = [n for n, s in enumerate(scenario.steps, 1) if not isinstance(s, (Reach, Plug))]
     return acts[-1] if acts else len(scenario.steps)
 
 

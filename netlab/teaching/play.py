@@ -14,11 +14,13 @@ from dataclasses import replace
 
 from netlab.model.evidence import Evidence, Recording
 from netlab.model.tcp import State
-from netlab.model.vocabulary import Claim, Family, Side
+from netlab.model.vocabulary import ExpectedPair, Family, Side
 from netlab.observe.proc import Row
 from netlab.scenario import sources
-from netlab.scenario.explain import Command, by_hand, listing, routed
-from netlab.scenario.model import Do, Drop, Lift, Reach, Scenario, Step
+from netlab.scenario.explain import by_hand, listing, routed
+from netlab.scenario.model import AnyStep, Do, Drop, Reach, Remove, Scenario
+from netlab.scenario.steps import ACTIONS
+from netlab.scenario.steps.fault import Command
 from netlab.teaching import crossed, lesson, look, proof, words
 from netlab.teaching.lesson import Lesson
 from netlab.teaching.person import Person, wrapped
@@ -28,7 +30,6 @@ from netlab.testbed.lab import Lab
 
 SETTLING = 0.2  # seconds until a look: what a step sets off has crossed the wire by then
 TRIES = 2
-SILENT = ("sysctl", "sysctl_if_there", "option", "add_address")  # nothing to look at afterwards
 HINT = "A state or its beginning; ? shows them all; only Enter if you do not know; q leaves."
 
 
@@ -45,12 +46,12 @@ class Walk:
         self._scenario = scenario
         self._expect = scenario.expect
         self._family = family
-        lift = Lift(0, "lift: all", "", None, False)
-        self._cure: tuple[Step, ...] = self._expect.heal or (lift,)
+        everything = Remove(0, "", None)
+        self._cure: tuple[AnyStep, ...] = self._expect.heal or (everything,)
         self._asking = lesson.questions(scenario, text)
         self._number = 0  # of the step, as the file has it
         self._told = 0  # steps that were told: nothing is done in those that only wait
-        self._last: Step | None = None
+        self._last: AnyStep | None = None
         self._said: Said | None = None
         self._seen: dict[Side, list[State]] = {}
         self._looked = 0.0  # when, on the lab's clock
@@ -82,15 +83,15 @@ class Walk:
 
     # --- steps
 
-    def step(self, lab: Lab, scenario: Scenario, step: Step) -> None:
+    def step(self, lab: Lab, scenario: Scenario, step: AnyStep | None) -> None:
         """Before a step: look at what the last one did, tell this one, and wait for Enter."""
         if self._cured:
             return  # its steps were told, with the question
         if not self._before:
             self._begin()
             self._before = lab.baseline()
-            self._person.look_for = lambda line: lab.wait(line, float("inf"))
-        if scenario.code is not None:
+            self._person.look_for = lambda line: lab.watch.wait(line, float("inf"))
+        if step is None:
             self._tell_story()
             return
         self._look_back(lab)
@@ -98,12 +99,12 @@ class Walk:
         self._last = step
         if isinstance(step, Reach):
             if not step.claim.admits(lab.flow(step.of).pair):
-                self._person.say(words.telling(step), "dim")
+                self._person.say(words.telling(step, scenario.steps), "dim")
             return
         where = f", at the {step.side}" if isinstance(step, (Do, Drop)) else ""
         self._told += 1
         self._person.heading(f"Step {self._told} of {self._of}{where}")
-        self._person.say(self._text.steps.get(self._number) or words.telling(step))
+        self._person.say(self._text.steps.get(self._number) or words.telling(step, scenario.steps))
         claim = self._asking.get(self._number)
         if step.comment and claim is None and self._number < self._text.predict[-1]:
             self._person.say(f"({step.comment})", "dim")
@@ -134,7 +135,7 @@ class Walk:
             "Now it is played, up to the pair, which must hold. This takes seconds ...", "dim"
         )
 
-    def _predict(self, claim: Claim) -> None:
+    def _predict(self, claim: ExpectedPair) -> None:
         self._person.line()
         steps, last = self._scenario.steps, self._number == self._text.predict[-1]
         further = len(steps) > self._number and not isinstance(steps[self._number], Reach)
@@ -150,7 +151,7 @@ class Walk:
         held = f"{self._expect.hold:g} s"
         self._person.say(f"Done. Now the pair must hold: sampling both ends for {held} ...", "dim")
 
-    def _show_commands(self, lab: Lab, step: Step) -> None:
+    def _show_commands(self, lab: Lab, step: AnyStep) -> None:
         for command in self._by_hand(lab, step):
             name = self._person.style(str(command.side), look.COLOURS[command.side])
             # What is copied from here must still be one command, so lines go on after a \.
@@ -159,7 +160,7 @@ class Walk:
                 start = f"  {name}$ " if number == 0 else " " * 12
                 self._person.line(start + line + (" \\" if number < len(lines) - 1 else ""))
 
-    def _by_hand(self, lab: Lab, step: Step) -> Iterator[Command]:
+    def _by_hand(self, lab: Lab, step: AnyStep) -> Iterator[Command]:
         """The commands of one step, with the addresses of this lab."""
         whole = replace(self._scenario, steps=(*self._scenario.steps, *self._cure))
         for each, commands in by_hand(whole, self._family):
@@ -172,10 +173,10 @@ class Walk:
     def _look_back(self, lab: Lab) -> None:
         """Show what the step before has done, where it can have done something."""
         step, self._last = self._last, None
-        if step is None or (isinstance(step, Do) and step.action in SILENT):
+        if step is None or (isinstance(step, Do) and ACTIONS[step.action].silent):
             return
         self._tell_the_error(step)
-        if not isinstance(step, (Do, Lift, Reach)):
+        if not isinstance(step, (Do, Remove, Reach)):
             return
         lab.wait(lambda: None, SETTLING)
         seen = look.rows(lab)
@@ -244,13 +245,13 @@ class Walk:
             self._person.say(sentence, "dim")
         self._ask_for_the_cure(lab)
 
-    def _tell_the_error(self, step: Step | None) -> None:
+    def _tell_the_error(self, step: AnyStep | None) -> None:
         """The error that a step was meant to meet; another one would have ended the play."""
         if isinstance(step, Do) and (name := step.fails.get(self._family)):
             text = os.strerror(getattr(errno, name))
             self._person.say(f"It fails, with {name}: {text}.", "bold")
 
-    def _compare(self, sentence: str, said: Said | None, claim: Claim) -> None:
+    def _compare(self, sentence: str, said: Said | None, claim: ExpectedPair) -> None:
         style = self._person.style
         guesses = [said[side] for side in Side] if said else []
         if not any(guesses):
@@ -312,7 +313,7 @@ class Walk:
             for line in look.afterwards(evidence, person.width, person.style):
                 person.line(line)
             person.line()
-            self._compare(f"It healed into {'/'.join(evidence.healed.values())}", self._said,
+            self._compare(f"It healed into {evidence.healed}", self._said,
                           healed.claim)  # fmt: skip
             person.line()
             person.say(text.cure)

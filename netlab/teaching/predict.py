@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from netlab.model.tcp import State, why_unreachable
-from netlab.model.vocabulary import Claim, Side
+from netlab.model.vocabulary import ExpectedPair, Side
 from netlab.teaching import answers
 from netlab.teaching.lesson import Lesson
 from netlab.teaching.look import COLOURS
@@ -20,7 +20,7 @@ class Prediction:
     """One question about a pair, with as many tries as are given."""
 
     def __init__(
-        self, person: Person, claim: Claim, scene: Scene, lesson: Lesson | None = None
+        self, person: Person, claim: ExpectedPair, scene: Scene, lesson: Lesson | None = None
     ) -> None:
         self._person = person
         self._claim = claim

@@ -25,7 +25,7 @@ def tell(person: Person, lab: Lab, scenario: Scenario, before: Counters) -> None
     if expect.hold:
         person.say(f"Every sample of {expect.hold:g} s showed the pair.", indent=2)
     for fault in lab.faults:
-        if fault.drops:
+        if fault.counts:
             packets = f"{fault.packets} packet{'' if fault.packets == 1 else 's'}"
             sentence = f"The rule {fault.name} at {fault.where} has stopped {packets} so far."
             person.say(sentence, indent=2)

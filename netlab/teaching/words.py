@@ -7,154 +7,39 @@ a template.
 
 from __future__ import annotations
 
-import shlex
-import signal
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import assert_never
 
-from netlab.model.tcp import ACK, ANY, DATA, State, Timer
-from netlab.model.vocabulary import Hook
+from netlab.model.tcp import State, Timer
 from netlab.observe.proc import Row
-from netlab.scenario.model import Do, Drop, Hold, Lift, Reach, Step
-from netlab.testbed.watch import PORT
-
-Given = dict[str, Any]  # what a file says about an action
-
-NAMES = {ACK: "ACK without data", DATA: "segment with data", ANY: "segment"}
+from netlab.scenario.model import AnyStep, Do, FaultStep, Reach, Remove
+from netlab.scenario.steps import ACTIONS, kind_of
 
 
-def telling(step: Step) -> str:
-    """What a step does, before it is done."""
+def telling(step: AnyStep, before: Sequence[AnyStep] = ()) -> str:
+    """What a step does, before it is done; `before`: the steps that were done by then."""
     match step:
-        case Do(action=action) if action in ACTS:
-            return f"The {step.side}{_on(step)} {ACTS[action](dict(step.arguments))}"
-        case Drop():
-            return _drop(step)
-        case Hold(sides=sides):
-            who = " and ".join(f"the {side}" for side in sides)
-            send = "sends" if len(sides) == 1 else "send"
-            return f"What {who} {send} from now on waits on its side of the wire. It is not lost."
-        case Lift(holds=True, name=None):
-            return "What has waited on the wire is let go, all at once."
-        case Lift(holds=True, name=name):
-            return f"What the hold {name} keeps on the wire is let go, all at once."
-        case Lift(name=None):
-            return "Every rule is taken away."
-        case Lift(name=name):
-            return f"The rule {name} is taken away: what it dropped may pass from now on."
+        case Do():
+            return f"The {step.side}{_on(step)} {ACTIONS[step.action].told(step.arguments)}"
+        case FaultStep():
+            return kind_of(step).told(step)
+        case Remove(name=None):
+            return "Everything that is done to packets ends."
+        case Remove(name=name):
+            gone = [past for past in before if isinstance(past, FaultStep) and past.name == name]
+            if not gone:
+                return f"The fault {name} is taken away."
+            return kind_of(gone[-1]).told_removed(gone[-1])
         case Reach(claim=claim, hold=hold):
             stay = f", and stay there for {hold:g} s" if hold else ""
             return f"netlab waits until both ends are there{stay}: {claim}."
-    return f"This is done as the file says it: {step.text}."
+        case _:
+            assert_never(step)
 
 
 def _on(step: Do) -> str:
     """Which connection it is about, where a file gives names to several."""
     return f", on its connection {step.of!r}," if step.of else ""
-
-
-def _listen(given: Given) -> str:
-    backlog = f", with a backlog of {given['backlog']}" if "backlog" in given else ""
-    defer = ", and waits for data (TCP_DEFER_ACCEPT)" if given.get("defer") else ""
-    reuse = ", with SO_REUSEADDR" if given.get("reuse") else ""
-    port = given.get("port", PORT)
-    return f"listens on port {port}{backlog}{defer}{reuse}: anybody may connect."
-
-
-def _connect(given: Given) -> str:
-    source = f" from its own port {given['source_port']}" if "source_port" in given else ""
-    source += " from its second address" if given.get("added") else ""
-    reuse = ", with SO_REUSEADDR" if given.get("reuse") else ""
-    patience = f", and gives up after {given['timeout']:g} s" if given.get("timeout") else ""
-    port = given.get("port", PORT)
-    return f"calls connect() to port {port}{source}{reuse}{patience}{_called(given)}."
-
-
-def _accept(given: Given) -> str:
-    return f"takes a connection out of its listener's queue{_called(given)}: accept()."
-
-
-def _called(given: Given) -> str:
-    return f", a connection called {given['name']!r}" if given.get("name") else ""
-
-
-def _data(given: Given) -> str:
-    return repr(given["text"]) if "text" in given else f"{given['count']} bytes"
-
-
-def _set(given: Given) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in given.items())
-
-
-def _signal(given: Given) -> str:
-    number = given["number"]
-    return f"sends its program the signal {signal.Signals(number).name} (kill -{number})."
-
-
-def _udp(given: Given) -> str:
-    text = f" with the text {given['text']!r}" if "text" in given else ""
-    return f"sends a datagram{text} by UDP to port {given['port']}, and waits for an answer."
-
-
-def _probe(given: Given) -> str:
-    return f"forges one SYN to port {given.get('port', PORT)}, as nmap does: no socket sent it."
-
-
-def _flood(given: Given) -> str:
-    port = given.get("port", PORT)
-    return f"forges {given['count']} SYNs to port {port}, from addresses where nobody is."
-
-
-#: What follows "The client" or "The server", for every action of the language.
-ACTS: dict[str, Callable[[Given], str]] = {
-    "listen": _listen,
-    "unlisten": lambda _: "closes its listener: nobody new can connect.",
-    "connect": _connect,
-    "accept": _accept,
-    "send": lambda given: f"sends {_data(given)}.",
-    "read": lambda given: f"reads what has come: {_data(given)}.",
-    "drain": lambda _: "reads everything that comes, up to the other end's FIN.",
-    "shutdown": lambda _: "shuts its sending half: its FIN goes out, but it can still receive.",
-    "close": lambda _: "calls close(): its application is done with the connection.",
-    "abort": lambda _: "aborts, as when its application dies: it sends a RST, and no FIN.",
-    "vanish": lambda _: "loses its power: it is gone without a packet.",
-    "option": lambda given: f"sets options of its socket: {_set(given)}.",
-    "sysctl": lambda given: f"has this sysctl set: {_set(given)}.",
-    "sysctl_if_there": lambda given: (
-        f"has this sysctl set, where the kernel knows it: {_set(given)}."
-    ),
-    "run": lambda given: f"starts a program: {shlex.join(given['command'])}",
-    "signal": _signal,
-    "add_address": lambda _: "gets a second internet address.",
-    "udp": _udp,
-    "probe": _probe,
-    "flood": _flood,
-}
-
-
-def _drop(step: Drop) -> str:
-    what = " and every ".join(NAMES.get(each, str(each)) for each in step.segments)
-    what = what or f"packet that matches {' or '.join(map(repr, step.nft))}"
-    what += f" from or to port {step.port}" if step.port else ""
-    only = ""
-    if step.first:
-        passes = "the next passes" if step.first == 1 else "the others pass"
-        only = f" Only the first{f' {step.first}' if step.first > 1 else ''}, though: {passes}."
-    if step.reject:
-        return (
-            f"A firewall rule at the {step.side}'s {step.hook} refuses every {what} and answers "
-            f"with {step.reject}. It is not silent as a drop is.{only}"
-        )
-    if step.covers_fin:
-        receiver = step.side if step.hook in (Hook.INPUT, Hook.PREROUTING) else step.side.peer
-        what += f" that acknowledges the {receiver}'s FIN"
-    which = f" after the first {step.after}" if step.after else ""
-    if step.hook in (Hook.INPUT, Hook.PREROUTING):
-        how = "as if the wire had lost it. Nobody is told"
-    else:
-        how = "before it leaves the machine. The sender's own stack is told"
-    place = f"dropped at the {step.side}'s {step.hook}"
-    return f"From now on every {what}{which} is {place}, {how}.{only}"
 
 
 # --- a row

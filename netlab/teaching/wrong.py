@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from netlab.model.tcp import ACK, ANY, FIN, SYN, Segment, State
 from netlab.model.vocabulary import Hook, Side
-from netlab.scenario.model import Do, Drop, Lift, Step
+from netlab.scenario.model import AnyStep, Do, Drop, Remove
 
 
 class Knows(NamedTuple):
@@ -64,7 +64,7 @@ BEFORE = {
 class Scene:
     """What the steps so far have left: which rules are in force, and who has closed."""
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[AnyStep]) -> None:
         self.drops: list[Drop] = []
         self.closed: set[Side] = set()
         self.connected: set[Side] = set()
@@ -72,7 +72,7 @@ class Scene:
             match step:
                 case Drop():
                     self.drops.append(step)
-                case Lift(name=name, holds=False):
+                case Remove(name=name):
                     self.drops = [drop for drop in self.drops if name not in (None, drop.name)]
                 case Do(action="close" | "shutdown"):
                     self.closed.add(step.side)

@@ -47,7 +47,7 @@ class Host:
         self.listeners: list[Connection] = []
         self.programs: list[Program] = []
         self._addresses = 1
-        self._holds = 0
+        self._plugs = 0
         self._forge: Forge | None = None
         with Namespace.created() as self.namespace, contextlib.ExitStack() as opened:
             opened.callback(self.namespace.close)
@@ -223,17 +223,17 @@ class Host:
 
     # --- the wire
 
-    def hold(self) -> None:
-        """From now on, what this end sends waits, in order; holds are counted."""
-        self._holds += 1
-        if self._holds == 1:
-            wire.hold(self.route, self.side, self._watch.network)
+    def plug(self) -> None:
+        """From now on, what this end sends waits, in order; plugs are counted."""
+        self._plugs += 1
+        if self._plugs == 1:
+            wire.plug(self.route, self.side, self._watch.network)
 
-    def release(self) -> None:
-        """Undo one hold; with the last one, what waits is sent."""
-        self._holds -= 1
-        if self._holds == 0:
-            wire.release(self.route, self.side, self._watch.network)
+    def unplug(self) -> None:
+        """End one plug; with the last one, what waits is sent."""
+        self._plugs -= 1
+        if self._plugs == 0:
+            wire.unplug(self.route, self.side, self._watch.network)
 
     @contextlib.contextmanager
     def _latency(self) -> Iterator[None]:
@@ -244,11 +244,11 @@ class Host:
         ``sock_owned_by_user``) that it obeys on any real network. An answer inside close(2) makes
         it keep a whole socket for an orphan in FIN_WAIT2, and end it with a RST.
         """
-        self.hold()
+        self.plug()
         try:
             yield
         finally:
-            self.release()
+            self.unplug()
 
     # --- the rest of the machine
 

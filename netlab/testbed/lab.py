@@ -11,22 +11,26 @@ from typing import TypeVar
 
 from netlab.model import evidence
 from netlab.model.errors import LabError, NotHeld
-from netlab.model.tcp import ANY, Segment, State
-from netlab.model.vocabulary import REJECTS, Claim, Family, Hook, Reject, Side
+from netlab.model.tcp import Segment, State
+from netlab.model.vocabulary import ExpectedPair, Family, Hook, Reject, Side
 from netlab.observe.counters import difference
 from netlab.observe.transitions import sampled
-from netlab.testbed import network, proof, wire
+from netlab.testbed import coerce, network, proof, wire
 from netlab.testbed.connection import Flow
-from netlab.testbed.expression import Rule
-from netlab.testbed.fault import Fault, Hold, Liftable
+from netlab.testbed.faults.base import Fault
+from netlab.testbed.faults.drop import Drop, Match, compiled
+from netlab.testbed.faults.plug import Plug
 from netlab.testbed.host import Host
 from netlab.testbed.namespace import inside, prepare
-from netlab.testbed.nft import Table
 from netlab.testbed.recorder import Recorder
 from netlab.testbed.tape import Tape, Taps
 from netlab.testbed.watch import Watch
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Fault)
+#: A host, or the word for its side; and where a rule sits: ``("server", "output")``.
+End = Host | Side | str
+Place = tuple[End, Hook | str]
 
 #: Sysctls that decide how long a state lasts or which state is reached (Linux's ip-sysctl.rst).
 #: Those that a kernel does not have are left out of the record.
@@ -61,7 +65,7 @@ class Lab:
         prepare()
         self.family = family
         self.network = network.take()
-        self._faults: list[Liftable] = []
+        self._faults: list[Fault] = []
         self.link = "eth0"  # what packets pass at both ends; a router has links of its own
         with contextlib.ExitStack() as stack:
             stack.callback(network.give_back, self.network)
@@ -137,86 +141,94 @@ class Lab:
 
     def drop(
         self,
-        *segments: Segment,
-        to: Host | None = None,
-        at: tuple[Host, Hook] | None = None,
+        *segments: Segment | str,
+        to: End | None = None,
+        at: Place | None = None,
         port: int | None = None,
         first: int | None = None,
         after: int | None = None,
         covers_fin: bool = False,
-        reject: Reject | None = None,
         name: str = "",
-    ) -> Fault:
-        """Lose every segment of these classes on its way ``to`` a host, as a wire does.
+    ) -> Drop:
+        """Lose every segment of these classes (``SYN | ACK``, or ``"SYN|ACK"``) on its way ``to`` a
+        host, as a wire does.
 
-        ``at=(host, hook)`` puts the rule elsewhere: on the sender's own output it is a firewall,
-        and the sender's stack is told. `port` matches either port; `first` and `after` count
-        what each rule matches; `covers_fin` is the one acknowledgment number that covers the
-        receiver's FIN; `reject` answers instead of staying silent.
-        Raises `LabError` where the kernel refuses the rule.
+        ``at=("server", "output")`` puts the rule elsewhere: on the sender's own output it is a
+        firewall, and the sender's stack is told. `port` matches either port; `first` and `after`
+        count what each rule matches; `covers_fin` is the one acknowledgment number that covers the
+        receiver's FIN. Raises `LabError` for a word that means nothing, and where the kernel
+        refuses the rule.
         """
-        host, hook = self._place(to, at)
-        name = name or self._free_name("reject" if reject else "drop")
-        acknowledges = None
-        if covers_fin:
-            receiver = host if hook in (Hook.INPUT, Hook.PREROUTING) else host.peer
-            acknowledges = receiver.connection.acknowledgment_of_fin()
-        rules = tuple(
-            Rule(
-                self.family,
-                segment,
-                source_port=source_port,
-                destination_port=destination_port,
-                acknowledges=acknowledges,
-                first=first,
-                after=after,
-                reject=reject,
-                log=name if self.recorder or self.tape else "",
-            )
-            for segment in segments or (ANY,)
-            for source_port, destination_port in (
-                [(None, None)] if port is None else [(None, port), (port, None)]
-            )
-        )
-        table = Table(name, hook, rules)
-        return self._enforce(Fault(host, table, self.elapsed))
+        match = Match(coerce.segments(segments), (), port, first, after, covers_fin)
+        return self._drop(match, to, at, name)
 
-    def reject(self, *segments: Segment, with_: str = "port-unreachable", **where: object) -> Fault:
+    def reject(
+        self,
+        *segments: Segment | str,
+        with_: Reject | str = "port-unreachable",
+        to: End | None = None,
+        at: Place | None = None,
+        port: int | None = None,
+        first: int | None = None,
+        after: int | None = None,
+        name: str = "",
+    ) -> Drop:
         """Refuse these segments with an answer; `with_` is one of `REJECTS`, the rest as in
         `drop`.
         """
-        return self.drop(*segments, reject=REJECTS[with_], **where)  # type: ignore[arg-type]
+        answer = coerce.reject(with_)
+        match = Match(coerce.segments(segments), (), port, first, after, reject=answer)
+        return self._drop(match, to, at, name)
 
     def drop_matching(
-        self,
-        *rules: str,
-        to: Host | None = None,
-        at: tuple[Host, Hook] | None = None,
-        name: str = "",
-    ) -> Fault:
+        self, *rules: str, to: End | None = None, at: Place | None = None, name: str = ""
+    ) -> Drop:
         """Drop what rules in nft's own language match (``tcp dport 5555 tcp flags syn``).
 
         Needs the nft program, and raises `LabError` where it refuses the text.
         """
-        host, hook = self._place(to, at)
-        name = name or self._free_name("drop")
-        table = Table(name, hook, raw=rules, log=name if self.recorder or self.tape else "")
-        return self._enforce(Fault(host, table, self.elapsed))
+        return self._drop(Match(nft=rules), to, at, name)
 
-    def hold(self, *hosts: Host, name: str = "") -> Hold:
-        """Keep what these hosts send on the wire (both, if none is named) until it is lifted."""
-        hold = Hold(name or self._free_name("hold"), hosts or self.hosts, self.elapsed)
-        self._faults.append(hold)
-        return hold
+    def plug(self, *hosts: End, name: str = "") -> Plug:
+        """Keep what these hosts send (both, if none is named) on the wire until it is removed."""
+        plugged = [self.host(coerce.side(host)) for host in hosts] or self.hosts
+        return self.impose(Plug(name or self.free_name("plug"), plugged, self.elapsed))
 
-    def lift(self, name: str | None = None, kind: type[Liftable] | None = None) -> None:
-        """Undo the fault of that name, or all in the order they came.
+    def impose(self, fault: F) -> F:
+        """Keep a fault that is in force: in the record of this lab, and until `remove`."""
+        self._faults.append(fault)
+        return fault
 
-        `kind` limits it to drops and rejects (`Fault`) or to packets held (`Hold`).
-        """
+    def remove(self, name: str | None = None) -> None:
+        """Take the fault of that name away, or all in the order they came."""
         for fault in self._faults:
-            if name in (None, fault.name) and (kind is None or isinstance(fault, kind)):
-                fault.lift()
+            if name in (None, fault.name):
+                fault.remove()
+
+    def free_name(self, kind: str) -> str:
+        """A name that no fault of this lab has: ``drop-1``."""
+        taken = {fault.name for fault in self._faults}
+        number = next(n for n in range(1, len(taken) + 2) if f"{kind}-{n}" not in taken)
+        return f"{kind}-{number}"
+
+    def _drop(self, match: Match, to: End | None, at: Place | None, name: str) -> Drop:
+        if (to is None) == (at is None):
+            raise LabError('a fault needs one place: to="client", or at=("server", "output")')
+        side, hook = (coerce.side(to), Hook.INPUT) if to is not None else coerce.place(at)
+        host = self.host(side)
+        acknowledges = None
+        if match.covers_fin:
+            receiver = host if hook in (Hook.INPUT, Hook.PREROUTING) else host.peer
+            acknowledges = receiver.connection.acknowledgment_of_fin()
+        table = compiled(
+            name or self.free_name(match.kind),
+            hook,
+            match,
+            self.family,
+            acknowledges,
+            log=bool(self.recorder or self.tape),
+        )
+        return self.impose(Drop(host, table, match, self.elapsed))
 
     @property
     def faults(self) -> tuple[evidence.Fault, ...]:
@@ -225,32 +237,13 @@ class Lab:
 
     def dropped(self, name: str | None = None) -> int:
         """Packets that all faults have dropped so far, or the one of that name."""
-        return sum(
-            fault.packets
-            for fault in self._faults
-            if isinstance(fault, Fault) and name in (None, fault.name)
-        )
-
-    def _enforce(self, fault: Fault) -> Fault:
-        self._faults.append(fault)
-        return fault
-
-    def _place(self, to: Host | None, at: tuple[Host, Hook] | None) -> tuple[Host, Hook]:
-        if (to is None) == (at is None):
-            raise LabError("a fault needs one place: to=lab.client, or at=(lab.server, OUTPUT)")
-        return at if at is not None else (to, Hook.INPUT)  # type: ignore[return-value]
-
-    def _free_name(self, kind: str) -> str:
-        taken = {fault.name for fault in self._faults}
-        number = next(n for n in range(1, len(taken) + 2) if f"{kind}-{n}" not in taken)
-        return f"{kind}-{number}"
+        return sum(fault.packets for fault in self._faults if name in (None, fault.name))
 
     # --- looking
 
-    @property
-    def elapsed(self) -> Callable[[], float]:
+    def elapsed(self) -> float:
         """Seconds since this lab was begun: the clock of its evidence."""
-        return self.watch.elapsed
+        return self.watch.elapsed()
 
     def flow(self, name: str = "") -> Flow:
         """The connection of that name, or the one that was begun last."""
@@ -261,8 +254,11 @@ class Lab:
         self.watch.sample()
 
     def wait(self, condition: Callable[[], T | None], patience: float) -> T | None:
-        """Look at `condition` for up to `patience` seconds, sampling both ends each time."""
-        return self.watch.wait(condition, patience)
+        """Look at `condition` for up to `patience` seconds, sampling both ends each time.
+
+        Returns its first answer that is true, or None if there was none in time.
+        """
+        return self.watch.wait(lambda: condition() or None, patience)
 
     def count(self, side: Side) -> dict[State, int]:
         """How many sockets of one side are in each state, now."""
@@ -273,8 +269,8 @@ class Lab:
 
     def expect(
         self,
-        client: State | Sequence[State],
-        server: State | Sequence[State],
+        client: State | str | Sequence[State | str],
+        server: State | str | Sequence[State | str],
         hold: float = 0.0,
         within: float | None = None,
         dropped: Callable[[], bool] = lambda: True,
@@ -287,7 +283,7 @@ class Lab:
         and nothing else. The hold goes on until `dropped` says that enough was lost.
         Raises `NotHeld`, which shows what was expected and what was sampled.
         """
-        claim = Claim(_states(client), _states(server))
+        claim = ExpectedPair(coerce.states(client), coerce.states(server))
         try:
             return proof.prove(self.watch, claim, hold, within, dropped, connection)
         except NotHeld as error:
@@ -329,7 +325,3 @@ class Lab:
     def inside(self, host: Host) -> contextlib.AbstractContextManager[None]:
         """Run the body in a host's namespace, to start a tool of one's own there."""
         return inside(host.namespace)
-
-
-def _states(states: State | Sequence[State]) -> tuple[State, ...]:
-    return (states,) if isinstance(states, State) else tuple(states)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from netlab.model.errors import NotHeld
 from netlab.model.evidence import Failure, FailureRow, Interval
 from netlab.model.tcp import State, Timer
-from netlab.model.vocabulary import Claim, Pair, Side
+from netlab.model.vocabulary import ExpectedPair, Pair, Side
 from netlab.observe import sampling
 from netlab.testbed.connection import Flow
 from netlab.testbed.watch import Watch
@@ -42,7 +42,7 @@ class Held:
 
 def prove(
     watch: Watch,
-    claim: Claim,
+    claim: ExpectedPair,
     hold: float,
     within: float | None,
     enough: Callable[[], bool],
@@ -83,7 +83,9 @@ def prove(
     raise _not_held(flow, claim, f"pair not held, left after {sampling.now() - reached:.2f} s")
 
 
-def _reach(watch: Watch, claim: Claim, connection: str, began: float, within: float | None) -> Flow:
+def _reach(
+    watch: Watch, claim: ExpectedPair, connection: str, began: float, within: float | None
+) -> Flow:
     def look() -> bool | None:
         watch.sample()
         return claim.admits(watch.flow(connection).pair) or None
@@ -97,7 +99,7 @@ def _reach(watch: Watch, claim: Claim, connection: str, began: float, within: fl
     return flow
 
 
-def _flickered(claim: Claim, seen: set[Pair]) -> bool:
+def _flickered(claim: ExpectedPair, seen: set[Pair]) -> bool:
     return {pair.client for pair in seen} >= set(claim.client) and (
         {pair.server for pair in seen} >= set(claim.server)
     )
@@ -107,10 +109,10 @@ class _Patience:
     """How long to wait: until the kernel's own timer has fired once more, and a little.
 
     The deadline is set anew for every pair that was not seen before, never while a pair stays: an
-    end that retransmits for ever into a fault that nobody lifts must not be waited for that long.
+    end that retransmits for ever into a fault that nobody removes must not be waited for that long.
     """
 
-    def __init__(self, flow: Flow, claim: Claim, earliest: float, grace: float) -> None:
+    def __init__(self, flow: Flow, claim: ExpectedPair, earliest: float, grace: float) -> None:
         self._flow, self._claim = flow, claim
         self._earliest, self._grace = earliest, grace
         self._seen: set[Pair] = set()
@@ -134,7 +136,7 @@ class _Patience:
         return row.remaining
 
 
-def _not_held(flow: Flow, claim: Claim, summary: str, held: bool = False) -> NotHeld:
+def _not_held(flow: Flow, claim: ExpectedPair, summary: str, held: bool = False) -> NotHeld:
     """The error that shows, for each end, what was expected and what was sampled."""
     rows = []
     for side in Side:
@@ -142,9 +144,9 @@ def _not_held(flow: Flow, claim: Claim, summary: str, held: bool = False) -> Not
         state = intervals[-1].state if intervals else State.CLOSED
         rows.append(
             FailureRow(
-                side=str(side),
-                expected=claim.written(side),
-                sampled=str(state),
+                side=side,
+                expected=claim.states(side),
+                sampled=state,
                 how_long=_how_long(intervals, state in claim.states(side)),
                 retransmits=max((each.retransmits for each in intervals), default=0),
             )

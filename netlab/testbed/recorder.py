@@ -122,7 +122,7 @@ class Recorder:
                     kind == "discarded" and row is not None and flow.is_of(side, row)
                 ):
                     at = round(traced.at, 6)
-                    found.append(evidence.Event(at, str(side), kind, traced.reason))
+                    found.append(evidence.Event(at, side, kind, traced.reason))
         return found
 
     def transitions(self, flow: Flow, side: Side) -> tuple[Transition, ...]:
@@ -141,7 +141,7 @@ class Recorder:
         return [
             frame.at
             for frame in self._frames
-            if frame.side == str(side) and frame.seen == "out" and _is_synack(frame.data, flow)
+            if frame.side is side and frame.seen == "out" and _is_synack(frame.data, flow)
         ]
 
     def _of(self, flow: Flow, side: Side) -> list[Traced]:

@@ -95,7 +95,7 @@ class Taps:
                 frames.append(self._frame(seen.at, side, way, seen.data, seen.length))
         for side, drops in self._drops.items():
             for dropped in drops.read():
-                hook = str(Hook(dropped.hook))
+                hook = Hook(dropped.hook)
                 frames.append(
                     self._frame(
                         dropped.at,
@@ -117,10 +117,10 @@ class Taps:
         data: bytes,
         length: int,
         fault: str = "",
-        hook: str = "",
+        hook: Hook | None = None,
     ) -> Frame:
         at = round(at - self._began, 9)
-        return Frame(at, str(side), seen, length, data, fault, hook)
+        return Frame(at, side, seen, length, data, fault, hook)
 
 
 class Tape:

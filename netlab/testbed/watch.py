@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from netlab.model.errors import LabError
-from netlab.model.vocabulary import Family, Side
+from netlab.model.vocabulary import USUAL_PORT, Family, Side
 from netlab.observe import sampling
 from netlab.observe.proc import TcpTable
 from netlab.testbed.connection import Flow, index
@@ -16,7 +16,7 @@ from netlab.testbed.recorder import Recorder
 from netlab.testbed.tape import Tape
 
 T = TypeVar("T")
-PORT = 5555  # the port of the articles' exercises
+PORT = USUAL_PORT
 
 Endpoint = tuple[str, int]
 

@@ -204,12 +204,12 @@ def add_address(
     )
 
 
-def hold(transport: Transport, side: Side, network: int) -> None:
+def plug(transport: Transport, side: Side, network: int) -> None:
     """From now on, what this side sends waits on its side of the wire, in order."""
     _set_peer(transport, side, network, NUD_INCOMPLETE)
 
 
-def release(transport: Transport, side: Side, network: int) -> None:
+def unplug(transport: Transport, side: Side, network: int) -> None:
     """Send what waits, in order, and stop holding."""
     _set_peer(transport, side, network, NUD_PERMANENT)
 

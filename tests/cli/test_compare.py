@@ -12,6 +12,7 @@ import pytest
 from netlab.kernels.record import KernelRun, Machine, Timing
 from netlab.model.evidence import Evidence
 
+from ..build import evidence
 from .browser import look
 from .shell import netlab, scenario
 
@@ -23,9 +24,7 @@ LINEAR = {"net.ipv4.tcp_syn_linear_timeouts": "4"}
 
 def play(name: str = "syn-dropped", pair: str = "SYN_SENT/LISTEN") -> Evidence:
     """A scenario that passed."""
-    client, server = pair.split("/")
-    states = {"client": client, "server": server}
-    return Evidence(name, "pass", "here", f"/{name}.yaml", "IPv4", "6.1", states, states)
+    return evidence(name, pair, kernel="6.1")
 
 
 OLD = KernelRun(

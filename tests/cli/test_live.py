@@ -68,7 +68,7 @@ def test_a_frozen_pair_is_seen_healed_closed_and_saved(terminal: Terminal) -> No
     assert "timer    retransmit" in screen
     assert "client CLOSED → SYN_SENT" in screen
     terminal.keys("H")
-    terminal.see("client SYN_SENT → ESTABLISHED", "(1 undone)")
+    terminal.see("client SYN_SENT → ESTABLISHED", "(1 removed)")
     terminal.keys("x")
     terminal.see("→ FIN_WAIT2", "→ CLOSE_WAIT")
     write_scenario(terminal, "late.yaml", "A test.")
@@ -166,7 +166,7 @@ def test_every_key_is_shown_in_80_columns(terminal: Terminal) -> None:
     terminal.netlab("lab")
     lines = terminal.see("q quit").splitlines()
     shown = " ".join(["", *lines[-2:]])
-    for key in ("Tab", *"clasrfxkvdjhuHw?q"):
+    for key in ("Tab", *"clasrfxkvdjpuHw?q"):
         assert f" {key} " in shown
     assert "…" not in shown
 

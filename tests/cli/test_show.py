@@ -18,7 +18,7 @@ from netlab.scenario.model import Drop, Scenario
 from .shell import PATIENCE, netlab
 
 EVERYTHING = catalogue.everything()
-DROPPING = [each for each in EVERYTHING if each.faults and not each.slow]
+DROPPING = [each for each in EVERYTHING if each.drops and not each.slow]
 #: A network namespace of its own: nothing is done to the host.
 ALONE = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--net"]
 NEEDS_NFT = pytest.mark.skipif(
@@ -75,7 +75,7 @@ def test_nft_takes_the_rules_as_they_are_shown(
 ) -> None:
     out = shown(scenario, family, capsys)
     rules = out.partition("rules, as nft takes them\n")[2].partition("\n\n")[0]
-    assert rules.count("counter") >= len(scenario.faults)
+    assert rules.count("counter") >= len(scenario.drops)
     assert judged("nft", "-f", "-", text=rules) == ""
 
 
@@ -87,13 +87,13 @@ def test_a_shell_takes_the_nft_commands_as_they_are_shown(
 ) -> None:
     out = shown(scenario, family, capsys)
     commands = re.findall(r"^  (?:client|server) (nft .*)$", out, re.MULTILINE)
-    assert len(commands) >= 3 * len(scenario.faults)  # a table, a chain, a rule
+    assert len(commands) >= 3 * len(scenario.drops)  # a table, a chain, a rule
     assert judged("sh", "-e", text="\n".join(commands)) == ""
 
 
 def test_commands_are_for_the_side_that_drops(capsys: pytest.CaptureFixture[str]) -> None:
     scenario = catalogue.one("syn-dropped-by-clients-firewall")
-    assert [isinstance(step, Drop) and str(step.side) for step in scenario.faults] == ["client"]
+    assert [isinstance(step, Drop) and str(step.side) for step in scenario.drops] == ["client"]
     out = shown(scenario, Family.IPV4, capsys)
     assert "  client nft add table " in out
     assert "  server nft " not in out

@@ -20,7 +20,7 @@ from netlab.model.tcp import State
 from netlab.model.vocabulary import Family, Side
 from netlab.render.style import Style
 from netlab.scenario import catalogue, loader, runner
-from netlab.scenario.model import Do, Scenario, Step
+from netlab.scenario.model import AnyStep, Do, Scenario
 from netlab.teaching import lesson
 from netlab.teaching.person import WIDTH, Person
 from netlab.teaching.play import Gone, Walk
@@ -424,7 +424,7 @@ def test_every_lesson_can_be_walked_through(family: Family) -> None:
     everything = [*walks(family)]
     by_name = {each.name: walk for each, _, walk in everything}
 
-    def step(lab: Lab, scenario: Scenario, step: Step) -> None:
+    def step(lab: Lab, scenario: Scenario, step: AnyStep | None) -> None:
         by_name[scenario.name].step(lab, scenario, step)
 
     def frozen(lab: Lab, scenario: Scenario) -> None:

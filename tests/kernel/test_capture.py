@@ -17,10 +17,9 @@ from netlab.model.vocabulary import Family, Hook, Side
 from netlab.observe import capture, sampling
 from netlab.observe.capture import Drops, Wire
 from netlab.testbed.expression import LOG_GROUP
-from netlab.testbed.fault import Fault
+from netlab.testbed.faults.drop import Drop, Match, compiled
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
-from netlab.testbed.nft import Table
 from netlab.testbed.recorder import Recorder
 
 from . import tools
@@ -110,11 +109,12 @@ def open_wire(host: Host) -> Wire:
     return wire
 
 
-def drop_datagrams(lab: Lab) -> Fault:
+def drop_datagrams(lab: Lab) -> Drop:
     """The server drops them all, and logs each."""
     tools.program("nft")
-    table = Table("datagrams", Hook.INPUT, raw=(f"udp dport {PORT}",), log="datagrams")
-    return Fault(lab.server, table, lab.elapsed)
+    match = Match(nft=(f"udp dport {PORT}",))
+    rules = compiled("datagrams", Hook.INPUT, match, lab.family, log=True)
+    return Drop(lab.server, rules, match, lab.elapsed)
 
 
 class Reading:

@@ -12,27 +12,28 @@ from netlab.model.evidence import Evidence
 from netlab.model.vocabulary import Family
 from netlab.observe import sampling
 from netlab.scenario import catalogue, runner
-from netlab.scenario.model import Drop, Hold, Lift, Scenario, Step
+from netlab.scenario.model import AnyStep, FaultStep, Remove, Scenario
+from netlab.scenario.steps import kind_of
 from netlab.testbed import forge
 from netlab.testbed.namespace import prepare
 
 
-def without(scenario: Scenario, cause: Drop | Hold) -> Scenario:
+def without(scenario: Scenario, cause: FaultStep) -> Scenario:
     """The scenario without one of its faults, and without whatever names it.
 
     What is left is a valid scenario, so it fails because the kernel does something else, and not
     because a fault is missing that somebody asks for.
     """
 
-    def kept(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    def kept(steps: tuple[AnyStep, ...]) -> tuple[AnyStep, ...]:
         return tuple(
             step
             for step in steps
-            if step is not cause and not (isinstance(step, Lift) and step.name == cause.name)
+            if step is not cause and not (isinstance(step, Remove) and step.name == cause.name)
         )
 
     expect, steps = scenario.expect, kept(scenario.steps)
-    still_drops = any(isinstance(step, Drop) for step in steps)
+    still_drops = any(isinstance(s, FaultStep) and kind_of(s).counts for s in steps)
     dropped = {
         name: number
         for name, number in expect.dropped.items()
@@ -64,7 +65,7 @@ def verdicts() -> dict[Family, dict[str, str]]:
         for scenario in catalogue.everything(slow=False)
         if scenario.family in (None, family)
         for step in scenario.steps
-        if isinstance(step, Drop | Hold)
+        if isinstance(step, FaultStep)
     ]
     prepare()
     forge.scapy()

@@ -8,13 +8,12 @@ from pathlib import Path
 from netlab.cli import repro
 from netlab.diagnosis.rank import diagnose
 from netlab.diagnosis.rules import rules
-from netlab.live import writing
 from netlab.model.findings import Diagnosis, Finding, StuckConnection
 from netlab.model.tcp import ACK, FIN, State
 from netlab.model.vocabulary import Family, Hook
 from netlab.render.findings import findings
 from netlab.render.style import Style
-from netlab.scenario import loader, runner
+from netlab.scenario import loader, runner, writer
 from netlab.snapshot import parse
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
@@ -94,7 +93,7 @@ def test_every_scenario_of_a_finding_passes_with_another_port(netlab_family: Fam
             port=8443,
             connections=(connection,),
         )
-        text = writing.scenario(repro.scenario(about))
+        text = writer.scenario(repro.scenario(about))
         written = loader.parse(text, Path(f"{name}.yaml"))
         played += [variant for variant in written.variants() if not variant.slow]
     runs = [run for _, run in runner.play_all(played, runner.Options(family=netlab_family))]

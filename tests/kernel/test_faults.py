@@ -132,7 +132,7 @@ def test_covers_fin_drops_what_acknowledges_the_fin_and_nothing_else(
         assert fault.packets == 0
         lab.client.shutdown()
     lab.expect(State.FIN_WAIT1, State.CLOSE_WAIT, dropped=lambda: fault.packets >= 2)
-    fault.lift()
+    fault.remove()
     lab.expect(State.FIN_WAIT2, State.CLOSE_WAIT)
 
 
@@ -188,7 +188,7 @@ def test_held_packets_come_after_the_release_and_in_order(lab: Lab) -> None:
                 return True if 99 in received else None
 
     with receiver, sender:
-        with lab.hold(lab.client):
+        with lab.plug(lab.client):
             for number in range(100):
                 sender.sendto(str(number).encode(), (lab.server.address, PORT))
             # The other way is open: what comes through it was sent after all that is held.
@@ -232,7 +232,7 @@ def test_leaving_a_fault_removes_its_table_and_keeps_its_counter(lab: Lab, raw: 
     assert tools.rules(lab.server) == ""
     assert counted >= 1
     lab.client.connect(ELSEWHERE, wait=False)  # nobody counts that any more
-    fault.lift()  # harmless
+    fault.remove()  # harmless
     assert fault.packets == counted == lab.dropped(fault.name)
 
 
@@ -241,7 +241,7 @@ def test_what_is_sent_right_after_a_lift_arrives(lab: Lab, side: Side, hook: Hoo
     lab.server.listen()
     for _ in range(10):
         fault = lab.drop(SYN, at=(lab.host(side), hook))
-        fault.lift()
+        fault.remove()
         lab.client.connect()
         assert fault.packets == 0
     assert lab.client.counters.read()["TcpRetransSegs"] == 0
@@ -252,9 +252,8 @@ def test_what_is_sent_right_after_a_lift_arrives(lab: Lab, side: Side, hook: Hoo
 def test_what_the_kernel_refuses_leaves_nothing_of_its_transaction(
     lab: Lab, segments: tuple[Segment, ...]
 ) -> None:
-    answer = REJECTS["tcp-reset"]
     with pytest.raises(LabError, match=r"the kernel refused the rule .* at postrouting"):
-        lab.drop(*segments, at=(lab.client, Hook.POSTROUTING), reject=answer)
+        lab.reject(*segments, at=(lab.client, Hook.POSTROUTING), with_="tcp-reset")
     assert tools.rules(lab.client) == ""
     assert lab.faults == ()
     with lab.drop(SYN, to=lab.client) as fault:  # and the next one is taken as if nothing were

@@ -116,7 +116,7 @@ def in_force(lab: Lab, host: Host) -> list[Fault]:
     return [
         fault
         for fault in lab.faults
-        if fault.drops and fault.removed is None and fault.where.startswith(str(host.side))
+        if fault.counts and fault.removed is None and host.side in fault.sides
     ]
 
 

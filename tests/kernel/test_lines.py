@@ -50,7 +50,7 @@ expect:
     client: SYN_SENT
     server: SYN_RECV
   heal:
-    - lift: all
+    - remove: all
   healed:
     client: ESTABLISHED
     server: ESTABLISHED
@@ -125,7 +125,7 @@ WRONG = (
     Wrong(HEALS, "client: SYN_SENT\n    server: SYN_RECV\n  heal:",
           "client: LAST_ACK\n    server: SYN_RECV\n  heal:", "client: expected to see LAST_ACK"),
     Wrong(HEALS, "server: SYN_RECV\n  heal:", "server: LAST_ACK\n  heal:", "see LAST_ACK"),
-    Wrong(HEALS, "- lift: all", "- client: {sysctl: {tcp_banana: 1}}", "no sysctl"),
+    Wrong(HEALS, "- remove: all", "- client: {sysctl: {tcp_banana: 1}}", "no sysctl"),
     Wrong(HEALS, "client: ESTABLISHED", "client: FIN_WAIT1", "pair not reached"),
     Wrong(HEALS, "server: ESTABLISHED", "server: FIN_WAIT1", "pair not reached"),
     Wrong(HEALS, "TcpAttemptFails: none", "TcpAttemptFails: 7", "TcpAttemptFails: expected 7"),

@@ -51,7 +51,8 @@ print(len(os.listdir("/proc/self/fd")) - before)
 
 
 def finished(lab: Lab, program: Program) -> int | None:
-    return lab.wait(lambda: program.exit_code, tools.PATIENCE)
+    lab.wait(lambda: program.exit_code is not None, tools.PATIENCE)
+    return program.exit_code
 
 
 # --- programs

@@ -165,7 +165,7 @@ def open_now() -> tuple[int, int]:
 
 def test_labs_that_are_lifted_and_closed_at_once_wait_for_nothing_and_leave_nothing() -> None:
     with Lab() as lab:  # and everything that a process opens once
-        lab.drop(SYN, to=lab.server).lift()
+        lab.drop(SYN, to=lab.server).remove()
     closing.finish()
     go = threading.Event()
     with contextlib.closing(Ends()) as ends:
@@ -176,7 +176,7 @@ def test_labs_that_are_lifted_and_closed_at_once_wait_for_nothing_and_leave_noth
             for number in range(1, LIMIT + 5):
                 with Lab() as lab:
                     ends.watch(lab.server.namespace)
-                    lab.drop(SYN, to=lab.server).lift()
+                    lab.drop(SYN, to=lab.server).remove()
                 waiting = min(number, LIMIT - 1)  # one socket each, and no more than so many
                 assert open_now() == (descriptors + waiting, 1)
             assert not ends.all()

@@ -6,10 +6,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from score import corpus, injections, record
-from score.corpus import Case
-from score.judge import FORMS, Tally, judge
 
+from ..score import corpus, injections, record
+from ..score.corpus import Case
+from ..score.judge import FORMS, Tally, judge
 from .tools import program
 
 #: Lower than what the whole score must reach: of so few, one miss is two in a hundred.

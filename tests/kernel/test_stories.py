@@ -17,6 +17,7 @@ from netlab.testbed import router as routers
 from netlab.testbed.lab import Lab
 from netlab.testbed.router import Router
 
+from ..build import states
 from . import tools
 
 STORY = '''\
@@ -67,8 +68,8 @@ def test_a_pair_that_holds_is_a_pass_with_its_steps(tmp_path: Path) -> None:
     )
     run = play(scenario)
     assert run.outcome == "pass", run
-    assert run.observed == {"client": "ESTABLISHED", "server": "ESTABLISHED"}
-    assert run.healed == {"client": "FIN_WAIT2", "server": "CLOSE_WAIT"}
+    assert run.observed == states("ESTABLISHED/ESTABLISHED")
+    assert run.healed == states("FIN_WAIT2/CLOSE_WAIT")
     assert run.held_s >= 0.05
     assert [(step.line, step.text) for step in run.steps] == [
         (7, "server: listen()"),
@@ -78,6 +79,12 @@ def test_a_pair_that_holds_is_a_pass_with_its_steps(tmp_path: Path) -> None:
         (10, "reach: ESTABLISHED/ESTABLISHED"),
         (11, "client: close()"),
         (11, "reach: FIN_WAIT2/CLOSE_WAIT"),
+    ]
+    assert [(step.kind, step.side, step.value) for step in run.steps][:4] == [
+        ("listen", Side.SERVER, None),
+        ("connect", Side.CLIENT, None),
+        ("drop", None, "SYN, to=lab.client"),
+        ("send", Side.CLIENT, '"a(b)"'),
     ]
     (fault,) = run.faults
     assert fault.removed is not None
@@ -119,7 +126,7 @@ def test_a_pair_that_is_not_held_shows_both_ends(tmp_path: Path) -> None:
     assert run.failure is not None
     assert run.failure.line == 10
     rows = [(row.side, row.expected, row.sampled) for row in run.failure.rows]
-    assert rows[0] == ("client", "CLOSED", "ESTABLISHED")
+    assert rows[0] == (Side.CLIENT, (State.CLOSED,), State.ESTABLISHED)
 
 
 def test_a_file_that_cannot_be_imported_is_an_error_at_its_line(tmp_path: Path) -> None:
@@ -224,7 +231,7 @@ def test_both_ends_of_a_translated_connection_are_one(recorded: Lab) -> None:
     assert len(ours) >= 5
     assert all(None not in (each.sent, each.arrived) for each in ours), ours
     (data,) = (each for each in ours if each.length == 5)
-    assert (data.sender, data.sequence, data.acknowledgment) == ("client", 1, 1)
+    assert (data.sender, data.sequence, data.acknowledgment) == (Side.CLIENT, 1, 1)
 
 
 def test_what_a_router_has_lost_is_drawn_as_lost_there(recorded: Lab) -> None:

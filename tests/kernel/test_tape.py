@@ -7,7 +7,7 @@ import pytest
 
 from netlab.model.errors import LabError
 from netlab.model.tcp import FIN, SYN, State
-from netlab.model.vocabulary import Family, Hook
+from netlab.model.vocabulary import Family, Hook, Side
 from netlab.packets.sightings import Packet
 from netlab.testbed.lab import Lab
 from netlab.testbed.tape import Taps
@@ -37,7 +37,7 @@ def test_packets_are_seen_with_the_fault_that_dropped_them(netlab_family: Family
         for number, packet in enumerate(lost):
             assert (packet.fault, packet.where) == ("drop-fin", "server input")
             assert (packet.sequence, packet.acknowledgment) == (1, 1)
-            assert (packet.sender, packet.resent) == ("client", number)
+            assert (packet.sender, packet.resent) == (Side.CLIENT, number)
         assert lab.recorder is None
         assert lab.no_tape == ""
 

@@ -17,7 +17,7 @@ from netlab.model.tcp import ACK, DATA, FIN, SYN, State
 from netlab.model.vocabulary import Family, Hook, Side
 from netlab.scenario import catalogue
 from netlab.scenario.loader import parse
-from netlab.scenario.model import Do, Drop, Hold, Lift, Reach, Scenario, Step
+from netlab.scenario.model import AnyStep, Do, Drop, FaultStep, Plug, Reach, Remove, Scenario
 from netlab.testbed.watch import PORT
 
 Port = Callable[[int], int]
@@ -26,7 +26,7 @@ PORTS = range(16_000, 32_000)  # the healthy ones' are below, and ephemeral ones
 STORIES = Path(__file__).parent / "stories.yaml"
 #: What concerns a whole host, and so every other connection of its lab.
 OF_THE_HOST = frozenset(
-    {"sysctl", "sysctl_if_there", "flood", "probe", "udp", "run", "signal", "add_address"}
+    {"sysctl", "sysctl-if-there", "flood", "probe", "udp", "run", "signal", "add-address"}
 )
 CLOSING = frozenset({State.FIN_WAIT1, State.CLOSING, State.LAST_ACK})
 #: Labs with several connections, for each family; and how many broken ones are in each.
@@ -124,7 +124,7 @@ def _moves(scenario: Scenario) -> bool:
         and not step.nft
         and step.reject is None
         and not (requests and SYN | ACK in step.segments)
-        for step in scenario.faults
+        for step in scenario.drops
     )
 
 
@@ -143,7 +143,7 @@ def in_flight(scenario: Scenario) -> Scenario | None:
     number, closer = closers[-1]
     if not set(scenario.expect.claim.states(closer.side)) & CLOSING:
         return None
-    steps: list[Step] = list(scenario.steps)
+    steps: list[AnyStep] = list(scenario.steps)
     for at, step in enumerate(steps[:number]):
         if not isinstance(step, Drop) or step.covers_fin or step.after:
             continue
@@ -152,7 +152,7 @@ def in_flight(scenario: Scenario) -> Scenario | None:
             break
     else:
         return None
-    steps.insert(number, Do(0, "data", "", closer.side, "send", {"count": 300}))
+    steps.insert(number, Do(0, "", closer.side, "send", {"count": 300}))
     return replace(scenario, steps=tuple(steps))
 
 
@@ -166,7 +166,7 @@ def _several(fitting: Sequence[tuple[Scenario, str]], chance: random.Random) -> 
     able = [
         (scenario, variant)
         for scenario, variant in fitting
-        if not any(isinstance(s, Hold) for s in scenario.steps)
+        if not any(isinstance(s, Plug) for s in scenario.steps)
         and not any(
             isinstance(s, Do) and (s.action in OF_THE_HOST or s.action == "option")
             for s in scenario.steps
@@ -210,7 +210,7 @@ def moved(scenario: Scenario, variant: str, free: Iterator[int]) -> Injection:
     return Injection(replace(scenario, steps=steps, expect=expect), server, variant)
 
 
-def _moved_step(step: Step, port: Port, mark: str) -> Step:
+def _moved_step(step: AnyStep, port: Port, mark: str) -> AnyStep:
     match step:
         case Do(action="listen" | "connect" | "probe" | "flood"):
             given = dict(step.arguments)
@@ -223,7 +223,7 @@ def _moved_step(step: Step, port: Port, mark: str) -> Step:
         case Do(action="run"):
             command = [
                 str(port(int(word))) if word.isdigit() and int(word) == PORT else word
-                for word in step.arguments["command"]  # type: ignore[attr-defined]
+                for word in step.arguments["command"]
             ]
             return replace(step, arguments={"command": command})
         case Do(action="accept") if "name" in step.arguments:
@@ -232,8 +232,8 @@ def _moved_step(step: Step, port: Port, mark: str) -> Step:
             return replace(step, of=mark + step.of)
         case Drop():
             return replace(step, name=mark + step.name, port=port(step.port or PORT))
-        case Hold():
+        case FaultStep():
             return replace(step, name=mark + step.name)
-        case Lift() if step.name is not None:
+        case Remove() if step.name is not None:
             return replace(step, name=mark + step.name)
     return step

@@ -49,7 +49,7 @@ def play_all(
 ) -> Iterator[Result]:
     """Play all, some at a time; yield each with its case, or with why there is none."""
     namespace.prepare()
-    if any(each.scenario.forges for setup in setups for each in setup.injections):
+    if any(runner.forges(each.scenario) for setup in setups for each in setup.injections):
         forge.scapy()
     plays = [partial(_play, setup) for setup in setups]
     for number, result in sampling.side_by_side(plays, JOBS, meanwhile):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from netlab.model.tcp import ACK, DATA, FIN, RST, SYN, Segment, State
 from netlab.model.vocabulary import Hook, Side
-from netlab.scenario.model import Do, Drop, Lift, Scenario
+from netlab.scenario.model import Do, Drop, Remove, Scenario
 
 Causes = frozenset[str]
 NOTHING: Causes = frozenset()
@@ -68,7 +68,7 @@ class _Conduct:
 
 def truth(scenario: Scenario, pair: Mapping[Side, State]) -> Truth:
     """What is true of a scenario's connection while it is frozen in this pair."""
-    if any(step.reject and DATA in step.segments for step in scenario.faults):
+    if any(step.reject and DATA in step.segments for step in scenario.drops):
         refused = frozenset({"icmp-error", "data-lost"})
         return Truth(refused, {Side.CLIENT: refused})
     special = _of_queues(scenario)
@@ -88,7 +88,7 @@ def _of_queues(scenario: Scenario) -> Truth | None:
     if any(deed.arguments.get("defer") for deed in listens):
         causes = frozenset({"deferred-accept"})
         return Truth(causes, {Side.SERVER: causes})
-    if flood and scenario.faults:  # the ACK that carries the cookie back is lost
+    if flood and scenario.drops:  # the ACK that carries the cookie back is lost
         return Truth(frozenset({"handshake-ack-lost", "syn-cookies"}), {})
     if flood:
         refused = any(deed.arguments.get("tcp_syncookies") == "0" for deed in deeds)
@@ -97,7 +97,7 @@ def _of_queues(scenario: Scenario) -> Truth | None:
     accepts = sum(deed.action == "accept" for deed in deeds)
     waiting = [deed for deed in connects if not deed.fails]
     backlog = min((int(str(deed.arguments.get("backlog", 128))) for deed in listens), default=128)
-    if len(waiting) - accepts > backlog + 1 and not scenario.faults:
+    if len(waiting) - accepts > backlog + 1 and not scenario.drops:
         causes = frozenset({"accept-queue-full", "not-accepted"})
         return Truth(causes, {Side.SERVER: causes})
     return None
@@ -246,7 +246,7 @@ def _in_force(scenario: Scenario) -> tuple[Drop, ...]:
     for step in scenario.steps:
         if isinstance(step, Drop) and step.reject is None:
             drops.append(step)
-        elif isinstance(step, Lift) and not step.holds:
+        elif isinstance(step, Remove):
             drops = [drop for drop in drops if step.name not in (None, drop.name)]
     return tuple(drops)
 

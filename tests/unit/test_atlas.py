@@ -15,13 +15,15 @@ from netlab.atlas.endpoint import Act, Endpoint, Packet
 from netlab.atlas.model import Bounds, Events, Reached, World, explore
 from netlab.atlas.network import NOTHING
 from netlab.atlas.search import Recipe, recipes
-from netlab.model.evidence import Cell, Evidence, Outcome
+from netlab.model.evidence import Cell, Evidence
 from netlab.model.tcp import FIN, State, why_unreachable
 from netlab.model.vocabulary import Pair
 from netlab.render.grid import grid as drawn
 from netlab.render.style import Style
 from netlab.scenario import runner
 from netlab.scenario.loader import load
+
+from ..build import evidence
 
 
 @pytest.fixture(scope="module")
@@ -126,16 +128,11 @@ def test_a_model_with_one_wrong_transition_is_caught(
     assert recipes(most_losses=1) != simple
 
 
-def evidence(scenario: str, outcome: Outcome = "pass") -> Evidence:
-    """A run of a cell, as the grid looks at it."""
-    return Evidence(scenario, outcome, "", "", "IPv4", "6.18", {}, {}, held_s=1.0)
-
-
 def test_a_frozen_pair_that_the_model_does_not_reach_is_caught(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scenarios = {scenario.name: scenario for scenario in cells.scenarios()}
-    runs = {name: evidence(name) for name in scenarios}
+    runs = {name: evidence(name, held_s=1.0) for name in scenarios}
     assert grid.disagreements(grid.draw(scenarios, runs)) == []
     known = store.reachable()
     monkeypatch.setattr(
@@ -153,7 +150,7 @@ def test_a_frozen_pair_that_the_model_does_not_reach_is_caught(
 def test_the_grid_fits(width: int) -> None:
     scenarios = {scenario.name: scenario for scenario in cells.scenarios()}
     runs = {
-        name: evidence(name, "fail" if name == "closing-and-closing" else "pass")
+        name: evidence(name, outcome="fail" if name == "closing-and-closing" else "pass")
         for name in scenarios
     }
     picture = drawn(grid.draw(scenarios, runs), width, Style(False))
@@ -211,9 +208,8 @@ def test_each_cell_is_told_of_once_as_soon_as_both_of_its_runs_are_there(
     seen: list[tuple[str, int]] = []
 
     def play_all(*_: object) -> Iterator[tuple[int, Evidence]]:
-        states = {"client": "CLOSED", "server": "CLOSED"}
         for number, one in enumerate(played):
-            yield number, Evidence(one.name, "pass", "", "", "IPv4", "6.1", states, states)
+            yield number, evidence(one.name)
             seen.append((one.name, len(told)))
 
     monkeypatch.setattr(runner, "play_all", play_all)

@@ -9,18 +9,18 @@ import pytest
 
 from netlab.model.evidence import Recording
 from netlab.model.tcp import ACK, SYN
+from netlab.model.vocabulary import Side
 from netlab.packets import sightings as wire
 from netlab.render.style import Style
 from netlab.teaching import crossed
+
+from .. import build
 
 NONE = Recording(0, ("10.0.0.1", 1), ("10.0.0.2", 2))
 
 
 def packet(at: float, fault: str = "", resent: int = 0) -> wire.Packet:
-    return wire.Packet(
-        "server", at, at, at if fault else None, fault, "client input" if fault else "",
-        ("10.0.0.2", 2), ("10.0.0.1", 1), SYN | ACK, False, 0, 1, 9, 0, resent, True, "",
-    )  # fmt: skip
+    return build.packet(Side.SERVER, at, fault, segment=SYN | ACK, acknowledgment=1, resent=resent)
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ import pytest
 
 from netlab.atlas import fsm
 from netlab.atlas.moves import moves
-from netlab.model.evidence import End, Evidence, Interval, Step
+from netlab.model.evidence import End, Evidence, Interval
 from netlab.model.tcp import State, Timer
 from netlab.render.style import Style
 from netlab.scenario import catalogue
+
+from ..build import evidence, step
 
 S = State
 #: RFC 9293, Figure 5, read off the figure and its note 2; with Linux's names.
@@ -46,10 +48,8 @@ ABSENT = End()
 
 def run(client: End, server: End = ABSENT, *steps: tuple[float, str], name: str = "a") -> Evidence:
     """A run in which this was seen."""
-    return Evidence(
-        name, "pass", "here", "a.yaml", "IPv4", "6.18", {}, {}, client=client, server=server,
-        steps=tuple(Step(at, 1, text) for at, text in steps),
-    )  # fmt: skip
+    done = tuple(step(at, text) for at, text in steps)
+    return evidence(name, client=client, server=server, steps=done)
 
 
 def shown(*runs: Evidence) -> list[str]:
@@ -94,7 +94,7 @@ def test_what_shows_it_is_named_in_order_and_once() -> None:
 
 
 def test_a_state_that_was_skipped_shows_nothing() -> None:
-    one = run(end(S.ESTABLISHED, S.FIN_WAIT2), ABSENT, (1.005, "client: {close: first}"))
+    one = run(end(S.ESTABLISHED, S.FIN_WAIT2), ABSENT, (1.005, "client: close"))
     assert shown(one) == []
 
 
@@ -209,12 +209,12 @@ def test_a_second_life_is_no_contradiction() -> None:
     again = run(end(S.CLOSE_WAIT, S.SYN_SENT, TcpOutRsts=1), End(counters={"TcpOutRsts": 1}),
                 (1.005, "client: connect"))  # fmt: skip
     assert shown(again) == []
-    [late] = fsm.seen([replace(again, steps=(Step(0.1, 1, "client: connect"),))]).unexplained
+    [late] = fsm.seen([replace(again, steps=(step(0.1, "client: connect"),))]).unexplained
     assert late.source is S.CLOSE_WAIT
 
 
 def test_a_program_may_do_anything() -> None:
-    one = run(end(S.ESTABLISHED, S.FIN_WAIT1), ABSENT, (0.1, "client: {run: [nc, there]}"))
+    one = run(end(S.ESTABLISHED, S.FIN_WAIT1), ABSENT, (0.1, "client: {run: nc there}"))
     assert shown(one) == ["ESTABLISHED -> FIN_WAIT1 (RFC 9293)"]
 
 

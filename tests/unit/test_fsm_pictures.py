@@ -26,6 +26,7 @@ from netlab.render.fsm_svg import svg
 from netlab.render.letters import ASCII
 from netlab.render.style import Style
 
+from ..build import without_codes
 from .test_fsm import ABSENT, end, run
 
 S = State
@@ -33,10 +34,6 @@ PLAIN, COLOUR = Style(False), Style(True)
 
 CLOSED_FIRST = run(end(S.ESTABLISHED, S.FIN_WAIT1), ABSENT, (1.005, "client: close"))
 SEEN = drawn(fsm.seen([CLOSED_FIRST]))
-
-
-def without_codes(text: str) -> str:
-    return re.sub(r"\033\[[0-9;]+m", "", text)
 
 
 def places(route: Route) -> Iterator[Point]:

@@ -7,14 +7,16 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlab.model.evidence import End, Event, Evidence, Fault, Frame, Interval, Step, Transition
-from netlab.model.tcp import State, Timer
+from netlab.model.evidence import End, Event, Evidence, Frame, Interval, Transition
+from netlab.model.tcp import Segment, State, Timer
+from netlab.model.vocabulary import Side
 from netlab.packets.sightings import packets
 from netlab.render.ladder import ladder
 from netlab.render.ladder_condense import condensed
@@ -23,7 +25,8 @@ from netlab.render.ladder_svg import svg
 from netlab.render.letters import ASCII
 from netlab.render.style import Style
 
-from .frames import (
+from ..build import evidence, fault, step
+from ..frames import (
     ACK,
     CLIENT,
     FIN,
@@ -33,10 +36,12 @@ from .frames import (
     SYN,
     handshake,
     icmp,
+    mine,
     passing,
     recording,
     refused,
     tcp,
+    theirs,
 )
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -44,13 +49,9 @@ PLAIN, COLOUR = Style(False), Style(True)
 S = State
 
 
-def run(*frames: Iterable[Frame], **more: object) -> Evidence:
+def run(*frames: Iterable[Frame], **more: Any) -> Evidence:
     """A run in which these frames were seen."""
-    evidence = Evidence(
-        "synack-dropped", "pass", "here", "a.yaml", "IPv4", "6.18", {}, {},
-        recording=recording(*frames),
-    )  # fmt: skip
-    return replace(evidence, **more)  # type: ignore[arg-type]
+    return evidence("synack-dropped", recording=recording(*frames), **more)
 
 
 def drawn(evidence: Evidence, width: int = 80) -> list[str]:
@@ -63,16 +64,8 @@ def line(evidence: Evidence, word: str) -> str:
     return found
 
 
-def mine(bits: int, sequence: int, acknowledgment: int = 5001, **more: int) -> tuple[bytes, int]:
-    return tcp(CLIENT, SERVER, bits, sequence, acknowledgment, **more)
-
-
-def theirs(bits: int, sequence: int, acknowledgment: int = 1001, **more: int) -> tuple[bytes, int]:
-    return tcp(SERVER, CLIENT, bits, sequence, acknowledgment, **more)
-
-
 SYN_SENT = Transition(0.99999, S.CLOSED, S.SYN_SENT, True)
-DROP = Fault("drop-1", "server input", "", 1, 60, 0.5)
+DROP = fault(installed=0.5)
 
 # --- arrows
 
@@ -85,17 +78,17 @@ def test_a_handshake_is_three_arrows() -> None:
 
 
 def test_data_says_its_length() -> None:
-    data = passing(2.0, "client", mine(PSH | ACK, 1001, payload=1448))
+    data = passing(2.0, Side.CLIENT, mine(PSH | ACK, 1001, payload=1448))
     assert "── DATA 1,448 B seq=1 ack=1 ──" in line(run(handshake(1.0), data), "DATA")
 
 
 def test_an_arrow_dies_before_the_receiver_with_the_faults_name() -> None:
-    lost = run(passing(1.0, "client", mine(SYN, 1000, 0), "drop-1"))
+    lost = run(passing(1.0, Side.CLIENT, mine(SYN, 1000, 0), "drop-1"))
     assert re.search(r"├── SYN seq=0 ─+✗ drop-1, server input │", ladder(lost, 80, PLAIN))
 
 
 def test_an_arrow_that_never_left_dies_at_its_start() -> None:
-    unsent = run(refused(1.0, "client", mine(SYN, 1000, 0), "drop-1"))
+    unsent = run(refused(1.0, Side.CLIENT, mine(SYN, 1000, 0), "drop-1"))
     text = ladder(unsent, 80, PLAIN)
     assert re.search(r"≤1\.000 000 +│✗ SYN seq=0 drop-1, client output +│", text)
     assert "▶" not in text
@@ -103,13 +96,13 @@ def test_an_arrow_that_never_left_dies_at_its_start() -> None:
 
 
 def test_retransmissions_are_numbered() -> None:
-    syns = [passing(n, "client", mine(SYN, 1000, 0, stamp=n), "drop-1") for n in range(1, 4)]
+    syns = [passing(n, Side.CLIENT, mine(SYN, 1000, 0, stamp=n), "drop-1") for n in range(1, 4)]
     found = [re.search(r"again (\d)", line) for line in drawn(run(*syns)) if "SYN" in line]
     assert [match and match[1] for match in found] == [None, "1", "2"]
 
 
 def test_long_gaps_are_said() -> None:
-    both = run(handshake(1.0), passing(2.02, "client", mine(ACK, 1001, payload=1)))
+    both = run(handshake(1.0), passing(2.02, Side.CLIENT, mine(ACK, 1001, payload=1)))
     assert re.match(r" *┆ 1\.02 s +┆ +┆$", line(both, "1.02 s"))
 
 
@@ -130,8 +123,8 @@ def crossing(more: int = 0) -> Evidence:
     """Two FINs, each sent before the other came in."""
     return run(
         handshake(1.0),
-        passing(2.0, "client", mine(FIN | ACK, 1001 + more), way=50e-6),
-        passing(2.00001, "server", theirs(FIN | ACK, 5001 + more), way=50e-6),
+        passing(2.0, Side.CLIENT, mine(FIN | ACK, 1001 + more), way=50e-6),
+        passing(2.00001, Side.SERVER, theirs(FIN | ACK, 5001 + more), way=50e-6),
     )
 
 
@@ -159,8 +152,8 @@ def test_a_long_and_a_short_arrow_that_cross_keep_their_words(fault: str) -> Non
     sequence, payload = 1001 + 1_000_000_000, 60_000
     both = run(
         handshake(1.0),
-        passing(2.0, "client", mine(ACK, sequence, payload=payload), fault, way=50e-6),
-        passing(2.00001, "server", tcp(SERVER, CLIENT, RST, 5001), fault, way=50e-6),
+        passing(2.0, Side.CLIENT, mine(ACK, sequence, payload=payload), fault, way=50e-6),
+        passing(2.00001, Side.SERVER, tcp(SERVER, CLIENT, RST, 5001), fault, way=50e-6),
     )
     for width in (80, 100, 120):
         text = ladder(both, width, PLAIN)
@@ -173,8 +166,8 @@ def test_a_long_and_a_short_arrow_that_cross_keep_their_words(fault: str) -> Non
 def test_a_crossing_arrow_dies_at_its_end_too() -> None:
     lost = run(
         handshake(1.0),
-        passing(2.0, "client", mine(FIN | ACK, 1001), "to-server", way=50e-6),
-        passing(2.00001, "server", theirs(FIN | ACK, 5001), "to-client", way=50e-6),
+        passing(2.0, Side.CLIENT, mine(FIN | ACK, 1001), "to-server", way=50e-6),
+        passing(2.00001, Side.SERVER, theirs(FIN | ACK, 5001), "to-client", way=50e-6),
     )
     for width in (64, 80, 120):
         text = ladder(lost, width, PLAIN)
@@ -212,8 +205,8 @@ def test_states_keep_their_order() -> None:
         Transition(2.00001, S.FIN_WAIT1, S.CLOSING, True),
     ))  # fmt: skip
     fins = (
-        passing(2.0, "client", mine(FIN | ACK, 1001)),
-        passing(2.0001, "server", theirs(FIN | ACK, 5001)),
+        passing(2.0, Side.CLIENT, mine(FIN | ACK, 1001)),
+        passing(2.0001, Side.SERVER, theirs(FIN | ACK, 5001)),
     )
     text = ladder(run(handshake(1.0), *fins, server=server), 80, PLAIN)
     assert text.index("FIN_WAIT1") < text.index("CLOSING")
@@ -231,7 +224,7 @@ def test_a_sampled_state_is_marked() -> None:
 
 def test_a_state_without_a_packet_stands_beside_its_step() -> None:
     server = End(transitions=(Transition(0.50003, S.CLOSED, S.LISTEN, True),))
-    steps = (Step(0.5, 1, "server: listen"),)
+    steps = (step(0.5, "server: listen"),)
     evidence = run(handshake(1.0), server=server, steps=steps)
     assert line(evidence, "listen").endswith("listen╶┤ LISTEN")
 
@@ -241,13 +234,15 @@ def test_a_state_without_a_packet_stands_beside_its_step() -> None:
 
 def test_steps_and_faults_are_noted() -> None:
     steps = (
-        Step(0.4, 1, "drop: {segment: SYN|ACK, to: client}"),
-        Step(0.6, 2, "client: {connect: {as: c1}}"),
-        Step(0.7, 3, 'client: {send: "hello"}', "5 bytes"),
-        Step(0.8, 4, "reach: {client: SYN_SENT, server: SYN_RECV}"),
+        step(0.4, "drop: {segment: SYN|ACK, to: client}"),
+        step(0.6, "client: {connect: {as: c1}}"),
+        step(0.7, 'client: {send: "hello"}', "5 bytes"),
+        step(0.8, "reach: {client: SYN_SENT, server: SYN_RECV}"),
     )
-    fault = Fault("drop-1", "client input", "", 1, 60, 0.5, 1.5)
-    text = ladder(run(handshake(1.0), steps=steps, faults=(fault,)), 80, PLAIN)
+    lost = fault(
+        side=Side.CLIENT, segments=(Segment.SYN | Segment.ACK,), installed=0.5, removed=1.5
+    )
+    text = ladder(run(handshake(1.0), steps=steps, faults=(lost,)), 80, PLAIN)
     assert "drop-1: drops SYN|ACK at client input" in text
     assert "drop-1 removed" in text
     assert "├╴connect as c1 " in text
@@ -259,10 +254,10 @@ def test_what_the_kernel_discarded_is_noted_unless_a_rule_dropped_it() -> None:
     evidence = run(handshake(1.0))
     assert evidence.recording is not None
     events = (
-        Event(1.1, "client", "discarded", "TCP_OLD_DATA"),
-        Event(1.2, "client", "discarded", "NETFILTER_DROP"),
-        Event(1.3, "server", "reset sent", "NO_SOCKET"),
-        Event(1.4, "server", "reset sent", "NO_SOCKET"),
+        Event(1.1, Side.CLIENT, "discarded", "TCP_OLD_DATA"),
+        Event(1.2, Side.CLIENT, "discarded", "NETFILTER_DROP"),
+        Event(1.3, Side.SERVER, "reset sent", "NO_SOCKET"),
+        Event(1.4, Side.SERVER, "reset sent", "NO_SOCKET"),
     )
     text = ladder(
         replace(evidence, recording=replace(evidence.recording, events=events)), 80, PLAIN
@@ -274,13 +269,13 @@ def test_what_the_kernel_discarded_is_noted_unless_a_rule_dropped_it() -> None:
 
 def test_an_icmp_answer_is_an_arrow() -> None:
     syn = mine(SYN, 1000, 0)
-    answer = passing(1.1, "server", icmp("10.0.0.2", "10.0.0.1", 3, 3, syn[0][:28]))
-    assert "◀" in line(run(passing(1.0, "client", syn), answer), "ICMP port unreachable")
+    answer = passing(1.1, Side.SERVER, icmp("10.0.0.2", "10.0.0.1", 3, 3, syn[0][:28]))
+    assert "◀" in line(run(passing(1.0, Side.CLIENT, syn), answer), "ICMP port unreachable")
 
 
 def strangers(count: int) -> list[list[Frame]]:
     return [
-        passing(1.5 + n * 1e-4, "client", tcp(("10.0.0.1", 999), SERVER, SYN, n))
+        passing(1.5 + n * 1e-4, Side.CLIENT, tcp(("10.0.0.1", 999), SERVER, SYN, n))
         for n in range(count)
     ]
 
@@ -294,15 +289,12 @@ def test_few_packets_of_others_are_drawn_and_many_summed_up() -> None:
 
 
 def test_without_a_recording_states_and_steps_are_left() -> None:
-    evidence = replace(
-        run(), recording=None, client=End(transitions=(SYN_SENT,)),
-        steps=(Step(0.99, 1, "client: connect"),),
-    )  # fmt: skip
-    text = ladder(evidence, 80, PLAIN)
+    bare = evidence(client=End(transitions=(SYN_SENT,)), steps=(step(0.99, "client: connect"),))
+    text = ladder(bare, 80, PLAIN)
     assert "SYN_SENT" in text
     assert "connect" in text
     assert "Packets were not recorded" in text
-    assert svg(evidence)
+    assert svg(bare)
 
 
 def test_missed_packets_are_said() -> None:
@@ -316,15 +308,17 @@ def test_missed_packets_are_said() -> None:
 
 
 def many(count: int) -> list[list[Frame]]:
+    one_byte = [mine(ACK, 1001 + n, payload=1) for n in range(count)]
+    answers = [theirs(ACK, 5001, 1002 + n) for n in range(count)]
     return [
-        *(passing(1.2 + n * 1e-4, "client", mine(ACK, 1001 + n, payload=1)) for n in range(count)),
-        *(passing(1.20005 + n * 1e-4, "server", theirs(ACK, 5001, 1002 + n)) for n in range(count)),
+        *(passing(1.2 + n * 1e-4, Side.CLIENT, sent) for n, sent in enumerate(one_byte)),
+        *(passing(1.20005 + n * 1e-4, Side.SERVER, sent) for n, sent in enumerate(answers)),
     ]
 
 
 def test_ten_thousand_packets_are_condensed_and_said_to_be() -> None:
-    closing = passing(9.0, "client", mine(FIN | ACK, 1001 + 5000))
-    lost = passing(1.60002, "server", theirs(ACK, 5001, 77), "drop-1")
+    closing = passing(9.0, Side.CLIENT, mine(FIN | ACK, 1001 + 5000))
+    lost = passing(1.60002, Side.SERVER, theirs(ACK, 5001, 77), "drop-1")
     evidence = run(handshake(1.0), *many(5000), lost, closing)
     before = time.process_time()
     lines = drawn(evidence)
@@ -339,7 +333,7 @@ def test_ten_thousand_packets_are_condensed_and_said_to_be() -> None:
 
 
 def test_like_segments_in_a_row_become_one_arrow_with_a_count() -> None:
-    burst = [passing(2 + n * 1e-4, "client", mine(ACK, 1001 + n, payload=1)) for n in range(100)]
+    burst = [passing(2 + n * 1e-4, Side.CLIENT, mine(ACK, 1001 + n, payload=1)) for n in range(100)]
     assert "100 × DATA 100 B seq=1 ack=1" in ladder(run(handshake(1.0), *burst), 80, PLAIN)
 
 
@@ -359,11 +353,11 @@ def test_every_packet_is_drawn_or_counted(limit: int) -> None:
 SAMPLES = {
     "handshake": run(handshake(1.0)),
     "crossing": crossing(),
-    "lost": run(passing(1.0, "client", mine(SYN, 1000, 0), "a-fault-with-a-long-name")),
-    "unsent": run(refused(1.0, "server", theirs(SYN | ACK, 5000), "a-fault-with-a-long-name")),
+    "lost": run(passing(1.0, Side.CLIENT, mine(SYN, 1000, 0), "a-fault-with-a-long-name")),
+    "unsent": run(refused(1.0, Side.SERVER, theirs(SYN | ACK, 5000), "a-fault-with-a-long-name")),
     "many": run(handshake(1.0), *many(500), faults=(DROP,)),
     "empty": run(),
-    "no-route": run(passing(1.0, "client", mine(RST, 2**31, payload=60_000))),
+    "no-route": run(passing(1.0, Side.CLIENT, mine(RST, 2**31, payload=60_000))),
 }
 
 
@@ -423,8 +417,8 @@ def runs(draw: st.DrawFn) -> Evidence:
     """Frames, transitions and steps in any order and at any time."""
     frames = []
     for _ in range(draw(st.integers(0, 12))):
-        sender = draw(st.sampled_from(["client", "server"]))
-        ends = (CLIENT, SERVER) if sender == "client" else (SERVER, CLIENT)
+        sender = draw(st.sampled_from(Side))
+        ends = (CLIENT, SERVER) if sender is Side.CLIENT else (SERVER, CLIENT)
         packet = tcp(*ends, draw(BITS), draw(st.integers(0, 3)), 0, draw(st.integers(0, 2)))
         at, fault = draw(st.floats(0, 2)), draw(st.sampled_from(["", "drop-1"]))
         seen = passing(at, sender, packet, fault, way=draw(st.sampled_from([5e-6, 0.1])))
@@ -437,9 +431,7 @@ def runs(draw: st.DrawFn) -> Evidence:
         ))
         for _ in range(2)
     ]  # fmt: skip
-    steps = tuple(
-        Step(at, 1, "client: close") for at in draw(st.lists(st.floats(0, 2), max_size=2))
-    )
+    steps = tuple(step(at, "client: close") for at in draw(st.lists(st.floats(0, 2), max_size=2)))
     return run(*frames, client=ends_[0], server=ends_[1], steps=steps)
 
 

@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The scenario language says the same everywhere: tables, loader, JSON Schema, Host and words."""
+"""The scenario language says the same everywhere: tables, loader, JSON Schema and words."""
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +13,9 @@ from jsonschema import Draft202012Validator
 
 from netlab.model.errors import ScenarioError
 from netlab.model.vocabulary import Family
-from netlab.scenario import catalogue, explain, loader, runner
-from netlab.scenario.language import ACTIONS, ON_CONNECTION, MapOf
+from netlab.scenario import catalogue, explain, loader
 from netlab.scenario.schema import schema
-from netlab.testbed.host import Host
+from netlab.scenario.steps import ACTIONS
 
 from .wrong_documents import GOOD, NAME, SHAPES, WORDS, Wrong
 
@@ -40,23 +36,13 @@ EXAMPLES = {
     "vanish": "vanish",
     "option": "{option: {TCP_NODELAY: 1}}",
     "sysctl": "{sysctl: {tcp_sack: 0}}",
-    "sysctl_if_there": "{sysctl-if-there: {net.ipv4.tcp_sack: 0}}",
+    "sysctl-if-there": "{sysctl-if-there: {net.ipv4.tcp_sack: 0}}",
     "run": "{run: 'nc {server} 5555'}",
     "signal": "{signal: SIGINT}",
-    "add_address": "add-address",
+    "add-address": "add-address",
     "udp": "{udp: 7}",
     "probe": "{probe: {gets: nothing}}",
     "flood": "{flood: 3}",
-}
-#: Where the language has another word than `Host`, and the runner translates.
-METHODS = {"option": "set_option", "sysctl_if_there": "sysctl"}
-PARAMETERS = {
-    ("connect", "added"): "source",
-    ("send", "text"): "data",
-    ("send", "count"): "data",
-    ("read", "text"): "count",
-    ("udp", "text"): "data",
-    ("probe", "gets"): "return",
 }
 
 
@@ -126,54 +112,8 @@ def test_schema_and_loader_refuse_the_same(wrong: Wrong) -> None:
 # --- actions
 
 
-def said_names(action: str) -> set[str]:
-    """The Python names of what may be said of an action."""
-    takes = ACTIONS[action]
-    if isinstance(takes, MapOf):
-        return {"name", "value"}
-    return {field.name or key for key, field in takes.fields.items()}
-
-
-def parameters(method: str) -> set[str]:
-    """What a method of `Host` takes, and that it returns something."""
-    return {*inspect.signature(getattr(Host, method)).parameters, "return"}
-
-
-def translated() -> set[str]:
-    """The actions that the runner knows by name."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(runner._Play._act)))
-    patterns = [case.pattern for match in ast.walk(tree) if isinstance(match, ast.Match)
-                for case in match.cases]  # fmt: skip
-    values = [node.value for pattern in patterns for node in ast.walk(pattern)
-              if isinstance(node, ast.MatchValue)]  # fmt: skip
-    return {str(value.value) for value in values if isinstance(value, ast.Constant)}
-
-
 def test_every_action_has_an_example_here() -> None:
     assert EXAMPLES.keys() == ACTIONS.keys()
-
-
-@pytest.mark.parametrize("action", ACTIONS)
-def test_every_action_is_a_method_of_a_host_and_takes_what_may_be_said(action: str) -> None:
-    names = {PARAMETERS.get((action, name), name) for name in said_names(action)}
-    assert names <= parameters(METHODS.get(action, action))
-
-
-@pytest.mark.parametrize("action", ACTIONS)
-def test_what_is_said_otherwise_than_host_calls_it_is_translated_by_the_runner(action: str) -> None:
-    otherwise = action in METHODS or any(
-        (action, name) in PARAMETERS for name in said_names(action)
-    )
-    assert not otherwise or action in translated()
-
-
-def test_the_runner_translates_no_action_that_nobody_can_say() -> None:
-    assert translated() <= ACTIONS.keys()
-
-
-@pytest.mark.parametrize("action", sorted(ON_CONNECTION))
-def test_what_concerns_a_connection_can_be_told_which(action: str) -> None:
-    assert "on" in parameters(METHODS.get(action, action))
 
 
 @pytest.mark.parametrize("family", Family, ids=str)

@@ -26,14 +26,14 @@ MODULES = {
 #: The rooms from the ground up: each may import what is below it, and itself.
 FLOORS = (
     ("model", "programs"),
-    ("extras", "packets"),
+    ("_version", "extras", "packets"),
     ("observe", "render"),
     ("snapshot",),
     ("diagnosis",),
     ("testbed",),
     ("scenario",),
     ("live",),
-    ("atlas", "teaching"),
+    ("atlas", "report", "teaching"),
     ("kernels",),
     ("netlab",),  # the public API
     ("cli", "pytest_plugin"),

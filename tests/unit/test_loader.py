@@ -9,28 +9,30 @@ from pathlib import Path
 
 import pytest
 
+from netlab.model.errors import ScenarioError
 from netlab.model.tcp import ACK, DATA, FIN, RST, SYN, Segment, State, Timer
-from netlab.model.vocabulary import Claim, Family, Hook, Side
-from netlab.scenario import loader
+from netlab.model.vocabulary import ExpectedPair, Family, Hook, Side
+from netlab.scenario import loader, writer
 from netlab.scenario.model import (
+    AnyStep,
     Do,
     Drop,
     Ending,
     Expectation,
+    FaultStep,
     Healing,
-    Hold,
-    Lift,
     Look,
+    Plug,
     Range,
     Reach,
+    Remove,
     Scenario,
-    Step,
 )
 
 from .wrong_documents import GOOD, NAME
 
 CLIENT, SERVER = Side.CLIENT, Side.SERVER
-NOTHING_LEFT = Claim((State.CLOSED,), (State.LISTEN,))
+NOTHING_LEFT = ExpectedPair((State.CLOSED,), (State.LISTEN,))
 
 
 def read(*steps: str, expect: str = "cause: none", top: str = "") -> Scenario:
@@ -40,7 +42,7 @@ def read(*steps: str, expect: str = "cause: none", top: str = "") -> Scenario:
     return loader.parse("\n".join(lines), Path("x.yaml"))
 
 
-def step(text: str) -> Step:
+def step(text: str) -> AnyStep:
     """A step that comes after a drop."""
     return read("drop: {segment: SYN, to: server, as: loss}", text).steps[1]
 
@@ -55,7 +57,6 @@ def do(text: str) -> Do:
 def test_the_example_of_the_design_is_read_as_it_is_meant(tmp_path: Path) -> None:
     path = tmp_path / NAME
     path.write_text(GOOD)
-    drop = "drop: {segment: SYN|ACK, to: client}"
     assert loader.load(path) == Scenario(
         name="synack-dropped",
         path=path,
@@ -63,16 +64,16 @@ def test_the_example_of_the_design_is_read_as_it_is_meant(tmp_path: Path) -> Non
         "handshake, both keep retrying.",
         source="Part 1, Figures 7-8",
         steps=(
-            Do(5, "server: listen", "", SERVER, "listen", {}),
-            Drop(6, drop, "", "drop-1", CLIENT, Hook.INPUT, segments=(SYN | ACK,)),
-            Do(7, "client: connect", "", CLIENT, "connect", {}),
+            Do(5, "", SERVER, "listen", {}),
+            Drop(6, "", "drop-1", CLIENT, Hook.INPUT, segments=(SYN | ACK,)),
+            Do(7, "", CLIENT, "connect", {}),
         ),
         expect=Expectation(
             line=9,
-            claim=Claim((State.SYN_SENT,), (State.SYN_RECV,)),
+            claim=ExpectedPair((State.SYN_SENT,), (State.SYN_RECV,)),
             hold=1.2,
             dropped={None: Range(2, inf, "at least 2")},
-            healed=Healing(Claim((State.ESTABLISHED,), (State.ESTABLISHED,))),
+            healed=Healing(ExpectedPair((State.ESTABLISHED,), (State.ESTABLISHED,))),
         ),
     )
 
@@ -83,7 +84,7 @@ def test_what_is_left_out_has_a_default() -> None:
         path=Path("x.yaml"),
         story="",
         source="x",
-        steps=(Do(4, "server: listen", "", SERVER, "listen", {}),),
+        steps=(Do(4, "", SERVER, "listen", {}),),
         expect=Expectation(line=6, claim=NOTHING_LEFT, hold=1.0, cause="none"),
         differs="",
         slow=False,
@@ -114,16 +115,16 @@ def test_comments_belong_to_the_story_or_to_the_step_they_stand_at() -> None:
         Path("x.yaml"),
     )
     assert scenario.story == "Told\nin two lines."
-    assert [(each.line, each.text, each.comment) for each in scenario.steps] == [
+    assert [(each.line, writer.line(each), each.comment) for each in scenario.steps] == [
         (7, "server: listen", "it waits"),
         (10, "client: connect, fails: EPERM", "above, in two lines and beside and below"),
-        (13, "client: send: hello", "of the last"),
+        (13, "client: {send: hello}", "of the last"),
     ]
 
 
 def test_a_hash_inside_quotes_is_no_comment() -> None:
     said = do("client: {send: 'hello # you'} # politely")
-    assert (said.text, said.comment) == ("client: {send: 'hello # you'}", "politely")
+    assert (writer.line(said), said.comment) == ("client: {send: 'hello # you'}", "politely")
 
 
 @pytest.mark.parametrize("variation", [GOOD.replace("\n", "\r\n"), f"\ufeff{GOOD}", f"{GOOD}...\n"])
@@ -146,8 +147,8 @@ def test_line_endings_and_marks_around_a_file_change_nothing(variation: str) -> 
         ("client: {send: 42}", "send", {"text": "42"}),
         ("client: {send: {bytes: 200000}}", "send", {"count": 200_000}),
         ("client: {sysctl: {tcp_sack: 0}}", "sysctl", {"tcp_sack": "0"}),
-        ("client: {sysctl-if-there: {a.b: 1 2}}", "sysctl_if_there", {"a.b": "1 2"}),
-        ("client: add-address", "add_address", {}),
+        ("client: {sysctl-if-there: {a.b: 1 2}}", "sysctl-if-there", {"a.b": "1 2"}),
+        ("client: add-address", "add-address", {}),
         ("client: {run: \"nc '{server} x'\"}", "run", {"command": ["nc", "{server} x"]}),
         ("client: {signal: INT}", "signal", {"number": 2}),
         ("client: {probe: {gets: RST|ACK}}", "probe", {"gets": RST | ACK}),
@@ -190,37 +191,44 @@ def test_a_drop_is_read_with_its_place(
 
 def test_a_drop_is_read_with_all_that_narrows_it() -> None:
     text = "drop: {segment: ACK, to: server, port: 80, after: 2, covers: FIN}"
-    drop = Drop(5, text, "", "drop-1", SERVER, Hook.INPUT, (ACK,), port=80, after=2)
+    drop = Drop(5, "", "drop-1", SERVER, Hook.INPUT, (ACK,), port=80, after=2)
     assert step(text) == replace(drop, covers_fin=True)
 
 
 def test_faults_without_a_name_are_numbered_by_their_kind() -> None:
     reject = "reject: {segment: SYN, to: server, with: tcp-reset}"
-    steps = read("hold: client", reject, "hold: {as: mine}", reject, "hold: [client, server]").steps
-    names = [each.name for each in steps if isinstance(each, Drop | Hold)]
-    assert names == ["hold-1", "reject-1", "mine", "reject-2", "hold-2"]
+    steps = read("plug: client", reject, "plug: {as: mine}", reject, "plug: [client, server]").steps
+    names = [each.name for each in steps if isinstance(each, FaultStep)]
+    assert names == ["plug-1", "reject-1", "mine", "reject-2", "plug-2"]
 
 
-REACHED = Claim((State.CLOSED, State.SYN_SENT), (State.LISTEN,))
+REACHED = ExpectedPair((State.CLOSED, State.SYN_SENT), (State.LISTEN,))
 
 
 @pytest.mark.parametrize(
-    "expected",
+    ("text", "expected"),
     [
-        Hold(5, "hold: {as: h}", "", sides=(CLIENT, SERVER), name="h"),
-        Hold(5, "hold: server", "", sides=(SERVER,), name="hold-1"),
-        Lift(5, "lift: all", "", name=None, holds=False),
-        Lift(5, "lift: loss", "", name="loss", holds=False),
-        Lift(5, "release: all", "", name=None, holds=True),
-        Reach(
-            5, "reach: {client: [CLOSED, SYN_SENT], server: LISTEN, within: 2min, hold: 1}", "",
-            REACHED, within=120.0, hold=1.0,
+        ("plug: {as: h}", Plug(5, "", name="h", sides=(CLIENT, SERVER))),
+        ("plug: server", Plug(5, "", name="plug-1", sides=(SERVER,))),
+        ("remove: all", Remove(5, "", name=None)),
+        ("remove: loss", Remove(5, "", name="loss")),
+        (
+            "reach: {client: [CLOSED, SYN_SENT], server: LISTEN, within: 2min, hold: 1}",
+            Reach(5, "", REACHED, within=120.0, hold=1.0),
         ),
     ],
-    ids=lambda expected: expected.text,
-)  # fmt: skip
-def test_other_steps_are_read_as_they_are_meant(expected: Step) -> None:
-    assert step(expected.text) == expected
+)
+def test_other_steps_are_read_as_they_are_meant(text: str, expected: AnyStep) -> None:
+    assert step(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("lift: all", "remove"), ("release: all", "remove"), ("hold: client", "plug")]
+)
+def test_a_word_of_before_is_refused_with_the_one_of_now(old: str, new: str) -> None:
+    word = old.partition(":")[0]
+    with pytest.raises(ScenarioError, match=rf"x\.yaml:5: '{word}' is called '{new}' now"):
+        step(old)
 
 
 # --- expectations
@@ -254,11 +262,11 @@ def test_what_heals_a_pair_and_what_comes_after_its_end_are_steps() -> None:
     expect = read(
         "server: listen",
         expect="""\
-  heal: [client: close, lift: all]
+  heal: [client: close, remove: all]
   healed: {client: CLOSED, server: LISTEN}
   ends: {client: CLOSED, server: LISTEN, after: 1s, then: [server: unlisten]}""".lstrip(),
     ).expect
-    assert [type(healing) for healing in expect.heal] == [Do, Lift]
+    assert [type(healing) for healing in expect.heal] == [Do, Remove]
     assert expect.ends is not None
     assert [found.line for found in expect.ends.then] == [9]
 

@@ -13,15 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netlab.model.errors import ScenarioError
-from netlab.scenario import catalogue, document, kinds, language, loader
+from netlab.scenario import catalogue, document, kinds, language, loader, steps
+from netlab.scenario.shapes import Table
 
 SHIPPED = {path: path.read_text() for path in sorted(catalogue.home().rglob("*.yaml"))}
 BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what ends a line, says YAML 1.1
 WORDS = sorted(
     {word for kind in vars(kinds).values() if isinstance(kind, kinds.Kind) for word in kind.words}
-    | {key for table in vars(language).values() if isinstance(table, language.Table)
+    | {key for table in vars(language).values() if isinstance(table, Table)
        for key in table.fields}
-    | {*language.ACTIONS, *language.STEPS, *language.MODIFIERS, "client", "server"}
+    | {*steps.ACTIONS, *steps.FAULTS, *language.STEPS, *language.MODIFIERS, "client", "server"}
 )  # fmt: skip
 MARKS = [
     *"{}[]:,&*!|>%@`\"'#?-~=.\\ \t\n\r\0\x07\x85\u2028\ufeff",

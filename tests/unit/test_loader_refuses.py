@@ -11,7 +11,7 @@ import pytest
 
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State, why_unreachable
-from netlab.model.vocabulary import Claim
+from netlab.model.vocabulary import ExpectedPair
 from netlab.scenario import loader
 
 from .wrong_documents import GOOD, NAME, NO_YAML, SENSE, SHAPES, WORDS, Wrong
@@ -48,7 +48,7 @@ def test_a_pair_is_refused_exactly_where_tcp_cannot_reach_it(client: State, serv
     text = GOOD.replace("client: SYN_SENT, server: SYN_RECV", f"client: {client}, server: {server}")
     why = why_unreachable(client, server)
     if why is None:
-        assert loader.parse(text, Path(NAME)).expect.claim == Claim((client,), (server,))
+        assert loader.parse(text, Path(NAME)).expect.claim == ExpectedPair((client,), (server,))
     else:
         assert str(refusal(text)) == f"{NAME}:9: {client}/{server} cannot be: {why}"
 

@@ -20,10 +20,10 @@ from netlab.kernels.comparing import stored
 from netlab.kernels.getting.spec import Spec
 from netlab.kernels.matrix import Plan, Watcher
 from netlab.kernels.record import KernelRun, Machine
-from netlab.model.evidence import Evidence
 
-STATES = {"client": "CLOSED", "server": "LISTEN"}
-PLAY = Evidence("port-open", "pass", "here", "/a.yaml", "IPv4", "6.1.0-56", STATES, STATES)
+from ..build import evidence
+
+PLAY = evidence(kernel="6.1.0-56")
 OLD = KernelRun(
     Machine("host", "6.1.0-56", "#1 SMP", "x86_64", 250), (PLAY,), done=True,
     sysctls={"net.ipv4.tcp_sack": "1"},

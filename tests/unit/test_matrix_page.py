@@ -15,6 +15,7 @@ from netlab.kernels.record import KernelRun
 from netlab.render.matrix import Column, Grid, Mark, Row, matrix, problems
 from netlab.render.matrix_page import sends
 from netlab.render.style import Style
+from tests.build import states
 
 from .test_compare import LINEAR, MACHINE, NEW_SYN, OLD_SYN, play
 
@@ -31,7 +32,7 @@ def seen() -> Overview:
         sysctls={"net.ipv4.tcp_sack": "1"},
         done=True,
     )
-    other = play(observed={"client": "CLOSED", "server": "LISTEN"})
+    other = play(observed=states("CLOSED/LISTEN"))
     new = replace(
         old,
         machine=replace(MACHINE, release="6.8.0-151"),

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from netlab.model.evidence import Frame, Recording, Sighting
 from netlab.model.tcp import Segment
+from netlab.model.vocabulary import Hook, Side
 from netlab.packets.sightings import Latest, Packet, packets
 
-from .frames import (
+from ..frames import (
     ACK,
     CLIENT,
     FIN,
@@ -26,10 +27,12 @@ from .frames import (
     WAY,
     handshake,
     icmp,
+    mine,
     passing,
     recording,
     refused,
     tcp,
+    theirs,
     udp,
 )
 
@@ -42,14 +45,6 @@ def said(packet: Packet) -> str:
 def sightings(packet: Packet) -> str:
     names = zip("sad", (packet.sent, packet.arrived, packet.dropped), strict=True)
     return "".join(name for name, at in names if at is not None)
-
-
-def mine(bits: int, sequence: int, acknowledgment: int = 5001, **more: int) -> tuple[bytes, int]:
-    return tcp(CLIENT, SERVER, bits, sequence, acknowledgment, **more)
-
-
-def theirs(bits: int, sequence: int, acknowledgment: int = 1001, **more: int) -> tuple[bytes, int]:
-    return tcp(SERVER, CLIENT, bits, sequence, acknowledgment, **more)
 
 
 # --- one record a packet
@@ -68,7 +63,7 @@ def test_a_handshake_is_three_packets_that_left_and_arrived() -> None:
 
 def test_ipv6_is_told_alike() -> None:
     ends = ("fd00::1", 40000), ("fd00::2", 6666)
-    syn = passing(1.0, "client", tcp(*ends, SYN, 77))
+    syn = passing(1.0, Side.CLIENT, tcp(*ends, SYN, 77))
     (packet,) = packets(recording(syn, client=("fd00:0:0::1", 40000), server=ends[1]))
     assert said(packet) == "client SYN 0 None 0 x0"
     assert packet.ours
@@ -76,19 +71,19 @@ def test_ipv6_is_told_alike() -> None:
 
 
 def test_a_drop_at_the_receiver_follows_the_arrival() -> None:
-    (packet,) = packets(recording(passing(1.0, "client", mine(SYN, 1000, 0), "drop-1")))
+    (packet,) = packets(recording(passing(1.0, Side.CLIENT, mine(SYN, 1000, 0), "drop-1")))
     assert (packet.sent, packet.arrived, packet.dropped) == (1.0, 1.0 + WAY, 1.0 + WAY)
     assert (packet.fault, packet.where) == ("drop-1", "server input")
 
 
 def test_a_drop_at_the_sender_was_never_sent() -> None:
-    (packet,) = packets(recording(refused(1.0, "client", mine(SYN, 1000, 0), "drop-1")))
-    assert (packet.sender, packet.where) == ("client", "client output")
+    (packet,) = packets(recording(refused(1.0, Side.CLIENT, mine(SYN, 1000, 0), "drop-1")))
+    assert (packet.sender, packet.where) == (Side.CLIENT, "client output")
     assert sightings(packet) == "d"
 
 
 def test_a_checksum_filled_in_on_the_way_is_the_same_packet() -> None:
-    out, came = passing(1.0, "client", mine(ACK, 1001))
+    out, came = passing(1.0, Side.CLIENT, mine(ACK, 1001))
     data = bytearray(came.data)
     data[10:12], data[36:38] = b"\1\2", b"\3\4"  # IPv4's and TCP's
     assert len(packets(recording([out, replace(came, data=bytes(data))]))) == 1
@@ -96,7 +91,7 @@ def test_a_checksum_filled_in_on_the_way_is_the_same_packet() -> None:
 
 def test_rules_may_keep_fewer_bytes_than_the_wire() -> None:
     sent = mine(PSH | ACK, 1001, payload=1448)
-    *both, dropped = passing(1.0, "client", sent, "drop-1")
+    *both, dropped = passing(1.0, Side.CLIENT, sent, "drop-1")
     (packet,) = packets(recording(both, [replace(dropped, data=dropped.data[:80])]))
     assert sightings(packet) == "sad"
 
@@ -104,7 +99,7 @@ def test_rules_may_keep_fewer_bytes_than_the_wire() -> None:
 def test_the_same_bytes_are_paired_first_in_first_out() -> None:
     again = mine(ACK, 1001)
     times = [1.0, 1.0 + 2e-6, 1.2, 3.0]
-    found = packets(recording(*(passing(at, "client", again) for at in times)))
+    found = packets(recording(*(passing(at, Side.CLIENT, again) for at in times)))
     assert [packet.sent for packet in found] == times
     assert [packet.arrived for packet in found] == [at + WAY for at in times]
 
@@ -112,30 +107,30 @@ def test_the_same_bytes_are_paired_first_in_first_out() -> None:
 def test_only_those_that_a_rule_dropped_are_dropped() -> None:
     again = mine(ACK, 1001)
     faults = {1.0: "", 1.001: "drop-1", 1.002: "", 1.003: "drop-1", 9.0: ""}
-    found = packets(recording(*(passing(at, "client", again, f) for at, f in faults.items())))
+    found = packets(recording(*(passing(at, Side.CLIENT, again, f) for at, f in faults.items())))
     assert [packet.fault for packet in found] == [*faults.values()]
 
 
 def test_what_one_end_missed_is_not_paired_with_something_else() -> None:
-    first, second, third = (passing(at, "client", mine(ACK, 1001)) for at in (1.0, 2.0, 3.0))
+    first, second, third = (passing(at, Side.CLIENT, mine(ACK, 1001)) for at in (1.0, 2.0, 3.0))
     found = packets(recording(first[:1], second[1:], third, missed=2))
     assert [sightings(packet) for packet in found] == ["s", "a", "sa"]
-    assert [packet.sender for packet in found] == ["client"] * 3
+    assert [packet.sender for packet in found] == [Side.CLIENT] * 3
 
 
 def test_a_drop_whose_arrival_was_missed_follows_the_departure() -> None:
-    out, _, dropped = passing(1.0, "client", mine(SYN, 1000, 0), "drop-1")
+    out, _, dropped = passing(1.0, Side.CLIENT, mine(SYN, 1000, 0), "drop-1")
     (packet,) = packets(recording([out, dropped], missed=1))
     assert sightings(packet) == "sd"
 
 
 def test_a_drop_alone_was_still_sent_by_the_other_end() -> None:
-    (packet,) = packets(recording(passing(1.0, "client", mine(SYN, 1000, 0), "drop-1")[2:]))
-    assert (packet.sender, sightings(packet)) == ("client", "d")
+    (packet,) = packets(recording(passing(1.0, Side.CLIENT, mine(SYN, 1000, 0), "drop-1")[2:]))
+    assert (packet.sender, sightings(packet)) == (Side.CLIENT, "d")
 
 
 def test_they_come_in_the_order_in_which_they_were_first_seen() -> None:
-    late = refused(1.02, "server", theirs(ACK, 5001), "drop-1")
+    late = refused(1.02, Side.SERVER, theirs(ACK, 5001), "drop-1")
     found = packets(recording(late, handshake(1.0)))
     assert [packet.at for packet in found] == sorted(packet.at for packet in found)
 
@@ -144,9 +139,9 @@ def test_they_come_in_the_order_in_which_they_were_first_seen() -> None:
 
 
 def test_syn_and_fin_count_one() -> None:
-    closing = passing(2.0, "client", mine(FIN | ACK, 1001 + 5))
-    answer = passing(2.1, "server", theirs(ACK, 5001, 1001 + 6))
-    data = passing(1.5, "client", mine(PSH | ACK, 1001, payload=5))
+    closing = passing(2.0, Side.CLIENT, mine(FIN | ACK, 1001 + 5))
+    answer = passing(2.1, Side.SERVER, theirs(ACK, 5001, 1001 + 6))
+    data = passing(1.5, Side.CLIENT, mine(PSH | ACK, 1001, payload=5))
     found = packets(recording(handshake(1.0), data, closing, answer))
     assert [said(packet) for packet in found[3:]] == [
         "client DATA|ACK 1 1 5 x0",
@@ -157,15 +152,15 @@ def test_syn_and_fin_count_one() -> None:
 
 def test_numbers_go_round() -> None:
     first = 2**32 - 2
-    data = passing(2.0, "client", mine(ACK, first + 1, payload=100))
-    more = passing(2.1, "client", mine(ACK, first + 101, payload=100))
-    found = packets(recording(handshake(1.0, mine=first), data, more))
+    data = passing(2.0, Side.CLIENT, mine(ACK, first + 1, payload=100))
+    more = passing(2.1, Side.CLIENT, mine(ACK, first + 101, payload=100))
+    found = packets(recording(handshake(1.0, first), data, more))
     assert [packet.sequence for packet in found if packet.length] == [1, 101]
 
 
 def test_without_a_syn_they_count_from_the_first_seen() -> None:
-    data = [passing(1 + n, "client", mine(ACK, 70_000 + n, 90_000, payload=1)) for n in range(3)]
-    back = passing(9.0, "server", theirs(ACK, 90_000, 70_003))
+    data = [passing(1 + n, Side.CLIENT, mine(ACK, 70_000 + n, 90_000, payload=1)) for n in range(3)]
+    back = passing(9.0, Side.SERVER, theirs(ACK, 90_000, 70_003))
     found = packets(recording(*data, back))
     assert [(packet.sequence, packet.acknowledgment) for packet in found] == [
         (0, 0), (1, 0), (2, 0), (0, 3),
@@ -173,7 +168,7 @@ def test_without_a_syn_they_count_from_the_first_seen() -> None:
 
 
 def test_a_new_incarnation_counts_anew_and_an_old_segment_keeps_its_numbers() -> None:
-    old = passing(2.5, "server", theirs(ACK, 5001, 1001))
+    old = passing(2.5, Side.SERVER, theirs(ACK, 5001, 1001))
     found = packets(recording(handshake(1.0), handshake(2.0, 16_001_000, 16_005_000), old))
     assert [said(packet) for packet in found[3:]] == [
         "client SYN 0 None 0 x0",
@@ -185,7 +180,7 @@ def test_a_new_incarnation_counts_anew_and_an_old_segment_keeps_its_numbers() ->
 
 def test_segments_longer_than_their_header_can_say() -> None:
     data, _ = mine(ACK, 1001, payload=100)
-    big = [Frame(1.0, "client", "out", 20 + 32 + 300_000, data)]
+    big = [Frame(1.0, Side.CLIENT, "out", 20 + 32 + 300_000, data)]
     (packet,) = packets(recording(big))
     assert packet.length == 300_000
 
@@ -194,43 +189,43 @@ def test_segments_longer_than_their_header_can_say() -> None:
 
 
 def test_each_retransmission_is_numbered() -> None:
-    syns = [passing(1.0 + n, "client", mine(SYN, 1000, 0, stamp=n)) for n in range(3)]
-    synacks = [passing(1.1 + n, "server", theirs(SYN | ACK, 5000, stamp=n)) for n in range(3)]
+    syns = [passing(1.0 + n, Side.CLIENT, mine(SYN, 1000, 0, stamp=n)) for n in range(3)]
+    synacks = [passing(1.1 + n, Side.SERVER, theirs(SYN | ACK, 5000, stamp=n)) for n in range(3)]
     found = packets(recording(*syns, *synacks))
     assert [packet.resent for packet in found] == [0, 0, 1, 1, 2, 2]
 
 
 def test_a_syn_of_another_incarnation_is_not_sent_again() -> None:
-    found = packets(recording(*(passing(1.0 + n, "client", mine(SYN, n, 0)) for n in range(3))))
+    found = packets(recording(*(passing(1.0 + n, Side.CLIENT, mine(SYN, n, 0)) for n in range(3))))
     assert [packet.resent for packet in found] == [0, 0, 0]
 
 
 def test_a_synack_in_a_simultaneous_open_is_no_retransmission() -> None:
-    syn = passing(1.0, "client", mine(SYN, 1000, 0))
-    synack = passing(1.1, "client", mine(SYN | ACK, 1000))
+    syn = passing(1.0, Side.CLIENT, mine(SYN, 1000, 0))
+    synack = passing(1.1, Side.CLIENT, mine(SYN | ACK, 1000))
     assert [packet.resent for packet in packets(recording(syn, synack))] == [0, 0]
 
 
 def test_a_piece_of_what_had_left_is_a_retransmission() -> None:
-    whole = passing(1.0, "client", mine(ACK, 1001, payload=30_000))
-    piece = passing(1.2, "client", mine(ACK, 1001 + 1448, payload=1448))
+    whole = passing(1.0, Side.CLIENT, mine(ACK, 1001, payload=30_000))
+    piece = passing(1.2, Side.CLIENT, mine(ACK, 1001 + 1448, payload=1448))
     assert [packet.resent for packet in packets(recording(whole, piece))] == [0, 1]
 
 
 def test_a_fin_that_its_own_firewall_dropped_is_sent_again() -> None:
-    fins = [refused(1.0 + n, "client", mine(FIN | ACK, 1001), "drop-1") for n in range(2)]
+    fins = [refused(1.0 + n, Side.CLIENT, mine(FIN | ACK, 1001), "drop-1") for n in range(2)]
     assert [packet.resent for packet in packets(recording(*fins))] == [0, 1]
 
 
 def test_bare_acknowledgments_are_never_sent_again() -> None:
-    acks = [passing(1.0 + n, "client", mine(ACK, 1001, stamp=n)) for n in range(3)]
+    acks = [passing(1.0 + n, Side.CLIENT, mine(ACK, 1001, stamp=n)) for n in range(3)]
     assert {packet.resent for packet in packets(recording(handshake(0.5), *acks))} == {0}
 
 
 @pytest.mark.parametrize(("window", "text"), [(500, "keepalive"), (0, "window probe")])
 def test_an_old_number_without_payload_is_a_probe(window: int, text: str) -> None:
-    back = passing(2.0, "server", theirs(ACK, 5001, window=window))
-    probe = passing(3.0, "client", mine(ACK, 1000))
+    back = passing(2.0, Side.SERVER, theirs(ACK, 5001, window=window))
+    probe = passing(3.0, Side.CLIENT, mine(ACK, 1000))
     found = packets(recording(handshake(1.0), back, probe))
     assert [packet.text for packet in found] == ["", "", "", "", text]
     assert found[-1].sequence == 0
@@ -245,8 +240,8 @@ def test_an_icmp_answer_belongs_to_the_connection_it_is_about() -> None:
     stranger = icmp("10.0.0.2", "10.0.0.1", 3, 1, tcp(CLIENT, ("10.0.0.2", 1), SYN)[0][:28])
     found = packets(
         recording(
-            passing(1.0, "client", syn), passing(1.1, "server", answer),
-            passing(1.2, "server", stranger),
+            passing(1.0, Side.CLIENT, syn), passing(1.1, Side.SERVER, answer),
+            passing(1.2, Side.SERVER, stranger),
         )
     )  # fmt: skip
     assert [(packet.text, packet.ours) for packet in found] == [
@@ -263,7 +258,7 @@ def test_icmpv6_is_named_too() -> None:
     neighbour = icmp("fd00::2", "ff02::1", 135, 0, bytes(16))
     found = packets(
         recording(
-            passing(1.0, "server", answer), passing(2.0, "server", neighbour),
+            passing(1.0, Side.SERVER, answer), passing(2.0, Side.SERVER, neighbour),
             client=ends[0], server=ends[1],
         )
     )  # fmt: skip
@@ -274,13 +269,13 @@ def test_icmpv6_is_named_too() -> None:
 
 
 def test_a_datagram_is_named_with_its_size() -> None:
-    (packet,) = packets(recording(passing(1.0, "client", udp(CLIENT, SERVER, 3))))
+    (packet,) = packets(recording(passing(1.0, Side.CLIENT, udp(CLIENT, SERVER, 3))))
     assert (packet.text, packet.length, packet.ours) == ("UDP 3 B", 3, True)
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00" * 60, b"\x45\x00", mine(SYN, 1)[0][:30], b"\x60"])
 def test_what_is_no_packet_is_said_to_be_malformed(data: bytes) -> None:
-    (packet,) = packets(recording([Frame(1.0, "client", "out", len(data), data)]))
+    (packet,) = packets(recording([Frame(1.0, Side.CLIENT, "out", len(data), data)]))
     assert packet.text == "malformed packet"
     assert not packet.ours
 
@@ -302,12 +297,12 @@ def frames(draw: st.DrawFn) -> Frame:
     data = draw(st.one_of(st.just(segment[0]), st.binary(max_size=64)))
     cut = draw(st.one_of(st.none(), st.integers(0, 60)))
     seen = draw(SIGHTINGS)
-    hook = draw(st.sampled_from(["input", "output", "prerouting", "postrouting", ""]))
+    hook = draw(st.sampled_from([*Hook, None]))
     dropped = seen == "dropped"
     return Frame(
-        draw(st.floats(0, 3)), draw(st.sampled_from(["client", "server"])), seen,
+        draw(st.floats(0, 3)), draw(st.sampled_from(Side)), seen,
         draw(st.integers(0, 70_000)), data[:cut],
-        "drop-1" if dropped else "", hook if dropped else "",
+        "drop-1" if dropped else "", hook if dropped else None,
     )  # fmt: skip
 
 
@@ -327,7 +322,8 @@ def test_every_frame_belongs_to_exactly_one_packet(some: list[Frame]) -> None:
 
 def test_ten_thousand_packets_take_a_moment() -> None:
     many = [
-        passing(n * 1e-4, "client", mine(ACK, 1001 + 1448 * n, payload=1448)) for n in range(10_000)
+        passing(n * 1e-4, Side.CLIENT, mine(ACK, 1001 + 1448 * n, payload=1448))
+        for n in range(10_000)
     ]
     record = recording(*many)
     before = time.process_time()
@@ -337,7 +333,8 @@ def test_ten_thousand_packets_take_a_moment() -> None:
 
 
 def test_a_flood_of_the_same_bytes_takes_a_moment() -> None:
-    record = recording(*(passing(n * 1e-4, "client", mine(ACK, 1), "drop-1") for n in range(5_000)))
+    same = mine(ACK, 1)
+    record = recording(*(passing(n * 1e-4, Side.CLIENT, same, "drop-1") for n in range(5_000)))
     before = time.process_time()
     assert {sightings(packet) for packet in packets(record)} == {"sad"}
     assert time.process_time() - before < 1.0
@@ -363,10 +360,10 @@ def looked_at(
 
 RETRANSMITTED = recording(
     handshake(1.0),
-    *(passing(1.1 + 0.3 * n, "client", mine(FIN | ACK, 1001), "drop-fin") for n in range(4)),
-    refused(1.25, "server", theirs(ACK, 5001, 1002), "firewall"),
-    passing(1.3, "server", theirs(PSH | ACK, 5001, 1001, payload=10), way=0.35),
-    passing(3.0, "client", mine(FIN | ACK, 1001)),
+    *(passing(1.1 + 0.3 * n, Side.CLIENT, mine(FIN | ACK, 1001), "drop-fin") for n in range(4)),
+    refused(1.25, Side.SERVER, theirs(ACK, 5001, 1002), "firewall"),
+    passing(1.3, Side.SERVER, theirs(PSH | ACK, 5001, 1001, payload=10), way=0.35),
+    passing(3.0, Side.CLIENT, mine(FIN | ACK, 1001)),
 )
 
 
@@ -380,7 +377,7 @@ def test_who_looks_meanwhile_sees_the_same_packets_as_who_looks_afterwards(step:
 
 def test_a_packet_is_seen_at_once_and_its_end_as_soon_as_it_came() -> None:
     latest = Latest(10, 10)
-    out, there, dropped = passing(1.0, "client", mine(SYN, 1000, 0), "drop-syn", way=0.1)
+    out, there, dropped = passing(1.0, Side.CLIENT, mine(SYN, 1000, 0), "drop-syn", way=0.1)
     latest.take([out], 1.05)
     ((number, under_way),) = latest.since(0)
     latest.take([there, dropped], 1.2)
@@ -396,7 +393,7 @@ def test_a_packet_is_seen_at_once_and_its_end_as_soon_as_it_came() -> None:
 def test_only_the_last_are_kept_with_numbers_that_go_on() -> None:
     whole = recording(
         handshake(1.0),
-        *(passing(1.1 + n * 0.01, "client", mine(ACK, 1001 + 100 * n, payload=100))
+        *(passing(1.1 + n * 0.01, Side.CLIENT, mine(ACK, 1001 + 100 * n, payload=100))
           for n in range(3000)),
     )  # fmt: skip
     latest, _ = looked_at(whole.frames, 1.0, most=20)
@@ -410,13 +407,13 @@ def test_only_the_last_are_kept_with_numbers_that_go_on() -> None:
 def test_numbers_of_many_connections_are_remembered() -> None:
     ends = [("10.0.0.1", 10_000 + number) for number in range(1000)]
     whole = [
-        *(passing(1 + n / 1e3, "client", tcp(end, SERVER, SYN, 7)) for n, end in enumerate(ends)),
+        *(passing(1 + n / 1e3, Side.CLIENT, tcp(e, SERVER, SYN, 7)) for n, e in enumerate(ends)),
         *(
-            passing(4 + n / 1e3, "server", tcp(SERVER, end, SYN | ACK, 9, 8))
+            passing(4 + n / 1e3, Side.SERVER, tcp(SERVER, end, SYN | ACK, 9, 8))
             for n, end in enumerate(ends)
         ),
         *(
-            passing(7 + n / 1e3, "server", tcp(SERVER, end, SYN | ACK, 9, 8))
+            passing(7 + n / 1e3, Side.SERVER, tcp(SERVER, end, SYN | ACK, 9, 8))
             for n, end in enumerate(ends)
         ),
     ]
@@ -426,7 +423,8 @@ def test_numbers_of_many_connections_are_remembered() -> None:
 
 
 def test_a_flood_is_skipped_and_said_to_be() -> None:
-    flood = [frame for n in range(1000) for frame in passing(1.0, "client", udp(CLIENT, SERVER, n))]
+    datagrams = [udp(CLIENT, SERVER, n) for n in range(1000)]
+    flood = [frame for one in datagrams for frame in passing(1.0, Side.CLIENT, one)]
     latest = Latest(50, 100)
     latest.take(flood, 1.1)
     assert latest.skipped == 1900

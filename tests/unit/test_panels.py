@@ -18,23 +18,24 @@ from netlab.observe.proc import Row
 from netlab.packets.sightings import Packet
 from netlab.render import packet as line
 
+from .. import build
+
 ROW = Row("", "", State.FIN_WAIT1, 123_456, 0, Timer.RETRANSMIT, 119.25, 12, 0, 987_654_321)
 ENDS = (
     End(Side.CLIENT, "[fd00:0:0:150::1]:55555", State.FIN_WAIT1, 1234.5, ROW, 0.5, "close"),
     End(Side.SERVER, "[fd00:0:0:150::2]:5555", State.ESTABLISHED, 1234.5, None, 0.0, "accept"),
 )
-LOST = Packet(
-    "client", 12.3456, 12.3457, 12.3457, "fin-dropped", "server input", ("10.0.0.1", 5), ("b", 6),
-    FIN, False, 1, 1, 500, 0, 3, True, "",
-)  # fmt: skip
+LOST = build.packet(
+    at=12.3456, fault="fin-dropped", segment=FIN, sequence=1, acknowledgment=1, resent=3
+)
 VIEW = View(
     elapsed=1234.5,
     ends=ENDS,
     faults=(InForce("fin-dropped", "FIN lost to server", 123_456), InForce("h", "held", None)),
-    undone=1,
+    removed=1,
     counters=(Counted("TCPAbortOnTimeout", 12_345_678, 0, True),),
     notes=(Note(1.0, "state", "client ESTABLISHED → CLOSE_WAIT"), Note(2.0, "error", "x" * 90)),
-    packets=(LOST, replace(LOST, sender="server", fault="", ours=False)),
+    packets=(LOST, replace(LOST, sender=Side.SERVER, fault="", ours=False)),
     no_packets="",
     missed=7,
 )
@@ -42,7 +43,7 @@ BLIND = replace(VIEW, packets=(), no_packets="packets cannot be recorded here: i
 PARTS: dict[str, Callable[[View, int, int], Content]] = {
     "head": lambda view, w, h: panels.head("freeze fin-dropped", "IPv4 · +1234.5 s", w),
     "end": lambda view, w, h: panels.end(view.ends[0], w, h > 10),
-    "faults": lambda view, w, h: panels.faults(view.faults, view.undone, w, h),
+    "faults": lambda view, w, h: panels.faults(view.faults, view.removed, w, h),
     "counters": lambda view, w, h: panels.counters(view.counters, w, h),
     "log": lambda view, w, h: panels.log(view.notes, w, h),
     "packets": panels.packets,
@@ -132,7 +133,7 @@ def test_what_does_not_fit_goes_in_order_and_the_fault_stays(width: int, expecte
 
 
 def test_a_packet_that_crossed_has_no_fault() -> None:
-    crossed = replace(LOST, sender="server", dropped=None, fault="", where="", resent=0)
+    crossed = replace(LOST, sender=Side.SERVER, dropped=None, fault="", died_at=None, resent=0)
     assert said(crossed, 80) == "   12.346  client ← server  FIN seq=1 ack=1"
 
 

@@ -16,28 +16,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netlab.model.evidence import Evidence, Frame
+from netlab.model.vocabulary import Hook, Side
 from netlab.render.pcapng import pcapng
 
-from .frames import ACK, CLIENT, KEPT, SERVER, SYN, handshake, passing, recording, refused, tcp
+from ..build import evidence
+from ..frames import ACK, CLIENT, KEPT, SERVER, SYN, handshake, passing, recording, refused, tcp
 
-RUN = Evidence(
-    scenario="synack-dropped",
-    outcome="pass",
-    source="",
+RUN = evidence(
+    "synack-dropped",
+    "SYN_SENT/SYN_RECV",
     path="/home/somebody/synack-dropped.yaml",
-    family="IPv4",
     kernel="6.18.44",
-    expected={"client": "SYN_SENT", "server": "SYN_RECV"},
-    observed={"client": "SYN_SENT", "server": "SYN_RECV"},
 )
 SYN_SEGMENT = tcp(CLIENT, SERVER, SYN, 1000)
 SYNACK = tcp(SERVER, CLIENT, SYN | ACK, 5000, 1001)
 LOST = replace(
     RUN,
     recording=recording(
-        passing(0.0041, "client", SYN_SEGMENT),
-        passing(0.0042, "server", SYNACK, "drop-1"),
-        refused(1.05, "server", SYNACK, "drop-2"),
+        passing(0.0041, Side.CLIENT, SYN_SEGMENT),
+        passing(0.0042, Side.SERVER, SYNACK, "drop-1"),
+        refused(1.05, Side.SERVER, SYNACK, "drop-2"),
     ),
 )
 #: What is in it, in order: when it was seen (nanoseconds), at which interface, and which way.
@@ -121,7 +119,7 @@ def test_the_filter_that_the_header_advises_shows_one_end(tmp_path: Path) -> Non
 
 def test_wireshark_reads_ipv6_and_calls_both_ends_by_their_names(tmp_path: Path) -> None:
     client, server = ("fd00::1", 40000), ("fd00::2", 5555)
-    frames = passing(0.1, "client", tcp(client, server, SYN, 7))
+    frames = passing(0.1, Side.CLIENT, tcp(client, server, SYN, 7))
     run = replace(RUN, recording=recording(frames, client=client, server=server))
     path = written(tmp_path, run)
     text = asked("tshark", "-N", "n", "-r", path, "-T", "fields", "-e", "ipv6.src_host",
@@ -131,7 +129,7 @@ def test_wireshark_reads_ipv6_and_calls_both_ends_by_their_names(tmp_path: Path)
 
 def test_a_packet_that_was_cut_off_keeps_its_true_length(tmp_path: Path) -> None:
     large = tcp(CLIENT, SERVER, ACK, 1001, 5001, payload=1400)
-    run = replace(RUN, recording=recording(handshake(0.0), passing(0.1, "client", large)))
+    run = replace(RUN, recording=recording(handshake(0.0), passing(0.1, Side.CLIENT, large)))
     lengths = rows(written(tmp_path, run), "frame.len", "frame.cap_len")
     assert lengths[:6] == [["52", "52"]] * 6
     assert lengths[6:] == [["1452", str(KEPT)]] * 2
@@ -184,12 +182,12 @@ def test_scapy_reads_the_same(tmp_path: Path) -> None:
 FRAMES = st.builds(
     Frame,
     at=st.floats(0, 300),
-    side=st.sampled_from(["client", "server"]),
+    side=st.sampled_from(Side),
     seen=st.sampled_from(["in", "out", "dropped"]),
     length=st.integers(200, 65535),
     data=st.binary(min_size=1, max_size=130),
     fault=st.text("abcé-", max_size=9),
-    hook=st.sampled_from(["", "input", "output"]),
+    hook=st.sampled_from([None, Hook.INPUT, Hook.OUTPUT]),
 )
 
 
@@ -233,7 +231,7 @@ def test_places_where_nothing_was_dropped_are_no_interfaces() -> None:
 
 def test_a_limit_is_named_only_where_packets_were_cut_off() -> None:
     whole = replace(RUN, recording=recording(handshake(0.0)))
-    large = passing(0.0, "client", tcp(CLIENT, SERVER, ACK, 1, 1, payload=900))
+    large = passing(0.0, Side.CLIENT, tcp(CLIENT, SERVER, ACK, 1, 1, payload=900))
     cut = replace(RUN, recording=recording(large))
     for run, limit in ((whole, 0), (cut, KEPT)):
         interfaces = [body for kind, body in blocks(pcapng(run)) if kind == 1]
@@ -260,6 +258,6 @@ def test_what_was_not_recorded_is_refused() -> None:
 
 
 def test_ten_thousand_packets_are_a_matter_of_a_moment(tmp_path: Path) -> None:
-    many = [frame for number in range(5000) for frame in passing(number / 1e4, "client", SYNACK)]
+    many = [frame for number in range(5000) for frame in passing(number / 1e4, Side.CLIENT, SYNACK)]
     path = written(tmp_path, replace(RUN, recording=recording(many)))
     assert "10000" in asked("capinfos", "-c", "-M", path)

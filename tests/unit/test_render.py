@@ -4,39 +4,38 @@
 from __future__ import annotations
 
 import io
-import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from netlab.model.evidence import Evidence, Failure, FailureRow, Fault, Step
+from netlab.model.evidence import Failure, FailureRow
+from netlab.model.tcp import State as S
+from netlab.model.vocabulary import Side
 from netlab.render.failure import failure
 from netlab.render.style import Style
 from netlab.render.table import Known, Table, closing_line, stopped_line
 
+from ..build import evidence, fault, states, step, without_codes
+
 PLAIN, COLOUR = Style(False), Style(True)
 
-PASSED = Evidence(
-    scenario="ack-of-fin-dropped",
-    outcome="pass",
-    source="Part 2",
+PASSED = evidence(
+    "ack-of-fin-dropped",
+    "FIN_WAIT1/CLOSE_WAIT",
     path="scenarios/teardown/ack-of-fin-dropped.yaml",
-    family="IPv4",
     kernel="6.18.44",
-    expected={"client": "FIN_WAIT1", "server": "CLOSE_WAIT"},
-    observed={"client": "FIN_WAIT1", "server": "CLOSE_WAIT"},
     held_s=1.2345,
     dropped=4,
-    healed={"client": "FIN_WAIT2", "server": "CLOSE_WAIT"},
-    steps=(Step(0.02, 10, "server: accept"), Step(0.03, 12, "client: close")),
-    faults=(Fault("drop-1", "client input", "", 4, 160, 0.02),),
+    healed="FIN_WAIT2/CLOSE_WAIT",
+    steps=(step(0.02, "server: accept", line=10), step(0.03, "client: close", line=12)),
+    faults=(fault(side=Side.CLIENT, packets=4),),
 )
-NEVER_MATCHED = Fault("drop-1", "client input", "", 0, 0, 0.02)
+NEVER_MATCHED = fault(side=Side.CLIENT, packets=0)
 FAILED = replace(
     PASSED,
     outcome="fail",
-    observed={"client": "FIN_WAIT2", "server": "CLOSE_WAIT"},
+    observed=states("FIN_WAIT2/CLOSE_WAIT"),
     held_s=0.0,
     dropped=0,
     healed=None,
@@ -45,15 +44,15 @@ FAILED = replace(
         "pair not held (kernel 6.18.44)",
         14,
         rows=(
-            FailureRow("client", "FIN_WAIT1", "FIN_WAIT2", "from +0.04 s", 0),
-            FailureRow("server", "CLOSE_WAIT", "CLOSE_WAIT", "for 2.00 s", 0),
+            FailureRow(Side.CLIENT, (S.FIN_WAIT1,), S.FIN_WAIT2, "from +0.04 s", 0),
+            FailureRow(Side.SERVER, (S.CLOSE_WAIT,), S.CLOSE_WAIT, "for 2.00 s", 0),
         ),
         notes=(str(NEVER_MATCHED),),
     ),
 )
 NOT_BUILT = replace(
-    PASSED, scenario="not-built", outcome="error", observed={}, faults=(), healed=None, held_s=0.0,
-    reason="a.yaml:3: the kernel refused the rule",
+    PASSED, scenario="not-built", outcome="error", observed=None, faults=(), healed=None,
+    held_s=0.0, reason="a.yaml:3: the kernel refused the rule",
 )  # fmt: skip
 SKIPPED = replace(NOT_BUILT, scenario="skipped", outcome="skip", reason="only IPv6 has this")
 
@@ -90,11 +89,6 @@ def table(style: Style, room: int | None = None) -> str:
     """All four outcomes, as they are written when each of them ends."""
     whole = Table(KNOWN, style, room)
     return "\n".join([*whole.head(), *map(whole.row, (PASSED, FAILED, NOT_BUILT, SKIPPED))])
-
-
-def without_codes(text: str) -> str:
-    """What is left when a terminal has taken its colours out."""
-    return re.sub(r"\033\[[0-9;]+m", "", text)
 
 
 def test_a_failure_says_where_what_was_expected_what_was_seen_and_what_the_faults_did() -> None:
@@ -149,7 +143,7 @@ def test_on_a_narrow_terminal_the_outcome_the_name_and_the_pair_are_last_to_go()
 
 def test_a_pair_that_nobody_expected_stands_in_its_columns() -> None:
     shut = Known("a", "CLOSED", "CLOSED")
-    other = replace(FAILED, observed={"client": "ESTABLISHED", "server": "ESTABLISHED"})
+    other = replace(FAILED, observed=states("ESTABLISHED/ESTABLISHED"))
     whole = Table([shut], PLAIN)
     head, _, row = *whole.head(), whole.row(replace(other, scenario="a"))
     assert row.index("ESTABLISHED", row.index("ESTABLISHED") + 1) == head.index("server")

@@ -21,17 +21,18 @@ from netlab.model.evidence import (
     Evidence,
     Failure,
     FailureRow,
-    Fault,
     Interval,
     Outcome,
     Step,
     Transition,
 )
 from netlab.model.tcp import State, Timer
+from netlab.model.vocabulary import Side
 from netlab.render import states_svg
 from netlab.render.report import LONG, About, Chapter, Told, lead, report
 
-from .frames import ACK, CLIENT, SERVER, handshake, passing, recording, tcp
+from ..build import evidence, fault, states, step
+from ..frames import ACK, CLIENT, SERVER, handshake, passing, recording, tcp
 
 ABOUT = About("1.2.3", "2026-11-20 12:56 UTC", 3.66)
 
@@ -56,26 +57,35 @@ SERVER_END = End(
     ),
     counters={"TCPSynRetrans": 2},
 )
-RUN = Evidence(
-    scenario="synack-dropped",
-    outcome="pass",
+RUN = evidence(
+    "synack-dropped",
+    "SYN_SENT/SYN_RECV",
     source="Part 1, Figures 7-8",
     path="/home/somebody/scenarios/handshake/synack-dropped.yaml",
-    family="IPv4",
     kernel="6.18.44",
-    expected={"client": "SYN_SENT", "server": "SYN_RECV"},
-    observed={"client": "SYN_SENT", "server": "SYN_RECV"},
     held_s=1.21,
     elapsed_s=2.0,
     dropped=3,
-    healed={"client": "ESTABLISHED", "server": "ESTABLISHED"},
-    steps=(Step(0.001, 5, "server: listen"), Step(0.002, 6, "drop: it", "done")),
-    faults=(Fault("drop-1", "client input", "table inet drop-1 {}\n", 3, 180, 0.002, 1.21),),
+    healed="ESTABLISHED/ESTABLISHED",
+    steps=(
+        step(0.001, "server: listen", line=5),
+        step(0.002, "drop: {segment: SYN|ACK, to: client}", "done", line=6),
+    ),
+    faults=(
+        fault(
+            side=Side.CLIENT,
+            rules="table inet drop-1 {}\n",
+            packets=3,
+            bytes=180,
+            installed=0.002,
+            removed=1.21,
+        ),
+    ),
     client=CLIENT_END,
     server=SERVER_END,
     recording=replace(
         recording(handshake(0.004)),
-        events=(Event(1.0, "client", "discarded", "NETFILTER_DROP"),),
+        events=(Event(1.0, Side.CLIENT, "discarded", "NETFILTER_DROP"),),
         traced=True,
     ),
 )
@@ -84,18 +94,18 @@ FAILED = replace(
     NOT_RECORDED,
     scenario="fin-dropped",
     outcome="fail",
-    observed={"client": "FIN_WAIT2", "server": "SYN_RECV"},
+    observed=states("FIN_WAIT2/SYN_RECV"),
     failure=Failure(
         "pair not held (kernel 6.18.44)",
         14,
-        (FailureRow("client", "SYN_SENT", "FIN_WAIT2", "from +0.04 s", 0),),
+        (FailureRow(Side.CLIENT, (State.SYN_SENT,), State.FIN_WAIT2, "from +0.04 s", 0),),
     ),
 )
 SKIPPED = replace(
-    NOT_RECORDED, scenario="only-six", outcome="skip", reason="only IPv6 has this", observed={}
+    NOT_RECORDED, scenario="only-six", outcome="skip", reason="only IPv6 has this", observed=None
 )
 NOT_BUILT = replace(
-    NOT_RECORDED, scenario="not-built", outcome="error", reason="a.yaml:3: refused", observed={}
+    NOT_RECORDED, scenario="not-built", outcome="error", reason="a.yaml:3: refused", observed=None
 )
 
 
@@ -259,19 +269,25 @@ def test_a_chapter_tells_the_story_and_what_to_type() -> None:
 
 def test_the_steps_that_healed_follow_those_of_the_file() -> None:
     read = Reader(page(Chapter(NOT_RECORDED, "a", steps=(Told("server: listen"),))))
-    assert words(read.all("p", "step")) == ["+1.00 ms server: listen", "+2.00 ms drop: it done"]
+    assert words(read.all("p", "step")) == [
+        "+1.00 ms server: listen",
+        "+2.00 ms drop: {segment: SYN|ACK, to: client} done",
+    ]
 
 
 def test_rules_are_shown_with_what_they_counted() -> None:
-    never = Fault("late", "server input", "table inet late {}", 0, 0, 1.5)
-    held = Fault("hold-1", "server", "", 0, 0, 0.5, drops=False)
-    read = Reader(page(replace(NOT_RECORDED, faults=(*RUN.faults, never, held))))
+    never = fault("late", rules="table inet late {}", packets=0, bytes=0, installed=1.5)
+    kept = fault(
+        "plug-1", kind="plug", does="keeps packets", counts=False, packets=0, installed=0.5
+    )
+    read = Reader(page(replace(NOT_RECORDED, faults=(*RUN.faults, never, kept))))
     (rules,) = words(read.all("section", "rules"))
     assert rules == (
-        "Rules drop-1 at client input: 3 packets, 180 bytes, from 2.00 ms to 1.21 s "
-        "table inet drop-1 {} late at server input: 0 packets, 0 bytes, from 1.50 s to the end "
+        "Rules drop-1 drops packets at client input: 3 packets, 180 bytes, from 2.00 ms to 1.21 s "
+        "table inet drop-1 {} late drops packets at server input: 0 packets, 0 bytes, "
+        "from 1.50 s to the end "
         "the rule never matched table inet late {} "
-        "hold-1 at server: held packets from 500 ms to the end"
+        "plug-1 keeps packets: from 500 ms to the end"
     )
 
 
@@ -346,10 +362,11 @@ def test_no_path_of_the_machine_is_in_a_page_without_failures() -> None:
 
 def test_what_others_wrote_is_text() -> None:
     evil = '"><script>alert(1)</script>'
+    done = Step(0.1, 1, evil, evil, Side.CLIENT, evil, of=evil, fails=evil, result=evil)
     run = replace(
         FAILED, scenario=evil, source=evil, reason=evil, kernel=evil, recording=RUN.recording,
-        failure=Failure(evil), steps=(Step(0.1, 1, evil, evil),),
-        faults=(Fault(evil, evil, evil, 0, 0, 0.1),), observed={"client": evil, "server": evil},
+        failure=Failure(evil), steps=(done,),
+        faults=(fault(evil, rules=evil, packets=0),),
         client=replace(CLIENT_END, counters={evil: 1}, sysctls={evil: evil}),
     )  # fmt: skip
     told = Told(evil, evil, ((evil, evil),))
@@ -369,8 +386,8 @@ def test_a_long_table_is_cut_in_its_middle_and_says_so() -> None:
 
 def test_ten_thousand_packets_do_not_break_it() -> None:
     data = tcp(CLIENT, SERVER, ACK, 1001, 5001, payload=100)
-    many = [frame for n in range(5000) for frame in passing(0.1 + n / 1e4, "client", data)]
-    events = tuple(Event(n / 1e3, "client", "retransmitted") for n in range(3000))
+    many = [frame for n in range(5000) for frame in passing(0.1 + n / 1e4, Side.CLIENT, data)]
+    events = tuple(Event(n / 1e3, Side.CLIENT, "retransmitted") for n in range(3000))
     run = replace(RUN, recording=replace(recording(handshake(0.004), many), events=events))
     text = page(run)
     assert f"{3000 - LONG} more are in the JSON file" in text
@@ -408,13 +425,13 @@ def test_states_go_by_samples_where_there_are_no_transitions() -> None:
 
 
 def test_what_was_sent_again_goes_by_the_kernel_or_else_by_samples() -> None:
-    events = (Event(1.0, "client", "retransmitted"), Event(1.0, "server", "reset sent"))
+    events = (Event(1.0, Side.CLIENT, "retransmitted"), Event(1.0, Side.SERVER, "reset sent"))
     assert RUN.recording
     traced = replace(RUN, recording=replace(RUN.recording, events=events))
-    assert states_svg.resent(traced, "client") == [(1.0, "retransmitted")]
-    assert states_svg.resent(traced, "server") == []
+    assert states_svg.resent(traced, Side.CLIENT) == [(1.0, "retransmitted")]
+    assert states_svg.resent(traced, Side.SERVER) == []
     sampled = [(1.03, "retransmitted, seen by a sample")]
-    assert states_svg.resent(NOT_RECORDED, "client") == sampled
+    assert states_svg.resent(NOT_RECORDED, Side.CLIENT) == sampled
 
 
 def test_the_picture_is_one_piece_and_names_every_state_for_those_who_do_not_see_it() -> None:

@@ -9,10 +9,9 @@ import pytest
 
 from netlab.cli import repro
 from netlab.diagnosis import rules
-from netlab.live import writing
 from netlab.model.findings import Finding, StuckConnection
 from netlab.model.tcp import State
-from netlab.scenario import catalogue, loader
+from netlab.scenario import catalogue, loader, writer
 from netlab.scenario.model import Do, Scenario, Step
 
 SCENARIOS = sorted(
@@ -37,7 +36,7 @@ def all_steps(scenario: Scenario) -> list[Step]:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_scenario_that_is_named_can_be_written_with_another_port(name: str) -> None:
     recreating = repro.scenario(finding(name))
-    text = writing.scenario(recreating)
+    text = writer.scenario(recreating)
     written = loader.parse(text, Path(f"{name}.yaml"))
     assert written.story.startswith("a-cause: t.\nFound in a connection in ESTABLISHED, port 8443.")
     assert "5555" not in text
@@ -48,7 +47,7 @@ def test_every_scenario_that_is_named_can_be_written_with_another_port(name: str
                 step.action == "connect" and "source_port" not in step.arguments
             ):
                 assert step.arguments["port"] == 8443
-    assert all(step.port in (None, 8443) for step in written.faults)
+    assert all(step.port in (None, 8443) for step in written.drops)
 
 
 def test_a_port_that_the_client_of_a_template_has_goes_to_the_server() -> None:
@@ -63,17 +62,17 @@ def test_a_port_that_the_client_of_a_template_has_goes_to_the_server() -> None:
 def test_without_a_port_the_template_stays_as_it_is() -> None:
     template = catalogue.one("fin-dropped")
     scenario = repro.scenario(finding("fin-dropped", port=None))
-    assert [step.text for step in scenario.steps] == [step.text for step in template.steps]
+    assert [*map(writer.line, scenario.steps)] == [*map(writer.line, template.steps)]
     assert scenario.story.endswith(template.story)
 
 
 def test_what_is_found_over_ipv6_is_played_over_ipv6() -> None:
-    text = writing.scenario(repro.scenario(finding("fin-dropped", address="fd00::1")))
+    text = writer.scenario(repro.scenario(finding("fin-dropped", address="fd00::1")))
     assert "# Play it with --ipv6.\n" in text
     assert "\nfamily: ipv6\n" in text
 
 
 def test_comments_of_the_template_are_kept() -> None:
-    text = writing.scenario(repro.scenario(finding("fin-dropped")))
+    text = writer.scenario(repro.scenario(finding("fin-dropped")))
     assert "# FIN_WAIT1, without an owner: it gives up after tcp_orphan_retries\n" in text
     assert "  dropped: at least 3 # the FIN, a tail loss probe, and what the timer sends\n" in text

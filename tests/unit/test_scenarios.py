@@ -111,7 +111,7 @@ def test_a_case_of_the_articles_has_its_scenario(name: str, pair: str, places: s
     scenario = SCENARIOS[name]
     on_the_way = [str(step.claim) for step in scenario.steps if isinstance(step, Reach)]
     assert pair in [str(scenario.expect.claim), *on_the_way]
-    assert {f"{fault.side} {fault.hook}" for fault in scenario.faults} == {
+    assert {f"{fault.side} {fault.hook}" for fault in scenario.drops} == {
         *filter(None, places.split(", "))
     }
 
@@ -122,7 +122,7 @@ def test_an_answer_instead_of_a_drop_has_its_scenario(
 ) -> None:
     scenario = SCENARIOS[f"syn-rejected-with-{answer}"]
     connect = next(s for s in scenario.steps if isinstance(s, Do) and s.action == "connect")
-    assert [fault.reject for fault in scenario.faults] == [answer]
+    assert [fault.reject for fault in scenario.drops] == [answer]
     assert str(scenario.expect.claim) == "CLOSED/LISTEN"
     assert connect.fails[Family.IPV4] == errors[0]
     assert (scenario.family is Family.IPV4) == (errors[1] is None)
@@ -166,7 +166,7 @@ def test_no_two_scenarios_share_a_name() -> None:
 def test_whatever_is_dropped_shows_in_what_is_expected(scenario: Scenario) -> None:
     expect = scenario.expect
     shown = expect.dropped or expect.healed or (expect.counters and expect.path)
-    assert shown or not scenario.faults
+    assert shown or not scenario.drops
 
 
 @EVERY

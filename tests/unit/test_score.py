@@ -9,11 +9,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from score import corpus, injections, page
-from score.__main__ import main
-from score.corpus import Case, Truth, Views
-from score.judge import Tally, judge
-from score.truth import truth
 
 from netlab.atlas import cells
 from netlab.diagnosis import rank
@@ -22,6 +17,12 @@ from netlab.model.vocabulary import Family, Hook, Side
 from netlab.scenario import catalogue
 from netlab.scenario.model import Do, Drop
 from netlab.snapshot import parse
+
+from ..score import corpus, injections, page
+from ..score.__main__ import main
+from ..score.corpus import Case, Truth, Views
+from ..score.judge import Tally, judge
+from ..score.truth import truth
 
 KNOWN = {
     each.name: each for each in (*catalogue.everything(), *cells.scenarios(), *injections.stories())
@@ -136,7 +137,7 @@ def test_a_moved_scenario_touches_its_own_connection_only() -> None:
 def test_data_in_flight_is_lost_with_the_fin() -> None:
     changed = injections.in_flight(KNOWN["fin-dropped"])
     assert changed is not None
-    (drop,) = changed.faults
+    (drop,) = changed.drops
     assert set(drop.segments) == {FIN, DATA}
     deeds = [step.action for step in changed.steps if isinstance(step, Do)]
     assert deeds[-2:] == ["send", "close"]
@@ -148,7 +149,7 @@ def test_data_in_flight_is_lost_with_the_fin() -> None:
 def test_the_senders_hook_is_another_truth() -> None:
     sender = cells.at_the_sender(KNOWN["fin-dropped"])
     assert sender is not None
-    assert sender.faults[0].hook is Hook.OUTPUT
+    assert sender.drops[0].hook is Hook.OUTPUT
     pair = {Side.CLIENT: State.FIN_WAIT1, Side.SERVER: State.ESTABLISHED}
     assert truth(sender, pair).both == {"own-firewall"}
 

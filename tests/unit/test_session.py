@@ -11,9 +11,9 @@ from netlab.live.saving import save
 from netlab.live.session import NOWHERE, Session
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import FIN, Segment, State
-from netlab.model.vocabulary import Claim, Hook, Pair, Side
+from netlab.model.vocabulary import ExpectedPair, Hook, Pair, Side
 from netlab.scenario import catalogue, loader
-from netlab.scenario.model import Do, Drop, Hold, Lift, Reach, Scenario
+from netlab.scenario.model import Do, Drop, Plug, Reach, Remove, Scenario
 
 CLIENT, SERVER = Side.CLIENT, Side.SERVER
 NOTHING = Pair(State.CLOSED, State.CLOSED)
@@ -31,7 +31,7 @@ def lose(segment: Segment, side: Side, name: str = "drop-fin") -> Drop:
     return Drop(*NOWHERE, name, side, Hook.INPUT, (segment,))
 
 
-HEAL = Lift(*NOWHERE, None, holds=False)
+HEAL = Remove(*NOWHERE, None)
 
 
 def opened() -> Session:
@@ -59,8 +59,8 @@ def read(session: Session, now: float, **dropped: int) -> Scenario:
     return loader.parse(session.written("A story.", now, counts, "mine"), Path("mine.yaml"))
 
 
-def claim(pair: Pair) -> Claim:
-    return Claim((pair.client,), (pair.server,))
+def claim(pair: Pair) -> ExpectedPair:
+    return ExpectedPair((pair.client,), (pair.server,))
 
 
 def test_a_session_reads_as_a_person_would_write_it() -> None:
@@ -106,7 +106,7 @@ def test_faults_lifted_last_are_the_healing_of_the_pair_before() -> None:
     assert scenario.expect.claim == claim(LOST)
     assert scenario.expect.healed is not None
     assert scenario.expect.healed.claim == claim(TAKEN)
-    assert not [step for step in scenario.steps if isinstance(step, Lift)]
+    assert not [step for step in scenario.steps if isinstance(step, Remove)]
 
 
 def test_a_healing_that_has_not_come_yet_is_not_claimed() -> None:
@@ -116,7 +116,7 @@ def test_a_healing_that_has_not_come_yet_is_not_claimed() -> None:
     assert scenario.expect.claim == claim(LOST)
     assert scenario.expect.healed is None
     assert "still in force" in scenario.expect.cause
-    assert not [step for step in scenario.steps if isinstance(step, Lift)]
+    assert not [step for step in scenario.steps if isinstance(step, Remove)]
 
 
 def test_what_is_done_after_the_healing_is_a_step_like_others() -> None:
@@ -126,7 +126,7 @@ def test_what_is_done_after_the_healing_is_a_step_like_others() -> None:
     session.did(9.0, do(SERVER, "accept"))
     scenario = read(session, 11.0, drop_fin=3)
     assert scenario.expect.claim == claim(TAKEN)
-    assert [type(step) for step in scenario.steps[-3:]] == [Reach, Lift, Do]
+    assert [type(step) for step in scenario.steps[-3:]] == [Reach, Remove, Do]
 
 
 @pytest.mark.parametrize(("packets", "asked"), [(0, 0), (1, 1), (2, None), (9, None)])
@@ -173,7 +173,7 @@ def test_a_frozen_scenario_goes_on_where_it_was_frozen() -> None:
     session = Session(scenario)
     session.saw(0.1, Pair(State.SYN_SENT, State.SYN_RECV))
     assert [*session.in_force] == ["drop-1"]
-    session.did(5.0, Lift(*NOWHERE, "drop-1", holds=False))
+    session.did(5.0, Remove(*NOWHERE, "drop-1"))
     assert not session.in_force
     session.saw(7.0, OPEN)
     session.did(9.0, do(CLIENT, "close"))
@@ -181,18 +181,20 @@ def test_a_frozen_scenario_goes_on_where_it_was_frozen() -> None:
     again = read(session, 12.0, drop_1=4)
     assert again.source == "netlab freeze synack-dropped"
     kinds = [type(step) for step in again.steps]
-    assert kinds == [Do, Drop, Do, Reach, Lift, Reach, Do]
-    assert again.faults[0].name == "drop-1"
+    assert kinds == [Do, Drop, Do, Reach, Remove, Reach, Do]
+    assert again.drops[0].name == "drop-1"
 
 
 def test_every_fault_has_a_name_of_its_own() -> None:
     session = Session()
     session.did(1.0, lose(FIN, SERVER, session.free_name("drop-fin")))
     session.did(2.0, lose(FIN, CLIENT, session.free_name("drop-fin")))
-    session.did(3.0, Hold(*NOWHERE, (CLIENT,), session.free_name("hold-client")))
-    assert [*session.in_force] == ["drop-fin", "drop-fin-2", "hold-client"]
-    session.did(4.0, HEAL)
-    assert [*session.in_force] == ["hold-client"]
+    session.did(3.0, Plug(*NOWHERE, name=session.free_name("plug-client"), sides=(CLIENT,)))
+    assert [*session.in_force] == ["drop-fin", "drop-fin-2", "plug-client"]
+    session.did(4.0, Remove(*NOWHERE, "drop-fin"))
+    assert [*session.in_force] == ["drop-fin-2", "plug-client"]
+    session.did(5.0, HEAL)
+    assert not session.in_force
 
 
 # --- the file

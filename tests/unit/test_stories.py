@@ -9,7 +9,7 @@ import pytest
 
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State
-from netlab.model.vocabulary import Claim
+from netlab.model.vocabulary import ExpectedPair
 from netlab.scenario import catalogue, explain, stories
 from netlab.scenario.model import Scenario
 
@@ -47,7 +47,7 @@ def test_a_story_says_all_that_a_scenario_does(tmp_path: Path) -> None:
     assert found.story == "Both ends are content."
     expect = found.expect
     assert (expect.line, expect.hold) == (10, 0.25)
-    assert expect.claim == Claim((State.ESTABLISHED,), (State.ESTABLISHED, State.SYN_RECV))
+    assert expect.claim == ExpectedPair((State.ESTABLISHED,), (State.ESTABLISHED, State.SYN_RECV))
     assert expect.healed is not None
     assert str(expect.healed.claim) == "TIME_WAIT/LISTEN", "the last one behind the proof"
     assert found.needs == ("router:tracking", "tcp_sack")

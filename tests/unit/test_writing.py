@@ -10,26 +10,25 @@ from pathlib import Path
 import pytest
 
 from netlab.atlas import cells
-from netlab.live import writing
 from netlab.model.vocabulary import Family
-from netlab.scenario import catalogue, loader
-from netlab.scenario.model import Drop, Expectation, Hold, Scenario, Step
+from netlab.scenario import catalogue, loader, writer
+from netlab.scenario.model import AnyStep, Expectation, FaultStep, Scenario
 
 EVERYTHING = [scenario for scenario in catalogue.everything() if not scenario.slow]
 
 
-def meant(steps: Sequence[Step]) -> list[Step]:
+def meant(steps: Sequence[AnyStep]) -> list[AnyStep]:
     """Steps without where and how they were written, and without names that nobody uses."""
-    plain = [replace(step, line=0, text="", comment="") for step in steps]
-    if writing.names_needed(steps):
+    plain = [replace(step, line=0, comment="") for step in steps]
+    if writer.names_needed(steps):
         return plain
-    return [replace(s, name="") if isinstance(s, Drop | Hold) else s for s in plain]
+    return [replace(s, name="") if isinstance(s, FaultStep) else s for s in plain]
 
 
 @pytest.mark.parametrize("scenario", EVERYTHING, ids=lambda scenario: scenario.name)
 def test_the_steps_of_every_scenario_are_read_as_they_were(scenario: Scenario) -> None:
-    expect = {"pair": writing.pair(scenario.expect.claim), "cause": "this is a test"}
-    text = writing.file(scenario.story, scenario.source, scenario.steps, expect)
+    expect = {"pair": writer.pair(scenario.expect.claim), "cause": "this is a test"}
+    text = writer.file(scenario.story, scenario.source, scenario.steps, expect)
     again = loader.parse(text, Path("again.yaml"))
     assert meant(again.steps) == meant(scenario.steps)
     assert (again.source, again.expect.claim) == (scenario.source, scenario.expect.claim)
@@ -39,8 +38,8 @@ def test_the_steps_of_every_scenario_are_read_as_they_were(scenario: Scenario) -
 def bare(scenario: Scenario) -> Scenario:
     """A scenario without the places of its parts in a file."""
 
-    def steps(known: Sequence[Step]) -> tuple[Step, ...]:
-        return tuple(replace(step, line=0, text="") for step in known)
+    def steps(known: Sequence[AnyStep]) -> tuple[AnyStep, ...]:
+        return tuple(replace(step, line=0) for step in known)
 
     expect = replace(scenario.expect, line=0, heal=steps(scenario.expect.heal))
     if expect.ends is not None:
@@ -54,9 +53,9 @@ FILES = sorted({scenario.path for scenario in (*catalogue.everything(), *cells.s
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_whole_scenario_is_read_as_it_was_with_its_comments(path: Path) -> None:
     scenario = loader.load(path)
-    text = writing.scenario(scenario)
+    text = writer.scenario(scenario)
     assert bare(loader.parse(text, path)) == bare(scenario)
-    assert writing.scenario(loader.parse(text, path)) == text
+    assert writer.scenario(loader.parse(text, path)) == text
 
 
 def test_the_files_have_all_that_can_be_expected() -> None:
@@ -74,23 +73,23 @@ def test_the_files_have_all_that_can_be_expected() -> None:
 def test_a_slow_scenario_of_one_family_says_so() -> None:
     plain = loader.load(catalogue.one("fin-dropped").path)
     scenario = replace(plain, slow=True, family=Family.IPV6)
-    assert bare(loader.parse(writing.scenario(scenario), plain.path)) == bare(scenario)
+    assert bare(loader.parse(writer.scenario(scenario), plain.path)) == bare(scenario)
 
 
 @pytest.mark.parametrize("name", ["syn-dropped", "fin-dropped", "ack-of-fin-dropped"])
 def test_a_whole_scenario_is_written_as_it_was_written_by_hand(name: str) -> None:
     path = catalogue.one(name).path
-    assert writing.scenario(loader.load(path)) == path.read_text()
+    assert writer.scenario(loader.load(path)) == path.read_text()
 
 
 def test_the_house_has_all_kinds_of_steps() -> None:
     kinds = {type(step) for scenario in EVERYTHING for step in scenario.steps}
-    assert {kind.__name__ for kind in kinds} == {"Do", "Drop", "Hold", "Lift", "Reach"}
+    assert {kind.__name__ for kind in kinds} == {"Do", "Drop", "Plug", "Remove", "Reach"}
 
 
 def test_a_step_is_written_as_a_person_writes_it() -> None:
     scenario = catalogue.one("synack-dropped")
-    text = writing.file("A story.", "here", scenario.steps, {"hold": "1s"})
+    text = writer.file("A story.", "here", scenario.steps, {"hold": "1s"})
     assert text == (
         "# A story.\nsource: here\nsteps:\n"
         "  - server: listen\n"

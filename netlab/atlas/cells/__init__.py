@@ -13,7 +13,7 @@ from pathlib import Path
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Hook, Side
 from netlab.scenario import catalogue
-from netlab.scenario.model import Do, Drop, Scenario, Step
+from netlab.scenario.model import AnyStep, Do, Drop, Scenario
 
 HOME = Path(__file__).parent
 GAP_SEEN = 2.5  # seconds
@@ -38,7 +38,7 @@ def at_the_sender(scenario: Scenario) -> Scenario | None:
     drops = [step for step in scenario.steps if isinstance(step, Drop)]
     if not drops or any(step.covers_fin for step in drops):
         return None
-    steps: tuple[Step, ...] = tuple(
+    steps: tuple[AnyStep, ...] = tuple(
         dataclasses.replace(step, side=step.side.peer, hook=Hook.OUTPUT)
         if isinstance(step, Drop)
         else step
@@ -56,4 +56,4 @@ def at_the_sender(scenario: Scenario) -> Scenario | None:
 
 def _no_linear_timeouts(side: Side) -> Do:
     setting = {"tcp_syn_linear_timeouts": 0}
-    return Do(0, "SYNs at 0, 1, 3, 7 s", "", side, "sysctl_if_there", setting)
+    return Do(0, "SYNs at 0, 1, 3, 7 s", side, "sysctl-if-there", setting)

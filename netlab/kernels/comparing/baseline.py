@@ -12,7 +12,7 @@ from netlab.kernels.comparing.differences import Comparison, compare
 from netlab.model.errors import ScenarioError
 from netlab.model.evidence import converter
 
-FORMAT = 1
+FORMAT = 2  # 2: steps are written in one way, however their file is formatted
 HEAD = """\
 # What TCP does on this kernel, as 'netlab baseline record' saw it. 'netlab baseline check' plays
 # the same again and tells what is otherwise.

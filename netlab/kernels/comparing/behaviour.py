@@ -30,6 +30,7 @@ from fnmatch import fnmatchcase
 
 from netlab.kernels.record import KernelRun, Machine, Timing
 from netlab.model.evidence import Cell, End, Evidence
+from netlab.model.vocabulary import Family, Side
 
 #: What TCP decides once for a connection or a segment, however fast the machine is. A pattern
 #: after the name says in which scenarios only: a challenge ACK elsewhere tells which of two
@@ -131,7 +132,7 @@ def behaviour(run: KernelRun) -> Behaviour:
 
 def name_of(run: Evidence) -> str:
     """A scenario's name, and the family where it is not the usual one."""
-    return run.scenario if run.family == "IPv4" else f"{run.scenario} ({run.family})"
+    return run.scenario if run.family is Family.IPV4 else f"{run.scenario} ({run.family})"
 
 
 def name_in(family: str, name: str) -> str:
@@ -144,9 +145,8 @@ def _play(run: Evidence) -> Play:
     if run.outcome in ("error", "skip"):
         return Play(run.outcome, PLACE.sub("", run.reason))
     if run.outcome == "fail":
-        observed = "/".join(run.observed.values())
         summary = run.failure.summary if run.failure else ""
-        return Play("fail", summary, facts={"pair": observed} if observed else {})
+        return Play("fail", summary, facts={"pair": str(run.observed)} if run.observed else {})
     if _is_story(run):
         return Play("pass", facts=dict(_pairs(run)))
     script = "\n".join(step.text for step in run.steps)
@@ -159,10 +159,10 @@ def _is_story(run: Evidence) -> bool:
 
 
 def _pairs(run: Evidence) -> Iterator[tuple[str, str]]:
-    if run.observed and not any(" or " in states for states in run.expected.values()):
-        yield "pair", "/".join(run.observed.values())
+    if run.observed and not run.expected.flickers:
+        yield "pair", str(run.observed)
     if run.healed:
-        yield "healed", "/".join(run.healed.values())
+        yield "healed", str(run.healed)
 
 
 def _facts(run: Evidence) -> Iterator[tuple[str, str]]:
@@ -172,9 +172,9 @@ def _facts(run: Evidence) -> Iterator[tuple[str, str]]:
         if RESULT.fullmatch(step.result):
             yield f"step {number}, {step.text}", step.result
     for fault in run.faults:
-        if fault.drops:
+        if fault.counts:
             yield f"rule {fault.name}", "matched" if fault.packets else "never matched"
-    for side, end in (("client", run.client), ("server", run.server)):
+    for side, end in ((side, run.end(side)) for side in Side):
         if run.scenario.endswith(TO_THE_END):
             yield f"{side}'s retransmissions", str(_last_count(end))
         for name, pattern in DECISIONS.items():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What ``netlab run --report`` and ``--pcap`` leave: a page, capture files, and the records.
+"""Runs as files: a page for the browser, captures for Wireshark, and the records as JSON.
 
 Folders are tried before anything is played, and written to afterwards. Every file is written
 beside its place and moved there: whoever reads it meanwhile sees the old one or the new one.
@@ -15,7 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlab import __version__, extras
+from netlab import extras
+from netlab._version import __version__
 from netlab.model.errors import ScenarioError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def file_names(scenarios: Sequence[Scenario]) -> list[str]:
     return names
 
 
-def about(began: datetime, seconds: float, left: int = 0) -> About:
+def about_run(began: datetime, seconds: float, left: int = 0) -> About:
     """What the page says of the run as a whole; `left`: how many were not played to the end."""
     from netlab.render.report import About
 
@@ -65,25 +66,42 @@ def about(began: datetime, seconds: float, left: int = 0) -> About:
 
 
 def write_report(
-    folder: Path,
+    folder: Path | str,
     scenarios: Sequence[Scenario],
     runs: Sequence[Evidence],
-    about: About,
-) -> None:
-    """The page, a capture file for each recording, and each run's record as JSON."""
+    about: About | None = None,
+) -> Path:
+    """Write the page, a capture file for each recording, and each run's record as JSON.
+
+    `runs` are those of `scenarios`, in the same order; play them with ``Options(record=True)``
+    to have their packets. The folder is made if it is missing. Returns the page. Raises
+    `MissingExtra` without jinja2, `ScenarioError` where something cannot be written.
+    """
     from netlab.render.report import report
 
+    folder = Path(folder)
+    prepare(folder, "--report")
     chapters = []
     for scenario, run, name in zip(scenarios, runs, file_names(scenarios), strict=True):
         captured = _write_capture(folder, run, name, "--report")
         _write(folder / f"{name}.json", f"{run.to_json()}\n".encode(errors="replace"), "--report")
         files = ([f"{name}.pcapng"] if captured else []) + [f"{name}.json"]
         chapters.append(_chapter(scenario, run, name, tuple(files)))
+    about = about or about_run(datetime.now().astimezone(), sum(run.elapsed_s for run in runs))
     _write(folder / PAGE, report(chapters, about).encode(errors="replace"), "--report")
+    return folder / PAGE
 
 
-def write_captures(folder: Path, scenarios: Sequence[Scenario], runs: Sequence[Evidence]) -> int:
-    """The capture files alone; returns how many there are."""
+def write_captures(
+    folder: Path | str, scenarios: Sequence[Scenario], runs: Sequence[Evidence]
+) -> int:
+    """Write the capture files alone (pcapng); returns how many there are.
+
+    Only a run that was played with ``Options(record=True)`` has one. Raises `ScenarioError` where
+    one cannot be written.
+    """
+    folder = Path(folder)
+    prepare(folder, "--pcap")
     names = file_names(scenarios)
     written = [
         _write_capture(folder, run, name, "--pcap") for run, name in zip(runs, names, strict=True)
@@ -101,18 +119,17 @@ def _write_capture(folder: Path, run: Evidence, name: str, option: str) -> bool:
 
 
 def _chapter(scenario: Scenario, run: Evidence, name: str, files: tuple[str, ...]) -> Chapter:
-    from netlab.model.vocabulary import Family
     from netlab.render.report import Chapter, Told
+    from netlab.scenario import writer
     from netlab.scenario.explain import by_hand
 
-    family = next(family for family in Family if str(family) == run.family)
     steps = tuple(
         Told(
-            step.text,
+            writer.line(step),
             step.comment,
             tuple((str(command.side), command.text) for command in commands),
         )
-        for step, commands in by_hand(scenario, family)
+        for step, commands in by_hand(scenario, run.family)
     )
     story = " ".join(scenario.story.split())
     return Chapter(run, name, story, scenario.differs, scenario.expect.cause, steps, files)

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterable
 
 from netlab.model.evidence import Frame, Recording
+from netlab.model.vocabulary import Hook, Side
 
 CLIENT, SERVER = ("10.0.0.1", 40000), ("10.0.0.2", 6666)
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
@@ -57,29 +58,35 @@ def ip(source: str, destination: str, protocol: int, body: bytes, length: int) -
     return (header + body)[:KEPT], len(header) + length
 
 
-def other(side: str) -> str:
-    return {"client": "server", "server": "client"}[side]
+def mine(bits: int, sequence: int, acknowledgment: int = 5001, **more: int) -> tuple[bytes, int]:
+    """A segment of the client's, after `handshake`."""
+    return tcp(CLIENT, SERVER, bits, sequence, acknowledgment, **more)
+
+
+def theirs(bits: int, sequence: int, acknowledgment: int = 1001, **more: int) -> tuple[bytes, int]:
+    """A segment of the server's, after `handshake`."""
+    return tcp(SERVER, CLIENT, bits, sequence, acknowledgment, **more)
 
 
 def passing(
-    at: float, sender: str, packet: tuple[bytes, int], fault: str = "", way: float = WAY
+    at: float, sender: Side, packet: tuple[bytes, int], fault: str = "", way: float = WAY
 ) -> list[Frame]:
     """A packet that leaves one end and comes in at the other, where a fault may drop it."""
     data, length = packet
-    there = other(sender)
+    there = sender.peer
     frames = [
         Frame(at, sender, "out", length, data),
         Frame(at + way, there, "in", length, data),
     ]
     if fault:
-        frames.append(Frame(at + way, there, "dropped", length, data, fault, "input"))
+        frames.append(Frame(at + way, there, "dropped", length, data, fault, Hook.INPUT))
     return frames
 
 
-def refused(at: float, sender: str, packet: tuple[bytes, int], fault: str) -> list[Frame]:
+def refused(at: float, sender: Side, packet: tuple[bytes, int], fault: str) -> list[Frame]:
     """A packet that its sender's own firewall drops."""
     data, length = packet
-    return [Frame(at, sender, "dropped", length, data, fault, "output")]
+    return [Frame(at, sender, "dropped", length, data, fault, Hook.OUTPUT)]
 
 
 def recording(
@@ -90,10 +97,10 @@ def recording(
     return Recording(1_700_000_000_000_000_000, client, server, tuple(ordered), missed=missed)
 
 
-def handshake(at: float, mine: int = 1000, theirs: int = 5000) -> list[Frame]:
+def handshake(at: float, first: int = 1000, answer: int = 5000) -> list[Frame]:
     """The three segments that open a connection between the usual ends."""
     return [
-        *passing(at, "client", tcp(CLIENT, SERVER, SYN, mine)),
-        *passing(at + 20e-6, "server", tcp(SERVER, CLIENT, SYN | ACK, theirs, mine + 1)),
-        *passing(at + 50e-6, "client", tcp(CLIENT, SERVER, ACK, mine + 1, theirs + 1)),
+        *passing(at, Side.CLIENT, tcp(CLIENT, SERVER, SYN, first)),
+        *passing(at + 20e-6, Side.SERVER, tcp(SERVER, CLIENT, SYN | ACK, answer, first + 1)),
+        *passing(at + 50e-6, Side.CLIENT, tcp(CLIENT, SERVER, ACK, first + 1, answer + 1)),
     ]

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Faults: what is done to packets, and how it is undone.
-
-A fault is a context manager: leaving it takes it out of force. What it did stays readable.
-"""
+"""Packets that are lost, or refused with an answer: rules of nftables, compiled once."""
 
 from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from netlab.model import evidence
 from netlab.model.errors import LabError
+from netlab.model.tcp import ANY, Segment
+from netlab.model.vocabulary import Family, Hook, Reject
 from netlab.testbed import nft
+from netlab.testbed.expression import Rule
+from netlab.testbed.faults.base import Fault
 from netlab.testbed.host import Host
 from netlab.testbed.nft import Counter, Table
 
@@ -22,42 +22,65 @@ _NOTHING = Counter(0, 0)
 FIRST_RULE_LINE = 4  # in Table.text
 
 
-class Liftable(Protocol):
-    """Anything that can be in force and be undone."""
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Which packets meet a fault, and what becomes of them."""
 
-    name: str
-
-    def lift(self) -> None:
-        """Undo it; harmless when that was done already."""
+    segments: tuple[Segment, ...] = ()
+    nft: tuple[str, ...] = ()  # or matches in nft's own language
+    port: int | None = None  # either port
+    first: int | None = None  # only so many of each rule
+    after: int | None = None  # all but so many
+    covers_fin: bool = False  # only the acknowledgment that covers the receiver's FIN
+    reject: Reject | None = None  # the answer, instead of silence
 
     @property
-    def record(self) -> evidence.Fault:
-        """What it was and what it did."""
+    def kind(self) -> str:
+        """The word of the language."""
+        return "reject" if self.reject else "drop"
 
 
-class _Undone:
-    """The context manager that every fault is."""
+def compiled(
+    name: str,
+    hook: Hook,
+    match: Match,
+    family: Family,
+    acknowledges: int | None = None,
+    log: bool = False,
+) -> Table:
+    """The rules of a drop: what is installed, recorded, and shown to a person.
 
-    def lift(self) -> None:
-        raise NotImplementedError
+    `acknowledges`: the number that covers a FIN, known only while a lab runs; `log`: what matches
+    is handed to a recorder.
+    """
+    prefix = name if log else ""
+    ports = [(None, None)] if match.port is None else [(None, match.port), (match.port, None)]
+    rules = tuple(
+        Rule(
+            family,
+            segment,
+            source_port=source,
+            destination_port=destination,
+            acknowledges=acknowledges,
+            first=match.first,
+            after=match.after,
+            reject=match.reject,
+            log=prefix,
+        )
+        for segment in (() if match.nft else match.segments or (ANY,))
+        for source, destination in ports
+    )
+    return Table(name, hook, rules, match.nft, prefix if match.nft else "")
 
-    def __enter__(self) -> None:
-        raise NotImplementedError
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.lift()
+class Drop(Fault):
+    """Rules in force at one hook of one host: what they match is lost, or refused."""
 
+    kind = "drop"
 
-class Fault(_Undone):
-    """Rules in force at one hook of one host."""
-
-    def __init__(self, host: Host, table: Table, clock: Callable[[], float]) -> None:
+    def __init__(self, host: Host, table: Table, match: Match, clock: Callable[[], float]) -> None:
         self.name = table.name
+        self.match = match
         self.host = host
         self.table = table
         self._clock = clock
@@ -68,14 +91,6 @@ class Fault(_Undone):
             nft.install(host.firewall, [table])
         self._installed = clock()
         self._removed: float | None = None
-
-    def __enter__(self) -> Fault:  # type: ignore[override]
-        return self
-
-    @property
-    def where(self) -> str:
-        """The place in words: ``client input``."""
-        return f"{self.host.side} {self.table.hook}"
 
     @property
     def counter(self) -> Counter:
@@ -89,7 +104,7 @@ class Fault(_Undone):
         """How many packets it dropped or rejected."""
         return self.counter.packets
 
-    def lift(self) -> None:
+    def remove(self) -> None:
         """Take the rules out of force; the counter keeps its last value."""
         if self._final is None:
             nft.disable(self.host.firewall, self.name)  # else something might yet be counted
@@ -103,7 +118,11 @@ class Fault(_Undone):
         counter = self.counter
         return evidence.Fault(
             name=self.name,
-            where=self.where,
+            kind=self.match.kind,
+            does=self._does(),
+            sides=(self.host.side,),
+            hook=self.table.hook,
+            segments=self.match.segments,
             rules=self.table.text,
             packets=counter.packets,
             bytes=counter.bytes,
@@ -111,46 +130,10 @@ class Fault(_Undone):
             removed=self._removed,
         )
 
-
-class Hold(_Undone):
-    """Packets that wait on the wire, so that both ends' can cross."""
-
-    def __init__(self, name: str, hosts: Sequence[Host], clock: Callable[[], float]) -> None:
-        self.name = name
-        self.hosts = tuple(hosts)
-        self._clock = clock
-        for host in self.hosts:
-            host.hold()
-        self._installed = clock()
-        self._removed: float | None = None
-
-    def __enter__(self) -> Hold:  # type: ignore[override]
-        return self
-
-    def lift(self) -> None:
-        """Let the packets go, each side's in the order they were sent."""
-        if self._removed is None:
-            for host in self.hosts:
-                host.release()
-            self._removed = self._clock()
-
-    @property
-    def record(self) -> evidence.Fault:
-        """What it was; a hold drops nothing."""
-        sides = " and ".join(str(host.side) for host in self.hosts)
-        return evidence.Fault(
-            name=self.name,
-            where=f"{sides} neighbour",
-            rules="\n".join(
-                f"ip neigh replace {host.peer.address} dev eth0 nud incomplete"
-                for host in self.hosts
-            ),
-            packets=0,
-            bytes=0,
-            installed=self._installed,
-            removed=self._removed,
-            drops=False,
-        )
+    def _does(self) -> str:
+        verb = "rejects" if self.match.reject else "drops"
+        what = ", ".join(map(str, self.match.segments)) or "packets"
+        return f"{verb} {what} at {self.host.side} {self.table.hook}"
 
 
 def _install_text(host: Host, table: Table) -> None:

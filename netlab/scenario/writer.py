@@ -7,18 +7,18 @@ written as well.
 
 from __future__ import annotations
 
-import re
 import shlex
 import signal
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, assert_never
 
 import yaml
 
+from netlab.model import evidence
 from netlab.model.tcp import State
-from netlab.model.vocabulary import Claim, Family, Hook, Side
+from netlab.model.vocabulary import ExpectedPair, Family, Side
 from netlab.scenario.kinds import (
     ANSWER,
     COMMAND,
@@ -30,30 +30,30 @@ from netlab.scenario.kinds import (
     SOURCE,
     Kind,
 )
-from netlab.scenario.language import ACTIONS, DROP, REJECTION, Field, MapOf
 from netlab.scenario.loader import DEFAULT_HOLD
 from netlab.scenario.model import (
+    LAST,
+    AnyStep,
     ByKernel,
     Do,
-    Drop,
     Ending,
     Expectation,
-    Hold,
-    Lift,
+    FaultStep,
     Look,
     Range,
     Reach,
+    Remove,
     Scenario,
-    Step,
 )
+from netlab.scenario.shapes import Field, MapOf
+from netlab.scenario.steps import ACTIONS, kind_of
 
 Said = dict[str, Any]
 WIDTH = 98  # of a story's lines, without the "# "
 ENDLESS = 1 << 20  # so that YAML breaks no line
-_UNNAMED = re.compile(r"(?:drop|reject|hold)-\d+")  # as the loader names faults
 
 
-def file(story: str, source: str, steps: Sequence[Step], expect: Mapping[str, Any]) -> str:
+def file(story: str, source: str, steps: Sequence[AnyStep], expect: Mapping[str, Any]) -> str:
     """A whole scenario file."""
     lines = [f"# {line}" for line in textwrap.wrap(story, WIDTH)]
     lines += [f"source: {flow(source)}", "steps:"]
@@ -103,7 +103,7 @@ def _fits(key: str, value: Said, indent: str) -> bool:
     return not has_steps and len(f"{indent}{key}: {flow(value)}") <= WIDTH
 
 
-def _steps(steps: Sequence[Step], named: bool, indent: str) -> Iterator[str]:
+def _steps(steps: Sequence[AnyStep], named: bool, indent: str) -> Iterator[str]:
     """Steps, one key a line; a comment that leaves no room beside its step stands above it."""
     for step in steps:
         first, *more = (f"{key}: {flow(value)}" for key, value in said(step, named).items())
@@ -120,8 +120,12 @@ def _has_names(scenario: Scenario) -> bool:
     """Whether the names of faults are worth writing: one is used, or the loader did not give it."""
     expect = scenario.expect
     steps = (*scenario.steps, *expect.heal, *(expect.ends.then if expect.ends else ()))
-    names = [step.name for step in steps if isinstance(step, Drop | Hold)]
-    return names_needed(steps) or any(expect.dropped) or not all(map(_UNNAMED.fullmatch, names))
+    given = [
+        not step.name.removeprefix(f"{step.kind}-").isdecimal()
+        for step in steps
+        if isinstance(step, FaultStep)
+    ]
+    return names_needed(steps) or any(expect.dropped) or any(given)
 
 
 def _expectation(expect: Expectation) -> Said:
@@ -195,82 +199,88 @@ def flow(value: object) -> str:
     return written.removesuffix("...\n").rstrip("\n")
 
 
-def pair(claim: Claim) -> Said:
+def pair(claim: ExpectedPair) -> Said:
     """A pair of states, as `pair:` and `healed:` say it."""
     return {str(side): _states(claim.states(side)) for side in Side}
 
 
-def names_needed(steps: Sequence[Step]) -> bool:
+def names_needed(steps: Sequence[AnyStep]) -> bool:
     """Whether a later step speaks of a fault by its name. All faults are named then: the names
     that the loader gives to others could be the same.
     """
-    return any(isinstance(step, Lift) and step.name is not None for step in steps)
+    return any(isinstance(step, Remove) and step.name is not None for step in steps)
 
 
-def said(step: Step, named: bool = True) -> Said:
+def said(step: AnyStep, named: bool = True) -> Said:
     """One step as data; `named` says the names of faults."""
     match step:
         case Do():
             return _do(step)
-        case Drop():
-            return _drop(step, named)
-        case Hold():
-            sides: Any = _one_or_all([str(side) for side in step.sides])
-            return {"hold": {"sides": sides, "as": step.name} if named else sides}
-        case Lift():
-            return {"release" if step.holds else "lift": step.name or "all"}
+        case FaultStep():
+            return {step.kind: _fault(step, named)}
+        case Remove():
+            return {"remove": step.name or "all"}
         case Reach():
             return {"reach": _reach(step)}
-    raise AssertionError(f"no step is a {type(step).__name__}")
+        case _:
+            assert_never(step)
+
+
+def line(step: AnyStep) -> str:
+    """A step in one line for people, the same however its file is formatted."""
+    return _line(said(step, named=False))
+
+
+def played(step: AnyStep, family: Family, at: float, result: str) -> evidence.Step:
+    """The record of a step: what a file says of it as data, when it was done, how it ended."""
+    written = said(step, named=False)
+    if not isinstance(step, Do):
+        ((kind, value),) = written.items()
+        side = step.where[0] if isinstance(step, FaultStep) and len(step.where) == 1 else None
+        of = step.of if isinstance(step, Reach) else LAST
+        return evidence.Step(at, step.line, _line(written), kind, side, value, of, "", result)
+    what = written[str(step.side)]
+    ((kind, value),) = what.items() if isinstance(what, dict) else ((what, None),)
+    fails = step.fails.get(family, "")
+    return evidence.Step(
+        at, step.line, _line(written), kind, step.side, value, step.of, fails, result
+    )
+
+
+def _line(step: Said) -> str:
+    return ", ".join(f"{key}: {flow(value)}" for key, value in step.items())
 
 
 def _entry(step: Said) -> str:
-    """A step with one key needs no braces."""
-    if len(step) == 1:
-        ((key, value),) = step.items()
-        return f"{key}: {flow(value)}"
-    return flow(step)
+    """A step as a file has it: one with a single key needs no braces."""
+    return _line(step) if len(step) == 1 else flow(step)
 
 
 def _do(step: Do) -> Said:
-    takes = ACTIONS[step.action]
+    takes, word = ACTIONS[step.action].takes, step.action
     if isinstance(takes, MapOf):
-        what: object = {step.action: {name: _plain(v) for name, v in step.arguments.items()}}
+        what: object = {word: {name: _plain(v) for name, v in step.arguments.items()}}
     else:
         arguments = _fields(takes.fields, step.arguments)
-        what = {step.action: arguments} if arguments else step.action
+        what = {word: arguments} if arguments else word
         if [*arguments] == [takes.short]:
-            what = {step.action: arguments[takes.short]}
+            what = {word: arguments[takes.short]}
     told: Said = {str(step.side): what}
     if step.fails:
         same = len(set(step.fails.values())) == 1 and len(step.fails) == len(Family)
-        errors = {str(family).lower(): error for family, error in step.fails.items()}
+        errors = {str(f).lower(): step.fails[f] for f in Family if f in step.fails}
         told["fails"] = next(iter(step.fails.values())) if same else errors
     if step.of:
         told["of"] = step.of
     return told
 
 
-def _drop(step: Drop, named: bool) -> Said:
-    lost_on_the_way = step.hook is Hook.INPUT
-    told: Said = {
-        "segment": _one_or_all([str(segment) for segment in step.segments]),
-        "nft": _one_or_all(list(step.nft)),
-        "with": step.reject,
-        "to": str(step.side) if lost_on_the_way else None,
-        "at": None if lost_on_the_way else f"{step.side} {step.hook}",
-        "port": step.port,
-        "first": step.first,
-        "after": step.after,
-        "covers": "FIN" if step.covers_fin else None,
-        "as": step.name if named else None,
-    }
-    table = REJECTION if step.reject else DROP
-    return {
-        "reject" if step.reject else "drop": {
-            key: value for key, value in told.items() if key in table.fields and value
-        }
-    }
+def _fault(step: FaultStep, named: bool) -> object:
+    kind = kind_of(step)
+    values: Any = kind.written(step)
+    if named:
+        return {**values, "as": step.name}
+    return values[kind.takes.short] if [*values] == [kind.takes.short] else values
 
 
 def _reach(step: Reach) -> Said:

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The shapes of what a scenario file says: scalars, lists, mappings, tables of known keys.
+
+The loader reads by them, the JSON Schema is made of them, and the writer writes by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from netlab.scenario.kinds import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """One value of a kind, or a list of them; read as a tuple."""
+
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class MapOf:
+    """A mapping with keys of one kind and values of another."""
+
+    key: Kind
+    value: Kind | ListOf | Either
+    what: str = "a mapping"
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """A scalar, or a mapping that says it for each of several."""
+
+    scalar: Kind
+    mapping: MapOf | Table
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A list of steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One key of a mapping: what it takes, and the name it has in Python."""
+
+    takes: Takes
+    name: str = ""
+    required: bool = False
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A mapping with known keys. `short`: the key that a lone scalar stands for."""
+
+    what: str
+    fields: Mapping[str, Field]
+    short: str = ""
+
+
+Takes = Kind | ListOf | MapOf | Table | Either | Steps

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a step of a scenario can be. Each action and each kind of fault is one entry: how it is
+written, played, done by hand and told. Loader, schema, writer, runner, lessons, the live view, the
+report and the atlas go by it, and a test asks every entry for all of it.
+
+To add an action, add an entry to the file of its kind, and to nothing else. A kind of fault is an
+entry here and a class in `netlab.testbed.faults`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netlab.scenario.model import FaultStep
+from netlab.scenario.steps import connection, data, drop, forged, machine, plug
+from netlab.scenario.steps.action import Action
+from netlab.scenario.steps.fault import FaultKind
+
+#: What a side can do, by its word.
+ACTIONS: dict[str, Action] = {
+    action.word: action
+    for action in (*connection.ACTIONS, *data.ACTIONS, *machine.ACTIONS, *forged.ACTIONS)
+}
+KINDS: tuple[FaultKind[Any], ...] = (*drop.KINDS, *plug.KINDS)
+#: What can be done to packets, by its word.
+FAULTS: dict[str, FaultKind[Any]] = {kind.word: kind for kind in KINDS}
+
+
+def kind_of(step: FaultStep) -> FaultKind[Any]:
+    """The entry of a step's kind of fault."""
+    return FAULTS[step.kind]
+
+
+def opening() -> frozenset[str]:
+    """The words of actions that may begin a connection."""
+    return frozenset(word for word, action in ACTIONS.items() if action.opens)
+
+
+def programs() -> frozenset[str]:
+    """The words of actions after which a program decides what an end does, and no step says so."""
+    return frozenset(word for word, action in ACTIONS.items() if action.programs)

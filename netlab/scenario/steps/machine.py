@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is done to a machine and its programs: settings, processes, addresses, datagrams."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+
+from netlab.model.vocabulary import Family, Side
+from netlab.scenario.kinds import COMMAND, OPTION, PORT, SIGNAL, SYSCTL, TEXT, VALUE
+from netlab.scenario.model import Do
+from netlab.scenario.shapes import Field, MapOf
+from netlab.scenario.steps.action import Action, Given, Stage, always, table
+
+
+def _values(given: Given) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in given.items())
+
+
+def _option(stage: Stage, step: Do) -> None:
+    for name, value in step.arguments.items():
+        stage.host(step).set_option(name, value, stage.connection(step))
+
+
+def _sysctl(stage: Stage, step: Do) -> None:
+    for name, value in step.arguments.items():
+        stage.host(step).sysctl(name, value)
+
+
+def _sysctl_if_there(stage: Stage, step: Do) -> None:
+    host = stage.host(step)
+    for name in filter(host.has_sysctl, step.arguments):
+        host.sysctl(name, step.arguments[name])
+
+
+def _sysctl_by_hand(step: Do, family: Family) -> str:
+    return "sysctl -w " + " ".join(
+        f"{name if '.' in name else 'net.ipv4.' + name}='{value}'"
+        for name, value in step.arguments.items()
+    )
+
+
+def _run(stage: Stage, step: Do) -> None:
+    stage.host(step).run(**step.arguments)
+
+
+def _run_by_hand(step: Do, family: Family) -> str:
+    from netlab.testbed.program import filled_in
+
+    addresses = {str(side): side.address(family) for side in Side}
+    return shlex.join(filled_in(word, addresses) for word in step.arguments["command"])
+
+
+def _told_signal(given: Given) -> str:
+    number = given["number"]
+    return f"sends its program the signal {signal.Signals(number).name} (kill -{number})."
+
+
+def _add_address(stage: Stage, step: Do) -> str:
+    stage.added[step.side] = stage.host(step).add_address()
+    return stage.added[step.side]
+
+
+def _add_address_by_hand(step: Do, family: Family) -> str:
+    address = step.side.address(family, extra=1)
+    return f"ip address add {address}/{family.prefix} dev eth0"
+
+
+def _udp(stage: Stage, step: Do) -> str:
+    given = step.arguments
+    return repr(stage.host(step).udp(given.get("text", "?"), given["port"]))
+
+
+def _udp_by_hand(step: Do, family: Family) -> str:
+    given, peer = step.arguments, step.side.peer.address(family)
+    return f"echo {given.get('text', '?')} | nc -u {peer} {given['port']}"
+
+
+def _told_udp(given: Given) -> str:
+    text = f" with the text {given['text']!r}" if "text" in given else ""
+    return f"sends a datagram{text} by UDP to port {given['port']}, and waits for an answer."
+
+
+ACTIONS = (
+    Action(
+        "option",
+        MapOf(OPTION, VALUE, "set socket options"),
+        play=_option,
+        by_hand=lambda step, family: (
+            "setsockopt " + ", ".join(f"{name}={value}" for name, value in step.arguments.items())
+        ),
+        told=lambda given: f"sets options of its socket: {_values(given)}.",
+        on_connection=True,
+        silent=True,
+    ),
+    Action(
+        "sysctl",
+        MapOf(SYSCTL, TEXT, "set sysctls of this end"),
+        play=_sysctl,
+        by_hand=_sysctl_by_hand,
+        told=lambda given: f"has this sysctl set: {_values(given)}.",
+        silent=True,
+    ),
+    Action(
+        "sysctl-if-there",
+        MapOf(SYSCTL, TEXT, "set those of these sysctls that this kernel has"),
+        play=_sysctl_if_there,
+        by_hand=_sysctl_by_hand,
+        told=lambda given: f"has this sysctl set, where the kernel knows it: {_values(given)}.",
+        silent=True,
+    ),
+    Action(
+        "run",
+        table(
+            "start a program; {client} and {server} become addresses",
+            "command",
+            command=Field(COMMAND, required=True),
+        ),
+        play=_run,
+        by_hand=_run_by_hand,
+        told=lambda given: f"starts a program: {shlex.join(given['command'])}",
+        opens=True,
+        programs=True,
+    ),
+    Action(
+        "signal",
+        table("send a signal to the program", "number", number=Field(SIGNAL, required=True)),
+        play=lambda stage, step: stage.host(step).signal(**step.arguments),
+        by_hand=lambda step, family: f"kill -{step.arguments['number']} %1",
+        told=_told_signal,
+        opens=True,
+        programs=True,
+    ),
+    Action(
+        "add-address",
+        table("give this end one more address"),
+        play=_add_address,
+        by_hand=_add_address_by_hand,
+        told=always("gets a second internet address."),
+        silent=True,
+    ),
+    Action(
+        "udp",
+        table(
+            "send a datagram and wait for an answer",
+            "port",
+            port=Field(PORT, required=True),
+            text=Field(TEXT),
+        ),
+        play=_udp,
+        by_hand=_udp_by_hand,
+        told=_told_udp,
+    ),
+)

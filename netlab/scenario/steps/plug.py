@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``plug: client``: what a side sends waits on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from netlab.model.vocabulary import Family, Side
+from netlab.scenario.kinds import SIDE
+from netlab.scenario.model import Plug
+from netlab.scenario.shapes import Field, ListOf, Table
+from netlab.scenario.steps.fault import About, Command, FaultKind
+
+if TYPE_CHECKING:
+    from netlab.scenario.steps.action import Stage
+    from netlab.testbed.faults.base import Fault
+
+
+def _read(about: About, name: str, values: Mapping[str, Any]) -> Plug:
+    return Plug(*about, name=name, sides=values.get("sides", tuple(Side)))
+
+
+def _install(stage: Stage, step: Plug) -> Fault:
+    return stage.lab.plug(*step.sides, name=step.name)
+
+
+def _by_hand(step: Plug, family: Family) -> Iterator[Command]:
+    for side in step.sides:
+        peer = side.peer.address(family)
+        yield Command(side, f"ip neigh replace {peer} dev eth0 nud incomplete")
+
+
+def _undo(step: Plug, family: Family) -> Iterator[Command]:
+    for side in step.sides:
+        peer = side.peer
+        yield Command(
+            side,
+            f"ip neigh replace {peer.address(family)} lladdr {peer.hardware} "
+            "dev eth0 nud permanent",
+        )
+
+
+def _told(step: Plug) -> str:
+    who = " and ".join(f"the {side}" for side in step.sides)
+    send = "sends" if len(step.sides) == 1 else "send"
+    return f"What {who} {send} from now on waits on its side of the wire. It is not lost."
+
+
+def _written(step: Plug) -> object:
+    sides = [str(side) for side in step.sides]
+    return {"sides": sides[0] if len(sides) == 1 else sides}
+
+
+KINDS = (
+    FaultKind(
+        "plug",
+        Table("a plug", {"sides": Field(ListOf(SIDE))}, "sides"),
+        read=_read,
+        install=_install,
+        by_hand=_by_hand,
+        undo=_undo,
+        told=_told,
+        told_removed=lambda step: "What has waited on the wire is let go, all at once.",
+        described=lambda step: f"kept: what {' and '.join(map(str, step.sides))} sends",
+        written=_written,
+        counts=False,
+        loses=False,
+    ),
+)

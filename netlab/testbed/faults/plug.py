@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Packets that wait on the wire, so that both ends' can cross (sch_plug does this to an interface).
+
+What keeps them is the neighbour entry of the peer: without a hardware address, packets queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from netlab.model import evidence
+from netlab.testbed.faults.base import Fault
+from netlab.testbed.host import Host
+
+
+class Plug(Fault):
+    """Keeps what these hosts send on the wire until it is removed."""
+
+    kind = "plug"
+    counts = False
+
+    def __init__(self, name: str, hosts: Sequence[Host], clock: Callable[[], float]) -> None:
+        self.name = name
+        self.hosts = tuple(hosts)
+        self._clock = clock
+        for host in self.hosts:
+            host.plug()
+        self._installed = clock()
+        self._removed: float | None = None
+
+    def remove(self) -> None:
+        """Let the packets go, each side's in the order they were sent."""
+        if self._removed is None:
+            for host in self.hosts:
+                host.unplug()
+            self._removed = self._clock()
+
+    @property
+    def record(self) -> evidence.Fault:
+        """What it is; it drops nothing."""
+        whose = "both ends" if len(self.hosts) > 1 else str(self.hosts[0].side)
+        return evidence.Fault(
+            name=self.name,
+            kind=self.kind,
+            does=f"keeps packets of {whose} on the wire",
+            sides=tuple(host.side for host in self.hosts),
+            hook=None,
+            rules="\n".join(
+                f"ip neigh replace {host.peer.address} dev eth0 nud incomplete"
+                for host in self.hosts
+            ),
+            packets=0,
+            bytes=0,
+            installed=self._installed,
+            removed=self._removed,
+            counts=False,
+        )
