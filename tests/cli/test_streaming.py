@@ -40,6 +40,15 @@ def started(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+def ended(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """What came after the lines that were read. (`communicate` leaves out what was read ahead.)"""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    out, complaints = process.stdout.read(), process.stderr.read()
+    process.wait(PATIENCE)
+    return out, complaints
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Two scenarios: one is over at once, the other lasts longer than any test."""
@@ -64,7 +73,7 @@ def test_what_has_ended_is_shown_at_once_and_kept_when_a_signal_ends_the_run(
         assert head[2].split()[:3] == ["PASS", "at-once", "CLOSED"]
         run.send_signal(number)
         run.send_signal(number)  # timeout(1) sends it twice
-        rest, complaints = run.communicate(timeout=PATIENCE)
+        rest, complaints = ended(run)
     assert run.returncode == code
     assert re.search(r"^1 passed in \d+\.\d s \(IPv4, kernel \S+\)\nstopped: 1 of 2 had not ended$",
                      rest, re.MULTILINE)  # fmt: skip
@@ -80,7 +89,7 @@ def test_records_are_whole_lines_and_appear_as_they_end(folder: Path) -> None:
         assert run.stdout is not None
         assert json.loads(run.stdout.readline())["scenario"] == "at-once"
         run.send_signal(signal.SIGTERM)
-        assert run.communicate(timeout=PATIENCE) == ("", "netlab: stopped: 1 of 2 had not ended\n")
+        assert ended(run) == ("", "netlab: stopped: 1 of 2 had not ended\n")
     assert run.returncode == 143
 
 
@@ -158,7 +167,7 @@ def test_cells_of_the_atlas_appear_as_they_are_frozen() -> None:
         assert atlas.stdout is not None
         assert json.loads(atlas.stdout.readline())["reachable"] is False
         atlas.send_signal(signal.SIGTERM)
-        out, complaints = atlas.communicate(timeout=PATIENCE)
+        out, complaints = ended(atlas)
     assert atlas.returncode == 143
     assert all(json.loads(line)["kernel"] for line in out.splitlines())
     assert re.fullmatch(r"netlab: stopped: \d+ of \d+ had not ended\n", complaints)
