@@ -302,6 +302,7 @@ def _with_what_was_derived(converter: cattrs.Converter) -> None:
     converter.register_unstructure_hook(
         Evidence, lambda run: {**(data := whole(run)), "observed": data["observed"] or {}}
     )
-    converter.register_structure_hook(
-        Pair | None, lambda data, _: converter.structure(data, Pair) if data else None
+    converter.register_structure_hook_func(  # a hook of the type alone is unknown to cattrs 23.2
+        lambda kind: kind == Pair | None,
+        lambda data, _: converter.structure(data, Pair) if data else None,
     )
