@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""CONTRIBUTING's map of the house has every room and every module."""
+"""CONTRIBUTING's map has every room, and every module of those whose modules it names."""
 
 from __future__ import annotations
 
