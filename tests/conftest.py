@@ -142,6 +142,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Only workers have somebody to wait for."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored, and netlab leaves it so
     if hasattr(config, "workerinput"):
         config.stash[ROOM] = Room()
 
