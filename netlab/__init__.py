@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from netlab._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from netlab.linux.privileges import prepare
     from netlab.model.errors import (
         ActionFailed,
         Forbidden,
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from netlab.testbed.faults.plug import Plug
     from netlab.testbed.host import Host
     from netlab.testbed.lab import Lab
-    from netlab.testbed.namespace import prepare
     from netlab.testbed.program import Program
     from netlab.testbed.proof import Held
     from netlab.testbed.router import Router
@@ -70,7 +70,7 @@ _HOMES = {
     "netlab.testbed.faults.plug": ("Plug",),
     "netlab.testbed.host": ("Host",),
     "netlab.testbed.lab": ("Lab",),
-    "netlab.testbed.namespace": ("prepare",),
+    "netlab.linux.privileges": ("prepare",),
     "netlab.testbed.program": ("Program",),
     "netlab.testbed.proof": ("Held",),
     "netlab.testbed.router": ("Router",),

@@ -59,10 +59,10 @@ def pytest_configure(config: pytest.Config) -> None:
     _hold(config)
     distributed = getattr(config.option, "numprocesses", None) and not _is_worker(config)
     if config.getini("netlab_userns") or (distributed and _plays_scenarios(config)):
-        from netlab.testbed import namespace
+        from netlab.linux import privileges
 
         with contextlib.suppress(NetlabError):  # each item will say it
-            namespace.prepare()
+            privileges.prepare()
 
 
 def _is_worker(config: pytest.Config) -> bool:

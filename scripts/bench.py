@@ -24,9 +24,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from netlab import SYN, Lab, State
-from netlab.observe import closing
+from netlab.linux import closing
+from netlab.linux.namespace import Namespace
 from netlab.scenario import catalogue, runner
-from netlab.testbed.namespace import Namespace
 
 
 def netlab(lifted: bool = False) -> None:

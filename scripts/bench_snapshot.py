@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from netlab.testbed.namespace import Namespace
+from netlab.linux.namespace import Namespace
 
 ROUNDS = 9
 EACH = 25_000  # connections to one address: fewer than there are ports

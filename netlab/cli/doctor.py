@@ -94,16 +94,16 @@ def _mark(finding: Finding) -> Cell:
 
 def examine() -> Iterator[Finding]:
     """Try everything, the necessary things first."""
-    from netlab.testbed import namespace
+    from netlab.linux import privileges
     from netlab.testbed.lab import Lab
 
     yield Finding("kernel", True, f"{os.uname().release} on {os.uname().machine}")
-    root = namespace.privileged()
+    root = privileges.privileged()
     yield Finding("privileges", True, "root" if root else "a user namespace of its own")
     yield from _namesakes()
     yield from _extras()
     try:
-        namespace.prepare()
+        privileges.prepare()
         lab = Lab()
     except LabError as error:
         fix = str(error).removeprefix("the kernel refused ")

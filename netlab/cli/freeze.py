@@ -141,7 +141,7 @@ def _announce(lab: Lab, scenario: Scenario, style: Style) -> None:
 
 def commands(lab: Lab) -> list[tuple[str, str]]:
     """What looks at each end, or at both, from another terminal."""
-    from netlab.testbed.namespace import in_user_namespace
+    from netlab.linux.privileges import in_user_namespace
 
     typed = []
     for host in lab.hosts:
@@ -155,7 +155,7 @@ def commands(lab: Lab) -> list[tuple[str, str]]:
 
 def entry(host: Host) -> str:
     """The nsenter command that runs a tool inside a host's namespace, from another terminal."""
-    from netlab.testbed.namespace import in_user_namespace
+    from netlab.linux.privileges import in_user_namespace
 
     process = os.getpid()
     net = f"--net=/proc/{process}/fd/{host.namespace.fd}"

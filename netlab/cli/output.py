@@ -29,7 +29,7 @@ class Output:
     """A stream that is written to in the background, in order.
 
     Without root a process must have one thread when it enters its user namespace (see
-    `netlab.testbed.namespace`), so what comes before `start` waits in the queue.
+    `netlab.linux.privileges`), so what comes before `start` waits in the queue.
     """
 
     def __init__(self, stream: TextIO | None) -> None:

@@ -13,12 +13,13 @@ from pathlib import Path
 from netlab.atlas import grid
 from netlab.kernels import timers
 from netlab.kernels.record import Clock, Machine, line
+from netlab.linux import sysctl
+from netlab.linux.namespace import Namespace
+from netlab.linux.nstat import Counters
 from netlab.model.vocabulary import Family
-from netlab.observe.counters import Counters
 from netlab.scenario import catalogue, runner
 from netlab.scenario.model import Scenario
 from netlab.testbed.lab import Lab
-from netlab.testbed.namespace import Namespace
 
 #: Those that decide what TCP does. A fresh namespace's are recorded.
 SYSCTLS = ("net/ipv4/tcp_*", "net/ipv4/ip_local_port_range", "net/core/somaxconn")
@@ -120,14 +121,8 @@ def _records(
 
 def _sysctls(namespace: Namespace) -> dict[str, str]:
     """By name, as sysctl(8) writes them; those that this user may not read are left out."""
-    root = Path("/proc/sys")
     with namespace:
-        paths = sorted(path for pattern in SYSCTLS for path in root.glob(pattern))
-        values = {path: path.read_text() for path in paths if os.access(path, os.R_OK)}
-    return {
-        str(path.relative_to(root)).replace("/", "."): " ".join(text.split())
-        for path, text in values.items()
-    }
+        return sysctl.matching(SYSCTLS)
 
 
 def _counters(namespace: Namespace) -> tuple[str, ...]:

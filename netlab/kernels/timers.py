@@ -16,12 +16,12 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from netlab import scheduler
 from netlab.kernels.record import Timing
 from netlab.kernels.timeouts import TIMEOUTS, Timeout
 from netlab.model.errors import Forbidden, LabError, NetlabError, ScenarioError
 from netlab.model.tcp import Timer
 from netlab.model.vocabulary import Family, Side
-from netlab.observe import sampling
 from netlab.packets.sightings import Packet, packets
 from netlab.testbed.host import PATIENCE
 from netlab.testbed.lab import Lab
@@ -78,7 +78,7 @@ def _side_by_side(
                 raise
             except LabError as error:
                 yield Timing(name, timeout.about, problem=str(error))
-        for _, timing in sampling.side_by_side(plays, len(plays), meanwhile):
+        for _, timing in scheduler.side_by_side(plays, len(plays), meanwhile):
             yield timing
 
 
@@ -104,12 +104,12 @@ def _measure(lab: Lab, name: str) -> Timing:
 def _to_its_end(lab: Lab, timeout: Timeout) -> bool | None:
     """Wait until the timer's state is left: True. False: no timer runs; None: not within time."""
     flow, side = lab.flow(), timeout.side
-    began = seen_running = sampling.now()
+    began = seen_running = scheduler.now()
 
     def look() -> bool | None:
         nonlocal seen_running
         lab.sample()
-        row, at = flow.rows[side], sampling.now()
+        row, at = flow.rows[side], scheduler.now()
         if flow.state(side) is not timeout.state or row is None:
             return True
         if timeout.last is not None and any(map(timeout.last, _packets(lab, timeout))):
@@ -119,12 +119,12 @@ def _to_its_end(lab: Lab, timeout: Timeout) -> bool | None:
         return False if at - seen_running > NO_TIMER else None
 
     def again() -> float:
-        row, at = flow.rows[side], sampling.now()
+        row, at = flow.rows[side], scheduler.now()
         if row is None or row.timer is Timer.NONE:
             return at + max(SHORTEST, UNSEEN * (at - began))
         return at + max(row.remaining, SHORTEST, LATE * (at - began))
 
-    return sampling.wait(look, began + (timeout.watched or LIMIT), again)
+    return scheduler.wait(look, began + (timeout.watched or LIMIT), again)
 
 
 def _timing(lab: Lab, timeout: Timeout, over: bool | None, blank: Timing) -> Timing:

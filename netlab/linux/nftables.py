@@ -8,30 +8,28 @@ rule counts what it matches before its verdict, so a fault can prove that it did
 from __future__ import annotations
 
 import functools
+import os
+import shutil
 import struct
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pyroute2.netlink.nfnetlink import nfgen_msg, nftsocket
 
+from netlab.linux.expression import Rule, lengths, log_text, terms
+from netlab.linux.netlink import NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, attributes
+from netlab.linux.transport import Request, Transport, encode
 from netlab.model.errors import LabError
 from netlab.model.vocabulary import Family, Hook
-from netlab.testbed.expression import Rule, lengths, log_text, terms
-from netlab.testbed.netlink import (
-    NLM_F_DUMP,
-    Request,
-    Transport,
-    attributes,
-    encode,
-)
 
-NETLINK_NETFILTER = 12
 NFT_TABLE_F_DORMANT = 1
 NFNL_SUBSYS_NFTABLES = 10
 NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END = 16, 17
 NFPROTO_INET = 1
-NLM_F_CREATE, NLM_F_APPEND = 0x400, 0x800
+#: nft is an administrator's program, and a user's path may lack its folder.
+PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +112,32 @@ def _counter(expressions: memoryview) -> Counter:
                 bytes=int.from_bytes(values[1], "big"),
             )
     raise LabError("a rule of netlab has no counter: something else replaced it")
+
+
+# --- the nft program
+
+
+def lacking(what: str) -> str:
+    """Why `what` cannot be had without the nft program; nothing where it is installed."""
+    there = shutil.which("nft", path=PATH) is not None
+    return "" if there else f"{what} needs the nft program: install nftables"
+
+
+def execute(text: str) -> str:
+    """Hand text to the nft program, in the namespace that this thread is in.
+
+    Returns what it complains of, or nothing. Raises FileNotFoundError where it is not installed.
+    """
+    done = subprocess.run(
+        [shutil.which("nft", path=PATH) or "nft", "-f", "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 0:
+        return ""
+    return done.stderr.strip() or f"it ended with {done.returncode} and gave no reason"
 
 
 # --- Encoding. Every message is built once: equal faults have equal bytes.

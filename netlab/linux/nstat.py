@@ -8,6 +8,11 @@ import os
 FILES = ("/proc/thread-self/net/netstat", "/proc/thread-self/net/snmp")
 
 
+def named(group: str, name: str) -> str:
+    """What nstat calls a counter of a group: those of TcpExt without their prefix."""
+    return name if group == "TcpExt" else group + name
+
+
 class Counters:
     """``/proc/net/netstat`` and ``snmp``. Open it inside the namespace; read it from anywhere."""
 
@@ -28,10 +33,9 @@ class Counters:
         for fd in self._fds:
             lines = os.pread(fd, 1 << 16, 0).decode("ascii").splitlines()
             for names, numbers in zip(lines[::2], lines[1::2], strict=True):
-                prefix, *names_of_group = names.split()
-                prefix = prefix.rstrip(":")
-                prefix = "" if prefix == "TcpExt" else prefix
-                for name, number in zip(names_of_group, numbers.split()[1:], strict=True):
+                group, _, listed = names.partition(":")
+                prefix = named(group, "")
+                for name, number in zip(listed.split(), numbers.split()[1:], strict=True):
                     values[prefix + name] = int(number)
         return values
 

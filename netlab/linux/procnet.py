@@ -49,6 +49,25 @@ def endpoint(address: str, port: int) -> str:
     return "".join(word.hex().upper() for word in words) + f":{port:04X}"
 
 
+def address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The address that words of hexadecimal digits are, written by a little-endian machine.
+
+    Nothing in the text names the machine; other ones are rare.
+    """
+    words = (text[start : start + 8] for start in range(0, len(text), 8))
+    return ipaddress.ip_address(b"".join(bytes.fromhex(word)[::-1] for word in words))
+
+
+#: By the code that the files have for a state; some kernels have one more for a request.
+STATES = {f"{state.value:02X}": state for state in State} | {"0C": PROC_SHOWS_REQUESTS_AS}
+_TIMERS = {f"{timer.value:02X}": timer for timer in Timer}
+
+
+def timer_of(code: str) -> Timer:
+    """The timer of a row; one that has no name here retransmits something."""
+    return _TIMERS.get(code, Timer.RETRANSMIT)
+
+
 class TcpTable:
     """The connection table of one namespace. Open it inside; read it from anywhere."""
 
@@ -119,10 +138,6 @@ class _Reopened:
         os.close(self._fd)
 
 
-_STATES = {f"{state.value:02X}": state for state in State} | {"0C": PROC_SHOWS_REQUESTS_AS}
-_TIMERS = {f"{timer.value:02X}": timer for timer in Timer}
-
-
 def _row(line: str) -> Row:
     column = line.split(None, 12)
     tx_queue, rx_queue = column[4].split(":")
@@ -130,10 +145,10 @@ def _row(line: str) -> Row:
     return Row(
         local=column[1],
         remote=column[2],
-        state=_STATES[column[3]],
+        state=STATES[column[3]],
         tx_queue=int(tx_queue, 16),
         rx_queue=int(rx_queue, 16),
-        timer=_TIMERS.get(timer, Timer.RETRANSMIT),
+        timer=timer_of(timer),
         remaining=int(when, 16) / CLOCK_TICKS,
         retransmits=int(column[6], 16),
         probes=int(column[8]),

@@ -10,17 +10,13 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from netlab.linux import closing, netlink
+from netlab.linux.netlink import HEADER, NLM_F_ACK, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR
 from netlab.model.errors import LabError
-from netlab.observe import closing
 
-NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
-NLMSG_ERROR, NLMSG_DONE = 2, 3
-_HEADER = struct.Struct("=IHHII")
-_SEQUENCE = struct.Struct("=I")
 BUFFER = 1 << 16
 
 
@@ -34,14 +30,23 @@ class Request:
     @property
     def asks(self) -> bool:
         """Whether the kernel answers it though nothing is wrong."""
-        flags: int = _HEADER.unpack_from(self.data)[2]
+        flags: int = HEADER.unpack_from(self.data)[2]
         return bool(flags & NLM_F_ACK)
 
     def asking(self) -> Request:
         """The same message, which the kernel answers in any case."""
-        length, kind, flags, number, port = _HEADER.unpack_from(self.data)
-        header = _HEADER.pack(length, kind, flags | NLM_F_ACK, number, port)
-        return Request(header + self.data[_HEADER.size :], self.purpose)
+        length, kind, flags, number, port = HEADER.unpack_from(self.data)
+        header = HEADER.pack(length, kind, flags | NLM_F_ACK, number, port)
+        return Request(header + self.data[HEADER.size :], self.purpose)
+
+
+def encode(message: object, kind: int, flags: int, purpose: str) -> Request:
+    """The bytes of a pyroute2 message, ready to send."""
+    header = message["header"]  # type: ignore[index]
+    header["type"] = kind
+    header["flags"] = NLM_F_REQUEST | flags
+    message.encode()  # type: ignore[attr-defined]
+    return Request(bytes(message.data), purpose)  # type: ignore[attr-defined]
 
 
 class Transport:
@@ -72,7 +77,7 @@ class Transport:
             start = len(stamped)
             stamped += request.data
             stamped += bytes(-len(stamped) % 4)
-            _SEQUENCE.pack_into(stamped, start + 8, number)
+            netlink.SEQUENCE.pack_into(stamped, start + netlink.SEQUENCE_AT, number)
         self._socket.send(stamped)
         acknowledged = False
         while not acknowledged:
@@ -86,14 +91,10 @@ class Transport:
 
     def _answers(self) -> Iterator[tuple[int, int]]:
         """(sequence number, errno) of every acknowledgment that waits in the socket."""
-        answer = self._socket.recv(BUFFER)
-        offset = 0
-        while offset < len(answer):
-            length, kind, _, number, _ = _HEADER.unpack_from(answer, offset)
+        answer = memoryview(self._socket.recv(BUFFER))
+        for kind, number, payload in netlink.messages(answer):
             if kind == NLMSG_ERROR:
-                (code,) = struct.unpack_from("=i", answer, offset + _HEADER.size)
-                yield number, -code
-            offset += length + (-length % 4)
+                yield number, netlink.error_code(payload)
 
     def _drain(self) -> None:
         """Forget further answers: after an aborted transaction there is one for each message."""
@@ -106,46 +107,21 @@ class Transport:
     def ask(self, request: Request) -> memoryview:
         """Ask for one thing and return the payload of the answer. Raises `LabError`."""
         self._socket.send(request.data)
-        answer = memoryview(self._socket.recv(BUFFER))
-        length, kind, _, _, _ = _HEADER.unpack_from(answer)
+        kind, _, payload = next(netlink.messages(memoryview(self._socket.recv(BUFFER))))
         if kind == NLMSG_ERROR:
-            (code,) = struct.unpack_from("=i", answer, _HEADER.size)
-            raise LabError(f"the kernel refused {request.purpose}: {os.strerror(-code)}")
-        return answer[_HEADER.size : length]
+            raise netlink.refused(request.purpose, netlink.error_code(payload))
+        return payload
 
     def dump(self, request: Request) -> Iterator[memoryview]:
-        """Ask for a listing and yield the payload of each message of the answer."""
+        """Ask for a listing and yield the payload of each message of the answer.
+
+        Raises `LabError` where the kernel refuses.
+        """
         self._socket.send(request.data)
         while True:
-            answer = memoryview(self._socket.recv(BUFFER))
-            offset = 0
-            while offset < len(answer):
-                length, kind, _, _, _ = _HEADER.unpack_from(answer, offset)
+            for kind, _, payload in netlink.messages(memoryview(self._socket.recv(BUFFER))):
                 if kind == NLMSG_DONE:
                     return
                 if kind == NLMSG_ERROR:
-                    (code,) = struct.unpack_from("=i", answer, offset + _HEADER.size)
-                    raise LabError(f"the kernel refused {request.purpose}: {os.strerror(-code)}")
-                yield answer[offset + _HEADER.size : offset + length]
-                offset += length + (-length % 4)
-
-
-def attributes(data: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """(type, payload) of each netlink attribute in `data`.
-
-    pyroute2 decodes the same 50 times slower; a run reads counters ten times a second.
-    """
-    offset = 0
-    while offset + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, offset)
-        yield kind & 0x3FFF, data[offset + 4 : offset + length]
-        offset += length + (-length % 4)
-
-
-def encode(message: object, kind: int, flags: int, purpose: str) -> Request:
-    """The bytes of a pyroute2 message, ready to send."""
-    header = message["header"]  # type: ignore[index]
-    header["type"] = kind
-    header["flags"] = NLM_F_REQUEST | flags
-    message.encode()  # type: ignore[attr-defined]
-    return Request(bytes(message.data), purpose)  # type: ignore[attr-defined]
+                    raise netlink.refused(request.purpose, netlink.error_code(payload))
+                yield payload

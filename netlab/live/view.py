@@ -6,10 +6,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from netlab.linux.procnet import Row
 from netlab.live.actions import Desk, Note
 from netlab.model.tcp import State, Timer
 from netlab.model.vocabulary import Side
-from netlab.observe.proc import Row
 from netlab.packets.sightings import Packet
 from netlab.scenario.steps import kind_of
 from netlab.testbed.tape import Tape

@@ -49,6 +49,14 @@ SPELLINGS: dict[State, tuple[str, ...]] = {
 }
 
 
+def ss_name(state: State) -> str:
+    """A state as ss writes it (``misc/ss.c``, sstate_name)."""
+    return _SS_NAMES.get(state, SPELLINGS[state][0])
+
+
+_SS_NAMES = {State.ESTABLISHED: "ESTAB", State.CLOSED: "UNCONN"}
+
+
 def spelling(words: str) -> str:
     """A regular expression for one of `SPELLINGS` in any case, without flags: JSON Schema, which
     the scenario language is described in, has none.
@@ -177,6 +185,15 @@ class Timer(enum.IntEnum):
 
     def __str__(self) -> str:
         return self.name.lower().replace("_", "-")
+
+
+#: How ss writes those that run (``misc/ss.c``, tmr_name).
+SS_TIMERS = {
+    Timer.RETRANSMIT: "on",
+    Timer.KEEPALIVE: "keepalive",
+    Timer.TIME_WAIT: "timewait",
+    Timer.PROBE: "persist",
+}
 
 
 def why_unreachable(client: State, server: State) -> str | None:

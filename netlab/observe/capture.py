@@ -23,9 +23,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import NamedTuple
 
-from netlab.observe import closing
+from netlab.linux import closing, netlink, syscalls
+from netlab.linux.netlink import NETLINK_NETFILTER, NLM_F_ACK
 
-NETLINK_NETFILTER = 12
 ETH_P_ALL = 0x0003
 SOL_PACKET = 263
 PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION, TPACKET_V2 = 5, 6, 10, 1
@@ -45,7 +45,7 @@ FRAMES = BLOCKS * FRAMES_A_BLOCK
 class Seen(NamedTuple):
     """One packet as an observer had it."""
 
-    at: float  # on the clock of sampling.now
+    at: float  # on the clock of scheduler.now
     outgoing: bool  # leaves this end
     length: int  # bytes, from the internet protocol's header on
     data: bytes  # the first `SNAP` of them
@@ -54,7 +54,7 @@ class Seen(NamedTuple):
 class Dropped(NamedTuple):
     """One packet as a rule had it."""
 
-    at: float  # on the clock of sampling.now; of a packet that was not yet sent: when it was read
+    at: float  # on the clock of scheduler.now; of a packet that was not yet sent: when it was read
     hook: int  # NF_INET_*
     rule: str  # the prefix of the log statement
     length: int
@@ -169,15 +169,12 @@ class Wire:
 _FRAME, _STATUS = struct.Struct("=IIIHHII"), struct.Struct("=I")  # struct tpacket2_hdr
 PACKET_TYPE = 32 + 10  # in the struct sockaddr_ll that follows it
 TP_STATUS_USER = 1
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def _set_up_ring(descriptor: int) -> None:
     """In a thread of its own: socket.setsockopt would stop all others while the kernel waits."""
     request = struct.pack("IIII", BLOCK, BLOCKS, FRAME, FRAMES)
-    if _libc.setsockopt(descriptor, SOL_PACKET, PACKET_RX_RING, request, len(request)) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
+    syscalls.set_option(descriptor, SOL_PACKET, PACKET_RX_RING, request)
 
 
 @cache
@@ -191,6 +188,7 @@ os.register_at_fork(after_in_child=_threads.cache_clear)
 # --- the rules
 
 NFNL_SUBSYS_ULOG = 4
+NFGENMSG_SIZE = 4
 PACKET_MESSAGE, CONFIG_MESSAGE = NFNL_SUBSYS_ULOG << 8, NFNL_SUBSYS_ULOG << 8 | 1
 NFULA_PACKET_HDR, NFULA_TIMESTAMP, NFULA_PAYLOAD, NFULA_PREFIX, NFULA_SEQ = 1, 3, 9, 10, 12
 NFULA_CFG_CMD, NFULA_CFG_MODE, NFULA_CFG_QTHRESH, NFULA_CFG_FLAGS = 1, 2, 5, 6
@@ -221,16 +219,12 @@ class Drops:
         self.missed = 0  # packets that did not fit into the queue
 
     def _configure(self, group: int, kind: int, value: bytes) -> None:
-        attribute = struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
-        body = struct.pack(">BBH", 0, 0, group) + attribute
-        request_and_acknowledge = 0x5
-        header = struct.pack(
-            "=IHHII", 16 + len(body), CONFIG_MESSAGE, request_and_acknowledge, 0, 0
-        )
-        self._socket.send(header + body)
-        (code,) = struct.unpack_from("=i", self._socket.recv(BUFFER), 16)
-        if code:
-            raise OSError(-code, os.strerror(-code))
+        body = struct.pack(">BBH", 0, 0, group) + netlink.attribute(kind, value)
+        self._socket.send(netlink.message(CONFIG_MESSAGE, NLM_F_ACK, body))
+        for _, _, answer in netlink.messages(memoryview(self._socket.recv(BUFFER))):
+            code = netlink.error_code(answer)
+            if code:
+                raise OSError(code, os.strerror(code))
 
     def read(self) -> Iterator[Dropped]:
         """What has been dropped since it was read last, in order."""
@@ -245,12 +239,9 @@ class Drops:
                     raise
                 self._did_not_fit()
                 continue
-            at = 0
-            while at < len(answer):
-                length, kind = struct.unpack_from("=IH", answer, at)
+            for kind, _, message in netlink.messages(memoryview(answer)):
                 if kind == PACKET_MESSAGE:
-                    yield self._dropped(memoryview(answer)[at + 20 : at + length], offset)
-                at += length + (-length % 4)
+                    yield self._dropped(message[NFGENMSG_SIZE:], offset)
 
     def _did_not_fit(self) -> None:
         """The queue was full. How many it were, the number of the next packet tells, if one comes;
@@ -260,7 +251,7 @@ class Drops:
         self._overrun = True
 
     def _dropped(self, message: memoryview, offset: float) -> Dropped:
-        parts = dict(_attributes(message))
+        parts = dict(netlink.attributes(message))
         data = bytes(parts.get(NFULA_PAYLOAD, b""))
         (number,) = struct.unpack(">I", parts[NFULA_SEQ])
         if number > self._next:
@@ -286,14 +277,6 @@ def _enlarge(sock: socket.socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, QUEUE)
     except PermissionError:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, QUEUE)
-
-
-def _attributes(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    start = 0
-    while start + 4 <= len(message):
-        length, kind = struct.unpack_from("=HH", message, start)
-        yield kind, message[start + 4 : start + length]
-        start += length + (-length % 4)
 
 
 def _whole_length(data: bytes) -> int:

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
+from netlab.linux.procnet import Row
 from netlab.model.evidence import Interval
 from netlab.model.tcp import State, Timer
-from netlab.observe.proc import Row
 
 _ABSENT = Row("", "", State.CLOSED, 0, 0, Timer.NONE, 0.0, 0, 0, 0)
 

@@ -14,7 +14,6 @@ A tracepoint sees every namespace. Who subscribes does so with addresses, and no
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import itertools
 import os
 import re
@@ -24,8 +23,9 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from netlab import scheduler
+from netlab.linux import syscalls
 from netlab.model.errors import LabError
-from netlab.observe import sampling
 
 #: Each tracepoint, and what the kernel filters before it writes a record.
 TRACEPOINTS = {
@@ -47,7 +47,7 @@ Endpoint = tuple[str, int]
 class Traced(NamedTuple):
     """One record of a tracepoint about a socket that somebody subscribed to."""
 
-    at: float  # on the clock of sampling.now
+    at: float  # on the clock of scheduler.now
     tracepoint: str
     socket: str  # stands for the kernel's address of it
     local: Endpoint
@@ -104,7 +104,7 @@ class Tracer:
 
         Not `at_once`: only if that was a while ago.
         """
-        now = sampling.now()
+        now = scheduler.now()
         if not at_once and now - self._drained < INTERVAL:
             return
         self._drained = now
@@ -189,10 +189,6 @@ def _end(fields: dict[str, str], which: str) -> Endpoint:
 
 # --- tracefs
 
-SYS_FSOPEN, SYS_FSCONFIG, SYS_FSMOUNT = 430, 431, 432  # the same on every architecture
-CLOEXEC, FSCONFIG_CMD_CREATE = 1, 6
-_libc = ctypes.CDLL(None, use_errno=True)
-
 #: Waits until the other end of its input is closed, and then until the instance can be removed.
 #: The only argument is the instance.
 GUARDIAN = """
@@ -200,14 +196,6 @@ trap '' INT TERM HUP QUIT
 read -r _
 while [ -d "$0" ] && ! rmdir "$0" 2>/dev/null; do sleep 0.02; done
 """
-
-
-def _call(number: int, *arguments: object) -> int:
-    result: int = _libc.syscall(number, *arguments)
-    if result < 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
-    return result
 
 
 def _tracefs(opened: contextlib.ExitStack) -> int:
@@ -218,10 +206,7 @@ def _tracefs(opened: contextlib.ExitStack) -> int:
                 mount = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 opened.callback(os.close, mount)
                 return mount
-        context = _call(SYS_FSOPEN, b"tracefs", CLOEXEC)
-        opened.callback(os.close, context)
-        _call(SYS_FSCONFIG, context, FSCONFIG_CMD_CREATE, None, None, 0)
-        mount = _call(SYS_FSMOUNT, context, CLOEXEC, 0)
+        mount = syscalls.detached("tracefs")
     except OSError as error:
         raise LabError(f"no tracefs here ({error.strerror}): states are sampled") from None
     opened.callback(os.close, mount)

@@ -12,11 +12,11 @@ import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
+from netlab.linux import sysctl
+from netlab.linux.nstat import Counters
 from netlab.model.errors import LabError
 from netlab.model.vocabulary import BEHAVIOURS, Side
-from netlab.observe.counters import Counters
 from netlab.scenario.model import ByKernel, Expectation, Range
 
 
@@ -36,9 +36,7 @@ def missing(need: str) -> str:
         from netlab.testbed import router
 
         return router.lacking(name)
-    path = name if "." in name else f"net.ipv4.{name}"
-    there = (Path("/proc/sys") / path.replace(".", "/")).exists()
-    return "" if there else f"this kernel has no sysctl {path}"
+    return "" if sysctl.exists(name) else f"this kernel has no sysctl {sysctl.full_name(name)}"
 
 
 def is_tried(need: str) -> bool:

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from netlab import scheduler
+from netlab.linux import privileges
 from netlab.model import evidence
 from netlab.model.errors import ActionFailed, LabError, NetlabError, NotHeld
 from netlab.model.evidence import Evidence, Failure, Fault
 from netlab.model.tcp import RETRANSMITTING
 from netlab.model.vocabulary import ExpectedPair, Family, Pair, Side
-from netlab.observe import sampling
 from netlab.scenario import checks, needs, telling, writer
 from netlab.scenario.model import (
     AT_LEAST_ONE,
@@ -35,7 +36,7 @@ from netlab.scenario.model import (
 )
 from netlab.scenario.steps import ACTIONS, kind_of
 from netlab.scenario.steps.action import Stage
-from netlab.testbed import forge, namespace
+from netlab.testbed import forge
 from netlab.testbed.host import PATIENCE
 from netlab.testbed.lab import Lab
 from netlab.testbed.proof import Held
@@ -75,13 +76,13 @@ def play_all(
     Raises `Forbidden` where labs cannot be built at all; what goes wrong in one scenario is in
     its evidence.
     """
-    namespace.prepare()
+    privileges.prepare()
     needs.try_out(need for scenario in scenarios for need in scenario.needs)
     if any(map(forges, scenarios)):
         forge.scapy()
     telling.load(scenarios)
     plays = [lambda scenario=scenario: play(scenario, options) for scenario in scenarios]
-    return sampling.side_by_side(plays, options.jobs, meanwhile)
+    return scheduler.side_by_side(plays, options.jobs, meanwhile)
 
 
 def forges(scenario: Scenario) -> bool:

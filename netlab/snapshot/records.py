@@ -44,7 +44,7 @@ class Sample:
     """One host, or one network namespace, at one moment."""
 
     sockets: tuple[Socket, ...]
-    counters: Mapping[str, int] = field(default_factory=dict)  # as netlab.observe.counters does
+    counters: Mapping[str, int] = field(default_factory=dict)  # as netlab.linux.nstat does
     sysctls: Mapping[str, str] = field(default_factory=dict)
     at: float | None = None  # seconds since the epoch
     source: str = ""  # what it was read from: ss -tanoei, /proc/net/tcp, netlab snapshot

@@ -8,7 +8,6 @@ one length, and a field of all of them is one strided view.
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
 import sys
@@ -16,22 +15,20 @@ from array import array
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from netlab.model.errors import LabError
+from netlab.linux import netlink
+from netlab.linux.netlink import NETLINK_SOCK_DIAG, NLM_F_DUMP, NLMSG_DONE, NLMSG_ERROR
 from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY, Block, Column, SocketTable
 
 Numbers: TypeAlias = "int | list[int]"  # a column of numbers that are all known
 
-NETLINK_SOCK_DIAG = 4
 #: The older of two requests: it answers with both families in one walk through the table, which
 #: costs 9 ms with the 262144 buckets of an ordinary host. Every kernel has it.
 TCPDIAG_GETSOCK = 18
-NLM_F_REQUEST, NLM_F_DUMP = 0x1, 0x300
-NLMSG_ERROR, NLMSG_DONE = 2, 3
 INET_DIAG_INFO = 2
 ALL_STATES = 0xFFF  # requests come with SYN_RECV
 BUFFER = 1 << 18
-HEADER = 16  # struct nlmsghdr
+HEADER = netlink.HEADER.size
 ATTRIBUTES = HEADER + 72  # behind struct inet_diag_msg
 
 #: struct tcp_info, by the names that ``ss -i`` has for its fields: bytes from its start, size, and
@@ -65,16 +62,13 @@ def _pieces() -> Iterator[bytes]:
     """The kernel's answer, in pieces that each hold whole messages; the last has the end of it."""
     extensions = 1 << (INET_DIAG_INFO - 1)
     request = struct.pack("=BBBB48xII", socket.AF_UNSPEC, 0, 0, extensions, ALL_STATES, 0)
-    flags = NLM_F_REQUEST | NLM_F_DUMP
-    header = struct.pack("=IHHII", HEADER + len(request), TCPDIAG_GETSOCK, flags, 1, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as sock:
-        sock.send(header + request)
+        sock.send(netlink.message(TCPDIAG_GETSOCK, NLM_F_DUMP, request, 1))
         while True:
             piece = sock.recv(BUFFER)
             kind, _ = struct.unpack_from("=HH", piece, 4)
             if kind == NLMSG_ERROR:
-                (code,) = struct.unpack_from("=i", piece, HEADER)
-                raise LabError(f"the kernel does not list its sockets: {os.strerror(-code)}")
+                raise netlink.refused("a list of its sockets", netlink.error_code(piece[HEADER:]))
             yield piece
 
 
@@ -128,14 +122,7 @@ def _alike(messages: bytes, length: int) -> Iterator[bytes]:
 
 def _attributes(message: bytes, length: int) -> dict[int, int]:
     """Where the value of each attribute of a message begins, by its type."""
-    starts, at = {}, ATTRIBUTES
-    while at + 4 <= length:
-        size, kind = struct.unpack_from("=HH", message, at)
-        if size < 4:
-            break
-        starts[kind] = at + 4
-        at += size + (-size % 4)
-    return starts
+    return {kind: start for kind, start, _ in netlink.places(message, ATTRIBUTES, length)}
 
 
 # --- fields

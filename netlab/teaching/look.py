@@ -8,10 +8,10 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from netlab.linux.procnet import Row, endpoint
 from netlab.model.evidence import Evidence
-from netlab.model.tcp import State, Timer
+from netlab.model.tcp import SS_TIMERS, State, Timer, ss_name
 from netlab.model.vocabulary import Side
-from netlab.observe.proc import Row, endpoint
 from netlab.render.style import Style
 from netlab.testbed.lab import Lab
 
@@ -21,18 +21,6 @@ HEADINGS = ("State", "Recv-Q", "Send-Q", "Local", "Peer", "Timer")
 ADDRESSES = (HEADINGS.index("Local"), HEADINGS.index("Peer"))
 MARGIN = 9  # columns
 LONGEST = 6  # rows of one side
-#: How ss writes states (misc/ss.c, sstate_name), where that is not a matter of a dash.
-SS_NAMES = {
-    State.ESTABLISHED: "ESTAB",
-    State.FIN_WAIT1: "FIN-WAIT-1",
-    State.FIN_WAIT2: "FIN-WAIT-2",
-}
-SS_TIMERS = {Timer.RETRANSMIT: "on", Timer.TIME_WAIT: "timewait", Timer.PROBE: "persist"}
-
-
-def ss_name(state: State) -> str:
-    """A state as ss writes it."""
-    return SS_NAMES.get(state, state.name.replace("_", "-"))
 
 
 def rows(lab: Lab) -> dict[Side, list[Row]]:
@@ -119,7 +107,7 @@ def _timer(row: Row) -> str:
         return ""
     left = f"{row.remaining:.0f}s" if row.remaining >= 1 else f"{row.remaining * 1000:.0f}ms"
     fired = row.probes if row.timer is Timer.PROBE else row.retransmits
-    return f"{SS_TIMERS.get(row.timer, str(row.timer))},{left},{fired}"
+    return f"{SS_TIMERS[row.timer]},{left},{fired}"
 
 
 def _written(endpoint: str) -> str:

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Protocol, TextIO
 
-from netlab.observe import sampling
+from netlab import scheduler
 from netlab.render.style import Style
 
 WIDTH = 80
@@ -56,7 +56,7 @@ class Typed:
 
 def look_for(line: Callable[[], str | None]) -> str | None:
     """Wait for a line where nothing else goes on."""
-    return sampling.wait(line, float("inf"))
+    return scheduler.wait(line, float("inf"))
 
 
 class Person:
@@ -143,9 +143,9 @@ class Person:
     def _typed(self, prompt: str) -> str:
         self._out.write(prompt)
         self._out.flush()
-        began = sampling.now()
+        began = scheduler.now()
         text = "" if self.alone else self.look_for(self._lines.next) or ""
-        self.waited += sampling.now() - began
+        self.waited += scheduler.now() - began
         if not text:
             self.line()
             if self._answered or not self._echo:

@@ -12,10 +12,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 
+from netlab.linux.procnet import Row
 from netlab.model.evidence import Evidence, Recording
 from netlab.model.tcp import State
 from netlab.model.vocabulary import ExpectedPair, Family, Side
-from netlab.observe.proc import Row
 from netlab.scenario import sources
 from netlab.scenario.explain import by_hand, listing, routed
 from netlab.scenario.model import AnyStep, Do, Drop, Reach, Remove, Scenario

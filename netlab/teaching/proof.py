@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from netlab.linux.nstat import difference
 from netlab.model.vocabulary import Side
-from netlab.observe.counters import difference
 from netlab.scenario import loader
 from netlab.scenario.model import Scenario
 from netlab.teaching import look, words

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
+from netlab.linux.procnet import Row
 from netlab.model.tcp import State, Timer
-from netlab.observe.proc import Row
 from netlab.scenario.model import AnyStep, Do, FaultStep, Reach, Remove
 from netlab.scenario.steps import ACTIONS, kind_of
 

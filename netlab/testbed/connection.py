@@ -9,10 +9,10 @@ import select
 import socket
 import struct
 
+from netlab.linux.procnet import Row, endpoint
 from netlab.model.errors import LabError
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Pair, Side
-from netlab.observe.proc import Row, endpoint
 from netlab.observe.timeline import Timeline
 
 # include/uapi/linux/tcp.h; the socket module names none of them

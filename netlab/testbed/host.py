@@ -15,16 +15,17 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from netlab.linux.namespace import Namespace
+from netlab.linux.netlink import NETLINK_NETFILTER, NETLINK_ROUTE
+from netlab.linux.nstat import Counters
+from netlab.linux.privileges import refused
+from netlab.linux.transport import Transport
 from netlab.model.errors import ActionFailed, LabError
 from netlab.model.tcp import Segment
 from netlab.model.vocabulary import Side
-from netlab.observe.counters import Counters
 from netlab.testbed import wire
 from netlab.testbed.connection import Connection
 from netlab.testbed.forge import FORGED, Forge
-from netlab.testbed.namespace import Namespace, refused
-from netlab.testbed.netlink import Transport
-from netlab.testbed.nft import NETLINK_NETFILTER
 from netlab.testbed.program import Program, filled_in
 from netlab.testbed.watch import PORT, Watch
 
@@ -32,7 +33,6 @@ T = TypeVar("T")
 PATIENCE = 5.0  # seconds that an application waits for what should come at once
 TCP_DEFER_ACCEPT = 9
 IP_BIND_ADDRESS_NO_PORT = 24
-NETLINK_ROUTE = socket.NETLINK_ROUTE
 
 
 class Host:
@@ -262,7 +262,7 @@ class Host:
 
     def sysctl(self, name: str, value: object | None = None) -> str:
         """Read or set a sysctl of this end; a name without a dot is one of ``net.ipv4``."""
-        return self.namespace.sysctl(name if "." in name else f"net.ipv4.{name}", value)
+        return self.namespace.sysctl(name, value)
 
     def has_sysctl(self, name: str) -> bool:
         """Whether this kernel has it."""

@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TypeVar
 
+from netlab.linux.namespace import inside
+from netlab.linux.nstat import difference
+from netlab.linux.privileges import prepare
 from netlab.model import evidence
 from netlab.model.errors import LabError, NotHeld
 from netlab.model.tcp import Segment, State
 from netlab.model.vocabulary import ExpectedPair, Family, Hook, Reject, Side
-from netlab.observe.counters import difference
 from netlab.observe.transitions import sampled
 from netlab.testbed import coerce, network, proof, wire
 from netlab.testbed.connection import Flow
@@ -21,7 +23,6 @@ from netlab.testbed.faults.base import Fault
 from netlab.testbed.faults.drop import Drop, Match, compiled
 from netlab.testbed.faults.plug import Plug
 from netlab.testbed.host import Host
-from netlab.testbed.namespace import inside, prepare
 from netlab.testbed.recorder import Recorder
 from netlab.testbed.tape import Tape, Taps
 from netlab.testbed.watch import Watch

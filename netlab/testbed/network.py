@@ -13,8 +13,8 @@ import heapq
 import os
 import socket
 
+from netlab.linux.privileges import in_user_namespace
 from netlab.model.errors import LabError
-from netlab.testbed.namespace import in_user_namespace
 
 #: Networks are claimed by the block. 10.0.0.0/24 is the first; those without root, whom no
 #: tracepoint sees, have the upper half.

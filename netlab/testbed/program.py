@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -12,16 +11,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from netlab.linux.namespace import Namespace
+from netlab.linux.syscalls import CLONE_NEWPID, die_with_parent, unshare
 from netlab.model.errors import LabError
-from netlab.testbed.namespace import Namespace
 
-PR_SET_PDEATHSIG = 1
-CLONE_NEWPID = 0x20000000
 DIED_BY_SIGNAL = 128  # added to the signal's number, as shells do
 #: Programs that come with netlab, by the name a scenario uses.
 OWN = {"tcp_client": [sys.executable, "-m", "netlab.programs.tcp_client"]}
-
-_libc = ctypes.CDLL(None)
 
 
 def _contain() -> None:
@@ -32,21 +28,19 @@ def _contain() -> None:
     Each dies with the one before it, and with the first of a namespace dies everything in it
     (pid_namespaces(7)). The program is not that first one: signals would not end it.
     """
-    _die_with_parent()
-    if _libc.unshare(CLONE_NEWPID) != 0:
+    die_with_parent()
+    try:
+        unshare(CLONE_NEWPID)
+    except OSError:
         os._exit(DIED_BY_SIGNAL)
     first = os.fork()
     if first:
         _become(_exit_code_of(first))
-    _die_with_parent()
+    die_with_parent()
     program = os.fork()
     if program:
         os._exit(_exit_code_of(program))
-    _die_with_parent()
-
-
-def _die_with_parent() -> None:
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
 
 
 def _exit_code_of(child: int) -> int:

@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from netlab import scheduler
 from netlab.model.errors import NotHeld
 from netlab.model.evidence import Failure, FailureRow, Interval
 from netlab.model.tcp import State, Timer
 from netlab.model.vocabulary import ExpectedPair, Pair, Side
-from netlab.observe import sampling
 from netlab.testbed.connection import Flow
 from netlab.testbed.watch import Watch
 
@@ -49,9 +49,9 @@ def prove(
     connection: str,
 ) -> Held:
     """Reach the pair, hold it, or raise `NotHeld`."""
-    began = sampling.now()
+    began = scheduler.now()
     flow = _reach(watch, claim, connection, began, within)
-    reached = sampling.now()
+    reached = scheduler.now()
     since = watch.elapsed()
     samples = 0
     counted = 0.0
@@ -64,14 +64,14 @@ def prove(
             return False
         seen.add(flow.pair)
         samples += 1
-        at = sampling.now()
+        at = scheduler.now()
         if at - reached < hold or at - counted < COUNTING_INTERVAL:
             return None
         counted = at
         return True if enough() and (not hold or _flickered(claim, seen)) else None
 
     patience = _Patience(flow, claim, reached + hold, GRACE)
-    held = sampling.wait(look, patience.deadline)
+    held = scheduler.wait(look, patience.deadline)
     if held:
         return Held(flow.pair, since, watch.elapsed(), samples)
     if held is None and hold and not _flickered(claim, seen):
@@ -80,7 +80,7 @@ def prove(
         raise _not_held(
             flow, claim, "pair held, but the wrong number of packets was dropped", held=True
         )
-    raise _not_held(flow, claim, f"pair not held, left after {sampling.now() - reached:.2f} s")
+    raise _not_held(flow, claim, f"pair not held, left after {scheduler.now() - reached:.2f} s")
 
 
 def _reach(
@@ -92,7 +92,7 @@ def _reach(
 
     patience = _Patience(watch.flow(connection), claim, began, within or GRACE)
     deadline = patience.deadline if within is None else lambda: began + within
-    reached = sampling.wait(look, deadline, sampling.ever_rarer())
+    reached = scheduler.wait(look, deadline, scheduler.ever_rarer())
     flow = watch.flow(connection)
     if not reached:
         raise _not_held(flow, claim, "pair not reached")
@@ -119,11 +119,11 @@ class _Patience:
         self._deadline = 0.0
 
     def deadline(self) -> float:
-        """On the clock of `sampling.now`."""
+        """On the clock of `scheduler.now`."""
         if self._flow.pair not in self._seen:
             self._seen.add(self._flow.pair)
             timers = [self._timer(side) for side in Side]
-            self._deadline = max(self._earliest, sampling.now() + max(timers)) + self._grace
+            self._deadline = max(self._earliest, scheduler.now() + max(timers)) + self._grace
         return self._deadline
 
     def _timer(self, side: Side) -> float:

@@ -7,15 +7,15 @@ import contextlib
 import struct
 from collections.abc import Sequence
 
+from netlab.linux.namespace import Namespace
+from netlab.linux.procnet import Row
 from netlab.model import evidence
 from netlab.model.evidence import EventKind, Frame, Recording, Transition
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Side
-from netlab.observe.proc import Row
 from netlab.observe.tracing import Endpoint, Traced, tracer
 from netlab.observe.transitions import Visit, reconciled, sampled
 from netlab.testbed.connection import Flow
-from netlab.testbed.namespace import Namespace
 from netlab.testbed.tape import Taps
 
 EVENTS: dict[str, EventKind] = {

@@ -10,52 +10,24 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
-import shutil
-import subprocess
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Any
 
-from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-from pyroute2.netlink.rtnl.ndmsg import ndmsg
-from pyroute2.netlink.rtnl.rtmsg import rtmsg
-
+from netlab.linux import nftables, rtnetlink
+from netlab.linux.namespace import Namespace
+from netlab.linux.netlink import NETLINK_ROUTE, NLM_F_ACK
+from netlab.linux.privileges import refused
+from netlab.linux.transport import Request, Transport
 from netlab.model.errors import LabError
 from netlab.model.vocabulary import Family, Side
-from netlab.observe import sampling
-from netlab.testbed.host import NETLINK_ROUTE, Host
+from netlab.testbed import wire
+from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
-from netlab.testbed.namespace import Namespace, refused
-from netlab.testbed.netlink import NLM_F_ACK, Request, Transport, attributes, encode
-from netlab.testbed.wire import (
-    IFA_F_NODAD,
-    IFF_UP,
-    IFINFOMSG_SIZE,
-    IFLA_OPERSTATE,
-    LINK_PATIENCE,
-    NLM_F_CREATE,
-    NLM_F_EXCL,
-    NLM_F_REPLACE,
-    NUD_PERMANENT,
-    OPER_UP,
-    RT_TABLE_MAIN,
-    RTM_GETLINK,
-    RTM_NEWADDR,
-    RTM_NEWLINK,
-    RTM_NEWNEIGH,
-    RTM_NEWROUTE,
-    RTM_SETLINK,
-    RTN_UNICAST,
-    RTPROT_STATIC,
-)
 
 OWN = 126  # the router's addresses, .253 and .254: far from further ones of the ends
 LINK = "eth1"  # what its links are called at both ends
 SECOND_LINK = 3  # its number at each end, after loopback and the wire
 LINKS = {Side.CLIENT: 2, Side.SERVER: 3}  # the numbers of the router's own
-#: nft is an administrator's program, and a user's path may lack its folder.
-PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 FORGETTING = "net.netfilter.nf_conntrack_tcp_timeout_{}"
 
 
@@ -135,10 +107,7 @@ class Router:
 
     def narrow(self, side: Side, mtu: int) -> None:
         """Give the link to one side a small MTU; that end is not told."""
-        message = ifinfmsg()
-        message["index"] = LINKS[side]
-        message["attrs"] = [("IFLA_MTU", mtu)]
-        self.route.send([encode(message, RTM_SETLINK, NLM_F_ACK, f"an MTU of {mtu}")])
+        self.route.send([rtnetlink.mtu(LINKS[side], mtu)])
 
     def hide_errors(self) -> None:
         """Send no ICMP errors, as those who filter "all ICMP" do."""
@@ -164,17 +133,11 @@ class Router:
     def _nft(self, text: str) -> None:
         try:
             with self.namespace:
-                done = subprocess.run(
-                    [shutil.which("nft", path=PATH) or "nft", "-f", "-"],
-                    input=text,
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
+                complaint = nftables.execute(text)
         except FileNotFoundError:
-            raise LabError("a router's rules need the nft program: install nftables") from None
-        if done.returncode:
-            raise LabError(f"nft refused the router's rules: {done.stderr.strip()}")
+            raise LabError(nftables.lacking("a rule of a router")) from None
+        if complaint:
+            raise LabError(f"nft refused the router's rules: {complaint}")
 
     # --- building
 
@@ -182,29 +145,31 @@ class Router:
         """A link from one end, and the way over it to the other end and to the router."""
         side, network = host.side, self._lab.network
         link = LINKS[side]
-        host.route.send([_cable(side, self.namespace.fd)])
-        inside: list[Request] = [_up(SECOND_LINK)]
-        router: list[Request] = [_up(link)]
+        near = rtnetlink.Plug(SECOND_LINK, LINK, side.hardware)
+        far = rtnetlink.Plug(link, str(side), _hardware(side))
+        purpose = f"the {side}'s link to the router"
+        host.route.send([rtnetlink.cable(near, far, self.namespace.fd, purpose, NLM_F_ACK)])
+        inside: list[Request] = [rtnetlink.up(SECOND_LINK)]
+        router: list[Request] = [rtnetlink.up(link)]
         for family in Family:
             address = side.address(family, network)
             own = side.address(family, network, OWN)
             router += [
-                _address(family, own, link),
-                _neighbour(family, address, link, side.hardware),
-                _way(family, address, link),
+                rtnetlink.address(family, own, link, rtnetlink.bits(family)),
+                *_reached(family, address, link, side.hardware),
             ]
-            others = (side.peer.address(family, network), own)
-            for other in others:
-                inside += [
-                    _neighbour(family, other, SECOND_LINK, _hardware(side)),
-                    _way(family, other, SECOND_LINK),
-                ]
+            for other in (side.peer.address(family, network), own):
+                inside += _reached(family, other, SECOND_LINK, _hardware(side))
         self.route.send(router)
         host.route.send(inside)
-        for transport, index in ((self.route, link), (host.route, SECOND_LINK)):
-            carries = functools.partial(_carries, transport, index)
-            if not sampling.wait(carries, sampling.now() + LINK_PATIENCE):
-                raise LabError(f"the link of the router did not come up in {LINK_PATIENCE:g} s")
+        wire.wait_until_it_carries(self.route, link)
+        wire.wait_until_it_carries(host.route, SECOND_LINK)
+
+
+def _reached(family: Family, address: str, link: int, hardware: str) -> Iterator[Request]:
+    """How one address is reached; the last request is acknowledged."""
+    yield rtnetlink.neighbour(family, address, link, hardware)
+    yield rtnetlink.route(family, address, rtnetlink.bits(family), link)
 
 
 @functools.cache
@@ -212,10 +177,9 @@ def lacking(what: str) -> str:
     """Why a router cannot have rules here (``rules``), or track connections and translate their
     addresses as well (``tracking``); nothing where it can. Tried in a lab.
     """
-    if shutil.which("nft", path=PATH) is None:
-        return "a router's rules need the nft program: install nftables"
-    if what == "rules":
-        return ""
+    problem = nftables.lacking("a rule of a router")
+    if problem or what == "rules":
+        return problem
     if not has_conntrack():
         return "this kernel tracks no connections (nf_conntrack)"
     with Lab() as lab, Router(lab) as router:
@@ -241,70 +205,3 @@ def has_conntrack() -> bool:
 
 def _hardware(side: Side) -> str:
     return f"02:00:00:00:01:0{side.number}"
-
-
-def _cable(side: Side, namespace: int) -> Request:
-    peer: dict[str, Any] = {
-        "index": LINKS[side],
-        "attrs": [
-            ("IFLA_IFNAME", str(side)),
-            ("IFLA_ADDRESS", _hardware(side)),
-            ("IFLA_NET_NS_FD", namespace),
-        ],
-    }
-    information = [
-        ("IFLA_INFO_KIND", "veth"),
-        ("IFLA_INFO_DATA", {"attrs": [("VETH_INFO_PEER", peer)]}),
-    ]
-    message = ifinfmsg()
-    message["index"] = SECOND_LINK
-    message["attrs"] = [
-        ("IFLA_IFNAME", LINK),
-        ("IFLA_ADDRESS", side.hardware),
-        ("IFLA_LINKINFO", {"attrs": information}),
-    ]
-    flags = NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK
-    return encode(message, RTM_NEWLINK, flags, f"the {side}'s link to the router")
-
-
-def _up(index: int) -> Request:
-    message = ifinfmsg()
-    message["index"] = index
-    message["flags"] = message["change"] = IFF_UP
-    return encode(message, RTM_SETLINK, 0, f"interface {index} up")
-
-
-def _carries(transport: Transport, index: int) -> bool | None:
-    message = ifinfmsg()
-    message["index"] = index
-    answer = transport.ask(encode(message, RTM_GETLINK, 0, "the state of a link"))
-    state = dict(attributes(answer[IFINFOMSG_SIZE:])).get(IFLA_OPERSTATE)
-    return (state is not None and state[0] == OPER_UP) or None
-
-
-def _address(family: Family, address: str, link: int) -> Request:
-    message = ifaddrmsg()
-    message["family"], message["index"] = family, link
-    message["prefixlen"] = 32 if family is Family.IPV4 else 128
-    message["flags"] = IFA_F_NODAD
-    message["attrs"] = [("IFA_LOCAL", address), ("IFA_ADDRESS", address)]
-    return encode(message, RTM_NEWADDR, NLM_F_CREATE, f"address {address}")
-
-
-def _neighbour(family: Family, address: str, link: int, hardware: str) -> Request:
-    message = ndmsg()
-    message["family"], message["ifindex"], message["state"] = family, link, NUD_PERMANENT
-    message["attrs"] = [("NDA_DST", address), ("NDA_LLADDR", hardware)]
-    return encode(message, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, f"neighbour {address}")
-
-
-def _way(family: Family, address: str, link: int) -> Request:
-    """A route to one address. Acknowledged: the last of each end's requests is one."""
-    message = rtmsg()
-    message["family"] = family
-    message["dst_len"] = 32 if family is Family.IPV4 else 128
-    message["table"], message["proto"], message["type"] = RT_TABLE_MAIN, RTPROT_STATIC, RTN_UNICAST
-    message["scope"] = 253 if family is Family.IPV4 else 0  # RT_SCOPE_LINK
-    message["attrs"] = [("RTA_DST", address), ("RTA_OIF", link)]
-    flags = NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK
-    return encode(message, RTM_NEWROUTE, flags, f"the way to {address}")

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import contextlib
 
+from netlab import scheduler
+from netlab.linux.expression import LOG_GROUP
+from netlab.linux.namespace import Namespace
 from netlab.model.errors import LabError
 from netlab.model.evidence import Frame, Sighting
 from netlab.model.vocabulary import Hook, Side
-from netlab.observe import sampling
 from netlab.observe.capture import Drops, Wire
 from netlab.packets.sightings import SLACK, Latest, Packet
-from netlab.testbed.expression import LOG_GROUP
-from netlab.testbed.namespace import Namespace
 
 PATIENCE = 10.0  # seconds
 #: Frames that one look at a tape takes: so it costs no more than 10 ms, whatever a lab floods.
@@ -73,7 +73,7 @@ class Taps:
                 raise LabError(f"packets cannot be recorded here: {error.strerror}") from None
             return None if starting else True
 
-        if sampling.wait(started, sampling.now() + PATIENCE) is None:
+        if scheduler.wait(started, scheduler.now() + PATIENCE) is None:
             raise LabError(f"packet sockets were not ready within {PATIENCE:g} s")
 
     def close(self) -> None:
@@ -139,7 +139,7 @@ class Tape:
         A packet that passes while the ends are read, one after the other, may be seen of only one
         of them: it stays for the next time.
         """
-        now = sampling.now() - self._began - SLACK
+        now = scheduler.now() - self._began - SLACK
         frames = [*self._early, *self._taps.read()]
         self._early = [frame for frame in frames if frame.at > now]
         self._latest.take([frame for frame in frames if frame.at <= now], now)

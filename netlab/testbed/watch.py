@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from netlab import scheduler
+from netlab.linux.procnet import TcpTable
 from netlab.model.errors import LabError
 from netlab.model.vocabulary import USUAL_PORT, Family, Side
-from netlab.observe import sampling
-from netlab.observe.proc import TcpTable
 from netlab.testbed.connection import Flow, index
 from netlab.testbed.recorder import Recorder
 from netlab.testbed.tape import Tape
@@ -27,7 +27,7 @@ class Watch:
     def __init__(self, family: Family, network: int) -> None:
         self.family = family
         self.network = network
-        self.began, self.began_realtime = sampling.now(), time.time_ns()
+        self.began, self.began_realtime = scheduler.now(), time.time_ns()
         self.recorder: Recorder | None = None
         self.tape: Tape | None = None
         #: Addresses of the client, and what the server sees instead of them: a router translates.
@@ -37,7 +37,7 @@ class Watch:
 
     def elapsed(self) -> float:
         """Seconds since the lab was begun: the clock of its evidence."""
-        return round(sampling.now() - self.began, 6)
+        return round(scheduler.now() - self.began, 6)
 
     def address(self, side: Side, extra: int = 0) -> str:
         """The address of one side; `extra` counts further ones."""
@@ -60,7 +60,7 @@ class Watch:
         flow = self._flows.get(ends) or Flow(*ends, self.began, seen_from=self._seen(ends[0]))
         if begins:
             self._flows.pop(ends, None)
-            flow.begun.append((side, sampling.now() - self.began))
+            flow.begun.append((side, scheduler.now() - self.began))
         self._flows[ends] = flow
         flow.name = name or flow.name
         return flow
@@ -86,7 +86,7 @@ class Watch:
 
     def sample(self) -> None:
         """Read both tables once, and note the state of every connection that is followed."""
-        at = sampling.now()
+        at = scheduler.now()
         for side, table in self._tables.items():
             rows = table.read()
             indexed = index(rows)
@@ -107,4 +107,4 @@ class Watch:
             self.sample()
             return found
 
-        return sampling.wait(look, sampling.now() + patience)
+        return scheduler.wait(look, scheduler.now() + patience)

@@ -15,7 +15,7 @@ from types import TracebackType
 
 import pytest
 
-from netlab.observe import sampling
+from netlab import scheduler
 
 from .shell import NETLAB, PATIENCE, environment
 
@@ -104,13 +104,13 @@ class Terminal:
             screen = self.screen()
             return screen if all(text in screen for text in texts) else None
 
-        screen = sampling.wait(look, sampling.now() + PATIENCE)
+        screen = scheduler.wait(look, scheduler.now() + PATIENCE)
         assert screen, f"not seen together: {texts}\n{self.screen()}"
         return screen
 
     def see_no(self, text: str) -> None:
         """Wait until the screen does not show a text."""
-        gone = sampling.wait(lambda: text not in self.screen() or None, sampling.now() + PATIENCE)
+        gone = scheduler.wait(lambda: text not in self.screen() or None, scheduler.now() + PATIENCE)
         assert gone, f"still seen: {text}\n{self.screen()}"
 
     def is_as_before(self) -> bool:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from netlab.linux.privileges import in_user_namespace
 from netlab.scenario import catalogue
-from netlab.testbed.namespace import in_user_namespace
 
 from .shell import NETLAB, PATIENCE, environment, netlab, scenario
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from netlab import scheduler
 from netlab.live.session import HOLD
 from netlab.model.vocabulary import Side
-from netlab.observe import sampling
 from netlab.scenario import loader
 
 from .shell import NETLAB, PATIENCE, netlab
@@ -45,7 +45,7 @@ def write_scenario(terminal: Terminal, name: str, story: str) -> None:
         lasts = re.findall(r"for (\d+\.\d) s", terminal.screen())
         return (len(lasts) == len(Side) and min(map(float, lasts)) > HOLD + 0.1) or None
 
-    assert sampling.wait(holds, sampling.now() + PATIENCE), terminal.screen()
+    assert scheduler.wait(holds, scheduler.now() + PATIENCE), terminal.screen()
     terminal.keys("w")
     terminal.see("write what was done as a scenario", ".yaml", "Enter: its story")
     terminal.keys("C-u")
@@ -194,7 +194,7 @@ def test_the_countdown_moves(terminal: Terminal) -> None:
         lines = [line for line in terminal.screen().splitlines() if "timer" in line]
         return (bool(lines) and lines[0] not in first) or None
 
-    assert sampling.wait(moved, sampling.now() + PATIENCE)
+    assert scheduler.wait(moved, scheduler.now() + PATIENCE)
 
 
 # --- packets, and how much room there is

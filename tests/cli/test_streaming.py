@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from netlab import scheduler
 from netlab.model.evidence import Evidence
-from netlab.observe import sampling
 from netlab.render.columns import width_of
 
 from .shell import NETLAB, PATIENCE, environment, netlab, scenario
@@ -59,7 +59,7 @@ def folder(tmp_path: Path) -> Path:
 
 def is_there(path: Path) -> bool:
     """Whether a file is there before patience ends."""
-    return bool(sampling.wait(lambda: path.exists() or None, sampling.now() + PATIENCE))
+    return bool(scheduler.wait(lambda: path.exists() or None, scheduler.now() + PATIENCE))
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
@@ -213,7 +213,9 @@ def test_the_bar_stays_where_the_rows_go_elsewhere(folder: Path) -> None:
         terminal.shell(f"{' '.join(NETLAB)} run ./ >rows")
         terminal.see("playing", "1/2", "never")
         rows = folder / "rows"
-        there = sampling.wait(lambda: "PASS" in rows.read_text() or None, sampling.now() + PATIENCE)
+        there = scheduler.wait(
+            lambda: "PASS" in rows.read_text() or None, scheduler.now() + PATIENCE
+        )
         assert there
         terminal.keys("C-c")
         screen = terminal.see("netlab: stopped: 1 of 2 had not ended", "code=130")

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from netlab import scheduler
 from netlab.model.evidence import Evidence
 from netlab.model.vocabulary import Family
-from netlab.observe import sampling
 from netlab.scenario import catalogue, needs
 
 #: How often a run is killed (NETLAB_KILLS=100 for the full number), and how many at a time.
@@ -82,7 +82,7 @@ class Runs:
         Or its whole process group is.
         """
         with self.start_recorded() as process:
-            sampling.wait(process.poll, sampling.now() + moment)
+            scheduler.wait(process.poll, scheduler.now() + moment)
             held = namespaces_of(process.pid)
             kill(process, group)
             process.communicate()
@@ -95,7 +95,7 @@ class Runs:
         plays = [
             partial(self.kill_at, moment, number % 2 > 0) for number, moment in enumerate(moments)
         ]
-        killed = [found for _, found in sampling.side_by_side(plays, AT_ONCE)]
+        killed = [found for _, found in scheduler.side_by_side(plays, AT_ONCE)]
         assert any(held > 0 for held, _ in killed), f"none had a lab when it was killed: {killed}"
         assert any(code == -9 for _, code in killed), f"none was killed before its end: {killed}"
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from netlab import scheduler
+from netlab.linux.expression import LOG_GROUP
 from netlab.model.vocabulary import Family, Hook, Side
-from netlab.observe import capture, sampling
+from netlab.observe import capture
 from netlab.observe.capture import Drops, Wire
-from netlab.testbed.expression import LOG_GROUP
 from netlab.testbed.faults.drop import Drop, Match, compiled
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
@@ -122,7 +123,7 @@ class Reading:
 
     def __init__(self, read: Callable[[], None]) -> None:
         self._read = read
-        self._before = sampling.now()
+        self._before = scheduler.now()
         self.latest = 0.0
 
     def until_done(self, process: subprocess.Popen[str]) -> float:
@@ -130,7 +131,7 @@ class Reading:
 
         def look() -> int | None:
             code = process.poll()
-            now = sampling.now()
+            now = scheduler.now()
             self.latest, self._before = max(self.latest, now - self._before), now
             self._read()
             return code
@@ -166,7 +167,7 @@ def test_a_hundred_thousand_packets_a_second_are_recorded(lab: Lab, wires: list[
         assert sum(wire.missed for wire in wires) == before
         return True
 
-    if not sampling.wait(attempt, sampling.now() + ATTEMPTS):
+    if not scheduler.wait(attempt, scheduler.now() + ATTEMPTS):
         pytest.skip(f"{sent} packets were accounted for, but the machine was never free to read")
 
 
@@ -226,9 +227,9 @@ def test_times_are_on_the_clock_of_samples(established: Lab) -> None:
     wire = open_wire(established.client)
     established.client.set_option("TCP_NODELAY", 1)
     for _ in range(20):
-        before = sampling.now()
+        before = scheduler.now()
         established.client.send("x")
-        after = sampling.now()
+        after = scheduler.now()
         (at,) = [seen.at for seen in wire.read() if seen.outgoing]
         assert before - CLOCKS <= at <= after + CLOCKS
     wire.close()
@@ -290,7 +291,7 @@ def test_closing_leaves_no_socket_and_no_descriptor(lab: Lab) -> None:
 
 def test_a_recorder_that_never_started_can_be_closed(lab: Lab) -> None:
     before = descriptors()
-    recorder = Recorder(sampling.now(), 0)
+    recorder = Recorder(scheduler.now(), 0)
     for side in Side:
         recorder.watch(side, lab.host(side).namespace, [lab.host(side).address])
     recorder.close()

@@ -8,14 +8,14 @@ from functools import partial
 
 import pytest
 
+from netlab import scheduler
+from netlab.linux.privileges import prepare
 from netlab.model.evidence import Evidence
 from netlab.model.vocabulary import Family
-from netlab.observe import sampling
 from netlab.scenario import catalogue, runner
 from netlab.scenario.model import AnyStep, FaultStep, Remove, Scenario
 from netlab.scenario.steps import kind_of
 from netlab.testbed import forge
-from netlab.testbed.namespace import prepare
 
 
 def without(scenario: Scenario, cause: FaultStep) -> Scenario:
@@ -71,7 +71,7 @@ def verdicts() -> dict[Family, dict[str, str]]:
     forge.scapy()
     plays = [partial(runner.play, mutant, runner.Options(family)) for family, mutant in mutants]
     found: dict[Family, dict[str, str]] = {family: {} for family in Family}
-    for number, run in sampling.side_by_side(plays, runner.JOBS):
+    for number, run in scheduler.side_by_side(plays, runner.JOBS):
         if run.outcome != "skip":
             found[mutants[number][0]][run.scenario] = verdict(run)
     return found

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from netlab import scheduler
+from netlab.linux.privileges import prepare
 from netlab.live.actions import Desk
 from netlab.live.session import HOLD, Session
 from netlab.live.view import Looker
 from netlab.model.errors import ActionFailed
 from netlab.model.tcp import ACK, FIN, SYN, State, Timer
 from netlab.model.vocabulary import Family, Pair, Side
-from netlab.observe import sampling
 from netlab.scenario import catalogue, loader, runner
 from netlab.scenario.model import Do, Scenario
 from netlab.testbed.lab import Lab
-from netlab.testbed.namespace import prepare
 
 from .tools import wait
 
@@ -164,7 +164,7 @@ def gone_on(tmp_path_factory: pytest.TempPathFactory) -> dict[Going, list[str]]:
         runner.play(catalogue.one(name), runner.Options(family=family, frozen=frozen))
 
     prepare()
-    for _ in sampling.side_by_side([partial(go_on, going) for going in outcomes], len(outcomes)):
+    for _ in scheduler.side_by_side([partial(go_on, going) for going in outcomes], len(outcomes)):
         pass
     return outcomes
 

@@ -10,9 +10,9 @@ from functools import partial
 
 import pytest
 
+from netlab import scheduler
 from netlab.model.errors import ActionFailed, LabError
 from netlab.model.tcp import ACK, RST, SYN, Segment, State
-from netlab.observe import sampling
 from netlab.testbed.lab import Lab
 from netlab.testbed.watch import PORT
 
@@ -117,7 +117,7 @@ def test_more_than_the_buffers_hold_is_sent_while_the_other_end_reads(establishe
         lab.client.shutdown()
         return b""
 
-    played = dict(sampling.side_by_side([send, lab.server.drain], jobs=2))
+    played = dict(scheduler.side_by_side([send, lab.server.drain], jobs=2))
     assert played[1] == data
 
 
@@ -145,7 +145,7 @@ def test_an_application_waits_for_seconds_and_not_for_ever(established: Lab) -> 
         return str(failed.value)
 
     plays = [partial(complaint, call) for call in calls.values()]
-    complaints = dict(sampling.side_by_side(plays, jobs=len(plays)))
+    complaints = dict(scheduler.side_by_side(plays, jobs=len(plays)))
     for number, what in enumerate(calls):
         assert complaints[number].endswith(f": {what} was not possible within 5 s")
 
@@ -238,7 +238,7 @@ def test_a_datagram_is_answered(lab: Lab) -> None:
             return lab.wait(attempt, tools.PATIENCE) or b""
 
         plays: list[Callable[[], bytes]] = [partial(lab.client.udp, "hello", PORT), answer]
-        assert dict(sampling.side_by_side(plays, jobs=2)) == {0: b"HELLO", 1: b"hello"}
+        assert dict(scheduler.side_by_side(plays, jobs=2)) == {0: b"HELLO", 1: b"hello"}
 
 
 def test_a_datagram_to_a_closed_port_is_refused(lab: Lab) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
+from netlab.linux.namespace import Namespace
 from netlab.model.evidence import Fault
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Family, Side
@@ -16,7 +17,6 @@ from netlab.scenario.model import Scenario
 from netlab.testbed.connection import Flow
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
-from netlab.testbed.namespace import Namespace
 
 from . import tools
 

@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from netlab.testbed.namespace import in_user_namespace
+from netlab.linux.privileges import in_user_namespace
 
 from . import tools
 

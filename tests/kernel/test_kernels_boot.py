@@ -31,7 +31,7 @@ from netlab.kernels.guests.boot import How
 from netlab.kernels.record import KernelRun
 from netlab.kernels.suite import Job
 from netlab.model.errors import LabError
-from netlab.observe.sampling import now, wait
+from netlab.scheduler import now, wait
 
 from . import tools
 

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
+from netlab import scheduler
+from netlab.linux import closing, namespace, privileges
+from netlab.linux.closing import LIMIT
 from netlab.model.tcp import SYN
 from netlab.model.vocabulary import Family
-from netlab.observe import closing, sampling
-from netlab.observe.closing import LIMIT
 from netlab.scenario import catalogue, needs
-from netlab.testbed import namespace
 from netlab.testbed.lab import Lab
 
 from . import tools
@@ -114,7 +114,7 @@ def passes(runs: Runs, names: Sequence[str], patience: float) -> bool:
         code, _ = runs.finish(*names)
         return True if code == 0 else None
 
-    return bool(sampling.wait(attempt, sampling.now() + patience))
+    return bool(scheduler.wait(attempt, scheduler.now() + patience))
 
 
 class Ends:
@@ -189,7 +189,7 @@ def test_labs_that_are_lifted_and_closed_at_once_wait_for_nothing_and_leave_noth
 
 @pytest.mark.alone  # it compares times
 def test_hundreds_of_labs_work_at_once_and_the_last_costs_what_the_first_did() -> None:
-    namespace.prepare()
+    privileges.prepare()
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if allowed < LABS * EACH + BESIDES:
         pytest.skip(f"only {allowed} files may be open: raise the limit (ulimit -Hn)")

@@ -9,12 +9,12 @@ import socket
 
 import pytest
 
+from netlab.linux.namespace import Namespace
+from netlab.linux.nstat import Counters
+from netlab.linux.procnet import Row, TcpTable, endpoint
 from netlab.model.tcp import ACK, SYN, State
 from netlab.model.vocabulary import Family
-from netlab.observe.counters import Counters
-from netlab.observe.proc import Row, TcpTable, endpoint
 from netlab.testbed.lab import Lab
-from netlab.testbed.namespace import Namespace
 from netlab.testbed.watch import PORT
 
 from . import tools

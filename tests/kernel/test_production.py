@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from netlab import scheduler
 from netlab.diagnosis import rank
 from netlab.model.evidence import Evidence
 from netlab.model.vocabulary import Family
-from netlab.observe import sampling
 from netlab.scenario import catalogue, runner, telling
 from netlab.scenario.model import Scenario
 from netlab.snapshot import collect, parse, store
@@ -157,7 +157,7 @@ def seen() -> dict[tuple[str, Family], Text]:
     in_python = [(each, family) for family in Family for each in scenarios if each.code]
     for batch in (*in_yaml, in_python):
         plays = [functools.partial(_played, each, family, found) for each, family in batch]
-        played = [run for _, run in sampling.side_by_side(plays, runner.JOBS)]
+        played = [run for _, run in scheduler.side_by_side(plays, runner.JOBS)]
         assert not [_why(run) for run in played if run.outcome not in ("pass", "skip")]
     return found
 

@@ -16,20 +16,21 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from netlab import scheduler
 from netlab.atlas import cells
+from netlab.linux import nftables
+from netlab.linux.privileges import prepare
 from netlab.model.evidence import End, Evidence, Fault, Interval, Recording, Transition
 from netlab.model.tcp import CONTROL, Segment, State
 from netlab.model.vocabulary import Family, Side
-from netlab.observe import sampling
 from netlab.packets.sightings import SENDING, Packet, packets
 from netlab.render import ladder, ladder_svg, report
 from netlab.render.pcapng import pcapng
 from netlab.render.style import Style
 from netlab.scenario import catalogue, runner
 from netlab.scenario.model import Scenario
-from netlab.testbed import forge, nft
+from netlab.testbed import forge
 from netlab.testbed.lab import Lab
-from netlab.testbed.namespace import prepare
 
 from . import tools
 
@@ -57,7 +58,7 @@ def played() -> dict[Family, list[Evidence]]:
         for family, scenario in order
     ]
     found: dict[Family, list[Evidence]] = {family: [] for family in Family}
-    for number, run in sorted(sampling.side_by_side(plays, len(plays)), key=itemgetter(0)):
+    for number, run in sorted(scheduler.side_by_side(plays, len(plays)), key=itemgetter(0)):
         found[order[number][0]].append(run)
     return found
 
@@ -131,12 +132,12 @@ def test_a_packet_that_meets_a_fault_being_lifted_is_counted_or_passes(
         lab.client.send("late")
         removing(*arguments)
 
-    removing = nft.remove
+    removing = nftables.remove
     with Lab(netlab_family, record=True) as lab:
         lab.server.listen()
         lab.client.connect()
         fault = lab.drop(Segment.DATA, to=lab.server)
-        monkeypatch.setattr(nft, "remove", remove)
+        monkeypatch.setattr(nftables, "remove", remove)
         fault.remove()
         lab.sample()
         assert lab.recorder is not None
@@ -420,7 +421,7 @@ def test_what_was_sampled_is_what_was_traced_then(runs: list[Evidence]) -> None:
                     continue
                 short += 1
                 over = [s for s in end.intervals if s.since + CLOCKS < begin < finish < s.until]
-                assert all(finish - begin < sampling.LONGEST * 2 for _ in over), (
+                assert all(finish - begin < scheduler.LONGEST * 2 for _ in over), (
                     f"{where}: {state} from {begin} to {finish}, {over}"
                 )
     assert short, "nothing was too short to be sampled"
@@ -443,7 +444,7 @@ def shows(span: Interval, state: State, begin: float, end: float) -> bool:
     seen_at_last = span.until if span.samples > 1 else span.since
     return (
         span.state is state
-        and begin <= seen_at_last + sampling.LONGEST
+        and begin <= seen_at_last + scheduler.LONGEST
         and (end >= seen_at_last - CLOCKS)
     )
 
@@ -471,7 +472,7 @@ def test_an_open_and_close_shows_all_of_its_states_in_order(netlab_family: Famil
         S.LISTEN, S.SYN_RECV, S.ESTABLISHED, S.CLOSE_WAIT, S.LAST_ACK, S.LISTEN
     ]  # fmt: skip
     assert all(each.traced for each in (*client, *server))
-    assert min(b.at - a.at for a, b in pairwise(server[1:])) < sampling.SHORTEST
+    assert min(b.at - a.at for a, b in pairwise(server[1:])) < scheduler.SHORTEST
     assert_in_order(client, server, packets(recording))
 
 
@@ -553,9 +554,9 @@ def test_ten_thousand_packets_are_condensed_and_said_to_be(talkative: Evidence, 
     assert talkative.recording.missed == 0
     story = packets(talkative.recording)
     assert len(story) >= MANY
-    began = sampling.now()
+    began = scheduler.now()
     drawn = PICTURES[kind](talkative)
-    assert sampling.now() - began < tools.PATIENCE
+    assert scheduler.now() - began < tools.PATIENCE
     assert "more packets" in " ".join(drawn.split())
     if kind == "ladder":
         assert "Not every packet is drawn; the pcapng has all." in drawn

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from netlab.model.errors import LabError
-from netlab.observe.sampling import now, side_by_side, wait
+from netlab.scheduler import now, side_by_side, wait
 
 #: Long enough that what is played one after the other cannot be taken for side by side.
 PAUSE = 0.3

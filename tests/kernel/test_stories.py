@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from netlab.linux import nftables
 from netlab.model.evidence import Evidence
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Family, Side
@@ -154,10 +155,10 @@ def test_what_it_needs_and_is_not_there_skips_it(
     run = play(told(tmp_path, more=', needs=("tcp_banana",)'))
     assert (run.outcome, run.reason) == ("skip", "this kernel has no sysctl net.ipv4.tcp_banana")
     routers.lacking.cache_clear()
-    monkeypatch.setattr(routers, "PATH", "/nowhere")
+    monkeypatch.setattr(nftables, "PATH", "/nowhere")
     run = play(told(tmp_path, "router.track()", router=", router: Router"))
     assert (run.outcome, run.reason) == (
-        "skip", "a router's rules need the nft program: install nftables"
+        "skip", "a rule of a router needs the nft program: install nftables"
     )  # fmt: skip
     monkeypatch.undo()
     routers.lacking.cache_clear()

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
+from netlab import scheduler
 from netlab.kernels import timers
 from netlab.kernels.record import Timing
 from netlab.kernels.timeouts import TIMEOUTS, Timeout
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Family
-from netlab.observe import sampling
 
 SHORT = {
     "tcp_syn_retries": "1",
@@ -137,17 +137,17 @@ def test_an_unknown_name_is_refused_at_once() -> None:
 
 def test_who_waits_for_long_looks_more_and_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = 1000.0
-    monkeypatch.setattr(sampling, "now", lambda: clock)
-    again = sampling.ever_rarer()
+    monkeypatch.setattr(scheduler, "now", lambda: clock)
+    again = scheduler.ever_rarer()
     pauses = []
     for waited in (0.0, 0.1, 5.0, 20.0, 1000.0):
         clock = 1000.0 + waited
         pauses.append(round(again() - clock, 6))
-    assert pauses == [0.001, 0.01, sampling.LONGEST, 0.1, 0.25]
+    assert pauses == [0.001, 0.01, scheduler.LONGEST, 0.1, 0.25]
 
 
 def test_a_wait_is_looked_at_when_it_is_asked_to_and_at_its_deadline() -> None:
     looks: list[float] = []
-    began = sampling.now()
-    sampling.wait(lambda: looks.append(sampling.now()), began + 0.3, lambda: looks[-1] + 0.2)
+    began = scheduler.now()
+    scheduler.wait(lambda: looks.append(scheduler.now()), began + 0.3, lambda: looks[-1] + 0.2)
     assert [round(look - began, 1) for look in looks] == [0.0, 0.2, 0.3]

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 import netlab
+from netlab import scheduler
 from netlab.model.vocabulary import Family
-from netlab.observe import sampling
 from netlab.scenario import catalogue
 
 from . import tools
@@ -109,6 +109,6 @@ def test_a_slow_reader_of_a_run_does_not_change_what_is_measured(runs: Runs) -> 
     with runs.start("--json") as process:
         assert process.stdout is not None
         fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)  # as if a lot more were printed
-        sampling.wait(process.poll, sampling.now() + SLOW)
+        scheduler.wait(process.poll, scheduler.now() + SLOW)
         printed, _ = process.communicate()
     assert not_passed(printed, Family.IPV4) == {}

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from netlab import scheduler
 from netlab.model.tcp import ACK, SYN
 from netlab.model.vocabulary import Family
-from netlab.observe import sampling
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
 
@@ -35,7 +35,7 @@ def in_many_labs(family: Family, what: Callable[[Lab], T]) -> list[T]:
         with Lab(family) as lab:
             return what(lab)
 
-    return [found for _, found in sampling.side_by_side([play] * LABS, jobs=LABS)]
+    return [found for _, found in scheduler.side_by_side([play] * LABS, jobs=LABS)]
 
 
 def test_the_first_segment_is_not_lost(netlab_family: Family) -> None:

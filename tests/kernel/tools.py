@@ -17,10 +17,10 @@ from typing import NamedTuple, TypeVar
 
 import pytest
 
+from netlab import scheduler
+from netlab.linux.namespace import Namespace
 from netlab.model.tcp import State
-from netlab.observe import sampling
 from netlab.testbed.host import Host
-from netlab.testbed.namespace import Namespace
 
 #: What a person has to install where a program is missing.
 PACKAGES = {
@@ -141,7 +141,7 @@ def packets(listing: str) -> dict[str, int]:
 
 def wait(condition: Callable[[], T | None]) -> T | None:
     """What a condition becomes; None where it does not within all the time there is."""
-    return sampling.wait(condition, sampling.now() + PATIENCE)
+    return scheduler.wait(condition, scheduler.now() + PATIENCE)
 
 
 def marked(mark: str) -> list[int]:

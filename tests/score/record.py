@@ -9,14 +9,15 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+from netlab import scheduler
+from netlab.linux import privileges
 from netlab.model.errors import NetlabError
 from netlab.model.vocabulary import Side
-from netlab.observe import sampling
 from netlab.scenario import runner
 from netlab.scenario.model import Scenario
 from netlab.snapshot import collect, store
 from netlab.snapshot.columns import RawSample
-from netlab.testbed import forge, namespace
+from netlab.testbed import forge
 from netlab.testbed.connection import Flow
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
@@ -48,11 +49,11 @@ def play_all(
     setups: Sequence[Setup], meanwhile: Callable[[], None] = lambda: None
 ) -> Iterator[Result]:
     """Play all, some at a time; yield each with its case, or with why there is none."""
-    namespace.prepare()
+    privileges.prepare()
     if any(runner.forges(each.scenario) for setup in setups for each in setup.injections):
         forge.scapy()
     plays = [partial(_play, setup) for setup in setups]
-    for number, result in sampling.side_by_side(plays, JOBS, meanwhile):
+    for number, result in scheduler.side_by_side(plays, JOBS, meanwhile):
         yield setups[number], result
 
 

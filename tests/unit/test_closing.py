@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from netlab.observe import closing
-from netlab.observe.closing import LIMIT, Closer
+from netlab.linux import closing
+from netlab.linux.closing import LIMIT, Closer
 
 PATIENCE = 30.0  # seconds, for a thread to do what it does at once
 

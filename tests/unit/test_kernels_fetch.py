@@ -17,8 +17,8 @@ from netlab.kernels.getting import apt, distributions, fetch, mirrors
 from netlab.kernels.getting.choice import NoSuite
 from netlab.kernels.getting.kernel import Kernel
 from netlab.kernels.getting.spec import parse
+from netlab.linux.privileges import in_user_namespace
 from netlab.model.errors import LabError, ScenarioError
-from netlab.testbed.namespace import in_user_namespace
 
 from .fake_kernels import Mirror, Package, files, gpg, image, publish, serve
 

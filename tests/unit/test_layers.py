@@ -26,7 +26,7 @@ MODULES = {
 #: The rooms from the ground up: each may import what is below it, and itself.
 FLOORS = (
     ("model", "programs"),
-    ("_version", "extras", "packets"),
+    ("_version", "extras", "linux", "packets", "scheduler"),
     ("observe", "render"),
     ("snapshot",),
     ("diagnosis",),
@@ -43,7 +43,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 #: Modules and rooms that may import less than what is below them.
 NARROWER = {
     "netlab.render": {"model", "packets"},  # evidence to pictures, without a kernel
-    "netlab.snapshot": {"model", "observe"},  # it runs on any host, and so does the next
+    "netlab.snapshot": {"linux", "model", "scheduler"},  # it runs on any host, and so does the next
     "netlab.diagnosis": {"model", "snapshot"},
 }
 HEAVY = {"pyroute2", "scapy", "rich", "cattrs", "textual", "jinja2"}  # 0.05 to 0.5 s each

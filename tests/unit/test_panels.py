@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 from textual.content import Content
 
+from netlab.linux.procnet import Row
 from netlab.live import panels, small
 from netlab.live.actions import Note
 from netlab.live.view import Counted, End, InForce, View
 from netlab.model.tcp import FIN, State, Timer
 from netlab.model.vocabulary import Side
-from netlab.observe.proc import Row
 from netlab.packets.sightings import Packet
 from netlab.render import packet as line
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from netlab.linux.procnet import Row, endpoint
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State, Timer, why_unreachable
 from netlab.model.vocabulary import Side
-from netlab.observe.proc import Row, endpoint
 from netlab.render.style import Style
 from netlab.scenario import catalogue, language, loader, steps
 from netlab.scenario.model import AnyStep, Do, Reach, Scenario

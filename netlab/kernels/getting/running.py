@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netlab.kernels.getting.mirrors import environment, without_apt
-
-PR_SET_PDEATHSIG = 1
+from netlab.linux.syscalls import bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +36,24 @@ class Ended:
 def run(command: Sequence[str], folder: Path, tick: Callable[[], None] = lambda: None) -> Ended:
     """Run a program in a folder; `tick` is called twice a second, as apt says how far it is.
 
+    A netlab that is killed leaves no apt behind, which would write where the next one does.
+
     Raises `LabError` where there is no such program.
     """
+    if shutil.which(command[0]) is None:
+        raise without_apt()
     reader, writer = os.pipe()
     with tempfile.TemporaryFile() as messages, open(reader, errors="replace") as status:
         try:
             process = subprocess.Popen(
-                [*command, f"-oAPT::Status-Fd={writer}"],
+                bound([*command, f"-oAPT::Status-Fd={writer}"], signal.SIGTERM),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=messages,
                 cwd=folder,
                 env=environment(),
                 pass_fds=(writer,),
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 (it only makes a system call)
             )
-        except OSError:
-            raise without_apt() from None
         finally:
             os.close(writer)
         with process:
@@ -67,8 +67,3 @@ def run(command: Sequence[str], folder: Path, tick: Callable[[], None] = lambda:
                     process.terminate()
         messages.seek(0)
         return Ended(process.returncode, messages.read().decode(errors="replace"))
-
-
-def _die_with_parent() -> None:
-    """A netlab that is killed leaves no apt behind, which would write where the next one does."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -7,7 +7,6 @@ port where the records go, and on the console where there is no port yet.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import os
@@ -21,15 +20,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from netlab import scheduler
 from netlab.kernels.guests import image
 from netlab.kernels.guests.modules import REQUIRED
 from netlab.kernels.record import line
+from netlab.linux import syscalls
 from netlab.model.errors import LabError, NetlabError
-from netlab.observe import sampling
 
-SYS_FINIT_MODULE = {"x86_64": 313, "aarch64": 273}
-RB_AUTOBOOT = 0x01234567
-MS_NOSUID = 2
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 MOUNTS = (
     ("proc", "/proc"),
@@ -45,8 +42,6 @@ WARNINGS = (
 PORT = "netlab"  # as the host names it
 PORT_S = 10.0  # a port is there in milliseconds, or never
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
 
 def main() -> None:
     """Play what the job says, and restart: a machine that may not restart ends by that."""
@@ -59,31 +54,35 @@ def main() -> None:
         print(f"netlab: {error}", flush=True)
     else:
         _follow(port, refused)
-    _libc.reboot(RB_AUTOBOOT)
+    syscalls.restart()
 
 
 def _mount() -> None:
     for kind, path in MOUNTS:
         if not os.path.isdir(path):
             continue
-        done = _libc.mount(kind.encode(), path.encode(), kind.encode(), MS_NOSUID, None)
-        if done and path in {"/proc", "/sys", "/dev"}:
-            raise LabError(f"this kernel has no {kind}: {os.strerror(ctypes.get_errno())}")
+        try:
+            syscalls.mount(kind, path)
+        except OSError as error:
+            if path in {"/proc", "/sys", "/dev"}:
+                raise LabError(f"this kernel has no {kind}: {error.strerror}") from None
 
 
 def _load() -> str:
     """Load the modules in their order; what a needed one was refused with, or nothing."""
     folder = Path(image.MODULES)
     for name in (folder / "order").read_text().split():
-        with (folder / f"{name}.ko").open("rb") as file:
-            number = SYS_FINIT_MODULE[os.uname().machine]
-            failed = _libc.syscall(number, file.fileno(), b"", 0)
-        code = ctypes.get_errno()
-        if failed and code != errno.EEXIST:
-            problem = f"the kernel refused its module {name}: {os.strerror(code)}"
-            print(f"netlab: {problem} ({errno.errorcode.get(code, code)})", flush=True)
+        try:
+            with (folder / f"{name}.ko").open("rb") as file:
+                syscalls.load_module(file.fileno())
+        except FileExistsError:
+            continue
+        except OSError as error:
+            code = errno.errorcode.get(error.errno or 0, str(error.errno))
+            problem = f"the kernel refused its module {name}: {error.strerror} ({code})"
+            print(f"netlab: {problem}", flush=True)
             if name in REQUIRED:
-                return f"{problem} ({errno.errorcode.get(code, code)})"
+                return problem
     return ""
 
 
@@ -95,7 +94,7 @@ def _find_port() -> str | None:
 
 
 def _open_port() -> BinaryIO:
-    path = sampling.wait(_find_port, sampling.now() + PORT_S)
+    path = scheduler.wait(_find_port, scheduler.now() + PORT_S)
     if path is None:
         raise LabError("the port for the records is not there: no virtio_console in this kernel?")
     return open(path, "wb", buffering=0)

@@ -13,7 +13,6 @@ import os
 import selectors
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,19 +22,13 @@ from typing import Literal
 
 from netlab.kernels.guests.told import Cut, Told
 from netlab.kernels.record import Clock
+from netlab.linux import syscalls
 from netlab.model.errors import LabError
 
 Accelerator = Literal["kvm", "tcg"]
 
 PROGRAMS = ("qemu-system-x86_64", "/usr/libexec/qemu-kvm")
 ARCHITECTURE = "x86_64"
-#: Between fork and exec of QEMU: die with the thread that follows it, also if it is gone already.
-BOUND = """
-import ctypes, os, sys
-ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG, SIGKILL
-if os.getppid() == int(sys.argv[1]):
-    os.execv(sys.argv[2], sys.argv[2:])
-"""
 #: How often it is looked whether a guest's time is over, in seconds.
 LOOK_S = 0.25
 #: A panic and an oops end a guest at once: it was started without the right to reboot.
@@ -107,7 +100,7 @@ def _started(setup: Setup) -> Iterator[dict[str, int]]:
                 ours.callback(os.close, writing[way])
             command = _command(setup, disk, writing)
             process = subprocess.Popen(
-                [sys.executable, "-ISc", BOUND, str(os.getpid()), *command],
+                syscalls.bound(command),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=writing["complaints"],

@@ -14,9 +14,9 @@ from netlab.scenario.shapes import Field, ListOf, Table
 from netlab.scenario.steps.fault import About, Command, FaultKind
 
 if TYPE_CHECKING:
+    from netlab.linux.nftables import Table as Rules
     from netlab.scenario.steps.action import Stage
     from netlab.testbed.faults.base import Fault
-    from netlab.testbed.nft import Table as Rules
 
 _WHERE = {
     "to": Field(SIDE, doc="lost on the way to this side"),

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Counters, from ``nstat -az``, ``netstat -s``, ``/proc/net/netstat`` or ``/proc/net/snmp``.
 
-They have the names of `netlab.observe.counters`: those of TcpExt are without their prefix.
+They have the names of `netlab.linux.nstat`: those of TcpExt are without their prefix.
 """
 
 from __future__ import annotations
 
 import re
 
+from netlab.linux.nstat import named
 from netlab.snapshot.records import Socket
 
 HEADING = re.compile(r"#kernel\b|#\d+\.\d+ sampling|#nstat\b")
@@ -77,10 +78,9 @@ class CounterReader:
             self._names = group, values
             return
         names, self._names = self._names[1], None
-        prefix = "" if group == "TcpExt" else group
         for name, count in zip(names, values, strict=False):
             if re.fullmatch(r"-?\d{1,20}", count):
-                self._put(prefix + name, count)
+                self._put(named(group, name), count)
 
     def more(self, line: str) -> bool:
         """Take an indented line of ``netstat -s``."""
@@ -88,8 +88,7 @@ class CounterReader:
             return False
         match = NAMED.match(line)
         if match is not None:
-            prefix = "" if self._group == "TcpExt" else self._group
-            self._put(prefix + match["name"], match["count"])
+            self._put(named(self._group, match["name"]), match["count"])
             return True
         match = SENTENCE.match(line)
         if match is not None and match["count"] and match["words"] in SENTENCES:

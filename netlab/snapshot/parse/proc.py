@@ -1,17 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``/proc/net/tcp`` and ``tcp6`` as text (``Documentation/networking/proc_net_tcp.rst``).
-
-Addresses are 32-bit words in the byte order of the machine that wrote them. Nothing in the text
-names it; little-endian is assumed, since other hosts are rare.
-"""
+"""``/proc/net/tcp`` and ``tcp6`` as text (``Documentation/networking/proc_net_tcp.rst``)."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from functools import lru_cache
 
-from netlab.model.tcp import State, Timer
+from netlab.linux import procnet
+from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.parse.endpoint import Unreadable
 from netlab.snapshot.records import Endpoint, Socket
@@ -26,7 +22,6 @@ ROW = re.compile(
     r" (?P<timer>[0-9A-F]{2}):(?P<when>[0-9A-F]{1,16}) (?P<retransmits>[0-9A-F]{8})"
     r"\s+\d+\s+(?P<probes>\d{1,15})\s+(?P<inode>\d{1,15})(?=\s|$)"
 )
-REQUEST = 0x0C  # how some kernels write a request
 
 
 class ProcReader:
@@ -52,21 +47,19 @@ class ProcReader:
             if BEGINS.match(line):
                 raise Unreadable("this line of /proc/net/tcp is not whole, or its columns are not")
             return False
-        state = int(match["state"], 16)
-        if state != REQUEST and state not in State.__members__.values():
+        state = procnet.STATES.get(match["state"])
+        if state is None:
             raise Unreadable(f"{match['state']} is no state of Linux")
-        known = State.SYN_RECV if state == REQUEST else State(state)
-        timer = int(match["timer"], 16)
-        if known is State.CLOSED:
+        if state is State.CLOSED:
             return True
         self._sockets.append(
             Socket(
-                known,
+                state,
                 _endpoint(match["local"]),
                 _endpoint(match["remote"]),
                 int(match["rx"], 16),
                 int(match["tx"], 16),
-                Timer(timer) if timer in Timer.__members__.values() else Timer.RETRANSMIT,
+                procnet.timer_of(match["timer"]),
                 int(match["when"], 16) / USER_HZ,
                 int(match["retransmits"], 16),
                 int(match["probes"]),
@@ -87,9 +80,6 @@ class ProcReader:
 @lru_cache(1 << 14)
 def _endpoint(text: str) -> Endpoint:
     words, _, port = text.partition(":")
-    packed = b"".join(
-        bytes.fromhex(words[start : start + 8])[::-1] for start in range(0, len(words), 8)
-    )
-    address = ipaddress.ip_address(packed)
+    address = procnet.address(words)
     plain = getattr(address, "ipv4_mapped", None) or address
     return ANY if plain.is_unspecified else str(plain), int(port, 16)

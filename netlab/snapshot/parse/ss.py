@@ -10,37 +10,20 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from netlab.model.tcp import State, Timer
+from netlab.model.tcp import SS_TIMERS, State, Timer, ss_name
 from netlab.snapshot.columns import MILLISECONDS
 from netlab.snapshot.parse.endpoint import Unreadable, endpoint
 from netlab.snapshot.records import Endpoint, Socket
 from netlab.snapshot.sock_diag import INFO
 
-STATES = {
-    "ESTAB": State.ESTABLISHED,
-    "SYN-SENT": State.SYN_SENT,
-    "SYN-RECV": State.SYN_RECV,
-    "FIN-WAIT-1": State.FIN_WAIT1,
-    "FIN-WAIT-2": State.FIN_WAIT2,
-    "TIME-WAIT": State.TIME_WAIT,
-    "CLOSE-WAIT": State.CLOSE_WAIT,
-    "LAST-ACK": State.LAST_ACK,
-    "LISTEN": State.LISTEN,
-    "CLOSING": State.CLOSING,
-    "UNCONN": State.CLOSED,  # bound, and nothing more
-}
+STATES = {ss_name(state): state for state in State}
 #: What the filter of ``ss state NAME`` calls them; the column is left out then.
 FILTERS = {name.lower(): state for name, state in STATES.items()} | {
     "established": State.ESTABLISHED,
     "listening": State.LISTEN,
     "syn-recv": State.SYN_RECV,
 }
-TIMERS = {
-    "on": Timer.RETRANSMIT,
-    "keepalive": Timer.KEEPALIVE,
-    "timewait": Timer.TIME_WAIT,
-    "persist": Timer.PROBE,
-}
+TIMERS = {name: timer for timer, name in SS_TIMERS.items()}
 #: Sockets of other protocols, which ss lists unless it is run with -t alone.
 OTHERS = (
     "udp|raw|icmp6?|u_str|u_dgr|u_seq|p_raw|p_dgr|nl|sctp|dccp|mptcp|v_str|v_dgr|ti_\\w\\w|xdp|unix"

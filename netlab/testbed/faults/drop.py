@@ -4,19 +4,18 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from netlab.linux import nftables
+from netlab.linux.expression import Rule
+from netlab.linux.nftables import Counter, Table
 from netlab.model import evidence
 from netlab.model.errors import LabError
 from netlab.model.tcp import ANY, Segment
 from netlab.model.vocabulary import Family, Hook, Reject
-from netlab.testbed import nft
-from netlab.testbed.expression import Rule
 from netlab.testbed.faults.base import Fault
 from netlab.testbed.host import Host
-from netlab.testbed.nft import Counter, Table
 
 _NOTHING = Counter(0, 0)
 FIRST_RULE_LINE = 4  # in Table.text
@@ -88,7 +87,7 @@ class Drop(Fault):
         if table.raw:
             _install_text(host, table)
         else:
-            nft.install(host.firewall, [table])
+            nftables.install(host.firewall, [table])
         self._installed = clock()
         self._removed: float | None = None
 
@@ -97,7 +96,7 @@ class Drop(Fault):
         """Packets and bytes that its rules matched, all together."""
         if self._final is not None:
             return self._final
-        return sum(nft.counters(self.host.firewall, self.name), _NOTHING)
+        return sum(nftables.counters(self.host.firewall, self.name), _NOTHING)
 
     @property
     def packets(self) -> int:
@@ -107,9 +106,9 @@ class Drop(Fault):
     def remove(self) -> None:
         """Take the rules out of force; the counter keeps its last value."""
         if self._final is None:
-            nft.disable(self.host.firewall, self.name)  # else something might yet be counted
+            nftables.disable(self.host.firewall, self.name)  # else something might yet be counted
             self._final = self.counter
-            nft.remove(self.host.firewall, [self.name])
+            nftables.remove(self.host.firewall, [self.name])
             self._removed = self._clock()
 
     @property
@@ -140,23 +139,21 @@ def _install_text(host: Host, table: Table) -> None:
     """Hand rules in nft's own language to the nft program, inside the namespace."""
     try:
         with host.namespace:
-            done = subprocess.run(
-                ["nft", "-f", "-"], input=table.text, capture_output=True, text=True, check=False
-            )
+            complaint = nftables.execute(table.text)
     except FileNotFoundError:
         raise LabError(
-            "a rule in nft's own language needs the nft program: install nftables, "
-            "or say the rule with segment:, port:, first: and after:"
+            nftables.lacking("a rule in nft's own language")
+            + ", or say the rule with segment:, port:, first: and after:"
         ) from None
-    if done.returncode:
-        raise LabError(_complaint(table, done.stderr))
+    if complaint:
+        raise LabError(_complaint(table, complaint))
 
 
 def _complaint(table: Table, said: str) -> str:
     """Nft's first complaint, with the rule it is about: line 4 of the text is the first one."""
     place = re.match(r"/dev/stdin:(\d+):[\d-]+: (.*)", said)
     if place is None:
-        return f"nft refused {table.raw[0]!r}: {said.strip() or 'it gave no reason'}"
+        return f"nft refused {table.raw[0]!r}: {said}"
     number = int(place[1]) - FIRST_RULE_LINE
     rule = table.raw[number] if 0 <= number < len(table.raw) else table.raw[0]
     return f"nft refused {rule!r}: {place[2]}"

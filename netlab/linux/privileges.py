@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a process needs to build labs: root, or a user namespace in which it is root."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import getpass
+import os
+import resource
+import threading
+from functools import cache
+from pathlib import Path
+
+from netlab.linux import sysctl
+from netlab.linux.syscalls import CLONE_NEWNET, CLONE_NEWUSER, own_network, setns, unshare
+from netlab.model.errors import Forbidden, LabError
+
+CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
+
+
+@cache
+def prepare() -> None:
+    """Make this process able to build labs: capabilities, and descriptors for many of them.
+
+    Without root it enters a user namespace of its own. Raises `Forbidden`.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if not privileged():
+        enter_user_namespace()
+    elif not _can_come_home():
+        unshare(CLONE_NEWNET)  # root of somebody's user namespace, in a network of its outside
+
+
+def _can_come_home() -> bool:
+    """Whether this process may enter the network namespace that it is in."""
+    home = own_network()
+    try:
+        setns(home)
+    except PermissionError:
+        return False
+    finally:
+        os.close(home)
+    return True
+
+
+def privileged() -> bool:
+    """Whether this process may create namespaces and rules as it is."""
+    status = Path("/proc/self/status").read_text()
+    effective = next(line for line in status.splitlines() if line.startswith("CapEff"))
+    held = int(effective.split()[1], 16)
+    return all(held >> capability & 1 for capability in (CAP_NET_ADMIN, CAP_SYS_ADMIN))
+
+
+def in_user_namespace() -> bool:
+    """Whether this process is root of a user namespace of its own only."""
+    return Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
+
+
+def enter_user_namespace() -> None:
+    """Become root of a user namespace of one's own; nothing outside it is within reach.
+
+    The host's network neither: who may not enter it could not come back to it from a lab, so the
+    process moves to an empty one for good. Only a process with one thread may do this
+    (user_namespaces(7)). Raises `Forbidden`.
+    """
+    if threading.active_count() > 1 or len(os.listdir("/proc/self/task")) > 1:
+        raise Forbidden(
+            "without root, netlab must enter a user namespace before other threads start. "
+            "Call netlab.prepare() first; for pytest, set 'netlab_userns = true' in its settings"
+        )
+    uid, gid = os.getuid(), os.getgid()
+    with contextlib.suppress(KeyError, OSError):
+        # Inside, the number is root's; who asks for the name is told the true one. (pytest does,
+        # and would share a temporary folder with the real root.)
+        os.environ.setdefault("LOGNAME", getpass.getuser())
+    try:
+        unshare(CLONE_NEWUSER | CLONE_NEWNET)
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
+        Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
+    except OSError as error:
+        raise refused(error) from None
+
+
+#: Settings that forbid namespaces to ordinary users, and the value that does.
+FORBIDDING = {
+    "kernel.unprivileged_userns_clone": "0",  # Debian
+    "kernel.apparmor_restrict_unprivileged_userns": "1",  # Ubuntu 23.10 and later
+    "user.max_user_namespaces": "0",
+    "user.max_net_namespaces": "0",
+}
+
+
+def forbidding_settings() -> list[str]:
+    """The sysctls of this machine that keep an ordinary user from building labs."""
+    found = []
+    for name, value in FORBIDDING.items():
+        with contextlib.suppress(OSError):
+            if sysctl.read(name) == value:
+                found.append(f"{name}={value}")
+    return found
+
+
+def refused(error: OSError) -> LabError:
+    """The error of a refused namespace or descriptor, as one sentence that says what to do."""
+    if error.errno == errno.EMFILE:
+        return LabError("too many open files: raise the limit (ulimit -n), or run with --jobs 50")
+    settings = forbidding_settings()
+    if settings:
+        return Forbidden(
+            f"this kernel forbids namespaces to ordinary users: {' and '.join(settings)}. "
+            "Run as root (sudo), or have an administrator change that sysctl"
+        )
+    if error.errno in (errno.EPERM, errno.EACCES):
+        return Forbidden(
+            "creating a namespace was refused although no sysctl forbids it: a container or a "
+            "security module does. Run as root on the machine itself, or give the container "
+            "CAP_SYS_ADMIN and CAP_NET_ADMIN"
+        )
+    return LabError(f"building a lab failed: {error.strerror}")

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Settings below ``/proc/sys``, by their names; those of a network are the caller's namespace's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path("/proc/sys")
+
+
+def full_name(name: str) -> str:
+    """The whole name: without a dot it is one of ``net.ipv4``."""
+    return name if "." in name else f"net.ipv4.{name}"
+
+
+def path(name: str) -> Path:
+    """Where the kernel keeps it."""
+    return ROOT / full_name(name).replace(".", "/")
+
+
+def exists(name: str) -> bool:
+    """Whether this kernel has it."""
+    return path(name).exists()
+
+
+def read(name: str) -> str:
+    """Its value, several words apart by a blank, as sysctl(8) writes them. Raises OSError."""
+    return " ".join(path(name).read_text(encoding="ascii").split())
+
+
+def write(name: str, value: object) -> None:
+    """Set it. Raises OSError."""
+    path(name).write_text(f"{value}\n", encoding="ascii")
+
+
+def matching(patterns: Iterable[str]) -> dict[str, str]:
+    """All that match one of the patterns of paths below ``/proc/sys``, by whole name and in
+    order; those that this user may not read are left out.
+    """
+    paths = sorted(path for pattern in patterns for path in ROOT.glob(pattern))
+    names = (
+        str(path.relative_to(ROOT)).replace("/", ".") for path in paths if os.access(path, os.R_OK)
+    )
+    return {name: read(name) for name in names}
