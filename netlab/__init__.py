@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         ScenarioError,
         Unmet,
     )
-    from netlab.model.evidence import Evidence
+    from netlab.model.evidence import Evidence, FaultRecord
     from netlab.model.tcp import ACK, ANY, DATA, FIN, RST, SYN, Segment, State, Timer
     from netlab.model.vocabulary import ExpectedPair, Family, Hook, Pair, Reject, Side
     from netlab.report import write_captures, write_report
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
     from netlab.scenario.runner import Options, play, play_all
     from netlab.scenario.stories import story
     from netlab.testbed.connection import Connection, Flow
+    from netlab.testbed.expect import Held
     from netlab.testbed.faults.base import Fault
     from netlab.testbed.faults.drop import Drop
     from netlab.testbed.faults.plug import Plug
     from netlab.testbed.host import Host
     from netlab.testbed.lab import Lab
     from netlab.testbed.program import Program
-    from netlab.testbed.proof import Held
     from netlab.testbed.router import Router
 
 #: Where each public name lives. They are imported when asked for, so that ``netlab list`` does
@@ -56,7 +56,7 @@ _HOMES = {
         "ActionFailed", "Forbidden", "LabError", "MissingExtra", "NetlabError", "NotHeld",
         "ScenarioError", "Unmet",
     ),
-    "netlab.model.evidence": ("Evidence",),
+    "netlab.model.evidence": ("Evidence", "FaultRecord"),
     "netlab.report": ("write_captures", "write_report"),
     "netlab.scenario.catalogue": ("choose",),
     "netlab.scenario.loader": ("load",),
@@ -72,7 +72,7 @@ _HOMES = {
     "netlab.testbed.lab": ("Lab",),
     "netlab.linux.privileges": ("prepare",),
     "netlab.testbed.program": ("Program",),
-    "netlab.testbed.proof": ("Held",),
+    "netlab.testbed.expect": ("Held",),
     "netlab.testbed.router": ("Router",),
     "netlab.model.vocabulary": (
         "ExpectedPair", "Family", "Hook", "Pair", "Reject", "Side",
@@ -82,10 +82,11 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "ActionFailed", "Connection", "Drop", "Evidence",
-    "ExpectedPair", "Family", "Fault", "Flow", "Forbidden", "Held", "Hook", "Host", "Lab",
-    "LabError", "MissingExtra", "NetlabError", "NotHeld", "Options", "Pair", "Plug", "Program",
-    "Reject", "Router", "Scenario", "ScenarioError", "Segment", "Side", "State", "Timer", "Unmet",
-    "choose", "load", "play", "play_all", "prepare", "story", "write_captures", "write_report",
+    "ExpectedPair", "Family", "Fault", "FaultRecord", "Flow", "Forbidden", "Held", "Hook", "Host",
+    "Lab", "LabError", "MissingExtra", "NetlabError", "NotHeld", "Options", "Pair", "Plug",
+    "Program", "Reject", "Router", "Scenario", "ScenarioError", "Segment", "Side", "State", "Timer",
+    "Unmet", "choose", "load", "play", "play_all", "prepare", "story", "write_captures",
+    "write_report",
 ]  # fmt: skip
 
 

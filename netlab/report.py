@@ -21,7 +21,7 @@ from netlab.model.errors import ScenarioError
 
 if TYPE_CHECKING:
     from netlab.model.evidence import Evidence
-    from netlab.render.report import About, Chapter
+    from netlab.render.report import Chapter, ReportHead
     from netlab.scenario.model import Scenario
 
 PAGE = "index.html"
@@ -58,18 +58,18 @@ def file_names(scenarios: Sequence[Scenario]) -> list[str]:
     return names
 
 
-def about_run(began: datetime, seconds: float, left: int = 0) -> About:
+def about_run(began: datetime, seconds: float, left: int = 0) -> ReportHead:
     """What the page says of the run as a whole; `left`: how many were not played to the end."""
-    from netlab.render.report import About
+    from netlab.render.report import ReportHead
 
-    return About(__version__, f"{began:%Y-%m-%d %H:%M} {began.tzname()}", seconds, left)
+    return ReportHead(__version__, f"{began:%Y-%m-%d %H:%M} {began.tzname()}", seconds, left)
 
 
 def write_report(
     folder: Path | str,
     scenarios: Sequence[Scenario],
     runs: Sequence[Evidence],
-    about: About | None = None,
+    about: ReportHead | None = None,
 ) -> Path:
     """Write the page, a capture file for each recording, and each run's record as JSON.
 
@@ -119,12 +119,12 @@ def _write_capture(folder: Path, run: Evidence, name: str, option: str) -> bool:
 
 
 def _chapter(scenario: Scenario, run: Evidence, name: str, files: tuple[str, ...]) -> Chapter:
-    from netlab.render.report import Chapter, Told
+    from netlab.render.report import Chapter, ToldStep
     from netlab.scenario import writer
     from netlab.scenario.explain import by_hand
 
     steps = tuple(
-        Told(
+        ToldStep(
             writer.line(step),
             step.comment,
             tuple((str(command.side), command.text) for command in commands),

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from netlab.model.evidence import Evidence, Fault, Step
+from netlab.model.evidence import Evidence, FaultRecord, PlayedStep
 from netlab.model.tcp import SYN, State
 from netlab.model.vocabulary import ExpectedPair, Family, Hook, Pair, Side
 from netlab.packets.sightings import Packet
@@ -78,12 +78,12 @@ def evidence(name: str = "port-open", pair: str = "CLOSED/LISTEN", **more: Any) 
     return replace(run, **more)
 
 
-def step(at: float, text: str, result: str = "", line: int = 1) -> Step:
+def step(at: float, text: str, result: str = "", line: int = 1) -> PlayedStep:
     """The record of a step that a file says so."""
     return replace(writer.played(parsed(text), Family.IPV4, at, result), line=line)
 
 
-def fault(name: str = "drop-1", side: Side = Side.SERVER, **more: Any) -> Fault:
+def fault(name: str = "drop-1", side: Side = Side.SERVER, **more: Any) -> FaultRecord:
     """A rule where packets come in, that has lost one of them, from the beginning to the end."""
     kind, hook = more.get("kind", "drop"), more.get("hook", Hook.INPUT)
     segments = ", ".join(map(str, more.get("segments", ()))) or "packets"
@@ -91,7 +91,7 @@ def fault(name: str = "drop-1", side: Side = Side.SERVER, **more: Any) -> Fault:
         "kind": kind, "does": f"{kind}s {segments} at {side} {hook}", "sides": (side,),
         "hook": hook, "rules": "", "packets": 1, "bytes": 60, "installed": 0.1,
     }  # fmt: skip
-    return Fault(name, **usual | more)
+    return FaultRecord(name, **usual | more)
 
 
 def packet(sender: Side = Side.CLIENT, at: float = 1.0, fault: str = "", **more: Any) -> Packet:

@@ -45,7 +45,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tests/kernel/test_traces.py",
     ),
     "measures every timer once": ("tests/kernel/test_timers.py",),
-    "goes on with pairs that were frozen together": ("tests/kernel/test_desk.py::test_a_frozen_",),
+    "goes on with pairs that were frozen together": (
+        "tests/kernel/test_controller.py::test_a_frozen_",
+    ),
     "looks at one report": ("tests/cli/test_report.py",),
     "plays what is wrong once": ("tests/kernel/test_lines.py",),
 }

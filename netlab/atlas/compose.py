@@ -10,7 +10,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from netlab.atlas.network import NOTHING, Call, Ends, settle
+from netlab.atlas.exchange import NOTHING, Call, Exchange, settle
 from netlab.atlas.search import Recipe
 from netlab.model.tcp import Segment, State
 from netlab.model.vocabulary import Pair, Side
@@ -81,7 +81,7 @@ def _steps(recipe: Recipe) -> Iterator[str]:
                 yield f"  - {side}: {{read: hello}}"
 
 
-def _played(recipe: Recipe) -> Iterator[tuple[Call, Ends, Ends]]:
+def _played(recipe: Recipe) -> Iterator[tuple[Call, Exchange, Exchange]]:
     """Each call with what was settled before and after it."""
     before = NOTHING
     for call in recipe.calls:

@@ -27,7 +27,7 @@ TELLS_ABORT = frozenset({S.SYN_RECV, S.ESTABLISHED, S.CLOSE_WAIT, S.FIN_WAIT1, S
 MAY_SEND = frozenset({S.ESTABLISHED, S.CLOSE_WAIT})
 
 
-class Packet(NamedTuple):
+class InFlight(NamedTuple):
     """A segment on its way."""
 
     kind: Segment  # SYN, SYN|ACK, ACK, DATA, FIN, RST
@@ -42,7 +42,7 @@ class Act(NamedTuple):
     """What an event makes of an endpoint, and what is sent."""
 
     after: Endpoint
-    sent: tuple[Packet, ...] = ()
+    sent: tuple[InFlight, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ class Endpoint:
 
     # --- packets it can make
 
-    def _packet(self, kind: Segment) -> Packet:
-        return Packet(
+    def _packet(self, kind: Segment) -> InFlight:
+        return InFlight(
             kind,
             self.me,
             0 if kind is SYN else self.peer,
@@ -77,7 +77,7 @@ class Endpoint:
             kind is FIN and self.sent_data,
         )
 
-    def resent(self) -> tuple[Packet, ...]:
+    def resent(self) -> tuple[InFlight, ...]:
         """What the retransmission timer sends in this state (section 3.8.1)."""
         match self.state:
             case S.SYN_SENT:
@@ -138,7 +138,7 @@ class Endpoint:
     def _abort(self) -> Act | None:
         if not self.owned:
             return None
-        told = (Packet(RST, self.me, self.peer),) if self.state in TELLS_ABORT else ()
+        told = (InFlight(RST, self.me, self.peer),) if self.state in TELLS_ABORT else ()
         return Act(self._gone(), told)
 
     def _vanish(self) -> Act | None:
@@ -160,7 +160,7 @@ class Endpoint:
 
     # --- segments (section 3.10.7)
 
-    def receive(self, packet: Packet) -> Act:
+    def receive(self, packet: InFlight) -> Act:
         """What an arriving segment does."""
         if packet.kind is RST:
             return self._reset(packet)
@@ -175,26 +175,26 @@ class Endpoint:
                 return self._waiting(packet)
         return self._synchronized(packet)
 
-    def _reset(self, packet: Packet) -> Act:
+    def _reset(self, packet: InFlight) -> Act:
         if self.state is S.SYN_SENT:
             believed = packet.acks == self.me
         else:
             believed = self.state is not S.CLOSED and packet.sender == self.peer
         return Act(self._gone()) if believed else Act(self)
 
-    def _refusal(self, packet: Packet) -> tuple[Packet, ...]:
+    def _refusal(self, packet: InFlight) -> tuple[InFlight, ...]:
         if packet.kind is SYN:
-            return (Packet(RST, 0, packet.sender),)
-        return (Packet(RST, packet.acks),)
+            return (InFlight(RST, 0, packet.sender),)
+        return (InFlight(RST, packet.acks),)
 
-    def _unconnected(self, packet: Packet) -> Act:
+    def _unconnected(self, packet: InFlight) -> Act:
         if not self.listening or packet.kind is not SYN:
             return Act(self, self._refusal(packet))
         number = self.born + 1
         after = Endpoint(S.SYN_RECV, True, request=True, me=number, peer=packet.sender, born=number)
         return Act(after, after.resent())
 
-    def _opening(self, packet: Packet) -> Act:
+    def _opening(self, packet: InFlight) -> Act:
         if packet.kind is SYN:  # simultaneous open
             after = replace(self, state=S.SYN_RECV, peer=packet.sender)
             return Act(after, after.resent())
@@ -205,7 +205,7 @@ class Endpoint:
             return Act(after, (after._packet(ACK),))
         return Act(self)
 
-    def _requested(self, packet: Packet) -> Act:
+    def _requested(self, packet: InFlight) -> Act:
         if not self.listening:  # the segment finds no listener, and the request is dropped
             return self._gone()._unconnected(packet)
         if packet.kind is SYN:
@@ -218,12 +218,12 @@ class Endpoint:
         done = replace(self, state=S.ESTABLISHED, request=False, owned=True)
         return done._synchronized(packet)
 
-    def _waiting(self, packet: Packet) -> Act:
+    def _waiting(self, packet: InFlight) -> Act:
         if packet.kind is SYN and self.listening and packet.sender != self.peer:
             return self._gone()._unconnected(packet)  # TCP_TW_SYN
         return Act(self) if packet.kind is ACK else Act(self, (self._packet(ACK),))
 
-    def _synchronized(self, packet: Packet) -> Act:
+    def _synchronized(self, packet: InFlight) -> Act:
         if SYN in packet.kind:
             if self.state is S.SYN_RECV and packet.acks == self.me:
                 after = replace(self, state=S.ESTABLISHED, peer=packet.sender)
@@ -235,7 +235,7 @@ class Endpoint:
             return Act(self, self._refusal(packet)) if self.state is S.SYN_RECV else Act(self)
         return self._acknowledged(packet)._payload(packet)
 
-    def _acknowledged(self, packet: Packet) -> Endpoint:
+    def _acknowledged(self, packet: InFlight) -> Endpoint:
         after = self
         if self.state is S.SYN_RECV:
             after = replace(after, state=S.ESTABLISHED)
@@ -247,10 +247,10 @@ class Endpoint:
             after = after._gone() if state is S.CLOSED else replace(after, state=state)
         return after
 
-    def _payload(self, packet: Packet) -> Act:
+    def _payload(self, packet: InFlight) -> Act:
         if packet.kind is DATA and self.state in (S.ESTABLISHED, S.FIN_WAIT1, S.FIN_WAIT2):
             if not self.owned:  # nobody will read it: TCPABORTONDATA
-                return Act(self._gone(), (Packet(RST, self.me, self.peer),))
+                return Act(self._gone(), (InFlight(RST, self.me, self.peer),))
             after = replace(self, got_data=True)
             return Act(after, (after._packet(ACK),))
         if packet.kind is not FIN:

@@ -233,7 +233,7 @@ ARROWS = RFC_ARROWS + LINUX_ARROWS
 # --- what runs show
 
 
-class Seen(NamedTuple):
+class Coverage(NamedTuple):
     """For each arrow the scenarios that show it, and the steps that nothing explains."""
 
     scenarios: dict[Arrow, tuple[str, ...]]
@@ -252,7 +252,7 @@ class Seen(NamedTuple):
         return tuple(a for a in ARROWS if not self.scenarios[a] and not self.reason(a))
 
 
-def seen(runs: Iterable[Evidence]) -> Seen:
+def seen(runs: Iterable[Evidence]) -> Coverage:
     """Credit each arrow with the scenarios that show it, in the order of the runs."""
     scenarios: dict[Arrow, dict[str, None]] = {arrow: {} for arrow in ARROWS}
     unexplained = []
@@ -267,7 +267,7 @@ def seen(runs: Iterable[Evidence]) -> Seen:
             elif len(ways) == 1 and len(ways[0]) == 1:
                 scenarios[ways[0][0]][run.scenario] = None
     shown = {arrow: tuple(names) for arrow, names in scenarios.items()}
-    return Seen(shown, tuple(unexplained), skipped)
+    return Coverage(shown, tuple(unexplained), skipped)
 
 
 def explanations(move: Move) -> list[tuple[Arrow, ...]]:

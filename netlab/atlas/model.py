@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from netlab.atlas.endpoint import Packet
-from netlab.atlas.network import NOTHING, Ends, possible_calls
+from netlab.atlas.endpoint import InFlight
+from netlab.atlas.exchange import NOTHING, Exchange, possible_calls
 from netlab.model.tcp import Segment
 from netlab.model.vocabulary import Pair, Side
 
-Channel = tuple[Packet, ...]
+Channel = tuple[InFlight, ...]
 #: What happens, and the pair that it leaves.
 Trace = tuple[tuple[str, Pair], ...]
 
@@ -39,7 +39,7 @@ class Bounds:
 class World(NamedTuple):
     """Both ends, and what is on its way to each."""
 
-    ends: Ends
+    ends: Exchange
     to_client: Channel = ()
     to_server: Channel = ()
 
@@ -47,7 +47,7 @@ class World(NamedTuple):
         """What is on its way to one side, the oldest first."""
         return self.to_client if to is Side.CLIENT else self.to_server
 
-    def after(self, ends: Ends, to: Side, channel: Channel) -> World:
+    def after(self, ends: Exchange, to: Side, channel: Channel) -> World:
         """The same with other ends and one channel changed."""
         if to is Side.CLIENT:
             return World(ends, channel, self.to_server)
@@ -126,24 +126,24 @@ class Events:
                 if len(answered) <= most and self._born(after):
                     yield event, lost.after(after, side.peer, answered)
 
-    def _called(self, ends: Ends) -> tuple[tuple[str, Side, Ends, Channel], ...]:
+    def _called(self, ends: Exchange) -> tuple[tuple[str, Side, Exchange, Channel], ...]:
         return tuple(
             (str(call), call.side.peer, after, sent)
             for call, after, sent in possible_calls(ends)
             if call.action in self._bounds.calls and self._born(after)
         )
 
-    def _born(self, ends: Ends) -> bool:
+    def _born(self, ends: Exchange) -> bool:
         return max(end.born for end in ends) <= self._bounds.incarnations
 
 
-def _timed_out(ends: Ends, side: Side) -> tuple[tuple[str, Ends], ...]:
+def _timed_out(ends: Exchange, side: Side) -> tuple[tuple[str, Exchange], ...]:
     end = ends.end(side)
     act = end.expire() or end.forgotten()
     return () if act is None else ((f"{side} times out", ends.with_end(side, act.after)),)
 
 
-def _repeated(ends: Ends, side: Side) -> tuple[tuple[str, Packet], ...]:
+def _repeated(ends: Exchange, side: Side) -> tuple[tuple[str, InFlight], ...]:
     return tuple((f"{side} repeats its {each.kind}", each) for each in ends.end(side).resent())
 
 
@@ -151,6 +151,6 @@ def _lost(side: Side, kind: Segment) -> str:
     return f"{kind} to the {side} is lost"
 
 
-def _arrived(ends: Ends, side: Side, packet: Packet) -> tuple[str, Ends, Channel]:
+def _arrived(ends: Exchange, side: Side, packet: InFlight) -> tuple[str, Exchange, Channel]:
     act = ends.end(side).receive(packet)
     return f"{packet.kind} reaches the {side}", ends.with_end(side, act.after), act.sent

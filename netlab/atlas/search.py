@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from netlab.atlas.endpoint import Endpoint, Packet
-from netlab.atlas.network import NOTHING, Call, Ends, Losses, possible_calls, settle
+from netlab.atlas.endpoint import Endpoint, InFlight
+from netlab.atlas.exchange import NOTHING, Call, Exchange, Losses, possible_calls, settle
 from netlab.model.tcp import ACK, DATA, FIN, RST, SYN, Segment, State
 from netlab.model.vocabulary import Pair, Side
 
@@ -63,9 +63,9 @@ class _Search:
         self._receive = cache(Endpoint.receive)
         self._calls = cache(_sensible_calls)
 
-    def under(self, losses: Losses) -> Iterator[tuple[Ends, tuple[Call, ...]]]:
+    def under(self, losses: Losses) -> Iterator[tuple[Exchange, tuple[Call, ...]]]:
         """Everything that settles under these losses, with the calls that lead there."""
-        calls_to: dict[Ends, tuple[Call, ...]] = {NOTHING: ()}
+        calls_to: dict[Exchange, tuple[Call, ...]] = {NOTHING: ()}
         waiting = deque([NOTHING])
         while waiting:
             ends = waiting.popleft()
@@ -80,7 +80,9 @@ class _Search:
                     waiting.append(settled)
 
 
-def _sensible_calls(ends: Ends) -> tuple[tuple[Call, Ends, tuple[tuple[Side, Packet], ...]], ...]:
+def _sensible_calls(
+    ends: Exchange,
+) -> tuple[tuple[Call, Exchange, tuple[tuple[Side, InFlight], ...]], ...]:
     return tuple(
         (call, changed, tuple((call.side.peer, packet) for packet in sent))
         for call, changed, sent in possible_calls(ends)
@@ -88,7 +90,7 @@ def _sensible_calls(ends: Ends) -> tuple[tuple[Call, Ends, tuple[tuple[Side, Pac
     )
 
 
-def _sensible(call: Call, after: Ends) -> bool:
+def _sensible(call: Call, after: Exchange) -> bool:
     if call == Call(Side.CLIENT, "listen"):
         return False
     return after.end(call.side).born <= INCARNATIONS or call.action != "connect"

@@ -17,9 +17,9 @@ from netlab.model.errors import LabError, ScenarioError, Unmet
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
-    from netlab.kernels.comparing.behaviour import Behaviour
-    from netlab.kernels.record import KernelRun
+    from netlab.kernels.compare.behaviour import KernelProfile
     from netlab.kernels.suite import Job
+    from netlab.model.kernel_run import KernelRun
 
 EPILOG = """\
 examples:
@@ -103,8 +103,8 @@ def _add_playing(command: argparse.ArgumentParser) -> None:
 
 def main_record(options: argparse.Namespace) -> int:
     """Play and write; 3 where not everything could be played."""
-    from netlab.kernels.comparing import baseline
-    from netlab.kernels.comparing.behaviour import behaviour
+    from netlab.kernels.compare import baseline
+    from netlab.kernels.compare.behaviour import behaviour
 
     run = obtain_run(options)
     if run.error:
@@ -125,8 +125,8 @@ def main_record(options: argparse.Namespace) -> int:
 
 def main_check(options: argparse.Namespace) -> int:
     """Play, compare, and say each difference; 1 where there is one."""
-    from netlab.kernels.comparing import baseline
-    from netlab.kernels.comparing.behaviour import behaviour
+    from netlab.kernels.compare import baseline
+    from netlab.kernels.compare.behaviour import behaviour
 
     recorded = baseline.read(options.file)
     run = obtain_run(options, recorded)
@@ -147,15 +147,16 @@ def main_check(options: argparse.Namespace) -> int:
     return Unmet.exit_code if sentences else 0
 
 
-def obtain_run(options: argparse.Namespace, recorded: Behaviour | None = None) -> KernelRun:
+def obtain_run(options: argparse.Namespace, recorded: KernelProfile | None = None) -> KernelRun:
     """The run that the options mean: stored, or played now, here or in a virtual machine; of what
     a baseline holds, where there is one.
     """
-    from netlab.kernels import matrix, record
-    from netlab.kernels.getting import spec
+    from netlab.kernels import matrix
+    from netlab.kernels.sources import spec
+    from netlab.model import kernel_run
 
     if options.run is not None:
-        return record.read(options.run)
+        return kernel_run.read(options.run)
     job = playing.job(options)
     if recorded is not None:
         job = held(job, recorded, options)
@@ -164,13 +165,13 @@ def obtain_run(options: argparse.Namespace, recorded: Behaviour | None = None) -
     return run
 
 
-def held(job: Job, recorded: Behaviour, options: argparse.Namespace) -> Job:
+def held(job: Job, recorded: KernelProfile, options: argparse.Namespace) -> Job:
     """What the options ask for and the baseline holds; the rest could not be compared.
 
     Raises `ScenarioError` where that is nothing.
     """
-    from netlab.kernels import timers
-    from netlab.kernels.comparing.behaviour import name_in
+    from netlab.kernels.compare.behaviour import name_in
+    from netlab.timers import measure
 
     named, family = bool(options.names), str(job.family)
     names = tuple(filter(None, (name_in(family, name) for name in recorded.scenarios)))
@@ -180,7 +181,7 @@ def held(job: Job, recorded: Behaviour, options: argparse.Namespace) -> Job:
     job = replace(
         job,
         atlas=bool(recorded.cells) and (options.atlas or not (named or options.timers)),
-        timers=tuple(one for one in timers.NAMES if wants_timers and one in recorded.timers),
+        timers=tuple(one for one in measure.NAMES if wants_timers and one in recorded.timers),
     )
     if not (job.plays or job.atlas or job.timers):
         has = ", ".join(list(recorded.scenarios)[:3]) or "no scenario"

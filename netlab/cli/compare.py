@@ -19,9 +19,9 @@ from netlab.render.columns import Columns
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
-    from netlab.kernels.comparing.changes import Change
-    from netlab.kernels.comparing.overview import Compared, Overview
-    from netlab.kernels.comparing.telling import Told
+    from netlab.kernels.compare.changes import Change
+    from netlab.kernels.compare.overview import Compared, Overview
+    from netlab.kernels.compare.sentences import Sentence
 
 EPILOG = """\
 examples:
@@ -73,7 +73,7 @@ def add(commands: Commands) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Read, compare, print; 1 where something is unexplained."""
-    from netlab.kernels.comparing import overview, stored
+    from netlab.kernels.compare import overview, stored
 
     found = stored.runs(options.runs)
     if len(found) < 2:
@@ -160,7 +160,7 @@ def _change(change: Change, width: int, style: Style) -> Iterator[str]:
     yield from _filled(style(change.id, "cyan"), said, width, "  ", len(change.id))
 
 
-def _told(one: Told, width: int, style: Style) -> Iterator[str]:
+def _told(one: Sentence, width: int, style: Style) -> Iterator[str]:
     if one.change is not None:
         yield from _filled("- ", one.sentence, width, "    ", 2)
     else:
@@ -185,7 +185,7 @@ def _filled(head: str, text: str, width: int, indent: str, size: int) -> list[st
 def write_page(path: Path, seen: Overview) -> None:
     """The page. Raises `ScenarioError` where it cannot be written."""
     extras.require("report", "--page")
-    from netlab.kernels.comparing.page import page
+    from netlab.kernels.compare.page import page
 
     try:
         path.write_text(page(seen, __version__))
@@ -212,7 +212,7 @@ def as_json(seen: Overview) -> dict[str, Any]:
     }
 
 
-def _difference(one: Told) -> dict[str, Any]:
+def _difference(one: Sentence) -> dict[str, Any]:
     change = one.change
     return {
         "sentence": one.sentence,

@@ -41,7 +41,7 @@ BEFORE_FIX = " " * 11
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Check:
     """One thing that was looked at: whether it is there, and what to do where it is not."""
 
     what: str
@@ -75,7 +75,7 @@ def main(options: argparse.Namespace) -> int:
     return LabError.exit_code if any(f.needed and not f.good for f in findings) else 0
 
 
-def _lines(finding: Finding, columns: int | None, style: Style) -> Iterator[str]:
+def _lines(finding: Check, columns: int | None, style: Style) -> Iterator[str]:
     """One line, and below it the fix where there is one, in a terminal that has so many columns."""
     table = Columns.of(NATURAL, GIVING, style, columns)
     yield table.row([_mark(finding), (finding.what,)], (finding.detail, "dim"))
@@ -86,20 +86,20 @@ def _lines(finding: Finding, columns: int | None, style: Style) -> Iterator[str]
         yield from (BEFORE_FIX + line for line in more)
 
 
-def _mark(finding: Finding) -> Cell:
+def _mark(finding: Check) -> Cell:
     if finding.good:
         return "ok", "green"
     return ("MISSING", "red") if finding.needed else ("absent", "yellow")
 
 
-def examine() -> Iterator[Finding]:
+def examine() -> Iterator[Check]:
     """Try everything, the necessary things first."""
     from netlab.linux import privileges
     from netlab.testbed.lab import Lab
 
-    yield Finding("kernel", True, f"{os.uname().release} on {os.uname().machine}")
+    yield Check("kernel", True, f"{os.uname().release} on {os.uname().machine}")
     root = privileges.privileged()
-    yield Finding("privileges", True, "root" if root else "a user namespace of its own")
+    yield Check("privileges", True, "root" if root else "a user namespace of its own")
     yield from _namesakes()
     yield from _extras()
     try:
@@ -107,28 +107,28 @@ def examine() -> Iterator[Finding]:
         lab = Lab()
     except LabError as error:
         fix = str(error).removeprefix("the kernel refused ")
-        yield Finding("namespaces and veth", False, "refused", fix, needed=True)
+        yield Check("namespaces and veth", False, "refused", fix, needed=True)
         yield from _programs()
         return
     with lab:
-        yield Finding("namespaces and veth", True, "two hosts and a wire were built")
+        yield Check("namespaces and veth", True, "two hosts and a wire were built")
         yield from _kernel(lab)
     yield from _descriptors()
     yield from _programs()
 
 
-def _namesakes() -> Iterator[Finding]:
+def _namesakes() -> Iterator[Check]:
     """Other programs called netlab: `networklab` on the package index installs one, too."""
     own = Path(sys.argv[0]).absolute()
     found = [Path(folder, "netlab") for folder in os.get_exec_path()]
     there = dict.fromkeys(path for path in found if path.is_file() and os.access(path, os.X_OK))
     others = {path: module for path in there if (module := _module(path)) != "netlab.cli"}
     if not others:
-        yield Finding("only command called netlab", True, "")
+        yield Check("only command called netlab", True, "")
     for path, module in others.items():
         of = f", of the package {module.split('.')[0]}" if module else ""
         first = path == next(iter(there))
-        yield Finding(
+        yield Check(
             "only command called netlab", False,
             f"{path} is another program{of}" + (", and first in PATH" if first else ""),
             f"call this one by its path: {own}" if own.name == "netlab"
@@ -143,14 +143,14 @@ def _module(script: Path) -> str:
     return imported[1].decode(errors="replace") if imported else ""
 
 
-def _extras() -> Iterator[Finding]:
+def _extras() -> Iterator[Check]:
     for extra, modules in extras.EXTRAS.items():
         missing = [module for module in modules if find_spec(module) is None]
         detail = f"without {', '.join(missing)}" if missing else ""
-        yield Finding(f"extra {extra}", not missing, detail, extras.command(extra))
+        yield Check(f"extra {extra}", not missing, detail, extras.command(extra))
 
 
-def _kernel(lab: Lab) -> Iterator[Finding]:
+def _kernel(lab: Lab) -> Iterator[Check]:
     from netlab.model.tcp import ACK, SYN
     from netlab.observe.tracing import Tracer
     from netlab.testbed.lab import Lab
@@ -190,57 +190,57 @@ def _kernel(lab: Lab) -> Iterator[Finding]:
     )
     yield from _tracepoints()
     small = lab.client.has_sysctl("tcp_child_ehash_entries")
-    yield Finding(
+    yield Check(
         "small connection tables",
         small,
         "a state sample costs 15 us" if small else "a state sample costs 1 ms and more",
         "Linux 6.1 and later have net.ipv4.tcp_child_ehash_entries; it works without, slower",
     )
     there = Path("/proc/net/tcp6").exists()
-    yield Finding("IPv6", there, "", "boot without ipv6.disable=1; until then leave --ipv6 out")
+    yield Check("IPv6", there, "", "boot without ipv6.disable=1; until then leave --ipv6 out")
 
 
-def _tracepoints() -> Iterator[Finding]:
+def _tracepoints() -> Iterator[Check]:
     """What a recording lacks on this kernel, where it is traced at all."""
     from netlab.observe.tracing import tracer
 
     traced = tracer()
     for name in traced.absent if traced else ():
-        yield Finding(
+        yield Check(
             f"tracepoint {name}", False, "left out of recordings",
             "none: this kernel has it not, or it does not tell whose socket it is about",
         )  # fmt: skip
 
 
-def _tried(what: str, attempt: Callable[[], object], fix: str, needed: bool = False) -> Finding:
+def _tried(what: str, attempt: Callable[[], object], fix: str, needed: bool = False) -> Check:
     try:
         attempt()
     except LabError as error:
-        return Finding(what, False, str(error), fix, needed)
-    return Finding(what, True, "")
+        return Check(what, False, str(error), fix, needed)
+    return Check(what, True, "")
 
 
-def _descriptors() -> Iterator[Finding]:
+def _descriptors() -> Iterator[Check]:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     labs = hard // 20
-    yield Finding(
+    yield Check(
         "open files", labs >= 100, f"{hard}, enough for {labs} labs at once",
         "raise the limit (ulimit -Hn 8192), or use netlab run --jobs 20",
     )  # fmt: skip
 
 
-def _qemu() -> Finding:
+def _qemu() -> Check:
     """What `netlab matrix` says of it."""
-    from netlab.kernels.guests import qemu
+    from netlab.kernels.vm import qemu
 
     what = "QEMU, to play on other kernels"
     try:
-        return Finding(what, True, qemu.program())
+        return Check(what, True, qemu.program())
     except LabError as error:
-        return Finding(what, False, "absent", str(error))
+        return Check(what, False, "absent", str(error))
 
 
-def _programs() -> Iterator[Finding]:
+def _programs() -> Iterator[Check]:
     for program, package, purpose in (
         ("nft", "nftables", "rules in nft's own language, and to look at rules"),
         ("ss", "iproute2 (Fedora: iproute)", "to look at frozen connections"),
@@ -248,5 +248,5 @@ def _programs() -> Iterator[Finding]:
         ("tcpdump", "tcpdump", "to watch packets"),
     ):
         found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-        yield Finding(f"program {program}", found is not None, purpose, f"install {package}")
+        yield Check(f"program {program}", found is not None, purpose, f"install {package}")
     yield _qemu()

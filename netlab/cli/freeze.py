@@ -41,7 +41,7 @@ ENDLESS = 1000  # columns of a line that is not cut
 PACKET_COLOURS = {"again": ("bold",), "lost": ("red",)}
 
 
-class Left(Exception):
+class Unfrozen(Exception):
     """A person has made something else of the pair: there is no healing to be proven."""
 
 
@@ -94,7 +94,7 @@ def main(options: argparse.Namespace) -> int:
     how = runner.Options(family=family, tape=True, frozen=frozen)
     try:
         return _report(runner.play_all([scenario], how), scenario, style)
-    except Left as left:
+    except Unfrozen as left:
         print(left)
         return 0
 
@@ -114,18 +114,20 @@ def _report(outcomes: Iterator[tuple[int, Evidence]], scenario: Scenario, style:
 
 
 def _look(lab: Lab, scenario: Scenario, duration: float | None) -> None:
-    """The live view. Raises `Left` where keys have done something."""
+    """The live view. Raises `Unfrozen` where keys have done something."""
     from netlab.live import terminal
-    from netlab.live.actions import Desk
+    from netlab.live.controller import Controller
     from netlab.live.session import Session
 
-    desk = Desk(lab, Session(scenario))
-    written = terminal.show(desk, f"freeze {scenario.name}", lambda: commands(lab), duration)
+    controller = Controller(lab, Session(scenario))
+    written = terminal.show(controller, f"freeze {scenario.name}", lambda: commands(lab), duration)
     for name in written:
         print(f"written: {name}, to be played with: netlab run {name}")
-    if desk.session.deeds:
-        keys = len(desk.session.deeds)
-        raise Left(f"left as {desk.flow.pair}, after {keys} step{'s' * (keys > 1)} of your own")
+    if controller.session.deeds:
+        keys = len(controller.session.deeds)
+        raise Unfrozen(
+            f"left as {controller.flow.pair}, after {keys} step{'s' * (keys > 1)} of your own"
+        )
     if scenario.expect.healed is not None:
         print("removing the fault: the pair heals when a timer fires next", flush=True)
 

@@ -20,7 +20,7 @@ from netlab.render.fsm_layout import Drawn
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
-    from netlab.atlas.fsm import Seen
+    from netlab.atlas.fsm import Coverage
     from netlab.model.evidence import Evidence
 
 EPILOG = """\
@@ -74,7 +74,7 @@ def main(options: argparse.Namespace) -> int:
     return max(exit_code(runs), Unmet.exit_code if contradicted else 0)
 
 
-def drawn(seen: Seen) -> list[Drawn]:
+def drawn(seen: Coverage) -> list[Drawn]:
     """What the pictures need, of every arrow."""
     return [
         Drawn(
@@ -119,7 +119,7 @@ def _write_svg(path: Path, arrows: Sequence[Drawn], runs: Sequence[Evidence]) ->
         raise ScenarioError(f"--svg: {path} cannot be written: {error.strerror}") from None
 
 
-def _print_json(seen: Seen, arrows: Sequence[Drawn], kernel: str) -> None:
+def _print_json(seen: Coverage, arrows: Sequence[Drawn], kernel: str) -> None:
     for arrow in arrows:
         print(
             json.dumps(
@@ -158,7 +158,7 @@ def _print(arrows: Sequence[Drawn], runs: Sequence[Evidence], elapsed: float) ->
     print(f"\n{found} of {len(arrows)} arrows seen; {closing_line(runs, elapsed, style)}")
 
 
-def _complain(runs: Sequence[Evidence], seen: Seen) -> None:
+def _complain(runs: Sequence[Evidence], seen: Coverage) -> None:
     """What makes the exit code another than 0, on standard error."""
     from netlab.render.failure import failure
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from netlab.kernels.matrix import Watcher
-    from netlab.kernels.record import KernelRun
+    from netlab.model.kernel_run import KernelRun
 
 SPEC_WIDTH, NAME_WIDTH = 30, 28
 REDRAW_S = 0.1
@@ -35,7 +35,7 @@ def watching(
     `scenarios`: how many each of them plays. `asked_to_end`: see `netlab.cli.output`.
     """
     if not sys.stderr.isatty():
-        yield Lines()
+        yield LogLines()
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -59,7 +59,7 @@ def watching(
             output.finish(asked_to_end)
 
 
-class Lines:
+class LogLines:
     """For a log."""
 
     def fetching(self, spec: str, what: str, done: int, total: int) -> None:

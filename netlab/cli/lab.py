@@ -44,13 +44,13 @@ def main(options: argparse.Namespace) -> int:
             "'netlab show synack-dropped' explains one, 'netlab run FILE' plays it"
         )
     extras.require("live", "the lab's view")
-    from netlab.live.actions import Desk
+    from netlab.live.controller import Controller
     from netlab.live.session import Session
     from netlab.model.vocabulary import Family
     from netlab.testbed.lab import Lab
 
     with Lab(Family.IPV6 if options.ipv6 else Family.IPV4, tape=True) as lab:
-        written = terminal.show(Desk(lab, Session()), "lab", lambda: commands(lab))
+        written = terminal.show(Controller(lab, Session()), "lab", lambda: commands(lab))
     for name in written:
         print(f"written: {name}, to be played with: netlab run {name}")
     return 0

@@ -25,9 +25,9 @@ from netlab.render.style import Style
 from netlab.render.table import stopped_line
 
 if TYPE_CHECKING:
-    from netlab.kernels.getting.spec import Spec
     from netlab.kernels.matrix import Plan, Watcher
-    from netlab.kernels.record import KernelRun
+    from netlab.kernels.sources.spec import Spec
+    from netlab.model.kernel_run import KernelRun
 
 EPILOG = f"""\
 {SPECS}
@@ -195,7 +195,7 @@ def _part(options: argparse.Namespace) -> None:
 
 
 def _specs(options: argparse.Namespace) -> Sequence[Spec]:
-    from netlab.kernels.getting import fetch, spec
+    from netlab.kernels.sources import fetch, spec
 
     if options.kernel and options.small:
         raise ScenarioError("--small is a set of kernels: give it, or --kernel, and not both")
@@ -226,7 +226,7 @@ def _records(run: KernelRun) -> Iterator[str]:
 
 def _tell(runs: Sequence[KernelRun], options: argparse.Namespace, elapsed: float) -> Iterator[str]:
     from netlab.cli import compare
-    from netlab.kernels.comparing.overview import in_order, overview
+    from netlab.kernels.compare.overview import in_order, overview
     from netlab.render.matrix import matrix
 
     if options.json or not runs:
@@ -252,7 +252,7 @@ def _tell(runs: Sequence[KernelRun], options: argparse.Namespace, elapsed: float
 
 def compare_command(runs: Sequence[KernelRun], folder: Path | None) -> str:
     """What to type to compare these runs again; nothing where two of them are not both kept."""
-    from netlab.kernels.comparing.stored import SUFFIX
+    from netlab.kernels.compare.stored import SUFFIX
     from netlab.kernels.matrix import file_name
 
     names = {file_name(run) for run in runs}
@@ -274,7 +274,7 @@ def _say_stopped(left: int, number: int, options: argparse.Namespace, output: Ou
 
 def _write_page(options: argparse.Namespace, runs: Sequence[KernelRun], output: Output) -> None:
     from netlab.cli import compare
-    from netlab.kernels.comparing.overview import in_order, overview
+    from netlab.kernels.compare.overview import in_order, overview
 
     compare.write_page(options.report / PAGE, overview(in_order(runs)))
     said = f"report: {options.report / PAGE}"

@@ -100,9 +100,9 @@ def _mirror(text: str) -> tuple[str, str]:
 
 def job(options: argparse.Namespace) -> Job:
     """What is to be played. Raises `ScenarioError` for what is not there, or is wrong."""
-    from netlab.kernels import timers
     from netlab.kernels.suite import Job
     from netlab.scenario import catalogue
+    from netlab.timers import measure
 
     plays = bool(options.names) or not options.timers
     slow = options.slow or options.warp
@@ -117,7 +117,7 @@ def job(options: argparse.Namespace) -> Job:
         mine=tuple(each.name for each in mine),
         slow=slow,
         atlas=options.atlas,
-        timers=timers.NAMES if options.warp or options.timers else (),
+        timers=measure.NAMES if options.warp or options.timers else (),
         ipv6=options.ipv6,
         hold=options.hold,
         sysctls=dict(options.sysctl),
@@ -126,13 +126,12 @@ def job(options: argparse.Namespace) -> Job:
 
 def plan(options: argparse.Namespace, what: Job) -> Plan:
     """How it is to be played."""
-    from netlab.kernels import cache
-    from netlab.kernels.guests import boot
     from netlab.kernels.matrix import Plan
+    from netlab.kernels.vm.qemu import Guest
 
     return Plan(
         job=what,
-        how=boot.How(cache=cache.folder("guests"), memory=options.memory, limit=options.limit),
+        guest=Guest(memory=options.memory, limit=options.limit),
         clock=options.clock or ("virtual" if what.timers else None),
         jobs=options.jobs,
         mirrors=dict(options.mirror),

@@ -15,7 +15,7 @@ from netlab.cli.common import Commands, positive
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State
 from netlab.model.vocabulary import ExpectedPair, Family
-from netlab.scenario.model import AnyStep, Do, Drop, Reach, Scenario
+from netlab.scenario.model import AnyStep, Do, DropStep, Reach, Scenario
 
 if TYPE_CHECKING:
     from netlab.model.findings import Finding
@@ -150,7 +150,7 @@ def _moved(step: AnyStep, ports: Mapping[int, int]) -> AnyStep:
     def in_text(text: str) -> str:
         return numbers.sub(lambda match: str(ports[int(match[0])]), text)
 
-    if isinstance(step, Drop):
+    if isinstance(step, DropStep):
         port = None if step.port is None else ports.get(step.port, step.port)
         return replace(step, port=port, nft=tuple(map(in_text, step.nft)))
     if not isinstance(step, Do):

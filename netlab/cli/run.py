@@ -29,7 +29,7 @@ from netlab.cli.progress import Shown
 from netlab.cli.stopping import Stop, Stopped, stopping
 from netlab.model.errors import LabError, Unmet
 from netlab.render.style import Style
-from netlab.render.table import Known, Table, closing_line, stopped_line
+from netlab.render.table import Known, RunTable, closing_line, stopped_line
 
 if TYPE_CHECKING:
     from netlab.model.evidence import Evidence
@@ -137,7 +137,7 @@ class _Run:
         self._when, self._began = datetime.now().astimezone(), time.monotonic()
         self._elapsed = 0.0
         self._style = Style.of(sys.stdout)
-        self._table = Table(
+        self._table = RunTable(
             [known(scenario) for scenario in scenarios], self._style, room(options.wide)
         )
         self.shown = Shown(scenario.name for scenario in scenarios)

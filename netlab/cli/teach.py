@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from netlab.model.evidence import Evidence
     from netlab.model.vocabulary import Family
     from netlab.scenario.model import Scenario
-    from netlab.teaching.person import Person
+    from netlab.teaching.person import Conversation
     from netlab.teaching.progress import Progress
 
 EPILOG = """\
@@ -138,22 +138,22 @@ def _next(options: argparse.Namespace, progress: Progress) -> int:
 
 def _teach(options: argparse.Namespace, scenario: Scenario, progress: Progress) -> int:
     from netlab.model.vocabulary import Family
-    from netlab.teaching.person import Left, Person, Typed
+    from netlab.teaching.person import Conversation, Quit, Typed
 
     family = Family.IPV6 if options.ipv6 else scenario.family or Family.IPV4
     echo = sys.stdin is None or not sys.stdin.isatty()
-    person = Person(Typed(sys.stdin), sys.stdout, Style.of(sys.stdout), echo, _width())
+    person = Conversation(Typed(sys.stdin), sys.stdout, Style.of(sys.stdout), echo, _width())
     words = ["netlab", "teach", *(["--ipv6"] if options.ipv6 else []),
              options.names or scenario.name]  # fmt: skip
     try:
         return taught(
             person, scenario, family, shlex.join(words), lambda: _end(person, scenario, progress)
         )
-    except Left:
+    except Quit:
         return 0
 
 
-def _end(person: Person, scenario: Scenario, progress: Progress) -> None:
+def _end(person: Conversation, scenario: Scenario, progress: Progress) -> None:
     """Remember a lesson that was walked to its end, and say which is next."""
     from netlab.teaching import lesson
 
@@ -176,7 +176,7 @@ def _end(person: Person, scenario: Scenario, progress: Progress) -> None:
 
 
 def taught(
-    person: Person,
+    person: Conversation,
     scenario: Scenario,
     family: Family,
     command: str = "",
@@ -184,17 +184,17 @@ def taught(
 ) -> int:
     """Play the lesson, and again where the kernel's timers were faster than a reader.
 
-    `command` begins it again; `ended` is called when it was walked to its end. Raises `Left`,
+    `command` begins it again; `ended` is called when it was walked to its end. Raises `Quit`,
     after words about it, where somebody leaves.
     """
-    from netlab.teaching.person import Left
-    from netlab.teaching.play import Gone
+    from netlab.teaching.person import Quit
+    from netlab.teaching.play import PairEnded
 
     while True:
         person.waited = 0.0
         try:
             evidence = _play(person, scenario, family, command)
-        except Gone as now:
+        except PairEnded as now:
             code = 0
             person.line()
             person.say(
@@ -213,25 +213,25 @@ def taught(
             )  # fmt: skip
         try:
             again = person.agrees("Play it again?")
-        except Left:
+        except Quit:
             again = False
         if not again:
             return code
 
 
-def _play(person: Person, scenario: Scenario, family: Family, command: str) -> Evidence:
+def _play(person: Conversation, scenario: Scenario, family: Family, command: str) -> Evidence:
     from netlab.render.failure import failure
     from netlab.scenario import runner
     from netlab.teaching import lesson
-    from netlab.teaching.person import Left, look_for
-    from netlab.teaching.play import Walk
+    from netlab.teaching.person import Quit, look_for
+    from netlab.teaching.play import LessonSession
 
-    walk = Walk(person, lesson.of(scenario), scenario, family)
+    walk = LessonSession(person, lesson.of(scenario), scenario, family)
     record = _can_record(family)
     how = runner.Options(family=family, record=record, frozen=walk.frozen, step=walk.step)
     try:
         ((_, evidence),) = runner.play_all([scenario], how)
-    except (Left, KeyboardInterrupt) as leaving:
+    except (Quit, KeyboardInterrupt) as leaving:
         if isinstance(leaving, KeyboardInterrupt):
             person.line()
         ahead = f" Still to come: {ahead}." if (ahead := walk.left()) else ""

@@ -16,14 +16,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from netlab.kernels import cache, suite, timers
-from netlab.kernels.getting import fetch
-from netlab.kernels.getting.choice import NoSuite
-from netlab.kernels.getting.kernel import Kernel
-from netlab.kernels.getting.spec import Spec
-from netlab.kernels.guests import accelerator, boot, qemu
-from netlab.kernels.record import Clock, KernelRun, Machine, gather
+from netlab.kernels import cache, suite
+from netlab.kernels.sources import fetch
+from netlab.kernels.sources.kernel import Kernel
+from netlab.kernels.sources.select import NoSuite
+from netlab.kernels.sources.spec import Spec
+from netlab.kernels.vm import accelerator, boot, qemu
 from netlab.model.errors import NetlabError
+from netlab.model.kernel_run import Clock, KernelRun, Machine, gather
+from netlab.timers import measure
 
 HOST = "host"
 #: MiB that QEMU needs beside the guest's own memory.
@@ -53,8 +54,8 @@ class Plan:
     """What is played, and how."""
 
     job: suite.Job
-    how: boot.How
-    clock: Clock | None = None  # None: real where KVM works
+    guest: qemu.Guest
+    clock: Clock | None = None  # of guests; None: real where KVM works
     jobs: int | None = None  # guests at a time; None: as cores and memory allow
     mirrors: Mapping[str, str] = field(default_factory=dict)
     keyrings: tuple[Path, ...] = ()
@@ -96,7 +97,7 @@ def at_once(plan: Plan) -> int:
     if plan.jobs:
         return plan.jobs
     available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // MIB
-    return max(1, min(len(os.sched_getaffinity(0)), available // (plan.how.memory + BESIDE)))
+    return max(1, min(len(os.sched_getaffinity(0)), available // (plan.guest.memory + BESIDE)))
 
 
 def _all(
@@ -123,7 +124,7 @@ def here(job: suite.Job, watcher: Watcher) -> KernelRun:
     """Play on the kernel that runs this process; no guest, and no time-out of hours."""
     lines: list[str] = []
     # Time is real here.
-    job = replace(job, timers=tuple(name for name in job.timers if name not in timers.HOURS))
+    job = replace(job, timers=tuple(name for name in job.timers if name not in measure.HOURS))
 
     def emit(line: str) -> None:
         lines.append(line)
@@ -177,7 +178,8 @@ def _guests(kernels: Iterable[Kernel], plan: Plan, watcher: Watcher) -> Iterator
 
         try:
             clock = plan.clock or _clock(kernel)
-            run = boot.play(kernel, plan.job, replace(plan.how, stop=stop, clock=clock), heard)
+            guest = replace(plan.guest, stop=stop, clock=clock)
+            run = boot.play(kernel, plan.job, guest, cache.folder("guests"), heard)
         except NetlabError as error:
             run = never_booted(kernel.spec, str(error))
         news.put((kernel.spec, run))

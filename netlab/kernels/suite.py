@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netlab.atlas import grid
-from netlab.kernels import timers
-from netlab.kernels.record import Clock, Machine, line
 from netlab.linux import sysctl
 from netlab.linux.namespace import Namespace
 from netlab.linux.nstat import Counters
+from netlab.model.kernel_run import Clock, Machine, line
 from netlab.model.vocabulary import Family
 from netlab.scenario import catalogue, runner
 from netlab.scenario.model import Scenario
 from netlab.testbed.lab import Lab
+from netlab.timers import measure
 
 #: Those that decide what TCP does. A fresh namespace's are recorded.
 SYSCTLS = ("net/ipv4/tcp_*", "net/ipv4/ip_local_port_range", "net/core/somaxconn")
@@ -44,7 +44,7 @@ class Job:
     slow: bool = False  # those that take minutes too
     only: tuple[str, ...] = ()  # of all these, the scenarios that are called so; none: all
     atlas: bool = False  # every pair of states
-    timers: tuple[str, ...] = ()  # of timers.NAMES: time-outs that are waited for to their end
+    timers: tuple[str, ...] = ()  # of measure.NAMES: time-outs that are waited for to their end
     ipv6: bool = False
     hold: float = 0.0  # seconds, where that is longer than what a scenario says
     sysctls: Mapping[str, str] = field(default_factory=dict)  # set at both hosts of every lab
@@ -115,7 +115,7 @@ def _records(
         for cell in grid.play(grid.scenarios(), options, meanwhile):
             yield "cell", cell
     if job.timers:
-        for timing in timers.measure(job.timers, job.family, job.sysctls, meanwhile):
+        for timing in measure.run(job.timers, job.family, job.sysctls, meanwhile):
             yield "timing", timing
 
 

@@ -27,7 +27,7 @@ IN6_ADDR_GEN_MODE_NONE = 1
 NUD_INCOMPLETE, NUD_PERMANENT = 0x01, 0x80
 
 
-class Plug(NamedTuple):
+class VethEnd(NamedTuple):
     """One end of a veth pair that is to be made."""
 
     number: int  # in its namespace
@@ -40,7 +40,7 @@ def bits(family: Family) -> int:
     return 32 if family is Family.IPV4 else 128
 
 
-def cable(near: Plug, far: Plug, namespace: int, purpose: str, flags: int = 0) -> Request:
+def cable(near: VethEnd, far: VethEnd, namespace: int, purpose: str, flags: int = 0) -> Request:
     """A veth pair: one end here, the other in the namespace of that descriptor."""
     peer: dict[str, Any] = {
         "index": far.number,

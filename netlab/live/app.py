@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The full screen: samples the lab, draws what is seen, and hands keys to the desk.
+"""The full screen: samples the lab, draws what is seen, and hands keys to the controller.
 
 One thread does it all. textual reads the keyboard in a thread of its own, which never touches the
 lab: entering a namespace concerns the thread that does it only.
@@ -20,10 +20,10 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from netlab.live import panels, small
-from netlab.live.actions import Desk
-from netlab.live.asking import Ask, Menu, Told, Write
+from netlab.live.asking import Ask, Menu, Notice, Write
+from netlab.live.controller import Controller
 from netlab.live.saving import save
-from netlab.live.view import Looker, View
+from netlab.live.view import View, ViewBuilder
 from netlab.model.errors import NetlabError
 from netlab.model.tcp import NAMEABLE, Segment
 from netlab.model.vocabulary import REJECTS, Side
@@ -47,19 +47,21 @@ class Live(App[None]):
         Binding("ctrl+c", "interrupt", show=False, priority=True)
     ]
 
-    def __init__(self, desk: Desk, title: str, commands: Commands, seconds: float | None) -> None:
+    def __init__(
+        self, controller: Controller, title: str, commands: Commands, seconds: float | None
+    ) -> None:
         super().__init__()
         self.theme = "nord"
-        self.desk = desk
+        self.controller = controller
         self.heading = title
         self.commands = commands
-        self.until = None if seconds is None else desk.lab.elapsed() + seconds
+        self.until = None if seconds is None else controller.lab.elapsed() + seconds
         self.written: list[str] = []
         self.ended_by: signal.Signals | None = None
         self.broken: Exception | None = None
 
     def get_default_screen(self) -> Screen[None]:
-        return Ends()
+        return EndsPanel()
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
@@ -83,7 +85,7 @@ class Live(App[None]):
         self._close_messages_no_wait()
 
 
-class Ends(Screen[None]):
+class EndsPanel(Screen[None]):
     """Both ends, and what was done to them."""
 
     VERTICAL_BREAKPOINTS = [(0, "-low"), (USUAL, "-usual"), (TALL, "-tall")]  # noqa: RUF012  # as textual types it
@@ -139,14 +141,14 @@ class Ends(Screen[None]):
         yield Static(id="keys")
 
     def on_mount(self) -> None:
-        self._looker = Looker(self.app.desk)
-        self._heard = len(self.app.desk.notes)
+        self._looker = ViewBuilder(self.app.controller)
+        self._heard = len(self.app.controller.notes)
         self.set_interval(SAMPLED, self._sample)
         self.set_interval(DRAWN, self._draw)
         self.set_interval(COUNTED, self._count)
         begin = "to begin: Tab selects the server, l listens; Tab again, and c connects"
         frozen = "these keys act on the client; Tab selects the server"
-        self._say(frozen if self.app.desk.session.scenario else begin, True)
+        self._say(frozen if self.app.controller.session.scenario else begin, True)
         self.call_after_refresh(self._draw)
 
     def _part(self, name: str) -> Static:
@@ -159,14 +161,14 @@ class Ends(Screen[None]):
     # --- looking
 
     def _sample(self) -> None:
-        desk = self.app.desk
-        desk.tick()
-        for note in desk.notes[self._heard :]:
+        controller = self.app.controller
+        controller.tick()
+        for note in controller.notes[self._heard :]:
             if note.kind == "error":  # of a connect, it comes later than the key
                 self._say(note.text, False)
-        self._heard = len(desk.notes)
+        self._heard = len(controller.notes)
         until = self.app.until
-        if until is not None and self.app.desk.lab.elapsed() >= until:
+        if until is not None and self.app.controller.lab.elapsed() >= until:
             self.app.exit()
 
     def _count(self) -> None:
@@ -213,7 +215,7 @@ class Ends(Screen[None]):
     def _right(self, view: View) -> str:
         until = self.app.until
         heals = f"heals in {max(0.0, until - view.elapsed):.1f} s · " if until else ""
-        return f"{heals}{self.app.desk.lab.family} · +{view.elapsed:.1f} s"
+        return f"{heals}{self.app.controller.lab.family} · +{view.elapsed:.1f} s"
 
     # --- keys
 
@@ -225,11 +227,11 @@ class Ends(Screen[None]):
 
     def action_act(self, name: str) -> None:
         """What needs no further word."""
-        self._try(getattr(self.app.desk, name), self._selected)
+        self._try(getattr(self.app.controller, name), self._selected)
 
     def action_heal(self) -> None:
         """Remove everything."""
-        self._try(self.app.desk.heal)
+        self._try(self.app.controller.heal)
 
     def _try(self, act: Callable[..., str], *arguments: object) -> None:
         """Do it, and say what came of it, or why not."""
@@ -237,7 +239,7 @@ class Ends(Screen[None]):
             self._say(act(*arguments), True)
         except NetlabError as error:
             self._say(str(error), False)
-        self.app.desk.tick()
+        self.app.controller.tick()
         self._looker.count()
         self._draw()
 
@@ -247,7 +249,7 @@ class Ends(Screen[None]):
 
         def answered(text: str | None) -> None:
             if text is not None:
-                self._try(self.app.desk.send, side, text)
+                self._try(self.app.controller.send, side, text)
 
         self.app.push_screen(Ask(f"the {side} sends", "hello, or 5000 bytes"), answered)
 
@@ -258,7 +260,7 @@ class Ends(Screen[None]):
 
         def answered(answer: tuple[int, bool] | None) -> None:
             if answer is not None:
-                self._try(self.app.desk.drop, side, SEGMENTS[answer[0]], answer[1])
+                self._try(self.app.controller.drop, side, SEGMENTS[answer[0]], answer[1])
 
         self.app.push_screen(Menu(titles, [str(each) for each in SEGMENTS]), answered)
 
@@ -266,7 +268,7 @@ class Ends(Screen[None]):
         """Ask for a class of segments, then for the answer they get."""
         side = self._selected
         answers = [name for name, reject in REJECTS.items()
-                   if reject.only in (None, self.app.desk.lab.family)]  # fmt: skip
+                   if reject.only in (None, self.app.controller.lab.family)]  # fmt: skip
 
         def choose_answer(answer: tuple[int, bool] | None) -> None:
             if answer is not None:
@@ -276,38 +278,38 @@ class Ends(Screen[None]):
 
         def reject(segment: Segment, output: bool, chosen: tuple[int, bool] | None) -> None:
             if chosen is not None:
-                self._try(self.app.desk.drop, side, segment, output, answers[chosen[0]])
+                self._try(self.app.controller.drop, side, segment, output, answers[chosen[0]])
 
         titles = (f"refuse what comes to the {side}", f"refuse at the {side}'s own output")
         self.app.push_screen(Menu(titles, [str(each) for each in SEGMENTS]), choose_answer)
 
     def action_undo(self) -> None:
         """Remove one fault; which, if there are several."""
-        in_force = self.app.desk.session.in_force
+        in_force = self.app.controller.session.in_force
         names = [*in_force]
         if not names:
             self._say("nothing is in force: d drops, j rejects, p plugs the wire", False)
         elif len(names) == 1:
-            self._try(self.app.desk.remove, names[0])
+            self._try(self.app.controller.remove, names[0])
         else:
 
             def answered(answer: tuple[int, bool] | None) -> None:
                 if answer is not None:
-                    self._try(self.app.desk.remove, names[answer[0]])
+                    self._try(self.app.controller.remove, names[answer[0]])
 
             choices = [kind_of(step).described(step) for step in in_force.values()]
             self.app.push_screen(Menu(["remove which?"], choices), answered)
 
     def action_write(self) -> None:
         """Save what was done."""
-        session = self.app.desk.session
+        session = self.app.controller.session
         if not session.deeds:
             self._say("nothing to write yet: no key has done anything", False)
             return
 
         def write(name: str, story: str, confirmed: bool) -> tuple[str, bool]:
             self._looker.count()
-            now = self.app.desk.lab.elapsed()
+            now = self.app.controller.lab.elapsed()
             return save(session, name, story, now, self._looker.packets, confirmed)
 
         def answered(name: str | None) -> None:
@@ -321,7 +323,7 @@ class Ends(Screen[None]):
     def action_look(self) -> None:
         """The commands for another terminal."""
         width = min(72, self.size.width - 8)
-        self.app.push_screen(Told(panels.look(self.app.commands(), width)))
+        self.app.push_screen(Notice(panels.look(self.app.commands(), width)))
 
     def action_leave(self) -> None:
         """Quit."""

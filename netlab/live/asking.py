@@ -136,7 +136,7 @@ class Write(ModalScreen[str]):
         self.query_one("#why", Static).update(Content.styled(why, "bold $error"))
 
 
-class Told(ModalScreen[None]):
+class Notice(ModalScreen[None]):
     """Something to read; any key closes it, but for those that scroll what does not fit."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from textual.content import Content
 
-from netlab.live.actions import Note
-from netlab.live.view import Counted, End, InForce, View
+from netlab.live.controller import LogEntry
+from netlab.live.view import Counted, EndView, InForce, View
 from netlab.model.tcp import State, Timer
 from netlab.packets.sightings import Packet
 from netlab.render import packet as packet_line
@@ -56,7 +56,7 @@ def head(title: str, right: str, width: int) -> Content:
     return between(left, f" {right} ", width, style, style)
 
 
-def end(shown: End, width: int, tall: bool) -> Content:
+def end(shown: EndView, width: int, tall: bool) -> Content:
     """Everything about one end."""
     row = shown.row
     lines = [
@@ -71,7 +71,7 @@ def end(shown: End, width: int, tall: bool) -> Content:
     return _lines(lines)
 
 
-def _state(shown: End, width: int, tall: bool) -> list[Content]:
+def _state(shown: EndView, width: int, tall: bool) -> list[Content]:
     lasts = f"for {shown.lasts:.1f} s"
     middle = f" {shown.state.name}{lasts:>{max(1, width - len(shown.state.name) - 2)}} "
     style = f"bold $background on {COLOURS[shown.state]}"
@@ -79,7 +79,7 @@ def _state(shown: End, width: int, tall: bool) -> list[Content]:
     return [*blank, Content.styled(middle, style), *blank]
 
 
-def _timer(shown: End, width: int) -> list[tuple[str, str]]:
+def _timer(shown: EndView, width: int) -> list[tuple[str, str]]:
     row = shown.row
     if row is None or row.timer is Timer.NONE:
         return [("none", MUTED)]
@@ -99,7 +99,7 @@ def _alarm(number: int | None) -> str:
     return "bold $warning" if number else ""
 
 
-def _queues(shown: End) -> str:
+def _queues(shown: EndView) -> str:
     row = shown.row
     if row is None:
         return "-"
@@ -108,7 +108,7 @@ def _queues(shown: End) -> str:
     return f"send {row.tx_queue} B, receive {row.rx_queue} B"
 
 
-def _socket(shown: End) -> str:
+def _socket(shown: EndView) -> str:
     row = shown.row
     if row is None:
         return "not in the kernel's table"
@@ -147,7 +147,7 @@ def counters(counted: Sequence[Counted], width: int, height: int) -> Content:
     return _lines(lines)
 
 
-def log(notes: Sequence[Note], width: int, height: int) -> Content:
+def log(notes: Sequence[LogEntry], width: int, height: int) -> Content:
     """The last things that happened."""
     lines = [_heading("log", "", width)]
     lines += [

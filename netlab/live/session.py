@@ -29,7 +29,7 @@ NOWHERE = (0, "")  # line and comment of a step that stands in no file
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class KeyAction:
     """One key that did something."""
 
     at: float  # seconds on the lab's clock
@@ -42,7 +42,7 @@ class Session:
 
     def __init__(self, scenario: Scenario | None = None) -> None:
         self.scenario = scenario
-        self.deeds: list[Deed] = []
+        self.deeds: list[KeyAction] = []
         self._pairs: list[tuple[float, Pair]] = []
         #: Other than `deeds`: no key, but where it began.
         self._given: tuple[AnyStep, ...] = scenario.steps if scenario else ()
@@ -56,7 +56,7 @@ class Session:
 
     def did(self, at: float, step: AnyStep, of: str = "") -> None:
         """Take note of what a key did."""
-        self.deeds.append(Deed(at, step, of))
+        self.deeds.append(KeyAction(at, step, of))
 
     def failed(self, at: float, error: str) -> None:
         """The last deed ended with this error, at once or soon after."""
@@ -136,7 +136,7 @@ class Session:
         loader.parse(text, Path(f"{name}.yaml"))  # complains of what cannot be
         return text
 
-    def _apart(self, pair: Pair) -> tuple[list[Deed], bool]:
+    def _apart(self, pair: Pair) -> tuple[list[KeyAction], bool]:
         """The deeds that made the pair, and whether what came after them healed it.
 
         Faults that were removed last are the healing of the pair before, if it had held by then.
@@ -153,7 +153,7 @@ class Session:
             return (self.deeds[:tail], False) if tail or self.scenario else (self.deeds, False)
         return (self.deeds[:tail], True) if removed - since >= HOLD else (self.deeds, False)
 
-    def _player_steps(self, deeds: Sequence[Deed]) -> list[AnyStep]:
+    def _player_steps(self, deeds: Sequence[KeyAction]) -> list[AnyStep]:
         steps = list(self._given)
         if self.scenario and deeds:
             expect = self.scenario.expect
@@ -169,7 +169,7 @@ class Session:
             steps.append(deed.step)
         return steps
 
-    def _between(self, before: Deed, deed: Deed) -> Reach | None:
+    def _between(self, before: KeyAction, deed: KeyAction) -> Reach | None:
         """The pair that a player has to wait for between two deeds."""
         since, pair = self.pair_at(deed.at)
         waits_itself = _is(deed.step, "accept")

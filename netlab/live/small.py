@@ -6,7 +6,7 @@ from __future__ import annotations
 from textual.content import Content
 
 from netlab.live import panels
-from netlab.live.view import End, View
+from netlab.live.view import EndView, View
 from netlab.model.tcp import Timer
 from netlab.model.vocabulary import Side
 
@@ -34,13 +34,13 @@ def summary(view: View, title: str, selected: Side, width: int, height: int) -> 
     return Content("\n").join(lines)
 
 
-def _end(end: End, selected: bool, width: int) -> Content:
+def _end(end: EndView, selected: bool, width: int) -> Content:
     style = f"bold $background on {panels.COLOURS[end.state]}"
     left = f"{'▶' if selected else ' '}{end.side} {end.state}"
     return panels.between(left, f"{end.lasts:.1f} s ", width, style, style)
 
 
-def _timer(end: End, width: int) -> Content:
+def _timer(end: EndView, width: int) -> Content:
     row = end.row
     if row is None or row.timer is Timer.NONE:
         return Content.styled(panels.cut(f" {end.side}: no timer", width), panels.MUTED)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from netlab.model.errors import LabError, NetlabError
 
 if TYPE_CHECKING:
-    from netlab.live.actions import Desk
     from netlab.live.app import Commands
+    from netlab.live.controller import Controller
 
 #: Signals that textual takes for itself and does not give back.
 TAKEN = (signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU)
@@ -31,14 +31,16 @@ def fits() -> bool:
     return people and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def show(desk: Desk, title: str, commands: Commands, seconds: float | None = None) -> list[str]:
+def show(
+    controller: Controller, title: str, commands: Commands, seconds: float | None = None
+) -> list[str]:
     """The live view, until the person leaves it or the time is over. Returns the files written.
 
     Raises KeyboardInterrupt after Ctrl-C, and `LabError` where the view itself broke.
     """
     from netlab.live.app import Live
 
-    app = Live(desk, title, commands, seconds)
+    app = Live(controller, title, commands, seconds)
     with _lent():
         app.run(mouse=False)  # the mouse stays the terminal's: commands are there to be copied
     if app.broken is not None:

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, replace
 
 from netlab.linux.procnet import Row
-from netlab.live.actions import Desk, Note
+from netlab.live.controller import Controller, LogEntry
 from netlab.model.tcp import State, Timer
 from netlab.model.vocabulary import Side
 from netlab.packets.sightings import Packet
@@ -47,7 +47,7 @@ REARMED = 0.05  # seconds; a countdown that has grown by more was started anew
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class EndView:
     """One end of the connection that is looked at."""
 
     side: Side
@@ -83,23 +83,23 @@ class View:
     """Everything that is shown."""
 
     elapsed: float
-    ends: tuple[End, End]
+    ends: tuple[EndView, EndView]
     faults: tuple[InForce, ...]
     removed: int
     counters: tuple[Counted, ...]
-    notes: tuple[Note, ...]
+    notes: tuple[LogEntry, ...]
     packets: tuple[Packet, ...]  # the last ones, oldest first
     no_packets: str  # why there are none, where they cannot be seen
     missed: int  # packets that came faster than they could be seen
 
 
-class Looker:
-    """Looks at a desk. Faults and counters are asked for more rarely than the ends: each costs
-    a question to the kernel, and no eye follows it.
+class ViewBuilder:
+    """Looks at a controller. Faults and counters are asked for more rarely than the ends: each
+    costs a question to the kernel, and no eye follows it.
     """
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
         self._full: dict[Side, tuple[float, float]] = {}  # the countdown: at its start, and last
         self._counters: tuple[Counted, ...] = ()
         self._packets: dict[str, int] = {}
@@ -107,7 +107,7 @@ class Looker:
 
     def count(self) -> None:
         """Ask the kernel for all counters."""
-        lab = self._desk.lab
+        lab = self._controller.lab
         self._packets = {record.name: record.packets for record in lab.faults}
         client, server = (host.counters.read() for host in lab.hosts)
         last = {each.name: (each.client, each.server) for each in self._counters}
@@ -127,29 +127,29 @@ class Looker:
 
     def look(self) -> View:
         """What there is to be seen now."""
-        desk = self._desk
-        in_force = desk.session.in_force
-        tape = desk.lab.tape
+        controller = self._controller
+        in_force = controller.session.in_force
+        tape = controller.lab.tape
         faults = [
             InForce(name, kind_of(step).described(step),
                     self._packets.get(name, 0) if kind_of(step).counts else None)
             for name, step in in_force.items()
         ]  # fmt: skip
         return View(
-            elapsed=desk.lab.elapsed(),
+            elapsed=controller.lab.elapsed(),
             ends=(self._end(Side.CLIENT), self._end(Side.SERVER)),
             faults=tuple(faults),
             removed=len(self._packets) - len(in_force),
             counters=self._counters,
-            notes=tuple(desk.notes[-LAST:]),
+            notes=tuple(controller.notes[-LAST:]),
             packets=self._last(tape) if tape else (),
-            no_packets=desk.lab.no_tape,
+            no_packets=controller.lab.no_tape,
             missed=tape.missed if tape else 0,
         )
 
     def _last(self, tape: Tape) -> tuple[Packet, ...]:
         """The last ones; others' are those of connections that are not looked at."""
-        flow = self._desk.flow
+        flow = self._controller.flow
         ends = {(flow.client, flow.server), (flow.server, flow.client)}
         known = flow.client[1] != 0
         return tuple(
@@ -159,25 +159,25 @@ class Looker:
             for _, packet in tape.since()[-LAST:]
         )
 
-    def _end(self, side: Side) -> End:
-        desk, flow = self._desk, self._desk.flow
+    def _end(self, side: Side) -> EndView:
+        controller, flow = self._controller, self._controller.flow
         row = flow.rows[side]
         (address, port), _ = flow.ends(side)
         shown = f"[{address}]" if ":" in address else address
-        return End(
+        return EndView(
             side=side,
             address=f"{shown}:{port}" if port else address,
             state=flow.state(side),
-            lasts=desk.lab.elapsed() - self._since(side),
+            lasts=controller.lab.elapsed() - self._since(side),
             row=row,
             share=self._share(side, row),
-            application=desk.applications[side],
+            application=controller.applications[side],
         )
 
     def _since(self, side: Side) -> float:
-        since = self._desk.lab.elapsed()
-        state = self._desk.flow.state(side)
-        for interval in reversed(self._desk.flow.timelines[side].intervals()):
+        since = self._controller.lab.elapsed()
+        state = self._controller.flow.state(side)
+        for interval in reversed(self._controller.flow.timelines[side].intervals()):
             if interval.state is not state:
                 break
             since = interval.since

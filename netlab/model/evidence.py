@@ -63,7 +63,7 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlayedStep:
     """One step as it was played: what was done, when, and how it ended."""
 
     at: float
@@ -78,7 +78,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FaultRecord:
     """One fault: what it is, its rules as a person would type them, and what they counted."""
 
     name: str
@@ -185,8 +185,8 @@ class Evidence:
     healed: Pair | None = None
     reason: str = ""  # of a skip or an error
     failure: Failure | None = None
-    steps: tuple[Step, ...] = ()
-    faults: tuple[Fault, ...] = ()
+    steps: tuple[PlayedStep, ...] = ()
+    faults: tuple[FaultRecord, ...] = ()
     client: End = End()
     server: End = End()
     recording: Recording | None = None  # where one was asked for
@@ -294,9 +294,9 @@ def _with_what_was_derived(converter: cattrs.Converter) -> None:
     """
     from cattrs.gen import make_dict_unstructure_fn
 
-    plain = make_dict_unstructure_fn(Fault, converter)
+    plain = make_dict_unstructure_fn(FaultRecord, converter)
     converter.register_unstructure_hook(
-        Fault, lambda fault: {**plain(fault), "where": fault.where, "drops": fault.counts}
+        FaultRecord, lambda fault: {**plain(fault), "where": fault.where, "drops": fault.counts}
     )
     whole = make_dict_unstructure_fn(Evidence, converter)
     converter.register_unstructure_hook(

@@ -8,7 +8,7 @@ instance however that comes. Where nobody mounted tracefs, a mount that has no p
 system (fsopen(2), Linux 5.2) does.
 
 A tracepoint sees every namespace. Who subscribes does so with addresses, and no two labs share one
-(`netlab.testbed.network`).
+(`netlab.testbed.subnets`).
 """
 
 from __future__ import annotations

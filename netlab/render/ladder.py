@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from netlab.model.evidence import Evidence
 from netlab.model.vocabulary import Side
-from netlab.render.ladder_condense import Arrow
-from netlab.render.ladder_layout import Layout, Row, duration, layout, stamp
-from netlab.render.ladder_notes import Change, Note
+from netlab.render.ladder_condense import PacketRun
+from netlab.render.ladder_layout import LadderRow, Layout, duration, layout, stamp
+from netlab.render.ladder_notes import Note, StateChange
 from netlab.render.style import Style
 
 #: Arrows in a terminal; more are condensed.
@@ -27,14 +27,14 @@ def ladder(evidence: Evidence, width: int, style: Style) -> str:
     width = min(max(width, NARROWEST), WIDEST)
     half = (width - 2 * STATE - 20) // 2  # about; what is exact needs the rows
     drawn = layout(evidence, LIMIT, lambda a, b: max(_needs(a), _needs(b)) <= half)
-    return "\n".join(_Picture(drawn, width, style).lines())
+    return "\n".join(_TextPicture(drawn, width, style).lines())
 
 
-def _said(arrow: Arrow) -> str:
+def _said(arrow: PacketRun) -> str:
     return f"{arrow.label} ─ {arrow.again}" if arrow.again else arrow.label
 
 
-def _needs(arrow: Arrow) -> int:
+def _needs(arrow: PacketRun) -> int:
     """Columns of its half that an arrow needs where it shares a row."""
     return max(len(_said(arrow)) + 3, len(_killer(arrow, True)) + 2 if arrow.lost else 0)
 
@@ -64,7 +64,7 @@ class _Line:
         return said + style(run, *colours)
 
 
-class _Picture:
+class _TextPicture:
     """Rows to lines."""
 
     def __init__(self, drawn: Layout, width: int, style: Style) -> None:
@@ -76,7 +76,7 @@ class _Picture:
         self._left = self._time + 1 + STATE + 1  # the client's line
         self._right = width - STATE - 2  # the server's
         self._room = self._right - self._left - 1
-        self._lanes: dict[int, tuple[int, Arrow]] = {}  # arrows under way: column
+        self._lanes: dict[int, tuple[int, PacketRun]] = {}  # arrows under way: column
         arrows = [arrow for row in drawn.rows for arrow in row.leaving if arrow.packet.fault]
         needed = [len(_said(arrow)) + len(_killer(arrow, True)) + 7 for arrow in arrows]
         self._in_full = max(needed, default=0) <= self._room
@@ -137,7 +137,7 @@ class _Picture:
         else:
             line.write(self._right + 2, name, "bold")
 
-    def _row(self, row: Row) -> Iterator[_Line]:
+    def _row(self, row: LadderRow) -> Iterator[_Line]:
         lines = list(self._body(row))
         first = lines[0]
         first.write(0, stamp(row.at, row.late).rjust(self._time), "dim")
@@ -145,12 +145,12 @@ class _Picture:
             self._state(self._place_of(change, row, lines), change.side, _name(change))
         yield from lines
 
-    def _place_of(self, change: Change, row: Row, lines: Sequence[_Line]) -> _Line:
+    def _place_of(self, change: StateChange, row: LadderRow, lines: Sequence[_Line]) -> _Line:
         """The line of a row that a state stands in: where an arrow ends, its last."""
         ends_here = any(arrow.sender != change.side for arrow in row.arriving)
         return lines[-1] if ends_here else lines[0]
 
-    def _body(self, row: Row) -> Iterator[_Line]:
+    def _body(self, row: LadderRow) -> Iterator[_Line]:
         if row.note is not None:
             yield from self._note(row.note)
         elif len(row.leaving) == 2:
@@ -164,7 +164,7 @@ class _Picture:
 
     # --- arrows
 
-    def _colour(self, arrow: Arrow) -> str:
+    def _colour(self, arrow: PacketRun) -> str:
         return "dim" if self._drawn.mixed and not arrow.packet.ours else COLOURS[arrow.sender]
 
     def _put(self, line: _Line, sender: Side, column: int, text: str, *colours: str) -> None:
@@ -172,7 +172,7 @@ class _Picture:
         start = column if sender is Side.CLIENT else self._room - column - len(text)
         line.write(self._left + 1 + start, text, *colours)
 
-    def _tail(self, line: _Line, arrow: Arrow, length: int) -> None:
+    def _tail(self, line: _Line, arrow: PacketRun, length: int) -> None:
         """The line of an arrow over so many columns, with what it says."""
         sender, colour = arrow.sender, self._colour(arrow)
         line.write(*((self._left, "├") if sender is Side.CLIENT else (self._right, "┤")))
@@ -193,7 +193,7 @@ class _Picture:
             line.write(self._left + 1 + start, text, *colours)
             start += len(text) + 1
 
-    def _head_of(self, line: _Line, arrow: Arrow, start: int) -> None:
+    def _head_of(self, line: _Line, arrow: PacketRun, start: int) -> None:
         """From a column on to the receiver, or to where it died in front of it."""
         sender, colour = arrow.sender, self._colour(arrow)
         killer = _killer(arrow, self._in_full) if arrow.lost else ""
@@ -207,7 +207,7 @@ class _Picture:
         else:
             self._put(line, sender, end, "▶" if sender is Side.CLIENT else "◀", colour)
 
-    def _leave(self, row: Row, arrow: Arrow) -> Iterator[_Line]:
+    def _leave(self, row: LadderRow, arrow: PacketRun) -> Iterator[_Line]:
         line = self._lifelines()
         if arrow.unsent:
             self._unsent(line, arrow)
@@ -226,7 +226,7 @@ class _Picture:
             self._head_of(line, arrow, self._room - killer - 1)
         yield line
 
-    def _unsent(self, line: _Line, arrow: Arrow) -> None:
+    def _unsent(self, line: _Line, arrow: PacketRun) -> None:
         """It died where it started: no line leads to the other end."""
         killer = _killer(arrow, self._in_full)
         words = f" {_said(arrow).replace('─', '·')}"[: self._room - 2 - len(killer)]
@@ -238,7 +238,7 @@ class _Picture:
             self._put(line, Side.SERVER, 1, f"{words[1:]} ", "yellow")
             self._put(line, Side.SERVER, 1 + len(words), killer, "red")
 
-    def _arrive(self, arrows: Sequence[Arrow]) -> Iterator[_Line]:
+    def _arrive(self, arrows: Sequence[PacketRun]) -> Iterator[_Line]:
         if len(arrows) == 2:
             line = self._lifelines()
             middle = self._room // 2
@@ -260,7 +260,7 @@ class _Picture:
         self._put(line, arrow.sender, column, _BENDS[arrow.sender][1], self._colour(arrow))
         yield line
 
-    def _cross(self, arrows: Sequence[Arrow]) -> Iterator[_Line]:
+    def _cross(self, arrows: Sequence[PacketRun]) -> Iterator[_Line]:
         """Two that leave before either arrives: their lines meet in the middle."""
         middle = self._room // 2
         line = self._lifelines()
@@ -302,15 +302,15 @@ class _Picture:
 _BENDS = {Side.CLIENT: ("╮", "╰"), Side.SERVER: ("╭", "╯")}
 
 
-def _name(change: Change) -> str:
+def _name(change: StateChange) -> str:
     return str(change.after) if change.traced else f"~{change.after}"
 
 
-def _again(arrow: Arrow) -> list[tuple[str, tuple[str, ...]]]:
+def _again(arrow: PacketRun) -> list[tuple[str, tuple[str, ...]]]:
     return [(f" {arrow.again} ", ("bold",))] if arrow.again else []
 
 
-def _killer(arrow: Arrow, in_full: bool) -> str:
+def _killer(arrow: PacketRun, in_full: bool) -> str:
     """Who dropped it and, where there is room, at which place."""
     name, where = arrow.packet.fault, arrow.packet.where
     name = name if len(name) <= NAME else f"{name[: NAME - 1]}…"

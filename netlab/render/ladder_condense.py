@@ -19,7 +19,7 @@ EXAMPLES = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Arrow:
+class PacketRun:
     """A packet, or a run of like ones."""
 
     packet: Packet  # the first of them
@@ -105,12 +105,12 @@ def kinds_of(some: Sequence[Packet]) -> str:
 
 def condensed(
     some: Sequence[Packet], vital: Collection[int], limit: int
-) -> tuple[list[Arrow], list[Note]]:
+) -> tuple[list[PacketRun], list[Note]]:
     """At most so many arrows, and a note for every stretch that is not drawn.
 
     `vital`: places of packets that changed an end's state.
     """
-    single = [Arrow(packet, packet, length=packet.length) for packet in some]
+    single = [PacketRun(packet, packet, length=packet.length) for packet in some]
     if len(single) <= limit:
         return single, []
     runs = list(_runs(single, vital))
@@ -139,12 +139,14 @@ def condensed(
     return arrows, notes
 
 
-def _runs(single: Sequence[Arrow], vital: Collection[int]) -> Iterator[tuple[Arrow, list[int]]]:
+def _runs(
+    single: Sequence[PacketRun], vital: Collection[int]
+) -> Iterator[tuple[PacketRun, list[int]]]:
     """Like segments that follow each other become one, unless a state changed with them."""
     run, places = single[0], [0]
     for place, arrow in enumerate(single[1:], 1):
         if _kind(arrow) == _kind(run) and not {place, places[-1]} & {*vital}:
-            run = Arrow(run.packet, arrow.packet, run.count + 1, run.length + arrow.length)
+            run = PacketRun(run.packet, arrow.packet, run.count + 1, run.length + arrow.length)
             places.append(place)
         else:
             yield run, places
@@ -152,7 +154,7 @@ def _runs(single: Sequence[Arrow], vital: Collection[int]) -> Iterator[tuple[Arr
     yield run, places
 
 
-def _kind(arrow: Arrow) -> tuple[object, ...]:
+def _kind(arrow: PacketRun) -> tuple[object, ...]:
     packet = arrow.packet
     acked = packet.acknowledgment if packet.resent else None
     return (
@@ -161,7 +163,7 @@ def _kind(arrow: Arrow) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _rank(run: Arrow, places: Sequence[int], vital: Collection[int]) -> int:
+def _rank(run: PacketRun, places: Sequence[int], vital: Collection[int]) -> int:
     packet = run.packet
     control = packet.segment & (Segment.SYN | Segment.FIN | Segment.RST)
     if any(place in vital for place in (places[0], places[-1])) or (control and not packet.resent):

@@ -17,8 +17,8 @@ from netlab.model.evidence import Evidence, Recording
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Side
 from netlab.packets.sightings import Packet, packets
-from netlab.render.ladder_condense import Arrow, condensed, kinds_of
-from netlab.render.ladder_notes import Change, Note, anchors, changes, notes
+from netlab.render.ladder_condense import PacketRun, condensed, kinds_of
+from netlab.render.ladder_notes import Note, StateChange, anchors, changes, notes
 
 CLIENT, SERVER = Side
 #: Seconds in which nothing happened from which on that is said.
@@ -28,14 +28,14 @@ STEP = 0.001
 
 
 @dataclass(slots=True)
-class Row:
+class LadderRow:
     """One line of the picture: what began or ended then, and the states that both ends entered."""
 
     at: float
-    leaving: list[Arrow] = field(default_factory=list)
-    arriving: list[Arrow] = field(default_factory=list)  # that left in a row above
+    leaving: list[PacketRun] = field(default_factory=list)
+    arriving: list[PacketRun] = field(default_factory=list)  # that left in a row above
     note: Note | None = None
-    states: dict[Side, Change] = field(default_factory=dict)
+    states: dict[Side, StateChange] = field(default_factory=dict)
     gap: float = 0.0  # seconds before it in which nothing happened
     late: bool = False  # its time is the latest that it can have been
     crossing: bool = False  # what leaves here arrives in a row below
@@ -61,7 +61,7 @@ class Layout:
 
     ends: dict[Side, str]  # address and port of each
     first: dict[Side, State | None]  # the state that each was in at the top
-    rows: tuple[Row, ...]
+    rows: tuple[LadderRow, ...]
     footer: tuple[str, ...]  # what is not drawn
     mixed: bool  # whether other connections' packets stand among ours
 
@@ -71,7 +71,9 @@ class Layout:
         return any(not change.traced for row in self.rows for change in row.states.values())
 
 
-def layout(evidence: Evidence, limit: int, side_by_side: Callable[[Arrow, Arrow], bool]) -> Layout:
+def layout(
+    evidence: Evidence, limit: int, side_by_side: Callable[[PacketRun, PacketRun], bool]
+) -> Layout:
     """Everything that is drawn, with at most `limit` arrows.
 
     `side_by_side` says whether two arrows that cross have room in the same row.
@@ -85,7 +87,7 @@ def layout(evidence: Evidence, limit: int, side_by_side: Callable[[Arrow, Arrow]
         limit = min(limit, SOME)
     arrows, rests = condensed(shown, vital, limit)
     drawn = {id(arrow.packet) for arrow in arrows}
-    at_arrow: dict[tuple[int, str], Change] = {}
+    at_arrow: dict[tuple[int, str], StateChange] = {}
     loose = []
     for change in changed:
         place, end = anchored.get(id(change), (-1, ""))
@@ -159,10 +161,10 @@ def _stranger(run: Sequence[Packet]) -> Note:
     return Note(run[0].at, f"{whose}: {kinds_of(run)}", "others", end=run[-1].at)
 
 
-def _crossing(arrows: Sequence[Arrow]) -> dict[int, list[Arrow]]:
+def _crossing(arrows: Sequence[PacketRun]) -> dict[int, list[PacketRun]]:
     """For each arrow those that left the other end before it arrived, and it before they did."""
-    crossing: dict[int, list[Arrow]] = {}
-    under_way: list[Arrow] = []
+    crossing: dict[int, list[PacketRun]] = {}
+    under_way: list[PacketRun] = []
     for arrow in arrows:
         packet = arrow.packet
         if arrow.count > 1 or packet.sent is None or packet.arrived is None:
@@ -184,19 +186,19 @@ class _Rows:
 
     def __init__(
         self,
-        crossing: dict[int, list[Arrow]],
-        side_by_side: Callable[[Arrow, Arrow], bool],
-        at_arrow: dict[tuple[int, str], Change],
+        crossing: dict[int, list[PacketRun]],
+        side_by_side: Callable[[PacketRun, PacketRun], bool],
+        at_arrow: dict[tuple[int, str], StateChange],
     ) -> None:
         self._crossing = crossing
         self._side_by_side = side_by_side
         self._at_arrow = at_arrow
-        self._rows: list[Row] = []
+        self._rows: list[LadderRow] = []
         self._paired: set[int] = set()
 
     def of(
-        self, arrows: Sequence[Arrow], some: Sequence[Note], loose: Sequence[Change]
-    ) -> list[Row]:
+        self, arrows: Sequence[PacketRun], some: Sequence[Note], loose: Sequence[StateChange]
+    ) -> list[LadderRow]:
         """The rows, top to bottom."""
         happenings: list[Happening] = [(note.at, note.order, "note", note) for note in some]
         happenings += [(change.at, 3, "change", change) for change in loose]
@@ -208,29 +210,29 @@ class _Rows:
         for at, _, kind, what in sorted(happenings, key=lambda one: one[:2]):
             before = len(self._rows)
             match what:
-                case Arrow() if kind == "leave":
+                case PacketRun() if kind == "leave":
                     self._leave(what)
-                case Arrow():
+                case PacketRun():
                     self._arrive(what)
                 case Note():
-                    self._rows.append(Row(at, note=what))
-                case Change():
+                    self._rows.append(LadderRow(at, note=what))
+                case StateChange():
                     self._enter(what)
             if last is not None and at - last >= GAP and len(self._rows) > before:
                 self._rows[before].gap = at - last
-            ends = what.until if isinstance(what, (Note, Arrow)) else at
+            ends = what.until if isinstance(what, (Note, PacketRun)) else at
             last = max(last or ends, ends)
         return self._rows
 
-    def _enter(self, change: Change) -> None:
+    def _enter(self, change: StateChange) -> None:
         """A state that no packet goes with stands beside its step, or alone."""
         row = self._step_of(change)
         if row is None:
-            row = Row(change.at)
+            row = LadderRow(change.at)
             self._rows.append(row)
         row.states[change.side] = change
 
-    def _step_of(self, change: Change) -> Row | None:
+    def _step_of(self, change: StateChange) -> LadderRow | None:
         """The row of the step that a change without a packet comes from, if it is the last one."""
         for row in self._rows[:-3:-1]:
             note, near = row.note, abs(change.at - row.at) < STEP
@@ -239,7 +241,7 @@ class _Rows:
                 return row
         return None
 
-    def _leave(self, arrow: Arrow) -> None:
+    def _leave(self, arrow: PacketRun) -> None:
         packet = arrow.packet
         others = self._crossing.get(id(arrow), [])
         above = self._rows[-1] if self._rows else None
@@ -255,7 +257,7 @@ class _Rows:
             self._paired |= {id(arrow), id(others[0])}
             row = above
         else:
-            row = Row(packet.at, leaving=[arrow])
+            row = LadderRow(packet.at, leaving=[arrow])
             row.late = packet.sent is None and packet.arrived is None
             self._rows.append(row)
         row.crossing = bool(others)
@@ -263,18 +265,18 @@ class _Rows:
         if not others:
             self._changes(row, arrow, "arrive")
 
-    def _arrive(self, arrow: Arrow) -> None:
+    def _arrive(self, arrow: PacketRun) -> None:
         above = self._rows[-1]
         at = arrow.packet.arrived or arrow.packet.at
         if id(arrow) in self._paired and above.arriving and id(above.arriving[0]) in self._paired:
             row = above
             row.arriving.append(arrow)
         else:
-            row = Row(at, arriving=[arrow])
+            row = LadderRow(at, arriving=[arrow])
             self._rows.append(row)
         self._changes(row, arrow, "arrive")
 
-    def _changes(self, row: Row, arrow: Arrow, end: str) -> None:
+    def _changes(self, row: LadderRow, arrow: PacketRun, end: str) -> None:
         change = self._at_arrow.get((id(arrow.packet), end))
         if change is not None:
             row.states[change.side] = change

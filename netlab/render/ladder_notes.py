@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from netlab.model.evidence import End, Event, Evidence, Step
+from netlab.model.evidence import End, Event, Evidence, PlayedStep
 from netlab.model.tcp import Segment, State
 from netlab.model.vocabulary import Side
 from netlab.packets.sightings import Packet
@@ -39,7 +39,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class StateChange:
     """One end entering a state."""
 
     at: float
@@ -81,7 +81,7 @@ def _events(events: Sequence[Event]) -> Iterator[Note]:
             said.add((event.side, event.reason))
 
 
-def _said(step: Step) -> str:
+def _said(step: PlayedStep) -> str:
     """``connect as c1``, ``send hello: 5 bytes``."""
     words = f"{step.kind} {_valued(step.value)}".rstrip() if step.side else step.text
     result = step.result if step.fails or step.result not in words else ""
@@ -101,7 +101,7 @@ def _valued(value: Any) -> str:
 # --- states
 
 
-def changes(evidence: Evidence) -> tuple[dict[Side, State | None], list[Change]]:
+def changes(evidence: Evidence) -> tuple[dict[Side, State | None], list[StateChange]]:
     """The first state of each end, and every change after it in the order of time."""
     first, found = {}, []
     for side in Side:
@@ -110,15 +110,15 @@ def changes(evidence: Evidence) -> tuple[dict[Side, State | None], list[Change]]
     return first, sorted(found, key=lambda change: change.at)
 
 
-def _of(side: Side, end: End) -> tuple[State | None, list[Change]]:
+def _of(side: Side, end: End) -> tuple[State | None, list[StateChange]]:
     if end.transitions:
-        found = [Change(t.at, side, t.before, t.after, t.traced) for t in end.transitions]
+        found = [StateChange(t.at, side, t.before, t.after, t.traced) for t in end.transitions]
         return end.transitions[0].before, found
     found = []
     before = None
     for interval in end.intervals:
         if before is not None and interval.state is not before:
-            found.append(Change(interval.since, side, before, interval.state, False))
+            found.append(StateChange(interval.since, side, before, interval.state, False))
         before = interval.state
     return (end.intervals[0].state if end.intervals else None), found
 
@@ -144,7 +144,7 @@ _WITH: dict[State, tuple[tuple[str, Segment], ...]] = {
 }  # fmt: skip
 
 
-def anchors(changed: Sequence[Change], some: Sequence[Packet]) -> dict[int, tuple[int, str]]:
+def anchors(changed: Sequence[StateChange], some: Sequence[Packet]) -> dict[int, tuple[int, str]]:
     """By the id of a change: the place of the packet that goes with it, and which of its ends."""
     found = {}
     times: dict[tuple[Side, str], list[tuple[float, int]]] = {}
@@ -169,7 +169,7 @@ def anchors(changed: Sequence[Change], some: Sequence[Packet]) -> dict[int, tupl
 
 
 def _anchor(
-    change: Change,
+    change: StateChange,
     times: dict[tuple[Side, str], list[tuple[float, int]]],
     some: Sequence[Packet],
     within: tuple[float, float],
@@ -190,7 +190,7 @@ def _anchor(
 
 
 def _near(
-    change: Change, times: Sequence[tuple[float, int]], some: Sequence[Packet], bits: Segment,
+    change: StateChange, times: Sequence[tuple[float, int]], some: Sequence[Packet], bits: Segment,
     end: str,
 ) -> Iterator[tuple[float, int, float]]:  # fmt: skip
     """How far away in time such packets are, their places and times."""

@@ -15,9 +15,9 @@ from xml.sax.saxutils import escape, quoteattr
 from netlab.model.evidence import Evidence
 from netlab.model.tcp import Segment
 from netlab.model.vocabulary import Side
-from netlab.render.ladder_condense import Arrow
-from netlab.render.ladder_layout import Layout, Row, duration, layout, stamp
-from netlab.render.ladder_notes import Change, Note
+from netlab.render.ladder_condense import PacketRun
+from netlab.render.ladder_layout import LadderRow, Layout, duration, layout, stamp
+from netlab.render.ladder_notes import Note, StateChange
 
 #: Arrows in a picture; more are condensed.
 LIMIT = 200
@@ -68,14 +68,14 @@ svg.ladder .arrow:hover .way { stroke-width: 2.6; }"""
 def svg(evidence: Evidence) -> str:
     """The picture, to be put into a page as it is."""
     drawn = layout(evidence, LIMIT, _side_by_side)
-    return "\n".join(_Picture(evidence, drawn).parts()) + "\n"
+    return "\n".join(_SvgPicture(evidence, drawn).parts()) + "\n"
 
 
-def _said(arrow: Arrow) -> str:
+def _said(arrow: PacketRun) -> str:
     return f"{arrow.label} {arrow.again}".rstrip()
 
 
-def _side_by_side(one: Arrow, other: Arrow) -> bool:
+def _side_by_side(one: PacketRun, other: PacketRun) -> bool:
     room = (RIGHT - LEFT - 20) / LETTER
     return len(_said(one)) + len(_said(other)) <= room
 
@@ -84,7 +84,7 @@ def _wrapped(note: Note) -> list[str]:
     return textwrap.wrap(note.text, 41 if not note.side else 36) or [""]
 
 
-class _Picture:
+class _SvgPicture:
     """Rows from top to bottom. `y` is where the arrow, or the words, of a row begin."""
 
     def __init__(self, evidence: Evidence, drawn: Layout) -> None:
@@ -92,7 +92,7 @@ class _Picture:
         self._drawn = drawn
         self._at: dict[int, float] = {}  # the y of each row
         self._gaps: list[tuple[float, float]] = []
-        self._arrives: dict[int, Row] = {
+        self._arrives: dict[int, LadderRow] = {
             id(arrow): row for row in drawn.rows for arrow in row.arriving
         }
         y = float(HEADER)
@@ -163,7 +163,7 @@ class _Picture:
         for start, seconds in self._gaps:
             yield _text(LEFT - 10, start + GAP / 2 + 3, f"⋮ {duration(seconds)}", "quiet", "end")
 
-    def _row(self, row: Row, y: float) -> Iterator[str]:
+    def _row(self, row: LadderRow, y: float) -> Iterator[str]:
         arrow = bool(row.leaving or row.arriving)
         left = Side.CLIENT in row.states
         time_y = y - 6 if arrow and left else y + 4
@@ -175,19 +175,19 @@ class _Picture:
         for change in row.states.values():
             yield self._state(change, y + (8 if arrow else 0), left and not arrow)
 
-    def _state(self, change: Change, y: float, below: bool) -> str:
+    def _state(self, change: StateChange, y: float, below: bool) -> str:
         name = f"{'' if change.traced else '~'}{change.after}"
         how = "traced" if change.traced else "seen by the next sample"
         said = f"{change.side}: {change.before} → {change.after} at {change.at:.6f} s, {how}"
         lower = y + (17 if below and change.side is Side.CLIENT else 0)
         return _pill(change.side, lower, name, str(change.after), said)
 
-    def _end(self, arrow: Arrow, y: float) -> tuple[float, bool]:
+    def _end(self, arrow: PacketRun, y: float) -> tuple[float, bool]:
         """How deep an arrow ends that begins at y, and whether that is in a row below."""
         to = self._arrives.get(id(arrow))
         return (y + FALL, False) if to is None else (self._at[id(to)], True)
 
-    def _arrow(self, arrow: Arrow, y: float) -> Iterator[str]:
+    def _arrow(self, arrow: PacketRun, y: float) -> Iterator[str]:
         yield f'<g class="{_class(arrow)}"><title>{escape(_tooltip(arrow))}</title>'
         start, end, way = _across(arrow)
         if arrow.unsent:
@@ -203,7 +203,7 @@ class _Picture:
                 yield f'<path class="head" d="M{tip:.1f} {tip_y:.1f}l{-way * HEAD} -4v8z"/>'
         yield "</g>"
 
-    def _words(self, arrow: Arrow, y: float) -> Iterator[str]:
+    def _words(self, arrow: PacketRun, y: float) -> Iterator[str]:
         start, end, way = _across(arrow)
         end_y, crossing = self._end(arrow, y)
         here, there = ("", "end") if way > 0 else ("end", "")
@@ -220,11 +220,11 @@ class _Picture:
         yield "</g>"
 
 
-def _class(arrow: Arrow) -> str:
+def _class(arrow: PacketRun) -> str:
     return f"arrow {arrow.sender}{'' if arrow.packet.ours else ' other'}"
 
 
-def _across(arrow: Arrow) -> tuple[float, float, int]:
+def _across(arrow: PacketRun) -> tuple[float, float, int]:
     """Where an arrow starts and ends, and which way it goes."""
     return (LEFT, RIGHT, 1) if arrow.sender is Side.CLIENT else (RIGHT, LEFT, -1)
 
@@ -236,7 +236,7 @@ def _signs(drawn: Layout) -> Iterator[str]:
         yield "~ seen by the next sample"
 
 
-def _height(row: Row) -> tuple[float, float]:
+def _height(row: LadderRow) -> tuple[float, float]:
     """How far below its top a row's arrow or words begin, and how high it is."""
     if row.note is not None:
         lines = len(_wrapped(row.note))
@@ -275,7 +275,7 @@ def _pill(side: Side, y: float, name: str, state: str, tooltip: str) -> str:
     )
 
 
-def _label(arrow: Arrow, x: float, y: float, anchor: str) -> str:
+def _label(arrow: PacketRun, x: float, y: float, anchor: str) -> str:
     room = int((RIGHT - LEFT - 8) / LETTER)
     words = arrow.label if len(_said(arrow)) <= room else arrow.short
     fit = ""
@@ -286,7 +286,7 @@ def _label(arrow: Arrow, x: float, y: float, anchor: str) -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}"{kind}{fit}>{escape(words)}{again}</text>'
 
 
-def _killer(arrow: Arrow, x: float, y: float, anchor: str) -> str:
+def _killer(arrow: PacketRun, x: float, y: float, anchor: str) -> str:
     packet = arrow.packet
     words = f"{packet.fault}, {packet.where}" if packet.where else packet.fault
     return _text(x, y, words, "lost", *([anchor] if anchor else []))
@@ -314,7 +314,7 @@ def _note(note: Note, y: float) -> Iterator[str]:
     yield "</g>"
 
 
-def _tooltip(arrow: Arrow) -> str:
+def _tooltip(arrow: PacketRun) -> str:
     """Exact times, and what there was no room for."""
     packet = arrow.packet
     said = [f"{packet.sender}: {_said(arrow)}"]

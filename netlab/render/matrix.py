@@ -35,7 +35,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MatrixRow:
     """One scenario, timer or setting on all kernels."""
 
     name: str
@@ -64,7 +64,7 @@ class Grid:
 
     title: str  # scenarios
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[MatrixRow, ...]
 
 
 def matrix(grid: Grid, width: int | None, style: Style, every: bool = False) -> str:
@@ -87,7 +87,7 @@ def matrix(grid: Grid, width: int | None, style: Style, every: bool = False) -> 
     return "\n".join([title, *lines]).rstrip()
 
 
-def _sizes(grid: Grid, rows: Sequence[Row], width: int | None) -> tuple[int, list[int]]:
+def _sizes(grid: Grid, rows: Sequence[MatrixRow], width: int | None) -> tuple[int, list[int]]:
     """The columns that names have, and each kernel. At least one kernel stands beside a name."""
     name = max(width_of(row.name) for row in rows)
     widths = [
@@ -117,7 +117,7 @@ def _blocks(widths: Sequence[int], room: int) -> Iterator[range]:
 
 def _table(
     grid: Grid,
-    rows: Sequence[Row],
+    rows: Sequence[MatrixRow],
     block: range,
     name: int,
     widths: Sequence[int],

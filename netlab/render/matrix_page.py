@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from netlab.render.matrix import Column, Grid, Row
+from netlab.render.matrix import Column, Grid, MatrixRow
 
 if TYPE_CHECKING:
     import jinja2
@@ -66,7 +66,7 @@ def page(
     )
 
 
-def longest(row: Row) -> float:
+def longest(row: MatrixRow) -> float:
     """Seconds that the pictures of one timer are wide."""
     times = [at for mark in row.marks for at in (*mark.bars, mark.after or 0.0)]
     return max(times, default=0.0)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from netlab.model.vocabulary import Side
 from netlab.packets.sightings import Packet
-from netlab.render.ladder_condense import Arrow, name_of
+from netlab.render.ladder_condense import PacketRun, name_of
 
 Kind = Literal["time", "way", "what", "again", "lost"]
 Parts = list[tuple[Kind, str]]
@@ -19,7 +19,7 @@ def parts(packet: Packet, width: int) -> Parts:
     goes first, then the acknowledgment, then all numbers; at last the line is cut.
     """
     wide = width >= WIDE
-    arrow = Arrow(packet, packet, length=packet.length)
+    arrow = PacketRun(packet, packet, length=packet.length)
     way = "→" if packet.sender is Side.CLIENT else "←"
     start: Parts = [("time", f"{packet.at:>{9 if wide else 7}.{3 if wide else 2}f} ")]
     start.append(("way", f" client {way} server  " if wide else f"{way} "))

@@ -16,7 +16,7 @@ from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netlab.model.evidence import Evidence, Fault, Interval, Outcome
+from netlab.model.evidence import Evidence, FaultRecord, Interval, Outcome
 from netlab.model.vocabulary import Side
 from netlab.render import ladder_svg, states_svg
 from netlab.render.failure import failure
@@ -36,7 +36,7 @@ OUTCOMES: dict[Outcome, tuple[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ReportHead:
     """What a report is of, besides its scenarios."""
 
     version: str  # netlab's
@@ -46,7 +46,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldStep:
     """One step as its file tells it, and what a person would type to do the same."""
 
     text: str
@@ -63,7 +63,7 @@ class Chapter:
     story: str = ""
     differs: str = ""  # where Linux does something else than the source says
     cause: str = ""  # why there is nothing to take away
-    steps: tuple[Told, ...] = ()
+    steps: tuple[ToldStep, ...] = ()
     files: tuple[str, ...] = ()
 
 
@@ -77,7 +77,7 @@ class Played(NamedTuple):
     commands: tuple[tuple[str, str], ...]
 
 
-class Cut(NamedTuple):
+class Clipped(NamedTuple):
     """The rows of a table that may be long."""
 
     head: Sequence[Any]
@@ -85,7 +85,7 @@ class Cut(NamedTuple):
     tail: Sequence[Any]
 
 
-def report(chapters: Sequence[Chapter], about: About) -> str:
+def report(chapters: Sequence[Chapter], about: ReportHead) -> str:
     """The whole page."""
     runs = [chapter.evidence for chapter in chapters]
     counts = Counter(run.outcome for run in runs)
@@ -213,7 +213,7 @@ def waiting(interval: Interval) -> str:
     return f"{interval.timer}, {interval.remaining:.2f} s" if interval.timer else "–"
 
 
-def counted(fault: Fault) -> str:
+def counted(fault: FaultRecord) -> str:
     """What a fault's rules counted, and when they were there."""
     since = f"from {states_svg.clock(fault.installed)}"
     until = f" to {states_svg.clock(fault.removed)}" if fault.removed is not None else " to the end"
@@ -222,12 +222,12 @@ def counted(fault: Fault) -> str:
     return f"{fault.packets} packets, {fault.bytes} bytes, {since}{until}"
 
 
-def cut(rows: Sequence[Any]) -> Cut:
+def cut(rows: Sequence[Any]) -> Clipped:
     """A table that fits a page."""
     if len(rows) <= LONG:
-        return Cut(rows, 0, ())
+        return Clipped(rows, 0, ())
     half = LONG // 2
-    return Cut(rows[:half], len(rows) - 2 * half, rows[-half:])
+    return Clipped(rows[:half], len(rows) - 2 * half, rows[-half:])
 
 
 def ladder(evidence: Evidence) -> str:

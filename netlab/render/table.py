@@ -41,7 +41,7 @@ class Known(NamedTuple):
     healed: str = ""  # ESTABLISHED/ESTABLISHED
 
 
-class Table:
+class RunTable:
     """The table of one command."""
 
     def __init__(self, known: Sequence[Known], style: Style, room: int | None = None) -> None:

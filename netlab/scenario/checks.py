@@ -15,6 +15,7 @@ from netlab.model.vocabulary import Side
 from netlab.scenario.model import Expectation, Look, Range
 from netlab.testbed.connection import Flow
 from netlab.testbed.lab import Lab
+from netlab.testbed.notebook import Notebook
 
 At = Callable[..., None]  # takes words
 
@@ -34,20 +35,15 @@ def frozen(lab: Lab, expect: Expectation, at: At) -> None:
         _path(flow, side, states)
 
 
-def counters(
-    lab: Lab,
-    wanted: Mapping[Side, Mapping[str, Range]],
-    before: Mapping[Side, Mapping[str, int]],
-    at: At,
-) -> None:
-    """What has been counted since `before`. Raises `LabError` for a counter nobody keeps."""
+def counters(notebook: Notebook, wanted: Mapping[Side, Mapping[str, Range]], at: At) -> None:
+    """What has been counted since the beginning. Raises `LabError` for a counter nobody keeps."""
     for side, of_side in wanted.items():
-        now = lab.host(side).counters.read()
+        counted = notebook.counted(side)
         for name, asked in of_side.items():
             at("counters", side, name)
-            if name not in now:
+            if name not in counted:
                 raise LabError(f"this kernel has no counter {name}")
-            _compare(f"{side}: {name}", asked, now[name] - before[side][name])
+            _compare(f"{side}: {name}", asked, counted[name])
 
 
 def _row(flow: Flow, side: Side, look: Look, at: At) -> None:

@@ -16,7 +16,7 @@ import yaml
 
 from netlab.model.errors import ScenarioError
 from netlab.scenario.kinds import Kind
-from netlab.scenario.shapes import Either, ListOf, MapOf, Steps, Table, Takes
+from netlab.scenario.shapes import Either, ListOf, MapOf, Steps, Struct, Takes
 
 #: A scenario is a page; whatever is larger is something else.
 LARGEST = 64 * 1024
@@ -170,7 +170,7 @@ class Document:
                     found = called(node)
                     self.fail(f"{where}: expected a list of steps; found {found}", line_of(node))
                 return list(node.value)
-            case Table():
+            case Struct():
                 return self._table(takes, node, where)
 
     def _scalar(self, kind: Kind, node: yaml.Node, where: str) -> Any:
@@ -216,7 +216,7 @@ class Document:
             lines[key.value] = line_of(key)
         return list(node.value)
 
-    def _table(self, table: Table, node: yaml.Node, where: str) -> Said:
+    def _table(self, table: Struct, node: yaml.Node, where: str) -> Said:
         said = Said(line_of(node))
         if table.short and not isinstance(node, yaml.MappingNode):
             field = table.fields[table.short]
@@ -273,7 +273,7 @@ def hint(found: str, words: tuple[str, ...]) -> str:
 
 def _meaning(takes: Takes) -> str:
     match takes:
-        case Kind() | Table() | MapOf():
+        case Kind() | Struct() | MapOf():
             return takes.what
         case ListOf():
             return takes.kind.what

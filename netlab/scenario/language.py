@@ -24,17 +24,17 @@ from netlab.scenario.kinds import (
     TIMER,
     Kind,
 )
-from netlab.scenario.shapes import Either, Field, ListOf, MapOf, Steps, Table
+from netlab.scenario.shapes import Either, Field, ListOf, MapOf, Steps, Struct
 
-PAIR = Table(
+PAIR = Struct(
     "a pair of states",
     {"client": Field(ListOf(STATE), required=True), "server": Field(ListOf(STATE), required=True)},
 )
-REACH = Table(
+REACH = Struct(
     "a pair to be reached",
     {**PAIR.fields, "hold": Field(DURATION), "within": Field(DURATION), "of": Field(NAME)},
 )
-LOOK = Table(
+LOOK = Struct(
     "what a row of /proc/net/tcp shows",
     {
         "timer": Field(TIMER),
@@ -48,7 +48,7 @@ LOOK = Table(
 
 
 def _sides(field_of_side: Field) -> Field:
-    return Field(Table("client and server", {str(side): field_of_side for side in Side}))
+    return Field(Struct("client and server", {str(side): field_of_side for side in Side}))
 
 
 def _by_kernel(kind: Kind) -> Either:
@@ -57,10 +57,10 @@ def _by_kernel(kind: Kind) -> Either:
 
 
 COUNTERS = _sides(Field(MapOf(COUNTER, _by_kernel(COMPARISON))))
-HEALED = Table(
+HEALED = Struct(
     "what the pair becomes when the cause is gone", {**PAIR.fields, "counters": COUNTERS}
 )
-ENDS = Table(
+ENDS = Struct(
     "how the pair ends by itself",
     {
         **PAIR.fields,
@@ -79,14 +79,14 @@ FORMER = {"lift": "remove", "release": "remove", "hold": "plug"}
 MODIFIERS = {
     "fails": Field(
         Either(
-            ERRNO, Table("an error for each family", {"ipv4": Field(ERRNO), "ipv6": Field(ERRNO)})
+            ERRNO, Struct("an error for each family", {"ipv4": Field(ERRNO), "ipv6": Field(ERRNO)})
         ),
         doc="the error that the call must end with",
     ),
     "of": Field(NAME, doc="the connection, by its name; else the one opened last"),
 }
 
-EXPECT = Table(
+EXPECT = Struct(
     "what is expected",
     {
         "pair": Field(PAIR, required=True),
@@ -108,7 +108,7 @@ EXPECT = Table(
         "ends": Field(ENDS, doc="what it becomes by itself: played with --slow"),
     },
 )
-SCENARIO = Table(
+SCENARIO = Struct(
     "a scenario",
     {
         "name": Field(NAME, doc="the file's name without .yaml"),

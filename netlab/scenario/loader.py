@@ -35,7 +35,7 @@ from netlab.scenario.model import (
 )
 from netlab.scenario.shapes import MapOf
 from netlab.scenario.steps import ACTIONS, FAULTS, kind_of
-from netlab.scenario.steps.fault import About, FaultKind
+from netlab.scenario.steps.fault import FaultKind, StepContext
 
 DEFAULT_HOLD = 1.0  # seconds
 
@@ -153,7 +153,7 @@ class _Loader:
 
     def _step(self, node: yaml.Node) -> AnyStep:
         pairs = self._document.pairs(node, "a step")
-        about = About(*self._document.about(node))
+        about = StepContext(*self._document.about(node))
         kinds = [key for key, _ in pairs if key.value not in language.MODIFIERS]
         known = (*(str(side) for side in Side), *FAULTS, *language.STEPS)
         for key in kinds:
@@ -190,7 +190,7 @@ class _Loader:
             return Reach(*about, claim=self._claim(said), **options)
         return Remove(*about, name=None if said == "all" else said)
 
-    def _do(self, side: Side, node: yaml.Node, modifiers: dict[str, Any], about: About) -> Do:
+    def _do(self, side: Side, node: yaml.Node, modifiers: dict[str, Any], about: StepContext) -> Do:
         word, value = self._action(side, node)
         action = ACTIONS.get(word.value.replace("_", "-"))
         if action is None:
@@ -224,7 +224,7 @@ class _Loader:
             self._fail(f"{side} does one thing in a step; found {found}", line_of(node))
         return pairs[0]
 
-    def _fault(self, kind: FaultKind[Any], node: yaml.Node, about: About) -> FaultStep:
+    def _fault(self, kind: FaultKind[Any], node: yaml.Node, about: StepContext) -> FaultStep:
         said = dict(self._document.read(kind.takes, node, kind.word))
         name = said.pop("name", None) or self._number(kind.word)
         try:

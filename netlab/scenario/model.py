@@ -95,7 +95,7 @@ class FaultStep(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class Drop(FaultStep):
+class DropStep(FaultStep):
     """Segments are lost, or refused with an answer."""
 
     side: Side
@@ -120,7 +120,7 @@ class Drop(FaultStep):
 
 
 @dataclass(frozen=True, slots=True)
-class Plug(FaultStep):
+class PlugStep(FaultStep):
     """What these sides send waits on the wire."""
 
     sides: tuple[Side, ...]
@@ -240,9 +240,9 @@ class Scenario:
     code: Code | None = None  # of a story; it has no steps then
 
     @property
-    def drops(self) -> tuple[Drop, ...]:
+    def drops(self) -> tuple[DropStep, ...]:
         """Its steps that drop or reject."""
-        return tuple(step for step in self.steps if isinstance(step, Drop))
+        return tuple(step for step in self.steps if isinstance(step, DropStep))
 
     def variants(self) -> tuple[Scenario, ...]:
         """The scenario, and where it says how the pair ends by itself, that as a slow one.

@@ -17,7 +17,7 @@ from netlab import scheduler
 from netlab.linux import privileges
 from netlab.model import evidence
 from netlab.model.errors import ActionFailed, LabError, NetlabError, NotHeld
-from netlab.model.evidence import Evidence, Failure, Fault
+from netlab.model.evidence import Evidence, Failure, FaultRecord
 from netlab.model.tcp import RETRANSMITTING
 from netlab.model.vocabulary import ExpectedPair, Family, Pair, Side
 from netlab.scenario import checks, needs, telling, writer
@@ -37,13 +37,13 @@ from netlab.scenario.model import (
 from netlab.scenario.steps import ACTIONS, kind_of
 from netlab.scenario.steps.action import Stage
 from netlab.testbed import forge
+from netlab.testbed.expect import Held
 from netlab.testbed.host import PATIENCE
 from netlab.testbed.lab import Lab
-from netlab.testbed.proof import Held
+from netlab.testbed.notebook import Notebook, transitions
 
 #: Labs that are open at the same time; each needs 20 descriptors.
 JOBS = 200
-LOOKS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +140,9 @@ class _Play:
         self._expect = scenario.expect
         self._options = options
         self._lab = lab
-        self._before = lab.baseline()
+        self._notebook = Notebook(lab)
         self._stage = Stage(lab)
-        self._steps: list[evidence.Step] = []
+        self._steps: list[evidence.PlayedStep] = []
         self._held: Held | None = None
         self._healed: Pair | None = None
         self._line = 0
@@ -167,17 +167,17 @@ class _Play:
 
     def _record(self, blank: Evidence) -> Evidence:
         lab, held = self._lab, self._held
-        faults: tuple[Fault, ...] = ()
+        faults: tuple[FaultRecord, ...] = ()
         try:
-            faults = self._last_look()
+            faults = self._notebook.faults()
         except LabError as error:
             blank = replace(blank, outcome="error", reason=blank.reason or str(error))
         flow = lab.flow(self._expect.of if held else LAST)
         pair = held.pair if held else flow.pair
-        ends = {side: lab.end(side, self._before, flow) for side in Side}
+        ends = {side: self._notebook.end(side, flow) for side in Side}
         try:
             for side, end in ends.items():
-                ends[side] = replace(end, transitions=lab.transitions(flow, side))
+                ends[side] = replace(end, transitions=transitions(lab, flow, side))
         except LabError as error:
             if blank.outcome == "pass":
                 blank = replace(blank, outcome="error", reason=str(error))
@@ -195,20 +195,6 @@ class _Play:
             recording=lab.recorder.recording(flow) if lab.recorder else None,
         )
 
-    def _last_look(self) -> tuple[Fault, ...]:
-        """Sample once more, and return what the faults have done by then.
-
-        A recording has just those dropped packets that the rules have counted, unless they come
-        faster than anybody can look.
-        """
-        lab = self._lab
-        for _ in range(LOOKS):
-            faults = lab.faults
-            lab.sample()
-            if lab.recorder is None or lab.faults == faults:
-                break
-        return faults
-
     # --- the proof
 
     def _prove(self) -> None:
@@ -224,7 +210,7 @@ class _Play:
         checks.frozen(lab, expect, self._at)
         self._line = expect.line
         self._options.frozen(lab, self._scenario)
-        checks.counters(lab, expect.counters, self._before, self._at)
+        checks.counters(self._notebook, expect.counters, self._at)
         if expect.ends is not None:
             self._wait_for_the_end()
         elif expect.healed is not None:
@@ -235,7 +221,7 @@ class _Play:
                 self._do_step(step)
             self._at("healed")
             self._reach("healed", expect.healed.claim)
-            checks.counters(lab, expect.healed.counters, self._before, partial(self._at, "healed"))
+            checks.counters(self._notebook, expect.healed.counters, partial(self._at, "healed"))
             self._healed = lab.flow(expect.of).pair
 
     def _tell(self, code: Code) -> None:
@@ -266,7 +252,7 @@ class _Play:
         """A pair that the file claims below this word; where it is wrong, the line knows."""
         of = self._expect.of
         try:
-            return self._lab.expect(claim.client, claim.server, hold, within, enough, of)
+            return self._lab.expect_pair(claim, hold, within, enough, of)
         except NotHeld as error:
             if error.held:
                 raise self._dropped_otherwise(error) from None
@@ -299,7 +285,7 @@ class _Play:
         self._at("ends", "after")
         if lasted not in ends.after:
             raise ActionFailed(f"the pair ended after {lasted:.1f} s; expected {ends.after}")
-        checks.counters(self._lab, ends.counters, self._before, partial(self._at, "ends"))
+        checks.counters(self._notebook, ends.counters, partial(self._at, "ends"))
         for step in ends.then:
             self._do_step(step)
 
@@ -336,10 +322,7 @@ class _Play:
             case Remove():
                 self._lab.remove(step.name)
             case Reach():
-                claim = step.claim
-                self._lab.expect(
-                    claim.client, claim.server, step.hold, step.within, connection=step.of
-                )
+                self._lab.expect_pair(step.claim, step.hold, step.within, connection=step.of)
         self._steps.append(writer.played(step, self._options.family, at, result))
 
     def _do(self, step: Do) -> str:

@@ -9,7 +9,7 @@ from netlab.model.vocabulary import Side
 from netlab.scenario import language
 from netlab.scenario.kinds import STATES, Kind, Schema
 from netlab.scenario.language import MODIFIERS, STEPS
-from netlab.scenario.shapes import Either, Field, ListOf, MapOf, Steps, Table, Takes
+from netlab.scenario.shapes import Either, Field, ListOf, MapOf, Steps, Struct, Takes
 from netlab.scenario.steps import ACTIONS, FAULTS
 
 
@@ -36,11 +36,11 @@ def _of(takes: Takes) -> Schema:
             return {"anyOf": [_of(takes.scalar), _of(takes.mapping)]}
         case Steps():
             return {"$ref": "#/$defs/steps"}
-        case Table():
+        case Struct():
             return _table(takes)
 
 
-def _table(table: Table) -> Schema:
+def _table(table: Struct) -> Schema:
     whole: Schema = {
         "type": "object",
         "additionalProperties": False,
@@ -85,7 +85,7 @@ def _action() -> Schema:
     forms: list[Schema] = []
     for word, action in ACTIONS.items():
         takes, spellings = action.takes, sorted({word, word.replace("-", "_")})
-        if isinstance(takes, Table) and not any(f.required for f in takes.fields.values()):
+        if isinstance(takes, Struct) and not any(f.required for f in takes.fields.values()):
             words += spellings
         shown = {**_of(takes), "description": takes.what}
         forms += [_form({spelling: shown}, spelling) for spelling in spellings]

@@ -33,7 +33,7 @@ class Either:
     """A scalar, or a mapping that says it for each of several."""
 
     scalar: Kind
-    mapping: MapOf | Table
+    mapping: MapOf | Struct
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class Struct:
     """A mapping with known keys. `short`: the key that a lone scalar stands for."""
 
     what: str
@@ -60,4 +60,4 @@ class Table:
     short: str = ""
 
 
-Takes = Kind | ListOf | MapOf | Table | Either | Steps
+Takes = Kind | ListOf | MapOf | Struct | Either | Steps

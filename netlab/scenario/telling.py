@@ -18,8 +18,8 @@ from netlab.model.tcp import State
 from netlab.model.vocabulary import Pair, Side
 from netlab.scenario import stories
 from netlab.scenario.model import Code, Scenario
+from netlab.testbed.expect import Held
 from netlab.testbed.lab import Lab
-from netlab.testbed.proof import Held
 
 #: What a story does that is a step of it: at a host, to the wire, and at a router.
 HOST = (
@@ -82,7 +82,7 @@ class Telling:
         self._path, self._file = scenario.path, str(scenario.path)
         self._lab = lab
         self._frozen = frozen
-        self.steps: list[evidence.Step] = []
+        self.steps: list[evidence.PlayedStep] = []
         self.held: Held | None = None
         self.healed: Pair | None = None
         self.line = code.line
@@ -138,7 +138,7 @@ class Telling:
         pair = held.pair
         frame = self._caller()
         line = frame.f_lineno if frame else self.line
-        self.steps.append(evidence.Step(held.since, line, f"reach: {pair}", "reach"))
+        self.steps.append(evidence.PlayedStep(held.since, line, f"reach: {pair}", "reach"))
         if hold:
             self.held = held
             try:
@@ -177,7 +177,9 @@ class Telling:
                 told = stories.call(self._code, line, name)
                 value = told.removeprefix(name)[1:-1] or None  # what stands in its brackets
                 self.steps.append(
-                    evidence.Step(at, line, f"{beginning}{told}", name, side, value, result=result)
+                    evidence.PlayedStep(
+                        at, line, f"{beginning}{told}", name, side, value, result=result
+                    )
                 )
 
         return call

@@ -231,18 +231,18 @@ def line(step: AnyStep) -> str:
     return _line(said(step, named=False))
 
 
-def played(step: AnyStep, family: Family, at: float, result: str) -> evidence.Step:
+def played(step: AnyStep, family: Family, at: float, result: str) -> evidence.PlayedStep:
     """The record of a step: what a file says of it as data, when it was done, how it ended."""
     written = said(step, named=False)
     if not isinstance(step, Do):
         ((kind, value),) = written.items()
         side = step.where[0] if isinstance(step, FaultStep) and len(step.where) == 1 else None
         of = step.of if isinstance(step, Reach) else LAST
-        return evidence.Step(at, step.line, _line(written), kind, side, value, of, "", result)
+        return evidence.PlayedStep(at, step.line, _line(written), kind, side, value, of, "", result)
     what = written[str(step.side)]
     ((kind, value),) = what.items() if isinstance(what, dict) else ((what, None),)
     fails = step.fails.get(family, "")
-    return evidence.Step(
+    return evidence.PlayedStep(
         at, step.line, _line(written), kind, step.side, value, step.of, fails, result
     )
 

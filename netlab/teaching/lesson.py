@@ -15,7 +15,7 @@ from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State
 from netlab.model.vocabulary import ExpectedPair, Side
 from netlab.scenario import catalogue
-from netlab.scenario.model import Plug, Reach, Scenario
+from netlab.scenario.model import PlugStep, Reach, Scenario
 
 HOME = Path(__file__).parent
 LESSONS = HOME / "lessons"
@@ -143,7 +143,7 @@ def _numbers(said: int | list[int]) -> tuple[int, ...]:
 
 def _last_act(scenario: Scenario) -> int:
     """The number of the last step in which something is done, and not only waited for."""
-    acts = [n for n, s in enumerate(scenario.steps, 1) if not isinstance(s, (Reach, Plug))]
+    acts = [n for n, s in enumerate(scenario.steps, 1) if not isinstance(s, (Reach, PlugStep))]
     return acts[-1] if acts else len(scenario.steps)
 
 

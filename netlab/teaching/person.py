@@ -18,11 +18,11 @@ LEAVE, HELP = ("q", "quit", "exit"), ("?", "help")
 LEAVING = "q, Ctrl-D and Ctrl-C leave, at every question."
 
 
-class Left(Exception):
+class Quit(Exception):
     """The person does not want to go on."""
 
 
-class Lines(Protocol):
+class Answers(Protocol):
     """Where answers come from."""
 
     def next(self) -> str | None:
@@ -59,7 +59,7 @@ def look_for(line: Callable[[], str | None]) -> str | None:
     return scheduler.wait(line, float("inf"))
 
 
-class Person:
+class Conversation:
     """A conversation. What comes through a pipe is shown as if it had been typed.
 
     Where no answer ever comes, because nobody is there (`echo` and an input that is empty), the
@@ -67,7 +67,7 @@ class Person:
     """
 
     def __init__(
-        self, lines: Lines, out: TextIO, style: Style, echo: bool = True, width: int = WIDTH
+        self, lines: Answers, out: TextIO, style: Style, echo: bool = True, width: int = WIDTH
     ) -> None:
         self._lines = lines
         self._out = out
@@ -104,7 +104,7 @@ class Person:
             self.line(self.style(line, "bold"))
 
     def enter(self, what: str) -> None:
-        """Wait for the Enter key. Raises `Left` when the person wants to leave."""
+        """Wait for the Enter key. Raises `Quit` when the person wants to leave."""
         prompt = self.style(f"[Enter] {what} ", "dim")
 
         def keys() -> None:
@@ -115,7 +115,7 @@ class Person:
                      "dim", indent=2)  # fmt: skip
 
     def agrees(self, question: str) -> bool:
-        """A question that is answered with yes or no; only Enter is no. Raises `Left`."""
+        """A question that is answered with yes or no; only Enter is no. Raises `Quit`."""
 
         def keys() -> None:
             self.say(f"y: yes. n, or only Enter: no. {LEAVING}", "dim", indent=2)
@@ -130,12 +130,12 @@ class Person:
     def ask(self, prompt: str, keys: Callable[[], None]) -> str:
         """One typed line, without spaces around it; `keys` is called for whoever asks for them.
 
-        Raises `Left` for whoever wants to leave, and when nothing will come any more.
+        Raises `Quit` for whoever wants to leave, and when nothing will come any more.
         """
         while True:
             text = self._typed(prompt)
             if text.lower() in LEAVE:
-                raise Left
+                raise Quit
             if text.lower() not in HELP:
                 return text
             keys()
@@ -149,7 +149,7 @@ class Person:
         if not text:
             self.line()
             if self._answered or not self._echo:
-                raise Left
+                raise Quit
             if not self.alone:
                 self.say("(Nobody is there to answer: the lesson goes on by itself, with nothing "
                          "predicted. At a terminal it waits for you.)", "dim")  # fmt: skip

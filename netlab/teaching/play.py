@@ -18,29 +18,32 @@ from netlab.model.tcp import State
 from netlab.model.vocabulary import ExpectedPair, Family, Side
 from netlab.scenario import sources
 from netlab.scenario.explain import by_hand, listing, routed
-from netlab.scenario.model import AnyStep, Do, Drop, Reach, Remove, Scenario
+from netlab.scenario.model import AnyStep, Do, DropStep, Reach, Remove, Scenario
 from netlab.scenario.steps import ACTIONS
 from netlab.scenario.steps.fault import Command
 from netlab.teaching import crossed, lesson, look, proof, words
+from netlab.teaching.explanations import RulesInForce
 from netlab.teaching.lesson import Lesson
-from netlab.teaching.person import Person, wrapped
+from netlab.teaching.person import Conversation, wrapped
 from netlab.teaching.predict import Prediction, Said
-from netlab.teaching.wrong import Scene
 from netlab.testbed.lab import Lab
+from netlab.testbed.notebook import Notebook
 
 SETTLING = 0.2  # seconds until a look: what a step sets off has crossed the wire by then
 TRIES = 2
 HINT = "A state or its beginning; ? shows them all; only Enter if you do not know; q leaves."
 
 
-class Gone(Exception):
+class PairEnded(Exception):
     """The pair ended while somebody was still reading."""
 
 
-class Walk:
+class LessonSession:
     """One lesson with one person. Give `step` and `frozen` to the runner's options."""
 
-    def __init__(self, person: Person, text: Lesson, scenario: Scenario, family: Family) -> None:
+    def __init__(
+        self, person: Conversation, text: Lesson, scenario: Scenario, family: Family
+    ) -> None:
         self._person = person
         self._text = text
         self._scenario = scenario
@@ -58,7 +61,7 @@ class Walk:
         self._began = 0.0  # the step that was told last, or the cure, on the same clock
         self._since = "the beginning"  # what that was
         self._warned: set[State] = set()
-        self._before: dict[Side, dict[str, int]] = {}
+        self._notebook: Notebook | None = None
         self._frozen = self._cured = False
         self._of = sum(not isinstance(each, Reach) for each in scenario.steps)
         #: Whether sysctls may make a state last for another time than Linux usually gives it.
@@ -87,10 +90,10 @@ class Walk:
         """Before a step: look at what the last one did, tell this one, and wait for Enter."""
         if self._cured:
             return  # its steps were told, with the question
-        if not self._before:
+        if self._notebook is None:
             self._begin()
-            self._before = lab.baseline()
-            self._person.look_for = lambda line: lab.watch.wait(line, float("inf"))
+            self._notebook = Notebook(lab)
+            self._person.look_for = lambda line: lab.context.wait(line, float("inf"))
         if step is None:
             self._tell_story()
             return
@@ -101,7 +104,7 @@ class Walk:
             if not step.claim.admits(lab.flow(step.of).pair):
                 self._person.say(words.telling(step, scenario.steps), "dim")
             return
-        where = f", at the {step.side}" if isinstance(step, (Do, Drop)) else ""
+        where = f", at the {step.side}" if isinstance(step, (Do, DropStep)) else ""
         self._told += 1
         self._person.heading(f"Step {self._told} of {self._of}{where}")
         self._person.say(self._text.steps.get(self._number) or words.telling(step, scenario.steps))
@@ -142,7 +145,7 @@ class Walk:
         when = "When this and what follows is done" if further else "When this is done"
         hint = f" {HINT}" if self._said is None else ""
         self._person.say(f"{when}: which state is each end in?{hint}", "bold")
-        scene = Scene(steps if last else steps[: self._number])
+        scene = RulesInForce(steps if last else steps[: self._number])
         question = Prediction(self._person, claim, scene, self._text if last else None)
         self._said = question.ask(TRIES)
 
@@ -236,7 +239,8 @@ class Walk:
         self._person.line()
         self._person.enter("shows the proof")
         self._still_there(lab)
-        proof.tell(self._person, lab, self._scenario, self._before)
+        assert self._notebook is not None  # begun before the first step
+        proof.tell(self._person, lab, self._scenario, self._notebook)
         if self._text.proof:
             self._person.line()
             self._person.say(self._text.proof)
@@ -263,11 +267,11 @@ class Walk:
             self._person.line(style(f"{sentence}; you said {written}.", "bold"))
 
     def _still_there(self, lab: Lab) -> None:
-        """Raise `Gone` where somebody has read for too long."""
+        """Raise `PairEnded` where somebody has read for too long."""
         lab.sample()
         pair = lab.flow(self._expect.of).pair
         if not self._expect.claim.admits(pair):
-            raise Gone(str(pair))
+            raise PairEnded(str(pair))
 
     # --- the cure
 
@@ -296,7 +300,7 @@ class Walk:
             self._show_commands(lab, step)
         person.line()
         person.say("Which state will each end be in then?", "bold")
-        scene = Scene((*self._scenario.steps, *self._cure))
+        scene = RulesInForce((*self._scenario.steps, *self._cure))
         self._said = Prediction(person, healed.claim, scene).ask(1)
         self._still_there(lab)
         person.line()

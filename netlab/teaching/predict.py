@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from netlab.model.tcp import State, why_unreachable
 from netlab.model.vocabulary import ExpectedPair, Side
 from netlab.teaching import answers
+from netlab.teaching.explanations import RulesInForce, reason
 from netlab.teaching.lesson import Lesson
 from netlab.teaching.look import COLOURS
-from netlab.teaching.person import LEAVING, Person
-from netlab.teaching.wrong import Scene, reason
+from netlab.teaching.person import LEAVING, Conversation
 
 Said = Mapping[Side, State | None]  # None: "I don't know"
 
@@ -20,7 +20,11 @@ class Prediction:
     """One question about a pair, with as many tries as are given."""
 
     def __init__(
-        self, person: Person, claim: ExpectedPair, scene: Scene, lesson: Lesson | None = None
+        self,
+        person: Conversation,
+        claim: ExpectedPair,
+        scene: RulesInForce,
+        lesson: Lesson | None = None,
     ) -> None:
         self._person = person
         self._claim = claim

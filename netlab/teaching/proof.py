@@ -3,23 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from netlab.linux.nstat import difference
 from netlab.model.vocabulary import Side
 from netlab.scenario import loader
 from netlab.scenario.model import Scenario
 from netlab.teaching import look, words
-from netlab.teaching.person import Person
+from netlab.teaching.person import Conversation
 from netlab.testbed.lab import Lab
+from netlab.testbed.notebook import Notebook
 
 MARGIN = 10  # columns, for the name of an end
 
-Counters = Mapping[Side, Mapping[str, int]]
 
-
-def tell(person: Person, lab: Lab, scenario: Scenario, before: Counters) -> None:
-    """Everything that this kernel shows of the pair now; `before` is what was counted before."""
+def tell(person: Conversation, lab: Lab, scenario: Scenario, notebook: Notebook) -> None:
+    """Everything that this kernel shows of the pair now."""
     expect = scenario.expect
     person.heading("Proof")
     if expect.hold:
@@ -33,7 +31,7 @@ def tell(person: Person, lab: Lab, scenario: Scenario, before: Counters) -> None
         name = person.style(str(side).ljust(MARGIN - 2), look.COLOURS[side])
         for number, sentence in enumerate(words.explained(lab.flow(expect.of).rows[side])):
             person.beside(f"  {name}" if number == 0 else "", sentence, MARGIN)
-    for sentence in _counted(lab, scenario, before):
+    for sentence in _counted(notebook, scenario):
         person.beside("", sentence, MARGIN)
 
 
@@ -50,10 +48,10 @@ def lives(scenario: Scenario, tuned: bool) -> Iterator[str]:
             yield f"Left alone, {state} lasts {words.LIVES[state]}."
 
 
-def _counted(lab: Lab, scenario: Scenario, before: Counters) -> Iterator[str]:
+def _counted(notebook: Notebook, scenario: Scenario) -> Iterator[str]:
     for side in Side:
-        now = difference(dict(before[side]), lab.host(side).counters.read())
+        counted = notebook.counted(side)
         for name in scenario.expect.counters.get(side, {}):
             meaning = words.COUNTERS.get(name)
             explained = f" ({meaning})" if meaning else ""
-            yield f"Counted at the {side}: {name} {now.get(name, 0)}{explained}."
+            yield f"Counted at the {side}: {name} {counted.get(name, 0)}{explained}."

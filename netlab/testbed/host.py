@@ -25,9 +25,9 @@ from netlab.model.tcp import Segment
 from netlab.model.vocabulary import Side
 from netlab.testbed import wire
 from netlab.testbed.connection import Connection
+from netlab.testbed.context import PORT, LabContext
 from netlab.testbed.forge import FORGED, Forge
 from netlab.testbed.program import Program, filled_in
-from netlab.testbed.watch import PORT, Watch
 
 T = TypeVar("T")
 PATIENCE = 5.0  # seconds that an application waits for what should come at once
@@ -38,11 +38,11 @@ IP_BIND_ADDRESS_NO_PORT = 24
 class Host:
     """One end: a namespace, the descriptors opened in it, and the sockets of its applications."""
 
-    def __init__(self, watch: Watch, side: Side) -> None:
+    def __init__(self, context: LabContext, side: Side, hosts: dict[Side, Host]) -> None:
         self.side = side
-        self.peer: Host  # the other end; the lab that has both says which
-        self.family = watch.family
-        self._watch = watch
+        self.family = context.family
+        self._context = context
+        self._hosts = hosts  # both, by side; this one adds itself
         self.connections: list[Connection] = []
         self.listeners: list[Connection] = []
         self.programs: list[Program] = []
@@ -56,19 +56,27 @@ class Host:
                 self.firewall = opened.enter_context(
                     contextlib.closing(Transport(NETLINK_NETFILTER))
                 )
-                self.table = opened.enter_context(contextlib.closing(watch.open_table(side)))
+                self.table = opened.enter_context(
+                    contextlib.closing(context.flows.open_table(side))
+                )
                 self.counters = opened.enter_context(contextlib.closing(Counters()))
             except OSError as error:
                 raise refused(error) from None
             self._descriptors = opened.pop_all()
+        hosts[side] = self
 
     def __repr__(self) -> str:
         return f"<{self.side} {self.address}>"
 
     @property
+    def peer(self) -> Host:
+        """The other end."""
+        return self._hosts[self.side.peer]
+
+    @property
     def address(self) -> str:
         """The address that the other end knows it by."""
-        return self._watch.address(self.side)
+        return self._context.address(self.side)
 
     @property
     def connection(self) -> Connection:
@@ -139,14 +147,14 @@ class Host:
             raise
         connection = Connection(sock)
         self.connections.append(connection)
-        self._watch.register(self.side, connection.local, peer, name, begins=True)
+        self._context.flows.register(self.side, connection.local, peer, name, begins=True)
         if wait or timeout is not None:
             self.connected(connection, timeout)
         return connection
 
     def connected(self, connection: Connection, timeout: float | None = None) -> None:
         """Wait until the handshake is done. Raises OSError; ETIMEDOUT after `timeout` seconds."""
-        code = self._watch.wait(connection.finished_opening, timeout or PATIENCE)
+        code = self._context.wait(connection.finished_opening, timeout or PATIENCE)
         if code is None and timeout is not None:
             connection.close()
             code = errno.ETIMEDOUT
@@ -163,7 +171,7 @@ class Host:
         sock, peer = self._patiently("accept", listener.accept)
         connection = Connection(sock)
         self.connections.append(connection)
-        self._watch.register(self.side, connection.local, peer[:2], name)
+        self._context.flows.register(self.side, connection.local, peer[:2], name)
         return connection
 
     # --- data
@@ -227,13 +235,13 @@ class Host:
         """From now on, what this end sends waits, in order; plugs are counted."""
         self._plugs += 1
         if self._plugs == 1:
-            wire.plug(self.route, self.side, self._watch.network)
+            wire.plug(self.route, self.side, self._context.network)
 
     def unplug(self) -> None:
         """End one plug; with the last one, what waits is sent."""
         self._plugs -= 1
         if self._plugs == 0:
-            wire.unplug(self.route, self.side, self._watch.network)
+            wire.unplug(self.route, self.side, self._context.network)
 
     @contextlib.contextmanager
     def _latency(self) -> Iterator[None]:
@@ -274,7 +282,7 @@ class Host:
 
     def run(self, command: Sequence[str]) -> Program:
         """Start a program here. ``{client}`` and ``{server}`` in it become addresses."""
-        addresses = {str(side): self._watch.address(side) for side in Side}
+        addresses = {str(side): self._context.address(side) for side in Side}
         program = Program(self.namespace, [filled_in(word, addresses) for word in command])
         self.programs.append(program)
         return program
@@ -288,12 +296,12 @@ class Host:
     def add_address(self) -> str:
         """Give this end one more address of each family; returns that of the lab's family."""
         wire.add_address(
-            self.route, self.peer.route, self.side, self._watch.network, self._addresses
+            self.route, self.peer.route, self.side, self._context.network, self._addresses
         )
         self._addresses += 1
-        if self._watch.recorder is not None:
-            self._watch.recorder.know([self._watch.address(self.side, self._addresses - 1)])
-        return self._watch.address(self.side, self._addresses - 1)
+        if self._context.recorder is not None:
+            self._context.recorder.know([self._context.address(self.side, self._addresses - 1)])
+        return self._context.address(self.side, self._addresses - 1)
 
     def udp(self, data: bytes | str, port: int) -> bytes:
         """Send a datagram and return the answer. Raises OSError where ICMP brings an error."""
@@ -307,10 +315,12 @@ class Host:
         self, port: int = PORT, source_port: int = 40000, timeout: float = 1.0
     ) -> Segment | None:
         """One SYN as a port scanner sends it: SYN|ACK is open, RST is closed, None filtered."""
-        self._watch.register(self.side, (self.address, source_port), self._peer(port), "probe")
+        self._context.flows.register(
+            self.side, (self.address, source_port), self._peer(port), "probe"
+        )
         forge = self._forged()
         forge.syn(self.address, source_port, port)
-        return self._watch.wait(lambda: forge.answer(source_port, port), timeout)
+        return self._context.wait(lambda: forge.answer(source_port, port), timeout)
 
     def flood(self, count: int, port: int = PORT) -> None:
         """Forged SYNs from `count` addresses that will never answer."""
@@ -359,7 +369,7 @@ class Host:
             except BlockingIOError:
                 return None
 
-        done = self._watch.wait(attempt, PATIENCE)
+        done = self._context.wait(attempt, PATIENCE)
         if done is None:
             raise ActionFailed(f"{self.side}: {what} was not possible within {PATIENCE:g} s")
         return done[0]

@@ -10,46 +10,27 @@ from types import TracebackType
 from typing import TypeVar
 
 from netlab.linux.namespace import inside
-from netlab.linux.nstat import difference
 from netlab.linux.privileges import prepare
 from netlab.model import evidence
 from netlab.model.errors import LabError, NotHeld
 from netlab.model.tcp import Segment, State
 from netlab.model.vocabulary import ExpectedPair, Family, Hook, Reject, Side
-from netlab.observe.transitions import sampled
-from netlab.testbed import coerce, network, proof, wire
+from netlab.testbed import coerce, subnets, wire
 from netlab.testbed.connection import Flow
+from netlab.testbed.context import LabContext
+from netlab.testbed.expect import Held, prove
 from netlab.testbed.faults.base import Fault
 from netlab.testbed.faults.drop import Drop, Match, compiled
 from netlab.testbed.faults.plug import Plug
 from netlab.testbed.host import Host
 from netlab.testbed.recorder import Recorder
 from netlab.testbed.tape import Tape, Taps
-from netlab.testbed.watch import Watch
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Fault)
 #: A host, or the word for its side; and where a rule sits: ``("server", "output")``.
 End = Host | Side | str
 Place = tuple[End, Hook | str]
-
-#: Sysctls that decide how long a state lasts or which state is reached (Linux's ip-sysctl.rst).
-#: Those that a kernel does not have are left out of the record.
-TELLING = (
-    "tcp_abort_on_overflow",
-    "tcp_fin_timeout",
-    "tcp_max_tw_buckets",
-    "tcp_orphan_retries",
-    "tcp_retries2",
-    "tcp_rto_max_ms",
-    "tcp_rto_min_us",
-    "tcp_syn_linear_timeouts",
-    "tcp_syn_retries",
-    "tcp_synack_retries",
-    "tcp_syncookies",
-    "tcp_timestamps",
-    "tcp_tw_reuse",
-)
 
 
 class Lab:
@@ -65,17 +46,17 @@ class Lab:
     ) -> None:
         prepare()
         self.family = family
-        self.network = network.take()
+        self.network = subnets.take()
         self._faults: list[Fault] = []
         self.link = "eth0"  # what packets pass at both ends; a router has links of its own
         with contextlib.ExitStack() as stack:
-            stack.callback(network.give_back, self.network)
-            self.watch = Watch(family, self.network)
-            self.client = Host(self.watch, Side.CLIENT)
+            stack.callback(subnets.give_back, self.network)
+            self.context = LabContext(family, self.network)
+            hosts: dict[Side, Host] = {}
+            self.client = Host(self.context, Side.CLIENT, hosts)
             stack.callback(self.client.close_all)
-            self.server = Host(self.watch, Side.SERVER)
+            self.server = Host(self.context, Side.SERVER, hosts)
             stack.callback(self.server.close_all)
-            self.client.peer, self.server.peer = self.server, self.client
             wire.link(self.client.route, self.server.route, self.server.namespace.fd, self.network)
             if record:
                 self._record(stack)
@@ -84,16 +65,16 @@ class Lab:
 
     def _record(self, stack: contextlib.ExitStack) -> None:
         """From now on, every packet is kept, and every word of the kernel's tracepoints."""
-        recorder = Recorder(self.watch.began, self.watch.began_realtime)
+        recorder = Recorder(self.context.began, self.context.began_realtime)
         stack.callback(recorder.close)
         for host in self.hosts:
             recorder.watch(host.side, host.namespace, [host.address])
         recorder.start()
-        self.watch.recorder = recorder
+        self.context.recorder = recorder
 
     def _tape(self, stack: contextlib.ExitStack) -> str:
         """From now on, the last packets are kept; or why they cannot be."""
-        taps = Taps(self.watch.began)
+        taps = Taps(self.context.began)
         stack.callback(taps.close)
         try:
             for host in self.hosts:
@@ -101,7 +82,7 @@ class Lab:
             taps.start()
         except LabError as error:
             return str(error)
-        self.watch.tape = Tape(taps, self.watch.began)
+        self.context.tape = Tape(taps, self.context.began)
         return ""
 
     def __enter__(self) -> Lab:
@@ -122,12 +103,12 @@ class Lab:
     @property
     def recorder(self) -> Recorder | None:
         """What records this lab, if anything does."""
-        return self.watch.recorder
+        return self.context.recorder
 
     @property
     def tape(self) -> Tape | None:
         """The last packets, where they are kept."""
-        return self.watch.tape
+        return self.context.tape
 
     @property
     def hosts(self) -> tuple[Host, Host]:
@@ -232,7 +213,7 @@ class Lab:
         return self.impose(Drop(host, table, match, self.elapsed))
 
     @property
-    def faults(self) -> tuple[evidence.Fault, ...]:
+    def faults(self) -> tuple[evidence.FaultRecord, ...]:
         """Every fault there was, and what it has done so far."""
         return tuple(fault.record for fault in self._faults)
 
@@ -244,22 +225,22 @@ class Lab:
 
     def elapsed(self) -> float:
         """Seconds since this lab was begun: the clock of its evidence."""
-        return self.watch.elapsed()
+        return self.context.elapsed()
 
     def flow(self, name: str = "") -> Flow:
         """The connection of that name, or the one that was begun last."""
-        return self.watch.flow(name)
+        return self.context.flows.named(name)
 
     def sample(self) -> None:
         """Read both tables once, and note the state of every connection that is followed."""
-        self.watch.sample()
+        self.context.sample()
 
     def wait(self, condition: Callable[[], T | None], patience: float) -> T | None:
         """Look at `condition` for up to `patience` seconds, sampling both ends each time.
 
         Returns its first answer that is true, or None if there was none in time.
         """
-        return self.watch.wait(lambda: condition() or None, patience)
+        return self.context.wait(lambda: condition() or None, patience)
 
     def count(self, side: Side) -> dict[State, int]:
         """How many sockets of one side are in each state, now."""
@@ -276,7 +257,7 @@ class Lab:
         within: float | None = None,
         dropped: Callable[[], bool] = lambda: True,
         connection: str = "",
-    ) -> proof.Held:
+    ) -> Held:
         """Wait for this pair of states, then see it in every sample for `hold` seconds.
 
         Without `within`, the time to wait comes from the kernel: until the timer of the end that
@@ -284,44 +265,24 @@ class Lab:
         and nothing else. The hold goes on until `dropped` says that enough was lost.
         Raises `NotHeld`, which shows what was expected and what was sampled.
         """
-        claim = ExpectedPair(coerce.states(client), coerce.states(server))
+        pair = ExpectedPair(coerce.states(client), coerce.states(server))
+        return self.expect_pair(pair, hold, within, dropped, connection)
+
+    def expect_pair(
+        self,
+        pair: ExpectedPair,
+        hold: float = 0.0,
+        within: float | None = None,
+        dropped: Callable[[], bool] = lambda: True,
+        connection: str = "",
+    ) -> Held:
+        """`expect`, where the states of both ends are one thing already."""
         try:
-            return proof.prove(self.watch, claim, hold, within, dropped, connection)
+            return prove(self.context, pair, hold, within, dropped, connection)
         except NotHeld as error:
             notes = tuple(map(str, self.faults))
             failure = dataclasses.replace(error.failure, notes=notes)
             raise NotHeld(failure, error.held) from None
-
-    # --- what is kept
-
-    def baseline(self) -> dict[Side, dict[str, int]]:
-        """All counters of both ends, now."""
-        return {host.side: host.counters.read() for host in self.hosts}
-
-    def end(self, side: Side, before: dict[Side, dict[str, int]], flow: Flow) -> evidence.End:
-        """The record of one end, but for its transitions."""
-        host = self.host(side)
-        settings = {}
-        for name in TELLING:
-            with contextlib.suppress(LabError):
-                settings[name] = host.sysctl(name)
-        return evidence.End(
-            intervals=flow.timelines[side].intervals(),
-            counters=difference(before[side], host.counters.read()),
-            sysctls=settings,
-        )
-
-    def transitions(self, flow: Flow, side: Side) -> tuple[evidence.Transition, ...]:
-        """How one end went from state to state: traced if this lab is recorded, else sampled.
-
-        Raises `LabError` where samples and tracepoints tell different stories.
-        """
-        if self.recorder is None:
-            return sampled(flow.timelines[side].intervals())
-        try:
-            return self.recorder.transitions(flow, side)
-        except LabError as error:
-            raise LabError(f"netlab's observers disagree about the {side}: {error}") from None
 
     def inside(self, host: Host) -> contextlib.AbstractContextManager[None]:
         """Run the body in a host's namespace, to start a tool of one's own there."""

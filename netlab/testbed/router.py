@@ -85,7 +85,7 @@ class Router:
             f'oifname "{Side.SERVER}" masquerade; }}'
         )
         client = self._lab.client.address
-        self._lab.watch.translated[client] = self.address(Side.SERVER)
+        self._lab.context.flows.translated[client] = self.address(Side.SERVER)
 
     def track(self, drop_invalid: bool = True) -> None:
         """Forward only what belongs to a connection that was seen to open: a stateful firewall.
@@ -119,7 +119,7 @@ class Router:
 
     def forget(self) -> None:
         """Take all rules out of force. What was translated stays so while it is remembered."""
-        self._lab.watch.translated.clear()
+        self._lab.context.flows.translated.clear()
         while self._rules:
             self._nft(f"delete table inet router-{self._rules}\n")
             self._rules -= 1
@@ -145,8 +145,8 @@ class Router:
         """A link from one end, and the way over it to the other end and to the router."""
         side, network = host.side, self._lab.network
         link = LINKS[side]
-        near = rtnetlink.Plug(SECOND_LINK, LINK, side.hardware)
-        far = rtnetlink.Plug(link, str(side), _hardware(side))
+        near = rtnetlink.VethEnd(SECOND_LINK, LINK, side.hardware)
+        far = rtnetlink.VethEnd(link, str(side), _hardware(side))
         purpose = f"the {side}'s link to the router"
         host.route.send([rtnetlink.cable(near, far, self.namespace.fd, purpose, NLM_F_ACK)])
         inside: list[Request] = [rtnetlink.up(SECOND_LINK)]

@@ -50,7 +50,7 @@ def _link_state(index: int) -> Request:
 
 @cache
 def _cable(server_namespace: int) -> Request:
-    client, server = (rtnetlink.Plug(VETH, NAME, side.hardware) for side in Side)
+    client, server = (rtnetlink.VethEnd(VETH, NAME, side.hardware) for side in Side)
     return rtnetlink.cable(client, server, server_namespace, "a veth pair")
 
 

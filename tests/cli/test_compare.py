@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from netlab.kernels.record import KernelRun, Machine, Timing
 from netlab.model.evidence import Evidence
+from netlab.model.kernel_run import KernelRun, Machine, Timing
 
 from ..build import evidence
 from .browser import look

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from netlab.kernels.record import read
+from netlab.model.kernel_run import read
 
 from .shell import Done, netlab
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from netlab.model.evidence import Evidence
-from netlab.render.report import About, Chapter, report
+from netlab.render.report import Chapter, ReportHead, report
 
 from .browser import headings, look, print_to
 from .shell import netlab, scenario
@@ -223,7 +223,7 @@ def test_on_paper_no_heading_is_left_alone(folder: Path, tmp_path: Path) -> None
         for number in range(15)
     ]
     page, paper = tmp_path / "page.html", tmp_path / "page.pdf"
-    page.write_text(report(chapters, About("1.2.3", "now", 1.0)))
+    page.write_text(report(chapters, ReportHead("1.2.3", "now", 1.0)))
     print_to(paper, page, tmp_path)
     found = headings(paper)
     assert len(found) > 60

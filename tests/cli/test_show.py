@@ -13,7 +13,7 @@ import pytest
 from netlab import cli
 from netlab.model.vocabulary import Family
 from netlab.scenario import catalogue
-from netlab.scenario.model import Drop, Scenario
+from netlab.scenario.model import DropStep, Scenario
 
 from .shell import PATIENCE, netlab
 
@@ -93,7 +93,7 @@ def test_a_shell_takes_the_nft_commands_as_they_are_shown(
 
 def test_commands_are_for_the_side_that_drops(capsys: pytest.CaptureFixture[str]) -> None:
     scenario = catalogue.one("syn-dropped-by-clients-firewall")
-    assert [isinstance(step, Drop) and str(step.side) for step in scenario.drops] == ["client"]
+    assert [isinstance(step, DropStep) and str(step.side) for step in scenario.drops] == ["client"]
     out = shown(scenario, Family.IPV4, capsys)
     assert "  client nft add table " in out
     assert "  server nft " not in out

@@ -22,8 +22,8 @@ from netlab.render.style import Style
 from netlab.scenario import catalogue, loader, runner
 from netlab.scenario.model import AnyStep, Do, Scenario
 from netlab.teaching import lesson
-from netlab.teaching.person import WIDTH, Person
-from netlab.teaching.play import Gone, Walk
+from netlab.teaching.person import WIDTH, Conversation
+from netlab.teaching.play import LessonSession, PairEnded
 from netlab.testbed.lab import Lab
 
 from .shell import NETLAB, PATIENCE, Done, environment, netlab, scenario
@@ -411,12 +411,12 @@ def test_each_family_has_its_share_of_lessons() -> None:
         assert sum(family in each for each in walked) > len(LESSONS) / 3
 
 
-def walks(family: Family) -> Iterator[tuple[Scenario, Pupil, Walk]]:
+def walks(family: Family) -> Iterator[tuple[Scenario, Pupil, LessonSession]]:
     for number, each in enumerate(LESSONS):
         if family in families(number, each):
             pupil = Pupil(each)
-            person = Person(pupil, pupil.shown, Style(False))
-            yield each, pupil, Walk(person, lesson.of(each), each, family)
+            person = Conversation(pupil, pupil.shown, Style(False))
+            yield each, pupil, LessonSession(person, lesson.of(each), each, family)
 
 
 @FAMILIES
@@ -448,7 +448,7 @@ def test_who_was_slow_may_play_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path = scenario(tmp_path, pair="ESTABLISHED/ESTABLISHED", within="300ms")
     answers = iter(["\n", "\n", "y\n", "\n", "\n", "n\n"])
     shown = io.StringIO()
-    person = Person(Answers(answers), shown, Style(False))
+    person = Conversation(Answers(answers), shown, Style(False))
     assert teach.taught(person, loader.load(path), Family.IPV4) == 1
     assert shown.getvalue().count("Step 1 of 1") == 2
     assert shown.getvalue().endswith("Play it again? [y/N] n\n")
@@ -458,13 +458,15 @@ def test_who_was_slow_may_play_again(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_who_reads_too_long_is_told_so_kindly() -> None:
     waits = next(each for each in LESSONS if each.name == "deferred-accept")
     pupil = Pupil(waits)
-    walk = Walk(Person(pupil, pupil.shown, Style(False)), lesson.of(waits), waits, Family.IPV4)
+    walk = LessonSession(
+        Conversation(pupil, pupil.shown, Style(False)), lesson.of(waits), waits, Family.IPV4
+    )
 
     def frozen(lab: Lab, scenario: Scenario) -> None:
         lab.client.send(b"hello")  # what a quarter of a minute would have done as well
         lab.wait(lambda: lab.flow().state(Side.SERVER) is State.ESTABLISHED or None, PATIENCE)
         walk.frozen(lab, scenario)
 
-    with pytest.raises(Gone, match="ESTABLISHED/ESTABLISHED"):
+    with pytest.raises(PairEnded, match="ESTABLISHED/ESTABLISHED"):
         [*runner.play_all([waits], runner.Options(step=walk.step, frozen=frozen))]
     assert "Proof" not in pupil.shown.getvalue()

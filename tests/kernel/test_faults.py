@@ -11,9 +11,9 @@ import pytest
 from netlab.model.errors import LabError
 from netlab.model.tcp import ACK, ANY, FIN, SYN, Segment, State
 from netlab.model.vocabulary import REJECTS, Family, Hook, Side
+from netlab.testbed.context import PORT
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
-from netlab.testbed.watch import PORT
 
 from . import tools
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from netlab.kernels.comparing.behaviour import Play, behaviour
-from netlab.kernels.record import KernelRun, Machine
+from netlab.kernels.compare.behaviour import Play, behaviour
 from netlab.model.evidence import Evidence
+from netlab.model.kernel_run import KernelRun, Machine
 from netlab.model.vocabulary import Family
 from netlab.scenario import catalogue, loader, runner
 

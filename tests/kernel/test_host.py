@@ -13,8 +13,8 @@ import pytest
 from netlab import scheduler
 from netlab.model.errors import ActionFailed, LabError
 from netlab.model.tcp import ACK, RST, SYN, Segment, State
+from netlab.testbed.context import PORT
 from netlab.testbed.lab import Lab
-from netlab.testbed.watch import PORT
 
 from . import tools
 

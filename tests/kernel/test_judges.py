@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from netlab.linux.namespace import Namespace
-from netlab.model.evidence import Fault
+from netlab.model.evidence import FaultRecord
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Family, Side
 from netlab.scenario import catalogue, runner
@@ -99,7 +99,7 @@ def state_of(flow: Flow, side: Side, listed: list[tools.Socket]) -> State:
 
 
 def judge_counters(
-    before: list[Fault], counted: dict[str, int], after: list[Fault]
+    before: list[FaultRecord], counted: dict[str, int], after: list[FaultRecord]
 ) -> Iterator[str]:
     """What nft lists otherwise: the tables, and what their rules have counted."""
     names = [fault.name for fault in before]
@@ -111,7 +111,7 @@ def judge_counters(
             yield f"nft counts {counted[low.name]}, netlab {low.packets} to {high.packets}"
 
 
-def in_force(lab: Lab, host: Host) -> list[Fault]:
+def in_force(lab: Lab, host: Host) -> list[FaultRecord]:
     """The faults with rules in this host's firewall, in the order they came."""
     return [
         fault

@@ -23,15 +23,16 @@ from pathlib import Path
 
 import pytest
 
-from netlab.kernels import cache, timers
-from netlab.kernels.getting import fetch, spec
-from netlab.kernels.getting.kernel import Kernel
-from netlab.kernels.guests import accelerator, boot, image, qemu
-from netlab.kernels.guests.boot import How
-from netlab.kernels.record import KernelRun
+from netlab.kernels import cache
+from netlab.kernels.sources import fetch, spec
+from netlab.kernels.sources.kernel import Kernel
 from netlab.kernels.suite import Job
+from netlab.kernels.vm import accelerator, boot, image, qemu
+from netlab.kernels.vm.qemu import Guest
 from netlab.model.errors import LabError
+from netlab.model.kernel_run import KernelRun
 from netlab.scheduler import now, wait
+from netlab.timers import measure
 
 from . import tools
 
@@ -58,8 +59,11 @@ def kernel() -> Kernel:
 
 
 @pytest.fixture(scope="module")
-def how(tmp_path_factory: pytest.TempPathFactory) -> How:
-    return How(tmp_path_factory.mktemp("cache"), limit=PATIENT, silence=PATIENT)
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+GUEST = Guest(limit=PATIENT, silence=PATIENT)
 
 
 def without(name: str, kernel: Kernel, folder: Path) -> Kernel:
@@ -76,24 +80,24 @@ def without(name: str, kernel: Kernel, folder: Path) -> Kernel:
 class Guests:
     """Guests that were started, by what they are made to do."""
 
-    def __init__(self, kernel: Kernel, how: How, folder: Path) -> None:
+    def __init__(self, kernel: Kernel, kept: Path, folder: Path) -> None:
         def play(
-            kernel: Kernel, how: How, heard: Callable[[str], None] = print
+            kernel: Kernel, guest: Guest, heard: Callable[[str], None] = print
         ) -> Callable[[], KernelRun]:
             return functools.cache(
-                partial(tools.gently, partial(boot.play, kernel, JOB, how, heard))
+                partial(tools.gently, partial(boot.play, kernel, JOB, guest, kept, heard))
             )
 
         self.heard: list[str] = []
-        tcg = replace(how, clock="real", accelerator="tcg")
+        tcg = replace(GUEST, clock="real", accelerator="tcg")
         self.runs: Mapping[str, Callable[[], KernelRun]] = {
-            "plays": play(kernel, how, self.heard.append),
-            "panics": play(kernel, replace(how, options="rdinit=/not-there")),
+            "plays": play(kernel, GUEST, self.heard.append),
+            "panics": play(kernel, replace(GUEST, options="rdinit=/not-there")),
             # Python at the console waits for somebody to type.
             "hangs": play(kernel, replace(tcg, silence=20, options=f"rdinit={image.PYTHON}")),
-            "needs more memory": play(kernel, replace(how, memory=144)),
-            "refuses a module": play(without("veth", kernel, folder), how),
-            "has no time": play(kernel, replace(how, limit=1.5)),
+            "needs more memory": play(kernel, replace(GUEST, memory=144)),
+            "refuses a module": play(without("veth", kernel, folder), GUEST),
+            "has no time": play(kernel, replace(GUEST, limit=1.5)),
         }
 
     def __getitem__(self, name: str) -> KernelRun:
@@ -101,8 +105,8 @@ class Guests:
 
 
 @pytest.fixture(scope="module")
-def guests(kernel: Kernel, how: How, tmp_path_factory: pytest.TempPathFactory) -> Guests:
-    return Guests(kernel, how, tmp_path_factory.mktemp("changed"))
+def guests(kernel: Kernel, kept: Path, tmp_path_factory: pytest.TempPathFactory) -> Guests:
+    return Guests(kernel, kept, tmp_path_factory.mktemp("changed"))
 
 
 def test_a_guest_plays_and_every_record_comes_as_it_is_made(guests: Guests, kernel: Kernel) -> None:
@@ -118,7 +122,7 @@ def test_a_guest_plays_and_every_record_comes_as_it_is_made(guests: Guests, kern
 
 
 def test_virtual_time_is_as_long_as_real_time(guests: Guests) -> None:
-    real = {timing.name: timing for timing in timers.measure(SHORT)}
+    real = {timing.name: timing for timing in measure.run(SHORT)}
     run = guests["plays"]
     assert (run.error, run.machine.clock, len(run.timings)) == ("", "virtual", len(SHORT))
     for virtual in run.timings:
@@ -157,32 +161,34 @@ def test_time_that_is_over_ends_a_guest(guests: Guests) -> None:
     assert run.machine.hz == 0  # nobody knows
 
 
-def test_a_kernel_without_veth_is_not_even_booted(kernel: Kernel, how: How, tmp_path: Path) -> None:
+def test_a_kernel_without_veth_is_not_even_booted(
+    kernel: Kernel, kept: Path, tmp_path: Path
+) -> None:
     (tmp_path / "modules.builtin").write_text("kernel/net/core/something.ko\n")
     with pytest.raises(LabError, match=r"this kernel has no .*veth.*: neither built in nor below"):
-        boot.play(replace(kernel, modules=tmp_path), JOB, how)
+        boot.play(replace(kernel, modules=tmp_path), JOB, GUEST, kept)
 
 
-def test_a_guest_is_stopped_at_once(kernel: Kernel, how: How) -> None:
+def test_a_guest_is_stopped_at_once(kernel: Kernel, kept: Path) -> None:
     stop = threading.Event()
     stop.set()
-    run = boot.play(kernel, JOB, replace(how, stop=stop))
+    run = boot.play(kernel, JOB, replace(GUEST, stop=stop), kept)
     assert run.error == "it was stopped after 0 s"
 
 
-def test_qemu_that_cannot_start_has_its_say(kernel: Kernel, how: How) -> None:
-    run = boot.play(kernel, JOB, replace(how, memory=1 << 40))
+def test_qemu_that_cannot_start_has_its_say(kernel: Kernel, kept: Path) -> None:
+    run = boot.play(kernel, JOB, replace(GUEST, memory=1 << 40), kept)
     assert run.error.startswith("QEMU could not run it: ")
 
 
 def test_without_qemu_it_says_what_to_install(
-    kernel: Kernel, how: How, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kernel: Kernel, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    image.userland(how.cache)  # which needs ldd
+    image.userland(kept)  # which needs ldd
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(qemu, "PROGRAMS", qemu.PROGRAMS[:1])
     with pytest.raises(LabError, match=r"QEMU, which is not installed: install qemu-system-x86 "):
-        boot.play(replace(kernel, modules=None), JOB, how)
+        boot.play(replace(kernel, modules=None), JOB, GUEST, kept)
 
 
 @pytest.mark.parametrize(
@@ -195,12 +201,12 @@ def test_without_qemu_it_says_what_to_install(
     ],
 )
 def test_what_is_no_kernel_is_not_booted(
-    data: bytes, problem: str, kernel: Kernel, how: How, tmp_path: Path
+    data: bytes, problem: str, kernel: Kernel, kept: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "vmlinuz"
     other.write_bytes(data)
     with pytest.raises(LabError, match=problem):
-        boot.play(replace(kernel, image=other), JOB, how)
+        boot.play(replace(kernel, image=other), JOB, GUEST, kept)
 
 
 def test_the_accelerator_has_booted_a_guest_or_is_not_taken(kernel: Kernel) -> None:
@@ -221,18 +227,18 @@ def test_the_guest_that_proves_an_accelerator_runs_under_the_one_that_needs_no_p
 KILLED = """
 import sys
 from pathlib import Path
-from netlab.kernels.guests import boot
-from netlab.kernels.getting.kernel import Kernel
+from netlab.kernels.vm import boot, qemu
+from netlab.kernels.sources.kernel import Kernel
 from netlab.kernels.suite import Job
 release, image, modules, folder = sys.argv[1:]
 kernel = Kernel("x", release, Path(image), Path(modules))
-boot.play(kernel, Job(), boot.How(Path(folder)))
+boot.play(kernel, Job(), qemu.Guest(), Path(folder))
 """
 
 
-def test_qemu_dies_with_a_netlab_that_is_killed(kernel: Kernel, how: How) -> None:
-    image.userland(how.cache)
-    words = (kernel.release, str(kernel.image), str(kernel.modules), str(how.cache))
+def test_qemu_dies_with_a_netlab_that_is_killed(kernel: Kernel, kept: Path) -> None:
+    image.userland(kept)
+    words = (kernel.release, str(kernel.image), str(kernel.modules), str(kept))
     with subprocess.Popen([sys.executable, "-c", KILLED, *words]) as netlab:
         guest = wait(partial(qemu_of, netlab.pid), now() + PATIENT)
         assert guest is not None

@@ -14,8 +14,8 @@ from netlab.linux.nstat import Counters
 from netlab.linux.procnet import Row, TcpTable, endpoint
 from netlab.model.tcp import ACK, SYN, State
 from netlab.model.vocabulary import Family
+from netlab.testbed.context import PORT
 from netlab.testbed.lab import Lab
-from netlab.testbed.watch import PORT
 
 from . import tools
 

@@ -20,7 +20,7 @@ from netlab import scheduler
 from netlab.atlas import cells
 from netlab.linux import nftables
 from netlab.linux.privileges import prepare
-from netlab.model.evidence import End, Evidence, Fault, Interval, Recording, Transition
+from netlab.model.evidence import End, Evidence, FaultRecord, Interval, Recording, Transition
 from netlab.model.tcp import CONTROL, Segment, State
 from netlab.model.vocabulary import Family, Side
 from netlab.packets.sightings import SENDING, Packet, packets
@@ -31,6 +31,7 @@ from netlab.scenario import catalogue, runner
 from netlab.scenario.model import Scenario
 from netlab.testbed import forge
 from netlab.testbed.lab import Lab
+from netlab.testbed.notebook import transitions
 
 from . import tools
 
@@ -121,7 +122,7 @@ def test_what_the_log_has_of_each_fault_is_what_its_rules_counted(runs: list[Evi
     assert {name.rpartition(" ")[2] for name in drawn} >= {"input", "output"}
 
 
-def by_rules(fault: Fault) -> bool:
+def by_rules(fault: FaultRecord) -> bool:
     return fault.counts
 
 
@@ -462,7 +463,7 @@ def test_an_open_and_close_shows_all_of_its_states_in_order(netlab_family: Famil
         lab.server.close(lab.server.connection)
         lab.expect(S.TIME_WAIT, S.LISTEN)
         flow = lab.flow()
-        client, server = (lab.transitions(flow, side) for side in Side)
+        client, server = (transitions(lab, flow, side) for side in Side)
         assert lab.recorder is not None
         recording = lab.recorder.recording(flow)
     assert [each.after for each in client] == [
@@ -541,7 +542,7 @@ PICTURES: dict[str, Callable[[Evidence], str]] = {
     "ladder": lambda run: ladder.ladder(run, 80, Style(colour=False)),
     "SVG": ladder_svg.svg,
     "report": lambda run: report.report(
-        [report.Chapter(run, run.scenario)], report.About("1", "now", 1.0)
+        [report.Chapter(run, run.scenario)], report.ReportHead("1", "now", 1.0)
     ),
 }
 

@@ -14,25 +14,24 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from netlab.kernels.comparing.behaviour import behaviour
-from netlab.kernels.comparing.differences import compare
-from netlab.kernels.record import KernelRun, Machine
-from netlab.live.actions import Desk
+from netlab.kernels.compare.behaviour import behaviour
+from netlab.kernels.compare.differences import compare
+from netlab.live.controller import Controller
 from netlab.live.session import Session
-from netlab.live.view import Looker
+from netlab.live.view import ViewBuilder
 from netlab.model.evidence import Evidence
+from netlab.model.kernel_run import KernelRun, Machine
 from netlab.model.vocabulary import Family, Hook, Side
 from netlab.render.ladder import ladder
-from netlab.render.report import About, Chapter, Told, report
+from netlab.render.report import Chapter, ReportHead, ToldStep, report
 from netlab.render.style import Style
 from netlab.scenario import explain, loader, runner, steps, writer
 from netlab.scenario.kinds import SIDE, TEXT
 from netlab.scenario.model import Do, FaultStep, Scenario
 from netlab.scenario.schema import schema
-from netlab.scenario.shapes import Field, Table
-from netlab.scenario.steps.action import Action, Stage, table
-from netlab.scenario.steps.fault import About as Place
-from netlab.scenario.steps.fault import Command, FaultKind
+from netlab.scenario.shapes import Field, Struct
+from netlab.scenario.steps.action import Action, Stage, struct
+from netlab.scenario.steps.fault import Command, FaultKind, StepContext
 from netlab.teaching import words
 from netlab.testbed.faults.drop import Drop, Match, compiled
 from netlab.testbed.lab import Lab
@@ -65,7 +64,7 @@ def shouted(stage: Stage, step: Do) -> str:
 
 SHOUT = Action(
     "shout",
-    table("send in capitals", "text", text=Field(TEXT, required=True)),
+    struct("send in capitals", "text", text=Field(TEXT, required=True)),
     play=shouted,
     by_hand=lambda step, family: f"type {step.arguments['text'].upper()}! in nc",
     told=lambda given: f"shouts {given['text']!r}.",
@@ -100,7 +99,7 @@ class Deaf(Drop):
         return dataclasses.replace(super().record, kind=self.kind, does="hears nothing")
 
 
-def read(about: Place, name: str, values: Mapping[str, Any]) -> DeafenStep:
+def read(about: StepContext, name: str, values: Mapping[str, Any]) -> DeafenStep:
     return DeafenStep(*about, name=name, side=values["side"])
 
 
@@ -120,7 +119,7 @@ def undo(step: DeafenStep, family: Family) -> Iterator[Command]:
 
 DEAFEN = FaultKind(
     "deafen",
-    Table("a deaf end", {"side": Field(SIDE, required=True)}, "side"),
+    Struct("a deaf end", {"side": Field(SIDE, required=True)}, "side"),
     read=read,
     install=install,
     by_hand=by_hand,
@@ -193,9 +192,9 @@ def test_they_are_drawn_in_the_ladder_and_in_the_report(run: Evidence) -> None:
     assert "shout hello: 6 bytes" in drawn
     assert "deafen-1 removed" in drawn
     assert "✗ deafen-1" in drawn or "deafen-1 ✗" in drawn
-    told = tuple(Told(step.text, "", ()) for step in run.steps)
+    told = tuple(ToldStep(step.text, "", ()) for step in run.steps)
     chapter = Chapter(run, run.scenario, "", "", "", told, ())
-    page = report([chapter], About("netlab", "now", 1.0))
+    page = report([chapter], ReportHead("netlab", "now", 1.0))
     assert "deafen: server" in page
     assert "shout: hello" in page
 
@@ -204,11 +203,11 @@ def test_they_are_seen_and_removed_in_the_live_view(added: Scenario, netlab_fami
     seen: list[str] = []
 
     def frozen(lab: Lab, scenario: Scenario) -> None:
-        desk = Desk(lab, Session(scenario))
-        view = Looker(desk).look()
+        controller = Controller(lab, Session(scenario))
+        view = ViewBuilder(controller).look()
         seen.extend(fault.what for fault in view.faults)
-        seen.append(desk.applications[Side.CLIENT])
-        seen.append(desk.remove("deafen-1"))
+        seen.append(controller.applications[Side.CLIENT])
+        seen.append(controller.remove("deafen-1"))
 
     run = runner.play(added, runner.Options(family=netlab_family, frozen=frozen))
     assert seen == ["server is deaf", "shout", "removed: server is deaf"]

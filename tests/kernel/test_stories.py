@@ -16,6 +16,7 @@ from netlab.scenario import runner, stories
 from netlab.scenario.model import Scenario
 from netlab.testbed import router as routers
 from netlab.testbed.lab import Lab
+from netlab.testbed.notebook import transitions
 from netlab.testbed.router import Router
 
 from ..build import states
@@ -223,7 +224,7 @@ def test_both_ends_of_a_translated_connection_are_one(recorded: Lab) -> None:
         assert lab.server.read(5) == b"hello"
         assert str(lab.expect(State.ESTABLISHED, State.ESTABLISHED, hold=0.05).pair)
         if tools.is_root():  # samples alone see no more than what lasts
-            ends = [[t.after for t in lab.transitions(lab.flow(), side)] for side in Side]
+            ends = [[t.after for t in transitions(lab, lab.flow(), side)] for side in Side]
             assert ends[0][-1] is ends[1][-1] is State.ESTABLISHED
         lab.sample()
         assert lab.recorder is not None
@@ -258,5 +259,5 @@ def test_a_connection_with_itself_has_one_end(netlab_family: Family) -> None:
         lab.client.connect(40000, source_port=40000, to=lab.client)
         lab.expect(State.ESTABLISHED, State.CLOSED, hold=0.05)
         if tools.is_root():
-            assert lab.transitions(lab.flow(), Side.CLIENT)[-1].after is State.ESTABLISHED
-        assert lab.transitions(lab.flow(), Side.SERVER) == ()
+            assert transitions(lab, lab.flow(), Side.CLIENT)[-1].after is State.ESTABLISHED
+        assert transitions(lab, lab.flow(), Side.SERVER) == ()

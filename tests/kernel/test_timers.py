@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 
 from netlab import scheduler
-from netlab.kernels import timers
-from netlab.kernels.record import Timing
-from netlab.kernels.timeouts import TIMEOUTS, Timeout
 from netlab.model.errors import ScenarioError
+from netlab.model.kernel_run import Timing
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Family
+from netlab.timers import measure
+from netlab.timers.catalogue import TIMEOUTS, Timeout
 
 SHORT = {
     "tcp_syn_retries": "1",
@@ -53,7 +53,7 @@ def measured() -> dict[str, Timing]:
         for name, timeout in WRONG.items():
             patch.setitem(TIMEOUTS, name, timeout)
         names = (*EXPECTED, "fin-wait2-open", *WRONG)
-        return {timing.name: timing for timing in timers.measure(names, sysctls=SHORT)}
+        return {timing.name: timing for timing in measure.run(names, sysctls=SHORT)}
 
 
 @pytest.mark.parametrize("name", EXPECTED)
@@ -100,7 +100,7 @@ def test_a_state_that_is_not_reached_is_said(measured: dict[str, Timing]) -> Non
 
 def test_a_kernel_that_is_set_otherwise_shows(measured: dict[str, Timing]) -> None:
     changed = {"tcp_retries2": "1", "tcp_fin_timeout": "3"}
-    other = {t.name: t for t in timers.measure(("data", "fin-wait2"), sysctls=changed)}
+    other = {t.name: t for t in measure.run(("data", "fin-wait2"), sysctls=changed)}
     assert len(other["data"].sends) < len(measured["data"].sends)
     after = other["fin-wait2"].after
     assert after is not None
@@ -109,7 +109,7 @@ def test_a_kernel_that_is_set_otherwise_shows(measured: dict[str, Timing]) -> No
 
 def test_ipv6_has_the_same_timers() -> None:
     names = ("delayed-ack", "fin-wait2")
-    for timing in timers.measure(names, Family.IPV6, SHORT):
+    for timing in measure.run(names, Family.IPV6, SHORT):
         low, high, _, ending = EXPECTED[timing.name]
         assert timing.after is not None, timing
         assert low <= timing.after <= high, timing
@@ -117,19 +117,19 @@ def test_ipv6_has_the_same_timers() -> None:
 
 
 def test_what_does_not_end_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timers, "LIMIT", 0.5)
-    (timing,) = timers.measure(("syn",))
+    monkeypatch.setattr(measure, "LIMIT", 0.5)
+    (timing,) = measure.run(("syn",))
     assert timing.problem == "SYN_SENT has not ended after 0.5 s"
 
 
 def test_each_comes_as_it_ends_and_nobody_has_to_wait_for_all() -> None:
-    with contextlib.closing(timers.measure(("keepalive", "delayed-ack"))) as timings:
+    with contextlib.closing(measure.run(("keepalive", "delayed-ack"))) as timings:
         assert next(timings).name == "delayed-ack"
 
 
 def test_an_unknown_name_is_refused_at_once() -> None:
     with pytest.raises(ScenarioError, match="no timer is called 'banana'; expected one of syn, "):
-        timers.measure(("syn", "banana"))
+        measure.run(("syn", "banana"))
 
 
 # --- how long waits are looked at

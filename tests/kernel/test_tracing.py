@@ -18,6 +18,7 @@ from netlab.model.tcp import State
 from netlab.model.vocabulary import Family, Side
 from netlab.observe.tracing import NEEDED, TRACEPOINTS, Traced, Tracer, _tracefs
 from netlab.testbed.lab import Lab
+from netlab.testbed.notebook import transitions
 
 from . import tools
 from .runs import Runs, kill, namespaces_of, networks, networks_of
@@ -109,7 +110,7 @@ def test_labs_beside_each_other_have_networks_of_their_own(netlab_family: Family
         for lab in (one, other):
             open_and_close(lab)
         for lab in (one, other):
-            assert [each.after for each in lab.transitions(lab.flow(), Side.CLIENT)] == [
+            assert [each.after for each in transitions(lab, lab.flow(), Side.CLIENT)] == [
                 S.SYN_SENT, S.ESTABLISHED, S.FIN_WAIT1, S.FIN_WAIT2, S.TIME_WAIT
             ]  # fmt: skip
         assert {host.address for host in one.hosts}.isdisjoint(h.address for h in other.hosts)
@@ -136,14 +137,14 @@ def test_where_records_were_lost_states_are_sampled_and_said_to_be(netlab_family
         open_and_close(lab)
         refuse(lab, MANY)
         flow = lab.flow()
-        transitions = lab.transitions(flow, Side.CLIENT)
+        found = transitions(lab, flow, Side.CLIENT)
         assert lab.recorder is not None
         assert not lab.recorder.recording(flow).traced
-    assert transitions[-1].after is S.TIME_WAIT
-    assert not any(each.traced for each in transitions)
+    assert found[-1].after is S.TIME_WAIT
+    assert not any(each.traced for each in found)
     with Lab(netlab_family, record=True) as lab:  # which has lost nothing
         open_and_close(lab)
-        assert all(each.traced for each in lab.transitions(lab.flow(), Side.CLIENT))
+        assert all(each.traced for each in transitions(lab, lab.flow(), Side.CLIENT))
         assert lab.recorder is not None
         assert lab.recorder.recording(lab.flow()).traced
 

@@ -17,8 +17,17 @@ from netlab.model.tcp import ACK, DATA, FIN, SYN, State
 from netlab.model.vocabulary import Family, Hook, Side
 from netlab.scenario import catalogue
 from netlab.scenario.loader import parse
-from netlab.scenario.model import AnyStep, Do, Drop, FaultStep, Plug, Reach, Remove, Scenario
-from netlab.testbed.watch import PORT
+from netlab.scenario.model import (
+    AnyStep,
+    Do,
+    DropStep,
+    FaultStep,
+    PlugStep,
+    Reach,
+    Remove,
+    Scenario,
+)
+from netlab.testbed.context import PORT
 
 Port = Callable[[int], int]
 PORTS = range(16_000, 32_000)  # the healthy ones' are below, and ephemeral ones above
@@ -145,7 +154,7 @@ def in_flight(scenario: Scenario) -> Scenario | None:
         return None
     steps: list[AnyStep] = list(scenario.steps)
     for at, step in enumerate(steps[:number]):
-        if not isinstance(step, Drop) or step.covers_fin or step.after:
+        if not isinstance(step, DropStep) or step.covers_fin or step.after:
             continue
         if FIN in step.segments and sender(step) is closer.side:
             steps[at] = replace(step, segments=(*step.segments, DATA))
@@ -156,7 +165,7 @@ def in_flight(scenario: Scenario) -> Scenario | None:
     return replace(scenario, steps=tuple(steps))
 
 
-def sender(drop: Drop) -> Side:
+def sender(drop: DropStep) -> Side:
     """Whose segments a drop loses."""
     return drop.side.peer if drop.hook is Hook.INPUT else drop.side
 
@@ -166,7 +175,7 @@ def _several(fitting: Sequence[tuple[Scenario, str]], chance: random.Random) -> 
     able = [
         (scenario, variant)
         for scenario, variant in fitting
-        if not any(isinstance(s, Plug) for s in scenario.steps)
+        if not any(isinstance(s, PlugStep) for s in scenario.steps)
         and not any(
             isinstance(s, Do) and (s.action in OF_THE_HOST or s.action == "option")
             for s in scenario.steps
@@ -230,7 +239,7 @@ def _moved_step(step: AnyStep, port: Port, mark: str) -> AnyStep:
             return replace(step, arguments={"name": f"{mark}{step.arguments['name']}"})
         case Do() | Reach() if step.of:
             return replace(step, of=mark + step.of)
-        case Drop():
+        case DropStep():
             return replace(step, name=mark + step.name, port=port(step.port or PORT))
         case FaultStep():
             return replace(step, name=mark + step.name)

@@ -91,7 +91,7 @@ class Recording:
         injection = left[0]
         port = injection.port
         # Before anybody connects, the connection is the one that would be: to its own port.
-        lab.watch.register(Side.CLIENT, (lab.client.address, 0), (lab.server.address, port))
+        lab.context.flows.register(Side.CLIENT, (lab.client.address, 0), (lab.server.address, port))
 
         def frozen(lab: Lab, scenario: Scenario) -> None:
             self._flows.append((injection, lab.flow(scenario.expect.of)))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from netlab.model.tcp import ACK, DATA, FIN, RST, SYN, Segment, State
 from netlab.model.vocabulary import Hook, Side
-from netlab.scenario.model import Do, Drop, Remove, Scenario
+from netlab.scenario.model import Do, DropStep, Remove, Scenario
 
 Causes = frozenset[str]
 NOTHING: Causes = frozenset()
@@ -241,10 +241,10 @@ class _Story:
         return frozenset({"peer-gone"})
 
 
-def _in_force(scenario: Scenario) -> tuple[Drop, ...]:
-    drops: list[Drop] = []
+def _in_force(scenario: Scenario) -> tuple[DropStep, ...]:
+    drops: list[DropStep] = []
     for step in scenario.steps:
-        if isinstance(step, Drop) and step.reject is None:
+        if isinstance(step, DropStep) and step.reject is None:
             drops.append(step)
         elif isinstance(step, Remove):
             drops = [drop for drop in drops if step.name not in (None, drop.name)]

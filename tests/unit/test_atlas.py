@@ -11,9 +11,9 @@ import pytest
 
 from netlab.atlas import cells, fsm, grid, store
 from netlab.atlas.compose import healed_pair, name_of
-from netlab.atlas.endpoint import Act, Endpoint, Packet
+from netlab.atlas.endpoint import Act, Endpoint, InFlight
+from netlab.atlas.exchange import NOTHING
 from netlab.atlas.model import Bounds, Events, Reached, World, explore
-from netlab.atlas.network import NOTHING
 from netlab.atlas.search import Recipe, recipes
 from netlab.model.evidence import Cell, Evidence
 from netlab.model.tcp import FIN, State, why_unreachable
@@ -101,7 +101,7 @@ def _closes_at_once(self: Endpoint) -> Act:
     return Act(after, (after._packet(FIN),))
 
 
-def _takes_any_fin(self: Endpoint, packet: Packet) -> Act:
+def _takes_any_fin(self: Endpoint, packet: InFlight) -> Act:
     """A FIN moves ESTABLISHED to LAST_ACK: as if the application closed by itself."""
     if packet.kind is FIN and self.state is State.ESTABLISHED:
         after = replace(self, state=State.LAST_ACK)

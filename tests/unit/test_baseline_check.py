@@ -11,14 +11,14 @@ import pytest
 from netlab import cli
 from netlab.cli import playing
 from netlab.cli.baseline import held
-from netlab.kernels.comparing.behaviour import Behaviour, Play
-from netlab.kernels.record import Machine, Timing
+from netlab.kernels.compare.behaviour import KernelProfile, Play
 from netlab.kernels.suite import Job
 from netlab.model.errors import ScenarioError
+from netlab.model.kernel_run import Machine, Timing
 from netlab.scenario import catalogue
 
 MACHINE = Machine("host", release="6.18.44", version="", architecture="x86_64", hz=250)
-THREE = Behaviour(
+THREE = KernelProfile(
     MACHINE,
     scenarios={name: Play("pass") for name in ("syn-dropped", "synack-dropped", "fin-dropped")},
 )
@@ -29,7 +29,7 @@ ALL_KINDS = replace(
 )
 
 
-def job(recorded: Behaviour, *words: str) -> Job:
+def job(recorded: KernelProfile, *words: str) -> Job:
     """What is played when a person types these words."""
     options = cli.parser("baseline").parse_args(["baseline", "check", "b.yaml", *words])
     return held(playing.job(options), recorded, options)

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from netlab.kernels.comparing import baseline, changes, changes_page, overview, telling
-from netlab.kernels.comparing.behaviour import OFTEN, behaviour
-from netlab.kernels.comparing.changes import BrokenChanges, explain, parse
-from netlab.kernels.comparing.differences import Comparison, compare, grain, timer_aspect, told
-from netlab.kernels.record import KernelRun, Machine, Timing
+from netlab.kernels.compare import baseline, changes, changes_page, overview, sentences
+from netlab.kernels.compare.behaviour import OFTEN, behaviour
+from netlab.kernels.compare.changes import BrokenChanges, explain, parse
+from netlab.kernels.compare.differences import Comparison, compare, grain, timer_aspect, told
 from netlab.model.errors import ScenarioError
 from netlab.model.evidence import Cell, End, Evidence, Failure, Interval
+from netlab.model.kernel_run import KernelRun, Machine, Timing
 from netlab.model.tcp import State, Timer
 
 from ..build import evidence, fault, step
@@ -43,9 +43,9 @@ def run(*scenarios: Evidence, release: str = MACHINE.release, **more: Any) -> Ke
     return KernelRun(replace(MACHINE, release=release), scenarios, done=True, **more)
 
 
-def sentences(before: KernelRun, after: KernelRun) -> list[str]:
+def told_of(before: KernelRun, after: KernelRun) -> list[str]:
     comparison = compare(behaviour(before), behaviour(after))
-    return [one.sentence for one in telling.tell(explain(comparison), "6.1", "6.8")]
+    return [one.sentence for one in sentences.tell(explain(comparison), "6.1", "6.8")]
 
 
 def explained(before: KernelRun, after: KernelRun) -> list[str]:
@@ -100,12 +100,12 @@ def test_of_a_story_only_its_pairs_are_compared() -> None:
 
     before = run(story(client=moved({"ListenDrops": 1})))
     again = story(steps=(), faults=(), client=moved({"TCPTimeouts": 3}))
-    assert sentences(before, run(again)) == []
+    assert told_of(before, run(again)) == []
     fault = play().faults[0]
     unmatched: dict[str, Any] = {"faults": (replace(fault, packets=0),)}
-    assert sentences(before, run(story(**unmatched))) == []
-    assert sentences(run(play()), run(play(**unmatched))) != [], "of a scenario it would be told"
-    (said,) = sentences(before, run(story(observed="CLOSED/LISTEN")))
+    assert told_of(before, run(story(**unmatched))) == []
+    assert told_of(run(play()), run(play(**unmatched))) != [], "of a scenario it would be told"
+    (said,) = told_of(before, run(story(observed="CLOSED/LISTEN")))
     assert "it-is-told" in said
 
 
@@ -114,13 +114,13 @@ def test_states_that_flicker_are_not_compared() -> None:
         run(play(expected="SYN_SENT/SYN_RECV or LISTEN", observed=each))
         for each in ("SYN_SENT/SYN_RECV", "SYN_SENT/LISTEN")
     )
-    assert sentences(before, after) == []
+    assert told_of(before, after) == []
 
 
 def test_a_challenge_ack_tells_nothing_where_two_timers_race() -> None:
     for name, number in (("synack-dropped", 0), ("simultaneous-open", 1)):
         still, moving = run(play(name)), run(play(name, client=moved({"TCPSYNChallenge": 1})))
-        assert len(sentences(still, moving)) == number
+        assert len(told_of(still, moving)) == number
 
 
 # --- two kernels
@@ -133,7 +133,7 @@ def test_a_pair_an_errno_a_rule_and_a_healing_are_told() -> None:
         steps=(step(0.1, "server: listen"), step(0.2, "client: connect", "ECONNREFUSED")),
         faults=(fault(packets=0),),
     )
-    assert sentences(run(play()), run(after)) == [
+    assert told_of(run(play()), run(after)) == [
         "syn-dropped: heals into CLOSED/LISTEN on 6.8, into nothing on 6.1",
         "syn-dropped: the pair is CLOSED/LISTEN on 6.8, SYN_SENT/LISTEN on 6.1",
         "syn-dropped: rule drop-1: never matched on 6.8, matched on 6.1",
@@ -146,7 +146,7 @@ def test_a_failure_is_told_with_its_reason_and_without_its_path() -> None:
     failure = Failure("the pair ended after 7.1 s; expected between 120s and 140s")
     broken = play("other", outcome="error", reason="/home/me/other.yaml:3: no rule")
     after = run(play(outcome="fail", failure=failure), broken)
-    assert sentences(run(play(), play("other")), after) == [
+    assert told_of(run(play(), play("other")), after) == [
         "syn-dropped: fails on 6.8 (the pair ended after 7.1 s; expected between 120s and 140s); "
         "passes on 6.1",
         "other: cannot be played on 6.8 (no rule); passes on 6.1",
@@ -157,7 +157,7 @@ def test_several_of_one_kind_are_one_sentence() -> None:
     names = [f"scenario-{letter}" for letter in "abcdef"]
     before = run(*(play(name) for name in names))
     after = run(*(play(name, outcome="error", reason="no such rule") for name in names))
-    (sentence,) = sentences(before, after)
+    (sentence,) = told_of(before, after)
     assert sentence.startswith("6 scenarios, scenario-a, scenario-b, scenario-c, scenario-d ...: ")
 
 
@@ -168,7 +168,7 @@ def test_the_retransmissions_of_one_that_is_watched_to_its_end_are_counted() -> 
         )
         return play("syn-dropped-to-the-end", client=End((last,)))
 
-    (sentence,) = sentences(run(end(6)), run(end(10)))
+    (sentence,) = told_of(run(end(6)), run(end(10)))
     assert sentence == "syn-dropped-to-the-end: client's retransmissions: 10 on 6.8, 6 on 6.1"
 
 
@@ -176,14 +176,14 @@ def test_a_counter_that_moves_nowhere_any_more_is_told() -> None:
     names = [f"scenario-{n}" for n in range(OFTEN)]
     moving = run(*(play(name, client=moved({"TW": 1})) for name in names), counters=("TW",))
     still = run(*(play(name) for name in names), counters=("TW",))
-    assert sentences(moving, still) == [
+    assert told_of(moving, still) == [
         f"counter TW never moves on 6.8; it does at {OFTEN} ends on 6.1"
     ]
     seldom = run(
         *(play(name, client=moved({"TW": 1} if name == names[0] else {})) for name in names),
         counters=("TW",),
     )
-    assert sentences(seldom, still) == []
+    assert told_of(seldom, still) == []
 
 
 def test_scenarios_that_only_one_has_do_not_make_a_counter_stand_still() -> None:
@@ -213,7 +213,7 @@ def test_a_pair_of_the_atlas_is_told() -> None:
         for yes in (True, False)
     ]
     before, after = (run(cells=(cell,)) for cell in cells)
-    assert sentences(before, after) == [
+    assert told_of(before, after) == [
         "pair SYN_RECV/CLOSE_WAIT: frozen on 6.1, and not on 6.8",
     ]
 
@@ -311,7 +311,7 @@ def test_unexplained_differences_come_last() -> None:
     before = run(play(), sysctls={"a": "1"})
     after = run(play(outcome="error"), sysctls={"a": "1", **LINEAR})
     comparison = compare(behaviour(before), behaviour(after))
-    found = telling.tell(explain(comparison), "a", "b")
+    found = sentences.tell(explain(comparison), "a", "b")
     assert [one.change.id if one.change else "" for one in found] == ["syn-linear-timeouts", ""]
 
 

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from netlab.kernels import record
-from netlab.kernels.record import KernelRun, Machine
+from netlab.model import kernel_run
 from netlab.model.errors import ScenarioError
 from netlab.model.evidence import (
     End,
@@ -21,13 +20,14 @@ from netlab.model.evidence import (
     Evidence,
     Failure,
     FailureRow,
-    Fault,
+    FaultRecord,
     Frame,
     Interval,
+    PlayedStep,
     Recording,
-    Step,
     Transition,
 )
+from netlab.model.kernel_run import KernelRun, Machine
 from netlab.model.tcp import Segment, State, Timer
 from netlab.model.vocabulary import ExpectedPair, Family, Hook, Pair, Side
 
@@ -114,8 +114,10 @@ RUNS: st.SearchStrategy[Evidence] = some(
     observed=st.none() | PAIRS,
     healed=st.none() | PAIRS,
     failure=st.none() | FAILURES,
-    steps=several(some(Step)),
-    faults=several(some(Fault, sides=several(st.sampled_from(Side)), segments=several(SEGMENTS))),
+    steps=several(some(PlayedStep)),
+    faults=several(
+        some(FaultRecord, sides=several(st.sampled_from(Side)), segments=several(SEGMENTS))
+    ),
     client=ENDS,
     server=ENDS,
     recording=st.none() | RECORDINGS,
@@ -210,7 +212,7 @@ def test_a_pair_is_written_client_first() -> None:
         ),
     ],
 )
-def test_a_fault_says_what_it_did(made: Fault, line: str) -> None:
+def test_a_fault_says_what_it_did(made: FaultRecord, line: str) -> None:
     assert str(made) == line
 
 
@@ -223,7 +225,7 @@ def test_a_record_of_before_steps_had_kinds_is_refused_with_what_to_do(tmp_path:
     whole = KernelRun(Machine("host", "6.18", "", "x86_64", 250), (run,), done=True)
     path = tmp_path / "run.jsonl"
     whole.write(path)
-    assert record.read(path).scenarios == (run,)
+    assert kernel_run.read(path).scenarios == (run,)
     path.write_text(path.read_text().replace('"kind": "listen", ', ""))
     with pytest.raises(ScenarioError, match=r"run\.jsonl: was recorded by an older netlab"):
-        record.read(path)
+        kernel_run.read(path)

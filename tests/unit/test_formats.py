@@ -69,7 +69,7 @@ def told(scenario: Scenario) -> list[str]:
     return [words.telling(step, steps[:number]) for number, step in enumerate(steps)]
 
 
-def records(scenario: Scenario, family: Family) -> list[evidence.Step]:
+def records(scenario: Scenario, family: Family) -> list[evidence.PlayedStep]:
     """What a run keeps of each step, but for its line in the file."""
     played = [writer.played(step, family, 0.0, "") for step in all_steps(scenario)]
     return [replace(step, line=0) for step in played]

@@ -149,7 +149,7 @@ def played(
     """The exit code of ``netlab fsm`` where these are the runs; no arrow is missing by default."""
     monkeypatch.setattr(command, "_play", lambda options: [*runs])
     if not missing:
-        monkeypatch.setattr(fsm.Seen, "unaccounted", ())
+        monkeypatch.setattr(fsm.Coverage, "unaccounted", ())
     root = argparse.ArgumentParser()
     command.add(root.add_subparsers())
     options = root.parse_args(["fsm", *arguments])

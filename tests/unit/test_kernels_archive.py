@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import pytest
 
-from netlab.kernels.guests import image
-from netlab.kernels.guests.archive import BLOCK, Archive
 from netlab.kernels.suite import Job
+from netlab.kernels.vm import image
+from netlab.kernels.vm.archive import BLOCK, Archive
 from netlab.model.errors import LabError
 
 
@@ -134,7 +134,7 @@ def test_the_job_arrives_as_it_was() -> None:
 def test_netlab_goes_along_with_its_scenarios_and_without_source() -> None:
     home = image.PACKAGES.strip("/") + "/netlab/"
     names = [name.removeprefix(home) for name, _ in unpacked(image.job(Job(), "x", "real"))]
-    assert {"kernels/guests/inside.pyc", "scenarios/handshake/syn-dropped.yaml"} <= {*names}
+    assert {"kernels/vm/init.pyc", "scenarios/handshake/syn-dropped.yaml"} <= {*names}
     source = [name for name in names if name.endswith(".py") or "__pycache__" in name]
     assert {name.split("/")[0] for name in source} == {"scenarios"}, "stories are read there"
 

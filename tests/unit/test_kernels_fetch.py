@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from netlab.kernels.getting import apt, distributions, fetch, mirrors
-from netlab.kernels.getting.choice import NoSuite
-from netlab.kernels.getting.kernel import Kernel
-from netlab.kernels.getting.spec import parse
+from netlab.kernels.sources import apt, distributions, fetch, mirrors
+from netlab.kernels.sources.kernel import Kernel
+from netlab.kernels.sources.select import NoSuite
+from netlab.kernels.sources.spec import parse
 from netlab.linux.privileges import in_user_namespace
 from netlab.model.errors import LabError, ScenarioError
 
@@ -285,7 +285,7 @@ def test_two_netlabs_fetch_it_once(
     mirror: Mirror, homes: dict[str, Path], ask: Asker, tmp_path: Path
 ) -> None:
     code = (
-        "import sys; from pathlib import Path; from netlab.kernels.getting import fetch, spec\n"
+        "import sys; from pathlib import Path; from netlab.kernels.sources import fetch, spec\n"
         "url, key = sys.argv[1:]\n"
         "mirrors = {'debian': url + '/debian', 'debian-security': url + '/security'}\n"
         "print(fetch.obtain(spec.parse('debian:bookworm'), mirrors, [Path(key)]).image)\n"

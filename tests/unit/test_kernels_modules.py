@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from netlab.kernels.guests import modules
+from netlab.kernels.vm import modules
 from netlab.model.errors import LabError
 
 

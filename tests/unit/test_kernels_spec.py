@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netlab.kernels.getting import distributions
-from netlab.kernels.getting.choice import NoSuite, Package, choose
-from netlab.kernels.getting.spec import parse
+from netlab.kernels.sources import distributions
+from netlab.kernels.sources.select import NoSuite, Package, choose
+from netlab.kernels.sources.spec import parse
 from netlab.model.errors import ScenarioError
 
 DEBIAN = distributions.known()["debian"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from netlab.kernels.guests.told import LAST_LINES, Cut, Told
-from netlab.kernels.record import line
+from netlab.kernels.vm.transcript import LAST_LINES, Cutoff, Transcript
+from netlab.model.kernel_run import line
 
 DONE = line("done", {"wall_s": 1.0})
 SCENARIO = line("scenario", {"scenario": "fin-dropped"})
@@ -18,8 +18,8 @@ PANIC = """\
 """
 
 
-def told(*records: str, console: str = "", complaints: str = "") -> Told:
-    every = Told(512)
+def told(*records: str, console: str = "", complaints: str = "") -> Transcript:
+    every = Transcript(512)
     every.take("records", "".join(f"{record}\n" for record in records).encode())
     every.take("console", console.encode())
     every.take("complaints", complaints.encode())
@@ -27,7 +27,7 @@ def told(*records: str, console: str = "", complaints: str = "") -> Told:
 
 
 def test_records_are_whole_however_they_come() -> None:
-    every = Told(512)
+    every = Transcript(512)
     data = f"{SCENARIO}\n{DONE}\n".encode()
     came = [record for n in range(len(data)) for record in every.take("records", data[n : n + 1])]
     assert came == every.records == [SCENARIO, DONE]
@@ -90,7 +90,7 @@ def test_a_killed_player_is_out_of_memory_if_the_kernel_says_so() -> None:
 
 def test_a_hang_says_where_it_was_and_what_the_kernel_said() -> None:
     every = told(SCENARIO, console="[ 60.2] watchdog: BUG: soft lockup - CPU#0 stuck for 26s!\n")
-    every.cut = Cut.SILENCE, 180.0
+    every.cut = Cutoff.SILENCE, 180.0
     assert every.over
     assert every.error() == (
         "the guest hangs: nothing came for 180 s (the last it sent: scenario fin-dropped); "
@@ -100,11 +100,11 @@ def test_a_hang_says_where_it_was_and_what_the_kernel_said() -> None:
 
 def test_time_that_is_over_a_kernel_that_says_nothing_and_a_stop_are_told_apart() -> None:
     every = told()
-    every.cut = Cut.LIMIT, 600.0
+    every.cut = Cutoff.LIMIT, 600.0
     assert every.error() == "the guest was not done after 600 s"
-    every.cut = Cut.SILENCE, 180.0
+    every.cut = Cutoff.SILENCE, 180.0
     assert every.error().startswith("the kernel wrote nothing in 180 s: ")
-    every.cut = Cut.STOPPED, 2.0
+    every.cut = Cutoff.STOPPED, 2.0
     assert every.error() == "it was stopped after 2 s"
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from netlab.kernels import cache
-from netlab.kernels.getting import fetch, release
-from netlab.kernels.getting.kernel import Kernel
-from netlab.kernels.getting.spec import parse
+from netlab.kernels.sources import fetch, release
+from netlab.kernels.sources.kernel import Kernel
+from netlab.kernels.sources.spec import parse
 from netlab.model.errors import LabError, ScenarioError
 
 from .fake_kernels import RELEASE, deb, files, image

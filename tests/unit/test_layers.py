@@ -33,7 +33,7 @@ FLOORS = (
     ("testbed",),
     ("scenario",),
     ("live",),
-    ("atlas", "report", "teaching"),
+    ("atlas", "report", "teaching", "timers"),
     ("kernels",),
     ("netlab",),  # the public API
     ("cli", "pytest_plugin"),

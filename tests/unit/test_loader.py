@@ -16,13 +16,13 @@ from netlab.scenario import loader, writer
 from netlab.scenario.model import (
     AnyStep,
     Do,
-    Drop,
+    DropStep,
     Ending,
     Expectation,
     FaultStep,
     Healing,
     Look,
-    Plug,
+    PlugStep,
     Range,
     Reach,
     Remove,
@@ -65,7 +65,7 @@ def test_the_example_of_the_design_is_read_as_it_is_meant(tmp_path: Path) -> Non
         source="Part 1, Figures 7-8",
         steps=(
             Do(5, "", SERVER, "listen", {}),
-            Drop(6, "", "drop-1", CLIENT, Hook.INPUT, segments=(SYN | ACK,)),
+            DropStep(6, "", "drop-1", CLIENT, Hook.INPUT, segments=(SYN | ACK,)),
             Do(7, "", CLIENT, "connect", {}),
         ),
         expect=Expectation(
@@ -184,14 +184,14 @@ def test_a_drop_is_read_with_its_place(
     text: str, name: str, side: Side, hook: Hook, segments: tuple[Segment, ...]
 ) -> None:
     drop = step(f"drop: {{{text}}}")
-    assert isinstance(drop, Drop)
+    assert isinstance(drop, DropStep)
     assert (drop.name, drop.side, drop.hook, drop.segments) == (name, side, hook, segments)
     assert drop.nft == (() if segments else ("tcp dport 1",))
 
 
 def test_a_drop_is_read_with_all_that_narrows_it() -> None:
     text = "drop: {segment: ACK, to: server, port: 80, after: 2, covers: FIN}"
-    drop = Drop(5, "", "drop-1", SERVER, Hook.INPUT, (ACK,), port=80, after=2)
+    drop = DropStep(5, "", "drop-1", SERVER, Hook.INPUT, (ACK,), port=80, after=2)
     assert step(text) == replace(drop, covers_fin=True)
 
 
@@ -208,8 +208,8 @@ REACHED = ExpectedPair((State.CLOSED, State.SYN_SENT), (State.LISTEN,))
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("plug: {as: h}", Plug(5, "", name="h", sides=(CLIENT, SERVER))),
-        ("plug: server", Plug(5, "", name="plug-1", sides=(SERVER,))),
+        ("plug: {as: h}", PlugStep(5, "", name="h", sides=(CLIENT, SERVER))),
+        ("plug: server", PlugStep(5, "", name="plug-1", sides=(SERVER,))),
         ("remove: all", Remove(5, "", name=None)),
         ("remove: loss", Remove(5, "", name="loss")),
         (

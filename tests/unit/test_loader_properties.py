@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from netlab.model.errors import ScenarioError
 from netlab.scenario import catalogue, document, kinds, language, loader, steps
-from netlab.scenario.shapes import Table
+from netlab.scenario.shapes import Struct
 
 SHIPPED = {path: path.read_text() for path in sorted(catalogue.home().rglob("*.yaml"))}
 BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what ends a line, says YAML 1.1
 WORDS = sorted(
     {word for kind in vars(kinds).values() if isinstance(kind, kinds.Kind) for word in kind.words}
-    | {key for table in vars(language).values() if isinstance(table, Table)
+    | {key for table in vars(language).values() if isinstance(table, Struct)
        for key in table.fields}
     | {*steps.ACTIONS, *steps.FAULTS, *language.STEPS, *language.MODIFIERS, "client", "server"}
 )  # fmt: skip

@@ -16,10 +16,10 @@ import pytest
 from netlab import cli
 from netlab.cli.matrix import compare_command
 from netlab.kernels import matrix as kernels_matrix
-from netlab.kernels.comparing import stored
-from netlab.kernels.getting.spec import Spec
+from netlab.kernels.compare import stored
 from netlab.kernels.matrix import Plan, Watcher
-from netlab.kernels.record import KernelRun, Machine
+from netlab.kernels.sources.spec import Spec
+from netlab.model.kernel_run import KernelRun, Machine
 
 from ..build import evidence
 

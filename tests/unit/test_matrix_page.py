@@ -8,11 +8,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from netlab.kernels.comparing import overview
-from netlab.kernels.comparing.overview import Overview
-from netlab.kernels.comparing.page import page
-from netlab.kernels.record import KernelRun
-from netlab.render.matrix import Column, Grid, Mark, Row, matrix, problems
+from netlab.kernels.compare import overview
+from netlab.kernels.compare.overview import Overview
+from netlab.kernels.compare.page import page
+from netlab.model.kernel_run import KernelRun
+from netlab.render.matrix import Column, Grid, Mark, MatrixRow, matrix, problems
 from netlab.render.matrix_page import sends
 from netlab.render.style import Style
 from tests.build import states
@@ -54,7 +54,7 @@ def grid(kernels: int, rows: int) -> Grid:
     return Grid(
         "scenarios",
         columns,
-        tuple(Row(name.format(n), marks if n % 10 == 0 else same) for n in range(rows)),
+        tuple(MatrixRow(name.format(n), marks if n % 10 == 0 else same) for n in range(rows)),
     )
 
 
@@ -85,7 +85,7 @@ def test_on_a_very_narrow_terminal_names_and_cells_are_shortened(width: int) -> 
 def test_in_a_file_every_name_and_cell_is_whole_and_all_kernels_stand_side_by_side() -> None:
     name, text = "a-name" * 20, "long " * 20 + "end"
     columns = tuple(Column(f"6.{number}", "") for number in range(30))
-    whole = Grid("sysctls", columns, (Row(name, (Mark(text),) * 30),))
+    whole = Grid("sysctls", columns, (MatrixRow(name, (Mark(text),) * 30),))
     _, _, row = matrix(whole, None, PLAIN, every=True).splitlines()
     assert row.startswith(name)
     assert row.count(text) == 30

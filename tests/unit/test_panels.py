@@ -11,8 +11,8 @@ from textual.content import Content
 
 from netlab.linux.procnet import Row
 from netlab.live import panels, small
-from netlab.live.actions import Note
-from netlab.live.view import Counted, End, InForce, View
+from netlab.live.controller import LogEntry
+from netlab.live.view import Counted, EndView, InForce, View
 from netlab.model.tcp import FIN, State, Timer
 from netlab.model.vocabulary import Side
 from netlab.packets.sightings import Packet
@@ -22,8 +22,8 @@ from .. import build
 
 ROW = Row("", "", State.FIN_WAIT1, 123_456, 0, Timer.RETRANSMIT, 119.25, 12, 0, 987_654_321)
 ENDS = (
-    End(Side.CLIENT, "[fd00:0:0:150::1]:55555", State.FIN_WAIT1, 1234.5, ROW, 0.5, "close"),
-    End(Side.SERVER, "[fd00:0:0:150::2]:5555", State.ESTABLISHED, 1234.5, None, 0.0, "accept"),
+    EndView(Side.CLIENT, "[fd00:0:0:150::1]:55555", State.FIN_WAIT1, 1234.5, ROW, 0.5, "close"),
+    EndView(Side.SERVER, "[fd00:0:0:150::2]:5555", State.ESTABLISHED, 1234.5, None, 0.0, "accept"),
 )
 LOST = build.packet(
     at=12.3456, fault="fin-dropped", segment=FIN, sequence=1, acknowledgment=1, resent=3
@@ -34,7 +34,10 @@ VIEW = View(
     faults=(InForce("fin-dropped", "FIN lost to server", 123_456), InForce("h", "held", None)),
     removed=1,
     counters=(Counted("TCPAbortOnTimeout", 12_345_678, 0, True),),
-    notes=(Note(1.0, "state", "client ESTABLISHED → CLOSE_WAIT"), Note(2.0, "error", "x" * 90)),
+    notes=(
+        LogEntry(1.0, "state", "client ESTABLISHED → CLOSE_WAIT"),
+        LogEntry(2.0, "error", "x" * 90),
+    ),
     packets=(LOST, replace(LOST, sender=Side.SERVER, fault="", ours=False)),
     no_packets="",
     missed=7,

@@ -14,7 +14,7 @@ from netlab.model.tcp import State as S
 from netlab.model.vocabulary import Side
 from netlab.render.failure import failure
 from netlab.render.style import Style
-from netlab.render.table import Known, Table, closing_line, stopped_line
+from netlab.render.table import Known, RunTable, closing_line, stopped_line
 
 from ..build import evidence, fault, states, step, without_codes
 
@@ -87,7 +87,7 @@ SKIP     skipped             only IPv6 has this"""
 
 def table(style: Style, room: int | None = None) -> str:
     """All four outcomes, as they are written when each of them ends."""
-    whole = Table(KNOWN, style, room)
+    whole = RunTable(KNOWN, style, room)
     return "\n".join([*whole.head(), *map(whole.row, (PASSED, FAILED, NOT_BUILT, SKIPPED))])
 
 
@@ -144,7 +144,7 @@ def test_on_a_narrow_terminal_the_outcome_the_name_and_the_pair_are_last_to_go()
 def test_a_pair_that_nobody_expected_stands_in_its_columns() -> None:
     shut = Known("a", "CLOSED", "CLOSED")
     other = replace(FAILED, observed=states("ESTABLISHED/ESTABLISHED"))
-    whole = Table([shut], PLAIN)
+    whole = RunTable([shut], PLAIN)
     head, _, row = *whole.head(), whole.row(replace(other, scenario="a"))
     assert row.index("ESTABLISHED", row.index("ESTABLISHED") + 1) == head.index("server")
 

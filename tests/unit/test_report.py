@@ -23,18 +23,18 @@ from netlab.model.evidence import (
     FailureRow,
     Interval,
     Outcome,
-    Step,
+    PlayedStep,
     Transition,
 )
 from netlab.model.tcp import State, Timer
 from netlab.model.vocabulary import Side
 from netlab.render import states_svg
-from netlab.render.report import LONG, About, Chapter, Told, lead, report
+from netlab.render.report import LONG, Chapter, ReportHead, ToldStep, lead, report
 
 from ..build import evidence, fault, states, step
 from ..frames import ACK, CLIENT, SERVER, handshake, passing, recording, tcp
 
-ABOUT = About("1.2.3", "2026-11-20 12:56 UTC", 3.66)
+ABOUT = ReportHead("1.2.3", "2026-11-20 12:56 UTC", 3.66)
 
 
 def interval(state: State, since: float, until: float, retransmits: int = 0) -> Interval:
@@ -248,9 +248,11 @@ def test_every_link_within_the_page_leads_somewhere_and_no_id_is_there_twice() -
 
 def test_a_chapter_tells_the_story_and_what_to_type() -> None:
     steps = (
-        Told("server: listen", commands=(("server", "nc -l 5555"),)),
-        Told("drop: it", "now it is lost", (("client", "nft add table"), ("client", "nft add"))),
-        Told("client: close"),
+        ToldStep("server: listen", commands=(("server", "nc -l 5555"),)),
+        ToldStep(
+            "drop: it", "now it is lost", (("client", "nft add table"), ("client", "nft add"))
+        ),
+        ToldStep("client: close"),
     )
     chapter = Chapter(
         NOT_RECORDED, "a", "It is lost.", "does otherwise", "", steps, ("a.pcapng", "a.json")
@@ -268,7 +270,7 @@ def test_a_chapter_tells_the_story_and_what_to_type() -> None:
 
 
 def test_the_steps_that_healed_follow_those_of_the_file() -> None:
-    read = Reader(page(Chapter(NOT_RECORDED, "a", steps=(Told("server: listen"),))))
+    read = Reader(page(Chapter(NOT_RECORDED, "a", steps=(ToldStep("server: listen"),))))
     assert words(read.all("p", "step")) == [
         "+1.00 ms server: listen",
         "+2.00 ms drop: {segment: SYN|ACK, to: client} done",
@@ -362,14 +364,14 @@ def test_no_path_of_the_machine_is_in_a_page_without_failures() -> None:
 
 def test_what_others_wrote_is_text() -> None:
     evil = '"><script>alert(1)</script>'
-    done = Step(0.1, 1, evil, evil, Side.CLIENT, evil, of=evil, fails=evil, result=evil)
+    done = PlayedStep(0.1, 1, evil, evil, Side.CLIENT, evil, of=evil, fails=evil, result=evil)
     run = replace(
         FAILED, scenario=evil, source=evil, reason=evil, kernel=evil, recording=RUN.recording,
         failure=Failure(evil), steps=(done,),
         faults=(fault(evil, rules=evil, packets=0),),
         client=replace(CLIENT_END, counters={evil: 1}, sysctls={evil: evil}),
     )  # fmt: skip
-    told = Told(evil, evil, ((evil, evil),))
+    told = ToldStep(evil, evil, ((evil, evil),))
     text = page(Chapter(run, "a", evil, evil, evil, (told,), (evil,)))
     assert "alert(1)" in text
     assert "<script>alert" not in text

@@ -15,7 +15,7 @@ from netlab.diagnosis import rank
 from netlab.model.tcp import DATA, FIN, State
 from netlab.model.vocabulary import Family, Hook, Side
 from netlab.scenario import catalogue
-from netlab.scenario.model import Do, Drop
+from netlab.scenario.model import Do, DropStep
 from netlab.snapshot import parse
 
 from ..score import corpus, injections, page
@@ -130,7 +130,7 @@ def test_a_moved_scenario_touches_its_own_connection_only() -> None:
         assert all(
             step.port is not None and step.port in injections.PORTS
             for step in one.scenario.steps
-            if isinstance(step, Drop)
+            if isinstance(step, DropStep)
         )
 
 

@@ -13,7 +13,7 @@ from netlab.model.errors import ScenarioError
 from netlab.model.tcp import FIN, Segment, State
 from netlab.model.vocabulary import ExpectedPair, Hook, Pair, Side
 from netlab.scenario import catalogue, loader
-from netlab.scenario.model import Do, Drop, Plug, Reach, Remove, Scenario
+from netlab.scenario.model import Do, DropStep, PlugStep, Reach, Remove, Scenario
 
 CLIENT, SERVER = Side.CLIENT, Side.SERVER
 NOTHING = Pair(State.CLOSED, State.CLOSED)
@@ -27,8 +27,8 @@ def do(side: Side, action: str, **arguments: object) -> Do:
     return Do(*NOWHERE, side, action, arguments)
 
 
-def lose(segment: Segment, side: Side, name: str = "drop-fin") -> Drop:
-    return Drop(*NOWHERE, name, side, Hook.INPUT, (segment,))
+def lose(segment: Segment, side: Side, name: str = "drop-fin") -> DropStep:
+    return DropStep(*NOWHERE, name, side, Hook.INPUT, (segment,))
 
 
 HEAL = Remove(*NOWHERE, None)
@@ -181,7 +181,7 @@ def test_a_frozen_scenario_goes_on_where_it_was_frozen() -> None:
     again = read(session, 12.0, drop_1=4)
     assert again.source == "netlab freeze synack-dropped"
     kinds = [type(step) for step in again.steps]
-    assert kinds == [Do, Drop, Do, Reach, Remove, Reach, Do]
+    assert kinds == [Do, DropStep, Do, Reach, Remove, Reach, Do]
     assert again.drops[0].name == "drop-1"
 
 
@@ -189,7 +189,7 @@ def test_every_fault_has_a_name_of_its_own() -> None:
     session = Session()
     session.did(1.0, lose(FIN, SERVER, session.free_name("drop-fin")))
     session.did(2.0, lose(FIN, CLIENT, session.free_name("drop-fin")))
-    session.did(3.0, Plug(*NOWHERE, name=session.free_name("plug-client"), sides=(CLIENT,)))
+    session.did(3.0, PlugStep(*NOWHERE, name=session.free_name("plug-client"), sides=(CLIENT,)))
     assert [*session.in_force] == ["drop-fin", "drop-fin-2", "plug-client"]
     session.did(4.0, Remove(*NOWHERE, "drop-fin"))
     assert [*session.in_force] == ["drop-fin-2", "plug-client"]

@@ -10,15 +10,15 @@ import pytest
 
 from netlab.atlas import fsm
 from netlab.atlas.moves import moves
-from netlab.kernels.comparing.behaviour import behaviour
-from netlab.kernels.record import KernelRun, Machine
+from netlab.kernels.compare.behaviour import behaviour
 from netlab.model.evidence import End, Evidence, Failure, Interval
+from netlab.model.kernel_run import KernelRun, Machine
 from netlab.model.tcp import State, Timer
 from netlab.render import ladder_svg, states_svg
 from netlab.render.failure import failure
 from netlab.render.ladder import ladder
 from netlab.render.pcapng import pcapng
-from netlab.render.report import About, Chapter, report
+from netlab.render.report import Chapter, ReportHead, report
 from netlab.render.style import Style
 
 from ..build import evidence, fault, step
@@ -38,7 +38,7 @@ MADE: dict[str, Callable[[Evidence], object]] = {
     "ladder": lambda run: ladder(run, 200, Style(False)),
     "picture of the ladder": ladder_svg.svg,
     "picture of the states": lambda run: str(states_svg.svg(run)),
-    "page": lambda run: report([Chapter(run, "a")], About("1", "now", 1.0)),
+    "page": lambda run: report([Chapter(run, "a")], ReportHead("1", "now", 1.0)),
     "failure": lambda run: failure(
         replace(run, outcome="fail", failure=Failure("no")), Style(False)
     ),

@@ -20,9 +20,9 @@ from netlab.scenario import catalogue, language, loader, steps
 from netlab.scenario.model import AnyStep, Do, Reach, Scenario
 from netlab.teaching import answers as answered
 from netlab.teaching import lesson, look, overview, words
-from netlab.teaching.person import WIDTH, Left, Person, Typed, wrapped
+from netlab.teaching.explanations import KNOWS, RulesInForce, reason
+from netlab.teaching.person import WIDTH, Conversation, Quit, Typed, wrapped
 from netlab.teaching.predict import Prediction
-from netlab.teaching.wrong import KNOWS, Scene, reason
 
 #: Stories from production are played and diagnosed; the lessons are those of the articles.
 SCENARIOS = [
@@ -333,8 +333,8 @@ def test_every_state_has_a_meaning() -> None:
 # --- reasons
 
 
-def scene(name: str) -> Scene:
-    return Scene(BY_NAME[name].steps)
+def scene(name: str) -> RulesInForce:
+    return RulesInForce(BY_NAME[name].steps)
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ def test_every_wrong_answer_has_a_reason(scenario: Scenario) -> None:
     for side in Side:
         right = scenario.expect.claim.states(side)
         for said in {*State} - {*right}:
-            assert reason(side, said, right[0], Scene(scenario.steps))
+            assert reason(side, said, right[0], RulesInForce(scenario.steps))
 
 
 def test_what_an_end_knows_tells_states_apart() -> None:
@@ -379,8 +379,8 @@ def test_what_an_end_knows_tells_states_apart() -> None:
 
 def test_a_rule_that_was_lifted_is_no_reason() -> None:
     walked = BY_NAME["every-state-in-order"]
-    assert not Scene(walked.steps).drops
-    assert Scene(walked.steps[:5]).drops
+    assert not RulesInForce(walked.steps).drops
+    assert RulesInForce(walked.steps[:5]).drops
 
 
 # --- the question
@@ -439,13 +439,13 @@ def test_a_flicker_is_right_either_way() -> None:
 
 
 def test_who_leaves_is_not_asked_on() -> None:
-    with pytest.raises(Left):
+    with pytest.raises(Quit):
         asked("SYN_SENT")
 
 
 @pytest.mark.parametrize("leaving", ["q", "Q", "quit", "exit"])
 def test_q_is_no_state_but_leaves(leaving: str) -> None:
-    with pytest.raises(Left):
+    with pytest.raises(Quit):
         asked("SYN_SENT", leaving, "SYN_RECV")
 
 
@@ -456,9 +456,11 @@ def test_the_question_tells_its_states_and_keys() -> None:
     assert shown.endswith("Right, both.")
 
 
-def person(*typed: str, width: int = WIDTH) -> tuple[Person, io.StringIO]:
+def person(*typed: str, width: int = WIDTH) -> tuple[Conversation, io.StringIO]:
     out = io.StringIO()
-    return Person(Lines(*(f"{line}\n" for line in typed)), out, Style(False), width=width), out
+    return Conversation(
+        Lines(*(f"{line}\n" for line in typed)), out, Style(False), width=width
+    ), out
 
 
 def test_enter_goes_on_and_nothing_else_does() -> None:
@@ -469,7 +471,7 @@ def test_enter_goes_on_and_nothing_else_does() -> None:
     assert "'x' does nothing here. Enter does it, ? tells the keys, q leaves." in out.getvalue()
     assert "Enter does it. q, Ctrl-D and Ctrl-C leave" in out.getvalue()
     assert out.getvalue().count("[Enter]") == 4
-    with pytest.raises(Left):
+    with pytest.raises(Quit):
         pupil.enter("does it")
 
 
@@ -479,7 +481,7 @@ def test_yes_or_no_takes_nothing_else() -> None:
     assert "'maybe' is no answer here: y or n" in out.getvalue()
     assert not pupil.agrees("Again?")
     assert not pupil.agrees("Again?")
-    with pytest.raises(Left):
+    with pytest.raises(Quit):
         pupil.agrees("Again?")
 
 
@@ -492,8 +494,8 @@ def test_where_nobody_is_there_the_lesson_goes_on_by_itself() -> None:
 
 
 def test_who_leaves_a_terminal_with_the_first_key_is_not_nobody() -> None:
-    pupil = Person(Lines(), io.StringIO(), Style(False), echo=False)
-    with pytest.raises(Left):
+    pupil = Conversation(Lines(), io.StringIO(), Style(False), echo=False)
+    with pytest.raises(Quit):
         pupil.enter("does it")
     assert not pupil.alone
 
@@ -597,7 +599,7 @@ def test_a_person_is_waited_for() -> None:
 
     answers = iter([None, None, " LISTEN \n"])
     out = io.StringIO()
-    person = Person(Slow(), out, Style(False))
+    person = Conversation(Slow(), out, Style(False))
     assert person.ask("? ", lambda: None) == "LISTEN"
     assert person.waited > 0
     assert out.getvalue() == "? LISTEN\n"
@@ -605,6 +607,6 @@ def test_a_person_is_waited_for() -> None:
 
 def test_a_command_wrapped_is_never_broken_in_a_word() -> None:
     out = io.StringIO()
-    Person(Lines(), out, Style(False)).say("a SYN-ACK " * 30)
+    Conversation(Lines(), out, Style(False)).say("a SYN-ACK " * 30)
     assert not [line for line in out.getvalue().splitlines() if line.endswith("SYN-")]
     assert max(map(len, out.getvalue().splitlines())) <= WIDTH

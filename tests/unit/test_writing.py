@@ -84,7 +84,7 @@ def test_a_whole_scenario_is_written_as_it_was_written_by_hand(name: str) -> Non
 
 def test_the_house_has_all_kinds_of_steps() -> None:
     kinds = {type(step) for scenario in EVERYTHING for step in scenario.steps}
-    assert {kind.__name__ for kind in kinds} == {"Do", "Drop", "Plug", "Remove", "Reach"}
+    assert {kind.__name__ for kind in kinds} == {"Do", "DropStep", "PlugStep", "Remove", "Reach"}
 
 
 def test_a_step_is_written_as_a_person_writes_it() -> None:

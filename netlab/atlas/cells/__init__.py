@@ -13,7 +13,7 @@ from pathlib import Path
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Hook, Side
 from netlab.scenario import catalogue
-from netlab.scenario.model import AnyStep, Do, Drop, Scenario
+from netlab.scenario.model import AnyStep, Do, DropStep, Scenario
 
 HOME = Path(__file__).parent
 GAP_SEEN = 2.5  # seconds
@@ -35,12 +35,12 @@ def at_the_sender(scenario: Scenario) -> Scenario | None:
 
     None where nothing is dropped, or where a drop counts what only its receiver can know.
     """
-    drops = [step for step in scenario.steps if isinstance(step, Drop)]
+    drops = [step for step in scenario.steps if isinstance(step, DropStep)]
     if not drops or any(step.covers_fin for step in drops):
         return None
     steps: tuple[AnyStep, ...] = tuple(
         dataclasses.replace(step, side=step.side.peer, hook=Hook.OUTPUT)
-        if isinstance(step, Drop)
+        if isinstance(step, DropStep)
         else step
         for step in scenario.steps
     )

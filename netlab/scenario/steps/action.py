@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from netlab.model.vocabulary import Family, Side
 from netlab.scenario.model import Do
-from netlab.scenario.shapes import Field, MapOf, Table
+from netlab.scenario.shapes import Field, MapOf, Struct
 
 if TYPE_CHECKING:
     from netlab.testbed.connection import Connection
@@ -42,7 +42,7 @@ class Action:
     """Something that an application or an administrator of one side can do."""
 
     word: str
-    takes: Table | MapOf  # what a file may say of it
+    takes: Struct | MapOf  # what a file may say of it
     #: Do it; the words that are returned are the step's result. Raises OSError as the call does,
     #: `ActionFailed` where it ends otherwise than the file says.
     play: Callable[[Stage, Do], str | None]
@@ -57,9 +57,9 @@ class Action:
     complaint: Callable[[Given], str] = lambda given: ""
 
 
-def table(what: str, short: str = "", **fields: Field) -> Table:
+def struct(what: str, short: str = "", **fields: Field) -> Struct:
     """What may be said of an action; `short` is the key that a lone scalar stands for."""
-    return Table(what, {key.rstrip("_").replace("_", "-"): f for key, f in fields.items()}, short)
+    return Struct(what, {key.rstrip("_").replace("_", "-"): f for key, f in fields.items()}, short)
 
 
 def always(words: str) -> Callable[..., str]:

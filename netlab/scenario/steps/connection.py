@@ -7,7 +7,7 @@ from netlab.model.vocabulary import USUAL_PORT, Family
 from netlab.scenario.kinds import BACKLOG, DURATION, FLAG, NAME, PORT, SECONDS, SOURCE
 from netlab.scenario.model import Do
 from netlab.scenario.shapes import Field
-from netlab.scenario.steps.action import Action, Given, Stage, always, table
+from netlab.scenario.steps.action import Action, Given, Stage, always, struct
 
 _AS = Field(NAME, "name", doc="a name for the connection, for `of:`")
 
@@ -62,7 +62,7 @@ def _accept(stage: Stage, step: Do) -> None:
 ACTIONS = (
     Action(
         "listen",
-        table(
+        struct(
             "wait for connections",
             "port",
             port=Field(PORT),
@@ -76,14 +76,14 @@ ACTIONS = (
     ),
     Action(
         "unlisten",
-        table("close the listener"),
+        struct("close the listener"),
         play=lambda stage, step: stage.host(step).unlisten(),
         by_hand=always("press Ctrl-C in the listening nc"),
         told=always("closes its listener: nobody new can connect."),
     ),
     Action(
         "connect",
-        table(
+        struct(
             "open a connection; later steps do not wait for it",
             "port",
             port=Field(PORT),
@@ -100,7 +100,7 @@ ACTIONS = (
     ),
     Action(
         "accept",
-        table("take a connection from the queue, waiting for one", "as", as_=_AS),
+        struct("take a connection from the queue, waiting for one", "as", as_=_AS),
         play=_accept,
         by_hand=always("# nc has accepted"),
         told=lambda given: (
@@ -109,7 +109,7 @@ ACTIONS = (
     ),
     Action(
         "shutdown",
-        table("send a FIN, go on reading: shutdown(SHUT_WR)"),
+        struct("send a FIN, go on reading: shutdown(SHUT_WR)"),
         play=lambda stage, step: stage.host(step).shutdown(stage.connection(step)),
         by_hand=always("press Ctrl-D in nc (nc -N)"),
         told=always("shuts its sending half: its FIN goes out, but it can still receive."),
@@ -117,7 +117,7 @@ ACTIONS = (
     ),
     Action(
         "close",
-        table("close the connection"),
+        struct("close the connection"),
         play=lambda stage, step: stage.host(step).close(stage.connection(step)),
         by_hand=always("press Ctrl-C in nc"),
         told=always("calls close(): its application is done with the connection."),
@@ -125,7 +125,7 @@ ACTIONS = (
     ),
     Action(
         "abort",
-        table("close it with a RST"),
+        struct("close it with a RST"),
         play=lambda stage, step: stage.host(step).abort(stage.connection(step)),
         by_hand=always(f"ss -K dport = :{USUAL_PORT}"),
         told=always("aborts, as when its application dies: it sends a RST, and no FIN."),
@@ -133,7 +133,7 @@ ACTIONS = (
     ),
     Action(
         "vanish",
-        table("be gone without a packet, as after a power cut"),
+        struct("be gone without a packet, as after a power cut"),
         play=lambda stage, step: stage.host(step).vanish(stage.connection(step)),
         by_hand=always("pull the plug"),
         told=always("loses its power: it is gone without a packet."),

@@ -7,12 +7,12 @@ from netlab.model.errors import ActionFailed
 from netlab.model.vocabulary import Family
 from netlab.scenario.kinds import BYTES, TEXT
 from netlab.scenario.model import Do
-from netlab.scenario.shapes import Field, Table
-from netlab.scenario.steps.action import Action, Given, Stage, always, table
+from netlab.scenario.shapes import Field, Struct
+from netlab.scenario.steps.action import Action, Given, Stage, always, struct
 
 
-def _payload(what: str) -> Table:
-    return table(what, "text", text=Field(TEXT), bytes=Field(BYTES, "count"))
+def _payload(what: str) -> Struct:
+    return struct(what, "text", text=Field(TEXT), bytes=Field(BYTES, "count"))
 
 
 def _one_of_both(given: Given) -> str:
@@ -70,7 +70,7 @@ ACTIONS = (
     ),
     Action(
         "drain",
-        table("read until the peer's FIN"),
+        struct("read until the peer's FIN"),
         play=_drain,
         by_hand=always("# nc shows what came"),
         told=always("reads everything that comes, up to the other end's FIN."),

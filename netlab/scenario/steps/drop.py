@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from netlab.model.tcp import ACK, ANY, DATA
 from netlab.model.vocabulary import REJECTS, Family, Hook
 from netlab.scenario.kinds import COUNT, FIN, PLACE, PORT, REJECT, SEGMENT, SIDE, TEXT
-from netlab.scenario.model import Drop
-from netlab.scenario.shapes import Field, ListOf, Table
-from netlab.scenario.steps.fault import About, Command, FaultKind
+from netlab.scenario.model import DropStep
+from netlab.scenario.shapes import Field, ListOf, Struct
+from netlab.scenario.steps.fault import Command, FaultKind, StepContext
 
 if TYPE_CHECKING:
     from netlab.linux.nftables import Table as Rules
@@ -26,7 +26,7 @@ _WHERE = {
     "after": Field(COUNT, doc="all but the first n"),
 }
 _SEGMENTS = Field(ListOf(SEGMENT), "segments", doc="the classes of segments")
-DROP = Table(
+DROP = Struct(
     "a drop",
     {
         "segment": _SEGMENTS,
@@ -35,7 +35,7 @@ DROP = Table(
         "covers": Field(FIN, "covers_fin", doc="only what acknowledges the receiver's FIN"),
     },
 )
-REJECTION = Table(
+REJECTION = Struct(
     "a reject",
     {"segment": _SEGMENTS, "with": Field(REJECT, "reject", required=True), **_WHERE},
 )
@@ -43,7 +43,7 @@ NAMES = {ACK: "ACK without data", DATA: "segment with data", ANY: "segment"}
 RECEIVING = (Hook.INPUT, Hook.PREROUTING)
 
 
-def _read(about: About, name: str, values: Mapping[str, Any]) -> Drop:
+def _read(about: StepContext, name: str, values: Mapping[str, Any]) -> DropStep:
     """Raises ValueError for what does not go together."""
     said = dict(values)
     if ("to" in said) == ("at" in said):
@@ -59,10 +59,10 @@ def _read(about: About, name: str, values: Mapping[str, Any]) -> Drop:
     if "first" in said and "after" in said:
         raise ValueError("with 'first' and 'after' is two faults: make it two steps")
     side, hook = said.pop("at", None) or (said.pop("to"), Hook.INPUT)
-    return Drop(*about, name=name, side=side, hook=hook, **said)
+    return DropStep(*about, name=name, side=side, hook=hook, **said)
 
 
-def _install(stage: Stage, step: Drop) -> Fault:
+def _install(stage: Stage, step: DropStep) -> Fault:
     lab, at = stage.lab, (step.side, step.hook)
     if step.nft:
         return lab.drop_matching(*step.nft, at=at, name=step.name)
@@ -72,7 +72,7 @@ def _install(stage: Stage, step: Drop) -> Fault:
     return lab.drop(*step.segments, at=at, name=step.name, covers_fin=step.covers_fin, **numbers)
 
 
-def rules(step: Drop, family: Family) -> Rules:
+def rules(step: DropStep, family: Family) -> Rules:
     """The rules as netlab installs them; numbers known only at play are left out."""
     from netlab.testbed.faults.drop import Match, compiled
 
@@ -81,7 +81,7 @@ def rules(step: Drop, family: Family) -> Rules:
     return compiled(step.name, step.hook, match, family)
 
 
-def _by_hand(step: Drop, family: Family) -> Iterator[Command]:
+def _by_hand(step: DropStep, family: Family) -> Iterator[Command]:
     table = rules(step, family)
     yield Command(step.side, f"nft add table inet {table.name}")
     chain = f"{{ type filter hook {table.hook} priority 0; }}"
@@ -94,11 +94,11 @@ def _by_hand(step: Drop, family: Family) -> Iterator[Command]:
         yield Command(step.side, text)
 
 
-def _undo(step: Drop, family: Family) -> Iterator[Command]:
+def _undo(step: DropStep, family: Family) -> Iterator[Command]:
     yield Command(step.side, f"nft delete table inet {step.name}")
 
 
-def _told(step: Drop) -> str:
+def _told(step: DropStep) -> str:
     what = " and every ".join(NAMES.get(each, str(each)) for each in step.segments)
     what = what or f"packet that matches {' or '.join(map(repr, step.nft))}"
     what += f" from or to port {step.port}" if step.port else ""
@@ -123,7 +123,7 @@ def _told(step: Drop) -> str:
     return f"From now on every {what}{which} is {place}, {how}.{only}"
 
 
-def _described(step: Drop) -> str:
+def _described(step: DropStep) -> str:
     what = ", ".join(map(str, step.segments or step.nft))
     if step.port is not None:
         what += f" of port {step.port}"
@@ -137,7 +137,7 @@ def _described(step: Drop) -> str:
     return f"{what} {'rejected' if step.reject else 'dropped'} at {step.side} {step.hook}"
 
 
-def _written(step: Drop) -> object:
+def _written(step: DropStep) -> object:
     lost_on_the_way = step.hook is Hook.INPUT
     segments, nft = [str(segment) for segment in step.segments], list(step.nft)
     values = {
@@ -154,7 +154,7 @@ def _written(step: Drop) -> object:
     return {key: value for key, value in values.items() if value}
 
 
-def _told_removed(step: Drop) -> str:
+def _told_removed(step: DropStep) -> str:
     passes = "refused" if step.reject else "dropped"
     return f"The rule {step.name} is taken away: what it {passes} may pass from now on."
 

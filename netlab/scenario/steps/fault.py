@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from netlab.model.vocabulary import Family, Side
 from netlab.scenario.kinds import NAME
 from netlab.scenario.model import FaultStep
-from netlab.scenario.shapes import Field, Table
+from netlab.scenario.shapes import Field, Struct
 
 if TYPE_CHECKING:
     from netlab.scenario.steps.action import Stage
@@ -27,7 +27,7 @@ class Command(NamedTuple):
     text: str
 
 
-class About(NamedTuple):
+class StepContext(NamedTuple):
     """Where a step stands in its file, and what stands beside it."""
 
     line: int
@@ -39,10 +39,10 @@ class FaultKind(Generic[S]):
     """Something that can be done to packets, and taken away again."""
 
     word: str
-    says: Table  # what a file may say of it, besides a name
+    says: Struct  # what a file may say of it, besides a name
     #: The step, of what the table has read; the name is a free one where the file gives none.
     #: Raises ValueError with the complaint where the table cannot tell that something is wrong.
-    read: Callable[[About, str, Mapping[str, Any]], S]
+    read: Callable[[StepContext, str, Mapping[str, Any]], S]
     install: Callable[[Stage, S], Fault]  # puts it in force, and in the lab's record (`Lab.impose`)
     by_hand: Callable[[S, Family], Iterator[Command]]  # the commands that install it
     undo: Callable[[S, Family], Iterator[Command]]  # and those that remove it
@@ -56,6 +56,6 @@ class FaultKind(Generic[S]):
     only: Callable[[S], Family | None] = lambda step: None
 
     @property
-    def takes(self) -> Table:
+    def takes(self) -> Struct:
         """All that a file may say of it."""
-        return Table(self.says.what, {**self.says.fields, "as": AS}, self.says.short)
+        return Struct(self.says.what, {**self.says.fields, "as": AS}, self.says.short)

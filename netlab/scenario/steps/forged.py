@@ -8,7 +8,7 @@ from netlab.model.vocabulary import USUAL_PORT, Family
 from netlab.scenario.kinds import ANSWER, COUNT, PORT
 from netlab.scenario.model import Do
 from netlab.scenario.shapes import Field
-from netlab.scenario.steps.action import Action, Given, Stage, table
+from netlab.scenario.steps.action import Action, Given, Stage, struct
 
 
 def _port(given: Given) -> int:
@@ -36,7 +36,7 @@ def _flood_by_hand(step: Do, family: Family) -> str:
 ACTIONS = (
     Action(
         "probe",
-        table(
+        struct(
             "one SYN, as a port scanner sends it",
             "port",
             port=Field(PORT),
@@ -52,7 +52,7 @@ ACTIONS = (
     ),
     Action(
         "flood",
-        table(
+        struct(
             "forged SYNs that nobody completes",
             "count",
             count=Field(COUNT, required=True),

@@ -10,7 +10,7 @@ from netlab.model.vocabulary import Family, Side
 from netlab.scenario.kinds import COMMAND, OPTION, PORT, SIGNAL, SYSCTL, TEXT, VALUE
 from netlab.scenario.model import Do
 from netlab.scenario.shapes import Field, MapOf
-from netlab.scenario.steps.action import Action, Given, Stage, always, table
+from netlab.scenario.steps.action import Action, Given, Stage, always, struct
 
 
 def _values(given: Given) -> str:
@@ -111,7 +111,7 @@ ACTIONS = (
     ),
     Action(
         "run",
-        table(
+        struct(
             "start a program; {client} and {server} become addresses",
             "command",
             command=Field(COMMAND, required=True),
@@ -124,7 +124,7 @@ ACTIONS = (
     ),
     Action(
         "signal",
-        table("send a signal to the program", "number", number=Field(SIGNAL, required=True)),
+        struct("send a signal to the program", "number", number=Field(SIGNAL, required=True)),
         play=lambda stage, step: stage.host(step).signal(**step.arguments),
         by_hand=lambda step, family: f"kill -{step.arguments['number']} %1",
         told=_told_signal,
@@ -133,7 +133,7 @@ ACTIONS = (
     ),
     Action(
         "add-address",
-        table("give this end one more address"),
+        struct("give this end one more address"),
         play=_add_address,
         by_hand=_add_address_by_hand,
         told=always("gets a second internet address."),
@@ -141,7 +141,7 @@ ACTIONS = (
     ),
     Action(
         "udp",
-        table(
+        struct(
             "send a datagram and wait for an answer",
             "port",
             port=Field(PORT, required=True),

@@ -8,30 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 from netlab.model.vocabulary import Family, Side
 from netlab.scenario.kinds import SIDE
-from netlab.scenario.model import Plug
-from netlab.scenario.shapes import Field, ListOf, Table
-from netlab.scenario.steps.fault import About, Command, FaultKind
+from netlab.scenario.model import PlugStep
+from netlab.scenario.shapes import Field, ListOf, Struct
+from netlab.scenario.steps.fault import Command, FaultKind, StepContext
 
 if TYPE_CHECKING:
     from netlab.scenario.steps.action import Stage
     from netlab.testbed.faults.base import Fault
 
 
-def _read(about: About, name: str, values: Mapping[str, Any]) -> Plug:
-    return Plug(*about, name=name, sides=values.get("sides", tuple(Side)))
+def _read(about: StepContext, name: str, values: Mapping[str, Any]) -> PlugStep:
+    return PlugStep(*about, name=name, sides=values.get("sides", tuple(Side)))
 
 
-def _install(stage: Stage, step: Plug) -> Fault:
+def _install(stage: Stage, step: PlugStep) -> Fault:
     return stage.lab.plug(*step.sides, name=step.name)
 
 
-def _by_hand(step: Plug, family: Family) -> Iterator[Command]:
+def _by_hand(step: PlugStep, family: Family) -> Iterator[Command]:
     for side in step.sides:
         peer = side.peer.address(family)
         yield Command(side, f"ip neigh replace {peer} dev eth0 nud incomplete")
 
 
-def _undo(step: Plug, family: Family) -> Iterator[Command]:
+def _undo(step: PlugStep, family: Family) -> Iterator[Command]:
     for side in step.sides:
         peer = side.peer
         yield Command(
@@ -41,13 +41,13 @@ def _undo(step: Plug, family: Family) -> Iterator[Command]:
         )
 
 
-def _told(step: Plug) -> str:
+def _told(step: PlugStep) -> str:
     who = " and ".join(f"the {side}" for side in step.sides)
     send = "sends" if len(step.sides) == 1 else "send"
     return f"What {who} {send} from now on waits on its side of the wire. It is not lost."
 
 
-def _written(step: Plug) -> object:
+def _written(step: PlugStep) -> object:
     sides = [str(side) for side in step.sides]
     return {"sides": sides[0] if len(sides) == 1 else sides}
 
@@ -55,7 +55,7 @@ def _written(step: Plug) -> object:
 KINDS = (
     FaultKind(
         "plug",
-        Table("a plug", {"sides": Field(ListOf(SIDE))}, "sides"),
+        Struct("a plug", {"sides": Field(ListOf(SIDE))}, "sides"),
         read=_read,
         install=_install,
         by_hand=_by_hand,

@@ -30,7 +30,7 @@ class Fault(ABC):
 
     @property
     @abstractmethod
-    def record(self) -> evidence.Fault:
+    def record(self) -> evidence.FaultRecord:
         """What it is, and what it has done so far."""
 
     def __enter__(self) -> Self:

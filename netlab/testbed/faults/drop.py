@@ -112,10 +112,10 @@ class Drop(Fault):
             self._removed = self._clock()
 
     @property
-    def record(self) -> evidence.Fault:
+    def record(self) -> evidence.FaultRecord:
         """What it was and what it did."""
         counter = self.counter
-        return evidence.Fault(
+        return evidence.FaultRecord(
             name=self.name,
             kind=self.match.kind,
             does=self._does(),

@@ -36,10 +36,10 @@ class Plug(Fault):
             self._removed = self._clock()
 
     @property
-    def record(self) -> evidence.Fault:
+    def record(self) -> evidence.FaultRecord:
         """What it is; it drops nothing."""
         whose = "both ends" if len(self.hosts) > 1 else str(self.hosts[0].side)
-        return evidence.Fault(
+        return evidence.FaultRecord(
             name=self.name,
             kind=self.kind,
             does=f"keeps packets of {whose} on the wire",

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Two endpoints and what lies between: constant loss, and what the pair settles into."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from netlab.atlas.endpoint import CALLS, Act, Endpoint, InFlight
+from netlab.model.tcp import Segment
+from netlab.model.vocabulary import Pair, Side
+
+#: Classes of segments that are lost for ever on the way to a side.
+Losses = frozenset[tuple[Side, Segment]]
+#: More packets than two ends exchange before they settle or answer each other for ever.
+ENDLESS = 400
+
+
+class Call(NamedTuple):
+    """Something an application does."""
+
+    side: Side
+    action: str
+
+    def __str__(self) -> str:
+        return f"{self.side} {self.action}"
+
+
+class Exchange(NamedTuple):
+    """Both endpoints."""
+
+    client: Endpoint
+    server: Endpoint
+
+    @property
+    def pair(self) -> Pair:
+        """What tables of sockets show."""
+        return Pair(self.client.shown, self.server.shown)
+
+    def end(self, side: Side) -> Endpoint:
+        """One of them."""
+        return self.client if side is Side.CLIENT else self.server
+
+    def with_end(self, side: Side, end: Endpoint) -> Exchange:
+        """The same with one end changed."""
+        return Exchange(end, self.server) if side is Side.CLIENT else Exchange(self.client, end)
+
+
+NOTHING = Exchange(Endpoint(), Endpoint())
+
+
+def possible_calls(ends: Exchange) -> Iterator[tuple[Call, Exchange, tuple[InFlight, ...]]]:
+    """Every call that an application could make now, what it leaves, and what it sends."""
+    for side in Side:
+        for action in CALLS:
+            act = ends.end(side).act(action)
+            if act is not None:
+                yield Call(side, action), ends.with_end(side, act.after), act.sent
+
+
+def settle(
+    ends: Exchange,
+    sent: Iterable[tuple[Side, InFlight]],
+    losses: Losses,
+    receive: Callable[[Endpoint, InFlight], Act] = Endpoint.receive,
+) -> Exchange | None:
+    """Deliver everything that is not lost, and repeat what is repeated, until nothing changes.
+
+    `sent` has packets with the side they are for. `receive` is the endpoints' own, or remembers
+    it. Returns None where the two ends answer each other for ever.
+    """
+    settled = _deliver(ends, sent, losses, receive)
+    while settled is not None:
+        before = settled
+        for side in Side:
+            forgotten = settled.end(side).forgotten()
+            if forgotten is not None:
+                settled = settled.with_end(side, forgotten.after)
+        for side in Side:
+            if settled is not None:
+                repeated = [(side.peer, packet) for packet in settled.end(side).resent()]
+                settled = _deliver(settled, repeated, losses, receive)
+        if settled == before:
+            return settled
+    return None
+
+
+def _deliver(
+    ends: Exchange,
+    sent: Iterable[tuple[Side, InFlight]],
+    losses: Losses,
+    receive: Callable[[Endpoint, InFlight], Act],
+) -> Exchange | None:
+    queue = deque(sent)
+    for _ in range(ENDLESS):
+        if not queue:
+            return ends
+        to, packet = queue.popleft()
+        if (to, packet.kind) not in losses:
+            act = receive(ends.end(to), packet)
+            ends = ends.with_end(to, act.after)
+            queue.extend((to.peer, answer) for answer in act.sent)
+    return None

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A kernel's behaviour as a file for version control: small, in lines, and without what varies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from netlab.kernels.compare import sentences
+from netlab.kernels.compare.behaviour import KernelProfile
+from netlab.kernels.compare.differences import Comparison, compare
+from netlab.model.errors import ScenarioError
+from netlab.model.evidence import converter
+
+FORMAT = 2  # 2: steps are written in one way, however their file is formatted
+HEAD = """\
+# What TCP does on this kernel, as 'netlab baseline record' saw it. 'netlab baseline check' plays
+# the same again and tells what is otherwise.
+"""
+EXPECTED = "expected what 'netlab baseline record' wrote"
+#: Numbers of a counter are kept this coarse: how often it moves is chance, that it does is not.
+STEPS = (0, 1, 5, 10, 20, 50, 100, 200)
+
+
+def text(behaviour: KernelProfile) -> str:
+    """The file's text."""
+    import yaml
+
+    counters = {
+        name: max(step for step in STEPS if step <= number)
+        for name, number in behaviour.counters.items()
+    }
+    data: dict[str, Any] = converter().unstructure(behaviour)
+    whole = {"netlab-baseline": FORMAT, **_without_blanks(data)}
+    whole |= {"sysctls": behaviour.sysctls, "counters": counters}  # a sysctl may be empty
+    return HEAD + yaml.safe_dump(
+        whole, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None
+    )
+
+
+def _without_blanks(data: Any) -> Any:
+    """Only what says something: what is not there is read as its default."""
+    if isinstance(data, dict):
+        return {
+            key: _without_blanks(value)
+            for key, value in data.items()
+            if value not in ("", None, {}, [])
+        }
+    return list(data) if isinstance(data, tuple) else data
+
+
+def read(path: Path) -> KernelProfile:
+    """A baseline. Raises `ScenarioError` where the file cannot be read or is none."""
+    import cattrs
+    import yaml
+
+    try:
+        data = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise ScenarioError(f"cannot be read: {error.strerror}", path) from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
+        raise ScenarioError(f"is no YAML; {EXPECTED}", path) from None
+    if not isinstance(data, dict) or "netlab-baseline" not in data:
+        raise ScenarioError(f"is no baseline; {EXPECTED}", path)
+    if data["netlab-baseline"] != FORMAT:
+        found = data["netlab-baseline"]
+        raise ScenarioError(f"has format {found}, this netlab reads {FORMAT}; record it anew", path)
+    try:
+        return converter().structure(data, KernelProfile)
+    except (cattrs.BaseValidationError, TypeError, ValueError) as error:
+        first = error.exceptions[0] if isinstance(error, cattrs.BaseValidationError) else error
+        raise ScenarioError(f"is no whole baseline ({first}); {EXPECTED}", path) from None
+
+
+def check(recorded: KernelProfile, now: KernelProfile) -> tuple[Comparison, list[str]]:
+    """What is otherwise now: one sentence for each difference."""
+    comparison = compare(recorded, now)
+    names = "the baseline", now.machine.release
+    told = [sentences.sentence([each], *names) for each in comparison.differences]
+    return comparison, [each.replace(" on the baseline", " in the baseline") for each in told]

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What two behaviours do not have in common, one fact after the other, as plain data.
+
+Only what was played on both is compared; what was not, and what could not be, is in the notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise, zip_longest
+from typing import Literal
+
+from netlab.kernels.compare.behaviour import ANY, OFTEN, KernelProfile, Play
+from netlab.model.kernel_run import Timing
+
+Topic = Literal["scenario", "cell", "timer", "sysctl", "counter"]
+TOPICS: tuple[Topic, ...] = ("scenario", "cell", "timer", "sysctl", "counter")
+
+#: Two looks at one timer on one kernel lie within a slot of the timer wheel, and what a busy
+#: machine adds: seconds.
+SLACK = 0.1
+#: The first time-out comes of the round-trip time, and time-outs that double keep that part of it:
+#: all of them may be longer by this factor, or shorter. Milliseconds of work between a SYN and its
+#: answer make an eighth of the 200 ms.
+STRETCHED = 1.2
+#: Longer than the one before by this factor, and not a longest one: roundings lie in between.
+DOUBLE = 1.6
+#: ``kernel/time/timer.c``: each level of the wheel has 64 slots, each as wide as 8 of the level
+#: below, and a timer is put on the first level that reaches as far.
+LEVELS, WIDER, REACH = 9, 8, 63
+USUAL_HZ = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One fact that is another on the second kernel. "": there is no such thing."""
+
+    topic: Topic
+    subject: str  # syn-dropped; net.ipv4.tcp_rto_max_ms
+    aspect: str  # outcome, pair, step 3, ...; of a sysctl or a counter: there, value, moves
+    before: str
+    after: str
+    why: tuple[str, str] = ("", "")  # what either run said about it
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Everything that two behaviours differ in, and what could not be compared."""
+
+    before: KernelProfile
+    after: KernelProfile
+    differences: tuple[Difference, ...]
+    notes: tuple[str, ...]
+
+
+def compare(before: KernelProfile, after: KernelProfile) -> Comparison:
+    """What is otherwise on `after`."""
+    plays = (("scenario", before.scenarios, after.scenarios), ("cell", before.cells, after.cells))
+    found = [
+        *_plays("scenario", before.scenarios, after.scenarios),
+        *_plays("cell", before.cells, after.cells),
+        *_timers(before, after),
+        *_sysctls(before, after),
+        *_counters(before, after),
+    ]
+    notes = [*_machines(before, after)]
+    for topic, ours, theirs in (
+        *plays,
+        ("timer", before.timers, after.timers),
+    ):
+        notes += _only_one(topic, ours, theirs)
+    edited = [
+        name
+        for _, ours, theirs in plays
+        for name in ours.keys() & theirs.keys()
+        if _edited(ours[name], theirs[name])
+    ]
+    if edited:
+        notes.append(f"steps are not the same, so not compared: {_some(sorted(edited))}")
+    return Comparison(before, after, tuple(found), tuple(notes))
+
+
+def _machines(before: KernelProfile, after: KernelProfile) -> Iterator[str]:
+    if before.machine.clock != after.machine.clock:
+        yield "one clock is real, the other a guest's virtual one"
+    for one in (before, after):
+        if one.error:
+            yield f"{one.machine.name} is not whole: {one.error}"
+        if one.machine.changed:
+            settings = ", ".join(f"{name}={value}" for name, value in one.machine.changed.items())
+            yield f"{one.machine.name} was played with {settings}"
+
+
+def _only_one(topic: str, before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    """What was played on one kernel only. Where one played none of a kind, that says it all."""
+    if not before and not after:
+        return []
+    kind = {"cell": "pairs of the atlas"}.get(topic, f"{topic}s")
+    if not before or not after:
+        return [f"{kind} were played on one of them only"]
+    missing = sorted(before.keys() ^ after.keys())
+    return [f"{kind} that were played on one only: {_some(missing)}"] if missing else []
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _edited(before: Play, after: Play) -> bool:
+    """Whether two plays followed different scripts, and mean nothing to each other."""
+    return before.passed and after.passed and before.script != after.script
+
+
+def _plays(
+    topic: Topic, before: Mapping[str, Play], after: Mapping[str, Play]
+) -> Iterator[Difference]:
+    for name in before:
+        if name not in after:
+            continue
+        one, other = before[name], after[name]
+        if one.outcome != other.outcome:
+            why = (one.why, other.why)
+            yield Difference(topic, name, "outcome", one.outcome, other.outcome, why)
+        elif not _edited(one, other):
+            for aspect in sorted({*one.facts, *other.facts}, key=_in_words):
+                was, now = one.facts.get(aspect, ""), other.facts.get(aspect, "")
+                if was != now and (topic == "scenario" or (was and now)):
+                    yield Difference(topic, name, aspect, was, now, (one.why, other.why))
+
+
+def _in_words(aspect: str) -> tuple[bool, str]:
+    """Counters last: what they tell follows from the rest."""
+    return "counter" in aspect, aspect
+
+
+def _timers(before: KernelProfile, after: KernelProfile) -> Iterator[Difference]:
+    rates = before.machine.hz or USUAL_HZ, after.machine.hz or USUAL_HZ
+    for name, one in before.timers.items():
+        other = after.timers.get(name)
+        if other is None:
+            continue
+        aspect = timer_aspect(one, other, rates)
+        if aspect:
+            why = (one.problem, other.problem)
+            yield Difference("timer", name, aspect, told(one), told(other), why)
+
+
+def timer_aspect(one: Timing, other: Timing, rates: tuple[int, int]) -> str:
+    """What of a timer is otherwise, the first of: measured, sends, end, schedule, rounding, ending.
+
+    Rounding: later or earlier by no more than the timer wheels of both kernels can make it, where
+    their ticks differ. With the same tick that is chance: a millisecond before or after a slot.
+    """
+    if bool(one.problem) != bool(other.problem):
+        return "measured"
+    if one.problem:
+        return ""  # neither could be measured; the words may hold numbers
+    if len(one.sends) != len(other.sends):
+        return "sends"
+    if (one.after is None) != (other.after is None):
+        return "end"
+    stretch = _stretch(one, other)
+    if not 1 / STRETCHED <= stretch <= STRETCHED:
+        return "schedule"
+    coarsest = rounded = expected = seen = 0.0
+    rounding = False
+    doubling = _doubling(one, other)
+    last = len(_gaps(one)) - 1
+    for number, (gap, gap_other) in enumerate(zip(_gaps(one), _gaps(other), strict=True)):
+        width = max(grain(gap, rates[0]), grain(gap_other, rates[1]))
+        coarsest, rounded = max(coarsest, width), rounded + width
+        stretched = number in doubling or (number == last == doubling.stop)
+        expected += gap * stretch if stretched else gap
+        seen += gap_other
+        apart = abs(expected - seen) - SLACK
+        if one.after and number == last:
+            apart = min(apart, abs(one.after - (other.after or 0.0)) - SLACK)
+        if apart > rounded:
+            return "schedule"
+        rounding |= apart > coarsest
+    if rounding and rates[0] != rates[1]:
+        return "rounding"
+    return "ending" if one.ending != other.ending else ""
+
+
+def _gaps(timing: Timing) -> list[float]:
+    """The seconds between its beginning, all that it sent, and its end."""
+    sent = timing.sends if timing.sends[:1] == (0.0,) else (0.0, *timing.sends)
+    moments = [*sent, *([] if timing.after is None else [timing.after])]
+    return [after - before for before, after in pairwise(moments)]
+
+
+def _doubling(one: Timing, other: Timing) -> range:
+    """Which gaps come of the first time-out: up to the last that is a new one's double, on both.
+
+    What comes after the last packet is the end's, which may be due at a time of its own.
+    """
+    ends = []
+    for timing in (one, other):
+        gaps = _gaps(replace(timing, after=None))
+        doubles = [at for at in range(1, len(gaps)) if gaps[at] > DOUBLE * gaps[at - 1]]
+        ends.append(max(doubles, default=-1) + 1)
+    return range(min(ends))
+
+
+def _stretch(one: Timing, other: Timing) -> float:
+    """How much longer the other's time-outs are while they double."""
+    places = _doubling(one, other)
+    ours, theirs = (sum(_gaps(timing)[number] for number in places) for timing in (one, other))
+    return theirs / ours if ours > 0 and theirs > 0 else 1.0
+
+
+def grain(seconds: float, hz: int) -> float:
+    """How much later than asked for a timer may fire, in seconds: the width of its wheel's slots.
+
+    All later slots begin where one of this width does, so whole sequences of such timers differ by
+    no more than the widest of them.
+    """
+    ticks = round(seconds * hz)
+    level = 0
+    while level < LEVELS - 1 and ticks >= REACH * WIDER**level:
+        level += 1
+    return float(WIDER**level) / hz
+
+
+def told(timing: Timing) -> str:
+    """``7 packets, 1.0 2.0 4.1 ... s apart, over after 130.3 s (ETIMEDOUT)``."""
+    if timing.problem:
+        return f"not measured: {timing.problem}"
+    parts = []
+    if timing.sends:
+        number = len(timing.sends)
+        parts.append(f"{number} packets" if number > 1 else "1 packet")
+    if timing.sends and timing.sends[0] > 0:
+        parts.append(f"the first after {timing.sends[0]:.1f} s")
+    gaps = [f"{gap:.1f}" if gap >= 0.1 else f"{gap:.3f}" for gap in gaps_of(timing)]
+    if gaps:
+        parts.append(f"{' '.join(_runs(gaps))} s apart")
+    if timing.after is not None:
+        parts.append(f"over after {timing.after:.{1 if timing.after >= 1 else 3}f} s")
+    said = ", ".join(parts) or "without an end"
+    return said + (f" ({timing.ending})" if timing.ending else "")
+
+
+def gaps_of(timing: Timing) -> list[float]:
+    """The seconds between the packets of a timer."""
+    return [after - before for before, after in pairwise(timing.sends)]
+
+
+def _runs(words: Sequence[str]) -> Iterator[str]:
+    """``1.0 1.0 1.0 2.0`` as ``3x1.0 2.0``."""
+    number = 0
+    for word, following in zip_longest(words, words[1:]):
+        number += 1
+        if word != following:
+            yield f"{number}x{word}" if number > 1 else word
+            number = 0
+
+
+def _sysctls(before: KernelProfile, after: KernelProfile) -> Iterator[Difference]:
+    if not before.sysctls or not after.sysctls:
+        return
+    for name in sorted({*before.sysctls, *after.sysctls}):
+        one, other = before.sysctls.get(name), after.sysctls.get(name)
+        if one is None or other is None:
+            yield Difference("sysctl", name, "there", one or "", other or "")
+        elif one != other and ANY not in (one, other):
+            yield Difference("sysctl", name, "value", one, other)
+
+
+def _counters(before: KernelProfile, after: KernelProfile) -> Iterator[Difference]:
+    """Which came and went, and which move nowhere any more."""
+    if not before.counters or not after.counters:
+        return
+    surplus = _surplus(before, after), _surplus(after, before)
+    for name in sorted({*before.counters, *after.counters}):
+        one, other = before.counters.get(name), after.counters.get(name)
+        if one is None or other is None:
+            yes = "there"
+            yield Difference(
+                "counter", name, "there", yes * (one is not None), yes * (other is not None)
+            )
+        elif (not other and one >= OFTEN + surplus[0]) or (not one and other >= OFTEN + surplus[1]):
+            yield Difference("counter", name, "moves", _often(one), _often(other))
+
+
+def _surplus(one: KernelProfile, other: KernelProfile) -> int:
+    """At how many ends a counter may have moved that the other run has nothing to say of."""
+    passed = {name for name, play in one.scenarios.items() if play.passed}
+    return 2 * len(passed - {name for name, play in other.scenarios.items() if play.passed})
+
+
+def _often(number: int) -> str:
+    return f"at {number} ends" if number else "never"

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""All runs side by side: what tables and the page show of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from netlab.kernels.compare import changes, sentences
+from netlab.kernels.compare.behaviour import KernelProfile, Play, behaviour
+from netlab.kernels.compare.differences import Comparison, Topic, compare, told
+from netlab.kernels.compare.sentences import Sentence
+from netlab.model.evidence import Outcome
+from netlab.model.kernel_run import KernelRun, Machine, Timing
+from netlab.render.matrix import Column, Grid, Mark, MatrixRow
+
+SIGNS: dict[str, str] = {"pass": "✓", "fail": "✗", "error": "!", "skip": "–"}
+OUTCOMES: tuple[Outcome, ...] = ("pass", "fail", "error", "skip")
+NOTHING = Mark("", "absent")
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two of the runs."""
+
+    labels: tuple[str, str]
+    comparison: Comparison
+    told: tuple[Sentence, ...]
+
+    @property
+    def unexplained(self) -> int:
+        """How many differences nobody knows the reason of."""
+        return sum(len(one.differences) for one in self.told if one.change is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """All runs, with the differences between them."""
+
+    runs: tuple[KernelRun, ...]
+    behaviours: tuple[KernelProfile, ...]
+    labels: tuple[str, ...]
+    compared: tuple[Compared, ...]
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The kernels as tables have them on top."""
+        return tuple(
+            Column(label, about(run.machine), run.error, run.console)
+            for label, run in zip(self.labels, self.runs, strict=True)
+        )
+
+    def grids(self) -> list[Grid]:
+        """Every table that has rows."""
+        tables = (
+            self._grid("scenarios", "scenario", lambda one: one.scenarios, _play),
+            self._grid("pairs of the atlas", "cell", lambda one: one.cells, _play),
+            self._grid("timers", "timer", lambda one: one.timers, _timer),
+            self._grid("sysctls", "sysctl", lambda one: one.sysctls, _value),
+            self._grid("counters", "counter", lambda one: one.counters, _number),
+        )
+        return [grid for grid in tables if grid.rows]
+
+    def _grid(
+        self,
+        title: str,
+        topic: Topic,
+        part: Callable[[KernelProfile], Mapping[str, Any]],
+        mark: Callable[[Sequence[Any]], list[Mark]],
+    ) -> Grid:
+        parts = [part(one) for one in self.behaviours]
+        names = list(dict.fromkeys(name for each in parts for name in each))
+        if topic in ("sysctl", "counter"):
+            names.sort()
+        news = self._news(topic)
+        rows = []
+        for name in names:
+            marks = mark([each.get(name) for each in parts])
+            marks = [one if each else NOTHING for one, each in zip(marks, parts, strict=True)]
+            rows.append(
+                MatrixRow(_short(name), _with_news(marks, news.get(name, {})), _about(parts, name))
+            )
+        return Grid(title, self.columns, tuple(rows))
+
+    def _news(self, topic: Topic) -> dict[str, dict[int, News]]:
+        """By subject and column: what is otherwise there than in what it was compared with."""
+        found: dict[str, dict[int, News]] = {}
+        places = {label: place for place, label in enumerate(self.labels)}
+        for each in self.compared:
+            column = places[each.labels[1]]
+            for number, one in enumerate(each.told):
+                for difference in one.differences:
+                    if difference.topic == topic:
+                        news = found.setdefault(difference.subject, {}).setdefault(
+                            column, News(anchor(each, number), [])
+                        )
+                        news.told.append(sentences.sentence([difference], *each.labels))
+                        news.told.append(why(one))
+        return found
+
+
+class News(NamedTuple):
+    """What is otherwise in one cell."""
+
+    anchor: str
+    told: list[str]
+
+
+def anchor(each: Compared, number: int) -> str:
+    """The name of a sentence on the page."""
+    return f"{'-to-'.join(each.labels)}:{number}".replace(" ", "-")
+
+
+def why(one: Sentence) -> str:
+    """What explains a difference, in a line."""
+    return f"{one.change.what} (since {one.change.since})" if one.change else "UNEXPLAINED"
+
+
+def overview(runs: Sequence[KernelRun], with_first: bool = False) -> Overview:
+    """Compare each run with the one before it, or with the first. Runs of nothing are left out."""
+    behaviours = [behaviour(run) for run in runs]
+    labels = labels_of([run.machine for run in runs])
+    something = [
+        place
+        for place, one in enumerate(behaviours)
+        if one.scenarios or one.timers or one.cells or one.sysctls
+    ]
+    compared = []
+    for before, after in pairwise(something):
+        one = something[0] if with_first else before
+        comparison = compare(behaviours[one], behaviours[after])
+        names = labels[one], labels[after]
+        found = sentences.tell(changes.explain(comparison), *names)
+        compared.append(Compared(names, comparison, tuple(found)))
+    return Overview(tuple(runs), tuple(behaviours), tuple(labels), tuple(compared))
+
+
+def in_order(runs: Sequence[KernelRun]) -> list[KernelRun]:
+    """By the numbers of their releases, which is an order for the eye and decides nothing."""
+
+    def order(run: KernelRun) -> tuple[list[int], str]:
+        release = run.machine.release
+        return [int(part) for part in re.findall(r"\d+", _numbers(release, 4))], release
+
+    return sorted(runs, key=order)
+
+
+def labels_of(machines: Sequence[Machine]) -> list[str]:
+    """The shortest names that no two of them share: 6.1, 6.12.117, 6.12.117 virtual, ..."""
+    forms: tuple[Callable[[Machine], str], ...] = (
+        lambda one: _numbers(one.release, 2),
+        lambda one: _numbers(one.release, 3),
+        lambda one: one.release,
+        lambda one: f"{one.release} {one.clock}",
+        lambda one: f"{one.release} {one.distribution or one.spec}",
+    )
+    names = [""] * len(machines)
+    for form in forms:
+        open_ = [place for place, name in enumerate(names) if not name]
+        tried = [form(machines[place]) for place in open_]
+        for place, name in zip(open_, tried, strict=True):
+            if tried.count(name) == 1 and name not in names:
+                names[place] = name
+    return [
+        name or f"{machine.release} #{place}"
+        for place, (name, machine) in enumerate(zip(names, machines, strict=True), start=1)
+    ]
+
+
+def _numbers(release: str, count: int) -> str:
+    found = re.match(rf"\d+(\.\d+){{0,{count - 1}}}", release)
+    return found[0] if found else release
+
+
+def about(machine: Machine) -> str:
+    """``6.1.0-56-cloud-amd64, HZ=250, virtual time``."""
+    parts = [machine.release, f"HZ={machine.hz}" if machine.hz else ""]
+    parts += ["virtual time" if machine.clock == "virtual" else "", machine.distribution]
+    parts += [f"{name}={value}" for name, value in machine.changed.items()]
+    return ", ".join(part for part in parts if part)
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("net.ipv4.")
+
+
+def _about(parts: Sequence[Mapping[str, Any]], name: str) -> str:
+    found = next((each[name] for each in parts if name in each), None)
+    return found.about if isinstance(found, Timing) else ""
+
+
+def _with_news(marks: Sequence[Mark], news: Mapping[int, News]) -> tuple[Mark, ...]:
+    return tuple(
+        replace(
+            mark,
+            news=True,
+            told=(*mark.told, *dict.fromkeys(news[place].told)),
+            anchor=news[place].anchor,
+        )
+        if place in news
+        else mark
+        for place, mark in enumerate(marks)
+    )
+
+
+def _play(plays: Sequence[Play | None]) -> list[Mark]:
+    """A sign for the outcome, and a letter for each other behaviour than the first."""
+    variants: list[tuple[str, dict[str, str]]] = []
+    marks = []
+    for play in plays:
+        if play is None:
+            marks.append(NOTHING)
+            continue
+        this = play.outcome, play.facts
+        if this not in variants:
+            variants.append(this)
+        number = variants.index(this)
+        sign = SIGNS[play.outcome]
+        kind = next(outcome for outcome in OUTCOMES if outcome == play.outcome)
+        if play.facts.get("frozen") == "no":
+            sign, kind = "○", "fail"
+        others = [outcome for outcome, _ in variants[:number]]
+        letter = LETTERS[number % len(LETTERS)] if play.outcome in others else ""
+        marks.append(Mark(sign + letter, kind, told=(play.why,) if play.why else ()))
+    return marks
+
+
+def _timer(timings: Sequence[Timing | None]) -> list[Mark]:
+    marks = []
+    for timing in timings:
+        if timing is None:
+            marks.append(NOTHING)
+        elif timing.problem:
+            marks.append(Mark("–", "skip", told=(timing.problem,)))
+        else:
+            number = f"{len(timing.sends)} in " if timing.sends else ""
+            time = _seconds(timing.after) if timing.after is not None else "–"
+            said = (told(timing),)
+            marks.append(Mark(number + time, told=said, bars=timing.sends, after=timing.after))
+    return marks
+
+
+def _seconds(seconds: float) -> str:
+    """With as many digits as tell something."""
+    if seconds >= 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def _value(values: Sequence[str | None]) -> list[Mark]:
+    return [Mark("–", "absent") if value is None else Mark(value) for value in values]
+
+
+def _number(numbers: Sequence[int | None]) -> list[Mark]:
+    """At how many ends a counter moved is chance; that it moves tells enough."""
+    return [
+        Mark("–", "absent") if number is None else Mark("moves" if number else "0")
+        for number in numbers
+    ]

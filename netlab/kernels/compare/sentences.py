@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Differences in words: one sentence for what is the same difference in several places."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from netlab.kernels.compare.behaviour import ANY
+from netlab.kernels.compare.changes import Change
+from netlab.kernels.compare.differences import Difference
+
+NAMED = 4  # scenarios that a sentence names before it counts the rest
+VERBS = {"pass": "passes", "fail": "fails", "skip": "is skipped", "error": "cannot be played"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of a comparison, the differences it is about, and what explains them."""
+
+    sentence: str
+    differences: tuple[Difference, ...]
+    change: Change | None
+
+
+def tell(
+    pairs: Iterable[tuple[Difference, Change | None]], before: str, after: str
+) -> list[Sentence]:
+    """All differences in sentences, the unexplained last. The kernels are called so."""
+    groups: dict[object, list[tuple[Difference, Change | None]]] = {}
+    for difference, change in pairs:
+        groups.setdefault(_kind(difference, change), []).append((difference, change))
+    found = [
+        Sentence(
+            sentence([one for one, _ in group], before, after),
+            tuple(one for one, _ in group),
+            group[0][1],
+        )
+        for group in groups.values()
+    ]
+    return sorted(found, key=lambda told: (not told.change, told.change.id if told.change else ""))
+
+
+def _kind(difference: Difference, change: Change | None) -> object:
+    """Differences of one kind share a sentence; those of sysctls' values and timers never do."""
+    own = difference.topic == "timer" or difference.aspect == "value"
+    there = difference.aspect in ("there", "moves")
+    return (
+        change.id if change else None,
+        difference.topic,
+        difference.aspect,
+        bool(difference.before) if there else difference.before,
+        bool(difference.after) if there else difference.after,
+        re.sub(r"\d+", "", "".join(difference.why)),
+        difference.subject if own else None,
+        difference.before == "never",
+    )
+
+
+def sentence(group: Sequence[Difference], before: str, after: str) -> str:
+    """What is otherwise, for a person who knows TCP."""
+    first = group[0]
+    names = [one.subject for one in group]
+    match first.topic:
+        case "timer":
+            return f"timer {first.subject}: {first.after} on {after}; {first.before} on {before}"
+        case "sysctl":
+            return _sysctl(group, before, after)
+        case "counter":
+            return _counter(first, names, before, after)
+        case "cell":
+            pairs = f"pair {names[0]}" if len(names) == 1 else f"pairs {', '.join(names)}"
+            return f"{pairs}: {_play(first, before, after)}"
+        case "scenario":
+            said = _play(first, before, after)
+            if len(names) > NAMED:
+                return f"{len(names)} scenarios, {', '.join(names[:NAMED])} ...: {said}"
+            return f"{', '.join(names)}: {said}"
+
+
+def _play(one: Difference, before: str, after: str) -> str:
+    match one.aspect.split():
+        case ["outcome"]:
+            ends = ((one.after, one.why[1], after), (one.before, one.why[0], before))
+            return "; ".join(_outcome(*end) for end in ends)
+        case ["pair"]:
+            return f"the pair is {one.after} on {after}, {one.before} on {before}"
+        case ["healed"]:
+            into = one.after or "nothing", one.before or "nothing"
+            return f"heals into {into[0]} on {after}, into {into[1]} on {before}"
+        case ["frozen"]:
+            frozen, not_so = (after, before) if one.after == "yes" else (before, after)
+            why = one.why[1] or one.why[0]
+            return f"frozen on {frozen}, and not on {not_so}" + (f" ({why})" if why else "")
+        case [side, "counter", name]:
+            moving, still = (after, before) if one.after else (before, after)
+            return f"the {side} counter {name} moves on {moving}, and not on {still}"
+        case ["step", *_]:
+            ends_with = (one.after or "nothing", one.before or "nothing")
+            return (
+                f"{one.aspect}: ends with {ends_with[0]} on {after}, "
+                f"with {ends_with[1]} on {before}"
+            )
+        case _:
+            return f"{one.aspect}: {one.after or '-'} on {after}, {one.before or '-'} on {before}"
+
+
+def _outcome(outcome: str, why: str, kernel: str) -> str:
+    return f"{VERBS[outcome]} on {kernel}" + (f" ({why})" if why else "")
+
+
+def _sysctl(group: Sequence[Difference], before: str, after: str) -> str:
+    first = group[0]
+    if first.aspect == "value":
+        return f"sysctl {first.subject} is {first.after} on {after}, {first.before} on {before}"
+    came = bool(first.after)
+    values = [
+        one.subject if (one.after or one.before) == ANY else f"{one.subject} = {value}"
+        for one in group
+        if (value := one.after or one.before)
+    ]
+    kernel = after if came else before
+    rest = "is new" if came else f"is gone on {after}"
+    if len(group) > 1:
+        rest = rest.replace("is", "are", 1)
+        return f"sysctls {', '.join(values)} {rest}" + (f" on {kernel}" if came else "")
+    return f"sysctl {values[0]} {rest}" + (f" on {kernel}" if came else "")
+
+
+def _counter(first: Difference, names: Sequence[str], before: str, after: str) -> str:
+    many = "counters" if len(names) > 1 else "counter"
+    verb = "are" if len(names) > 1 else "is"
+    listed = ", ".join(names)
+    if first.aspect == "there":
+        came = f"{verb} new on {after}" if first.after else f"{verb} gone on {after}"
+        return f"{many} {listed} {came}"
+    if len(names) == 1:
+        moving, still = (before, after) if first.after == "never" else (after, before)
+        number = first.before if first.after == "never" else first.after
+        return f"counter {listed} never moves on {still}; it does {number} on {moving}"
+    still = after if first.after == "never" else before
+    return f"counters {listed} never move on {still}, and often on {_other(still, before, after)}"
+
+
+def _other(one: str, before: str, after: str) -> str:
+    return before if one == after else after

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A kernel that is on disk already: an image, a folder with one, or the tree it was built in."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from netlab.kernels import cache
+from netlab.kernels.sources import release
+from netlab.kernels.sources.kernel import Kernel
+from netlab.kernels.sources.mirrors import Progress
+from netlab.model.errors import ScenarioError
+
+#: Where a folder has an image: a root file system, an unpacked package, what `make install` and
+#: `make modules_install` fill, /boot itself.
+IMAGES = (
+    *("boot/vmlinu[xz]", "boot/vmlinu[xz]-*", "vmlinu[xz]", "vmlinu[xz]-*", "bzImage", "Image"),
+    *("lib/modules/*/vmlinuz", "usr/lib/modules/*/vmlinuz"),
+)
+#: Where a kernel's own tree has one, after `make`.
+BUILT = ("arch/x86/boot/bzImage", "arch/arm64/boot/Image")
+#: Where modules are, from a folder that the image is in or below.
+MODULES = ("lib/modules/{}", "usr/lib/modules/{}", "modules/{}", "{}")
+
+
+def image(text: str, path: Path, modules: Path | None, progress: Progress) -> Kernel:
+    """An image and its modules: those given, else those of its release beside it.
+
+    Raises `ScenarioError` where it is no image, or the given folder has no modules of it.
+    """
+    which = release.of(path)
+    if modules is not None:
+        found = _modules_in(which, [modules])
+        if found is None and _has_modules(modules) and modules.name != which:
+            found = modules if not re.fullmatch(r"\d+\.\d+.*", modules.name) else None
+        if found is None:
+            raise ScenarioError(
+                f"{text}: no modules of {which} in {modules}; expected a folder that has "
+                f"lib/modules/{which}, or that one"
+            )
+        return Kernel(text, which, path, found)
+    tree = _tree_of(path.resolve())
+    if tree is not None:
+        return Kernel(text, which, path, _linked(tree, which, progress))
+    found = _modules_in(which, path.parents[:3]) or _modules_in(which, path.resolve().parents[:3])
+    if found is None:
+        progress(
+            f"{text}: no modules of {which} beside it: all that a lab needs must be built in; "
+            f"or say where they are: {text}:FOLDER", 0, 0,
+        )  # fmt: skip
+    return Kernel(text, which, path, found)
+
+
+def folder(text: str, path: Path, progress: Progress) -> Kernel:
+    """The one kernel in a folder. Raises `ScenarioError` where there is none, or several."""
+    built = [path / name for name in BUILT if (path / name).is_file()]
+    if built and _tree_of(built[0].resolve()):
+        return image(text, built[0], None, progress)
+    found: dict[str, Path] = {}
+    for candidate in _candidates(path):
+        found.setdefault(release.of(candidate), candidate)
+    if not found:
+        raise ScenarioError(
+            f"no kernel in {path}: expected boot/vmlinuz-*, lib/modules/*/vmlinuz, vmlinuz, or a "
+            "kernel's source tree with arch/x86/boot/bzImage (is it built?)"
+        )
+    if len(found) > 1:
+        names = " or ".join(str(each) for _, each in sorted(found.items()))
+        raise ScenarioError(f"{text}: {len(found)} kernels are in it; give one: {names}")
+    (only,) = found.values()
+    return image(text, only, None, progress)
+
+
+def _candidates(path: Path) -> Iterator[Path]:
+    for pattern in IMAGES:
+        yield from (each for each in sorted(path.glob(pattern)) if each.is_file())
+
+
+def _modules_in(which: str, folders: Iterable[Path]) -> Path | None:
+    """The folder with a release's modules, from the places where it may be."""
+    for base in folders:
+        if base.name == which and _has_modules(base):
+            return base
+        for pattern in MODULES:
+            if _has_modules(base / pattern.format(which)):
+                return base / pattern.format(which)
+    return None
+
+
+def _has_modules(path: Path) -> bool:
+    return (path / "kernel").is_dir() or (path / "modules.builtin").is_file()
+
+
+def _tree_of(path: Path) -> Path | None:
+    """The tree that an image was built in."""
+    for tree in path.parents[3:4]:  # arch/x86/boot/bzImage
+        if (tree / "include" / "config").is_dir() and (tree / "arch").is_dir():
+            return tree
+    return None
+
+
+def _linked(tree: Path, which: str, progress: Progress) -> Path | None:
+    """The modules of a tree, laid out as `make modules_install` would, by links into it.
+
+    None where it was configured without. Raises `ScenarioError` where they are not built.
+    """
+    order = tree / "modules.order"
+    if not order.is_file():
+        progress(f"{tree}: no modules were built (make modules), so none are used", 0, 0)
+        return None
+    # modules.order has kernel/net/x.ko up to Linux 5.17, net/x.ko then, net/x.o from 6.2 on.
+    names = [
+        re.sub(r"\.o$", ".ko", line.removeprefix("kernel/")) for line in order.read_text().split()
+    ]
+    absent = [name for name in names if not (tree / name).is_file()]
+    if absent:
+        raise ScenarioError(
+            f"{tree}: {len(absent)} of {len(names)} modules are not built ({absent[0]}, ...): "
+            "make modules"
+        )
+    name = hashlib.sha256(str(tree).encode()).hexdigest()[:12]
+    place = cache.folder("trees") / name
+    with cache.locked(place), cache.draft(place) as begun, cache.written(place):
+        modules = begun / "lib" / "modules" / which
+        for each in names:
+            link = modules / "kernel" / each
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(tree / each)
+        modules.mkdir(parents=True, exist_ok=True)
+        for listed in ("modules.builtin", "modules.builtin.modinfo"):
+            if (tree / listed).is_file():
+                (modules / listed).symlink_to(tree / listed)
+    return place / "lib" / "modules" / which

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Plays a job on one kernel: booted in a virtual machine, followed, and judged by what it told."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from netlab.kernels import bzimage
+from netlab.kernels.sources.kernel import Kernel
+from netlab.kernels.suite import Job
+from netlab.kernels.vm import accelerator, image, qemu
+from netlab.kernels.vm.qemu import Guest
+from netlab.model.errors import LabError
+from netlab.model.kernel_run import KernelRun, Machine, gather
+
+
+def play(
+    kernel: Kernel,
+    job: Job,
+    guest: Guest,
+    cache: Path,
+    heard: Callable[[str], None] = lambda record: None,
+) -> KernelRun:
+    """Boot a kernel, play the job on it, and return what came of it.
+
+    The userland is kept in `cache`; `heard` gets each record as it arrives. Every outcome, a hang
+    too, is a run with an `error`. Several threads may call this at once; each guest dies with the
+    thread that plays it.
+
+    Raises `LabError` where no guest of this kernel can be started: no QEMU, no kernel, a module
+    that is missing.
+    """
+    began = time.monotonic()
+    check(kernel.image)
+    disk = (image.userland(cache), image.kernel(kernel), image.job(job, kernel.spec, guest.clock))
+    told = qemu.follow(kernel.image, disk, _complete(guest, kernel), heard)
+    try:
+        run = gather(told.records)
+    except ValueError:  # nothing came
+        run = KernelRun(
+            Machine(kernel.spec, kernel.release, "", os.uname().machine, hz=0, clock=guest.clock)
+        )
+    error = told.error()
+    if error and kernel.modules is None:
+        error += " (no modules came with this kernel)"
+    if error:
+        run = replace(run, done=False, error=error, console=told.last_lines())
+    else:  # what a kernel complains of is worth a look even where everything passed
+        run = replace(run, console=tuple(told.trouble()))
+    return replace(run, wall_s=round(time.monotonic() - began, 3))
+
+
+def _complete(guest: Guest, kernel: Kernel) -> Guest:
+    """With what boots the userland, on the accelerator that is there."""
+    virtual = guest.clock == "virtual"  # KVM cannot do that
+    inside = " ".join(f"{name}={value}" for name, value in image.ENVIRONMENT.items())
+    return replace(
+        guest,
+        accelerator="tcg" if virtual else guest.accelerator or accelerator.best(kernel.image),
+        options=f"rdinit={image.INIT} {inside} {guest.options}",
+    )
+
+
+def check(path: Path) -> None:
+    """Raise `LabError` where a file is no kernel that can be booted here."""
+    try:
+        head = bzimage.head(path)
+    except OSError as error:
+        raise LabError(f"the kernel's image cannot be read: {path}: {error.strerror}") from None
+    if not bzimage.is_one(head):
+        what = "an ELF file: it wants arch/x86/boot/bzImage" if bzimage.is_elf(head) else "none"
+        raise LabError(f"{path} is no image of a kernel that QEMU can boot ({what})")
+    if not bzimage.is_64_bit(head):
+        raise LabError(f"{path} is a kernel for 32 bits: Python here would not run on it")

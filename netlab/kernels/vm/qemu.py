@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One virtual machine in QEMU, followed to its end.
+
+Records come over a port of their own, the console is a log beside it, and QEMU's exit code proves
+nothing. All three are pipes, and the disk is memory: nothing of a guest is a file, so nothing is
+left to clear away, and QEMU is killed by the kernel when netlab ends, in whatever way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from netlab.kernels.vm.transcript import Cutoff, Transcript
+from netlab.linux import syscalls
+from netlab.model.errors import LabError
+from netlab.model.kernel_run import Clock
+
+Accelerator = Literal["kvm", "tcg"]
+
+PROGRAMS = ("qemu-system-x86_64", "/usr/libexec/qemu-kvm")
+ARCHITECTURE = "x86_64"
+#: How often it is looked whether a guest's time is over, in seconds.
+LOOK_S = 0.25
+#: A panic and an oops end a guest at once: it was started without the right to reboot.
+OPTIONS = "console=ttyS0 loglevel=7 panic=-1 oops=panic random.trust_cpu=on"
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """How guests are run, whatever they boot."""
+
+    clock: Clock = "virtual"
+    accelerator: Accelerator | None = None  # None: the best there is
+    memory: int = 512  # MiB
+    limit: float = 600.0  # seconds that a guest may take in all
+    silence: float = 180.0  # seconds without a record or a line on the console: it hangs
+    options: str = ""  # more for the kernel's command line, after `OPTIONS`
+    stop: threading.Event = field(default_factory=threading.Event)  # set: end the guest now
+
+
+def follow(
+    image: Path,
+    disk: Sequence[bytes | Path],
+    guest: Guest,
+    heard: Callable[[str], None] = lambda record: None,
+) -> Transcript:
+    """Boot an image until its last record, its exit or the end of its time, and then end it.
+
+    `disk` is archives, one after the other; `heard` gets each record as it arrives. Raises
+    `LabError` where QEMU is not there.
+    """
+    told = Transcript(guest.memory)
+    with _started(image, disk, guest) as pipes, selectors.DefaultSelector() as ready:
+        for name, descriptor in pipes.items():
+            ready.register(descriptor, selectors.EVENT_READ, name)
+        began = last = time.monotonic()
+        while ready.get_map() and not told.over:
+            for key, _ in ready.select(LOOK_S):
+                data = os.read(key.fd, 1 << 16)
+                if not data:
+                    ready.unregister(key.fd)
+                for record in told.take(key.data, data):
+                    heard(record)
+                last = time.monotonic()
+            now = time.monotonic()
+            if guest.stop.is_set():
+                told.cut = Cutoff.STOPPED, now - began
+            elif now - began > guest.limit:
+                told.cut = Cutoff.LIMIT, guest.limit
+            elif now - last > guest.silence:
+                told.cut = Cutoff.SILENCE, guest.silence
+    return told
+
+
+@contextlib.contextmanager
+def _started(image: Path, disk: Sequence[bytes | Path], guest: Guest) -> Iterator[dict[str, int]]:
+    """QEMU at work; what it writes, by the way it comes. It is killed in the end."""
+    with contextlib.ExitStack() as stack:
+        memory = os.memfd_create("netlab-guest", os.MFD_CLOEXEC)
+        stack.callback(os.close, memory)
+        with open(memory, "wb", closefd=False) as file:
+            for archive in disk:
+                if isinstance(archive, Path):
+                    with archive.open("rb") as kept:
+                        shutil.copyfileobj(kept, file)
+                else:
+                    file.write(archive)
+        reading: dict[str, int] = {}
+        with contextlib.ExitStack() as ours:
+            writing: dict[str, int] = {}
+            for way in ("records", "console", "complaints"):
+                reading[way], writing[way] = os.pipe()
+                stack.callback(os.close, reading[way])
+                ours.callback(os.close, writing[way])
+            command = _command(image, memory, guest, writing)
+            process = subprocess.Popen(
+                syscalls.bound(command),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=writing["complaints"],
+                pass_fds=[memory, writing["records"], writing["console"]],
+                start_new_session=True,  # Ctrl-C is for netlab alone
+            )
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+        yield reading
+
+
+def _command(image: Path, disk: int, guest: Guest, pipes: dict[str, int]) -> list[str]:
+    return [
+        program(),
+        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
+        *("-m", str(guest.memory), "-smp", "1"),
+        *_processor(guest),
+        *("-kernel", str(image), "-initrd", f"/proc/self/fd/{disk}"),
+        *("-append", f"{OPTIONS} {guest.options}"),
+        *("-device", "virtio-serial-pci"),
+        *("-chardev", f"file,id=records,path=/proc/self/fd/{pipes['records']}"),
+        *("-device", "virtserialport,chardev=records,name=netlab"),
+        *("-serial", f"file:/proc/self/fd/{pipes['console']}"),
+    ]
+
+
+def _processor(guest: Guest) -> tuple[str, ...]:
+    if guest.accelerator == "kvm" and guest.clock == "real":
+        return ("-accel", "kvm", "-M", "q35", "-cpu", "host")
+    emulated = ("-accel", "tcg", "-M", "q35,hpet=off", "-cpu", "max")
+    if guest.clock == "real":
+        return emulated
+    # Time is counted in instructions, and jumps to the next timer while all wait. The HPET would
+    # make it stop at every tick.
+    return (*emulated, "-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm")
+
+
+def program() -> str:
+    """QEMU. Raises `LabError` where it is not installed, with what to install."""
+    if os.uname().machine != ARCHITECTURE:
+        raise LabError(
+            f"other kernels are booted on {ARCHITECTURE} alone: a guest runs this machine's own "
+            f"Python, and this is {os.uname().machine}"
+        )
+    for name in PROGRAMS:
+        found = shutil.which(name)
+        if found:
+            return found
+    raise LabError(
+        "other kernels are booted in QEMU, which is not installed: install qemu-system-x86 "
+        "(Debian, Ubuntu), qemu-system-x86-core (Fedora) or qemu-kvm (RHEL and its kin)"
+    )

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a guest told, on all its ways, and what that says of how it ended."""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+from dataclasses import dataclass, field
+
+LAST_LINES = 12
+LONGEST_LINE = 200
+ENDINGS = ('{"record": "done"', '{"record": "error"')
+PANIC = "Kernel panic - not syncing: "
+NO_MEMORY = (
+    "Out of memory",
+    "invoked oom-killer",
+    "page allocation failure",
+    "System is deadlocked on memory",
+    "Initramfs unpacking failed",  # with what is wrong with the half that was written
+    "No space left on device",
+    "Cannot allocate memory",
+    "initrd too large",
+)
+#: What a kernel writes of itself where it goes on after all.
+TROUBLE = re.compile(
+    r"^(BUG: |watchdog: BUG: |WARNING: |rcu: INFO: |INFO: task |Oops|general protection)"
+)
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1bc|[\x00-\x08\x0b-\x1f]")
+_STAMP = re.compile(r"^\[\s*\d+\.\d+\](\[[^\]]*\])? ?")
+
+
+class Cutoff(enum.Enum):
+    """Why a guest was ended from outside."""
+
+    STOPPED = "netlab was stopped"
+    LIMIT = "its time was over"
+    SILENCE = "it said nothing"
+
+
+@dataclass(slots=True)
+class Transcript:
+    """Everything that came from one guest."""
+
+    memory: int  # MiB that it had
+    records: list[str] = field(default_factory=list)
+    console: bytes = b""
+    complaints: bytes = b""  # QEMU's own
+    cut: tuple[Cutoff, float] | None = None  # and after how many seconds
+    _begun: bytes = b""  # of a record
+
+    def take(self, way: str, data: bytes) -> list[str]:
+        """Add what came on one way. Returns the records that are whole now."""
+        if way == "console":
+            self.console += data
+        elif way == "complaints":
+            self.complaints += data
+        else:
+            *whole, self._begun = (self._begun + data).split(b"\n")
+            records = [record.decode(errors="replace") for record in whole]
+            self.records += records
+            return records
+        return []
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is to be expected any more, though QEMU may not have ended."""
+        last = self.records[-1] if self.records else ""
+        hopeless = b"KVM internal error" in self.complaints  # it stops there, and stays
+        return last.startswith(ENDINGS) or hopeless or self.cut is not None
+
+    def lines(self) -> list[str]:
+        """The console's lines, as one would read them."""
+        text = self.console.decode(errors="replace").replace("\r", "")
+        lines = (_STAMP.sub("", _ESCAPES.sub("", line)).rstrip() for line in text.split("\n"))
+        return [line[:LONGEST_LINE] for line in lines if line]
+
+    def last_lines(self) -> tuple[str, ...]:
+        """Those of the console that tell most: from a panic's first line on, else the last."""
+        lines = self.lines()
+        start = next((n for n, line in enumerate(lines) if PANIC in line), len(lines))
+        first = max(0, min(start - 2, len(lines) - LAST_LINES))
+        return tuple(lines[first : first + LAST_LINES])
+
+    def error(self) -> str:
+        """Why not all was played, in a sentence; nothing where all was."""
+        last = self.records[-1] if self.records else ""
+        if last.startswith(ENDINGS[0]):
+            return ""
+        if self._no_memory():
+            return f"the guest ran out of memory: {self.memory} MiB are too few{self._heard_of()}"
+        if last.startswith(ENDINGS[1]):
+            return str(json.loads(last)["value"]["error"])
+        lines = self.lines()
+        panic = next((line for line in lines if PANIC in line), "")
+        if panic:
+            return f"the kernel panicked: {self._cause(panic)}{self._heard_of()}"
+        if self.cut is not None:
+            return self._cut_short(*self.cut)
+        complaint = self.complaints.decode(errors="replace").strip()
+        if complaint:
+            first = complaint.splitlines()[0].split(": ", maxsplit=1)[-1]
+            return f"QEMU could not run it: {first}"
+        said = [line for line in lines if line.startswith("netlab: ")]
+        if said:
+            return said[-1].removeprefix("netlab: ")
+        return f"the guest ended before its last record{self._heard_of()}"
+
+    def trouble(self) -> list[str]:
+        """What the kernel complained of, whatever it did then."""
+        return [line for line in self.lines() if TROUBLE.match(line)]
+
+    def _no_memory(self) -> bool:
+        return any(sign in line for line in self.lines() for sign in NO_MEMORY)
+
+    def _cause(self, panic: str) -> str:
+        """A panic's message. That the first program ended is no cause: what it wrote before is."""
+        message = panic.split(PANIC, maxsplit=1)[1]
+        if "Attempted to kill init" not in message:
+            return message
+        lines = self.lines()
+        before = lines[: lines.index(panic)]
+        return f"{message} {before[-1]}" if before else message
+
+    def _cut_short(self, why: Cutoff, seconds: float) -> str:
+        if why is Cutoff.STOPPED:
+            return f"it was stopped after {seconds:.0f} s"
+        if why is Cutoff.SILENCE and not self.console and not self.records:
+            return f"the kernel wrote nothing in {seconds:.0f} s: is it one for x86-64 machines?"
+        trouble = f"; the kernel said: {self.trouble()[-1]}" if self.trouble() else ""
+        if why is Cutoff.SILENCE:
+            return f"the guest hangs: nothing came for {seconds:.0f} s{self._heard_of()}{trouble}"
+        return f"the guest was not done after {seconds:.0f} s{self._heard_of()}{trouble}"
+
+    def _heard_of(self) -> str:
+        """What was last heard of, to say where it was."""
+        played = [record for record in self.records if not record.startswith(ENDINGS)]
+        if not played:
+            return ""
+        record = json.loads(played[-1])
+        value = record["value"]
+        name = value.get("scenario") or value.get("name") if isinstance(value, dict) else ""
+        return f" (the last it sent: {record['record']}{f' {name}' if name else ''})"

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the parts of one lab share: its clock, its addresses, its connections, its recorders."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from netlab import scheduler
+from netlab.model.vocabulary import USUAL_PORT, Family, Side
+from netlab.testbed.flows import FlowTracker
+from netlab.testbed.recorder import Recorder
+from netlab.testbed.tape import Tape
+
+T = TypeVar("T")
+PORT = USUAL_PORT
+
+
+class LabContext:
+    """One lab, as its hosts, faults and proofs know it."""
+
+    def __init__(self, family: Family, network: int) -> None:
+        self.family = family
+        self.network = network
+        self.began, self.began_realtime = scheduler.now(), time.time_ns()
+        client, server = map(self.address, Side)
+        self.flows = FlowTracker(self.began, ((client, 0), (server, PORT)))
+        self.recorder: Recorder | None = None
+        self.tape: Tape | None = None
+
+    def elapsed(self) -> float:
+        """Seconds since the lab was begun: the clock of its evidence."""
+        return round(scheduler.now() - self.began, 6)
+
+    def address(self, side: Side, extra: int = 0) -> str:
+        """The address of one side; `extra` counts further ones."""
+        return side.address(self.family, self.network, extra)
+
+    def sample(self) -> None:
+        """Read both tables once, and note the state of every connection that is followed."""
+        for rows in self.flows.sample():
+            if self.recorder is not None:
+                self.recorder.sampled(rows)
+        if self.recorder is not None:
+            self.recorder.drain()
+        if self.tape is not None:
+            self.tape.drain()
+
+    def wait(self, condition: Callable[[], T | None], patience: float) -> T | None:
+        """Look at `condition` for up to `patience` seconds, sampling both ends each time."""
+
+        def look() -> T | None:
+            found = condition()
+            self.sample()
+            return found
+
+        return scheduler.wait(look, scheduler.now() + patience)

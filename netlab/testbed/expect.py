@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""That a pair of states is reached, and then held: the first two of the three proofs.
+
+(The third, that the connection heals when the cause is removed, is a pair to be reached again.)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from netlab import scheduler
+from netlab.model.errors import NotHeld
+from netlab.model.evidence import Failure, FailureRow, Interval
+from netlab.model.tcp import State, Timer
+from netlab.model.vocabulary import ExpectedPair, Pair, Side
+from netlab.testbed.connection import Flow
+from netlab.testbed.context import LabContext
+
+#: Seconds beyond the kernel's own timer that a pair may take. It is reached within milliseconds;
+#: this is for a machine whose cores are all busy with something else.
+GRACE = 5.0
+#: Counters are asked for this often while a pair is held.
+COUNTING_INTERVAL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A pair that was reached and held. Times are seconds on the lab's clock."""
+
+    pair: Pair
+    since: float
+    until: float
+    samples: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it was seen without a break."""
+        return self.until - self.since
+
+
+def prove(
+    context: LabContext,
+    claim: ExpectedPair,
+    hold: float,
+    within: float | None,
+    enough: Callable[[], bool],
+    connection: str,
+) -> Held:
+    """Reach the pair, hold it, or raise `NotHeld`."""
+    began = scheduler.now()
+    flow = _reach(context, claim, connection, began, within)
+    reached = scheduler.now()
+    since = context.elapsed()
+    samples = 0
+    counted = 0.0
+    seen: set[Pair] = set()
+
+    def look() -> bool | None:
+        nonlocal samples, counted
+        context.sample()
+        if not claim.admits(flow.pair):
+            return False
+        seen.add(flow.pair)
+        samples += 1
+        at = scheduler.now()
+        if at - reached < hold or at - counted < COUNTING_INTERVAL:
+            return None
+        counted = at
+        return True if enough() and (not hold or _flickered(claim, seen)) else None
+
+    patience = _Patience(flow, claim, reached + hold, GRACE)
+    held = scheduler.wait(look, patience.deadline)
+    if held:
+        return Held(flow.pair, since, context.elapsed(), samples)
+    if held is None and hold and not _flickered(claim, seen):
+        raise _not_held(flow, claim, f"never seen as {claim} by turns")
+    if held is None:
+        raise _not_held(
+            flow, claim, "pair held, but the wrong number of packets was dropped", held=True
+        )
+    raise _not_held(flow, claim, f"pair not held, left after {scheduler.now() - reached:.2f} s")
+
+
+def _reach(
+    context: LabContext, claim: ExpectedPair, connection: str, began: float, within: float | None
+) -> Flow:
+    def look() -> bool | None:
+        context.sample()
+        return claim.admits(context.flows.named(connection).pair) or None
+
+    patience = _Patience(context.flows.named(connection), claim, began, within or GRACE)
+    deadline = patience.deadline if within is None else lambda: began + within
+    reached = scheduler.wait(look, deadline, scheduler.ever_rarer())
+    flow = context.flows.named(connection)
+    if not reached:
+        raise _not_held(flow, claim, "pair not reached")
+    return flow
+
+
+def _flickered(claim: ExpectedPair, seen: set[Pair]) -> bool:
+    return {pair.client for pair in seen} >= set(claim.client) and (
+        {pair.server for pair in seen} >= set(claim.server)
+    )
+
+
+class _Patience:
+    """How long to wait: until the kernel's own timer has fired once more, and a little.
+
+    The deadline is set anew for every pair that was not seen before, never while a pair stays: an
+    end that retransmits for ever into a fault that nobody removes must not be waited for that long.
+    """
+
+    def __init__(self, flow: Flow, claim: ExpectedPair, earliest: float, grace: float) -> None:
+        self._flow, self._claim = flow, claim
+        self._earliest, self._grace = earliest, grace
+        self._seen: set[Pair] = set()
+        self._deadline = 0.0
+
+    def deadline(self) -> float:
+        """On the clock of `scheduler.now`."""
+        if self._flow.pair not in self._seen:
+            self._seen.add(self._flow.pair)
+            timers = [self._timer(side) for side in Side]
+            self._deadline = max(self._earliest, scheduler.now() + max(timers)) + self._grace
+        return self._deadline
+
+    def _timer(self, side: Side) -> float:
+        row = self._flow.rows[side]
+        if row is None or row.timer is Timer.KEEPALIVE:
+            return 0.0
+        if row.timer is Timer.TIME_WAIT:
+            wanted = self._claim.states(side)
+            return row.remaining if set(wanted) & {State.CLOSED, State.LISTEN} else 0.0
+        return row.remaining
+
+
+def _not_held(flow: Flow, claim: ExpectedPair, summary: str, held: bool = False) -> NotHeld:
+    """The error that shows, for each end, what was expected and what was sampled."""
+    rows = []
+    for side in Side:
+        intervals = flow.timelines[side].intervals()
+        state = intervals[-1].state if intervals else State.CLOSED
+        rows.append(
+            FailureRow(
+                side=side,
+                expected=claim.states(side),
+                sampled=state,
+                how_long=_how_long(intervals, state in claim.states(side)),
+                retransmits=max((each.retransmits for each in intervals), default=0),
+            )
+        )
+    return NotHeld(Failure(f"{summary} (kernel {os.uname().release})", rows=tuple(rows)), held)
+
+
+def _how_long(intervals: tuple[Interval, ...], as_claimed: bool) -> str:
+    """Since when, or for how long, an end has been in its last state."""
+    if not intervals:
+        return ""
+    last = intervals[-1]
+    since = last.since
+    for each in reversed(intervals):
+        if each.state is not last.state:
+            break
+        since = each.since
+    return f"for {last.until - since:.2f} s" if as_claimed else f"from +{since:.2f} s"
