@@ -13,7 +13,7 @@ from pathlib import Path
 
 from netlab.atlas import cells
 from netlab.atlas.compose import compose, name_of
-from netlab.atlas.model import Reached, explore
+from netlab.atlas.explore import Reached, explore
 from netlab.atlas.search import GRID_ORDER, Recipe, by_pair, recipes
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Pair

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The command line: one file a command. Each has `add` (its options) and `main` (what it does)."""
+"""The command line: `commands` has one file a command, `shared` what several need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from netlab import __version__, extras
-from netlab.cli import folding, parsing
+from netlab.cli.shared import folding, parsing
 from netlab.model.errors import NetlabError
 from netlab.render import letters
 from netlab.render.style import Style
@@ -56,7 +56,7 @@ def __getattr__(name: str) -> tuple[ModuleType, ...]:
 
 
 def _commands(modules: Sequence[str]) -> tuple[ModuleType, ...]:
-    return tuple(importlib.import_module(f"{__name__}.{module}") for module in modules)
+    return tuple(importlib.import_module(f"{__name__}.commands.{module}") for module in modules)
 
 
 def _sections() -> list[parsing.Section]:

@@ -200,7 +200,7 @@ def why_unreachable(client: State, server: State) -> str | None:
     """Why no sequence of segments leads to this pair, or None where one does.
 
     Each sentence is the invariant that forbids the pair (RFC 9293, section 3.3.2 and Figure 5);
-    `netlab.atlas.model` explores two endpoints exhaustively and finds the same 79 of 110.
+    `netlab.atlas.explore` explores two endpoints exhaustively and finds the same 79 of 110.
     """
     return _one_way(client, server) or _one_way(server, client)
 

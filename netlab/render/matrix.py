@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from netlab.render.columns import cut, width_of
+from netlab.render.fitting import cut, width_of
 from netlab.render.style import OUTCOME_COLOURS, Style
 
 Kind = Literal["pass", "fail", "error", "skip", "value", "absent"]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from netlab.model.evidence import Evidence, Outcome
 from netlab.model.tcp import State
-from netlab.render.columns import Columns, Giving, width_of
+from netlab.render.fitting import Columns, Giving, width_of
 from netlab.render.style import OUTCOME_COLOURS, Style
 
 #: What gives way on a narrow terminal, in order. A name is shortened before its pair is.

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from netlab import cli
-from netlab.cli import folding
-from netlab.cli.parsing import Parser
+from netlab.cli.shared import folding
+from netlab.cli.shared.parsing import Parser
 
 from .terminal import Terminal
 
@@ -178,5 +178,8 @@ def test_a_command_does_not_import_the_others() -> None:
     code = "import sys; from netlab import cli; cli.main(['list']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name for name in done.stdout.split() if name.startswith("netlab.cli.")}
-    assert "netlab.cli.list_" in loaded
-    assert not {"netlab.cli.matrix", "netlab.cli.atlas", "netlab.cli.run"} & loaded
+    assert "netlab.cli.commands.list_" in loaded
+    assert (
+        not {"netlab.cli.commands.matrix", "netlab.cli.commands.atlas", "netlab.cli.commands.run"}
+        & loaded
+    )

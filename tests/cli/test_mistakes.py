@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from netlab import cli
-from netlab.cli.parsing import Parser
+from netlab.cli.shared.parsing import Parser
 
 #: What is typed, who answers, and what that says.
 MISTAKES = [

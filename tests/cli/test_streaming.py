@@ -17,7 +17,7 @@ import pytest
 
 from netlab import scheduler
 from netlab.model.evidence import Evidence
-from netlab.render.columns import width_of
+from netlab.render.fitting import width_of
 
 from .shell import NETLAB, PATIENCE, environment, netlab, scenario
 from .terminal import Terminal

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from netlab.cli import main, teach
+from netlab.cli import main
+from netlab.cli.commands import teach
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Family, Side
 from netlab.render.style import Style

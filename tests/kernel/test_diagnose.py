@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netlab.cli import repro
+from netlab.cli.commands import repro
 from netlab.diagnosis.rank import diagnose
 from netlab.diagnosis.rules import rules
 from netlab.model.findings import Diagnosis, Finding, StuckConnection

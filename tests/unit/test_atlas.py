@@ -13,7 +13,7 @@ from netlab.atlas import cells, fsm, grid, store
 from netlab.atlas.compose import healed_pair, name_of
 from netlab.atlas.endpoint import Act, Endpoint, InFlight
 from netlab.atlas.exchange import NOTHING
-from netlab.atlas.model import Bounds, Events, Reached, World, explore
+from netlab.atlas.explore import Bounds, Events, Reached, World, explore
 from netlab.atlas.search import Recipe, recipes
 from netlab.model.evidence import Cell, Evidence
 from netlab.model.tcp import FIN, State, why_unreachable

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from netlab import cli
-from netlab.cli import playing
-from netlab.cli.baseline import held
+from netlab.cli.commands.baseline import held
+from netlab.cli.shared import kernel_options
 from netlab.kernels.compare.behaviour import KernelProfile, Play
 from netlab.kernels.suite import Job
 from netlab.model.errors import ScenarioError
@@ -32,7 +32,7 @@ ALL_KINDS = replace(
 def job(recorded: KernelProfile, *words: str) -> Job:
     """What is played when a person types these words."""
     options = cli.parser("baseline").parse_args(["baseline", "check", "b.yaml", *words])
-    return held(playing.job(options), recorded, options)
+    return held(kernel_options.job(options), recorded, options)
 
 
 def names(what: Job) -> set[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from netlab import cli
-from netlab.cli import playing
+from netlab.cli.shared import kernel_options
 from netlab.model.errors import ScenarioError
 from netlab.scenario import catalogue, loader
 from netlab.scenario.model import Scenario
@@ -210,7 +210,9 @@ def test_a_guest_gets_what_is_meant_here(
     own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...],
     names: list[str],
 ) -> None:  # fmt: skip
-    job = playing.job(cli.parser("matrix").parse_args(["matrix", *words, "--kernel", "host"]))
+    job = kernel_options.job(
+        cli.parser("matrix").parse_args(["matrix", *words, "--kernel", "host"])
+    )
     elsewhere = tmp_path / "guest"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)

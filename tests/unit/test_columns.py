@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from netlab.render.columns import Columns, Giving, cut, fit, width_of
+from netlab.render.fitting import Columns, Giving, cut, fit, width_of
 from netlab.render.style import Style
 
 NATURAL = {"outcome": 7, "scenario": 30, "state": 11, "source": 40}

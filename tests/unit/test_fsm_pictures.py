@@ -15,8 +15,8 @@ from xml.etree import ElementTree
 import pytest
 
 from netlab.atlas import fsm
-from netlab.cli import fsm as command
-from netlab.cli.fsm import drawn
+from netlab.cli.commands import fsm as command
+from netlab.cli.commands.fsm import drawn
 from netlab.model.errors import ScenarioError
 from netlab.model.evidence import Evidence
 from netlab.model.tcp import State

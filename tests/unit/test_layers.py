@@ -79,9 +79,9 @@ def _imports(parsed: ast.Module) -> Iterator[str]:
 
 
 def test_the_house_is_read_whole() -> None:
-    assert {"netlab", "netlab.cli.run", "netlab.model.vocabulary"} <= MODULES.keys()
+    assert {"netlab", "netlab.cli.commands.run", "netlab.model.vocabulary"} <= MODULES.keys()
     assert "netlab.model.evidence" in imports("netlab.model.errors")  # for types only
-    assert "netlab.testbed.lab" in imports("netlab.cli.doctor")  # in a function
+    assert "netlab.testbed.lab" in imports("netlab.cli.commands.doctor")  # in a function
     assert "netlab.model.evidence" in imports("netlab.scenario.runner")
 
 
@@ -109,6 +109,24 @@ def test_some_rooms_import_less_than_they_might() -> None:
 
 def test_no_two_modules_need_each_other() -> None:
     graphlib.TopologicalSorter({module: set(imports(module)) for module in MODULES}).prepare()
+
+
+def test_no_command_imports_another() -> None:
+    """What two of them need is in `netlab.cli.shared`."""
+    commands = [module for module in MODULES if module.startswith("netlab.cli.commands.")]
+    assert len(commands) > 10
+    needed = {module: {*imports(module)} & {*commands} - {module} for module in commands}
+    assert {module: others for module, others in needed.items() if others} == {}
+
+
+def test_no_class_name_means_two_things() -> None:
+    homes: dict[str, list[str]] = {}
+    for module in MODULES:
+        for node in ast.walk(tree(module)):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(module)
+    assert homes["Lab"] == ["netlab.testbed.lab"]
+    assert {name: modules for name, modules in homes.items() if len(modules) > 1} == {}
 
 
 def test_imports_are_written_in_full() -> None:

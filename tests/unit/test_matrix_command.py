@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from netlab import cli
-from netlab.cli.matrix import compare_command
+from netlab.cli.commands.matrix import compare_command
 from netlab.kernels import matrix as kernels_matrix
 from netlab.kernels.compare import stored
 from netlab.kernels.matrix import Plan, Watcher

@@ -13,8 +13,8 @@ from typing import TextIO
 
 import pytest
 
-from netlab.cli import output
-from netlab.cli.output import Output
+from netlab.cli.shared import output
+from netlab.cli.shared.output import Output
 from netlab.model.errors import NetlabError
 
 MUCH = 1 << 20  # bytes: sixteen times what a pipe holds

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from netlab.cli import repro
+from netlab.cli.commands import repro
 from netlab.diagnosis import rules
 from netlab.model.findings import Finding, StuckConnection
 from netlab.model.tcp import State

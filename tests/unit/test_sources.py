@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from netlab.cli import show
+from netlab.cli.shared.explanation import explanation
 from netlab.model.vocabulary import Family
 from netlab.render.style import Style
 from netlab.scenario import catalogue, sources
@@ -39,7 +39,7 @@ def test_a_short_name_is_a_word_of_its_own() -> None:
 
 def test_titles_are_told_where_a_source_is_shown() -> None:
     scenario = next(each for each in SCENARIOS if each.name == "syn-flood")
-    text = " ".join(" ".join(show.explanation(scenario, Family.IPV4, Style(False))).split())
+    text = " ".join(" ".join(explanation(scenario, Family.IPV4, Style(False))).split())
     assert 'Kurose: J. F. Kurose and K. W. Ross, "Computer Networking' in text
     assert 'Part 1: R. P. Rustagi and V. Kumar, "Experiential Learning' in text
     assert "Blog" not in text

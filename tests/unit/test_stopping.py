@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-from netlab.cli import stopping as stopping_module
-from netlab.cli.stopping import ENDING, Stopped, stopping
+from netlab.cli.shared import stopping as stopping_module
+from netlab.cli.shared.stopping import ENDING, Stopped, stopping
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 

@@ -19,7 +19,7 @@ from netlab.render.style import Style
 from netlab.scenario import catalogue, language, loader, steps
 from netlab.scenario.model import AnyStep, Do, Reach, Scenario
 from netlab.teaching import answers as answered
-from netlab.teaching import lesson, look, overview, words
+from netlab.teaching import contents, lesson, look, words
 from netlab.teaching.explanations import KNOWS, RulesInForce, reason
 from netlab.teaching.person import WIDTH, Conversation, Quit, Typed, wrapped
 from netlab.teaching.predict import Prediction
@@ -56,7 +56,7 @@ def test_the_next_lesson_is_the_first_after_the_last_that_is_not_done() -> None:
     first, second, third, *rest = [entry.name for entry in lesson.entries()]
 
     def after(*done: str) -> str | None:
-        entry = overview.following(dict.fromkeys(done, "2026-01-01"))
+        entry = contents.following(dict.fromkeys(done, "2026-01-01"))
         return entry.name if entry else None
 
     assert after() == first
@@ -71,8 +71,8 @@ def test_the_next_lesson_is_the_first_after_the_last_that_is_not_done() -> None:
 @pytest.mark.parametrize("width", [45, 60, WIDTH])
 def test_the_overview_fits_any_terminal(width: int) -> None:
     done = {"hello-both-ways": "2026-01-01"}
-    lines = [*overview.lessons(done, width, Style(False)),
-             *overview.ending(done, width, Style(False))]  # fmt: skip
+    lines = [*contents.lessons(done, width, Style(False)),
+             *contents.ending(done, width, Style(False))]  # fmt: skip
     assert max(map(len, lines)) <= width
     told = " ".join(" ".join(lines).split())
     assert [e for e in lesson.entries() if e.name not in told or e.title not in told] == []
@@ -80,7 +80,7 @@ def test_the_overview_fits_any_terminal(width: int) -> None:
 
 
 def test_what_a_lesson_is_takes_three_lines() -> None:
-    assert len(wrapped(overview.WHAT, WIDTH)) == 3
+    assert len(wrapped(contents.WHAT, WIDTH)) == 3
 
 
 def test_a_file_with_a_lessons_name_is_not_that_lesson(tmp_path: Path) -> None:

@@ -6,19 +6,17 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import os
 import shutil
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlab.cli.common import Commands
-from netlab.model.errors import ScenarioError, Unmet
+from netlab.cli.shared.options import Commands
+from netlab.cli.shared.snapshots import snapshots
+from netlab.model.errors import Unmet
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
-    from netlab.snapshot.records import Snapshot
+    pass
 
 EPILOG = """\
 examples:
@@ -35,8 +33,6 @@ Of ss, -tanoei tells most; of netstat, -tnop. What changes between two looks tel
 
 exit codes: 0 nothing is stuck, 1 something is, 2 what was given cannot be read
 """
-#: A file is refused before it fills the memory.
-LARGEST = 1 << 28
 
 
 def add(commands: Commands) -> None:
@@ -76,29 +72,3 @@ def main(options: argparse.Namespace) -> int:
         print(findings(diagnosis, Style.of(sys.stdout), width, options.explain))
     stuck = any(finding.connections for finding in diagnosis.findings)
     return Unmet.exit_code if stuck else 0
-
-
-def snapshots(files: Sequence[str]) -> list[Snapshot]:
-    """The snapshots in the files, or of this host. Raises `ScenarioError` for unreadable ones."""
-    if not files:
-        from netlab.snapshot import collect
-
-        return [collect.snapshot(os.uname().nodename)]
-    from netlab.snapshot import parse
-
-    return [snapshot for name in files for snapshot in parse.read(*_text(name))]
-
-
-def _text(name: str) -> tuple[str, str]:
-    """A file's text, and its name in messages."""
-    if name == "-":
-        data, shown = sys.stdin.buffer.read(LARGEST + 1), "standard input"
-    else:
-        try:
-            with open(name, "rb") as file:
-                data, shown = file.read(LARGEST + 1), name
-        except OSError as error:
-            raise ScenarioError(f"cannot be read: {error.strerror}", Path(name)) from None
-    if len(data) > LARGEST:
-        raise ScenarioError(f"is larger than {LARGEST >> 20} MiB", Path(shown))
-    return data.decode(errors="replace"), shown

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 
 from netlab import extras
-from netlab.cli.common import Commands
+from netlab.cli.shared.options import Commands
 
 EPILOG = """\
 examples:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlab import report
-from netlab.cli.common import (
+from netlab.cli.shared.exit_codes import of_runs
+from netlab.cli.shared.options import (
     Commands,
     add_family,
     add_names,
@@ -25,9 +26,8 @@ from netlab.cli.common import (
     room,
     seconds,
 )
-from netlab.cli.progress import Shown
-from netlab.cli.stopping import Stop, Stopped, stopping
-from netlab.model.errors import LabError, Unmet
+from netlab.cli.shared.progress import Shown
+from netlab.cli.shared.stopping import Stop, Stopped, stopping
 from netlab.render.style import Style
 from netlab.render.table import Known, RunTable, closing_line, stopped_line
 
@@ -113,15 +113,7 @@ def main(options: argparse.Namespace) -> int:
             run.write_files()
         finally:
             run.shown.finish(lambda: stop.asked)
-    return stop.exit_code or exit_code(run.ended)
-
-
-def exit_code(runs: Sequence[Evidence]) -> int:
-    """3 where a lab was not built, else 1 where a pair was not held, else 0."""
-    outcomes = {run.outcome for run in runs}
-    if "error" in outcomes:
-        return LabError.exit_code
-    return Unmet.exit_code if "fail" in outcomes else 0
+    return stop.exit_code or of_runs(run.ended)
 
 
 class _Run:

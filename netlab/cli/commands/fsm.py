@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlab.cli.common import Commands, add_family
-from netlab.cli.progress import progress
-from netlab.cli.run import exit_code
+from netlab.cli.shared.exit_codes import of_runs
+from netlab.cli.shared.options import Commands, add_family
+from netlab.cli.shared.progress import progress
 from netlab.model.errors import ScenarioError, Unmet
 from netlab.render.fsm_layout import Drawn
 from netlab.render.style import Style
@@ -71,7 +71,7 @@ def main(options: argparse.Namespace) -> int:
         _print(arrows, runs, time.monotonic() - began)
     _complain(runs, seen)
     contradicted = bool(seen.unexplained or seen.unaccounted)
-    return max(exit_code(runs), Unmet.exit_code if contradicted else 0)
+    return max(of_runs(runs), Unmet.exit_code if contradicted else 0)
 
 
 def drawn(seen: Coverage) -> list[Drawn]:

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO, cast
 
-from netlab.cli.output import Output
+from netlab.cli.shared.output import Output
 from netlab.model.errors import NetlabError
-from netlab.render.columns import cut
+from netlab.render.fitting import cut
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +27,7 @@ class Shown:
     """What appears while scenarios are played: lines on standard output, and a bar below them.
 
     The bar is for a person who looks at standard error. Both are written in the background
-    (`netlab.cli.output`): it is no scenario's fault that a terminal stands still.
+    (`netlab.cli.shared.output`): it is no scenario's fault that a terminal stands still.
     """
 
     def __init__(self, names: Iterable[str]) -> None:

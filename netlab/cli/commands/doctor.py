@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlab import extras
-from netlab.cli.common import Commands, room
+from netlab.cli.shared.options import Commands, room
 from netlab.model.errors import LabError
-from netlab.render.columns import Cell, Columns, Giving
+from netlab.render.fitting import Cell, Columns, Giving
 from netlab.render.style import Style
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netlab import __version__, extras
-from netlab.cli.common import Commands, add_wide, room
+from netlab.cli.shared.comparison import closing, counted, tables, write_page
+from netlab.cli.shared.options import Commands, add_wide, room
 from netlab.model.errors import LabError, ScenarioError, Unmet
-from netlab.render.columns import Columns
+from netlab.render.fitting import Columns
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
@@ -118,33 +118,10 @@ def lines(seen: Overview, columns: int | None, style: Style) -> Iterator[str]:
     yield closing(seen, style)
 
 
-def closing(seen: Overview, style: Style) -> str:
-    """``42 differences between 11 kernels: 40 explained, 2 unexplained``."""
-    number = sum(len(one.comparison.differences) for one in seen.compared)
-    unexplained = sum(one.unexplained for one in seen.compared)
-    kernels = f"{len(seen.runs)} runs"
-    if not number:
-        return style(f"no differences between {kernels}", "green")
-    said = style(f"{unexplained} unexplained", "red") if unexplained else "all explained"
-    explained = f"{number - unexplained} explained, " if unexplained else ""
-    return f"{_count(number, 'difference')} between {kernels}: {explained}{said}"
-
-
-def tables(seen: Overview, columns: int | None, style: Style, every: bool) -> str:
-    """Scenario by kernel, timer by kernel, and so on."""
-    from netlab.render.matrix import matrix
-
-    return "\n\n".join(matrix(grid, columns, style, every) for grid in seen.grids())
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" + ("" if number == 1 else "s")
-
-
 def _pair(each: Compared, width: int, style: Style) -> Iterator[str]:
     head = style(" → ".join(each.labels), "bold")
     number = len(each.comparison.differences)
-    yield f"{head}: {_count(number, 'difference') if number else 'no difference'}"
+    yield f"{head}: {counted(number, 'difference') if number else 'no difference'}"
     for note in each.comparison.notes:
         yield from _filled(style("note", "dim") + " ", note, width, "  ", 5)
     last: Change | None = None
@@ -180,17 +157,6 @@ def _filled(head: str, text: str, width: int, indent: str, size: int) -> list[st
         break_on_hyphens=False,
     )
     return filled.replace("\0" * size, head, 1).split("\n")
-
-
-def write_page(path: Path, seen: Overview) -> None:
-    """The page. Raises `ScenarioError` where it cannot be written."""
-    extras.require("report", "--page")
-    from netlab.kernels.compare.page import page
-
-    try:
-        path.write_text(page(seen, __version__))
-    except OSError as error:
-        raise ScenarioError(f"--page: {path} cannot be written: {error.strerror}") from None
 
 
 def as_json(seen: Overview) -> dict[str, Any]:

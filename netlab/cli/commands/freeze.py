@@ -6,14 +6,14 @@ another terminal takes, until Ctrl-C.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from netlab import extras
-from netlab.cli.common import Commands, add_family, add_names, note, seconds
-from netlab.cli.run import exit_code
+from netlab.cli.shared.exit_codes import of_runs
+from netlab.cli.shared.from_outside import commands
+from netlab.cli.shared.options import Commands, add_family, add_names, note, seconds
 from netlab.model.errors import ScenarioError
 from netlab.render.style import Style
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from netlab.packets.sightings import Packet
     from netlab.render.packet import Parts
     from netlab.scenario.model import Scenario
-    from netlab.testbed.host import Host
     from netlab.testbed.lab import Lab
 
 EPILOG = """\
@@ -109,7 +108,7 @@ def _report(outcomes: Iterator[tuple[int, Evidence]], scenario: Scenario, style:
             print(failure(evidence, style))
         elif evidence.healed:
             print(f"healed into {evidence.healed}")
-        return exit_code([evidence])
+        return of_runs([evidence])
     raise AssertionError("one scenario has one outcome")
 
 
@@ -139,31 +138,6 @@ def _announce(lab: Lab, scenario: Scenario, style: Style) -> None:
     for where, command in commands(lab):
         pad = " " * (8 - len(where))
         print(f"  {where if where == 'both' else style(where, 'cyan')}{pad}{command}", flush=True)
-
-
-def commands(lab: Lab) -> list[tuple[str, str]]:
-    """What looks at each end, or at both, from another terminal."""
-    from netlab.linux.privileges import in_user_namespace
-
-    typed = []
-    for host in lab.hosts:
-        for tool in ("ss -tanoe", "nft list ruleset"):
-            if tool.startswith("ss") or any(host.side in fault.sides for fault in lab.faults):
-                typed.append((str(host.side), f"{entry(host)} {tool}"))
-    # tcpdump becomes another user than root, and a user namespace of one user has no other.
-    packets = f"ip -s link show {lab.link}" if in_user_namespace() else f"tcpdump -ni {lab.link}"
-    return [*typed, ("both", f"{entry(lab.client)} {packets}")]
-
-
-def entry(host: Host) -> str:
-    """The nsenter command that runs a tool inside a host's namespace, from another terminal."""
-    from netlab.linux.privileges import in_user_namespace
-
-    process = os.getpid()
-    net = f"--net=/proc/{process}/fd/{host.namespace.fd}"
-    if in_user_namespace():
-        return f"nsenter --user=/proc/{process}/ns/user --preserve-credentials {net}"
-    return f"{'' if os.environ.get('SUDO_USER') is None else 'sudo '}nsenter {net}"
 
 
 def _watch(

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlab.cli.output import Output
-from netlab.cli.progress import background_console
+from netlab.cli.shared.output import Output
+from netlab.cli.shared.progress import background_console
 from netlab.model.errors import NetlabError
 from netlab.render.style import Style
 
@@ -32,7 +32,7 @@ def watching(
 ) -> Iterator[Watcher]:
     """Bars on standard error for a person, a line for each kernel that has ended for a log.
 
-    `scenarios`: how many each of them plays. `asked_to_end`: see `netlab.cli.output`.
+    `scenarios`: how many each of them plays. `asked_to_end`: see `netlab.cli.shared.output`.
     """
     if not sys.stderr.isatty():
         yield LogLines()

@@ -15,10 +15,10 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from netlab.cli import show
-from netlab.cli.common import Commands, add_family, seconds
-from netlab.cli.progress import Shown
-from netlab.cli.stopping import Stopped, stopping
+from netlab.cli.shared.explanation import explanation
+from netlab.cli.shared.options import Commands, add_family, seconds
+from netlab.cli.shared.progress import Shown
+from netlab.cli.shared.stopping import Stopped, stopping
 from netlab.model.errors import LabError, ScenarioError, Unmet
 from netlab.render.style import Style
 from netlab.render.table import stopped_line
@@ -190,7 +190,7 @@ def _of_pair(client: State, server: State, family: Family, style: Style) -> list
     if client is State.LISTEN:
         raise ScenarioError(f"{pair}: the atlas has the listener on the right: try {server}/LISTEN")
     scenario = next(each for each in cells.scenarios() if each.name == name_of(pair))
-    lines = show.explanation(scenario, family, style, command=str(scenario.path))
+    lines = explanation(scenario, family, style, command=str(scenario.path))
     way = store.reachable()[str(pair)]
     return [*lines, "", style("a shortest way, as the model sees it", "bold"), *_ladder(way, style)]
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlab import extras
-from netlab.cli import playing
-from netlab.cli.common import Commands, add_names, add_wide, room
-from netlab.cli.guests import told, watching
-from netlab.cli.output import Output
-from netlab.cli.playing import SPECS, add_archives, add_guests, add_what
-from netlab.cli.stopping import Stop, Stopped, stopping
+from netlab.cli.shared import comparison, kernel_options
+from netlab.cli.shared.guest_progress import told, watching
+from netlab.cli.shared.kernel_options import SPECS, add_archives, add_guests, add_what
+from netlab.cli.shared.options import Commands, add_names, add_wide, room
+from netlab.cli.shared.output import Output
+from netlab.cli.shared.stopping import Stop, Stopped, stopping
 from netlab.model.errors import LabError, ScenarioError, Unmet
 from netlab.render.style import Style
 from netlab.render.table import stopped_line
@@ -92,7 +92,7 @@ def _add_results(command: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Get, boot, play, compare, and return the exit code."""
     _part(options)
-    job = playing.job(options)
+    job = kernel_options.job(options)
     specs = _specs(options)
     if options.list:
         return _list(specs, options)
@@ -100,7 +100,7 @@ def main(options: argparse.Namespace) -> int:
         extras.require("report", "--report")
     for folder in filter(None, (options.output, options.report)):
         _prepare(folder)
-    plan = playing.plan(options, job)
+    plan = kernel_options.plan(options, job)
     began, output = time.monotonic(), Output(sys.stdout)
     with stopping() as stop:
         try:
@@ -225,7 +225,6 @@ def _records(run: KernelRun) -> Iterator[str]:
 
 
 def _tell(runs: Sequence[KernelRun], options: argparse.Namespace, elapsed: float) -> Iterator[str]:
-    from netlab.cli import compare
     from netlab.kernels.compare.overview import in_order, overview
     from netlab.render.matrix import matrix
 
@@ -234,7 +233,7 @@ def _tell(runs: Sequence[KernelRun], options: argparse.Namespace, elapsed: float
     seen, style, columns = overview(in_order(runs)), Style.of(sys.stdout), room(options.wide)
     yield from _failures(runs, style)
     if options.all:
-        yield f"{compare.tables(seen, columns, style, every=True)}\n"
+        yield f"{comparison.tables(seen, columns, style, every=True)}\n"
     else:
         for grid in seen.grids():
             alone = len(runs) == 1 and grid.title == "timers"
@@ -243,7 +242,7 @@ def _tell(runs: Sequence[KernelRun], options: argparse.Namespace, elapsed: float
     for run in runs:
         yield told(run, style)
     if len(runs) > 1:
-        yield f"\n{compare.closing(seen, style)}"
+        yield f"\n{comparison.closing(seen, style)}"
         command = compare_command(seen.runs, options.output)
         if command and any(one.comparison.differences for one in seen.compared):
             yield f"which, and why: {command}"
@@ -273,10 +272,9 @@ def _say_stopped(left: int, number: int, options: argparse.Namespace, output: Ou
 
 
 def _write_page(options: argparse.Namespace, runs: Sequence[KernelRun], output: Output) -> None:
-    from netlab.cli import compare
     from netlab.kernels.compare.overview import in_order, overview
 
-    compare.write_page(options.report / PAGE, overview(in_order(runs)))
+    comparison.write_page(options.report / PAGE, overview(in_order(runs)))
     said = f"report: {options.report / PAGE}"
     if options.json:
         print(said, file=sys.stderr)

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
-from netlab.cli.folding import Help
+from netlab.cli.shared.folding import Help
 from netlab.render.style import Style
 
 HELP = ("help", "-h", "--help")

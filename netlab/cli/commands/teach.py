@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from netlab.cli.common import Commands, add_family, add_names, note
-from netlab.cli.run import exit_code
+from netlab.cli.shared.exit_codes import of_runs
+from netlab.cli.shared.options import Commands, add_family, add_names, note
 from netlab.model.errors import ScenarioError
 from netlab.render.style import Style
 
@@ -105,13 +105,13 @@ def _width() -> int:
 
 def _list(progress: Progress) -> None:
     """What a lesson is comes first where one sees the beginning, and else where one looks."""
-    from netlab.teaching import overview
+    from netlab.teaching import contents
     from netlab.teaching.person import wrapped
 
     done, width, style = progress.done(), _width(), Style.of(sys.stdout)
-    what = [*wrapped(overview.WHAT, width), ""]
-    lessons = [*overview.lessons(done, width, style)]
-    ending = [*overview.ending(done, width, style)]
+    what = [*wrapped(contents.WHAT, width), ""]
+    lessons = [*contents.lessons(done, width, style)]
+    ending = [*contents.ending(done, width, style)]
     scrolls = sys.stdout.isatty() and (
         len(what) + len(lessons) + len(ending) >= shutil.get_terminal_size().lines
     )
@@ -123,16 +123,16 @@ def _list(progress: Progress) -> None:
 def _next(options: argparse.Namespace, progress: Progress) -> int:
     """The next lesson that is not done and that can be played here."""
     from netlab.scenario import catalogue
-    from netlab.teaching import overview
+    from netlab.teaching import contents
 
     done = progress.done()
-    while (entry := overview.following(done)) is not None:
+    while (entry := contents.following(done)) is not None:
         try:
             return _teach(options, catalogue.one(entry.name), progress)
         except NotHere as why:
             print(f"{why}. The next one, then:")
             done = {**done, entry.name: ""}
-    print("\n".join(overview.ending(done, _width(), Style.of(sys.stdout))))
+    print("\n".join(contents.ending(done, _width(), Style.of(sys.stdout))))
     return 0
 
 
@@ -204,7 +204,7 @@ def taught(
         else:
             if evidence.outcome == "pass":
                 ended()
-            code = exit_code([evidence])
+            code = of_runs([evidence])
             if code != 1 or person.waited < LONG:
                 return code
             person.say(

@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from netlab.cli.common import Commands
+    from netlab.cli.shared.options import Commands
     from netlab.snapshot.columns import RawSample
 
 EPILOG = """\
@@ -63,7 +63,7 @@ def add(commands: Commands) -> None:
 
 
 def _seconds(text: str) -> float:
-    from netlab.cli.common import seconds
+    from netlab.cli.shared.options import seconds
 
     return seconds(text)
 

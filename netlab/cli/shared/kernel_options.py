@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlab.cli.common import add_family, add_sysctl, note, positive, seconds
+from netlab.cli.shared.options import add_family, add_sysctl, note, positive, seconds
 
 if TYPE_CHECKING:
     from netlab.kernels.matrix import Plan

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from netlab.cli.common import Commands, add_names, add_wide, note, room
-from netlab.render.columns import Columns, Giving, width_of
+from netlab.cli.shared.options import Commands, add_names, add_wide, note, room
+from netlab.render.fitting import Columns, Giving, width_of
 from netlab.render.style import Style
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlab.cli import playing
-from netlab.cli.common import Commands, add_names
-from netlab.cli.guests import watching
-from netlab.cli.playing import add_archives, add_guests, add_what
+from netlab.cli.shared import kernel_options
+from netlab.cli.shared.guest_progress import watching
+from netlab.cli.shared.kernel_options import add_archives, add_guests, add_what
+from netlab.cli.shared.options import Commands, add_names
 from netlab.model.errors import LabError, ScenarioError, Unmet
 from netlab.render.style import Style
 
@@ -157,11 +157,13 @@ def obtain_run(options: argparse.Namespace, recorded: KernelProfile | None = Non
 
     if options.run is not None:
         return kernel_run.read(options.run)
-    job = playing.job(options)
+    job = kernel_options.job(options)
     if recorded is not None:
         job = held(job, recorded, options)
     with watching([options.kernel], len(job.scenarios())) as watcher:
-        (run,) = matrix.play([spec.parse(options.kernel)], playing.plan(options, job), watcher)
+        (run,) = matrix.play(
+            [spec.parse(options.kernel)], kernel_options.plan(options, job), watcher
+        )
     return run
 
 

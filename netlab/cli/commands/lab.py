@@ -6,8 +6,8 @@ from __future__ import annotations
 import argparse
 
 from netlab import extras
-from netlab.cli.common import Commands, add_family
-from netlab.cli.freeze import commands
+from netlab.cli.shared.from_outside import commands
+from netlab.cli.shared.options import Commands, add_family
 from netlab.model.errors import ScenarioError
 
 EPILOG = """\

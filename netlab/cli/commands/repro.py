@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netlab.cli.common import Commands, positive
+from netlab.cli.shared.options import Commands, positive
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State
 from netlab.model.vocabulary import ExpectedPair, Family
@@ -56,7 +56,7 @@ def add(commands: Commands) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Diagnose again, and write the scenario of one finding."""
-    from netlab.cli.diagnose import snapshots
+    from netlab.cli.shared.snapshots import snapshots
     from netlab.diagnosis.rank import diagnose
     from netlab.scenario import writer
 

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is said of several kernels together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netlab import __version__, extras
+from netlab.model.errors import ScenarioError
+from netlab.render.style import Style
+
+if TYPE_CHECKING:
+    from netlab.kernels.compare.overview import Overview
+
+
+def closing(seen: Overview, style: Style) -> str:
+    """``42 differences between 11 kernels: 40 explained, 2 unexplained``."""
+    number = sum(len(one.comparison.differences) for one in seen.compared)
+    unexplained = sum(one.unexplained for one in seen.compared)
+    kernels = f"{len(seen.runs)} runs"
+    if not number:
+        return style(f"no differences between {kernels}", "green")
+    said = style(f"{unexplained} unexplained", "red") if unexplained else "all explained"
+    explained = f"{number - unexplained} explained, " if unexplained else ""
+    return f"{counted(number, 'difference')} between {kernels}: {explained}{said}"
+
+
+def tables(seen: Overview, columns: int | None, style: Style, every: bool) -> str:
+    """Scenario by kernel, timer by kernel, and so on."""
+    from netlab.render.matrix import matrix
+
+    return "\n\n".join(matrix(grid, columns, style, every) for grid in seen.grids())
+
+
+def counted(number: int, word: str) -> str:
+    """``1 difference``, ``2 differences``."""
+    return f"{number} {word}" + ("" if number == 1 else "s")
+
+
+def write_page(path: Path, seen: Overview) -> None:
+    """The page. Raises `ScenarioError` where it cannot be written."""
+    extras.require("report", "--page")
+    from netlab.kernels.compare.page import page
+
+    try:
+        path.write_text(page(seen, __version__))
+    except OSError as error:
+        raise ScenarioError(f"--page: {path} cannot be written: {error.strerror}") from None
