@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from netlab.diagnosis import wording
+from netlab.diagnosis.causes import Cause
 from netlab.diagnosis.observed import Destination, ObservedHost
 from netlab.diagnosis.rules import HostCandidate, Rules
 from netlab.model.findings import Finding, StuckConnection
@@ -20,7 +22,27 @@ def of_destinations(host: ObservedHost, rules: Rules) -> Iterator[Finding]:
 
 
 def _of_destination(candidate: HostCandidate, destination: Destination) -> Finding:
-    cause = candidate.cause.at_port(destination.remote[1])
+    told = tuple(wording.of_destination(text, destination) for text in candidate.evidence)
+    connections = tuple(
+        StuckConnection(socket.local, socket.remote, (socket.state,))
+        for socket in destination.sockets
+    )
+    return replace(
+        _finding(candidate.cause.at_port(destination.remote[1]), candidate, told),
+        service=written(destination.remote),
+        port=destination.remote[1] or None,
+        connections=connections,
+    )
+
+
+def of_host(host: ObservedHost, rules: Rules) -> Iterator[Finding]:
+    """What the counters of a host show by themselves."""
+    for candidate in rules.of_host(host):
+        told = tuple(wording.of_host(text, host.name) for text in candidate.evidence)
+        yield _finding(candidate.cause, candidate, told)
+
+
+def _finding(cause: Cause, candidate: HostCandidate, evidence: tuple[str, ...]) -> Finding:
     return Finding(
         cause=cause.id,
         title=cause.title,
@@ -29,29 +51,5 @@ def _of_destination(candidate: HostCandidate, destination: Destination) -> Findi
         next=cause.next,
         confirm=cause.confirm,
         fix=cause.fix,
-        service=written(destination.remote),
-        port=destination.remote[1] or None,
-        evidence_for=tuple(
-            wording.of_destination(text, destination) for text in candidate.evidence
-        ),
-        connections=tuple(
-            StuckConnection(socket.local, socket.remote, (socket.state,))
-            for socket in destination.sockets
-        ),
+        evidence_for=evidence,
     )
-
-
-def of_host(host: ObservedHost, rules: Rules) -> Iterator[Finding]:
-    """What the counters of a host show by themselves."""
-    for candidate in rules.of_host(host):
-        cause = candidate.cause
-        yield Finding(
-            cause=cause.id,
-            title=cause.title,
-            confidence=candidate.confidence,
-            scenario=cause.scenario,
-            next=cause.next,
-            confirm=cause.confirm,
-            fix=cause.fix,
-            evidence_for=tuple(wording.of_host(text, host.name) for text in candidate.evidence),
-        )

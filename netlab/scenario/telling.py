@@ -8,14 +8,13 @@ import errno
 import functools
 import sys
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from netlab.model import evidence
 from netlab.model.errors import ActionFailed, LabError, NetlabError, NotHeld, ScenarioError
-from netlab.model.tcp import State
-from netlab.model.vocabulary import Pair, Side
+from netlab.model.vocabulary import ExpectedPair, Pair, Side
 from netlab.scenario import stories
 from netlab.scenario.model import Code, Scenario
 from netlab.testbed.expect import Held
@@ -48,10 +47,9 @@ class StoryLab(Lab):
     def proven(self, held: Held, hold: float) -> None:
         """A pair was reached, and held for so many seconds. `Telling` has its own."""
 
-    def expect(
+    def expect_pair(
         self,
-        client: State | str | Sequence[State | str],
-        server: State | str | Sequence[State | str],
+        pair: ExpectedPair,
         hold: float = 0.0,
         within: float | None = None,
         dropped: Callable[[], bool] = lambda: True,
@@ -59,7 +57,7 @@ class StoryLab(Lab):
     ) -> Held:
         """As any lab does."""
         hold = max(hold, self.longer) if hold else 0.0
-        held = super().expect(client, server, hold, within, dropped, connection)
+        held = super().expect_pair(pair, hold, within, dropped, connection)
         self.proven(held, hold)
         return held
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A scenario in another format is played and recorded as the original is, and so nothing differs
-that is made of its record (`tests/unit/test_formats.py`): ladders, state diagrams, baselines.
+that is made of its record (`tests/unit/scenario/test_formats.py`): ladders, state diagrams,
+baselines.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from netlab.model.evidence import Evidence
 from netlab.model.kernel_run import KernelRun, Machine
 from netlab.model.vocabulary import Family
 from netlab.scenario import catalogue, loader, runner
-
-from ..unit.formats import turned
+from tests.unit.scenario.formats import turned
 
 #: Faults, errors by family, steps that heal, sysctls, names; and nothing that a timer decides, but
 #: for SYNs a second apart.

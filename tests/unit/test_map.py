@@ -48,3 +48,11 @@ def test_what_is_not_on_the_map_is_seen() -> None:
     there = ["model/tcp.py", "render/ladder_svg.py", "report.py"]
     gone = ["attic/tcp.py", "model/ladder.py", "other.py", "render/tcp.py"]
     assert [*missing(house, sorted(there + gone))] == gone
+
+
+def test_the_tests_without_a_lab_mirror_the_package() -> None:
+    """`tests/unit/ROOM/` is about `netlab/ROOM/`; what is about the whole is beside this file."""
+    folders = [path.parent for path in Path(__file__).parent.rglob("*/__init__.py")]
+    rooms = {folder.relative_to(Path(__file__).parent) for folder in folders}
+    assert Path("scenario") in rooms
+    assert [room for room in sorted(rooms) if not (HOUSE / room).is_dir()] == []

@@ -1,0 +1,444 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What differs between runs, what explains it, and that a kernel never differs from itself."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netlab.kernels.compare import baseline, changes, changes_page, overview, sentences
+from netlab.kernels.compare.behaviour import OFTEN, behaviour
+from netlab.kernels.compare.changes import BrokenChanges, explain, parse
+from netlab.kernels.compare.differences import Comparison, compare, grain, timer_aspect, told
+from netlab.model.errors import ScenarioError
+from netlab.model.evidence import Cell, End, Evidence, Failure, Interval
+from netlab.model.kernel_run import KernelRun, Machine, Timing
+from netlab.model.tcp import State, Timer
+from tests.build import evidence, fault, step
+
+MACHINE = Machine("debian:bookworm", "6.1.0-56-cloud-amd64", "#1 SMP", "x86_64", 250, "virtual")
+OLD_SYN = Timing("syn", "no answer", 129.2, (0, 1.01, 3.03, 7.1, 15.2, 31.5, 64.6), "ETIMEDOUT")
+NEW_SYN = Timing(
+    "syn", "no answer", 134.9, (0, 1, 2, 3, 4, 5, 7.1, 11.2, 19.4, 35.5, 69.3), "ETIMEDOUT"
+)
+LINEAR = {"net.ipv4.tcp_syn_linear_timeouts": "4"}
+
+
+def play(name: str = "syn-dropped", **more: Any) -> Evidence:
+    usual: dict[str, Any] = {
+        "steps": (step(0.1, "server: listen"), step(0.2, "client: connect", "ETIMEDOUT")),
+        "faults": (fault(),),
+    }
+    return evidence(name, "SYN_SENT/LISTEN", **usual | more)
+
+
+def run(*scenarios: Evidence, release: str = MACHINE.release, **more: Any) -> KernelRun:
+    return KernelRun(replace(MACHINE, release=release), scenarios, done=True, **more)
+
+
+def told_of(before: KernelRun, after: KernelRun) -> list[str]:
+    comparison = compare(behaviour(before), behaviour(after))
+    return [one.sentence for one in sentences.tell(explain(comparison), "6.1", "6.8")]
+
+
+def explained(before: KernelRun, after: KernelRun) -> list[str]:
+    comparison = compare(behaviour(before), behaviour(after))
+    return [change.id if change else "" for _, change in explain(comparison)]
+
+
+# --- one kernel
+
+
+def moved(names: Mapping[str, int]) -> End:
+    return End(counters=dict(names))
+
+
+def test_what_varies_from_run_to_run_is_no_difference() -> None:
+    chance = random.Random(4711)
+
+    def again() -> KernelRun:
+        noise = ("DelayedACKs", "TCPLostRetransmit", "TCPPureAcks", "TCPChallengeACK")
+        return run(
+            *(
+                play(
+                    name,
+                    held_s=chance.random(),
+                    elapsed_s=chance.random(),
+                    dropped=chance.randrange(1, 9),
+                    steps=(step(chance.random(), "client: add_address", f"10.0.{n}.3"),),
+                    faults=(fault(packets=chance.randrange(1, 9)),),
+                    client=moved({each: 1 for each in noise if chance.random() < 0.02}),
+                )
+                for n, name in enumerate(("one", "two", "three"))
+            ),
+            sysctls={"net.ipv4.tcp_mem": str(chance.random()), "net.ipv4.tcp_sack": "1"},
+            timings=(
+                replace(
+                    NEW_SYN,
+                    after=134.9 - chance.random(),
+                    sends=tuple(max(0.0, at - chance.random() / 20) for at in NEW_SYN.sends),
+                ),
+            ),
+            wall_s=chance.random(),
+        )
+
+    first = behaviour(again())
+    for _ in range(50):
+        assert compare(first, behaviour(again())).differences == ()
+
+
+def test_of_a_story_only_its_pairs_are_compared() -> None:
+    def story(**more: Any) -> Evidence:
+        return play("it-is-told", path="/somewhere/told.py", **more)
+
+    before = run(story(client=moved({"ListenDrops": 1})))
+    again = story(steps=(), faults=(), client=moved({"TCPTimeouts": 3}))
+    assert told_of(before, run(again)) == []
+    fault = play().faults[0]
+    unmatched: dict[str, Any] = {"faults": (replace(fault, packets=0),)}
+    assert told_of(before, run(story(**unmatched))) == []
+    assert told_of(run(play()), run(play(**unmatched))) != [], "of a scenario it would be told"
+    (said,) = told_of(before, run(story(observed="CLOSED/LISTEN")))
+    assert "it-is-told" in said
+
+
+def test_states_that_flicker_are_not_compared() -> None:
+    before, after = (
+        run(play(expected="SYN_SENT/SYN_RECV or LISTEN", observed=each))
+        for each in ("SYN_SENT/SYN_RECV", "SYN_SENT/LISTEN")
+    )
+    assert told_of(before, after) == []
+
+
+def test_a_challenge_ack_tells_nothing_where_two_timers_race() -> None:
+    for name, number in (("synack-dropped", 0), ("simultaneous-open", 1)):
+        still, moving = run(play(name)), run(play(name, client=moved({"TCPSYNChallenge": 1})))
+        assert len(told_of(still, moving)) == number
+
+
+# --- two kernels
+
+
+def test_a_pair_an_errno_a_rule_and_a_healing_are_told() -> None:
+    after = play(
+        observed="CLOSED/LISTEN",
+        healed="CLOSED/LISTEN",
+        steps=(step(0.1, "server: listen"), step(0.2, "client: connect", "ECONNREFUSED")),
+        faults=(fault(packets=0),),
+    )
+    assert told_of(run(play()), run(after)) == [
+        "syn-dropped: heals into CLOSED/LISTEN on 6.8, into nothing on 6.1",
+        "syn-dropped: the pair is CLOSED/LISTEN on 6.8, SYN_SENT/LISTEN on 6.1",
+        "syn-dropped: rule drop-1: never matched on 6.8, matched on 6.1",
+        "syn-dropped: step 2, client: connect: ends with ECONNREFUSED on 6.8, "
+        "with ETIMEDOUT on 6.1",
+    ]
+
+
+def test_a_failure_is_told_with_its_reason_and_without_its_path() -> None:
+    failure = Failure("the pair ended after 7.1 s; expected between 120s and 140s")
+    broken = play("other", outcome="error", reason="/home/me/other.yaml:3: no rule")
+    after = run(play(outcome="fail", failure=failure), broken)
+    assert told_of(run(play(), play("other")), after) == [
+        "syn-dropped: fails on 6.8 (the pair ended after 7.1 s; expected between 120s and 140s); "
+        "passes on 6.1",
+        "other: cannot be played on 6.8 (no rule); passes on 6.1",
+    ]
+
+
+def test_several_of_one_kind_are_one_sentence() -> None:
+    names = [f"scenario-{letter}" for letter in "abcdef"]
+    before = run(*(play(name) for name in names))
+    after = run(*(play(name, outcome="error", reason="no such rule") for name in names))
+    (sentence,) = told_of(before, after)
+    assert sentence.startswith("6 scenarios, scenario-a, scenario-b, scenario-c, scenario-d ...: ")
+
+
+def test_the_retransmissions_of_one_that_is_watched_to_its_end_are_counted() -> None:
+    def end(retransmits: int) -> Evidence:
+        last = Interval(
+            State.SYN_SENT, 1.0, 60.0, 99, Timer.RETRANSMIT, 1.0, retransmits, 0, 1, 0, 4711
+        )
+        return play("syn-dropped-to-the-end", client=End((last,)))
+
+    (sentence,) = told_of(run(end(6)), run(end(10)))
+    assert sentence == "syn-dropped-to-the-end: client's retransmissions: 10 on 6.8, 6 on 6.1"
+
+
+def test_a_counter_that_moves_nowhere_any_more_is_told() -> None:
+    names = [f"scenario-{n}" for n in range(OFTEN)]
+    moving = run(*(play(name, client=moved({"TW": 1})) for name in names), counters=("TW",))
+    still = run(*(play(name) for name in names), counters=("TW",))
+    assert told_of(moving, still) == [
+        f"counter TW never moves on 6.8; it does at {OFTEN} ends on 6.1"
+    ]
+    seldom = run(
+        *(play(name, client=moved({"TW": 1} if name == names[0] else {})) for name in names),
+        counters=("TW",),
+    )
+    assert told_of(seldom, still) == []
+
+
+def test_scenarios_that_only_one_has_do_not_make_a_counter_stand_still() -> None:
+    names = [f"scenario-{n}" for n in range(OFTEN)]
+    more = run(*(play(name, client=moved({"TW": 1})) for name in names), counters=("TW",))
+    comparison = compare(behaviour(more), behaviour(run(play(names[0]), counters=("TW",))))
+    assert comparison.differences == ()
+    assert comparison.notes == (
+        "scenarios that were played on one only: scenario-1, scenario-2, scenario-3, scenario-4",
+    )
+
+
+def test_what_cannot_be_compared_is_noted() -> None:
+    before = run(play(steps=()), timings=(OLD_SYN,))
+    after = replace(run(play()), error="the guest stopped", machine=replace(MACHINE, clock="real"))
+    assert compare(behaviour(before), behaviour(after)).notes == (
+        "one clock is real, the other a guest's virtual one",
+        f"{MACHINE.release} is not whole: the guest stopped",
+        "timers were played on one of them only",
+        "steps are not the same, so not compared: syn-dropped",
+    )
+
+
+def test_a_pair_of_the_atlas_is_told() -> None:
+    cells = [
+        Cell("SYN_RECV", "CLOSE_WAIT", True, "", frozen=yes, outcome="pass")
+        for yes in (True, False)
+    ]
+    before, after = (run(cells=(cell,)) for cell in cells)
+    assert told_of(before, after) == [
+        "pair SYN_RECV/CLOSE_WAIT: frozen on 6.1, and not on 6.8",
+    ]
+
+
+# --- timers
+
+
+@pytest.mark.parametrize(
+    ("seconds", "hz", "ticks"),
+    [(0.2, 250, 1), (1, 250, 8), (1, 1000, 64), (16, 250, 64), (60, 250, 512), (120, 1000, 4096)],
+)
+def test_the_timer_wheel(seconds: float, hz: int, ticks: int) -> None:
+    assert grain(seconds, hz) == ticks / hz
+
+
+def doubling(first: float, number: int, hz: int) -> Timing:
+    """A timer as the wheel has it: each time-out ends with its slot."""
+    sends, gap, at = [0.0], first, 0.0
+    for _ in range(number):
+        width = grain(min(gap, 120), hz)
+        at = (at + min(gap, 120)) // width * width + width
+        sends.append(at)
+        gap *= 2
+    return Timing("data", "never acknowledged", sends[-1], tuple(sends[:-1]), "ETIMEDOUT")
+
+
+def test_the_tick_rate_makes_rounding_and_a_longer_time_out_does_not() -> None:
+    slow, fast = doubling(0.2, 16, 250), doubling(0.2, 16, 1000)
+    assert timer_aspect(slow, slow, (250, 250)) == ""
+    assert timer_aspect(slow, fast, (250, 1000)) == "rounding"
+    assert timer_aspect(slow, doubling(0.4, 16, 1000), (250, 1000)) == "schedule"
+    assert timer_aspect(slow, doubling(0.2, 15, 1000), (250, 1000)) == "sends"
+    assert timer_aspect(slow, replace(slow, ending="EHOSTUNREACH"), (250, 250)) == "ending"
+    assert timer_aspect(slow, replace(slow, after=None), (250, 250)) == "end"
+    assert timer_aspect(slow, Timing("data", "", problem="no"), (250, 250)) == "measured"
+
+
+def test_two_looks_at_one_timer_lie_within_a_slot_of_its_wheel() -> None:
+    probes = tuple(7242.4 + 75.8 * number for number in range(9))
+    keepalive = Timing("keepalive", "no answer", 7931.5, probes, "ETIMEDOUT")
+    later = replace(keepalive, sends=tuple(at + 60 for at in probes), after=7991.5)
+    assert timer_aspect(keepalive, later, (250, 250)) == ""
+    much_later = replace(keepalive, sends=tuple(at + 600 for at in probes), after=8531.5)
+    assert timer_aspect(keepalive, much_later, (250, 250)) == "schedule"
+
+
+def test_a_first_time_out_of_another_round_trip_is_the_same_timer() -> None:
+    one = doubling(0.44, 15, 250)
+    assert one.after is not None
+    assert timer_aspect(one, doubling(0.45, 15, 250), (250, 250)) == ""
+    assert timer_aspect(one, doubling(0.60, 15, 250), (250, 250)) == "schedule"
+
+
+def test_rounding_counts_only_where_the_tick_rate_differs() -> None:
+    before = run(timings=(doubling(0.2, 16, 250),))
+    after = run(timings=(doubling(0.2, 16, 1000),))
+    assert explained(before, after) == []
+    faster = replace(after, machine=replace(MACHINE, hz=1000))
+    assert explained(before, faster) == ["tick-rate"]
+
+
+def test_a_schedule_in_words() -> None:
+    assert told(NEW_SYN) == (
+        "11 packets, 5x1.0 2.1 4.1 8.2 16.1 33.8 s apart, over after 134.9 s (ETIMEDOUT)"
+    )
+
+
+# --- what explains it
+
+
+def test_7_syns_and_11_are_explained_by_the_sysctl_that_came() -> None:
+    old, new = run(timings=(OLD_SYN,)), run(timings=(NEW_SYN,))
+    assert explained(old, new) == [""]
+    there = {"net.ipv4.tcp_sack": "1"}
+    with_it = replace(new, sysctls={**there, **LINEAR})
+    assert explained(replace(old, sysctls=there), with_it) == ["syn-linear-timeouts"] * 2
+    assert explained(with_it, replace(old, sysctls=there)) == ["syn-linear-timeouts"] * 2
+
+
+def test_a_change_explains_nothing_else() -> None:
+    there = {"net.ipv4.tcp_sack": "1"}
+    before = run(play(), sysctls=there)
+    after = run(play(observed="CLOSED/LISTEN"), sysctls={**there, **LINEAR})
+    assert explained(before, after) == ["", "syn-linear-timeouts"]
+
+
+def test_a_scenario_that_is_skipped_for_a_sysctl_is_explained_by_it() -> None:
+    skipped = play(outcome="skip", reason="this kernel has no sysctl net.ipv4.tcp_rto_max_ms")
+    before = run(skipped, sysctls={"a": "1"})
+    after = run(play(), sysctls={"a": "1", "net.ipv4.tcp_rto_max_ms": "120000"})
+    assert explained(before, after) == ["rto-max-ms"] * 2
+
+
+def test_unexplained_differences_come_last() -> None:
+    before = run(play(), sysctls={"a": "1"})
+    after = run(play(outcome="error"), sysctls={"a": "1", **LINEAR})
+    comparison = compare(behaviour(before), behaviour(after))
+    found = sentences.tell(explain(comparison), "a", "b")
+    assert [one.change.id if one.change else "" for one in found] == ["syn-linear-timeouts", ""]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({}, "expected a list"),
+        ([{"id": 3}], "an id"),
+        ([{"id": "a", "since": "1", "known": "seen", "what": "b"}], "a: source must be text"),
+        ([{"id": "a", "because": 1}], "a: no field is called because"),
+    ],
+)
+def test_broken_changes_are_refused(wrong: object, said: str) -> None:
+    with pytest.raises(BrokenChanges, match=said):
+        parse(wrong)
+
+
+def test_a_change_that_explains_something_else_is_refused() -> None:
+    good = {"id": "a", "since": "1", "known": "seen", "what": "b", "source": "c"}
+    for key, value in (("explains", [{"weather": "bad"}]), ("feature", "weather"), ("known", "no")):
+        with pytest.raises(BrokenChanges, match="a: "):
+            parse([{**good, key: value}])
+    with pytest.raises(BrokenChanges, match="two of this id"):
+        parse([good, good])
+
+
+def test_every_change_explains_something_and_says_on_which_kernels() -> None:
+    for change in changes.changes():
+        assert change.effects, change.id
+        assert not {*change.with_} & {*change.without}, change.id
+        assert change.known != "seen" or (change.with_ and change.without), change.id
+
+
+def test_the_page_of_changes_is_the_data() -> None:
+    assert changes_page.PAGE.read_text() == changes_page.page()
+
+
+# --- labels
+
+
+@pytest.mark.parametrize(
+    ("releases", "labels"),
+    [
+        (["6.1.0-56-amd64", "6.12.1"], ["6.1", "6.12"]),
+        (["6.1.0-56-amd64", "6.1.7-1", "6.8.0-1"], ["6.1.0", "6.1.7", "6.8"]),
+        (["6.1.0-1", "6.1.0-2"], ["6.1.0-1", "6.1.0-2"]),
+        (["6.1.0-1", "6.1.0-1"], ["6.1.0-1 #1", "6.1.0-1 #2"]),
+        (["custom"], ["custom"]),
+    ],
+)
+def test_kernels_have_the_shortest_names_that_tell_them_apart(
+    releases: list[str], labels: list[str]
+) -> None:
+    assert overview.labels_of([replace(MACHINE, release=each) for each in releases]) == labels
+
+
+def test_kernels_are_in_the_order_of_their_numbers() -> None:
+    runs = [run(release=each) for each in ("6.12.1", "5.4.0-216", "6.1.0-56")]
+    assert [one.machine.release for one in overview.in_order(runs)] == [
+        "5.4.0-216", "6.1.0-56", "6.12.1",
+    ]  # fmt: skip
+
+
+def test_each_is_compared_with_its_neighbour_or_with_the_first() -> None:
+    runs = [run(play(), release=each) for each in ("5.4.0", "6.1.0", "6.8.0")]
+    assert [one.labels for one in overview.overview(runs).compared] == [
+        ("5.4", "6.1"),
+        ("6.1", "6.8"),
+    ]
+    with_first = overview.overview(runs, with_first=True)
+    assert [one.labels for one in with_first.compared] == [("5.4", "6.1"), ("5.4", "6.8")]
+
+
+def test_a_run_of_nothing_is_passed_over() -> None:
+    runs = [run(play(), release="5.4.0"), run(release="6.1.0"), run(play(), release="6.8.0")]
+    assert [one.labels for one in overview.overview(runs).compared] == [("5.4", "6.8")]
+
+
+# --- baselines
+
+
+def whole() -> KernelRun:
+    return run(
+        play(client=moved({"TcpActiveOpens": 1, "TCPTimeouts": 3})),
+        play("other", outcome="skip", reason="no such thing"),
+        cells=(Cell("CLOSED", "LISTEN", True, "", frozen=True, outcome="pass"),),
+        timings=(NEW_SYN, Timing("rto-max", "x", problem="no sysctl")),
+        sysctls={"net.ipv4.tcp_mem": "1 2 3", "net.ipv4.tcp_sack": "1", "net.ipv4.empty": ""},
+        counters=("TcpActiveOpens", "TCPTimeouts", "TW"),
+    )
+
+
+def test_a_baseline_comes_back_as_it_went(tmp_path: Path) -> None:
+    recorded = behaviour(whole())
+    file = tmp_path / "b.yaml"
+    file.write_text(baseline.text(recorded))
+    assert baseline.read(file) == recorded
+    assert compare(recorded, baseline.read(file)) == Comparison(recorded, recorded, (), ())
+
+
+def test_a_baseline_has_no_path_and_nothing_that_varies() -> None:
+    text = baseline.text(behaviour(whole()))
+    assert not re.search(r"/somewhere|1 2 3|held|elapsed", text)
+
+
+def test_each_difference_from_a_baseline_is_a_sentence_of_its_own() -> None:
+    now = run(play(outcome="fail", failure=Failure("it ended")), play("other"))
+    _, found = baseline.check(behaviour(whole()), behaviour(now))
+    assert found == [
+        f"syn-dropped: fails on {MACHINE.release} (it ended); passes in the baseline",
+        f"other: passes on {MACHINE.release}; is skipped in the baseline (no such thing)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "is no YAML"),
+        ("[" * 5000, "is no YAML"),
+        ("[]", "is no baseline"),
+        ("netlab-baseline: 99", "has format 99"),
+        ("netlab-baseline: 1", "has format 1, this netlab reads 2; record it anew"),
+        ("netlab-baseline: 2", "is no whole baseline"),
+        ("netlab-baseline: 2\nmachine: 3", "is no whole baseline"),
+    ],
+)
+def test_what_is_no_baseline_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "b.yaml"
+    file.write_text(text)
+    with pytest.raises(ScenarioError, match=said):
+        baseline.read(file)
