@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from netlab.testbed.program import Program
     from netlab.testbed.router import Router
 
-#: Where each public name lives. They are imported when asked for, so that ``netlab list`` does
+#: Where each public name lives. They are imported on first use, so that ``netlab list`` does
 #: not pay for what only a lab needs (pyroute2: 0.15 s).
 _HOMES = {
     "netlab.model.errors": (

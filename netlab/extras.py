@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What one feature needs and the others do without: the extras of the distribution.
+"""The extras of the distribution: what one feature needs and the others do without.
 
-pyproject.toml has the same table with versions, and a test holds the two together.
+pyproject.toml has the same table with versions, and a test keeps the two the same.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import importlib.util
 
 from netlab.model.errors import MissingExtra
 
-DISTRIBUTION = "netlab-tcp"  # "netlab" on the package index is somebody else's
+DISTRIBUTION = "netlab-tcp"  # "netlab" on the package index is another project
 #: The extra, and the modules that it brings.
 EXTRAS = {
     "completion": ("argcomplete",),
@@ -21,9 +21,9 @@ EXTRAS = {
 
 
 def require(extra: str, what: str) -> None:
-    """Ask for an extra before work begins that would end without it.
+    """Check for an extra before starting work that would fail without it.
 
-    `what` needs it, as the sentence names it: ``--report``. Raises `MissingExtra`.
+    `what` is the feature that needs it, for the message: ``--report``. Raises `MissingExtra`.
     """
     for module in EXTRAS[extra]:
         if importlib.util.find_spec(module) is None:
@@ -31,7 +31,7 @@ def require(extra: str, what: str) -> None:
 
 
 def lacking(error: ModuleNotFoundError) -> MissingExtra | None:
-    """The complaint about a module of an extra that could not be imported; None for any other."""
+    """The error for a module of an extra that could not be imported; None for any other."""
     module = (error.name or "").split(".")[0]
     for extra, modules in EXTRAS.items():
         if module in modules:
@@ -40,5 +40,5 @@ def lacking(error: ModuleNotFoundError) -> MissingExtra | None:
 
 
 def command(extra: str) -> str:
-    """What a person types to have it."""
+    """The command that installs it."""
     return f"pip install '{DISTRIBUTION}[{extra}]'"

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from netlab.testbed.lab import Lab
 
 FOLDER = "scenarios"
-#: pytest-timeout for what takes a minute or two by its nature.
+#: Seconds of pytest-timeout for what takes a minute or two by its nature.
 SLOW_TIMEOUT = 300
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare options; all are prefixed, so that they meet nobody else's."""
+    """Declare options; all are prefixed, so that they clash with no other plugin's."""
     group = parser.getgroup("netlab", "netlab: TCP states, frozen on the real kernel")
     group.addoption(
         "--netlab-slow", action="store_true", help="also play scenarios that take a minute or two"
@@ -61,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.getini("netlab_userns") or (distributed and _plays_scenarios(config)):
         from netlab.linux import privileges
 
-        with contextlib.suppress(NetlabError):  # each item will say it
+        with contextlib.suppress(NetlabError):  # each item will report it
             privileges.prepare()
 
 
@@ -102,19 +102,19 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pycollect_makeitem(obj: object) -> list[pytest.Item] | None:
-    """A story whose name begins as that of a test is one item all the same."""
+    """Collect no story a second time because its name begins like that of a test."""
     from netlab.scenario import stories
 
     return [] if getattr(obj, stories.PLAYED, False) is True else None
 
 
 class ScenarioFile(pytest.File):
-    """A scenario file: one item, and a slow one where it says how its pair ends by itself; or a
-    file of stories, an item each.
+    """A scenario file: one item, and a slow one if it states how its pair ends by itself; or a
+    file of stories, one item each.
     """
 
     def collect(self) -> Iterator[ScenarioItem]:
-        """Read the file; a complaint of the loader's is a collection error."""
+        """Read the file. Raises `CollectError` where the loader refuses it."""
         from netlab.scenario import catalogue
 
         try:
@@ -126,7 +126,7 @@ class ScenarioFile(pytest.File):
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave slow scenarios out, and bring the others together, where the first of them stands."""
+    """Leave slow scenarios out, and move the others together to the place of the first."""
     scenarios = [item for item in items if isinstance(item, ScenarioItem)]
     if not scenarios:
         return
@@ -168,13 +168,13 @@ class ScenarioItem(pytest.Item):
         self.user_properties += [("pair", pair), ("dropped", self.evidence.dropped)]
 
     def runtest(self) -> None:
-        """Fail where the evidence says so."""
+        """Raise `ScenarioFailed` where the outcome is a failure."""
         assert self.evidence is not None
         if self.evidence.outcome == "fail":
             raise ScenarioFailed(self.evidence)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """What a person needs to see, instead of a traceback through netlab."""
+        """The report a person needs, instead of a traceback through netlab."""
         from netlab.render.failure import failure
         from netlab.render.style import Style
 
@@ -184,12 +184,12 @@ class ScenarioItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Where pytest says this test is."""
+        """The place that pytest reports for this test."""
         return self.path, self.scenario.expect.line - 1, self.name
 
 
 class ScenarioFailed(NetlabError):
-    """A scenario's pair was not held; the evidence says how."""
+    """A scenario's pair was not held; the evidence shows how."""
 
     def __init__(self, evidence: Evidence) -> None:
         super().__init__(evidence.scenario)
@@ -205,7 +205,7 @@ class _Stage:
         self._running: list[tuple[list[ScenarioItem], Iterator[tuple[int, Evidence]]]] = []
 
     def evidence_of(self, item: ScenarioItem) -> Evidence:
-        """The evidence of one item; starts its share where that is not played yet."""
+        """The evidence of one item; starts its share if that is not being played yet."""
         if not any(item in items for items, _ in self._running):
             self._start(item)
         for items, plays in self._running:
@@ -214,7 +214,7 @@ class _Stage:
         return self._evidence[item.nodeid]
 
     def finish(self) -> None:
-        """Play everything that was begun to its end: other tests must not be in its way."""
+        """Play everything that was started to its end: other tests must not get in its way."""
         for items, plays in self._running:
             while any(item.nodeid not in self._evidence for item in items):
                 self._advance(items, plays)
@@ -274,13 +274,13 @@ def _family(config: pytest.Config) -> Family:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Before a test of another kind runs, all scenarios that were begun are played to their end."""
+    """Before a test of another kind runs, play all started scenarios to their end."""
     if isinstance(item, ScenarioItem) and not isinstance(nextitem, ScenarioItem) and nextitem:
         _stage(item.session).finish()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Leave nothing running, also after ``-x`` or Ctrl-C."""
+    """Leave nothing running, even after ``-x`` or Ctrl-C."""
     if _STAGE in session.config.stash:
         session.config.stash[_STAGE].close()
 
@@ -289,21 +289,21 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def is_scenario(nodeid: str) -> bool:
-    """Whether this is the name of a scenario's item: of a file in YAML, or of a story, whose name
-    has a hyphen, as that of no function has.
+    """True if this names a scenario's item: of a YAML file, or of a story, whose name has a
+    hyphen, which no function's name can have.
     """
     file, _, name = nodeid.partition("::")
     return file.endswith(".yaml") or "-" in name.partition("[")[0]
 
 
 def share(nodeid: str, workers: int) -> int:
-    """Which share of the scenarios an item belongs to: the same in every process."""
+    """The share of the scenarios that an item belongs to: the same in every process."""
     return zlib.crc32(nodeid.encode()) % workers
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Send each share of the scenarios to one worker, whole, so that it is played at once."""
+    """Send each whole share of the scenarios to one worker, so that it is played side by side."""
     if config.getvalue("dist") != "load" or not _plays_scenarios(config):
         return None
     from xdist.scheduler import LoadScopeScheduling

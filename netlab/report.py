@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs as files: a page for the browser, captures for Wireshark, and the records as JSON.
 
-Folders are tried before anything is played, and written to afterwards. Every file is written
-beside its place and moved there: whoever reads it meanwhile sees the old one or the new one.
+Folders are checked before anything is played, and written to afterwards. Every file is written
+beside its place and moved there, so a reader sees either the old one or the new one.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from netlab.scenario.model import Scenario
 
 PAGE = "index.html"
-LONGEST = 200  # bytes of a name; a file's has 255 at most, with all that is added to it
+LONGEST = 200  # bytes of a name; a file's has at most 255, with suffixes
 PROGRAM = f"netlab {__version__}"
 
 
 def prepare(folder: Path, option: str) -> None:
-    """Make a folder if it is missing. Raises `ScenarioError` where nothing can be written."""
+    """Make a folder if it is missing. Raises `ScenarioError` where nothing can be written, and
+    `MissingExtra` if a report is wanted without jinja2.
+    """
     import tempfile
 
     if option == "--report":
@@ -44,7 +46,7 @@ def prepare(folder: Path, option: str) -> None:
 
 
 def file_names(scenarios: Sequence[Scenario]) -> list[str]:
-    """A name for each one's files. Two files of one's own may be called alike."""
+    """A name for each one's files, distinct even if two scenarios have the same name."""
     taken: set[str] = set()
     names = []
     for scenario in scenarios:
@@ -59,7 +61,10 @@ def file_names(scenarios: Sequence[Scenario]) -> list[str]:
 
 
 def about_run(began: datetime, seconds: float, left: int = 0) -> ReportHead:
-    """What the page says of the run as a whole; `left`: how many were not played to the end."""
+    """The page's summary of the whole run, which took `seconds`.
+
+    `left`: how many scenarios were not played to the end.
+    """
     from netlab.render.report import ReportHead
 
     return ReportHead(__version__, f"{began:%Y-%m-%d %H:%M} {began.tzname()}", seconds, left)
@@ -74,7 +79,7 @@ def write_report(
     """Write the page, a capture file for each recording, and each run's record as JSON.
 
     `runs` are those of `scenarios`, in the same order; play them with ``Options(record=True)``
-    to have their packets. The folder is made if it is missing. Returns the page. Raises
+    to include their packets. The folder is made if it is missing. Returns the page. Raises
     `MissingExtra` without jinja2, `ScenarioError` where something cannot be written.
     """
     from netlab.render.report import report

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The only place that waits.
 
-Everything that takes time is said as a condition and looked at again and again until it holds or
-its deadline has passed. Many labs can wait at once: each function given to `side_by_side` runs as
-plain straight code in a greenlet of its own, and `wait` passes the turn to whoever is due next.
-There is one thread, so nothing else runs between two waits, and a player may enter a namespace.
+Everything that takes time is written as a condition, and polled until it holds or its deadline
+has passed. Many labs can wait at once: each function given to `side_by_side` runs as plain
+sequential code in its own greenlet, and `wait` passes the turn to the one that is due next. There
+is one thread, so nothing else runs between two waits, and a player may enter a namespace.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import greenlet
 
 T = TypeVar("T")
 
-#: A condition is looked at after a millisecond, then ever more rarely, but at least this often.
+#: Seconds: a condition is polled after a millisecond, then less and less often, up to `LONGEST`.
 SHORTEST, LONGEST = 0.001, 0.02
-#: Who may take its time waits, after ten seconds, for every 200th part of the time waited already;
-#: at most a quarter of a second, because some kernels (5.10) give a packet that a rule drops the
-#: time at which it is read, and it must still find the packet that was sent.
+#: Where there is no hurry: after ten seconds, poll at 1/200 of the time waited so far, but at most
+#: a quarter of a second apart, because some kernels (5.10) give a packet that a rule drops the time
+#: at which it is read, and it must still be matched with the packet that was sent.
 HURRY, PART, RAREST = 10.0, 0.005, 0.25
 
 
@@ -37,12 +37,12 @@ def wait(
     deadline: Callable[[], float] | float,
     again: Callable[[], float] | None = None,
 ) -> T | None:
-    """Look at `condition` until it returns something else than None, and return that.
+    """Evaluate `condition` until it returns something other than None, and return that.
 
-    Returns None once `deadline` (on the clock of `now`; asked anew each time if it is a function)
-    has passed. The condition is always looked at after that, so a process that was not scheduled
-    for a while does not miss what happened in time. `again` says when to look again, for whoever
-    knows when something can happen and need not look before.
+    Returns None once `deadline` (in seconds on the clock of `now`; called each time if it is a
+    function) has passed. The condition is always evaluated after that, so a process that was not
+    scheduled for some time does not miss what happened in time. `again` returns when to evaluate
+    it next, if the caller knows that nothing can happen before.
     """
     started = now()
     while True:
@@ -60,11 +60,10 @@ def _pause(waited: float) -> float:
 
 
 def ever_rarer() -> Callable[[], float]:
-    """For `wait`: as often as always for ten seconds, and then more and more rarely.
+    """For `wait`: poll as usual for ten seconds, then less and less often.
 
-    For an end that comes after minutes: to look costs a processor's time, and under an emulator's
-    virtual clock it is all that costs any. What is to be seen without a gap must not be waited
-    for like this.
+    For an end that comes after minutes: polling costs processor time, and under an emulator's
+    virtual clock nothing else does. Do not use it to wait for what must be sampled without gaps.
     """
     started = now()
 
@@ -84,7 +83,7 @@ def _pause_until(due: float) -> None:
     player = greenlet.getcurrent()
     if isinstance(player, _Player) and player.parent is not None:
         player.parent.switch(due)
-    else:  # nobody else waits
+    else:  # no other player waits
         time.sleep(max(0.0, due - now()))
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A recipe written down as a scenario that a person can read and the kernel can play.
+"""Writes a recipe as a scenario that a person can read and the kernel can play.
 
-The model says more than the pair: what is reached after each call, which is waited for, and what
-the connection becomes when nothing is lost any more, which is the scenario's `healed`.
+The model gives more than the pair: the pair that each call leads to, which the scenario waits for,
+and the pair that remains once nothing is lost any more, which is the scenario's `healed`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from netlab.atlas.search import Recipe
 from netlab.model.tcp import Segment, State
 from netlab.model.vocabulary import Pair, Side
 
-#: Where the client connects from in scenarios that need the same four numbers twice.
+#: The ports of scenarios that need the same addresses and ports twice.
 CLIENT_PORT, SERVER_PORT = 5556, 5555
 
 
@@ -82,7 +82,7 @@ def _steps(recipe: Recipe) -> Iterator[str]:
 
 
 def _played(recipe: Recipe) -> Iterator[tuple[Call, Exchange, Exchange]]:
-    """Each call with what was settled before and after it."""
+    """Each call with the settled exchanges before and after it."""
     before = NOTHING
     for call in recipe.calls:
         act = before.end(call.side).act(call.action)
@@ -96,7 +96,7 @@ def _played(recipe: Recipe) -> Iterator[tuple[Call, Exchange, Exchange]]:
 
 
 def _needs_same_numbers(recipe: Recipe) -> bool:
-    """Whether a later connection must have the four numbers of an earlier one."""
+    """True if a later connection must have the addresses and ports of an earlier one."""
     connects = [call for call in recipe.calls if call.action == "connect"]
     return len(connects) > 1 or Call(Side.SERVER, "connect") in connects
 
@@ -125,7 +125,7 @@ def _expect(recipe: Recipe) -> Iterator[str]:
 
 
 def healed_pair(recipe: Recipe) -> Pair:
-    """What the model says that the pair becomes when nothing is lost any more."""
+    """The pair that, by the model, remains once nothing is lost any more."""
     frozen = NOTHING
     for _, _, after in _played(recipe):
         frozen = after

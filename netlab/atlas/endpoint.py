@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One end of a connection, as RFC 9293 describes it with Linux's specifics: a function of events.
 
-The applications' calls, the arrival of a segment and the passing of time each make of an endpoint
-another one, and packets. Nothing here knows of loss or of the other end.
+An application's call, the arrival of a segment and the passing of time each turn an endpoint into
+another one, plus packets. Nothing here knows of loss or of the other end.
 
-Numbers are reduced to what decides. An incarnation stands for an initial sequence number; a packet
-says which incarnation sent it, which one of the receiver it acknowledges, and whether that covers
-the receiver's data and its FIN. Section numbers are RFC 9293's, functions Linux's.
+Numbers are reduced to what matters. An incarnation stands for an initial sequence number; a packet
+states which incarnation sent it, which one of the receiver it acknowledges, and whether that covers
+the receiver's data and its FIN. Section numbers are those of RFC 9293, functions those of Linux.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import NamedTuple
 from netlab.model.tcp import ACK, DATA, FIN, RST, SYN, Segment, State
 
 S = State
-#: The peer's FIN has been taken.
+#: The peer's FIN has been received.
 PEER_DONE = frozenset({S.CLOSE_WAIT, S.LAST_ACK, S.CLOSING, S.TIME_WAIT})
-#: A FIN of one's own waits for its acknowledgment.
+#: This end's FIN is not acknowledged yet.
 FIN_OUT = frozenset({S.FIN_WAIT1, S.CLOSING, S.LAST_ACK})
-#: tcp_need_reset(): an abort says so to the peer.
+#: tcp_need_reset(): an abort sends the peer a RST.
 TELLS_ABORT = frozenset({S.SYN_RECV, S.ESTABLISHED, S.CLOSE_WAIT, S.FIN_WAIT1, S.FIN_WAIT2})
 MAY_SEND = frozenset({S.ESTABLISHED, S.CLOSE_WAIT})
 
@@ -31,15 +31,15 @@ class InFlight(NamedTuple):
     """A segment on its way."""
 
     kind: Segment  # SYN, SYN|ACK, ACK, DATA, FIN, RST
-    sender: int  # incarnation whose number it carries
-    acks: int = 0  # incarnation of the receiver that it acknowledges; 0 for none
+    sender: int  # the incarnation whose number it carries
+    acks: int = 0  # the receiver's incarnation that it acknowledges; 0: none
     acks_data: bool = False
     acks_fin: bool = False
     after_data: bool = False  # of a FIN: data was sent before it
 
 
 class Act(NamedTuple):
-    """What an event makes of an endpoint, and what is sent."""
+    """The endpoint after an event, and what it sends."""
 
     after: Endpoint
     sent: tuple[InFlight, ...] = ()
@@ -57,7 +57,7 @@ class Endpoint:
     peer: int = 0
     born: int = 0  # incarnations so far
     sent_data: bool = False
-    data_out: bool = False  # data waits for its acknowledgment
+    data_out: bool = False  # data is not acknowledged yet
     got_data: bool = False
 
     @property
@@ -78,7 +78,7 @@ class Endpoint:
         )
 
     def resent(self) -> tuple[InFlight, ...]:
-        """What the retransmission timer sends in this state (section 3.8.1)."""
+        """The segments that the retransmission timer sends in this state (section 3.8.1)."""
         match self.state:
             case S.SYN_SENT:
                 return (self._packet(SYN),)
@@ -90,7 +90,7 @@ class Endpoint:
     def _gone(self) -> Endpoint:
         return Endpoint(listening=self.listening, born=self.born)
 
-    # --- what applications do (section 3.9.1)
+    # --- calls of applications (section 3.9.1)
 
     def act(self, action: str) -> Act | None:
         """An application's call, or None where there is nothing to call it on."""
@@ -147,21 +147,21 @@ class Endpoint:
     # --- time (section 3.8)
 
     def expire(self) -> Act | None:
-        """The state's own end, where it has one: time-outs, orphans, TIME_WAIT."""
+        """The end of a state that ends by itself, or None: time-outs, orphans, TIME_WAIT."""
         ends = self.state in (S.SYN_SENT, S.SYN_RECV, S.TIME_WAIT) or (
             not self.owned and self.state in (*FIN_OUT, S.FIN_WAIT2)
         )
         return Act(self._gone()) if ends else None
 
     def forgotten(self) -> Act | None:
-        """A request whose listener has gone ends with its timer (reqsk_timer_handler)."""
+        """The end of a request without a listener, at its timer (reqsk_timer_handler), or None."""
         lost = self.state is S.SYN_RECV and self.request and not self.listening
         return Act(self._gone()) if lost else None
 
     # --- segments (section 3.10.7)
 
     def receive(self, packet: InFlight) -> Act:
-        """What an arriving segment does."""
+        """The effect of an arriving segment."""
         if packet.kind is RST:
             return self._reset(packet)
         match self.state:
@@ -249,7 +249,7 @@ class Endpoint:
 
     def _payload(self, packet: InFlight) -> Act:
         if packet.kind is DATA and self.state in (S.ESTABLISHED, S.FIN_WAIT1, S.FIN_WAIT2):
-            if not self.owned:  # nobody will read it: TCPABORTONDATA
+            if not self.owned:  # no application will read it: TCPABORTONDATA
                 return Act(self._gone(), (InFlight(RST, self.me, self.peer),))
             after = replace(self, got_data=True)
             return Act(after, (after._packet(ACK),))
@@ -278,5 +278,5 @@ _CALLS: Mapping[str, Callable[[Endpoint], Act | None]] = {
     "abort": Endpoint._abort,
     "vanish": Endpoint._vanish,
 }
-#: What an application can do, the gentlest first: a search that finds two ways takes the first.
+#: The calls of an application, gentlest first: a search that finds two ways takes the first.
 CALLS = tuple(_CALLS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Two endpoints and what lies between: constant loss, and what the pair settles into."""
+"""Two endpoints and the network between them: constant loss, and where the pair settles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENDLESS = 400
 
 
 class Call(NamedTuple):
-    """Something an application does."""
+    """A call of an application."""
 
     side: Side
     action: str
@@ -35,11 +35,11 @@ class Exchange(NamedTuple):
 
     @property
     def pair(self) -> Pair:
-        """What tables of sockets show."""
+        """The pair that tables of sockets show."""
         return Pair(self.client.shown, self.server.shown)
 
     def end(self, side: Side) -> Endpoint:
-        """One of them."""
+        """The endpoint of one side."""
         return self.client if side is Side.CLIENT else self.server
 
     def with_end(self, side: Side, end: Endpoint) -> Exchange:
@@ -51,7 +51,7 @@ NOTHING = Exchange(Endpoint(), Endpoint())
 
 
 def possible_calls(ends: Exchange) -> Iterator[tuple[Call, Exchange, tuple[InFlight, ...]]]:
-    """Every call that an application could make now, what it leaves, and what it sends."""
+    """Every call that an application could make now, the exchange after it, and what it sends."""
     for side in Side:
         for action in CALLS:
             act = ends.end(side).act(action)
@@ -67,8 +67,8 @@ def settle(
 ) -> Exchange | None:
     """Deliver everything that is not lost, and repeat what is repeated, until nothing changes.
 
-    `sent` has packets with the side they are for. `receive` is the endpoints' own, or remembers
-    it. Returns None where the two ends answer each other for ever.
+    `sent` pairs each packet with the side it is for. `receive` is `Endpoint.receive`, or a cached
+    version of it. Returns None if the two ends answer each other for ever.
     """
     settled = _deliver(ends, sent, losses, receive)
     while settled is not None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which pairs of states can be at all: every behaviour of applications, network and time, explored.
+"""Finds the possible pairs of states: explores all behaviour of applications, network and time.
 
-Breadth first, so the first way to a pair is a shortest one. The channel each way is a queue that
-can lose its first packet at any time and delivers in order; a packet that is not in it yet can be
-sent again at any time; whatever can time out, does so at any time.
+The search is breadth first, so the first way to a pair is a shortest one. The channel each way is a
+queue that delivers in order and can lose its first packet at any time; a packet that is not in it
+can be sent again at any time; anything that can time out can do so at any time.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from netlab.model.tcp import Segment
 from netlab.model.vocabulary import Pair, Side
 
 Channel = tuple[InFlight, ...]
-#: What happens, and the pair that it leaves.
+#: Each event, and the pair that it leads to.
 Trace = tuple[tuple[str, Pair], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What keeps the exploration finite. Each can be raised."""
+    """The bounds that keep the exploration finite. Each can be raised."""
 
-    packets: int = 2  # on their way, each way
-    incarnations: int = 2  # connections that each end begins or takes
+    packets: int = 2  # in flight, each way
+    incarnations: int = 2  # connections that each end opens or accepts
     calls: frozenset[str] = frozenset(
-        # Data changes no state, and to be gone without a packet is to abort with the RST lost.
+        # Data changes no state, and vanishing without a packet equals an abort with the RST lost.
         {"listen", "connect", "shutdown", "close", "abort"}
     )
 
 
 class World(NamedTuple):
-    """Both ends, and what is on its way to each."""
+    """Both ends, and the packets in flight to each."""
 
     ends: Exchange
     to_client: Channel = ()
     to_server: Channel = ()
 
     def channel(self, to: Side) -> Channel:
-        """What is on its way to one side, the oldest first."""
+        """The packets in flight to one side, oldest first."""
         return self.to_client if to is Side.CLIENT else self.to_server
 
     def after(self, ends: Exchange, to: Side, channel: Channel) -> World:
-        """The same with other ends and one channel changed."""
+        """The same with the ends and one channel replaced."""
         if to is Side.CLIENT:
             return World(ends, channel, self.to_server)
         return World(ends, self.to_client, channel)
@@ -56,7 +56,7 @@ class World(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """The result: for each pair a shortest way to it, and how many worlds were seen."""
+    """The result: a shortest way to each pair, and the number of worlds seen."""
 
     traces: dict[Pair, Trace]
     worlds: int
@@ -91,8 +91,8 @@ def _trace(came_from: dict[World, tuple[World, str] | None], world: World) -> Tr
 
 
 class Events:
-    """What can happen next. Most of it depends on the two ends alone, and there are ten times as
-    many worlds: it is worked out once for each two ends.
+    """The events that can happen next. Most depend on the two ends alone, and there are ten times
+    as many worlds as pairs of ends, so they are computed once for each pair of ends.
     """
 
     def __init__(self, bounds: Bounds) -> None:
@@ -104,7 +104,7 @@ class Events:
         self._arrives = cache(_arrived)
 
     def of(self, world: World) -> Iterator[tuple[str, World]]:
-        """Every event that is within the bounds, and the world that it leaves."""
+        """Every event within the bounds, and the world that it leads to."""
         ends, most = world.ends, self._bounds.packets
         for event, to, after, sent in self._calls(ends):
             channel = world.channel(to) + sent

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""RFC 9293's state diagram (Figure 5, section 3.3.2), and which of its arrows runs have shown.
+"""RFC 9293's state diagram (Figure 5, section 3.3.2), and the arrows of it that runs have shown.
 
-Two consecutive samples can skip a state. Hence an arrow counts as seen only where nothing else
-explains the two: no other arrow between the same states, and no longer way round. What rules other
-ways out are calls, counters and timers (`moves.Move`). Two samples that no way explains contradict
-the diagram, and are reported.
+Two consecutive samples can skip a state. Hence an arrow counts as seen only if nothing else
+explains the two: no other arrow between the same states, and no path of several arrows. Calls,
+counters and timers (`moves.Move`) rule out the other explanations. Two samples that nothing
+explains contradict the diagram, and are reported.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from netlab.model.evidence import Evidence
 from netlab.model.tcp import State
 from netlab.scenario import steps
 
-#: Scenarios for those arrows that no other scenario needs.
+#: Scenarios for arrows that no other scenario shows.
 HOME = Path(__file__).parent / "arrows"
 S = State
 Origin = Literal["RFC 9293", "Linux"]
 #: Seconds. TCP_TIMEWAIT_LEN (include/net/tcp.h) is 60; the first sample may be a little late.
 TIME_WAIT_LASTS = 59.0
-#: Seconds after which no delayed acknowledgment is to be expected; TCP_DELACK_MAX is 0.2.
+#: Seconds after which no delayed acknowledgment can come; TCP_DELACK_MAX is 0.2.
 NO_MORE_DELAYED_ACK = 0.3
 #: Seconds: TCP_TIMEOUT_INIT.
 FIRST_TIMEOUT = 1.0
@@ -44,20 +44,20 @@ class Arrow:
     target: State
     event: str  # as Figure 5 writes it: what happens / what is sent
     origin: Origin = "RFC 9293"
-    #: What must be so for it, and tells it from other ways between the same states.
+    #: The condition that distinguishes it from other ways between the same states.
     when: Callable[[Move], bool] = _always
-    #: Why no run of a few seconds shows it, or why Linux never does.
+    #: The reason that no run of a few seconds shows it, or that Linux never does.
     reason: str = ""
-    #: Linux does not have it; `reason` says what it does instead.
+    #: True if Linux does not have it; `reason` states what Linux does instead.
     absent: bool = False
-    #: The only scenario that shows it: where a kernel cannot play that, this is the reason.
+    #: The only scenario that shows it; if a kernel cannot play it, that is the reason.
     only: str = ""
 
     def __str__(self) -> str:
         return f"{self.source} -> {self.target}"
 
 
-# --- what must be so for an arrow
+# --- conditions for an arrow
 
 
 def _listens(move: Move) -> bool:
@@ -105,20 +105,20 @@ def _peer_closes(move: Move) -> bool:
 
 
 def _fin_is_acknowledged(move: Move) -> bool:
-    """By a segment that is no FIN."""
+    """True if a segment without FIN may have acknowledged the FIN."""
     if move.peer_stays(*HAS_NOT_TAKEN_FIN) and not move.reopened:
         return False
     peer = move.peer_before
     if peer is None or peer.state not in (S.CLOSE_WAIT, S.LAST_ACK):
         return True
-    # It took the FIN before the first sample. What acknowledges it now is late, or it is data, or
-    # an answer to our repetition of it.
+    # It received the FIN before the first sample. An acknowledgment now is a delayed one, or comes
+    # with data, or answers our retransmission.
     late = peer.state is S.CLOSE_WAIT and move.before.until - peer.since < NO_MORE_DELAYED_ACK
     return late or move.could_repeat or move.peer_calls.since_ever("send")
 
 
 def _fins_cross(move: Move) -> bool:
-    # A peer that has taken our FIN acknowledges it with everything it sends, its own FIN too.
+    # A peer that has received our FIN acknowledges it in every segment, including its own FIN.
     return _peer_closes(move) and not move.peer_was(S.CLOSE_WAIT, S.LAST_ACK)
 
 
@@ -140,7 +140,7 @@ def _is_broken_off(move: Move) -> bool:
 
 
 def _request_ends(move: Move) -> bool:
-    # That its listener has gone, a request learns from its timer.
+    # A request learns from its timer that its listener is gone.
     timer = move.source is S.SYN_RECV or move.gap >= FIRST_TIMEOUT
     aborts = move.calls.between & {"abort", "vanish"}
     return bool(timer or aborts or move.peer_counters.get("TcpOutRsts"))
@@ -164,7 +164,9 @@ def _is_cut_short(move: Move) -> bool:
 
 
 def _handshake_goes_on(move: Move) -> bool:
-    return not move.peer_stays(S.SYN_SENT)  # it has none of our SYNs, and cannot acknowledge one
+    return not move.peer_stays(
+        S.SYN_SENT
+    )  # it has received no SYN of ours, and cannot acknowledge one
 
 
 A_MINUTE = "TIME_WAIT lasts 60 s (TCP_TIMEWAIT_LEN): netlab fsm --slow shows it"
@@ -172,8 +174,8 @@ NO_SEND = (
     "not in Linux: on a listener send(2) fails with EPIPE and connect(2) with EISCONN "
     "(__inet_stream_connect), and it stays LISTEN"
 )
-#: An arrow is what tables of sockets can show. Within one segment Linux passes further states: its
-#: tracepoint inet_sock_set_state has FIN_WAIT2 on the way of note 2, and SYN_RECV on a cookie's.
+#: Arrows are what tables of sockets can show. Within one segment Linux passes through more states:
+#: its tracepoint inet_sock_set_state shows FIN_WAIT2 for note 2, and SYN_RECV for a cookie.
 RFC_ARROWS = (
     Arrow(S.CLOSED, S.LISTEN, "passive OPEN / create TCB", when=_listens),
     Arrow(S.CLOSED, S.SYN_SENT, "active OPEN / create TCB, snd SYN", when=_connects),
@@ -209,7 +211,7 @@ def _linux(
     return Arrow(source, target, event, "Linux", when, only=only)
 
 
-#: Figure 5 leaves resets out, "for legibility" (its note 3). The rest is Linux's own.
+#: Figure 5 leaves out resets, "for legibility" (its note 3). The rest is specific to Linux.
 LINUX_ARROWS = (
     _linux(
         S.LISTEN, S.ESTABLISHED, "rcv ACK of a SYN cookie", _sends_cookies, "cookie-opens-at-once"
@@ -230,25 +232,25 @@ LINUX_ARROWS = (
 ARROWS = RFC_ARROWS + LINUX_ARROWS
 
 
-# --- what runs show
+# --- evidence of runs
 
 
 class Coverage(NamedTuple):
-    """For each arrow the scenarios that show it, and the steps that nothing explains."""
+    """The scenarios that show each arrow, and the moves that nothing explains."""
 
     scenarios: dict[Arrow, tuple[str, ...]]
     unexplained: tuple[Move, ...]
     skipped: dict[str, str]  # scenarios that this kernel cannot play, and why
 
     def reason(self, arrow: Arrow) -> str:
-        """Why an arrow was not seen; nothing where it was, or where there is no reason."""
+        """The reason that an arrow was not seen; '' if it was, or if there is no reason."""
         if self.scenarios[arrow]:
             return ""
         return arrow.reason or self.skipped.get(arrow.only, "")
 
     @property
     def unaccounted(self) -> tuple[Arrow, ...]:
-        """Arrows that were not seen, and have no reason for it."""
+        """Arrows that were not seen, without a reason."""
         return tuple(a for a in ARROWS if not self.scenarios[a] and not self.reason(a))
 
 
@@ -271,7 +273,7 @@ def seen(runs: Iterable[Evidence]) -> Coverage:
 
 
 def explanations(move: Move) -> list[tuple[Arrow, ...]]:
-    """Every way that can have been gone between the two samples."""
+    """Every path that the end can have taken between the two samples."""
     possible = [arrow for arrow in ARROWS if not arrow.absent and arrow.when(move)]
     return list(_ways(move, possible, move.source, ()))
 
@@ -290,11 +292,11 @@ def _ways(
 
 
 def _begins_again(move: Move, arrow: Arrow) -> bool:
-    """Whether this can follow the end of a connection: another one needs somebody to begin it."""
+    """True if this can follow the end of a connection: one of the ends must open another."""
     if arrow.target is S.SYN_SENT:
         return _connects(move)
     if arrow.source in (S.LISTEN, S.TIME_WAIT) and arrow.target is not S.CLOSED:
-        again = move.peer_was(S.SYN_SENT)  # which repeats its SYN by itself
+        again = move.peer_was(S.SYN_SENT)  # which retransmits its SYN by itself
         return (
             again
             or bool(move.peer_calls.between & steps.opening())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The atlas played: for each pair what the model says, and what this kernel did."""
+"""Plays the atlas: for each pair, the model's prediction and what this kernel did."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ def play(
     finished: Callable[[Evidence], None] = lambda evidence: None,
     complete: Callable[[Cell], None] = lambda cell: None,
 ) -> list[Cell]:
-    """Play them side by side and draw what came of it. `complete` is told of each cell as soon as
-    nothing more can come to it: of those that are not played at all first.
+    """Play them side by side and return the grid. `finished` is called with the evidence of each
+    run, and `complete` with each cell once all of its runs are over: first with the cells that
+    are not played at all.
     """
     scenarios = {scenario.name: scenario for scenario in played}
     runs: dict[str, Evidence] = {}
@@ -48,7 +49,7 @@ def play(
 def draw(
     scenarios: dict[str, Scenario], runs: dict[str, Evidence], pairs: Sequence[Pair] | None = None
 ) -> list[Cell]:
-    """The grid of what the model says and of what these runs did; or these pairs of it."""
+    """The grid, or only these pairs of it, with the model's predictions and the runs' results."""
     reachable = store.reachable()
     wanted = store.pairs() if pairs is None else pairs
     return [_cell(pair, str(pair) in reachable, scenarios, runs) for pair in wanted]
@@ -87,13 +88,13 @@ def _problem(run: Evidence | None) -> str:
 
 
 def disagreements(grid: Sequence[Cell]) -> list[str]:
-    """Where the model and the kernel do not say the same: an error of one of them."""
+    """The cells where the model and the kernel disagree, which is an error of one of them."""
     found = []
     for cell in grid:
         if cell.frozen and not cell.reachable:
-            found.append(f"{cell.pair} was frozen, and the model says that it cannot be")
+            found.append(f"{cell.pair} was frozen, but is not reachable in the model")
         if cell.reachable and cell.why:
-            found.append(f"{cell.pair} is reachable in the model, and an invariant forbids it")
+            found.append(f"{cell.pair} is reachable in the model, but an invariant forbids it")
         if not cell.reachable and not cell.why:
-            found.append(f"{cell.pair} is not reachable in the model, and no invariant says why")
+            found.append(f"{cell.pair} is not reachable in the model, but no invariant forbids it")
     return found

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The steps that runs have shown: two consecutive samples of one end that differ in state.
+"""The moves seen in runs: two consecutive samples of one end that differ in state.
 
 Samples are up to 20 ms apart, and more on a busy machine, so much can have happened in between. A
-`Move` therefore carries all that the evidence knows of that time: calls, timers, counters, and
-what the peer was in.
+`Move` therefore carries all the evidence about that time: calls, timers, counters, and the peer's
+state.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from netlab.scenario import steps
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """What one end's application has done."""
+    """The calls of one end's application."""
 
-    between: frozenset[str]  # the two samples
-    until: frozenset[str]  # the second sample
+    between: frozenset[str]  # between the two samples
+    until: frozenset[str]  # up to the second sample
 
     def since_ever(self, *names: str) -> bool:
-        """Whether it has made one of these calls, or is a program of which nobody knows."""
+        """True if it has made one of these calls, or is a program whose calls are not known."""
         return bool(self.until & (steps.programs() | {*names}))
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One end was in a state, and in the next sample in another."""
+    """One end was in one state, and in another in the next sample."""
 
     scenario: str
     side: Side
@@ -41,7 +41,7 @@ class Move:
     calls: Calls
     counters: Mapping[str, int]  # of the whole run
     sysctls: Mapping[str, str]
-    peer_before: Interval | None  # what the peer showed in the first of the two samples
+    peer_before: Interval | None  # the peer in the first of the two samples
     peer_after: Interval | None
     peer_calls: Calls
     peer_counters: Mapping[str, int]
@@ -55,34 +55,34 @@ class Move:
     def target(self) -> State:
         """The state after.
 
-        A listener goes on while its connections come and go, and shows where they have gone: only
-        an end without a connection begins to listen, and only SYN_RECV returns to LISTEN.
+        A listener outlives its connections, and its row remains when they end: only an end without
+        a connection can begin to listen, and only SYN_RECV returns to LISTEN.
         """
         left = self.source not in (State.CLOSED, State.SYN_RECV)
         return State.CLOSED if left and self.after.state is State.LISTEN else self.after.state
 
     @property
     def gap(self) -> float:
-        """Seconds between the two samples."""
+        """The time between the two samples, in seconds."""
         return self.after.since - self.before.until
 
     @property
     def could_repeat(self) -> bool:
-        """Whether this end's retransmission timer may have fired between the two samples."""
+        """True if this end's retransmission timer may have fired between the two samples."""
         due = self.before.since + self.before.remaining
         return self.before.timer is not Timer.RETRANSMIT or due <= self.after.since
 
     @property
     def reopened(self) -> bool:
-        """Whether either end began a connection between the two samples."""
+        """True if either end opened a connection between the two samples."""
         return bool((self.calls.between | self.peer_calls.between) & steps.opening())
 
     def peer_was(self, *states: State) -> bool:
-        """Whether the peer was in one of these in the first sample."""
+        """True if the peer was in one of these states in the first sample."""
         return self.peer_before is not None and self.peer_before.state in states
 
     def peer_stays(self, *states: State) -> bool:
-        """Whether the peer was in one of these in the second sample, and in a later one.
+        """True if the peer was in one of these states in the second sample, and in a later one.
 
         The two ends of a sample are read 0.1 ms apart; a state that lasts was there in both.
         """
@@ -97,7 +97,7 @@ class Move:
 
 
 def moves(run: Evidence) -> Iterator[Move]:
-    """All steps of both ends, each end's in order."""
+    """All moves of both ends, each end's in order."""
     for side in Side:
         end, peer = run.end(side), run.end(side.peer)
         entered = end.intervals[0].since if end.intervals else 0.0
@@ -121,7 +121,7 @@ def moves(run: Evidence) -> Iterator[Move]:
 
 
 def _calls(run: Evidence, side: Side, begin: float, end: float) -> Calls:
-    # Steps and samples are on one clock, and rounded alike: what came later is never earlier here.
+    # Steps and samples share one clock and are rounded alike, so their order is kept.
     made = [step for step in run.steps if step.side is side and step.at <= end]
     between = (step.kind for step in made if step.at >= begin)
     return Calls(frozenset(between), frozenset(step.kind for step in made))

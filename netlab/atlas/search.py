@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How to freeze each pair: the fewest classes of segments to lose, and the fewest calls to make.
+"""Finds how to freeze each pair: the fewest classes of segments to lose, and the fewest calls.
 
-For every small set of losses, everything that applications can do is tried, breadth first, on a
-network that loses just these for ever. What is settled then stays so, and is a frozen pair.
+For every small set of losses, all calls of applications are tried, breadth first, on a network
+that loses exactly these for ever. An exchange that settles there stays so: it is a frozen pair.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Recipe:
 
 
 def recipes(most_losses: int = MOST_LOSSES, most_calls: int = MOST_CALLS) -> dict[Pair, Recipe]:
-    """The recipe with the fewest losses, and among those the fewest calls, for each pair.
+    """The recipe with the fewest losses, and among those with the fewest calls, for each pair.
 
     The client never listens: pairs are (client, server), as the articles draw them.
     """
@@ -54,8 +54,8 @@ def recipes(most_losses: int = MOST_LOSSES, most_calls: int = MOST_CALLS) -> dic
 
 
 class _Search:
-    """What applications can lead to. What two ends do is the same under any losses, and worked out
-    once.
+    """The exchanges that applications can lead to. The behaviour of two ends is the same under any
+    losses, and computed once.
     """
 
     def __init__(self, most_calls: int) -> None:
@@ -64,7 +64,7 @@ class _Search:
         self._calls = cache(_sensible_calls)
 
     def under(self, losses: Losses) -> Iterator[tuple[Exchange, tuple[Call, ...]]]:
-        """Everything that settles under these losses, with the calls that lead there."""
+        """Every exchange that settles under these losses, with the calls that lead there."""
         calls_to: dict[Exchange, tuple[Call, ...]] = {NOTHING: ()}
         waiting = deque([NOTHING])
         while waiting:
@@ -104,7 +104,7 @@ def by_pair(found: Mapping[Pair, Recipe]) -> list[Recipe]:
     )
 
 
-#: The life of a connection, from nothing to nothing.
+#: States in the order of a connection's life.
 GRID_ORDER = (
     State.CLOSED,
     State.LISTEN,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What exploring the model gave, kept as data: ``python -m netlab.atlas.store`` makes it anew.
+"""The results of exploring the model, as data: ``python -m netlab.atlas.store`` regenerates them.
 
-It takes seconds, so it is shipped: ``reachable.json`` and the scenario files of
-``cells/constant``. Tests make it again and compare.
+That takes seconds, so they are shipped: ``reachable.json`` and the scenario files of
+``cells/constant``. Tests regenerate them and compare.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def pairs() -> list[Pair]:
 
 
 def as_json(reached: Reached) -> str:
-    """Every reachable pair of the grid with its trace."""
+    """Every reachable pair of the grid with its trace, as JSON."""
     traces = {
         str(pair): [[event, str(after)] for event, after in reached.traces[pair]]
         for pair in pairs()
@@ -43,7 +43,7 @@ def as_json(reached: Reached) -> str:
 
 
 def reachable() -> dict[str, list[tuple[str, str]]]:
-    """A shortest way to each reachable pair: what happens, and the pair that it leaves."""
+    """A shortest way to each reachable pair: each event, and the pair that it leads to."""
     stored = json.loads(REACHABLE.read_text(encoding="utf-8"))
     return {
         pair: [(event, after) for event, after in way] for pair, way in stored["traces"].items()
@@ -56,7 +56,7 @@ def constant_cells(found: Mapping[Pair, Recipe]) -> dict[str, str]:
 
 
 def main() -> None:
-    """Make everything anew."""
+    """Regenerate everything."""
     REACHABLE.write_text(as_json(explore()), encoding="utf-8")
     for old in cells.CONSTANT.glob("*.yaml"):
         old.unlink()

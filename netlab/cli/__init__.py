@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The command line: `commands` has one file a command, `shared` what several need."""
+"""The command line: `commands` has one file per command, `shared` what several of them use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from netlab.model.errors import NetlabError
 from netlab.render import letters
 from netlab.render.style import Style
 
-#: What a person wants, and the modules of the commands for it, in the order of the help.
+#: Tasks, and the modules of the commands for each, in the order of the help.
 SECTIONS = {
     "play scenarios": ("run", "list_", "show"),
     "look, and try it yourself": ("freeze", "lab", "teach"),
@@ -24,8 +24,8 @@ SECTIONS = {
     "compare kernels": ("matrix", "compare", "baseline"),
     "look after netlab": ("doctor", "schema", "completion"),
 }
-#: One that is asked for is imported alone: all together take 65 ms, and 'netlab snapshot' has as
-#: much time as ss.
+#: Only the command asked for is imported: all of them take 65 ms, and 'netlab snapshot' must not
+#: take longer than ss.
 MODULES = tuple(module for modules in SECTIONS.values() for module in modules)
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -42,7 +42,7 @@ examples:
 """
 EPILOG = f"""\
 {EXAMPLES}
-'netlab help COMMAND' has the options, examples and exit codes of one.
+'netlab help COMMAND' shows a command's options, examples and exit codes.
 
 exit codes: 0 all passed, 1 a pair was not held, 2 bad usage or a bad scenario,
 3 the lab could not be built, 130 stopped with Ctrl-C
@@ -64,15 +64,15 @@ def _sections() -> list[parsing.Section]:
 
 
 def overview() -> str:
-    """What netlab is and what it can do, on one screen: for who types its name and nothing else."""
+    """What netlab is and what it can do, on one screen: printed when only its name is typed."""
     rows = [f"  {title}  {', '.join(names)}" for title, names in _sections()]
-    more = "'netlab help' has a line on each command, 'netlab help COMMAND' all about one."
+    more = "'netlab help' has a line on each command, 'netlab help COMMAND' explains one."
     text = "\n".join([DESCRIPTION, "", *rows, "", EXAMPLES, more])
     return "\n".join(folding.folded(text, folding.width()))
 
 
 def parser(command: str = "") -> parsing.Parser:
-    """The whole command line, or, where the command is known, as much of it as that needs."""
+    """The parser of all commands, or, where `command` is one of them, of that one alone."""
     root = parsing.Parser(
         prog="netlab",
         description=DESCRIPTION,
@@ -90,7 +90,7 @@ def parser(command: str = "") -> parsing.Parser:
 
 
 def _guess(word: str) -> str:
-    """What a word may be that is no command."""
+    """Advice on a word that is not a command, or ''."""
     from netlab.scenario import catalogue
 
     path = word.endswith(".yaml")
@@ -134,7 +134,7 @@ def _complain(error: NetlabError) -> int:
 
 
 def _obeyed(words: list[str]) -> int:
-    if not words:  # 0 as of docker, cargo and gh: nobody has asked for anything that failed
+    if not words:  # 0, as with docker, cargo and gh: nothing was asked for, so nothing failed
         print(overview())
         return 0
     try:

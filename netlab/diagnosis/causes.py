@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The causes of ``causes.yaml``: read, checked, and turned into conditions that can be asked."""
+"""The causes of ``causes.yaml``: read, checked, and turned into conditions to evaluate."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """The states in which a cause is seen, and the conditions."""
+    """The states in which a cause is seen, with the conditions for it."""
 
     own: frozenset[State]
     peer: frozenset[State | None]
@@ -52,7 +52,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class HostCase:
-    """What shows a cause at a whole host, and how certain that is (0 to 1)."""
+    """Conditions that show a cause at a whole host, and how certain it then is (0 to 1)."""
 
     when: tuple[Condition, ...]
     confidence: float
@@ -61,7 +61,7 @@ class HostCase:
 
 @dataclass(frozen=True, slots=True)
 class DestinationCase:
-    """What shows a cause at one destination of a host, and how certain that is (0 to 1)."""
+    """Conditions that show a cause at one destination of a host, and its certainty (0 to 1)."""
 
     when: tuple[DestinationCondition, ...]
     confidence: float
@@ -81,11 +81,11 @@ class Cause:
     scenario: str
     seen: tuple[Case, ...]
     signs: tuple[Sign, ...]
-    host: tuple[HostCase, ...]  # of a whole host, and of no connection in particular
+    host: tuple[HostCase, ...]  # for the host as a whole, whatever its connections
     destinations: tuple[DestinationCase, ...]
 
     def at_port(self, port: int) -> Cause:
-        """The cause with a port filled into its advice."""
+        """The cause with a port filled in in its advice."""
         next_, confirm, fix = (
             text.replace("{port}", str(port)) for text in (self.next, self.confirm, self.fix)
         )
@@ -93,7 +93,7 @@ class Cause:
 
 
 def parse(text: str) -> list[Cause]:
-    """Causes from YAML. Raises `BrokenRules` for whatever is wrong in it."""
+    """Causes from YAML. Raises `BrokenRules` for anything that is wrong in it."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # 10 ms instead of 120

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The conditions and the texts of ``causes.yaml``: sentences of facts, read and checked."""
+"""The conditions and the texts of ``causes.yaml``: expressions over facts, read and checked."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class BrokenRules(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One thing that must be known of one end, or of both."""
+    """One thing that must be known about one end, or both."""
 
     text: str
     end: str
@@ -50,13 +50,13 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class DestinationCondition:
-    """One thing that must be known of a destination."""
+    """One thing that must be known about a destination."""
 
     text: str
     fact: DestinationFact = field(compare=False, repr=False)
 
     def holds(self, destination: Destination) -> bool:
-        """Whether the condition is known to be met."""
+        """True if the condition is known to be met."""
         return bool(self.fact(destination))
 
 
@@ -65,17 +65,17 @@ def _truth(value: Value) -> bool | None:
 
 
 def conditions(value: Any, where: str) -> tuple[Condition, ...]:
-    """Conditions of ends. Raises `BrokenRules`, with `where` in front."""
+    """Conditions on ends. Raises `BrokenRules`; its message begins with `where`."""
     return tuple(_condition(text, where) for text in _list(value, where))
 
 
 def destination_conditions(value: Any, where: str) -> tuple[DestinationCondition, ...]:
-    """Conditions of destinations. Raises `BrokenRules`, with `where` in front."""
+    """Conditions on destinations. Raises `BrokenRules`; its message begins with `where`."""
     return tuple(_destination_condition(text, where) for text in _list(value, where))
 
 
 def because(text: Any, where: str, facts: Mapping[str, object] = FACTS) -> str:
-    """A text whose places are facts. Raises `BrokenRules`, with `where` in front."""
+    """A text with facts as placeholders. Raises `BrokenRules`; its message begins with `where`."""
     if not isinstance(text, str):
         raise BrokenRules(f"{where}: because: expected a text; found {text!r}")
     left = PLACE.sub("", text)

@@ -15,7 +15,7 @@ from netlab.snapshot.records import written
 
 
 def of_destinations(host: ObservedHost, rules: Rules) -> Iterator[Finding]:
-    """What connections show together, each of which may be well."""
+    """Findings from connections taken together, each of which may be healthy."""
     for destination in host.destinations():
         for candidate in rules.of_destination(destination):
             yield _of_destination(candidate, destination)
@@ -36,7 +36,7 @@ def _of_destination(candidate: HostCandidate, destination: Destination) -> Findi
 
 
 def of_host(host: ObservedHost, rules: Rules) -> Iterator[Finding]:
-    """What the counters of a host show by themselves."""
+    """Findings from the counters of a host alone."""
     for candidate in rules.of_host(host):
         told = tuple(wording.of_host(text, host.name) for text in candidate.evidence)
         yield _finding(candidate.cause, candidate, told)

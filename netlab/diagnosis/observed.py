@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the rules judge: hosts, ends of connections and destinations, as snapshots show them."""
+"""The subjects of the rules: hosts, ends of connections, destinations, as in snapshots."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PORT_RANGE = (32768, 60999)  # ip_local_port_range, where the snapshot does not 
 
 @dataclass(slots=True)
 class Listener:
-    """What waits at one port of a host."""
+    """The connections and requests that wait at one port of a host, and its backlog."""
 
     waiting: int = 0
     backlog: int | None = None
@@ -25,18 +25,18 @@ class Listener:
 
 @dataclass(slots=True)
 class ObservedHost:
-    """One host: its sockets, what was counted between the samples, and what its listeners hold."""
+    """One host: its sockets, what was counted between the samples, and its listeners' queues."""
 
     name: str = ""
     sockets: Sequence[Socket] = ()  # of the last sample
     counters: Mapping[str, int] = field(default_factory=dict)  # of the last sample
-    risen: Mapping[str, int] | None = None  # from the first to the last; None: one sample only
+    risen: Mapping[str, int] | None = None  # from the first sample to the last; None: only one
     sysctls: Mapping[str, str] = field(default_factory=dict)
     listeners: dict[int, Listener] = field(default_factory=dict)
     addresses: set[str] = field(default_factory=set)
-    #: Sockets in CLOSE_WAIT that a process holds, by their own port and by where they go.
+    #: Sockets in CLOSE_WAIT that a process holds, by local port and by remote endpoint.
     crowds: Counter[int | Endpoint] = field(default_factory=Counter)
-    has_windows: bool = False  # ss leaves snd_wnd out where it is 0, and if it is old
+    has_windows: bool = False  # ss omits snd_wnd where it is 0; old versions always do
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -78,7 +78,7 @@ class ObservedHost:
                 self.crowds[socket.remote] += 1
 
     def destinations(self) -> Iterator[Destination]:
-        """Where several connections of this host go, as a client: from ephemeral ports."""
+        """The endpoints to which this host has several connections from ephemeral ports."""
         first, last = self.ports
         listen = State.LISTEN
         numbers = Counter(
@@ -99,7 +99,7 @@ class ObservedHost:
 
 @dataclass(slots=True)
 class ObservedEnd:
-    """One end of a connection. Without a socket it is gone (or listens)."""
+    """One end of a connection. Without a socket it is gone, or a listener."""
 
     state: State
     host: ObservedHost
@@ -109,7 +109,7 @@ class ObservedEnd:
 
     @property
     def listener(self) -> Listener | None:
-        """What waits at its port."""
+        """The listener at its port."""
         return self.host.listeners.get(self.socket.local[1]) if self.socket else None
 
 

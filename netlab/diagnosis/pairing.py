@@ -2,8 +2,9 @@
 """Matches the two ends of each connection by their four-tuples.
 
 A NAT on the way changes the address (or the port) of one end: sockets that are left over are
-matched by their two ports, if only one socket on each side has them, and the pair says so. If the
-other host is known and has no such socket, that is known as well: the end is gone, or listens.
+matched by their two ports, if only one socket on each side has them, and the pair records that. If
+the other host is known and has no such socket, that is known as well: the end is gone, or a
+listener.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ FourTuple: TypeAlias = tuple[Endpoint, Endpoint]
 
 @dataclass(slots=True)
 class EndPair:
-    """One end of a connection, and the other one if anything is known of it."""
+    """One end of a connection, and the other one if anything is known about it."""
 
     own: ObservedEnd
     peer: ObservedEnd | None = None
@@ -31,7 +32,7 @@ class EndPair:
 
 
 def pairs(snapshots: Sequence[Snapshot], hosts: Sequence[ObservedHost]) -> Iterator[EndPair]:
-    """Every connection of the snapshots once, and every listener; `hosts`: those of them."""
+    """Every connection of the snapshots once, and every listener; `hosts`: one per snapshot."""
     tables = [_HostTable(snapshot, host) for snapshot, host in zip(snapshots, hosts, strict=True)]
     if len(tables) == 1 and not tables[0].talks_to_itself:
         yield from tables[0].alone()
@@ -54,11 +55,11 @@ class _HostTable:
             if first.at is not None and last.at is not None:
                 self._elapsed = last.at - first.at
             else:
-                self._elapsed = 1.0  # samples without a time: a person took them
+                self._elapsed = 1.0  # seconds: samples without a time were taken by hand
 
     @functools.cached_property
     def destinations(self) -> set[str]:
-        """The other hosts that its connections go to."""
+        """The addresses of the other hosts that its connections go to."""
         others = {socket.remote[0] for socket in self.sockets} - {ANY, *self.host.addresses}
         return {address for address in others if not _is_loopback(address)}
 
@@ -74,7 +75,7 @@ class _HostTable:
         )
 
     def end(self, socket: Socket) -> ObservedEnd:
-        """A socket as an end, with what it was in the first sample."""
+        """A socket as an end, with its record of the first sample."""
         if self._before is None:
             return ObservedEnd(socket.state, self.host, socket)
         before = self._before.get((socket.local, socket.remote))
@@ -156,8 +157,8 @@ class _Matcher:
             return
         others = [other for other in self._tables if other is not table]
         yield from (other for other in others if address in other.host.addresses)
-        # The other host has no socket with an address of its own: it is the one that everything
-        # here goes to, or nothing is known of it.
+        # No socket of the other host shows that host's address: it is the one that everything here
+        # goes to, or nothing is known about it.
         if len(others) == 1 and not others[0].host.addresses and len(table.destinations) == 1:
             yield others[0]
 

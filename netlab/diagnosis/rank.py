@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """From snapshots to an answer: what is stuck and why, the most important finding first.
 
-Connections with the same cause, in the same states, of the same service are one finding.
+Connections of one service with the same cause and the same states are one finding.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.records import Snapshot
 
-#: Causes whose points differ by no more cannot be told apart: with both ends, and with one.
+#: Causes whose points differ by no more than this cannot be told apart: with both ends, with one.
 SAME, SAME_WITH_ONE_END = 1.0, 4.0
-#: With one end, so much apart are causes that go together: who does not read does not close.
+#: The same for confidence with one end: causes this close occur together, since an application that
+#: does not read does not close either.
 CERTAIN = 0.5
 MOST_ALSO = 2
-#: States without timers (``ss -tan``) may be passing by.
+#: The factor for states without timers (``ss -tan``), which may be transient.
 STATES_ONLY = 0.7
 LEAST_SURE, MOST_SURE = 0.05, 0.99
 
@@ -37,13 +38,13 @@ class _Group:
     pair: EndPair
     candidates: tuple[Candidate, ...]
     service: tuple[str, int]
-    here: bool  # the service is at the first end
+    here: bool  # whether the service is at the first end
     connections: list[StuckConnection] = field(default_factory=list)
     owners: Counter[str] = field(default_factory=Counter)
 
 
 def diagnose(snapshots: Sequence[Snapshot], known: Rules | None = None) -> Diagnosis:
-    """What is stuck on the hosts of these snapshots, and why."""
+    """The stuck connections of the hosts of these snapshots, with their causes."""
     known = known or rules()
     groups: dict[object, _Group] = {}
     total = stuck = 0
@@ -73,7 +74,7 @@ def _sockets(pair: EndPair) -> int:
 
 
 def _plainly_well(pair: EndPair) -> bool:
-    """Whether the rules need not be asked, which would find nothing: most sockets of a host."""
+    """True for most sockets of a host: the rules would find nothing, and need not be applied."""
     own, peer = pair.own, pair.peer
     if own.state is State.TIME_WAIT:
         return peer is None or peer.socket is None or peer.state is State.TIME_WAIT
@@ -196,7 +197,7 @@ def _less(other: Candidate, first: Candidate) -> str:
 
 
 def _confidence(group: _Group) -> float:
-    """The share of all odds that the cause has, with those that cannot be told from it."""
+    """The share of the odds (0 to 1) of the cause and those that cannot be told from it."""
     margin = CERTAIN if group.pair.peer is None else SAME
     best = group.candidates[0].points - margin
     weights = [2.0**candidate.points for candidate in group.candidates]

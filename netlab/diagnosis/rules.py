@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which of the causes in ``causes.yaml`` fit a connection.
+"""Finds the causes of ``causes.yaml`` that fit a connection.
 
-A cause fits if one of its cases does; its points are those of the best case and of every sign that
-is known to hold. Many connections look alike: the answers to all conditions are the *shape* of a
-connection, and each shape is judged once, however many connections have it.
+A cause fits if one of its cases does; its points are those of the best case plus those of
+every sign that is known to hold. Many connections look alike: the answers to all conditions are the
+*shape* of a connection, and each shape is judged once, however many connections have it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Rules:
         return tuple([condition.holds(own, peer) for condition in self._by_state[own.state]])
 
     def judge(self, own: ObservedEnd, peer: ObservedEnd | None) -> tuple[Candidate, ...]:
-        """The causes that fit a connection, the best first; none: nothing is wrong with it."""
+        """The causes that fit a connection, the best first; empty if nothing is wrong with it."""
         here = self._shape(own, peer)
         there = None if peer is None else self._shape(peer, own)
         shape = (own.state, None if peer is None else peer.state, here, there)
@@ -123,7 +123,7 @@ class Rules:
                 yield HostCandidate(cause, confidence, tuple(case.because for case in cases))
 
     def of_destination(self, destination: Destination) -> Iterator[HostCandidate]:
-        """The causes that show in the connections to one destination, taken together."""
+        """The causes that the connections to one destination show when taken together."""
         for cause in self._with_destinations:
             cases = [c for c in cause.destinations if all(w.holds(destination) for w in c.when)]
             if cases:

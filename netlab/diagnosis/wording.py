@@ -22,7 +22,7 @@ def four_tuple(own: ObservedEnd, peer: ObservedEnd | None) -> tuple[Endpoint, En
 
 
 def alternatives(states: Sequence[str]) -> str:
-    """States that the other end may show, the handshake's and then no socket at all last."""
+    """States that the other end may show; those of the handshake and then "nothing" come last."""
     words = [state for state in states if state not in ("CLOSED", "LISTEN")]
     words.sort(key=lambda word: word.startswith("SYN"))
     return " or ".join([*words, *(["nothing"] if len(words) < len(states) else [])])
@@ -49,7 +49,7 @@ class Phrasing:
             self._names = (written(local), written(remote))
 
     def __call__(self, text: str, turned: bool = False) -> str:
-        """A text with its places filled in. `turned`: its `own` is the second end."""
+        """A text with its placeholders filled in. `turned`: its `own` is the second end."""
         ends, names = self._ends, self._names
         if turned and ends[1] is not None:
             ends, names = (ends[1], ends[0]), (names[1], names[0])
@@ -65,7 +65,7 @@ class Phrasing:
 
 
 def of_destination(text: str, destination: Destination) -> str:
-    """A text of a rule about destinations with its places filled in."""
+    """A text of a rule about destinations with its placeholders filled in."""
     return PLACE.sub(lambda match: _written(DESTINATION_FACTS[match[2]](destination)), text)
 
 

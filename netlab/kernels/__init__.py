@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The same on other kernels: fetched, booted in virtual machines, played on, and compared."""
+"""Scenarios on other kernels: fetched, booted in virtual machines, played on, and compared."""

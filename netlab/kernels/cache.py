@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The one place where netlab keeps files of its own between runs: kernels, lists of packages, runs.
+"""The one place where netlab keeps files between runs: kernels, lists of packages, stored runs.
 
-Everything below it can be deleted at any time; it is fetched or made again. What is written there
-is written beside its place first, and moved when it is whole, so a netlab that is killed leaves
-nothing that a later one would take for good.
+Everything below it can be deleted at any time; it is fetched or made again. Each entry is written
+under a temporary name first and renamed when it is complete, so a netlab that is killed leaves
+nothing that a later one would mistake for a complete entry.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 
 from netlab.model.errors import LabError
 
-#: The end of the name of what is not whole yet.
+#: The suffix of what is not complete yet.
 DRAFT = ".part"
 
 
 def root() -> Path:
-    """$NETLAB_CACHE, else where this user's other caches are."""
+    """$NETLAB_CACHE, or else netlab's folder in the user's cache directory."""
     if own := os.environ.get("NETLAB_CACHE"):
         return Path(own).absolute()
     # A relative XDG_CACHE_HOME counts as none (XDG Base Directory Specification).
@@ -31,7 +31,7 @@ def root() -> Path:
 
 
 def folder(*names: str) -> Path:
-    """A folder of the cache, made where it is missing. Raises `LabError` where it cannot be."""
+    """A folder of the cache, created if missing. Raises `LabError` if it cannot be created."""
     path = root().joinpath(*names)
     with written(path):
         path.mkdir(parents=True, exist_ok=True)
@@ -40,9 +40,10 @@ def folder(*names: str) -> Path:
 
 @contextlib.contextmanager
 def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Be the only netlab that works on `path`, which need not be there.
+    """Be the only netlab that works on `path`, which need not exist.
 
-    `waiting` is called once if another one does. The kernel lifts the lock of a netlab that dies.
+    `waiting` is called once if another netlab holds the lock; the kernel releases the lock of a
+    netlab that dies. Raises `LabError` if the lock file cannot be opened.
     """
     with written(path):
         descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -59,7 +60,7 @@ def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[N
 
 @contextlib.contextmanager
 def draft(path: Path) -> Iterator[Path]:
-    """An empty folder that becomes `path` if all goes well, and what was there before is gone."""
+    """An empty folder that replaces `path` if the body succeeds. Raises `LabError` as `written`."""
     begun = path.with_name(path.name + DRAFT)
     with written(path):
         remove(begun)
@@ -75,7 +76,7 @@ def draft(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def written(path: Path) -> Iterator[None]:
-    """Say what to do where the cache cannot be written: `LabError`."""
+    """Raises `LabError`, with what to do, where the body cannot write to the cache."""
     try:
         yield
     except OSError as error:
@@ -86,6 +87,6 @@ def written(path: Path) -> Iterator[None]:
 
 
 def remove(path: Path) -> None:
-    """Delete a folder of the cache; one that is not there is no mistake."""
+    """Delete a folder of the cache; a missing one is no error."""
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(path)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Many kernels: each is got, booted and played on, as many at a time as this machine can. What
-goes wrong with one is said in that one's run, and stops no other.
+"""Many kernels: each is fetched, booted and played on, as many at a time as this machine can. What
+goes wrong with one is recorded in its run, and does not stop the others.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from netlab.model.kernel_run import Clock, KernelRun, Machine, gather
 from netlab.timers import measure
 
 HOST = "host"
-#: MiB that QEMU needs beside the guest's own memory.
+#: MiB that QEMU needs in addition to the guest's memory.
 BESIDE = 256
 MIB = 1 << 20
 LOOK_S = 0.1  # seconds
 
 
 class Watcher(Protocol):
-    """Is told what goes on."""
+    """Is notified of progress."""
 
     def fetching(self, spec: str, what: str, done: int, total: int) -> None:
-        """So many bytes of what is fetched are there; `total` 0: nobody knows how many."""
+        """`done` of `total` bytes are there; `total` 0: the size is unknown."""
 
     def heard(self, spec: str, line: str) -> None:
         """A guest sent a record; the line is JSON."""
 
     def ended(self, run: KernelRun) -> None:
-        """Nothing more will come of this one."""
+        """A kernel's run is over: no more calls for it will follow."""
 
     def meanwhile(self) -> None:
         """Called ten times a second."""
@@ -56,17 +56,17 @@ class Plan:
     job: suite.Job
     guest: qemu.Guest
     clock: Clock | None = None  # of guests; None: real where KVM works
-    jobs: int | None = None  # guests at a time; None: as cores and memory allow
+    jobs: int | None = None  # guests at a time; None: as many as cores and memory allow
     mirrors: Mapping[str, str] = field(default_factory=dict)
     keyrings: tuple[Path, ...] = ()
     refresh: bool = False
 
 
 def play(specs: Sequence[Spec], plan: Plan, watcher: Watcher) -> list[KernelRun]:
-    """Play on every kernel; the runs in the order of the specs. Each is stored in the cache.
+    """Play on every kernel; return the runs in the order of the specs. Each is stored in the cache.
 
-    Raises `LabError` where no guest at all can be started here (no QEMU), before anything is
-    fetched.
+    Raises `LabError` where no guest can be started here at all (no QEMU), before anything is
+    fetched, and where the cache cannot be written.
     """
     guests = [spec for spec in specs if spec.text != HOST]
     if guests:
@@ -88,12 +88,12 @@ def store(run: KernelRun) -> Path:
 
 
 def file_name(run: KernelRun) -> str:
-    """``6.1.0-56-cloud-amd64.jsonl``; of a kernel that never ran, as it was asked for."""
+    """``6.1.0-56-cloud-amd64.jsonl``; for a kernel that never ran, the name it was requested by."""
     return re.sub(r"[^\w.+-]+", "-", run.machine.release).strip("-") + ".jsonl"
 
 
 def at_once(plan: Plan) -> int:
-    """How many guests this machine can have at a time."""
+    """The number of guests that this machine can run at a time."""
     if plan.jobs:
         return plan.jobs
     available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // MIB
@@ -103,7 +103,7 @@ def at_once(plan: Plan) -> int:
 def _all(
     specs: Sequence[Spec], guests: Sequence[Spec], plan: Plan, watcher: Watcher
 ) -> Iterator[KernelRun]:
-    # The running kernel first and alone: its clock is real, and guests would take its time.
+    # The running kernel first and alone: its clock is real, and guests would slow it down.
     if len(guests) < len(specs):
         yield here(plan.job, watcher)
     kernels: dict[str, Kernel] = {}
@@ -121,9 +121,9 @@ def _all(
 
 
 def here(job: suite.Job, watcher: Watcher) -> KernelRun:
-    """Play on the kernel that runs this process; no guest, and no time-out of hours."""
+    """Play on the kernel that runs this process: no guest, and no time-outs of hours."""
     lines: list[str] = []
-    # Time is real here.
+    # Time is real here: those would really take hours.
     job = replace(job, timers=tuple(name for name in job.timers if name not in measure.HOURS))
 
     def emit(line: str) -> None:
@@ -136,7 +136,7 @@ def here(job: suite.Job, watcher: Watcher) -> KernelRun:
 
 
 def never_booted(spec: str, error: str) -> KernelRun:
-    """The record of a kernel that could not be got."""
+    """The record of a kernel that could not be fetched or booted."""
     return KernelRun(Machine(spec, release=spec, version="", architecture="", hz=0), error=error)
 
 
@@ -161,14 +161,14 @@ def _obtained(spec: Spec, plan: Plan, watcher: Watcher) -> Kernel:
 
 
 def _clock(kernel: Kernel) -> Clock:
-    """A real one where guests are as fast as this machine. An emulated guest is so slow that its
-    timers would fire while it still works on what came before.
+    """The real clock where guests are as fast as this machine. An emulated guest is so slow that
+    its timers would fire while it still works on what came before.
     """
     return "real" if accelerator.best(kernel.image) == "kvm" else "virtual"
 
 
 def _guests(kernels: Iterable[Kernel], plan: Plan, watcher: Watcher) -> Iterator[KernelRun]:
-    """Boot them side by side, each followed by a thread of its own; runs as they end."""
+    """Boot them side by side, each followed by its own thread; yield runs as they end."""
     news: queue.SimpleQueue[tuple[str, str | KernelRun]] = queue.SimpleQueue()
     stop = threading.Event()
 

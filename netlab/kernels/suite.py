@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is played on a kernel, here or in a guest: the same code, so the records compare."""
+"""What is played on a kernel, here or in a guest: the same code, so that records are comparable."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from netlab.scenario.model import Scenario
 from netlab.testbed.lab import Lab
 from netlab.timers import measure
 
-#: Those that decide what TCP does. A fresh namespace's are recorded.
+#: The sysctls that decide what TCP does, recorded from a fresh namespace.
 SYSCTLS = ("net/ipv4/tcp_*", "net/ipv4/ip_local_port_range", "net/core/somaxconn")
-#: ``linux/time.h``. This clock moves once a tick, so its resolution tells CONFIG_HZ.
+#: ``linux/time.h``. This clock moves once a tick, so its resolution shows CONFIG_HZ.
 CLOCK_MONOTONIC_COARSE = 6
-#: Labs at a time under a virtual clock. Waiting costs nothing there and work takes its time, so
-#: those that are open must not keep each other from being sampled.
+#: Labs at a time under a virtual clock. There, waiting costs nothing but work takes time, so open
+#: labs must not keep each other from being sampled.
 VIRTUAL_JOBS = 12
 
 Emit = Callable[[str], None]
@@ -36,17 +36,17 @@ Emit = Callable[[str], None]
 class Job:
     """What to play."""
 
-    plays: bool = True  # scenarios at all
+    plays: bool = True  # whether scenarios are played at all
     names: tuple[str, ...] = ()  # of scenarios, as netlab run takes them; none: all
-    #: Scenario files of the user's own, as (name, text): a guest does not see the user's disk.
+    #: The user's own scenario files, as (name, text): a guest does not see the user's disk.
     own: tuple[tuple[str, str], ...] = ()
-    mine: tuple[str, ...] = ()  # what of them is played, by name; none: all
-    slow: bool = False  # those that take minutes too
-    only: tuple[str, ...] = ()  # of all these, the scenarios that are called so; none: all
+    mine: tuple[str, ...] = ()  # which of those are played, by name; none: all
+    slow: bool = False  # also those that take minutes
+    only: tuple[str, ...] = ()  # of all these, only the scenarios with these names; none: all
     atlas: bool = False  # every pair of states
-    timers: tuple[str, ...] = ()  # of measure.NAMES: time-outs that are waited for to their end
+    timers: tuple[str, ...] = ()  # of measure.NAMES: time-outs that are waited for until they end
     ipv6: bool = False
-    hold: float = 0.0  # seconds, where that is longer than what a scenario says
+    hold: float = 0.0  # seconds, where that is longer than the scenario's own
     sysctls: Mapping[str, str] = field(default_factory=dict)  # set at both hosts of every lab
 
     @property
@@ -55,7 +55,7 @@ class Job:
         return Family.IPV6 if self.ipv6 else Family.IPV4
 
     def scenarios(self) -> list[Scenario]:
-        """What is to be played. Raises `ScenarioError` for what is not there, or is wrong."""
+        """The scenarios to play. Raises `ScenarioError` for one that is missing or wrong."""
         if not self.plays:
             return []
         named = catalogue.choose(self.names, self.slow) if self.names or not self.own else []
@@ -70,7 +70,7 @@ class Job:
 
 
 def machine(spec: str, clock: Clock, job: Job, distribution: str = "") -> Machine:
-    """The kernel that runs here."""
+    """The kernel that runs here, with its tick rate in Hz."""
     name = os.uname()
     return Machine(
         spec=spec,
@@ -85,10 +85,10 @@ def machine(spec: str, clock: Clock, job: Job, distribution: str = "") -> Machin
 
 
 def play(job: Job, about: Machine, emit: Emit, meanwhile: Callable[[], None]) -> None:
-    """Play it all on this kernel. `emit` gets each record as a line, as soon as it is there;
+    """Play it all on this kernel. `emit` gets each record as a line, as soon as there is one;
     `meanwhile` is called now and then.
 
-    Raises `LabError` where no lab can be built here at all.
+    Raises `LabError` where no lab can be built here at all, `ScenarioError` as `Job.scenarios`.
     """
     began = time.monotonic()
     emit(line("machine", about))
@@ -120,7 +120,7 @@ def _records(
 
 
 def _sysctls(namespace: Namespace) -> dict[str, str]:
-    """By name, as sysctl(8) writes them; those that this user may not read are left out."""
+    """Values by names as sysctl(8) writes them, without those that this user may not read."""
     with namespace:
         return sysctl.matching(SYSCTLS)
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Closes what the kernel takes its time to close, while the caller goes on.
+"""Closes sockets that the kernel is slow to close, while the caller goes on.
 
-A socket of nfnetlink that is closed soon after a table was deleted waits until the kernel has freed
-the table, and that takes a grace period: 10 ms, four times what the whole lab costs
+Closing an nfnetlink socket soon after a table was deleted blocks until the kernel has freed the
+table, and that takes a grace period: 10 ms, four times what the whole lab costs
 (`nft_rcv_nl_event` in ``net/netfilter/nf_tables_api.c``). One thread waits for all of them. It is
-enough, because a grace period is over for everything that was deleted before it began, and it ends
+enough, because one grace period covers everything that was deleted before it began. The thread ends
 with the last socket, so a process has no second thread while there is nothing to close.
 """
 
@@ -17,12 +17,12 @@ from collections import deque
 from collections.abc import Callable
 from functools import cache
 
-#: So many may wait, each with its namespace. Whoever has one more closes it himself, and waits.
+#: At most this many may wait, each with its namespace; the caller closes any more, and waits.
 LIMIT = 32
 
 
 class Closer:
-    """A thread that closes, and lives as long as there is something to be closed."""
+    """A thread that closes things, and lives as long as there is something to close."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -34,7 +34,7 @@ class Closer:
         return len(self._waiting)
 
     def hand_over(self, close: Callable[[], object]) -> None:
-        """Have `close` called soon; at once, and here, where too many wait or no thread starts."""
+        """Have `close` called soon, or call it at once if too many wait or no thread starts."""
         with self._lock:
             here = len(self._waiting) >= LIMIT or not self._is_at_work()
             if not here:
@@ -65,7 +65,7 @@ class Closer:
                     self._works = False
                     return
                 close = self._waiting[0]  # it counts until it is closed
-            with contextlib.suppress(OSError):  # nobody is left who could do anything about it
+            with contextlib.suppress(OSError):  # no caller is left who could handle it
                 close()
             del close  # the last reference: nothing may stay open because of a name
             with self._lock:
@@ -83,10 +83,10 @@ def later(close: Callable[[], object]) -> None:
 
 
 def finish() -> None:
-    """Wait until everything that was handed over is closed. There is no thread of this then."""
+    """Wait until everything that was handed over is closed, and the thread has ended."""
     _closer().finish()
 
 
-# With a second thread, a process cannot fork safely, and the child would have sockets that keep
-# namespaces of the parent's.
+# With a second thread, a process cannot fork safely, and the child would inherit sockets that
+# keep the parent's namespaces.
 os.register_at_fork(before=finish, after_in_child=_closer.cache_clear)

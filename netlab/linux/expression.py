@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One rule, said twice: in nftables expressions for the kernel, and in nft's words for people.
+"""One rule in two forms: nftables expressions for the kernel, and nft's language for people.
 
 Each term of a rule makes both at once, so they cannot drift apart. Registers, offsets and
 operators: ``include/uapi/linux/netfilter/nf_tables.h``; checked against ``nft --debug=netlink``.
@@ -33,7 +33,7 @@ class Rule:
     first: int | None = None  # only the first n that match
     after: int | None = None  # all but the first n
     reject: Reject | None = None
-    log: str = ""  # the prefix with which each match is handed to NFLOG
+    log: str = ""  # the NFLOG prefix of each match
 
     @property
     def text(self) -> str:
@@ -46,7 +46,7 @@ Expression = tuple[str, list[tuple[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A part of a rule: its words, and its expressions."""
+    """A part of a rule: its text, and its expressions."""
 
     text: str
     expressions: tuple[Expression, ...]
@@ -132,7 +132,7 @@ def _field(words: str, value: int, offset: int, length: int) -> Term:
 
 
 def _ordinal(operator: str, number: int) -> Term:
-    """The n-th packet that came this far: a counter of the rule's own (nft_numgen.c)."""
+    """The n-th packet that gets this far, by a counter of the rule's own (nft_numgen.c)."""
     generated = [
         ("NFTA_NG_DREG", REGISTER),
         ("NFTA_NG_MODULUS", WITHOUT_LIMIT),
@@ -163,7 +163,7 @@ def _log(prefix: str) -> Term:
 
 
 def log_text(prefix: str) -> str:
-    """The statement that hands a packet to whoever listens to netlab's group of NFLOG."""
+    """The statement that hands a packet to the listener of netlab's NFLOG group."""
     return f'log prefix "{prefix}" group {LOG_GROUP}'
 
 
@@ -181,7 +181,7 @@ def _verdict(reject: Reject | None) -> Term:
 
 # --- Telling data from a bare acknowledgment.
 #
-# nftables cannot subtract, so "no payload" is said as the eleven pairs of TCP header length and
+# nftables cannot subtract, so "no payload" is written as the eleven pairs of TCP header length and
 # packet length that have none: exact, whatever options the segment carries, on every kernel.
 # ("@ih,0,8" would do it too, from Linux 5.16 on. "tcp doff . ip length" makes nft 1.0.6 crash on
 # listing, so the header length is loaded as a raw byte: the words of 4 bytes, times 16.)

@@ -28,7 +28,7 @@ class Namespace:
     """One anonymous network namespace, held by a descriptor.
 
     As a context manager it moves this thread inside, and back on leaving; the two must happen
-    with nothing awaited in between.
+    without any waiting in between.
     """
 
     def __init__(self, fd: int) -> None:
@@ -37,7 +37,7 @@ class Namespace:
 
     @classmethod
     def create(cls) -> Namespace:
-        """Make one whose tables are small, as a child of the throw-away parent.
+        """Create one with small tables, as a child of the throw-away parent.
 
         Raises `Forbidden` where the kernel refuses and `LabError` where something else is missing.
         """
@@ -47,7 +47,7 @@ class Namespace:
     @classmethod
     @contextlib.contextmanager
     def created(cls) -> Iterator[Namespace]:
-        """Make one as `create` does, and run the body inside: this thread is there anyway."""
+        """Create one as `create` does, and run the body inside: this thread is there anyway."""
         prepare()
         parent = _parent()
         with _coming_home():
@@ -101,7 +101,7 @@ class Namespace:
 
 @contextlib.contextmanager
 def _coming_home() -> Iterator[None]:
-    """Whichever namespaces the body enters, this thread is where it was afterwards."""
+    """Return this thread to its namespace afterwards, whichever ones the body enters."""
     try:
         home = own_network()
     except OSError as error:
@@ -114,7 +114,7 @@ def _coming_home() -> Iterator[None]:
 
 
 def _unshared() -> int:
-    """Move this thread into a new network namespace, and return the descriptor of that."""
+    """Move this thread into a new network namespace, and return its descriptor."""
     try:
         unshare(CLONE_NEWNET)
         return own_network()

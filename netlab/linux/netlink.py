@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Netlink messages as bytes: headers, attributes, errors (RFC 3549; ``linux/netlink.h``).
 
-pyroute2 encodes what is long; what comes ten times a second is read here, 50 times faster.
+pyroute2 encodes the long ones; those that come ten times a second are read here, 50 times faster.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tables of rules in one host's firewall: installed, counted, removed.
 
-One fault is one table of its own, installed in one transaction and removed with one message. A
+Each fault is a table of its own, installed in one transaction and removed with one message. A
 rule counts what it matches before its verdict, so a fault can prove that it did something.
 """
 
@@ -34,7 +34,7 @@ PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """What one rule has seen."""
+    """The packets and bytes that one rule has matched."""
 
     packets: int
     bytes: int
@@ -51,7 +51,7 @@ class Table:
     hook: Hook
     rules: tuple[Rule, ...] = ()
     raw: tuple[str, ...] = ()  # rules in nft's own language, for the nft program
-    log: str = ""  # the prefix with which what raw rules match is handed to NFLOG
+    log: str = ""  # the NFLOG prefix of what the raw rules match
 
     @property
     def text(self) -> str:
@@ -70,7 +70,7 @@ def install(transport: Transport, tables: Sequence[Table]) -> None:
 
 
 def disable(transport: Transport, name: str) -> None:
-    """Take a table's rules out of force, and keep them with what they have counted."""
+    """Take a table's rules out of force, but keep them and what they have counted."""
     message = nftsocket.nft_table_msg()
     message["attrs"] = [("NFTA_TABLE_NAME", name), ("NFTA_TABLE_FLAGS", NFT_TABLE_F_DORMANT)]
     asleep = _nft(message, nftsocket.NFT_MSG_NEWTABLE, 0, f"disabling table {name}")
@@ -78,8 +78,8 @@ def disable(transport: Transport, name: str) -> None:
 
 
 def remove(transport: Transport, names: Sequence[str]) -> None:
-    """Take tables out of force, all at once. The kernel frees them later, and until then whoever
-    closes a socket of nfnetlink in the same namespace waits.
+    """Remove tables, all at once. The kernel frees them later, and until then closing an
+    nfnetlink socket in the same namespace blocks.
     """
     requests = []
     for name in names:
@@ -118,7 +118,7 @@ def _counter(expressions: memoryview) -> Counter:
 
 
 def lacking(what: str) -> str:
-    """Why `what` cannot be had without the nft program; nothing where it is installed."""
+    """The reason why `what` is impossible without the nft program; '' where it is installed."""
     there = shutil.which("nft", path=PATH) is not None
     return "" if there else f"{what} needs the nft program: install nftables"
 
@@ -126,7 +126,7 @@ def lacking(what: str) -> str:
 def execute(text: str) -> str:
     """Hand text to the nft program, in the namespace that this thread is in.
 
-    Returns what it complains of, or nothing. Raises FileNotFoundError where it is not installed.
+    Returns its complaint, or ''. Raises FileNotFoundError where it is not installed.
     """
     done = subprocess.run(
         [shutil.which("nft", path=PATH) or "nft", "-f", "-"],
@@ -171,8 +171,8 @@ def _end() -> Request:
 
 
 def _transaction(requests: Sequence[Request]) -> list[Request]:
-    """All or nothing. The last message of those that do something asks for the answer: it comes
-    after the commit on every kernel, and one for the end of the batch only since Linux 6.10.
+    """All or nothing. The last message that does something asks for the acknowledgment: that
+    comes after the commit on every kernel, and one for the end of the batch only since Linux 6.10.
     """
     return [_begin(), *requests[:-1], requests[-1].asking(), _end()]
 
@@ -262,7 +262,7 @@ def _sizes(table: Table, family: Family, number: int) -> Iterator[Request]:
 
 
 def _typeof(family: Family) -> bytes:
-    """What nft stores beside a set so that its listing reads as it was typed (typeof keys)."""
+    """The data nft stores with a set so that its listing reads as it was typed (typeof keys)."""
 
     def tlv(*parts: tuple[int, int | bytes]) -> bytes:
         blobs = [(k, struct.pack("=I", v) if isinstance(v, int) else v) for k, v in parts]

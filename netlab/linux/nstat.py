@@ -9,7 +9,7 @@ FILES = ("/proc/thread-self/net/netstat", "/proc/thread-self/net/snmp")
 
 
 def named(group: str, name: str) -> str:
-    """What nstat calls a counter of a group: those of TcpExt without their prefix."""
+    """The name nstat has for a counter of a group: those of TcpExt lack their prefix."""
     return name if group == "TcpExt" else group + name
 
 
@@ -46,7 +46,7 @@ class Counters:
 
 
 def difference(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
-    """What changed, and by how much; counters that stayed are left out."""
+    """The change of each counter that changed; the others are left out."""
     return {
         name: value - before.get(name, 0)
         for name, value in after.items()

@@ -23,7 +23,7 @@ CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
 def prepare() -> None:
     """Make this process able to build labs: capabilities, and descriptors for many of them.
 
-    Without root it enters a user namespace of its own. Raises `Forbidden`.
+    Without root it enters a user namespace of its own. Raises `Forbidden` where it may not.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
@@ -31,11 +31,11 @@ def prepare() -> None:
     if not privileged():
         enter_user_namespace()
     elif not _can_come_home():
-        unshare(CLONE_NEWNET)  # root of somebody's user namespace, in a network of its outside
+        unshare(CLONE_NEWNET)  # root of a user namespace, in a network from outside it
 
 
 def _can_come_home() -> bool:
-    """Whether this process may enter the network namespace that it is in."""
+    """True if this process may enter the network namespace that it is in."""
     home = own_network()
     try:
         setns(home)
@@ -47,7 +47,7 @@ def _can_come_home() -> bool:
 
 
 def privileged() -> bool:
-    """Whether this process may create namespaces and rules as it is."""
+    """True if this process may create namespaces and rules as it is."""
     status = Path("/proc/self/status").read_text()
     effective = next(line for line in status.splitlines() if line.startswith("CapEff"))
     held = int(effective.split()[1], 16)
@@ -55,16 +55,16 @@ def privileged() -> bool:
 
 
 def in_user_namespace() -> bool:
-    """Whether this process is root of a user namespace of its own only."""
+    """True if this process is root only within a user namespace."""
     return Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
 
 
 def enter_user_namespace() -> None:
-    """Become root of a user namespace of one's own; nothing outside it is within reach.
+    """Become root of a new user namespace; nothing outside it is within reach.
 
-    The host's network neither: who may not enter it could not come back to it from a lab, so the
-    process moves to an empty one for good. Only a process with one thread may do this
-    (user_namespaces(7)). Raises `Forbidden`.
+    That includes the host's network: a process that may not enter it could not return to it from a
+    lab, so this one moves to an empty one for good. Only a process with one thread may do this
+    (user_namespaces(7)). Raises `Forbidden` for any other, and where the kernel refuses.
     """
     if threading.active_count() > 1 or len(os.listdir("/proc/self/task")) > 1:
         raise Forbidden(
@@ -73,8 +73,8 @@ def enter_user_namespace() -> None:
         )
     uid, gid = os.getuid(), os.getgid()
     with contextlib.suppress(KeyError, OSError):
-        # Inside, the number is root's; who asks for the name is told the true one. (pytest does,
-        # and would share a temporary folder with the real root.)
+        # Inside, the user ID is root's; a lookup of the name still gets the true one. (pytest does
+        # one, and would share a temporary folder with the real root.)
         os.environ.setdefault("LOGNAME", getpass.getuser())
     try:
         unshare(CLONE_NEWUSER | CLONE_NEWNET)
@@ -105,7 +105,7 @@ def forbidding_settings() -> list[str]:
 
 
 def refused(error: OSError) -> LabError:
-    """The error of a refused namespace or descriptor, as one sentence that says what to do."""
+    """The error for a refused namespace or descriptor, as one sentence with the remedy."""
     if error.errno == errno.EMFILE:
         return LabError("too many open files: raise the limit (ulimit -n), or run with --jobs 50")
     settings = forbidding_settings()

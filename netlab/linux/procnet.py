@@ -4,7 +4,7 @@
 Columns and timer codes: ``Documentation/networking/proc_net_tcp.rst`` and ``get_tcp4_sock``,
 ``get_timewait4_sock``, ``get_openreq4`` in ``net/ipv4/tcp_ipv4.c``. Request sockets show as
 SYN_RECV with inode 0; TIME_WAIT rows have fewer columns; CLOSED is never listed. Reading one row
-costs 2 us: numbers stay text until somebody asks for the row.
+costs 2 us.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Row(NamedTuple):
     timer: Timer
     remaining: float  # seconds until the timer fires
     retransmits: int  # since the last acknowledgment; a tail loss probe does not count
-    probes: int  # zero-window probes, or tries the own firewall refused
+    probes: int  # zero-window probes, or attempts that the local firewall refused
     inode: int  # 0: no file descriptor holds it
     pointer: str = ""  # the kernel's name for the socket, as its tracepoints write it
 
@@ -50,21 +50,21 @@ def endpoint(address: str, port: int) -> str:
 
 
 def address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """The address that words of hexadecimal digits are, written by a little-endian machine.
+    """The address in words of hexadecimal digits, as a little-endian machine writes them.
 
-    Nothing in the text names the machine; other ones are rare.
+    Nothing in the text shows the byte order; other machines are rare.
     """
     words = (text[start : start + 8] for start in range(0, len(text), 8))
     return ipaddress.ip_address(b"".join(bytes.fromhex(word)[::-1] for word in words))
 
 
-#: By the code that the files have for a state; some kernels have one more for a request.
+#: By the code of a state in these files; some kernels have one more, for a request.
 STATES = {f"{state.value:02X}": state for state in State} | {"0C": PROC_SHOWS_REQUESTS_AS}
 _TIMERS = {f"{timer.value:02X}": timer for timer in Timer}
 
 
 def timer_of(code: str) -> Timer:
-    """The timer of a row; one that has no name here retransmits something."""
+    """The timer of a row; an unknown code counts as a retransmission timer."""
     return _TIMERS.get(code, Timer.RETRANSMIT)
 
 
@@ -112,7 +112,7 @@ class _Reopened:
         return os.open(self._name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._directory)
 
     def read(self) -> str:
-        """The whole file. Raises `LabError` when the kernel does not give it twice."""
+        """The whole file. Raises `LabError` if it reads as empty even when opened anew."""
         text = self._whole()
         if not text:
             os.close(self._fd)

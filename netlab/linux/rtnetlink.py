@@ -22,13 +22,13 @@ RTN_UNICAST, RTN_LOCAL = 1, 2
 RT_SCOPE_LINK = 253
 IFF_UP = 1
 IFINFOMSG_SIZE, IFLA_OPERSTATE, OPER_UP = 16, 16, 6
-IFA_F_NODAD = 2  # usable at once, with nobody asked whether it is taken
+IFA_F_NODAD = 2  # usable at once, without duplicate address detection
 IN6_ADDR_GEN_MODE_NONE = 1
 NUD_INCOMPLETE, NUD_PERMANENT = 0x01, 0x80
 
 
 class VethEnd(NamedTuple):
-    """One end of a veth pair that is to be made."""
+    """One end of a veth pair to create."""
 
     number: int  # in its namespace
     name: str
@@ -36,12 +36,12 @@ class VethEnd(NamedTuple):
 
 
 def bits(family: Family) -> int:
-    """The bits of an address."""
+    """The length of an address, in bits."""
     return 32 if family is Family.IPV4 else 128
 
 
 def cable(near: VethEnd, far: VethEnd, namespace: int, purpose: str, flags: int = 0) -> Request:
-    """A veth pair: one end here, the other in the namespace of that descriptor."""
+    """Create a veth pair: one end here, the other in the namespace with that descriptor."""
     peer: dict[str, Any] = {
         "index": far.number,
         "attrs": [
@@ -70,16 +70,16 @@ def _link(index: int) -> Any:
 
 
 def up(index: int) -> Request:
-    """Put a link up."""
+    """Bring a link up."""
     message = _link(index)
     message["flags"] = message["change"] = IFF_UP
     return encode(message, RTM_SETLINK, 0, f"interface {index} up")
 
 
 def without_link_local(index: int) -> Request:
-    """No link-local address, and so nobody asked whether it is taken.
+    """Have no link-local address, and so no duplicate address detection for it.
 
-    A message of its own: the kernel puts a link up before it looks at the rest of a message.
+    A separate message: the kernel brings a link up before it looks at the rest of a message.
     """
     mode = ("IFLA_INET6_ADDR_GEN_MODE", IN6_ADDR_GEN_MODE_NONE)
     message = _link(index)
@@ -95,19 +95,19 @@ def mtu(index: int, size: int) -> Request:
 
 
 def link_state(index: int) -> Request:
-    """Ask for a link; see `carries`."""
+    """Ask for the state of a link; see `carries`."""
     return encode(_link(index), RTM_GETLINK, 0, f"the state of interface {index}")
 
 
 def carries(transport: Transport, asking: Request) -> bool:
-    """Whether a link can send, by the answer to `link_state`.
+    """True if a link can send, by the answer to `link_state`.
 
     It gets its carrier when the other end comes up, and its queue a moment later, from a kernel
     thread (``net/core/link_watch.c``). Until then Linux drops what it sends. The operational
     state (RFC 2863) is set at the same time as the queue, under the lock that this answer needs.
     """
     answer = transport.ask(asking)
-    parts = attributes(answer[IFINFOMSG_SIZE:])  # forty; it is the third, and the rest stays unread
+    parts = attributes(answer[IFINFOMSG_SIZE:])  # the third of forty; the rest stays unread
     return next((state[0] for kind, state in parts if kind == IFLA_OPERSTATE), None) == OPER_UP
 
 
@@ -123,9 +123,9 @@ def address(family: Family, text: str, index: int, prefix: int) -> Request:
 
 
 def local_route(text: str, index: int, flags: int = 0) -> Request:
-    """What is for this IPv6 address is for this host.
+    """Deliver packets for this IPv6 address to this host.
 
-    The kernel adds this route itself, but from a work queue, also for an address without duplicate
+    The kernel adds this route itself, but from a work queue, even for an address without duplicate
     detection (addrconf_dad_completed); what comes before that is dropped.
     """
     message = rtmsg()
@@ -138,7 +138,7 @@ def local_route(text: str, index: int, flags: int = 0) -> Request:
 
 
 def route(family: Family, network: str, prefix: int, index: int, gateway: str = "") -> Request:
-    """Send what is for a network over a link, to a gateway or to whom it is for. Acknowledged."""
+    """Route a network over a link, through a gateway or directly. Acknowledged."""
     message = rtmsg()
     message["family"], message["dst_len"] = family, prefix
     message["table"], message["proto"], message["type"] = RT_TABLE_MAIN, RTPROT_STATIC, RTN_UNICAST
@@ -151,7 +151,7 @@ def route(family: Family, network: str, prefix: int, index: int, gateway: str = 
 
 
 def neighbour(family: Family, text: str, index: int, hardware: str, flags: int = 0) -> Request:
-    """The hardware address of an address, for good; without one, packets for it wait."""
+    """Set the hardware address of an address permanently; without one, packets for it wait."""
     message = ndmsg()
     message["family"] = family
     message["ifindex"] = index

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """System calls that Python has no function for: those of libc, and some by their number.
 
-Importing this costs 5 ms (ctypes), so what must start fast imports it where it is needed.
+Importing this costs 5 ms (ctypes), so programs that must start fast import it only where needed.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def own_network() -> int:
 
 
 def set_option(descriptor: int, level: int, option: int, value: bytes) -> None:
-    """``setsockopt``, which lets other threads go on while the kernel waits. Raises OSError."""
+    """``setsockopt`` that lets other threads run while the kernel waits. Raises OSError."""
     _checked(_libc.setsockopt(descriptor, level, option, value, len(value)))
 
 
@@ -84,8 +84,8 @@ def die_with_parent(number: int = signal.SIGKILL) -> None:
     _libc.prctl(PR_SET_PDEATHSIG, int(number))
 
 
-#: Between fork and exec: die with the thread that waits, also if it is gone already. A program of
-#: its own, because a process with threads must not run Python in a fork of itself.
+#: Between fork and exec: die with the thread that waits, even if it is already gone. A separate
+#: program, because a process with threads must not run Python in a fork of itself.
 _BOUND = """
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(1, int(sys.argv[1]))
@@ -97,6 +97,6 @@ if os.getppid() == int(sys.argv[2]):
 def bound(command: Sequence[str], number: int = signal.SIGKILL) -> list[str]:
     """A command that does the same, and gets a signal when the thread that started it ends.
 
-    What cannot be executed ends with code 1 and Python's error, so look for the program first.
+    If it cannot be executed, it ends with code 1 and Python's error: look for the program first.
     """
     return [sys.executable, "-ISc", _BOUND, str(int(number)), str(os.getpid()), *command]

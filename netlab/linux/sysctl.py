@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Settings below ``/proc/sys``, by their names; those of a network are the caller's namespace's."""
+"""Settings below ``/proc/sys``, by name; those of the network are of the caller's namespace."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def full_name(name: str) -> str:
 
 
 def path(name: str) -> Path:
-    """Where the kernel keeps it."""
+    """The path of its file."""
     return ROOT / full_name(name).replace(".", "/")
 
 
 def exists(name: str) -> bool:
-    """Whether this kernel has it."""
+    """True if this kernel has it."""
     return path(name).exists()
 
 
 def read(name: str) -> str:
-    """Its value, several words apart by a blank, as sysctl(8) writes them. Raises OSError."""
+    """Its value, words separated by one space, as sysctl(8) writes them. Raises OSError."""
     return " ".join(path(name).read_text(encoding="ascii").split())
 
 
@@ -36,8 +36,8 @@ def write(name: str, value: object) -> None:
 
 
 def matching(patterns: Iterable[str]) -> dict[str, str]:
-    """All that match one of the patterns of paths below ``/proc/sys``, by whole name and in
-    order; those that this user may not read are left out.
+    """All sysctls that match one of the patterns of paths below ``/proc/sys``, by full name and
+    sorted; those that this user may not read are left out.
     """
     paths = sorted(path for pattern in patterns for path in ROOT.glob(pattern))
     names = (

@@ -22,19 +22,19 @@ BUFFER = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One encoded message, and what it asks for in words, for the error text."""
+    """One encoded message, and its purpose in words, for the error text."""
 
     data: bytes
     purpose: str
 
     @property
     def asks(self) -> bool:
-        """Whether the kernel answers it though nothing is wrong."""
+        """True if the kernel answers it even when nothing is wrong."""
         flags: int = HEADER.unpack_from(self.data)[2]
         return bool(flags & NLM_F_ACK)
 
     def asking(self) -> Request:
-        """The same message, which the kernel answers in any case."""
+        """The same message, changed so that the kernel answers it in any case."""
         length, kind, flags, number, port = HEADER.unpack_from(self.data)
         header = HEADER.pack(length, kind, flags | NLM_F_ACK, number, port)
         return Request(header + self.data[HEADER.size :], self.purpose)
@@ -55,19 +55,19 @@ class Transport:
     def __init__(self, protocol: int) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
         self._socket.bind((0, 0))
-        self.closes_slowly = False  # the kernel keeps whoever closes it waiting
+        self.closes_slowly = False  # close(2) blocks for a grace period
 
     def close(self) -> None:
-        """Close the socket, or have it closed where that takes the kernel a while."""
+        """Close the socket, in the background if that takes the kernel long."""
         if self.closes_slowly:
             closing.later(self._socket.close)
         else:
             self._socket.close()
 
     def send(self, requests: Sequence[Request]) -> None:
-        """Send all in one system call; the kernel works them off before it returns.
+        """Send all in one system call; the kernel processes them before it returns.
 
-        Raises `LabError` with the first one that the kernel refuses.
+        Raises `LabError` naming the first one that the kernel refuses.
         """
         stamped = bytearray()
         last = 0  # the last one that asks for an answer
@@ -97,7 +97,7 @@ class Transport:
                 yield number, netlink.error_code(payload)
 
     def _drain(self) -> None:
-        """Forget further answers: after an aborted transaction there is one for each message."""
+        """Discard further answers: after an aborted transaction there is one for each message."""
         try:
             while self._socket.recv(BUFFER, socket.MSG_DONTWAIT):
                 pass
@@ -105,7 +105,7 @@ class Transport:
             pass
 
     def ask(self, request: Request) -> memoryview:
-        """Ask for one thing and return the payload of the answer. Raises `LabError`."""
+        """Ask for one thing and return the payload of the answer. Raises `LabError` if refused."""
         self._socket.send(request.data)
         kind, _, payload = next(netlink.messages(memoryview(self._socket.recv(BUFFER))))
         if kind == NLMSG_ERROR:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The full screen: samples the lab, draws what is seen, and hands keys to the controller.
+"""The full screen: samples the lab, draws the result, and hands keys to the controller.
 
-One thread does it all. textual reads the keyboard in a thread of its own, which never touches the
-lab: entering a namespace concerns the thread that does it only.
+One thread does it all. textual reads the keyboard in a separate thread, which never touches the
+lab: entering a namespace affects only the thread that does it.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from netlab.model.vocabulary import REJECTS, Side
 from netlab.scenario.steps import kind_of
 
 Commands = Callable[[], Sequence[tuple[str, str]]]
-SAMPLED, DRAWN, COUNTED = 0.03, 0.1, 0.3  # seconds between two
+SAMPLED, DRAWN, COUNTED = 0.03, 0.1, 0.3  # intervals in seconds
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-USUAL, TALL = 24, 36  # lines from which there is room for more
-MOST_FAULTS = 4  # lines, with the heading
+USUAL, TALL = 24, 36  # lines at which more fits
+MOST_FAULTS = 4  # lines, including the heading
 #: Segments with the keys 1 to 9, the commonest faults first as in `NAMEABLE`.
 SEGMENTS = tuple(NAMEABLE)
 
 
 class Live(App[None]):
-    """The application. What ended it is left in `ended_by` or in `broken`."""
+    """The application. `ended_by` or `broken` holds what ended it."""
 
     ENABLE_COMMAND_PALETTE = False
     CSS_PATH = "live.tcss"
@@ -69,7 +69,7 @@ class Live(App[None]):
             loop.add_signal_handler(number, self._end_by, number)
 
     def action_interrupt(self) -> None:
-        """Ctrl-C, which is a key here: the terminal sends no signal while it is ours."""
+        """Handle Ctrl-C, which is a key here: in raw mode the terminal sends no signal."""
         self._end_by(signal.SIGINT)
 
     def _end_by(self, number: signal.Signals) -> None:
@@ -164,7 +164,7 @@ class EndsPanel(Screen[None]):
         controller = self.app.controller
         controller.tick()
         for note in controller.notes[self._heard :]:
-            if note.kind == "error":  # of a connect, it comes later than the key
+            if note.kind == "error":  # the error of a connect comes later than the key
                 self._say(note.text, False)
         self._heard = len(controller.notes)
         until = self.app.until
@@ -220,13 +220,13 @@ class EndsPanel(Screen[None]):
     # --- keys
 
     def action_select(self, side: str = "") -> None:
-        """The end that keys act on."""
+        """Select the end that keys act on."""
         self._selected = Side(side) if side else self._selected.peer
         self._say(f"these keys act on the {self._selected}", True)
         self._draw()
 
     def action_act(self, name: str) -> None:
-        """What needs no further word."""
+        """Do an action that needs no further input."""
         self._try(getattr(self.app.controller, name), self._selected)
 
     def action_heal(self) -> None:
@@ -234,7 +234,7 @@ class EndsPanel(Screen[None]):
         self._try(self.app.controller.heal)
 
     def _try(self, act: Callable[..., str], *arguments: object) -> None:
-        """Do it, and say what came of it, or why not."""
+        """Do it, and show the result, or the reason that it failed."""
         try:
             self._say(act(*arguments), True)
         except NetlabError as error:
@@ -284,7 +284,7 @@ class EndsPanel(Screen[None]):
         self.app.push_screen(Menu(titles, [str(each) for each in SEGMENTS]), choose_answer)
 
     def action_undo(self) -> None:
-        """Remove one fault; which, if there are several."""
+        """Remove one fault; ask which, if there are several."""
         in_force = self.app.controller.session.in_force
         names = [*in_force]
         if not names:
@@ -321,7 +321,7 @@ class EndsPanel(Screen[None]):
         self.app.push_screen(Write(f"{suggested}.yaml", write), answered)
 
     def action_look(self) -> None:
-        """The commands for another terminal."""
+        """Show the commands for another terminal."""
         width = min(72, self.size.width - 8)
         self.app.push_screen(Notice(panels.look(self.app.commands(), width)))
 

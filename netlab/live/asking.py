@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the live view asks a person: a text, one of several, what a file shall be called."""
+"""The live view's dialogs: a line of text, a choice, the name and story of a file."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Menu(ModalScreen[tuple[int, bool]]):
         box.border_subtitle = ", ".join([*(f"Tab: {title}" for title in elsewhere), "Esc"])
 
     def action_turn(self) -> None:
-        """The other place."""
+        """Switch to the other place."""
         self._turned = not self._turned and len(self._titles) > 1
         self._entitle()
 
@@ -84,7 +84,7 @@ class Menu(ModalScreen[tuple[int, bool]]):
         self.dismiss((event.option_index, self._turned))
 
 
-#: Saves a story under a name; a text is why it did not, and whether to ask once more.
+#: Saves a story under a name; returns the reason if it did not, and whether to ask once more.
 Save = Callable[[str, str, bool], tuple[str, bool]]
 
 
@@ -121,7 +121,7 @@ class Write(ModalScreen[str]):
             story.focus()
             return
         if not story.value.strip():
-            self._say("it needs a sentence: a file without a story helps nobody")
+            self._say("it needs a sentence: a file without a story helps no one")
             return
         why, ask_again = self._save(
             name.value.strip(), story.value.strip(), self._confirming == name.value
@@ -137,7 +137,7 @@ class Write(ModalScreen[str]):
 
 
 class Notice(ModalScreen[None]):
-    """Something to read; any key closes it, but for those that scroll what does not fit."""
+    """Something to read; any key closes it, except those that scroll."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(key, f"move({lines})", show=False)
@@ -161,7 +161,7 @@ class Notice(ModalScreen[None]):
         box.border_subtitle = f"{scrolls}any key closes this"
 
     def action_move(self, lines: int) -> None:
-        """Read on."""
+        """Scroll by this many lines."""
         self.query_one(".box").scroll_relative(y=lines, animate=False)
 
     def on_key(self, event: Key) -> None:

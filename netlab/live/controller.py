@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a key does at one end. Every call here returns at once: where an application would have to
-wait, the person is told so and presses the key again.
+"""Carries out keys at one end. Every call here returns at once: where an application would have to
+wait, the person gets a message and presses the key again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
 
 T = TypeVar("T")
-AT_ONCE = 1 << 16  # bytes that one read takes
+AT_ONCE = 1 << 16  # most bytes that one read takes
 Kind = Literal["state", "call", "fault", "error"]
 
 
@@ -34,13 +34,13 @@ Kind = Literal["state", "call", "fault", "error"]
 class LogEntry:
     """One line of what happened."""
 
-    at: float
+    at: float  # seconds on the lab's clock
     kind: Kind
     text: str
 
 
 class Controller:
-    """The lab under a person's hands: acts, and keeps what was done and what was seen."""
+    """The lab in a person's hands: acts, and records what was done and seen."""
 
     def __init__(self, lab: Lab, session: Session) -> None:
         self.lab = lab
@@ -58,13 +58,13 @@ class Controller:
 
     @property
     def flow(self) -> Flow:
-        """The connection that is looked at: the scenario's, then the one begun last."""
+        """The connection on view: the scenario's, then the most recently opened one."""
         return self.lab.flow(self.of)
 
     # --- looking
 
     def _recall(self) -> None:
-        """Take over what was seen before anybody looked."""
+        """Take over the states that were seen before the view began."""
         self.lab.sample()
         past = []
         since = 0.0
@@ -82,7 +82,7 @@ class Controller:
         self.session.saw(since, self._pair)
 
     def tick(self) -> None:
-        """Sample both ends, and note what has changed."""
+        """Sample both ends, and log what has changed."""
         self.lab.sample()
         at = self.lab.elapsed()
         pair = self.flow.pair
@@ -98,7 +98,7 @@ class Controller:
             self._opened(side, connection, step)
 
     def _opened(self, side: Side, connection: Connection, step: AnyStep) -> None:
-        """Whether a connect has come to an end, and how."""
+        """Check whether a connect has finished, and log the result."""
         if connection.socket.fileno() < 0:
             del self._opening[side]
             return
@@ -107,7 +107,9 @@ class Controller:
             return
         del self._opening[side]
         if code:
-            if self.session.deeds[-1].step is step:  # else a player would wait for it too early
+            if (
+                self.session.deeds[-1].step is step
+            ):  # otherwise a player would wait for it too early
                 self.session.failed(self.lab.elapsed(), errno.errorcode[code])
             self.applications[side] = f"connect: {errno.errorcode[code]}"
             self._note("error", f"{side} connect: {in_words(code)}")
@@ -125,7 +127,7 @@ class Controller:
         return f"{side} listens on port {PORT}"
 
     def connect(self, side: Side) -> str:
-        """Active OPEN; from now on that connection is looked at."""
+        """Active OPEN; from now on, that connection is on view."""
         host = self.lab.host(side)
         self.of = ""
         connection = self._call(side, "connect", {}, lambda: host.connect(wait=False))
@@ -133,7 +135,10 @@ class Controller:
         return f"{side} connects from port {connection.local[1]}"
 
     def accept(self, side: Side) -> str:
-        """Take a connection from the listener's queue, if there is one."""
+        """Take a connection from the listener's queue.
+
+        Raises `ActionFailed` if there is no listener, or no connection to accept.
+        """
         host = self.lab.host(side)
         if not host.listeners:
             raise ActionFailed(f"{side} does not listen: press l")
@@ -145,7 +150,10 @@ class Controller:
     # --- data
 
     def send(self, side: Side, text: str) -> str:
-        """Hand over as much of the text as there is room for; ``5000 bytes`` are so many zeros."""
+        """Send as much of the text as there is room for; ``5000 bytes`` sends that many zero bytes.
+
+        Raises `ActionFailed` if there is nothing to send, or if a send would wait.
+        """
         number = re.fullmatch(r" *(\d{1,7}) bytes? *", text)
         data = bytes(int(number[1])) if number else text.encode()
         if not data.strip():
@@ -163,14 +171,17 @@ class Controller:
         return f"{side} sends {sent} of {len(data)} bytes"
 
     def read(self, side: Side) -> str:
-        """Take what has come; at the peer's FIN, the end of it."""
+        """Read what has arrived or, at the peer's FIN, the end of the data.
+
+        Raises `ActionFailed` if a read would wait, or fails.
+        """
         sock = self._connection(side).socket
         try:
             waiting = sock.recv(AT_ONCE, socket.MSG_PEEK)
         except BlockingIOError:
             raise ActionFailed(f"{side} has nothing to read: a read would wait") from None
         except OSError as error:
-            code = error.errno or 0  # looking has taken it out of the socket
+            code = error.errno or 0  # peeking has cleared it from the socket
             self._call(side, "read", {"count": 1}, lambda: fail(code))
         if not waiting:
             self._call(side, "drain", {}, lambda: sock.recv(1))
@@ -181,13 +192,13 @@ class Controller:
     # --- ending
 
     def shutdown(self, side: Side) -> str:
-        """Half-close: a FIN, and go on reading."""
+        """Half-close: send a FIN, and go on reading."""
         connection = self._connection(side)
         self._call(side, "shutdown", {}, lambda: self.lab.host(side).shutdown(connection))
         return f"{side} shuts down its sending direction: a FIN"
 
     def close(self, side: Side) -> str:
-        """Close the connection; where there is none, the listener."""
+        """Close the connection or, if there is none, the listener."""
         host = self.lab.host(side)
         if host.listeners and not self._has_connection(side):
             self._call(side, "unlisten", {}, host.unlisten)
@@ -197,13 +208,13 @@ class Controller:
         return f"{side} closes its socket"
 
     def abort(self, side: Side) -> str:
-        """A RST instead of a FIN."""
+        """Send a RST instead of a FIN."""
         connection = self._connection(side)
         self._call(side, "abort", {}, lambda: self.lab.host(side).abort(connection))
         return f"{side} aborts: a RST"
 
     def vanish(self, side: Side) -> str:
-        """Be gone without a packet."""
+        """Vanish without a packet."""
         connection = self._connection(side)
         self._call(side, "vanish", {}, lambda: self.lab.host(side).vanish(connection))
         return f"{side} is gone without a packet"
@@ -213,7 +224,7 @@ class Controller:
     def drop(
         self, side: Side, segment: Segment, output: bool = False, answer: str | None = None
     ) -> str:
-        """Lose segments on their way to a side, or at its own output; `answer`: reject them."""
+        """Drop segments on the way to a side, or at its own output; with `answer`, reject them."""
         kind = "reject" if answer else "drop"
         name = f"{kind}-{str(segment).lower().replace('|', '-')}"
         step = DropStep(
@@ -227,7 +238,7 @@ class Controller:
         return self._impose(step)
 
     def plug(self, side: Side) -> str:
-        """Keep what this side sends on the wire; or let it go, where it is kept already."""
+        """Keep what this side sends on the wire; or release it, if it is kept already."""
         for name, fault in self.session.in_force.items():
             if isinstance(fault, PlugStep) and fault.sides == (side,):
                 return self.remove(name)
@@ -235,13 +246,13 @@ class Controller:
         return self._impose(PlugStep(*NOWHERE, name=name, sides=(side,)))
 
     def remove(self, name: str) -> str:
-        """Take one fault away."""
+        """Remove one fault."""
         step = self.session.in_force[name]
         self.lab.remove(name)
         return self._did(Remove(*NOWHERE, name), f"removed: {kind_of(step).described(step)}")
 
     def heal(self) -> str:
-        """Take away everything that is in force."""
+        """Remove every fault in force. Raises `ActionFailed` if there is none."""
         if not self.session.in_force:
             raise ActionFailed("nothing is in force: d drops, j rejects, p plugs the wire")
         self.lab.remove()
@@ -253,7 +264,7 @@ class Controller:
         kind_of(step).install(Stage(self.lab), step)
         return self._did(step, kind_of(step).described(step))
 
-    # --- inside
+    # --- internals
 
     def _did(self, step: AnyStep, text: str) -> str:
         self.session.did(self.lab.elapsed(), step, self.of)
@@ -264,7 +275,7 @@ class Controller:
         self, side: Side, action: str, arguments: Mapping[str, object], call: Callable[[], T]
     ) -> T:
         """One call of an application. Raises `ActionFailed` with the error in words, and
-        BlockingIOError where it would have waited: then nothing was done.
+        BlockingIOError if it would have waited: then nothing was done.
         """
         at = self.lab.elapsed()
         of = self._name_of_what_is_not_last(side) if ACTIONS[action].on_connection else ""
@@ -290,8 +301,8 @@ class Controller:
         return self._open(side) is not None
 
     def _connection(self, side: Side) -> Connection:
-        """The socket of one end of the connection that is looked at. Raises `ActionFailed` where
-        there is none, with the key that makes one.
+        """The socket of one end of the connection on view. Raises `ActionFailed` if there is none,
+        with the key that makes one.
         """
         found = self._open(side)
         if found is None:
@@ -318,6 +329,6 @@ class Controller:
         return f"{side} has no connection: press c" + (" (or l)" if side is Side.SERVER else "")
 
     def _name_of_what_is_not_last(self, side: Side) -> str:
-        """A file says `of:` where a step is not about the connection that was opened last."""
+        """The name for `of:`, if a step is not about the most recently opened connection."""
         opened = self.lab.host(side).connections
         return self.of if self.of and opened and self._open(side) is not opened[-1] else ""

@@ -16,8 +16,8 @@ from netlab.render import packet as packet_line
 
 T = TypeVar("T")
 
-#: What a state means to a connection, as a colour: opening, open, waiting for one's own FIN to be
-#: acknowledged, waiting for the other application, over.
+#: Colours by the phase of a connection: opening, open, waiting for the ACK of this end's FIN,
+#: waiting for the other application, over.
 COLOURS = {
     State.SYN_SENT: "$warning",
     State.SYN_RECV: "$warning",
@@ -123,7 +123,7 @@ def _socket(shown: EndView) -> str:
 
 
 def faults(in_force: Sequence[InForce], removed: int, width: int, height: int) -> Content:
-    """What is done to packets, and to how many."""
+    """The faults in force, and the packets that each has hit."""
     more = f" ({removed} removed)" if removed else ""
     lines = [_heading(f"faults{more}", "", width)]
     for fault in in_force:
@@ -136,7 +136,7 @@ def faults(in_force: Sequence[InForce], removed: int, width: int, height: int) -
 
 
 def counters(counted: Sequence[Counted], width: int, height: int) -> Content:
-    """What the kernel has counted since the lab was built."""
+    """The counters of the kernel since the lab was built."""
     columns = f"{'client':>{NUMBER}}{'server':>{NUMBER}} "
     lines = [_heading("counters", columns, width)]
     room = width - 2 * NUMBER - 2
@@ -148,7 +148,7 @@ def counters(counted: Sequence[Counted], width: int, height: int) -> Content:
 
 
 def log(notes: Sequence[LogEntry], width: int, height: int) -> Content:
-    """The last things that happened."""
+    """The latest log entries."""
     lines = [_heading("log", "", width)]
     lines += [
         Content.assemble(
@@ -160,13 +160,13 @@ def log(notes: Sequence[LogEntry], width: int, height: int) -> Content:
 
 
 def packets(view: View, width: int, height: int) -> Content:
-    """The last packets that crossed, or died."""
+    """The latest packets, delivered or dropped."""
     missed = f"{view.missed} came too fast to be seen " if view.missed else ""
     return _lines([_heading("packets", missed, width), *packet_lines(view, width, height - 1)])
 
 
 def packet_lines(view: View, width: int, height: int) -> list[Content]:
-    """One line a packet, or why there is none."""
+    """One line per packet, or the reason that there is none."""
     if view.packets and height > 0:
         return [_packet(packet, width) for packet in _last(view.packets, height)]
     return [Content.styled(cut(f" {view.no_packets or 'no packet yet'}", width), MUTED)]
@@ -180,12 +180,12 @@ def _packet(packet: Packet, width: int) -> Content:
 
 
 def commands(typed: Sequence[tuple[str, str]], width: int) -> Content:
-    """How to look oneself, as a part of the screen."""
+    """The commands for another terminal, as a part of the screen."""
     return _lines([_heading(LOOK, "", width), *(_typed(*each) for each in typed)])
 
 
 def look(typed: Sequence[tuple[str, str]], width: int) -> Content:
-    """The same for reading it alone: every key, and every command in full."""
+    """The same as a screen by itself: every key, and every command in full."""
     return _lines(
         [keys(width), Content.styled(f"\n{LOOK}\n", "bold"), *(_typed(*each) for each in typed)]
     )
@@ -196,7 +196,7 @@ def _typed(where: str, command: str) -> Content:
 
 
 def keys(width: int) -> Content:
-    """What can be pressed, in as many lines as that takes."""
+    """The keys, in as many lines as they take."""
     lines: list[list[tuple[str, str]]] = []
     left = 0
     for each in KEYS:
@@ -210,7 +210,7 @@ def keys(width: int) -> Content:
 
 
 def message(text: str, good: bool, width: int) -> Content:
-    """What the last key came to."""
+    """The result of the last key."""
     return Content.styled(f" {cut(text, width - 1)}", "" if good else "bold $error")
 
 
@@ -225,18 +225,18 @@ def _heading(left: str, right: str, width: int) -> Content:
 
 
 def cut(text: str, width: int) -> str:
-    """At most so wide, and seen to be cut."""
+    """The text in at most `width` columns; an ellipsis marks a cut."""
     return text if len(text) <= width else (text[: max(0, width - 1)] + "…")[: max(0, width)]
 
 
 def between(left: str, right: str, width: int, style: str, right_style: str) -> Content:
-    """A line with something at its left, and something at its right that is not cut."""
+    """A line with text at its left, and text at its right that is never cut."""
     room = width - len(right)
     return Content.assemble((_filled(left, room), style), (right, right_style))
 
 
 def _filled(text: str, width: int) -> str:
-    """Exactly so wide, where that is anything."""
+    """The text cut or padded to exactly `width` columns, or '' if there are none."""
     return cut(text, width).ljust(max(0, width))
 
 

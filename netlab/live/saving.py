@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A session as a file: nothing is overwritten unasked, and what cannot be written is told."""
+"""Saves a session as a file: overwrites nothing unasked, and reports what cannot be written."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from netlab.model.errors import ScenarioError
 def save(
     session: Session, name: str, story: str, now: float, packets: Mapping[str, int], confirmed: bool
 ) -> tuple[str, bool]:
-    """Write it. Returns why it was not written, and whether that is a question: the same again
-    with `confirmed` writes over what is there.
+    """Write the file; `now` is in seconds on the lab's clock, `packets` counts each fault's drops.
+
+    Returns the reason if it was not written, and whether that is a question: the same call with
+    `confirmed` overwrites the file.
     """
     path = Path(name)
     if path.suffix != ".yaml" or path.name == ".yaml":
@@ -31,14 +33,14 @@ def save(
             with path.open("x", encoding="utf-8") as file:
                 file.write(text)
     except FileExistsError:
-        return f"{path} is there already: Enter again writes over it", True
+        return f"{path} already exists: Enter again overwrites it", True
     except OSError as error:
         return f"{path} cannot be written: {error.strerror}", False
     return "", False
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write beside it and move it there, so that a full disk does not cost the old one."""
+    """Write a temporary file and rename it, so that a full disk does not cost the old file."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         beside.write_text(text, encoding="utf-8")

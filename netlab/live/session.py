@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What was done at the keys, and what came of it: enough to be written as a scenario and played.
+"""Records the keys and their results: enough to be written as a scenario and played.
 
-A person waits and sees before the next key; a player does not. So wherever the pair changed
-between two keys, the file says `reach:`, with some time for a fault to do its work; and what a
-fault dropped is asked for only where it did.
+A person waits and watches before the next key; a player does not. So wherever the pair changed
+between two keys, the file has `reach:`, with some time for a fault to take effect; and drops of a
+fault are asked for only if it dropped something.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from netlab.scenario import loader, writer
 from netlab.scenario.model import AnyStep, Do, FaultStep, Reach, Remove, Scenario
 from netlab.scenario.steps import kind_of
 
-HOLD = 1.0  # seconds that a pair must have been seen, and that the file asks for
-PROMPT = 3.0  # seconds; what takes longer gets a `within:` of its own
-#: Of a failed connect: the player waits that long for the error (netlab.testbed.host.PATIENCE).
+HOLD = 1.0  # seconds that a pair must have lasted, and the `hold:` of the file
+PROMPT = 3.0  # seconds; anything that takes longer gets its own `within:`
+#: Seconds that a player waits for the error of a connect (netlab.testbed.host.PATIENCE).
 SOON = 4.0
-NOWHERE = (0, "")  # line and comment of a step that stands in no file
+NOWHERE = (0, "")  # line and comment of a step that is in no file
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,44 +34,47 @@ class KeyAction:
 
     at: float  # seconds on the lab's clock
     step: AnyStep
-    of: str = ""  # the connection that was looked at
+    of: str = ""  # the connection on view
 
 
 class Session:
-    """The deeds, and the pairs that were seen meanwhile."""
+    """The keys that acted, and the pairs that were seen meanwhile.
+
+    Times are in seconds on the lab's clock.
+    """
 
     def __init__(self, scenario: Scenario | None = None) -> None:
         self.scenario = scenario
         self.deeds: list[KeyAction] = []
         self._pairs: list[tuple[float, Pair]] = []
-        #: Other than `deeds`: no key, but where it began.
+        #: Steps that came before the first key.
         self._given: tuple[AnyStep, ...] = scenario.steps if scenario else ()
 
     # --- what happens
 
     def saw(self, at: float, pair: Pair) -> None:
-        """Take note of a sample."""
+        """Record a sample."""
         if not self._pairs or self._pairs[-1][1] != pair:
             self._pairs.append((at, pair))
 
     def did(self, at: float, step: AnyStep, of: str = "") -> None:
-        """Take note of what a key did."""
+        """Record the step of a key."""
         self.deeds.append(KeyAction(at, step, of))
 
     def failed(self, at: float, error: str) -> None:
-        """The last deed ended with this error, at once or soon after."""
+        """Record that the last step ended with this error, at once or soon after."""
         deed = self.deeds[-1]
         if isinstance(deed.step, Do) and at - deed.at < SOON:
             fails = dict.fromkeys(Family, error)
             self.deeds[-1] = replace(deed, step=replace(deed.step, fails=fails))
 
     def amend(self, arguments: Mapping[str, object]) -> None:
-        """The last deed was less than it was meant to be."""
+        """Replace the arguments of the last step, which did less than it was asked to."""
         deed = self.deeds[-1]
         if isinstance(deed.step, Do):
             self.deeds[-1] = replace(deed, step=replace(deed.step, arguments=arguments))
 
-    # --- what is known of it
+    # --- what has happened
 
     @property
     def steps(self) -> tuple[AnyStep, ...]:
@@ -90,22 +93,22 @@ class Session:
         return next(name for name in names if name not in taken)
 
     def pair_at(self, at: float) -> tuple[float, Pair]:
-        """The pair at some time, and since when."""
+        """The time since when the pair at time `at` was seen, and that pair."""
         return next((seen for seen in reversed(self._pairs) if seen[0] <= at), self._pairs[0])
 
     # --- as a scenario
 
     def written(self, story: str, now: float, dropped: Mapping[str, int], name: str) -> str:
-        """The scenario file of that name that does the same and expects the pair of now.
+        """The text of a scenario file of this name that does the same and expects the present pair.
 
-        `dropped`: the packets of each fault. Raises `ScenarioError` where there is nothing to
-        write, or where what was done is no scenario.
+        `dropped`: the packets that each fault dropped. Raises `ScenarioError` if there is nothing
+        to write, or if the steps do not make a scenario.
         """
         if not self.deeds:
             raise ScenarioError("nothing to write yet: no key has done anything")
         if self.scenario is not None and self.scenario.code is not None:
             raise ScenarioError(
-                "what a story in Python did cannot be said in a file: begin with 'netlab lab'"
+                "what a story in Python did cannot be written as steps: begin with 'netlab lab'"
             )
         since, pair = self._pairs[-1]
         if now - since < HOLD:
@@ -133,14 +136,14 @@ class Session:
             expect["cause"] = _cause(_in_force(steps))
         source = f"netlab freeze {self.scenario.name}" if self.scenario else "netlab lab"
         text = writer.file(story, source, steps, expect)
-        loader.parse(text, Path(f"{name}.yaml"))  # complains of what cannot be
+        loader.parse(text, Path(f"{name}.yaml"))  # raises for anything impossible
         return text
 
     def _apart(self, pair: Pair) -> tuple[list[KeyAction], bool]:
-        """The deeds that made the pair, and whether what came after them healed it.
+        """The steps that made the pair, and whether the steps after them healed it.
 
-        Faults that were removed last are the healing of the pair before, if it had held by then.
-        If nothing has come of it yet, that pair is written, with its faults in force.
+        If the last steps removed faults, they healed the pair before them, if it had held by then.
+        If the removal has had no effect yet, that pair is written, with its faults in force.
         """
         tail = len(self.deeds)
         while tail and isinstance(self.deeds[tail - 1].step, Remove):
@@ -170,7 +173,7 @@ class Session:
         return steps
 
     def _between(self, before: KeyAction, deed: KeyAction) -> Reach | None:
-        """The pair that a player has to wait for between two deeds."""
+        """The pair that a player has to wait for between two steps, if any."""
         since, pair = self.pair_at(deed.at)
         waits_itself = _is(deed.step, "accept")
         at_once = _is(before.step, "listen", "unlisten")
@@ -205,10 +208,10 @@ def _in_force(steps: Sequence[AnyStep]) -> dict[str, FaultStep]:
 
 
 def _enough(steps: Sequence[AnyStep], pair: Pair, dropped: Mapping[str, int]) -> int | None:
-    """How many packets the file asks for, where that is less than a player would by itself.
+    """The number of packets to ask for, if that is less than a player asks for by default.
 
-    It asks for one, or two where an end retransmits (netlab.scenario.runner); a fault that
-    matched less, or that was removed again, must not be asked for more than it did.
+    The default is one, or two if an end retransmits (netlab.scenario.runner); a fault that
+    matched fewer, or that was removed again, must not be asked for more than it dropped.
     """
     faults = [step for step in steps if isinstance(step, FaultStep)]
     drops = [step.name for step in faults if kind_of(step).counts]
@@ -223,6 +226,6 @@ def _enough(steps: Sequence[AnyStep], pair: Pair, dropped: Mapping[str, int]) ->
 
 def _cause(in_force: Mapping[str, FaultStep]) -> str:
     if not in_force:
-        return "no fault is in force, the applications did this"
+        return "no fault is in force; the applications did this"
     told = ", ".join(kind_of(step).described(step) for step in in_force.values())
     return f"still in force: {told}; how it heals was not tried"

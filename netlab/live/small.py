@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The live view where there is little room: what matters most, and how much room shows more."""
+"""The live view on a small terminal: the essentials, and the size that shows more."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from netlab.live.view import EndView, View
 from netlab.model.tcp import Timer
 from netlab.model.vocabulary import Side
 
-#: Columns and lines from which the whole view fits, and this one.
+#: Minimum columns and lines for the whole view, and for this one.
 WHOLE, LEAST = (72, 22), (30, 10)
 MOST_FAULTS = 3
 
 
 def fits(size: tuple[int, int], room: tuple[int, int]) -> bool:
-    """Whether a terminal has that much room."""
+    """True if a terminal has this many columns and lines."""
     return size[0] >= room[0] and size[1] >= room[1]
 
 
 def summary(view: View, title: str, selected: Side, width: int, height: int) -> Content:
-    """Both ends, faults and packets, in so many lines."""
+    """Both ends, faults and packets, in `height` lines of `width` columns."""
     lines = [panels.head(title, f"? keys  +{view.elapsed:.1f} s", width)]
     lines += [_end(end, end.side is selected, width) for end in view.ends]
     if height > LEAST[1] + 2:
@@ -49,7 +49,7 @@ def _timer(end: EndView, width: int) -> Content:
 
 
 def states(view: View, width: int, height: int) -> Content:
-    """Both ends' states, and how large a terminal should be."""
+    """Both ends' states, and the size that a terminal should have."""
     lines = [
         *(f"{end.side} {end.state}" for end in view.ends),
         "Too small for more:",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Small questions to a socket that never wait, and its errors in words."""
+"""Queries to a socket that never wait, and its errors in words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def in_words(code: int) -> str:
 
 
 def as_said(data: bytes) -> Mapping[str, object]:
-    """What a read step says: the text, where it is one that a file can show."""
+    """The arguments of a read step: the text, if a file can show it, or the number of bytes."""
     try:
         text = data.decode()
     except UnicodeDecodeError:
@@ -32,19 +32,19 @@ def as_said(data: bytes) -> Mapping[str, object]:
 
 
 def fail(code: int) -> NoReturn:
-    """End as a call does that fails with this error."""
+    """Fail as a call with this error does. Raises OSError."""
     raise OSError(code, os.strerror(code))
 
 
 def readable(sock: socket.socket) -> bool:
-    """Whether a read, or an accept, would return at once."""
+    """True if a read or an accept would return at once."""
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(0))
 
 
 def peer(connection: Connection) -> tuple[str, int] | None:
-    """The other end; None where the socket does not know it yet, or not any more."""
+    """The address of the other end; None if the socket does not know it yet, or no longer does."""
     try:
         return connection.remote
     except OSError:

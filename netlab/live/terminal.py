@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Lends the terminal to the live view, and gives it back as it was, however that ends."""
+"""Lends the terminal to the live view, and restores it, however that ends."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from netlab.live.app import Commands
     from netlab.live.controller import Controller
 
-#: Signals that textual takes for itself and does not give back.
+#: Signals whose handlers textual replaces and does not restore.
 TAKEN = (signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU)
 #: Leave the alternate screen, show the cursor, wrap lines, no focus reports, no bracketed paste.
 PLAIN = "\033[?1049l\033[?25h\033[?7h\033[?1004l\033[?2004l"
 
 
 def fits() -> bool:
-    """Whether a person sits at both ends of a terminal that can show a full screen."""
+    """True if all streams are a terminal that can show a full screen."""
     streams = (sys.stdin, sys.stdout, sys.stderr)  # textual draws on standard error
     people = all(stream is not None and stream.isatty() for stream in streams)
     return people and os.environ.get("TERM", "dumb") != "dumb"
@@ -34,7 +34,7 @@ def fits() -> bool:
 def show(
     controller: Controller, title: str, commands: Commands, seconds: float | None = None
 ) -> list[str]:
-    """The live view, until the person leaves it or the time is over. Returns the files written.
+    """Show the live view until the person leaves it, or for `seconds`. Returns the files written.
 
     Raises KeyboardInterrupt after Ctrl-C, and `LabError` where the view itself broke.
     """
@@ -42,7 +42,7 @@ def show(
 
     app = Live(controller, title, commands, seconds)
     with _lent():
-        app.run(mouse=False)  # the mouse stays the terminal's: commands are there to be copied
+        app.run(mouse=False)  # leave the mouse to the terminal, so that commands can be copied
     if app.broken is not None:
         raise _told(app.broken) from app.broken
     if app.ended_by is signal.SIGINT:
@@ -54,7 +54,7 @@ def show(
 
 
 def _told(error: Exception) -> NetlabError:
-    """An error of the lab as it is; anything else is a bug of the view, with its place."""
+    """An error of the lab unchanged; anything else as a bug of the view, with its place."""
     if isinstance(error, NetlabError):
         return error
     frames: Sequence[traceback.FrameSummary] = traceback.extract_tb(error.__traceback__)
@@ -66,13 +66,13 @@ def _told(error: Exception) -> NetlabError:
 
 @contextlib.contextmanager
 def _lent() -> Iterator[None]:
-    """Keep what the terminal and the signals were, and set them back."""
+    """Save the terminal's attributes and the signal handlers, and restore them."""
     descriptor = sys.stdin.fileno()
     attributes = termios.tcgetattr(descriptor)
     handlers = {number: signal.getsignal(number) for number in TAKEN}
     try:
         yield
-    except BaseException:  # textual did not get as far as giving it back
+    except BaseException:  # textual did not get as far as restoring it
         sys.stderr.write(PLAIN)
         sys.stderr.flush()
         raise

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is on the screen, as plain data: the two ends, packets, faults, counters, the log."""
+"""The content of the screen as plain data: the two ends, packets, faults, counters, the log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from netlab.packets.sightings import Packet
 from netlab.scenario.steps import kind_of
 from netlab.testbed.tape import Tape
 
-#: Counters that explain most, first. Others of TCP follow by their names; IP's are not shown.
+#: The most telling counters, which come first. Other TCP counters follow by name; IP's are not
+#: shown.
 TELLING = (
     "TCPSynRetrans",
     "TcpRetransSegs",
@@ -37,18 +38,18 @@ TELLING = (
     "TW",
 )
 PREFIXES = ("TCP", "Tcp", "Listen", "Syncookies", "TW", "IcmpInDestUnreachs", "Icmp6InDestUnreachs")
-#: Settings and gauges, and what every segment counts: true, and no news.
+#: Settings, gauges, and counters that every segment increments: true, but no news.
 QUIET = frozenset(
     {"TcpRtoAlgorithm", "TcpRtoMin", "TcpRtoMax", "TcpMaxConn", "TcpCurrEstab", "TcpInSegs",
      "TcpOutSegs", "TCPOrigDataSent", "TCPAutoCorking"}
 )  # fmt: skip
 LAST = 200  # notes and packets: more than a screen has lines
-REARMED = 0.05  # seconds; a countdown that has grown by more was started anew
+REARMED = 0.05  # seconds; a countdown that has grown by more was restarted
 
 
 @dataclass(frozen=True, slots=True)
 class EndView:
-    """One end of the connection that is looked at."""
+    """One end of the connection on view."""
 
     side: Side
     address: str
@@ -65,7 +66,7 @@ class InForce:
 
     name: str
     what: str
-    packets: int | None  # None: it holds them
+    packets: int | None  # None: it holds packets
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +83,25 @@ class Counted:
 class View:
     """Everything that is shown."""
 
-    elapsed: float
+    elapsed: float  # seconds on the lab's clock
     ends: tuple[EndView, EndView]
     faults: tuple[InForce, ...]
     removed: int
     counters: tuple[Counted, ...]
     notes: tuple[LogEntry, ...]
-    packets: tuple[Packet, ...]  # the last ones, oldest first
-    no_packets: str  # why there are none, where they cannot be seen
-    missed: int  # packets that came faster than they could be seen
+    packets: tuple[Packet, ...]  # the latest, oldest first
+    no_packets: str  # the reason, if packets cannot be seen
+    missed: int  # packets that came too fast to be seen
 
 
 class ViewBuilder:
-    """Looks at a controller. Faults and counters are asked for more rarely than the ends: each
-    costs a question to the kernel, and no eye follows it.
+    """Builds views of a controller. Faults and counters are read less often than the ends: each
+    read costs a query to the kernel, and no eye could follow it.
     """
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
-        self._full: dict[Side, tuple[float, float]] = {}  # the countdown: at its start, and last
+        self._full: dict[Side, tuple[float, float]] = {}  # countdown: at its start, and now
         self._counters: tuple[Counted, ...] = ()
         self._packets: dict[str, int] = {}
         self.count()
@@ -122,11 +123,11 @@ class ViewBuilder:
 
     @property
     def packets(self) -> dict[str, int]:
-        """What each fault has dropped so far, by its name."""
+        """The packets that each fault has dropped so far, by its name."""
         return dict(self._packets)
 
     def look(self) -> View:
-        """What there is to be seen now."""
+        """The view of this moment."""
         controller = self._controller
         in_force = controller.session.in_force
         tape = controller.lab.tape
@@ -148,7 +149,7 @@ class ViewBuilder:
         )
 
     def _last(self, tape: Tape) -> tuple[Packet, ...]:
-        """The last ones; others' are those of connections that are not looked at."""
+        """The latest packets; those of connections not on view are marked as not ours."""
         flow = self._controller.flow
         ends = {(flow.client, flow.server), (flow.server, flow.client)}
         known = flow.client[1] != 0
@@ -184,7 +185,7 @@ class ViewBuilder:
         return since
 
     def _share(self, side: Side, row: Row | None) -> float:
-        """How much of a timer's time is left, measured by when it was seen to be armed."""
+        """The share of a timer's time that is left, 0 to 1, since it was first seen armed."""
         if row is None or row.timer is Timer.NONE:
             self._full.pop(side, None)
             return 0.0

@@ -5,10 +5,10 @@ NetlabError
 ├── ScenarioError     what was asked for is wrong (a file, an option)       exit 2
 ├── LabError          the lab could not be built or a fault not installed   exit 3
 │   └── Forbidden     the kernel does not let this user build labs          exit 3
-├── MissingExtra      a package is not installed that one feature needs     exit 3
+├── MissingExtra      a package that one feature needs is not installed     exit 3
 └── Unmet             the lab works, the kernel did something else          exit 1
     ├── NotHeld       a pair of states was not reached, or not held
-    └── ActionFailed  an application's call ended otherwise than it should
+    └── ActionFailed  an application's call did not end as it should
 
 ERROR is not FAIL: a lab that could not be built never reports a wrong pair.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class NetlabError(Exception):
-    """The root: catch this and no error of netlab's own passes by."""
+    """The base class: catching it catches every error that netlab raises on purpose."""
 
     exit_code = 3
 
@@ -53,7 +53,7 @@ class Forbidden(LabError):
 
 
 class MissingExtra(NetlabError):
-    """A feature needs a package that does not come with netlab's base; the message has the fix."""
+    """A feature needs a package that is not a base dependency; the message has the fix."""
 
     def __init__(self, what: str, module: str, fix: str) -> None:
         super().__init__(f"{what} needs {module}, which is not installed. Install it: {fix}")
@@ -61,7 +61,7 @@ class MissingExtra(NetlabError):
 
 
 class Unmet(NetlabError):
-    """The lab is sound and the kernel did something else than was expected."""
+    """The lab is sound, but the kernel did not do what was expected."""
 
     exit_code = 1
 
@@ -69,7 +69,7 @@ class Unmet(NetlabError):
 class NotHeld(Unmet):
     """A pair was not reached in time, or was left during the hold.
 
-    `held`: the pair itself was, and what had to be dropped for it to count as proven was not.
+    `held`: the pair itself was held, but what had to be dropped to prove it was not.
     """
 
     def __init__(self, failure: Failure, held: bool = False) -> None:
@@ -79,4 +79,4 @@ class NotHeld(Unmet):
 
 
 class ActionFailed(Unmet):
-    """A call of an application ended otherwise than the scenario says."""
+    """An application's call did not end as the scenario says."""

@@ -39,7 +39,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One end going from a state to another. `at`: seconds since the lab was built."""
+    """One end going from one state to another. `at`: seconds since the lab was built."""
 
     at: float
     before: State
@@ -66,12 +66,12 @@ class End:
 class PlayedStep:
     """One step as it was played: what was done, when, and how it ended."""
 
-    at: float
+    at: float  # seconds since the lab was built
     line: int
-    text: str  # in one line, for people: however the file is formatted, it is the same
+    text: str  # in one line, for people; the same however the file is formatted
     kind: str  # its word in the language: connect, drop, reach, ...
     side: Side | None = None  # whose application or administrator did it
-    value: Any = None  # what is said of it: nothing, a word, or a mapping of plain values
+    value: Any = None  # its argument: nothing, a word, or a mapping of plain values
     of: str = ""  # the connection it is about, by its name; else the one that was opened last
     fails: str = ""  # the errno it had to end with
     result: str = ""  # an errno's name, bytes read, ...
@@ -89,10 +89,10 @@ class FaultRecord:
     rules: str
     packets: int
     bytes: int
-    installed: float
+    installed: float  # seconds since the lab was built
     removed: float | None = None
-    segments: tuple[Segment, ...] = ()  # none: what its rules match is said in nft's own language
-    counts: bool = True  # the packets that it does something to
+    segments: tuple[Segment, ...] = ()  # none: its rules are in nft's own language
+    counts: bool = True  # whether it counts the packets it acts on
 
     @property
     def where(self) -> str:
@@ -115,15 +115,15 @@ class Frame:
     at: float
     side: Side | None  # at whose end; None: at a router between them
     seen: Sighting
-    length: int  # bytes, from the internet protocol's header on
+    length: int  # bytes, from the IP header on
     data: bytes  # the first of them
-    fault: str = ""  # whose rule dropped it, or answered it with a reject
+    fault: str = ""  # the one whose rule dropped it, or answered it with a reject
     hook: Hook | None = None  # where that rule sits
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What the kernel said that it did with a connection. `at`: seconds since the lab was built."""
+    """What the kernel reports of a connection. `at`: seconds since the lab was built."""
 
     at: float
     side: Side
@@ -142,7 +142,7 @@ class Recording:
     events: tuple[Event, ...] = ()  # of that connection
     traced: bool = False  # whether the kernel's tracepoints were there
     missed: int = 0  # packets that came faster than they could be recorded
-    routed: bool = False  # over a third host, which may lose packets where nobody looks
+    routed: bool = False  # over a third host, which may lose packets unobserved
     client_seen: tuple[str, int] | None = None  # by the server, where a router translates
 
 
@@ -201,7 +201,7 @@ class Evidence:
 
     @classmethod
     def from_json(cls, text: str) -> Evidence:
-        """The inverse of `to_json`. Raises ValueError where the text is something else."""
+        """The inverse of `to_json`. Raises ValueError where the text is not a record."""
         import cattrs
 
         try:
@@ -216,14 +216,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One pair of states in the atlas: what the model says of it, and what this kernel did."""
+    """One pair of states in the atlas: what the model says, and what this kernel did."""
 
     client: str
     server: str
     reachable: bool
     why: str  # why it is not
     scenario: str = ""
-    crossing: bool = False  # packets must cross, or arrive in a later life
+    crossing: bool = False  # packets must cross, or arrive in a later incarnation
     frozen: bool = False  # here, with loss at the receiver
     frozen_at_sender: bool | None = None  # with a firewall at the sender; None: nothing is dropped
     outcome: Outcome | None = None
@@ -232,7 +232,7 @@ class Cell:
 
     @property
     def pair(self) -> str:
-        """The pair as it is written."""
+        """The pair in its written form."""
         return f"{self.client}/{self.server}"
 
 
@@ -246,7 +246,7 @@ class OlderRecord(ValueError):
 
 
 def refuse_older(data: Any) -> None:
-    """Raises `OlderRecord` where the steps of a run have no kind."""
+    """Raise `OlderRecord` where the steps of a run have no kind."""
     if any("kind" not in step for step in data.get("steps", ())):
         raise OlderRecord
 
@@ -289,8 +289,8 @@ def _expected(data: Any) -> ExpectedPair:
 
 
 def _with_what_was_derived(converter: cattrs.Converter) -> None:
-    """Readers of JSON find the place of a fault, and whether it drops, beside what they follow
-    from; and a run in which nothing was observed has an empty pair.
+    """Add the place of a fault, and whether it drops, to JSON beside what they follow from; and
+    give a run in which nothing was observed an empty pair.
     """
     from cattrs.gen import make_dict_unstructure_fn
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The answer of a diagnosis: what is stuck, why, and what to do; frozen plain data."""
+"""The result of a diagnosis: what is stuck, why, and what to do; frozen plain data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class StuckConnection:
     translated: bool = False  # its ends were matched by their ports: a NAT changed an address
 
     def to_json(self) -> dict[str, Any]:
-        """The connection as JSON has it."""
+        """The connection as plain data for JSON."""
         return {
             "local": list(self.local),
             "remote": list(self.remote),
@@ -30,13 +30,13 @@ class StuckConnection:
 
 @dataclass(frozen=True, slots=True)
 class OtherEnd:
-    """What the end of which nothing is known may show, and the cause that this would mean."""
+    """What the unknown end may show, and the cause that this would mean."""
 
     shows: str
     means: str
 
     def to_json(self) -> dict[str, Any]:
-        """The pair as JSON has it."""
+        """The two as plain data for JSON."""
         return {"shows": self.shows, "means": self.means}
 
 
@@ -47,11 +47,11 @@ class Finding:
     cause: str  # an id of causes.yaml
     title: str
     confidence: float  # 0 to 1
-    scenario: str  # which recreates it
-    next: str  # what will happen if nobody does anything
-    confirm: str  # what to look at, to be sure
+    scenario: str  # the one that recreates it
+    next: str  # what will happen if nothing is done
+    confirm: str  # what to check to be sure
     fix: str
-    also: tuple[str, ...] = ()  # ids that this evidence cannot tell from it, likelier ones first
+    also: tuple[str, ...] = ()  # ids that this evidence cannot tell apart from it, likelier first
     also_titles: tuple[str, ...] = ()
     service: str = ""  # where its connections go: port 443 here, 10.0.0.2:443
     port: int | None = None  # of the service
@@ -62,7 +62,7 @@ class Finding:
     connections: tuple[StuckConnection, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The finding as JSON has it."""
+        """The finding as plain data for JSON."""
         return {
             "cause": self.cause,
             "also": list(self.also),
@@ -83,15 +83,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All findings, the most important first, and how many sockets are well."""
+    """All findings, the most important first, and the number of healthy sockets."""
 
     findings: tuple[Finding, ...]
     healthy: int  # sockets without a finding
     sockets: int  # all that were judged
-    notes: tuple[str, ...] = ()  # what the readers of the snapshots left out, with their names
+    notes: tuple[str, ...] = ()  # what readers left out, each with its snapshot's name
 
     def to_json(self) -> dict[str, Any]:
-        """The answer as JSON has it."""
+        """The diagnosis as plain data for JSON."""
         return {
             "findings": [finding.to_json() for finding in self.findings],
             "healthy": self.healthy,

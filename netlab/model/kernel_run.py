@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What was played on one kernel and what came of it: frozen plain data, stored as JSON lines.
+"""What was played on one kernel, and the results: frozen plain data, stored as JSON lines.
 
-A file of it is what the guest sends, line by line, so a guest that dies leaves what it had. The
-first line says what was played on, the last says that all is there: a file without that is a run
-that was cut short, and reads as an error.
+Such a file is what the guest sends, line by line, so a guest that dies leaves what it had. The
+first line describes the machine, the last states that nothing is missing: a file without that is
+a run that was cut short, and is read as a run with an error.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Clock = Literal["real", "virtual"]
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What was played on."""
+    """The machine that was played on."""
 
     spec: str  # as it was asked for: debian:bookworm, host, ./vmlinuz
     release: str  # uname -r
@@ -31,12 +31,12 @@ class Machine:
     architecture: str  # uname -m
     hz: int  # the kernel's CONFIG_HZ: 250
     clock: Clock = "real"  # virtual: the guest's own, which jumps while nothing happens
-    distribution: str = ""  # PRETTY_NAME of /etc/os-release, on a machine that was not booted by us
+    distribution: str = ""  # PRETTY_NAME of /etc/os-release, on a machine that netlab did not boot
     changed: dict[str, str] = field(default_factory=dict)  # sysctls that were set for the run
 
     @property
     def name(self) -> str:
-        """How tables call it."""
+        """Its name in tables."""
         return self.release
 
 
@@ -67,8 +67,8 @@ class KernelRun:
     sysctls: dict[str, str] = field(default_factory=dict)  # of a fresh namespace, by name
     counters: tuple[str, ...] = ()  # that this kernel has, as nstat names them
     done: bool = False  # the last record came: nothing is missing
-    error: str = ""  # why it is not: one sentence
-    console: tuple[str, ...] = ()  # the last lines of the guest's console, where that tells more
+    error: str = ""  # why it is not done, in one sentence
+    console: tuple[str, ...] = ()  # the last lines of the guest's console, where they tell more
     wall_s: float = 0.0
 
     def lines(self) -> Iterator[str]:
@@ -100,7 +100,7 @@ def line(kind: str, value: object) -> str:
 
 
 def read(path: Path) -> KernelRun:
-    """A stored run. Raises `ScenarioError` (path:line) where the file is something else."""
+    """A stored run. Raises `ScenarioError` (path:line) where the file is not one."""
     try:
         return gather(path.read_text(errors="replace").splitlines())
     except OSError as error:
@@ -114,7 +114,7 @@ def read(path: Path) -> KernelRun:
 
 
 def gather(lines: Iterable[str]) -> KernelRun:
-    """A run from its lines; one that was cut short says so in `error`. Raises ValueError."""
+    """A run from its lines; one that was cut short has an `error`. Raises ValueError."""
     run: KernelRun | None = None
     lists: dict[str, list[Any]] = {"scenario": [], "cell": [], "timing": []}
     kinds: dict[str, type[Any]] = {"scenario": Evidence, "cell": Cell, "timing": Timing}

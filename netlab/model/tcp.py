@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import enum
 import re
+from functools import cache
 
 
 class State(enum.IntEnum):
@@ -32,8 +32,8 @@ class State(enum.IntEnum):
         return self.name
 
 
-#: How states are written, a hyphen where there may be one, a space, an underscore or nothing: by
-#: RFC 9293, ss and its filter, netstat of Linux, BSD and Windows, and last by the atlas's grid.
+#: How states are written by RFC 9293, ss and its filter, netstat of Linux, BSD and Windows, and
+#: last by the atlas's grid. A hyphen may also be a space, an underscore or nothing.
 SPELLINGS: dict[State, tuple[str, ...]] = {
     State.ESTABLISHED: ("ESTABLISHED", "ESTAB", "EST"),
     State.SYN_SENT: ("SYN-SENT", "SS"),
@@ -65,9 +65,13 @@ def spelling(words: str) -> str:
     return "".join("[-_ ]?" if letter == "-" else letter for letter in letters)
 
 
-_SPELT = {
-    state: re.compile("|".join(map(spelling, spellings))) for state, spellings in SPELLINGS.items()
-}
+@cache
+def _spelt() -> dict[State, re.Pattern[str]]:
+    """Compiled when they are first asked for: 2 ms, which ``netlab snapshot`` does not need."""
+    return {
+        state: re.compile("|".join(map(spelling, spellings)))
+        for state, spellings in SPELLINGS.items()
+    }
 
 
 def named(text: str) -> State:
@@ -75,13 +79,15 @@ def named(text: str) -> State:
 
     Raises ValueError with what comes close and the whole list.
     """
-    for state, spelt in _SPELT.items():
+    for state, spelt in _spelt().items():
         if spelt.fullmatch(text):
             return state
     squeezed = {words.replace("-", ""): state for state, spellings in SPELLINGS.items()
                 for words in spellings}  # fmt: skip
     wanted = re.sub(r"[\W_]", "", text).upper()
     beginning = [word for word in squeezed if wanted and word.startswith(wanted)]
+    import difflib
+
     close = beginning or difflib.get_close_matches(wanted, squeezed, n=3, cutoff=0.6)
     meant = " or ".join(dict.fromkeys(str(squeezed[word]) for word in close))
     states = ", ".join(map(str, State))
@@ -105,7 +111,7 @@ def both_named(text: str) -> tuple[State, ...]:
     return tuple(named(word.strip()) for word in words)
 
 
-#: The states in which a segment of one's own waits for its acknowledgment, so that Linux sends
+#: The states in which a segment that was sent waits for its acknowledgment, so that Linux sends
 #: it again: the SYN, the SYN-ACK, or the FIN.
 RETRANSMITTING = frozenset(
     {State.SYN_SENT, State.SYN_RECV, State.FIN_WAIT1, State.CLOSING, State.LAST_ACK}
@@ -129,7 +135,7 @@ class Segment(enum.Flag):
 
     @property
     def compared(self) -> Segment:
-        """The control bits that are looked at."""
+        """The control bits that are compared."""
         if self is Segment.ANY:
             return Segment.ANY
         if self in (Segment.FIN, Segment.RST, Segment.DATA):
@@ -143,7 +149,7 @@ class Segment(enum.Flag):
 
     @property
     def payload(self) -> bool | None:
-        """True: only with payload; False: only without; None: not looked at."""
+        """True: only with payload; False: only without; None: either."""
         return {Segment.ACK: False, Segment.DATA: True}.get(self)
 
     def __str__(self) -> str:
@@ -151,7 +157,7 @@ class Segment(enum.Flag):
 
 
 def segment_named(text: str) -> Segment:
-    """``SYN|ACK``, with blanks or without. Raises KeyError for what is no bit of a segment."""
+    """The segment of ``SYN|ACK``, with or without spaces. Raises KeyError for an unknown bit."""
     bits = Segment.ANY
     for name in text.replace(" ", "").split("|"):
         bits |= Segment[name]
@@ -178,16 +184,16 @@ class Timer(enum.IntEnum):
     """The timer a socket waits for: column ``tr`` (``net/ipv4/tcp_ipv4.c``, get_tcp4_sock)."""
 
     NONE = 0
-    RETRANSMIT = 1  # or tail loss probe, which does not raise `retransmits`
+    RETRANSMIT = 1  # or tail loss probe, which does not increase `retransmits`
     KEEPALIVE = 2  # or a listener's: SYN-ACKs are re-sent by a timer of each request
-    TIME_WAIT = 3  # an orphaned FIN_WAIT2 too
-    PROBE = 4  # zero window, or a segment the own firewall refused to send
+    TIME_WAIT = 3  # also that of an orphaned FIN_WAIT2
+    PROBE = 4  # zero window, or a segment that the local firewall refused
 
     def __str__(self) -> str:
         return self.name.lower().replace("_", "-")
 
 
-#: How ss writes those that run (``misc/ss.c``, tmr_name).
+#: How ss writes the timers that run (``misc/ss.c``, tmr_name).
 SS_TIMERS = {
     Timer.RETRANSMIT: "on",
     Timer.KEEPALIVE: "keepalive",
@@ -197,7 +203,7 @@ SS_TIMERS = {
 
 
 def why_unreachable(client: State, server: State) -> str | None:
-    """Why no sequence of segments leads to this pair, or None where one does.
+    """The reason why no sequence of segments leads to this pair, or None if one does.
 
     Each sentence is the invariant that forbids the pair (RFC 9293, section 3.3.2 and Figure 5);
     `netlab.atlas.explore` explores two endpoints exhaustively and finds the same 79 of 110.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a lab is spoken of in: sides, families, hooks, answers, claims. Nothing here does anything,
-so a scenario can be read without loading what it takes to play one.
+"""The vocabulary of labs: sides, families, hooks, answers, claims. Nothing here has an effect, so
+a scenario can be read without loading what it takes to play one.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Family(enum.IntEnum):
 
     @property
     def prefix(self) -> int:
-        """Bits of the network that both sides share."""
+        """The prefix length, in bits, of the network that both sides share."""
         return 24 if self is Family.IPV4 else 64
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class Side(enum.Enum):
         return f"02:00:00:00:00:0{self.number}"
 
     def address(self, family: Family, network: int = 0, extra: int = 0) -> str:
-        """The internet address of that side in a lab's network; `extra` counts further ones."""
+        """The internet address of that side in a lab's network; `extra` counts additional ones."""
         number = self.number + 2 * extra
         if family is Family.IPV4:
             return f"10.{network >> 8}.{network & 0xFF}.{number}"
@@ -81,7 +81,7 @@ class Side(enum.Enum):
 
 
 class Hook(enum.Enum):
-    """Where in a host's stack a rule sits; the value is the kernel's number (NF_INET_*)."""
+    """The place of a rule in a host's stack; the value is the kernel's number (NF_INET_*)."""
 
     PREROUTING = 0
     INPUT = 1
@@ -100,7 +100,7 @@ class Reject:
     text: str  # as nft writes it
     kind: int  # NFT_REJECT_ICMP_UNREACH 0, _TCP_RST 1, _ICMPX_UNREACH 2
     code: int
-    only: Family | None = None  # where ICMP and ICMPv6 have no word in common
+    only: Family | None = None  # where ICMP and ICMPv6 have no code in common
 
 
 REJECTS = {
@@ -123,14 +123,14 @@ REJECTS = {
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """Something that kernels do differently, and that no sysctl and no counter tells.
+    """Something that kernels do differently, and that no sysctl or counter reveals.
 
     It has to be tried: see `netlab.testbed.behaviours`.
     """
 
     name: str
     does: str  # what a kernel that has it does
-    lacks: str  # why what needs it is skipped elsewhere: what this kernel does instead
+    lacks: str  # why scenarios that need it are skipped: what this kernel does instead
 
 
 BEHAVIOURS = {
@@ -152,30 +152,30 @@ BEHAVIOURS = {
 
 @dataclass(frozen=True, slots=True)
 class ExpectedPair:
-    """The states that each end is said to be in; several where it flickers."""
+    """The states that each end is claimed to be in; several where it flickers."""
 
     client: tuple[State, ...]
     server: tuple[State, ...]
 
     def states(self, side: Side) -> tuple[State, ...]:
-        """What is claimed of one end."""
+        """The states claimed for one end."""
         return self.client if side is Side.CLIENT else self.server
 
     def admits(self, pair: Pair) -> bool:
-        """Whether a sampled pair is as claimed."""
+        """True if a sampled pair is as claimed."""
         return pair.client in self.client and pair.server in self.server
 
     @property
     def flickers(self) -> bool:
-        """Whether an end has several states, of which each is seen."""
+        """True if an end has several states, each of which is seen."""
         return len(self.client) > 1 or len(self.server) > 1
 
     def words(self) -> tuple[str, str]:
-        """What is claimed of each end, in words."""
+        """The states claimed for each end, in words."""
         return self.written(Side.CLIENT), self.written(Side.SERVER)
 
     def written(self, side: Side) -> str:
-        """What is claimed of one end, in words."""
+        """The states claimed for one end, in words."""
         return " or ".join(str(state) for state in self.states(side))
 
     def __str__(self) -> str:

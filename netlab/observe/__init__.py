@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Looks at descriptors it is given, and knows nothing of labs."""
+"""Observers: they read the descriptors they are given, and know nothing of labs."""

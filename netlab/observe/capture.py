@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Packets, as one end of a wire has them and as the rules that drop them have them.
+"""Packets, as seen at one end of a wire and by the rules that drop them.
 
 Both observers are sockets opened inside the namespace and read from outside. Both take copies. A
-packet socket without a ring keeps a clone of each packet until it is read, and Linux looks at
-that: the SYN of a simultaneous open is then copied instead of changed (tcp_send_synack), its
+packet socket without a ring keeps a clone of each packet until it is read, and Linux behaves
+differently then: the SYN of a simultaneous open is copied instead of changed (tcp_send_synack), its
 SYN-ACK is retransmitted although it still waits on this host (skb_still_in_host_queue), and pairs
-are no longer reached that are reached when nobody looks.
+that are reached unobserved are no longer reached.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION, TPACKET_V2 = 5, 6, 10, 1
 PACKET_OUTGOING = 4
 SO_RCVBUFFORCE, SO_ATTACH_FILTER = 33, 26
 
-#: One frame of the ring, in bytes: the kernel's header, and what is kept of a packet from the
-#: internet protocol's header on. A ring of 1 MB lasts 50 ms at 100,000 packets a second, and it is
+#: One frame of the ring, in bytes: the kernel's header, and what is kept of a packet, from the
+#: IP header on. A ring of 1 MB lasts 50 ms at 100,000 packets a second, and it is
 #: read every 20 ms.
 FRAME, HEADER = 192, 80
 SNAP = FRAME - HEADER
@@ -43,16 +43,16 @@ FRAMES = BLOCKS * FRAMES_A_BLOCK
 
 
 class Seen(NamedTuple):
-    """One packet as an observer had it."""
+    """One packet as an observer saw it."""
 
     at: float  # on the clock of scheduler.now
     outgoing: bool  # leaves this end
-    length: int  # bytes, from the internet protocol's header on
+    length: int  # bytes, from the IP header on
     data: bytes  # the first `SNAP` of them
 
 
 class Dropped(NamedTuple):
-    """One packet as a rule had it."""
+    """One packet as a rule saw it."""
 
     at: float  # on the clock of scheduler.now; of a packet that was not yet sent: when it was read
     hook: int  # NF_INET_*
@@ -66,10 +66,10 @@ GOOD_NS, READINGS = 2000, 20
 
 
 def _offset() -> float:
-    """What to add to CLOCK_REALTIME, which packets are stamped with, for CLOCK_MONOTONIC.
+    """Seconds to add to CLOCK_REALTIME, which stamps packets, to get CLOCK_MONOTONIC.
 
-    The best of some readings: somebody else may have the processor between two of the clocks, and
-    under a hypervisor that may be so for half a millisecond and more than once in a row.
+    The best of several readings: this process may lose the processor between two clocks, and under
+    a hypervisor it may do so for half a millisecond and more than once in a row.
     """
     best, offset = math.inf, 0.0
     for _ in range(READINGS):
@@ -83,7 +83,7 @@ def _offset() -> float:
 
 # --- the wire
 
-#: Headers of everything but IPv6 multicast: an address that is new is reported to neighbours.
+#: Headers of everything but IPv6 multicast: a new address is reported to neighbours.
 FILTER = b"".join(
     struct.pack("HBBI", *instruction)
     for instruction in (
@@ -102,7 +102,7 @@ class Wire:
     """Everything that passes one interface. Open it inside the namespace; read it from anywhere.
 
     The kernel waits for a grace period when it sets up a ring and for two when it takes it down
-    (8 and 24 ms), so other threads do. Packets are seen from `start` on.
+    (8 and 24 ms), so other threads do that. Packets are seen from `start` on.
     """
 
     def __init__(self, interface: str) -> None:
@@ -121,7 +121,7 @@ class Wire:
         self.missed = 0  # packets that did not fit into the ring
 
     def start(self) -> bool:
-        """See packets from now on, if the ring is ready. Raises OSError where there is none."""
+        """See packets from now on; False until the ring is ready. Raises OSError if it fails."""
         if not self._ready.done():
             return False
         self._ready.result()
@@ -130,7 +130,7 @@ class Wire:
         return True
 
     def read(self) -> Iterator[Seen]:
-        """What has passed since it was read last, in order."""
+        """The packets that have passed since the last call, in order."""
         ring = self._ring
         if ring is None:
             return
@@ -156,7 +156,7 @@ class Wire:
             self.missed += int(struct.unpack("II", answer)[1])
 
     def close(self) -> None:
-        """Stop."""
+        """Stop observing."""
         _threads().submit(self._take_down)
 
     def _take_down(self) -> None:
@@ -172,7 +172,7 @@ TP_STATUS_USER = 1
 
 
 def _set_up_ring(descriptor: int) -> None:
-    """In a thread of its own: socket.setsockopt would stop all others while the kernel waits."""
+    """For another thread: socket.setsockopt would stop all others while the kernel waits."""
     request = struct.pack("IIII", BLOCK, BLOCKS, FRAME, FRAMES)
     syscalls.set_option(descriptor, SOL_PACKET, PACKET_RX_RING, request)
 
@@ -198,7 +198,7 @@ QUEUE = 16 << 20  # bytes of kernel memory that packets may wait in
 
 
 class Drops:
-    """What rules with a log statement drop: NFLOG, ``net/netfilter/nfnetlink_log.c``.
+    """The packets that rules with a log statement drop: NFLOG, ``net/netfilter/nfnetlink_log.c``.
 
     Open it inside the namespace; read it from anywhere.
     """
@@ -227,7 +227,7 @@ class Drops:
                 raise OSError(code, os.strerror(code))
 
     def read(self) -> Iterator[Dropped]:
-        """What has been dropped since it was read last, in order."""
+        """The packets that have been dropped since the last call, in order."""
         offset = _offset()
         while True:
             try:
@@ -244,8 +244,8 @@ class Drops:
                     yield self._dropped(message[NFGENMSG_SIZE:], offset)
 
     def _did_not_fit(self) -> None:
-        """The queue was full. How many it were, the number of the next packet tells, if one comes;
-        until then it is one.
+        """The queue was full. The number of the next packet, if one comes, shows how many were
+        lost; until then, count one.
         """
         self.missed += not self._overrun
         self._overrun = True
@@ -267,12 +267,12 @@ class Drops:
         return Dropped(at, parts[NFULA_PACKET_HDR][2], rule, _whole_length(data), data)
 
     def close(self) -> None:
-        """Stop."""
-        closing.later(self._socket.close)  # it waits as every one of nfnetlink does
+        """Stop observing."""
+        closing.later(self._socket.close)  # closing blocks, as for all of nfnetlink
 
 
 def _enlarge(sock: socket.socket) -> None:
-    """Let packets wait in `QUEUE` bytes; without CAP_NET_ADMIN on the host, in what is allowed."""
+    """Queue packets in `QUEUE` bytes, or in as many as are allowed without CAP_NET_ADMIN."""
     try:
         sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, QUEUE)
     except PermissionError:
@@ -280,7 +280,7 @@ def _enlarge(sock: socket.socket) -> None:
 
 
 def _whole_length(data: bytes) -> int:
-    """The length that an internet protocol's header says; what was copied may be less."""
+    """The length in bytes that an IP header states; less may have been copied."""
     if len(data) >= 20 and data[0] >> 4 == 4:
         return int.from_bytes(data[2:4], "big") or len(data)
     if len(data) >= 40 and data[0] >> 4 == 6:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What one end of a connection was seen in over time: samples, condensed to intervals."""
+"""The states one end of a connection was seen in over time: samples condensed to intervals."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ _ABSENT = Row("", "", State.CLOSED, 0, 0, Timer.NONE, 0.0, 0, 0, 0)
 class Timeline:
     """Collects the samples of one end; consecutive equal ones become one interval.
 
-    Everything counts but the timer's countdown and the kernel's name for the socket, so a
-    retransmission starts a new interval.
+    All is compared but the timer's countdown and the kernel's name for the socket, so a
+    retransmission starts a new interval. Times go in as seconds on the clock of `scheduler.now`
+    and come out as seconds since `origin`.
     """
 
     def __init__(self, origin: float) -> None:

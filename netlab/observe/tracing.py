@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the kernel says that it does with connections, to the microsecond: its tracepoints.
+"""The kernel's tracepoints: what it reports about connections, to the microsecond.
 
-They are read as text from an instance of tracefs that is this process's own. (perf_event_open(2)
+They are read as text from an instance of tracefs that belongs to this process. (perf_event_open(2)
 would need no instance, but it lost what the timers of an idle processor did: 40 of 40
-retransmissions, Linux 6.18.) A guardian, which waits for the end of this process, removes the
-instance however that comes. Where nobody mounted tracefs, a mount that has no place in the file
-system (fsopen(2), Linux 5.2) does.
+retransmissions, Linux 6.18.) A guardian process waits for this one to end, however it ends, and
+then removes the instance. Where tracefs is not mounted, a detached mount (fsopen(2), Linux 5.2)
+serves instead.
 
-A tracepoint sees every namespace. Who subscribes does so with addresses, and no two labs share one
+A tracepoint sees every namespace. Subscriptions are by address, and no two labs share one
 (`netlab.testbed.subnets`).
 """
 
@@ -34,7 +34,7 @@ TRACEPOINTS = {
     "tcp/tcp_retransmit_synack": "",
     "tcp/tcp_send_reset": "",
     "tcp/tcp_receive_reset": "",
-    "skb/kfree_skb": "rx_sk != 0",  # Linux 6.11; before, nobody could tell whose packet it was
+    "skb/kfree_skb": "rx_sk != 0",  # Linux 6.11; older ones do not tell whose packet it was
 }
 NEEDED = "sock/inet_sock_set_state"  # Linux 4.16
 MOUNTED = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
@@ -45,7 +45,7 @@ Endpoint = tuple[str, int]
 
 
 class Traced(NamedTuple):
-    """One record of a tracepoint about a socket that somebody subscribed to."""
+    """One record of a tracepoint, about one socket."""
 
     at: float  # on the clock of scheduler.now
     tracepoint: str
@@ -61,18 +61,18 @@ Heard = Callable[[Traced], None]
 
 
 class Tracer:
-    """All tracepoints of the machine, for whoever subscribes. Raises `LabError` where it cannot."""
+    """The tracepoints of the machine, for subscribers. Raises `LabError` if they cannot be read."""
 
     def __init__(self) -> None:
         self._heard: dict[str, Heard] = {}
-        self._sockets: dict[str, Heard] = {}  # so that a discarded packet finds its socket's
+        self._sockets: dict[str, Heard] = {}  # for discarded packets, which have no address
         self._rest = ""
         self._drained = 0.0
         self.lost = 0  # records that did not fit into the kernel's buffers
         with contextlib.ExitStack() as opened:
             instance = _instance(opened)
             (instance / "trace_clock").write_text("mono")
-            #: Tracepoints that this kernel does not have, or not with what tells whose they are.
+            #: Tracepoints that this kernel lacks, or has without what tells whose they are.
             self.absent = tuple(
                 name for name, wanted in TRACEPOINTS.items() if not _enable(instance, name, wanted)
             )
@@ -85,24 +85,24 @@ class Tracer:
         self._opened.close()
 
     def subscribe(self, addresses: Iterable[str], heard: Heard) -> None:
-        """Call `heard` with what happens to sockets that are bound to one of these addresses."""
+        """Call `heard` with each record about a socket bound to one of these addresses."""
         for address in addresses:
             self._heard[address] = heard
 
     def introduce(self, socket: str, heard: Heard) -> None:
-        """Say whose a socket is, by the number that ``/proc/net/tcp`` shows of it."""
+        """Say whose a socket is, by the number that ``/proc/net/tcp`` shows for it."""
         self._sockets[socket] = heard
 
     def unsubscribe(self, heard: Heard) -> None:
-        """Tell this one no more."""
+        """Stop calling `heard`."""
         for table in (self._heard, self._sockets):
             for key in [key for key, whose in table.items() if whose == heard]:
                 del table[key]
 
     def drain(self, at_once: bool = True) -> None:
-        """Tell the subscribers what has happened since the last time, in order.
+        """Pass the subscribers what has happened since the last call, in order.
 
-        Not `at_once`: only if that was a while ago.
+        Without `at_once`, do so only if the last call was at least `INTERVAL` seconds ago.
         """
         now = scheduler.now()
         if not at_once and now - self._drained < INTERVAL:
@@ -135,7 +135,7 @@ class Tracer:
 
 @cache
 def tracer() -> Tracer | None:
-    """The one that all labs of this process share; None where this machine does not let them."""
+    """The one that all labs of this process share; None where this machine does not allow it."""
     try:
         return Tracer()
     except LabError:
@@ -149,8 +149,8 @@ os.register_at_fork(after_in_child=tracer.cache_clear)
 
 _LINE = re.compile(r" (\d+\.\d{6}): (\w+): (.*)")
 _LOST = re.compile(r"\[LOST (\d+) EVENTS\]")
-#: Of a retransmission that did not take place (Linux 6.18 reports those too): what was sent before
-#: still waits on this host (EBUSY), or a firewall of one's own refuses it (EPERM).
+#: A retransmission that did not take place (Linux 6.18 reports those too): what was sent before
+#: still waits on this host (EBUSY), or the local firewall refuses it (EPERM).
 _FAILED = re.compile(r" err=-\d+$")
 _FIELD = re.compile(r"(\w+)[=:] ?(\S+)")
 _SOCKADDR = re.compile(r"\[?(.*?)\]?:(\d+)$")
@@ -159,7 +159,7 @@ NOWHERE = ("", 0)
 
 
 def _traced(found: re.Match[str]) -> Traced:
-    """``family=AF_INET protocol=IPPROTO_TCP sport=5555 ... newstate=TCP_LISTEN`` and its like."""
+    """``family=AF_INET protocol=IPPROTO_TCP sport=5555 ... newstate=TCP_LISTEN`` and the like."""
     fields = dict(_FIELD.findall(found[3]))
     return Traced(
         float(found[1]),
@@ -174,7 +174,7 @@ def _traced(found: re.Match[str]) -> Traced:
 
 
 def _end(fields: dict[str, str], which: str) -> Endpoint:
-    """Address and port of one end: of a socket's fields, or a struct sockaddr."""
+    """Address and port of one end: from a socket's fields, or from a struct sockaddr."""
     whole = fields.get("src" if which == "s" else "dest")
     if whole is not None:
         place = _SOCKADDR.match(whole)
@@ -214,7 +214,7 @@ def _tracefs(opened: contextlib.ExitStack) -> int:
 
 
 def _instance(opened: contextlib.ExitStack) -> Path:
-    """A trace buffer of this process's own, which goes with it."""
+    """A trace buffer of this process alone, removed when it ends."""
     mount = _tracefs(opened)
     instances = Path(f"/proc/self/fd/{mount}/instances")
     _remove_orphans(instances)
@@ -226,7 +226,7 @@ def _instance(opened: contextlib.ExitStack) -> Path:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             pass_fds=[mount],
-            start_new_session=True,  # whoever kills netlab's process group does not reach it
+            start_new_session=True,  # a kill of netlab's process group spares it
         )
         opened.callback(guardian.wait)
         assert guardian.stdin is not None
@@ -247,7 +247,7 @@ def _silence(instance: Path) -> None:
 
 
 def _name(process: int) -> str:
-    """Names a process for good: its namespace, its number, and when it began."""
+    """A unique name for a process: its namespace, its number, and when it began."""
     status = Path(f"/proc/{process}/stat").read_text()
     began = status[status.rindex(")") :].split()[20]
     namespace = os.stat(f"/proc/{process}/ns/pid").st_ino
@@ -255,7 +255,7 @@ def _name(process: int) -> str:
 
 
 def _remove_orphans(instances: Path) -> None:
-    """Instances whose process and guardian were both killed."""
+    """Remove instances whose process and guardian were both killed."""
     own = os.stat("/proc/self/ns/pid").st_ino
     for instance in instances.glob(f"netlab-{own}-*"):
         try:
@@ -268,7 +268,7 @@ def _remove_orphans(instances: Path) -> None:
 
 
 def _enable(instance: Path, name: str, wanted: str) -> bool:
-    """Switch a tracepoint on. One that this kernel has not is left out, unless it is needed."""
+    """Enable a tracepoint; False if this kernel lacks it. Raises `LabError` if it is `NEEDED`."""
     event = instance / "events" / name
     try:
         if wanted:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The way of one end through its states: what was traced and what was sampled, made one account.
+"""The path of one end through its states: what was traced and what was sampled, merged.
 
-The tracepoint ``inet_sock_set_state`` is exact, and says nothing of what is no full socket: a
+The tracepoint ``inet_sock_set_state`` is exact, but does not cover what is no full socket: a
 request (SYN_RECV before the third segment of the handshake), and what is left of a connection in
 TIME_WAIT or in an orphaned FIN_WAIT2 (``tcp_time_wait``, ``net/ipv4/tcp_minisocks.c``), which it
-reports as closed. Samples have these. Otherwise both must tell the same.
+reports as closed. Samples show these. In all other states the two must agree.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from netlab.model.errors import LabError
 from netlab.model.evidence import Interval, Transition
 from netlab.model.tcp import State, Timer
 
-ROUNDING = 2e-5  # seconds; all times are kept to a microsecond, and of two clocks
-GONE = (State.CLOSED, State.LISTEN)  # no full socket of this connection is there
+ROUNDING = 2e-5  # seconds; times are kept to a microsecond, and come from two clocks
+GONE = (State.CLOSED, State.LISTEN)  # this connection has no full socket
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A state that one end was in from `since` on, until the next visit."""
+    """A state that one end was in from `since` (seconds) until the next visit."""
 
     state: State
     since: float
@@ -32,10 +32,11 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A state that one end was seen in by consecutive samples, the first begun at `since`.
+    """A state that consecutive samples saw one end in, the first of them taken at `since`.
 
     A sample is stamped before the tables are read. So the state was entered after `earliest`,
     the stamp of the last sample that saw another one, and before `latest`, that of the next sample.
+    All are in seconds.
     """
 
     state: State
@@ -54,9 +55,10 @@ def sampled(intervals: Sequence[Interval]) -> tuple[Transition, ...]:
 def reconciled(
     traced: Sequence[Visit], intervals: Sequence[Interval], requests: Sequence[float] = ()
 ) -> tuple[Transition, ...]:
-    """The transitions that both show together. `requests`: when this end sent a SYN-ACK.
+    """The transitions that trace and samples show together.
 
-    Raises `LabError` where they tell different stories: then one of netlab's eyes is wrong.
+    `requests`: when this end sent a SYN-ACK, in seconds. Raises `LabError` where the two disagree:
+    then one of netlab's observers is wrong.
     """
     way = _Way(traced, requests)
     spans = _spans(intervals)
@@ -91,7 +93,7 @@ def _transitions(visits: Sequence[Visit]) -> tuple[Transition, ...]:
 
 
 class _Way:
-    """Visits that are traced, and how far samples have followed them."""
+    """The traced visits, and how far the samples have followed them."""
 
     def __init__(self, traced: Sequence[Visit], requests: Sequence[float]) -> None:
         self._requests = requests
@@ -129,7 +131,7 @@ class _Way:
         return following[0].since if following else float("inf")
 
     def _without_socket(self, span: Span, following: Span | None) -> int | None:
-        """Put in a state that has no full socket, where the trace says that there is none."""
+        """Insert a state without a full socket, where the trace says that there is none."""
         number = self._find(GONE, span)
         if number is None:
             return None
@@ -141,7 +143,7 @@ class _Way:
         gone = self.visits[number]
         left_just_now = number > 0 and self.visits[number - 1].state not in (*GONE, State.SYN_RECV)
         if span.small and left_just_now and number > self._here:
-            put_in = [replace(gone, state=span.state)]  # the socket became it when it was closed
+            put_in = [replace(gone, state=span.state)]  # the closed socket turned into it
         else:
             put_in = [gone, self._entered(span, gone)]
         place, last = number + len(put_in) - 1, number
@@ -156,10 +158,9 @@ class _Way:
         return place
 
     def _meanwhile(self, number: int, span: Span, following: Span | None) -> int:
-        """What comes and goes while a connection is in TIME_WAIT does not end that.
+        """The last visit during which the connection is still in TIME_WAIT.
 
-        A listener does not, nor a socket that cannot have the ports. Returns the last visit that
-        the connection is still in TIME_WAIT in.
+        Neither a listener nor a socket that cannot have the ports ends it by coming and going.
         """
         end = following.since if following is not None else float("inf")
         for later in range(number + 1, len(self.visits)):

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What crossed the wire: headers read, and sightings of one packet put together."""
+"""Packets on the wire: reads headers, and joins the sightings of one packet."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the headers of a packet say, from its first bytes on: IPv4, IPv6, TCP, UDP and ICMP."""
+"""Reads the headers of a packet from its first bytes: IPv4, IPv6, TCP, UDP and ICMP."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _ERRORS = {ICMP: {3, 5, 11, 12}, ICMPV6: {1, 2, 3, 4}}  # that quote the packet 
 
 
 class Headers(NamedTuple):
-    """What the headers say, in absolute numbers."""
+    """The contents of the headers, in absolute numbers; `length` is in bytes of payload."""
 
     source: End
     destination: End
@@ -71,7 +71,7 @@ class Headers(NamedTuple):
 
 
 def segment(bits: int, payload: bool) -> Segment:
-    """The words for a segment's control bits; DATA where it carries nothing else."""
+    """The `Segment` for these control bits; DATA if it has payload and none of SYN, FIN, RST."""
     return _SEGMENTS[bits & CONTROL, payload]
 
 
@@ -91,7 +91,7 @@ _SEGMENTS = {  # enum.Flag takes a microsecond
 
 def lasting(data: bytes) -> bytes:
     """The headers without what changes on the way: checksums, which offloading leaves out at one
-    end, and the number of hops that are left, of which a router takes one.
+    end, and the hop limit (TTL), which a router decrements.
     """
     version = data[0] >> 4 if data else 0
     if version == 4 and len(data) >= 20:
@@ -110,7 +110,7 @@ def lasting(data: bytes) -> bytes:
 
 
 def read(frame: Frame) -> Headers:
-    """Never raises: what is no packet is said to be malformed."""
+    """The headers of a frame. Never raises: one that cannot be read is called malformed."""
     try:
         return _decoded(frame.data, frame.length)
     except (struct.error, IndexError, ValueError):
@@ -118,7 +118,7 @@ def read(frame: Frame) -> Headers:
 
 
 def _decoded(data: bytes, length: int) -> Headers:
-    """Raises struct.error, IndexError or ValueError where the data is not what it says it is."""
+    """Raises struct.error, IndexError or ValueError where the data is malformed."""
     version = data[0] >> 4
     if version == 4:
         start, protocol = (data[0] & 0x0F) * 4, data[9]
@@ -142,7 +142,7 @@ def _address(raw: bytes) -> str:
 
 
 def _after_extensions(data: bytes) -> tuple[int, int, int]:
-    """Where IPv6's payload starts, its protocol, and its offset where it is a fragment."""
+    """The start of IPv6's payload, its protocol, and its offset if it is a fragment."""
     start, protocol, fragment = 40, data[6], 0
     while protocol in _EXTENSIONS or protocol == _FRAGMENT:
         following = data[start]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sequence numbers counted from each connection's first, and what was sent before."""
+"""Sequence numbers relative to each connection's first, and what was sent before."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from netlab.packets.headers import ACK, FIN, RST, SYN, End, Headers
 
 RING = 1 << 32
 REMEMBERED = 8  # earlier incarnations of a connection, whose packets may still come
-DIRECTIONS, SEGMENTS = 4096, 1024  # that `Numbers.forget` leaves; segments are of each direction
+DIRECTIONS, SEGMENTS = 4096, 1024  # that `Numbers.forget` keeps; segments are per direction
 
 
 class Relative(NamedTuple):
-    """What the numbers of one packet say."""
+    """The numbers of one packet, relative."""
 
     sequence: int  # relative to the sender's first
     acknowledgment: int | None  # relative to the other end's first; None without ACK
-    resent: int  # how often the same numbers had left before
+    resent: int  # how often the same numbers had been sent before
     probe: str  # which kind of probe it is, if any
 
 
 @dataclass(slots=True)
 class _Direction:
-    """What left one end of one connection, whatever its incarnation."""
+    """What one end of one connection has sent, in all incarnations."""
 
     firsts: list[int] = field(default_factory=list)  # sequence numbers, latest last
     guessed: set[int] = field(default_factory=set)  # those of them that were not a SYN's
     left: dict[tuple[int, int], int] = field(default_factory=dict)  # number and SYN bits: times
-    next: int | None = None  # the highest sequence number that was spoken of
-    end: int | None = None  # the one after the highest that left
-    window: int | None = None  # that it offered last
+    next: int | None = None  # the highest sequence number mentioned
+    end: int | None = None  # the one after the highest sent
+    window: int | None = None  # the last one it offered
 
     def begin(self, number: int) -> None:
-        """A SYN: its number is the first. A guess right behind it was of this incarnation."""
+        """Take a SYN's number as the first. A guess just after it was of this incarnation."""
         if number in self.firsts and number not in self.guessed:
             return
         self.firsts = [
@@ -56,13 +56,13 @@ class _Direction:
         return away if away < RING // 2 else away - RING
 
     def times(self, sequence: int, syn_bits: int) -> int:
-        """How often these numbers had left before; now once more."""
+        """How often these numbers had been sent before; count them once more."""
         before = self.left.get((sequence, syn_bits), 0)
         self.left[sequence, syn_bits] = before + 1
         return before
 
     def goes_on(self, number: int, occupied: int) -> None:
-        """It is at this number, and sends so much. (Others may still be held on their way.)"""
+        """It has come to this number, and sends `occupied` more. (Others may still be held.)"""
         after = (number + occupied) % RING
         if self.next is None or _behind(self.next, after):
             self.next = after
@@ -70,11 +70,11 @@ class _Direction:
             self.end = after
 
     def is_past(self, number: int) -> bool:
-        """Whether it is further on, in this incarnation."""
+        """True if it is past this number, in this incarnation."""
         return self.next is not None and _behind(number, self.next)
 
     def has_sent(self, number: int) -> bool:
-        """Whether this number, of this incarnation, has left before."""
+        """True if this number, of this incarnation, was sent before."""
         return self.end is not None and _behind(number, self.end)
 
 
@@ -116,7 +116,7 @@ class Numbers:
         return Relative(sequence, acknowledgment, resent, probe)
 
     def forget(self) -> None:
-        """Keep no more than a connection that somebody looks at needs, however long it lasts."""
+        """Keep no more than a watched connection needs, however long it lasts."""
         while len(self._directions) > DIRECTIONS:
             del self._directions[next(iter(self._directions))]
         for direction in self._directions.values():

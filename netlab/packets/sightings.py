@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What crossed the wire: one record a packet, from the frames that each end and each rule saw.
+"""Packets that crossed the wire: one record each, from the frames that each end and each rule saw.
 
 A frame seen leaving one end, the same bytes seen coming in at the other, and the rule that then
 dropped them are one packet. A wire of veth neither loses nor reorders, so the same bytes are
 paired first in, first out; only checksums differ, which are filled in late or not at all.
-A router in between takes one of the hops that are left, may translate the client's address, and
-has lost what has not come to the other end.
+A router in between decrements the hop limit, may translate the client's address, and has lost
+whatever does not reach the other end.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from netlab.model.vocabulary import Hook, Side
 from netlab.packets.headers import PSH, End, Headers, lasting, read, segment
 from netlab.packets.sequence import Numbers, Relative
 
-#: Seconds. Nothing takes longer from end to end, on a busy machine neither; after that it is
+#: Seconds. Nothing takes longer from end to end, even on a busy machine; after that it is
 #: another packet with the same bytes, whose other sightings were missed.
 LONGEST_WAY = 0.4
-#: Seconds that clocks read in other places may be apart.
+#: Seconds by which clocks read in different places may differ.
 SLACK = 0.002
 ROUTER = "router"
 #: Hooks at which a packet has not left its sender yet.
@@ -43,7 +43,7 @@ class Packet:
     sent: float | None  # left its sender's end of the wire
     arrived: float | None  # came in at the other end
     dropped: float | None  # a rule dropped it, or answered it with a reject
-    fault: str  # whose rule did
+    fault: str  # the one whose rule did
     died_at: Side | None  # and at which end; None: at a router
     hook: Hook | None
     source: tuple[str, int]
@@ -54,18 +54,18 @@ class Packet:
     acknowledgment: int | None  # relative to the other end's first; None without ACK
     window: int  # as in the header, without its scale
     length: int  # bytes of payload
-    resent: int  # how often the same sequence numbers had left this end before
+    resent: int  # how often this end had sent the same sequence numbers before
     ours: bool  # belongs to the connection that the recording is about
     text: str  # what it is, where that is no plain TCP segment: ICMP port unreachable, keepalive
 
     @property
     def where(self) -> str:
-        """The place in words where it died: ``server input``."""
+        """The place where it was dropped, in words: ``server input``."""
         return f"{self.died_at} {self.hook}" if self.died_at else ""
 
     @property
     def at(self) -> float:
-        """When it was first seen."""
+        """When it was first seen, in seconds since the lab was built."""
         times = (self.sent, self.arrived, self.dropped)
         return min(time for time in times if time is not None)
 
@@ -88,12 +88,12 @@ def packets(recording: Recording) -> list[Packet]:
 
 
 class Latest:
-    """The last packets, frame by frame as they are seen: for somebody who looks while they cross.
+    """The latest packets, built frame by frame as they are seen: for a live view.
 
     It keeps `most` packets, and of a flood no more than `frames` at once: older ones are `skipped`.
-    The frames have to be complete up to the time that `take` is told: a packet has its place and
-    its numbers from its first sighting on. All count as `ours`: which connection is looked at can
-    change.
+    The frames must be complete up to the time given to `take`, because a packet has its place and
+    its numbers from its first sighting on. All count as `ours`, because the connection of interest
+    can change.
     """
 
     def __init__(self, most: int, frames: int) -> None:
@@ -107,7 +107,7 @@ class Latest:
         self._under_way: list[Packet] = []
 
     def take(self, frames: Sequence[Frame], now: float) -> None:
-        """More frames, none of them younger than `now`."""
+        """Take more frames, none later than `now` (seconds since the lab was built)."""
         if not frames and not self._open:
             return
         self.skipped += max(0, len(frames) - self._frames)
@@ -134,11 +134,11 @@ class Latest:
 
     @property
     def settled(self) -> int:
-        """The number from which on packets may still be seen further on their way."""
+        """The number of the first packet that may still be seen elsewhere on its way."""
         return self._count
 
     def since(self, number: int) -> list[tuple[int, Packet]]:
-        """What is kept of the packets from this number on, each with its own."""
+        """The packets still kept from this number on, each with its number."""
         kept = [*self._settled, *self._under_way]
         return [each for each in enumerate(kept, self._count - len(self._settled))
                 if each[0] >= number]  # fmt: skip
@@ -169,14 +169,14 @@ def _packet(seen: _Sightings, headers: Headers, relative: Relative, ours: bool) 
 
 
 def _ours(client: End, server: End) -> Callable[[Headers], bool]:
-    """Tells packets of the connection, and ICMP's answers to them, from others."""
+    """A test for packets of the connection, and for ICMP's answers to them."""
     client, server = _canonical(client), _canonical(server)
     both = {(client, server), (server, client)}
     return lambda headers: (headers.inner or (headers.source, headers.destination)) in both
 
 
 def _as_the_client_has_it(headers: Headers, recording: Recording) -> Headers:
-    """With the client's own end, where the server's side saw another."""
+    """The headers with the client's own end, where the server's side saw another."""
     if recording.client_seen is None:
         return headers
     ends = {_canonical(recording.client_seen): _canonical(recording.client)}
@@ -198,7 +198,7 @@ def _canonical(end: End) -> End:
 
 @dataclass(slots=True)
 class _Sightings:
-    """The frames that one packet left behind: at least one of the three."""
+    """The frames in which one packet was seen: at least one of the three."""
 
     sender: Side
     sent: Frame | None = None
@@ -229,7 +229,7 @@ class _Same:
     sent: list[Frame] = field(default_factory=list)
     arrived: list[Frame] = field(default_factory=list)
     dropped: list[Frame] = field(default_factory=list)  # at the receiver
-    held: list[Frame] = field(default_factory=list)  # dropped at the sender: nobody else saw them
+    held: list[Frame] = field(default_factory=list)  # dropped at the sender: not seen elsewhere
 
 
 def _sightings(
@@ -250,7 +250,7 @@ def _sightings(
 
 
 def _untranslated(recording: Recording) -> Callable[[bytes], bytes]:
-    """Gives a packet's headers the client's own address where a router has put another."""
+    """A function that restores the client's own address where a router has put another."""
     if recording.client_seen is None:
         return lambda headers: headers
     family = socket.AF_INET6 if ":" in recording.client[0] else socket.AF_INET

@@ -15,13 +15,13 @@ import threading
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Send `count` lines, one every `delay` seconds. Returns 1 where the connection fails."""
+    """Send `count` lines, one every `delay` seconds. Returns 1 if the connection fails."""
     parser = argparse.ArgumentParser(prog="tcp_client", description=__doc__.splitlines()[0])
     parser.add_argument("-s", "--server", default="127.0.0.1", help="address (%(default)s)")
     parser.add_argument("-p", "--port", type=int, default=5555, help="port (%(default)s)")
     parser.add_argument("-c", "--count", type=int, default=10, help="lines to send (%(default)s)")
     parser.add_argument(
-        "-d", "--delay", type=float, default=1.0, help="seconds between (%(default)s)"
+        "-d", "--delay", type=float, default=1.0, help="seconds between lines (%(default)s)"
     )
     parser.add_argument("-b", "--buffer", type=int, help="bytes of send buffer (SO_SNDBUF)")
     options = parser.parse_args(arguments)

@@ -25,16 +25,16 @@ from netlab.render.style import Style
 
 #: Findings that are shown in full; those after them in two lines each.
 IN_FULL = 3
-#: Connections that are named, and with --explain.
+#: Connections that are listed: normally, and with --explain.
 NAMED, NAMED_EXPLAINED = 2, 10
 SURE, UNSURE = 0.8, 0.5
-LABEL = 7
+LABEL = 7  # columns
 
 
 def findings(diagnosis: Diagnosis, style: Style, width: int = 80, explain: bool = False) -> str:
     """The whole answer, in lines of at most `width` columns."""
     lines = [_heading(diagnosis, style)]
-    for note in diagnosis.notes:  # before the findings: they may be about less than was meant
+    for note in diagnosis.notes:  # first: the findings may cover less than was meant
         lines += _labelled("note", note, width, style)
     for number, finding in enumerate(diagnosis.findings, start=1):
         full = explain or number <= IN_FULL

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Tables that fit where they are shown: what matters least gives way, and no row is ever two lines.
+"""Tables that fit where they are shown: what matters least gives way, and no row takes two lines.
 
-A table is its columns' headings, how wide each would like to be, and a list of what gives way, in
-order. Whoever has all the room (a file, a pipe) gives None for it, and nothing is left out.
+A table is its columns' headings, the natural width of each, and a list of what gives way, in order.
+Where there is room for everything (a file, a pipe), the room is None, and nothing is left out.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ COLOURS = re.compile(r"\033\[[0-9;]*m")
 
 #: A text, and the colours it is painted in.
 Cell = tuple[str, ...]
-#: Headings, and the width that their columns are shortened to, each; 0: they are left out together.
+#: Headings, and the width that each of their columns is shortened to; 0: all are left out.
 Giving = tuple[tuple[str, ...], int]
 
 
 def width_of(text: str) -> int:
-    """How many places of a terminal a text takes: letters of East Asia two, colours none."""
+    """The columns of a terminal that a text takes: wide East Asian letters two, colours none."""
     return sum(map(_places, COLOURS.sub("", text)))
 
 
@@ -36,7 +36,7 @@ def _places(letter: str) -> int:
 
 
 def cut(text: str, room: int) -> str:
-    """The text, or as much of its beginning as fits with a sign that it goes on.
+    """The text, or as much of its beginning as fits into `room` columns with an ellipsis.
 
     Where there is only ASCII, the stream writes another sign (`netlab.render.letters`).
     """
@@ -55,7 +55,7 @@ def cut(text: str, room: int) -> str:
 def fit(natural: Mapping[str, int], giving: Sequence[Giving], room: int | None) -> dict[str, int]:
     """The width of each column that is shown, by its heading, so that a row fits into `room`.
 
-    What is free again at the end is given back to what was shortened, the last one first.
+    Columns left over at the end go back to what was shortened, the last one first.
     """
     widths = dict(natural)
     if room is None:
@@ -104,7 +104,7 @@ class Columns:
         room: int | None = None,
         right: Sequence[str] = (),
     ) -> Columns:
-        """Columns whose cells take at most as much as `natural` says; headings are seen to."""
+        """Columns whose cells are at most as wide as in `natural`; headings always fit."""
         wanted = {name: max(size, width_of(name)) for name, size in natural.items()}
         widths = fit(wanted, giving, room)
         return cls(tuple(natural), widths, style, room, frozenset(right))
@@ -115,8 +115,8 @@ class Columns:
         yield (" " * GAP).join("-" * self.widths[name] for name in self._shown())
 
     def row(self, cells: Sequence[Cell], rest: Cell = ("",)) -> str:
-        """One line: a cell for each heading, shown or not. Where there are fewer, `rest` stands
-        in all the room that is left.
+        """One line: a cell for each heading, shown or not. Where there are fewer, `rest` takes
+        all the room that is left.
         """
         words = []
         for name, (text, *colours) in zip(self.headings, cells, strict=False):

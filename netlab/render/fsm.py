@@ -18,7 +18,7 @@ LEGEND = ("✓ seen on this kernel", "· not seen", "✗ not in Linux")
 
 
 def fsm(arrows: Sequence[Drawn], width: int, style: Style) -> str:
-    """The diagram for a terminal that is so many columns wide, and the table of all arrows."""
+    """The diagram for a terminal `width` columns wide, and the table of all arrows."""
     rows = [line.rstrip() for line in _Canvas(arrows, style).lines()]
     beside = list(_beside(arrows, width - WIDTH - 2 * GAP, style)) if width >= WIDE else []
     drawn = []
@@ -48,7 +48,7 @@ def table(arrows: Sequence[Drawn], width: int, style: Style) -> str:
     return "\n".join(lines[1:])
 
 
-_HEADINGS = {"RFC 9293": "RFC 9293, Figure 5", "Linux": "Linux, besides"}
+_HEADINGS = {"RFC 9293": "RFC 9293, Figure 5", "Linux": "Linux only"}
 
 
 def _name(arrow: Drawn) -> str:
@@ -79,7 +79,7 @@ def _legend(style: Style) -> Iterator[str]:
 
 def _beside(arrows: Sequence[Drawn], width: int, style: Style) -> Iterator[str]:
     """Linux's own arrows, for which Figure 5 has no lines."""
-    yield style("Linux, besides", "bold")
+    yield style("Linux only", "bold")
     for arrow in arrows:
         if arrow.origin == "Linux":
             yield _painted(f"{arrow.mark} {_name(arrow)}", arrow, style)
@@ -88,7 +88,7 @@ def _beside(arrows: Sequence[Drawn], width: int, style: Style) -> Iterator[str]:
 
 
 def _length(text: str) -> int:
-    """How many columns a text takes, without its colours."""
+    """The columns that a text takes, without its colours."""
     inside, length = False, 0
     for letter in text:
         inside = inside or letter == "\033"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where everything of RFC 9293's Figure 5 stands, in columns and rows of a terminal.
+"""The layout of RFC 9293's Figure 5, in columns and rows of a terminal.
 
-The terminal draws it as it is; the SVG takes the same places, a few pixels for each. It fits 80
+The terminal draws it as it is; the SVG uses the same places, a few pixels for each. It fits 80
 columns. The states carry Linux's names.
 """
 

@@ -46,7 +46,7 @@ text { font-size: 12px; fill: var(--ink); }
 
 
 def svg(arrows: Sequence[Drawn], of: str) -> str:
-    """The whole file. `of` says where it was seen: ``IPv4, kernel 6.18.44``."""
+    """The whole file. `of` names where it was seen: ``IPv4, kernel 6.18.44``."""
     width = round(2 * MARGIN + WIDTH * COLUMN + PANEL)
     height = round(HEADER + HEIGHT * ROW + MARGIN)
     seen = sum(bool(arrow.scenarios) for arrow in arrows)
@@ -139,7 +139,7 @@ def _route(arrow: Drawn, route: Route) -> Iterator[str]:
 def _towards(
     start: tuple[float, float], end: tuple[float, float], more: float
 ) -> tuple[float, float]:
-    """The end of a straight line, made longer by so many pixels."""
+    """The end of a straight line, made longer by `more` pixels."""
     (x, y), (to_x, to_y) = start, end
     length = max(abs(to_x - x), abs(to_y - y))
     return to_x + (to_x - x) / length * more, to_y + (to_y - y) / length * more
@@ -177,7 +177,7 @@ def _panel(arrows: Sequence[Drawn]) -> Iterator[str]:
     y = float(HEADER + ROW)
     yield f'<line class="rule" x1="{x - 14:.1f}" y1="{HEADER}" x2="{x - 14:.1f}" '
     yield f'y2="{HEADER + HEIGHT * ROW:.1f}"/>'
-    yield _text(x, y, "Linux, besides", "heading")
+    yield _text(x, y, "Linux only", "heading")
     for arrow in arrows:
         y += LINE + 6
         yield f'<g class="arrow {_class(arrow)}">{_tooltip(arrow)}'

@@ -10,7 +10,7 @@ from netlab.model.tcp import SPELLINGS
 from netlab.render.style import Style
 
 SHORT = {str(state): spellings[-1] for state, spellings in SPELLINGS.items()}
-WIDE = 160  # columns from which on names are written out
+WIDE = 160  # columns from which names are written out
 BOTH, RECEIVER_ONLY, CROSSING, NOT_FROZEN, NEVER, QUIET = "●", "◐", "◆", "○", "·", "□"
 COLOURS = {
     BOTH: "green",
@@ -66,7 +66,7 @@ MEANINGS = {
 
 
 def legend(cells: Sequence[Cell], style: Style) -> list[str]:
-    """What each sign means, and how often it is there."""
+    """What each sign means, and how often it occurs."""
     signs = [mark(cell) for cell in cells]
     return [
         f"  {style(sign, COLOURS[sign])} {str(signs.count(sign)).rjust(3)}  {meaning}"

@@ -23,9 +23,9 @@ KINDS = {"fault": ("red",), "removed": ("green",), "event": ("red",)}
 
 
 def ladder(evidence: Evidence, width: int, style: Style) -> str:
-    """The whole ladder for a terminal that is so many columns wide."""
+    """The whole ladder for a terminal `width` columns wide."""
     width = min(max(width, NARROWEST), WIDEST)
-    half = (width - 2 * STATE - 20) // 2  # about; what is exact needs the rows
+    half = (width - 2 * STATE - 20) // 2  # roughly; the exact width needs the rows
     drawn = layout(evidence, LIMIT, lambda a, b: max(_needs(a), _needs(b)) <= half)
     return "\n".join(_TextPicture(drawn, width, style).lines())
 
@@ -46,7 +46,7 @@ class _Line:
         self._letters: list[tuple[str, tuple[str, ...]]] = [(" ", ())] * width
 
     def write(self, column: int, text: str, *colours: str) -> None:
-        """Over what is there; what does not fit is cut."""
+        """Overwrite what is there; what does not fit is cut."""
         for place, letter in enumerate(text, column):
             if 0 <= place < len(self._letters):
                 self._letters[place] = letter, colours
@@ -146,7 +146,7 @@ class _TextPicture:
         yield from lines
 
     def _place_of(self, change: StateChange, row: LadderRow, lines: Sequence[_Line]) -> _Line:
-        """The line of a row that a state stands in: where an arrow ends, its last."""
+        """The line of a row that a state is written in: where an arrow ends, the last."""
         ends_here = any(arrow.sender != change.side for arrow in row.arriving)
         return lines[-1] if ends_here else lines[0]
 
@@ -173,7 +173,7 @@ class _TextPicture:
         line.write(self._left + 1 + start, text, *colours)
 
     def _tail(self, line: _Line, arrow: PacketRun, length: int) -> None:
-        """The line of an arrow over so many columns, with what it says."""
+        """Draw an arrow's line over `length` columns, with its label."""
         sender, colour = arrow.sender, self._colour(arrow)
         line.write(*((self._left, "├") if sender is Side.CLIENT else (self._right, "┤")))
         self._put(line, sender, 0, "─" * length, colour)
@@ -194,7 +194,7 @@ class _TextPicture:
             start += len(text) + 1
 
     def _head_of(self, line: _Line, arrow: PacketRun, start: int) -> None:
-        """From a column on to the receiver, or to where it died in front of it."""
+        """Draw it from a column to the receiver, or to where it was dropped in front of it."""
         sender, colour = arrow.sender, self._colour(arrow)
         killer = _killer(arrow, self._in_full) if arrow.lost else ""
         if len(killer) > self._room - start - 1:
@@ -227,7 +227,7 @@ class _TextPicture:
         yield line
 
     def _unsent(self, line: _Line, arrow: PacketRun) -> None:
-        """It died where it started: no line leads to the other end."""
+        """It was dropped where it started: no line leads to the other end."""
         killer = _killer(arrow, self._in_full)
         words = f" {_said(arrow).replace('─', '·')}"[: self._room - 2 - len(killer)]
         self._put(line, arrow.sender, 0, "✗", "red", "bold")
@@ -311,7 +311,7 @@ def _again(arrow: PacketRun) -> list[tuple[str, tuple[str, ...]]]:
 
 
 def _killer(arrow: PacketRun, in_full: bool) -> str:
-    """Who dropped it and, where there is room, at which place."""
+    """The fault that dropped it and, where there is room, the place."""
     name, where = arrow.packet.fault, arrow.packet.where
     name = name if len(name) <= NAME else f"{name[: NAME - 1]}…"
     return f" {name}, {where} " if in_full and where else f" {name} "

@@ -12,7 +12,7 @@ from netlab.model.vocabulary import Side
 from netlab.packets.sightings import Packet
 from netlab.render.ladder_notes import Note
 
-#: Without it the story cannot be told; it says what went wrong; there are many like it.
+#: Needed to tell the story; shows what went wrong; one of many alike.
 VITAL, TELLING, DULL = range(3)
 #: Dull ones that are drawn where not all are.
 EXAMPLES = 12
@@ -34,19 +34,19 @@ class PacketRun:
 
     @property
     def until(self) -> float:
-        """When the last thing of it was seen."""
+        """The time, in seconds, at which the last of it was seen."""
         last = self.last
         return max(at for at in (last.sent, last.arrived, last.dropped) if at is not None)
 
     @property
     def unsent(self) -> bool:
-        """Whether it died before it left its sender."""
+        """True if it was dropped before it left its sender."""
         packet = self.packet
         return packet.dropped is not None and packet.died_at is packet.sender
 
     @property
     def lost(self) -> bool:
-        """Whether it died at its receiver."""
+        """True if it was dropped at its receiver."""
         return self.packet.dropped is not None and not self.unsent
 
     @property
@@ -84,7 +84,7 @@ class PacketRun:
 
 
 def name_of(packet: Packet) -> str:
-    """The control bits as people say them: every FIN and DATA acknowledges."""
+    """The control bits as people name them: every FIN and DATA carries an ACK anyway."""
     segment = packet.segment
     if segment is Segment.ANY:
         return packet.text
@@ -96,7 +96,7 @@ def name_of(packet: Packet) -> str:
 
 
 def kinds_of(some: Sequence[Packet]) -> str:
-    """``2 SYN, ACK``: how many of which, by whom where only one end sent them."""
+    """``2 SYN, ACK``: the number of each kind, and the sender if there is only one."""
     names = Counter(name_of(packet) for packet in some)
     senders = {packet.sender for packet in some}
     said = ", ".join(f"{count:,} {name}" if count > 1 else name for name, count in names.items())
@@ -106,9 +106,9 @@ def kinds_of(some: Sequence[Packet]) -> str:
 def condensed(
     some: Sequence[Packet], vital: Collection[int], limit: int
 ) -> tuple[list[PacketRun], list[Note]]:
-    """At most so many arrows, and a note for every stretch that is not drawn.
+    """At most `limit` arrows, and a note for every stretch that is not drawn.
 
-    `vital`: places of packets that changed an end's state.
+    `vital`: indices of packets that changed an end's state.
     """
     single = [PacketRun(packet, packet, length=packet.length) for packet in some]
     if len(single) <= limit:

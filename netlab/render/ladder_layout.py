@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What stands in a ladder, row by row in the order of time, for the terminal and for the SVG.
+"""The rows of a ladder in the order of time, for the terminal and for the SVG.
 
 Rows are events and not a scale: a handshake takes microseconds and a retransmission seconds, so
-long gaps are said instead of drawn. A packet takes one row, or two where it crosses another one.
+long gaps are written instead of drawn. A packet takes one row, or two where it crosses another one.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from netlab.render.ladder_condense import PacketRun, condensed, kinds_of
 from netlab.render.ladder_notes import Note, StateChange, anchors, changes, notes
 
 CLIENT, SERVER = Side
-#: Seconds in which nothing happened from which on that is said.
+#: Seconds without an event from which the gap is written.
 GAP = 0.02
-#: Seconds that a step needs at most to change a state without a packet.
+#: Seconds at most between a step and a change of state that it causes without a packet.
 STEP = 0.001
 
 
@@ -31,13 +31,13 @@ STEP = 0.001
 class LadderRow:
     """One line of the picture: what began or ended then, and the states that both ends entered."""
 
-    at: float
+    at: float  # seconds
     leaving: list[PacketRun] = field(default_factory=list)
     arriving: list[PacketRun] = field(default_factory=list)  # that left in a row above
     note: Note | None = None
     states: dict[Side, StateChange] = field(default_factory=dict)
     gap: float = 0.0  # seconds before it in which nothing happened
-    late: bool = False  # its time is the latest that it can have been
+    late: bool = False  # its time is the latest possible
     crossing: bool = False  # what leaves here arrives in a row below
 
 
@@ -48,7 +48,7 @@ def stamp(at: float, late: bool = False) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``52 µs``, ``21 ms``, ``1.02 s``: three digits of it."""
+    """``52 µs``, ``21 ms``, ``1.02 s``: to three digits."""
     for unit, factor in (("µs", 1e6), ("ms", 1e3)):
         if seconds * factor < 999.5:
             return f"{seconds * factor:.0f} {unit}"
@@ -63,11 +63,11 @@ class Layout:
     first: dict[Side, State | None]  # the state that each was in at the top
     rows: tuple[LadderRow, ...]
     footer: tuple[str, ...]  # what is not drawn
-    mixed: bool  # whether other connections' packets stand among ours
+    mixed: bool  # whether other connections' packets are among ours
 
     @property
     def sampled(self) -> bool:
-        """Whether a state was seen by a sample only."""
+        """True if a state was seen by a sample only."""
         return any(not change.traced for row in self.rows for change in row.states.values())
 
 
@@ -76,7 +76,7 @@ def layout(
 ) -> Layout:
     """Everything that is drawn, with at most `limit` arrows.
 
-    `side_by_side` says whether two arrows that cross have room in the same row.
+    `side_by_side` is true of two crossing arrows that have room in the same row.
     """
     record = evidence.recording
     shown, others, noise = _sorted_out(packets(record) if record else [])
@@ -120,7 +120,7 @@ def _ends(record: Recording | None) -> dict[Side, str]:
 
 #: Packets of other connections that are still drawn, dimmed, one by one.
 FEW = 12
-#: Packets that are drawn where none is of the connection: those of a flood are all alike.
+#: Packets that are drawn where none belongs to the connection: those of a flood are all alike.
 SOME = 24
 _NOISE = ("ICMPv6 neighbour", "ICMPv6 router", "ICMPv6 multicast", "IGMP", "ICMPv6 type")
 
@@ -225,7 +225,7 @@ class _Rows:
         return self._rows
 
     def _enter(self, change: StateChange) -> None:
-        """A state that no packet goes with stands beside its step, or alone."""
+        """Put a state that no packet goes with beside its step, or in a row of its own."""
         row = self._step_of(change)
         if row is None:
             row = LadderRow(change.at)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What stands in a ladder besides packets: steps, faults, what the kernel said, and states."""
+"""What a ladder shows besides packets: steps, faults, the kernel's events, and states."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Kind = Literal["step", "fault", "removed", "rest", "others", "event"]
 class Note:
     """A line of words."""
 
-    at: float
+    at: float  # seconds
     text: str
     kind: Kind
     side: Side | None = None  # at whose line; or in the middle
@@ -29,12 +29,12 @@ class Note:
 
     @property
     def until(self) -> float:
-        """When the last thing of it was seen."""
+        """The time, in seconds, at which the last of it was seen."""
         return self.at if self.end is None else self.end
 
     @property
     def order(self) -> int:
-        """Among things of the same time: a fault is there before the step that follows it."""
+        """The order among things of the same time: a fault comes before the step after it."""
         return 1 if self.kind == "step" else 0
 
 
@@ -42,7 +42,7 @@ class Note:
 class StateChange:
     """One end entering a state."""
 
-    at: float
+    at: float  # seconds
     side: Side
     before: State
     after: State
@@ -57,7 +57,7 @@ MOST_EVENTS = 20
 
 
 def notes(evidence: Evidence) -> Iterator[Note]:
-    """Everything that was done to the connection, and what the kernel said of it."""
+    """Everything that was done to the connection, and the kernel's events."""
     for step in evidence.steps:
         if step.kind not in _ELSEWHERE:
             yield Note(step.at, _said(step), "step", step.side)
@@ -69,7 +69,7 @@ def notes(evidence: Evidence) -> Iterator[Note]:
 
 
 def _events(events: Sequence[Event]) -> Iterator[Note]:
-    """What the kernel threw away by itself, and why it reset a connection, by Linux's names."""
+    """What the kernel discarded by itself, and why it reset a connection, in Linux's names."""
     left, said = MOST_EVENTS, set[tuple[Side, str]]()
     for event in events:
         if event.kind == "discarded" and "NETFILTER" not in event.reason and left:
@@ -145,7 +145,7 @@ _WITH: dict[State, tuple[tuple[str, Segment], ...]] = {
 
 
 def anchors(changed: Sequence[StateChange], some: Sequence[Packet]) -> dict[int, tuple[int, str]]:
-    """By the id of a change: the place of the packet that goes with it, and which of its ends."""
+    """By the id of a change: the index of the packet that goes with it, and which end of it."""
     found = {}
     times: dict[tuple[Side, str], list[tuple[float, int]]] = {}
     for place, packet in enumerate(some):
@@ -174,7 +174,7 @@ def _anchor(
     some: Sequence[Packet],
     within: tuple[float, float],
 ) -> tuple[int, str, float]:
-    """The packet, its end and its time; at place -1 if none is near between the other changes."""
+    """The packet's index, end and time; index -1 if none is near, between the other changes."""
     if {change.before, change.after} == {State.LISTEN, State.CLOSED}:
         return -1, "", within[0]  # a listener comes and goes without a packet
     for end, bits in _WITH[change.after]:
@@ -193,7 +193,7 @@ def _near(
     change: StateChange, times: Sequence[tuple[float, int]], some: Sequence[Packet], bits: Segment,
     end: str,
 ) -> Iterator[tuple[float, int, float]]:  # fmt: skip
-    """How far away in time such packets are, their places and times."""
+    """How far away in time such packets are, their indices and times."""
     before = NEAR if change.traced else BEFORE_SAMPLE
     after = 0.0 if not change.traced else NEAR / (5 if end == "leave" else 20)
     start = bisect.bisect_left(times, (change.at - before, -1))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The ladder as an SVG that stands inline in a page: light and dark, with exact times in tooltips.
 
-Arrows fall a little, and those that cross fall until they arrive: a slope says which way time goes
-and not how much. It is as narrow as a phone; a page scales it up. Nothing in it has an id, so that
-many of them can share a page, and colours come from the page where it has names for them.
+Arrows fall a little, and those that cross fall until they arrive: a slope shows which way time
+goes, not how much. It is as narrow as a phone; a page scales it up. Nothing in it has an id, so
+that many of them can share a page, and colours come from the page where it has names for them.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ class _SvgPicture:
         return _pill(change.side, lower, name, str(change.after), said)
 
     def _end(self, arrow: PacketRun, y: float) -> tuple[float, bool]:
-        """How deep an arrow ends that begins at y, and whether that is in a row below."""
+        """The y at which an arrow that begins at `y` ends, and whether that is in a row below."""
         to = self._arrives.get(id(arrow))
         return (y + FALL, False) if to is None else (self._at[id(to)], True)
 
@@ -237,7 +237,7 @@ def _signs(drawn: Layout) -> Iterator[str]:
 
 
 def _height(row: LadderRow) -> tuple[float, float]:
-    """How far below its top a row's arrow or words begin, and how high it is."""
+    """How far below its top a row's arrow or words begin, and its height, in pixels."""
     if row.note is not None:
         lines = len(_wrapped(row.note))
         more = 18 if Side.CLIENT in row.states else 0

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is printed where a terminal, a locale or a pipe has no letters but ASCII's.
+"""What is printed where a terminal, a locale or a pipe has no letters other than ASCII.
 
-Everything is drawn and said in one way, and encoded by the stream; what a stream cannot encode,
-these error handlers (`codecs.register_error`) replace. A letter is replaced by one letter, so that
-what stood in columns still does.
+Everything is written in one way, and encoded by the stream; what a stream cannot encode, these
+error handlers (`codecs.register_error`) replace. A letter is replaced by one letter, so that
+columns stay aligned.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import TextIO
 
-#: For people, and for what programs read: JSON's own escapes lose nothing.
+#: For people, and for programs: JSON's own escapes lose nothing.
 PEOPLE, PROGRAMS = "netlab.ascii", "netlab.json"
 
 ASCII = str.maketrans(
@@ -30,7 +30,7 @@ _NO_LETTER = "?"
 
 
 def in_ascii(letter: str) -> str:
-    """One letter of ASCII that says about the same."""
+    """The letter of ASCII that comes closest."""
     known = letter.translate(ASCII)
     if known != letter:
         return known
@@ -52,10 +52,10 @@ def fit(stream: TextIO | None, for_programs: bool = False) -> None:
 
 
 def says_c(environment: Mapping[str, str]) -> bool:
-    """Whether somebody asks for the C locale, with nothing but ASCII.
+    """True if the environment asks for the C locale, and so for ASCII only.
 
-    Python takes that for UTF-8 (PEP 540), since many have no locale without wanting none. Who sets
-    LC_ALL means it; systemd's tools read it in the same way. What is set for Python stays.
+    Python takes that for UTF-8 (PEP 540), since many have no locale without wanting none. LC_ALL is
+    set on purpose; systemd's tools read it in the same way. What is set for Python stays.
     """
     asked = environment.get("LC_ALL") in ("C", "POSIX")
     return asked and not {"PYTHONUTF8", "PYTHONIOENCODING"} & environment.keys()
@@ -68,7 +68,7 @@ def _for_people(error: UnicodeError) -> tuple[str, int]:
 
 
 def _for_programs(error: UnicodeError) -> tuple[str, int]:
-    """Letters beyond ASCII stand in JSON's strings alone, where an escape is the same letter."""
+    """Letters beyond ASCII occur only in JSON's strings, where an escape is the same letter."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Many kernels side by side, as text: a row for each thing, a column for each kernel.
 
-Where there are more kernels than columns fit, the table goes on below with the rest of them.
+Where not all kernels fit side by side, the table goes on below with the rest of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from netlab.render.style import OUTCOME_COLOURS, Style
 
 Kind = Literal["pass", "fail", "error", "skip", "value", "absent"]
 GAP = 2  # columns between two cells
-NAME = 44  # columns that the first column may have, where others need them
+NAME = 44  # columns that the names may take, where kernels need the others
 NARROWEST = 24
 SHORTEST = 8  # and what they keep where one kernel alone needs the rest
 TEXT = 16  # columns of the longest cell that is printed whole
@@ -28,8 +28,8 @@ class Mark:
     text: str
     kind: Kind = "value"
     news: bool = False  # the kernel to the left did something else
-    told: tuple[str, ...] = ()  # what is otherwise, and why
-    anchor: str = ""  # of the sentence on the page that tells what is otherwise
+    told: tuple[str, ...] = ()  # what differs, and why
+    anchor: str = ""  # of the sentence on the page that states the difference
     bars: tuple[float, ...] = ()  # seconds at which a timer sent
     after: float | None = None  # seconds after which it was over
 
@@ -44,7 +44,7 @@ class MatrixRow:
 
     @property
     def differs(self) -> bool:
-        """Whether any kernel did something else than its neighbour."""
+        """True if any kernel did something else than its neighbour."""
         return any(mark.news for mark in self.marks)
 
 
@@ -52,9 +52,9 @@ class MatrixRow:
 class Column:
     """One kernel."""
 
-    label: str  # short, and no other kernel's
+    label: str  # short and unique
     title: str  # its release, its clock, ...
-    error: str = ""  # why its column is empty, or not whole
+    error: str = ""  # why its column is empty or incomplete
     console: tuple[str, ...] = ()
 
 
@@ -68,9 +68,9 @@ class Grid:
 
 
 def matrix(grid: Grid, width: int | None, style: Style, every: bool = False) -> str:
-    """The rows that are not the same on all kernels, or every row; and how many are the same.
+    """The rows that differ between kernels, or every row; and the number that are the same.
 
-    `width`: the terminal's; None: everything is printed whole, and all kernels side by side.
+    `width`: columns of the terminal; None: everything is printed whole, all kernels side by side.
     """
     rows = [row for row in grid.rows if every or row.differs]
     same = sum(not row.differs for row in grid.rows)
@@ -88,7 +88,7 @@ def matrix(grid: Grid, width: int | None, style: Style, every: bool = False) -> 
 
 
 def _sizes(grid: Grid, rows: Sequence[MatrixRow], width: int | None) -> tuple[int, list[int]]:
-    """The columns that names have, and each kernel. At least one kernel stands beside a name."""
+    """The width of the names, and of each kernel. At least one kernel fits beside the names."""
     name = max(width_of(row.name) for row in rows)
     widths = [
         max(width_of(text) for text in (column.label, *(row.marks[place].text for row in rows)))
@@ -105,7 +105,7 @@ def _sizes(grid: Grid, rows: Sequence[MatrixRow], width: int | None) -> tuple[in
 
 
 def _blocks(widths: Sequence[int], room: int) -> Iterator[range]:
-    """Which columns stand side by side: as many as there is room for, and one at least."""
+    """Which columns stand side by side: as many as there is room for, and at least one."""
     first, used = 0, 0
     for place, width in enumerate(widths):
         if place > first and used + width + GAP > room:
@@ -142,7 +142,7 @@ def _painted(text: str, mark: Mark, style: Style) -> str:
 
 
 def problems(columns: Sequence[Column], style: Style) -> list[str]:
-    """The kernels that could not be played on, or not to the end, and what they said last."""
+    """The kernels that could not be played on, or not to the end, and their last console lines."""
     lines = []
     for column in columns:
         if column.error:

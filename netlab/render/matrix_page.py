@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Many kernels side by side, as one page: what is otherwise from kernel to kernel, and the tables.
+"""Many kernels side by side, as one page: the differences from kernel to kernel, and the tables.
 
 Like a report, it needs no network, no other file and no script.
 """
@@ -19,18 +19,18 @@ from netlab.render.matrix import Column, Grid, MatrixRow
 if TYPE_CHECKING:
     import jinja2
 
-#: Pixels of a timer's picture, and the seconds below which its scale is even.
+#: Pixels of a timer's picture, and the seconds below which its scale is nearly linear.
 WIDTH, HEIGHT, EVEN = 96, 14, 0.2
 WORDS = {"pass": "passed", "fail": "failed", "error": "not built", "skip": "skipped"}
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One sentence of what is otherwise."""
+    """One difference, as a sentence."""
 
     anchor: str
     sentence: str
-    change: str = ""  # the id of what explains it; "": nobody knows
+    change: str = ""  # the id of what explains it; "": unexplained
     why: str = ""
     since: str = ""
 
@@ -67,14 +67,14 @@ def page(
 
 
 def longest(row: MatrixRow) -> float:
-    """Seconds that the pictures of one timer are wide."""
+    """The seconds that the pictures of one timer span."""
     times = [at for mark in row.marks for at in (*mark.bars, mark.after or 0.0)]
     return max(times, default=0.0)
 
 
 def sends(bars: Sequence[float], after: float | None, seconds: float) -> Markup:
     """A line for each packet and a taller one for the end, on a scale that gives each doubling
-    the same room.
+    the same room; all in seconds, of which the picture spans `seconds`.
     """
     if seconds <= 0 or (not bars and after is None):
         return Markup()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One packet in one line: when, which way, what it is, and which fault was its end."""
+"""One packet in one line: when, which way, what it is, and which fault dropped it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ WIDE = 60  # columns from which both ends are named
 
 
 def parts(packet: Packet, width: int) -> Parts:
-    """The words of one line, and what each is for. Of what does not fit, the place of the fault
-    goes first, then the acknowledgment, then all numbers; at last the line is cut.
+    """The words of one line of at most `width` columns, and the kind of each. If they do not fit,
+    the place of the fault goes first, then the acknowledgment, then all numbers; then it is cut.
     """
     wide = width >= WIDE
     arrow = PacketRun(packet, packet, length=packet.length)

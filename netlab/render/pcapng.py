@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A recording as a capture file that Wireshark opens: who saw which packet, and which rule took it.
+"""A recording as a capture file that Wireshark opens: who saw each packet, and which rule took it.
 
-Each end's wire is an interface, and so is each place where packets were dropped: one packet that
-arrives stands in the file twice, one that is dropped says by whom. The format is that of
-draft-ietf-opsawg-pcapng; it is written here because no library writes comments of packets.
+Each end's wire is an interface, and so is each place where packets were dropped: a packet that
+arrives is in the file twice, one that is dropped names the rule. The format is that of
+draft-ietf-opsawg-pcapng; it is written here because no library writes comments on packets.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ INBOUND, OUTBOUND = 1, 2
 OUTWARD_HOOKS = (Hook.OUTPUT, Hook.POSTROUTING)
 NAME_IPV4, NAME_IPV6 = 1, 2
 
-#: Wireshark takes a second sighting of a packet for a retransmission, unless it is shown one place.
+#: Wireshark takes a packet's second sighting for a retransmission, unless it shows one place only.
 ADVICE = 'For one end\'s view, filter: frame.interface_name == "client eth0"'
 Option = tuple[int, bytes]
 
@@ -69,14 +69,14 @@ def _place(frame: Frame) -> Place:
 
 
 def _places(frames: Sequence[Frame]) -> list[Place]:
-    """Both wires always, and where packets were dropped."""
+    """Always both wires, and the places where packets were dropped."""
     seen = {_place(frame) for frame in frames}
     dropping = [Place(side, True) for side in Side if Place(side, True) in seen]
     return [*(Place(side, False) for side in Side), *dropping]
 
 
 def _longest(frames: Sequence[Frame]) -> int:
-    """Where packets are cut off; 0, which means nowhere, if none was."""
+    """The bytes after which packets are cut off; 0, which means no limit, if none was."""
     if all(len(frame.data) == frame.length for frame in frames):
         return 0
     return max(len(frame.data) for frame in frames)
@@ -120,7 +120,7 @@ def _names(recording: Recording) -> bytes:
 
 
 def _packet(frame: Frame, interface: int, began: int) -> bytes:
-    """Times are counted in integers: a float holds no nanoseconds since 1970."""
+    """Times are integers: a float cannot hold nanoseconds since 1970."""
     at = began + round(frame.at * 1e9)
     head = struct.pack(
         "<IIIII", interface, at >> 32, at & 0xFFFF_FFFF, len(frame.data), frame.length

@@ -3,7 +3,7 @@
 
 The page needs no network, no other file and no script: style, pictures and text are in it. What
 only the scenario knows (its story, the commands for two machines) comes as plain words, so that a
-page can be made of stored evidence as well.
+page can be made from stored evidence as well.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OUTCOMES: dict[Outcome, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ReportHead:
-    """What a report is of, besides its scenarios."""
+    """What a report states besides its scenarios."""
 
     version: str  # netlab's
     when: str
@@ -47,7 +47,7 @@ class ReportHead:
 
 @dataclass(frozen=True, slots=True)
 class ToldStep:
-    """One step as its file tells it, and what a person would type to do the same."""
+    """One step as its file describes it, and what to type to do the same by hand."""
 
     text: str
     comment: str = ""
@@ -56,21 +56,21 @@ class ToldStep:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """One scenario: what was seen, what is told of it, and the files that belong to it."""
+    """One scenario: its evidence, its texts, and the files that belong to it."""
 
     evidence: Evidence
     name: str  # to link to it; no two chapters share one
     story: str = ""
     differs: str = ""  # where Linux does something else than the source says
-    cause: str = ""  # why there is nothing to take away
+    cause: str = ""  # why there is no fault to remove
     steps: tuple[ToldStep, ...] = ()
     files: tuple[str, ...] = ()
 
 
 class Played(NamedTuple):
-    """One step: as it was told, and as it was played."""
+    """One step: as it was described, and as it was played."""
 
-    at: float | None  # None: it was not reached
+    at: float | None  # seconds; None: it was not reached
     text: str
     result: str
     comment: str
@@ -109,8 +109,8 @@ def report(chapters: Sequence[Chapter], about: ReportHead) -> str:
 
 
 def lead(counts: Mapping[Outcome, int], left: int = 0) -> list[str]:
-    """What the page says of all its scenarios, in sentences that are true of each outcome; `left`:
-    how many had not ended when the run was stopped.
+    """A summary of all scenarios, in sentences that are true of each outcome; `left`: the number
+    that had not ended when the run was stopped.
     """
     passed, total = counts.get("pass", 0), sum(counts.values())
     shows = "shows" if passed == 1 else "show"
@@ -179,7 +179,7 @@ def sysctls(evidence: Evidence) -> list[tuple[str, str, str]]:
 
 
 def changes(evidence: Evidence) -> list[tuple[float, Side, str, str, bool]]:
-    """Every change of state, of both ends, in order: when, who, from, to, and if it is exact."""
+    """Every change of state at both ends, in order: seconds, end, from, to, and if it is exact."""
     found = [
         (change.at, side, str(change.before), str(change.after), change.traced)
         for side, end in ((side, evidence.end(side)) for side in Side)
@@ -196,7 +196,7 @@ def changes(evidence: Evidence) -> list[tuple[float, Side, str, str, bool]]:
 
 
 def sightings(evidence: Evidence) -> str:
-    """``14 packets: 6 sent by the client, 4 by the server, 4 dropped``."""
+    """``6 left the client, 4 left the server, 4 dropped``."""
     if evidence.recording is None:
         return ""
     frames = evidence.recording.frames
@@ -209,12 +209,12 @@ def sightings(evidence: Evidence) -> str:
 
 
 def waiting(interval: Interval) -> str:
-    """The timer of a row of ``/proc/net/tcp``, and what it had left."""
+    """The timer of a row of ``/proc/net/tcp``, and the time it had left."""
     return f"{interval.timer}, {interval.remaining:.2f} s" if interval.timer else "–"
 
 
 def counted(fault: FaultRecord) -> str:
-    """What a fault's rules counted, and when they were there."""
+    """What a fault's rules counted, and when they were installed."""
     since = f"from {states_svg.clock(fault.installed)}"
     until = f" to {states_svg.clock(fault.removed)}" if fault.removed is not None else " to the end"
     if not fault.counts:
@@ -223,7 +223,7 @@ def counted(fault: FaultRecord) -> str:
 
 
 def cut(rows: Sequence[Any]) -> Clipped:
-    """A table that fits a page."""
+    """A table without its middle, if it has more than `LONG` rows."""
     if len(rows) <= LONG:
         return Clipped(rows, 0, ())
     half = LONG // 2
@@ -231,7 +231,7 @@ def cut(rows: Sequence[Any]) -> Clipped:
 
 
 def ladder(evidence: Evidence) -> str:
-    """Its packets, drawn; nothing where there are none."""
+    """Its packets, drawn; '' if there are none."""
     recording = evidence.recording
     return ladder_svg.svg(evidence) if recording and recording.frames else ""
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Both ends' states over time as coloured bars, with what was sent again and when each fault was.
+"""Both ends' states over time as coloured bars, with retransmissions and the time of each fault.
 
 A handshake takes a millisecond and a held pair a second: the axis gives each stretch between two
 changes a width by the logarithm of its length, so that both can be read. Places are in percent and
-letters in pixels: the picture fits a phone as it fits a sheet of paper, and its letters never
-shrink. Which words fit is known before; `wide` and `narrow` tell the style sheet.
+letters in pixels: the picture fits a phone as well as a sheet of paper, and its letters never
+shrink. Which words fit is computed here; `wide` and `narrow` tell the style sheet.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ MILLISECOND = 1e-3
 LEAST = 0.35  # of any stretch's width, in logarithms of milliseconds
 FIRST = 1.0  # at most, of the first stretch
 LETTER, PADDING = 7.2, 8.0  # pixels
-WIDE, NARROW = 660.0, 300.0  # pixels that there are at least: on a screen or on paper, on a phone
+WIDE, NARROW = 660.0, 300.0  # pixels, at least: on a screen or on paper; on a phone
 BAR, LINE, THIN, GAP = 26, 18, 10, 12  # heights in pixels
 
 
 class Stretch(NamedTuple):
-    """One end in one state, and whether its beginning is the kernel's own account."""
+    """One end in one state, in seconds, and whether its beginning was traced by the kernel."""
 
     state: State
     since: float
@@ -52,7 +52,10 @@ class Stretch(NamedTuple):
 
 
 def stretches(end: End, until: float) -> list[Stretch]:
-    """What an end went through: by its transitions, where there are any, else by its samples."""
+    """The states of one end until `until`, in seconds.
+
+    They come from its transitions if there are any, else from its samples.
+    """
     if end.transitions:
         first = end.transitions[0]
         changes = [(0.0, first.before, True)]
@@ -72,7 +75,7 @@ def stretches(end: End, until: float) -> list[Stretch]:
 
 
 def resent(evidence: Evidence, side: Side) -> list[tuple[float, str]]:
-    """When an end sent again, in order, and how that is known."""
+    """The seconds at which an end sent again, in order, and how each is known."""
     recording, end = evidence.recording, _end(evidence, side)
     if recording and recording.traced:
         events = [event for event in recording.events if event.side is side]
@@ -103,7 +106,7 @@ class Axis:
             self._places.append(self._places[-1] + 100 * width / whole)
 
     def __call__(self, time: float) -> float:
-        """Where a time is. Between two changes, time passes evenly."""
+        """The place of a time. Between two changes, the scale is linear."""
         number = bisect.bisect_right(self._times, time) - 1
         if number < 0:
             return 0.0
@@ -114,7 +117,7 @@ class Axis:
         return left + (right - left) * (time - begin) / (end - begin)
 
     def marks(self, apart: float) -> list[tuple[float, float]]:
-        """Times to write down with their places, at least so many percent apart; always the last.
+        """Times to write down with their places, at least `apart` percent apart; always the last.
 
         The last is written to its left, so it keeps two widths for itself.
         """
@@ -127,7 +130,7 @@ class Axis:
 
 
 def svg(evidence: Evidence) -> Markup:
-    """The picture, to stand in a page that has the style sheet; empty where nothing was seen."""
+    """The picture, for a page that has the style sheet; empty if nothing was seen."""
     until = max(
         evidence.elapsed_s,
         *(interval.until for end in _ends(evidence) for interval in end.intervals[-1:]),
@@ -252,7 +255,7 @@ def _fault(left: float, right: float, y: int, title: str) -> Markup:
 
 
 def _fault_words(left: float, y: int, said: str) -> Markup:
-    """Above its bar, from its left end on; from the page's where it would not fit."""
+    """Above its bar, from the bar's left end, or further left where it would not fit."""
     length = len(said) * LETTER
     wide = min(left, max(0.0, 100 - 100 * length / WIDE))
     narrow = min(left, max(0.0, 100 - 100 * length / NARROW))

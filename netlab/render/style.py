@@ -17,7 +17,7 @@ class Style:
 
     @classmethod
     def of(cls, stream: TextIO | None) -> Style:
-        """The style for a stream (None: it is closed): coloured on a terminal that can."""
+        """The style for a stream (None: it is closed): coloured on a terminal that has colours."""
         if os.environ.get("FORCE_COLOR"):
             return cls(True)
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A run as a table, one line a scenario, and a closing line that counts.
+"""A run as a table, one line per scenario, and a closing line that counts.
 
-Lines are written as scenarios end, so a table knows the width of its columns before any has: from
-the names, and from what is expected.
+Lines are written as scenarios end, so the widths of the columns are known before any has: from the
+names, and from what is expected.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Known(NamedTuple):
 
 
 class RunTable:
-    """The table of one command."""
+    """The table of one run."""
 
     def __init__(self, known: Sequence[Known], style: Style, room: int | None = None) -> None:
         natural = {
@@ -57,11 +57,11 @@ class RunTable:
         self._columns = Columns.of(natural, GIVING, style, room, ("held", "dropped"))
 
     def head(self) -> Iterator[str]:
-        """The lines above all others."""
+        """The heading, and the line below it."""
         return self._columns.head()
 
     def row(self, run: Evidence) -> str:
-        """One scenario that has ended."""
+        """The line of a scenario that has ended."""
         start = [(run.outcome.upper(), OUTCOME_COLOURS[run.outcome]), (run.scenario,)]
         if run.outcome == "error":
             return self._columns.row(start)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Finds scenarios by name, pattern, folder or file: those of one's own project, and those that
-come with netlab.
+"""Finds scenarios by name, pattern, folder or file: the user's own, and those that come with
+netlab.
 
-One's own are in a folder called ``scenarios``, where a command was typed or around it. What is
-asked for is looked for among them first. Each file is read once, and only if it can be meant.
+The user's own are in a folder called ``scenarios``, which is, or is in, the current directory.
+They are searched first. Each file is read once, and only if it can match.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from netlab.scenario.model import TO_THE_END, Scenario
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 FOLDER = "scenarios"
-#: What all scenarios that come with netlab are called together, for who has some of their own.
+#: The name for all scenarios that come with netlab, for users who have their own.
 BUILT_IN = "built-in"
 SUFFIX = ".yaml"
 
@@ -39,12 +39,13 @@ def home() -> Path:
 
 
 def project() -> Path | None:
-    """The folder of one's own scenarios, from where one stands, if there is one: ``scenarios``, or
-    ``.`` in a folder of that name. netlab's own is none, and one without a scenario is none.
+    """The user's own folder of scenarios, relative to the current directory, or None:
+    ``scenarios``, or ``.`` in a folder of that name. netlab's own folder does not count, and
+    neither does one without a scenario.
     """
     try:
         here = Path.cwd()
-    except FileNotFoundError:  # somebody has removed it
+    except FileNotFoundError:  # it has been removed
         return None
     folder = Path(FOLDER) if os.path.isdir(FOLDER) else Path()
     if FOLDER not in (folder.name, here.name):
@@ -54,10 +55,10 @@ def project() -> Path | None:
 
 
 def everything(folder: Path | None = None, slow: bool = True) -> list[Scenario]:
-    """Every variant of every scenario file below a folder, in the order of their paths; stories
-    are none of them.
+    """Every variant of every scenario file below a folder, in the order of their paths, without
+    stories.
 
-    Raises `ScenarioError` for the first broken file, and where there is none at all: an empty run
+    Raises `ScenarioError` for the first broken file, and if there is no file at all: an empty run
     must not look like a good one.
     """
     folder = folder or home()
@@ -70,12 +71,12 @@ def everything(folder: Path | None = None, slow: bool = True) -> list[Scenario]:
 def choose(
     wanted: Sequence[str], slow: bool = False, note: Note = lambda text: None
 ) -> list[Scenario]:
-    """The scenarios of these names, patterns, files or folders, and the stories. Where nothing is
-    named, all of one's own, or all that come with netlab where one has none. Slow ones only with
-    `slow`, or by their own name.
+    """The scenarios and stories that these names, patterns, files or folders select. If nothing is
+    named: all of the user's own, or, if there are none, all that come with netlab. Slow ones are
+    included only with `slow`, or by their own name.
 
-    `note` is told what a person may not expect. Raises `ScenarioError` for what is not there, with
-    what comes close.
+    `note` is called with a remark where the choice may surprise a person. Raises `ScenarioError`
+    for anything that does not exist, with a suggestion.
     """
     shelves = _Shelves(note)
     if not wanted:
@@ -97,20 +98,20 @@ def one(word: str, note: Note = lambda text: None) -> Scenario:
 
 
 def is_built_in(scenario: Scenario) -> bool:
-    """Whether it comes with netlab."""
+    """True if it comes with netlab."""
     return scenario.path.resolve().is_relative_to(home().resolve())
 
 
 def names() -> list[str]:
-    """Every name that can be typed, one's own first. A file that is broken is passed over: whoever
-    completes a word does not want to hear of it.
+    """Every name that can be typed, the user's own first. Broken files are skipped: they are of no
+    interest while a word is being completed.
     """
     shelves = _Shelves(lambda text: None).shelves
     return list(dict.fromkeys(name for shelf in shelves for name in shelf.names()))
 
 
 class _Shelf:
-    """The scenarios below one folder. Files are read when they are asked for, and once."""
+    """The scenarios below one folder. Files are read on demand, and only once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -126,7 +127,7 @@ class _Shelf:
                 yield from (scenario.name for scenario in self._of(path))
 
     def called(self, name: str) -> list[Scenario]:
-        """Those of exactly this name. A scenario file has it from its own."""
+        """Those with exactly this name. A scenario file's name is its scenario's."""
         stem = name.removesuffix(f"-{TO_THE_END}")
         likely = [p for p in self.paths if p.suffix != SUFFIX or p.stem in (name, stem)]
         return [s for path in likely for s in self._of(path) if s.name == name]
@@ -152,7 +153,7 @@ class _Shelf:
 
 
 class _Shelves:
-    """One's own scenarios, if there are some, and those that come with netlab behind them."""
+    """The user's own scenarios, if there are any, and then those that come with netlab."""
 
     def __init__(self, note: Note) -> None:
         own = project()
@@ -162,19 +163,19 @@ class _Shelves:
         self.shelves = [self._built_in] if self._own is None else [self._own, self._built_in]
 
     def all(self, slow: bool) -> list[Scenario]:
-        """What is meant where nothing is named."""
+        """The scenarios that are meant if nothing is named."""
         if self._own is None:
             return _quick(self._built_in.all(), slow)
         where = f"{FOLDER}/" if self._own.folder.name else f"this folder, {FOLDER}/"
         self._note(
-            f"your own scenarios, in {where}. Those that come with netlab have their names here, "
-            f"too; all of them are {BUILT_IN!r}."
+            f"your own scenarios, in {where}. Those that come with netlab can still be named; "
+            f"{BUILT_IN!r} is all of them."
         )
         whole = self._own.all()
         return _quick(whole, slow) or whole
 
     def named(self, word: str, slow: bool) -> list[Scenario]:
-        """What one word means."""
+        """The scenarios that one word selects."""
         path = Path(word)
         if "/" in word or word in (".", "..") or path.suffix in (SUFFIX, ".yml", stories.SUFFIX):
             return self._at(path, slow)
@@ -204,7 +205,9 @@ class _Shelves:
         hidden = self._built_in.called(word)
         if hidden:
             path = hidden[0].path
-            self._note(f"your own {word!r}; that of the same name that comes with netlab is {path}")
+            self._note(
+                f"your own {word!r}; the one of the same name that comes with netlab is {path}"
+            )
 
     def _at(self, path: Path, slow: bool) -> list[Scenario]:
         """The scenarios of a file or a folder that was named by its path."""
@@ -217,14 +220,14 @@ class _Shelves:
         elif path.suffix == ".yml":
             raise ScenarioError(f"scenarios end in {SUFFIX}: rename it to {path.stem}.yaml", path)
         elif path.suffix not in (SUFFIX, stories.SUFFIX):
-            problem = f"is no scenario: expected a file ending in {SUFFIX}, or {stories.SUFFIX} "
+            problem = f"is not a scenario: expected a file ending in {SUFFIX}, or {stories.SUFFIX} "
             raise ScenarioError(f"{problem}with stories in it", path)
         else:
             found = in_file(path)
             if not found:
-                problem = f"tells no story: expected a function marked with @{stories.MARK}(...)"
+                problem = f"has no story: expected a function marked with @{stories.MARK}(...)"
                 raise ScenarioError(problem, path)
-        return _quick(found, slow) or found  # what is slow altogether was asked for by its name
+        return _quick(found, slow) or found  # if all are slow, they were asked for by name
 
     def _close(self, word: str) -> str:
         known = list(dict.fromkeys(name for shelf in self.shelves for name in shelf.names()))
@@ -240,19 +243,22 @@ class _Shelves:
 
 
 def in_file(path: Path) -> list[Scenario]:
-    """Every variant of the scenario in a file, or its stories. Raises `ScenarioError`."""
+    """Every variant of the scenario in a file, or its stories.
+
+    Raises `ScenarioError` if the file is broken.
+    """
     return stories.read(path) if path.suffix == stories.SUFFIX else list(load(path).variants())
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """The scenario files below a folder, and those in Python that have stories."""
+    """The scenario files below a folder, and the Python files that have stories."""
     for path in sorted(folder.rglob("*")):
         if (path.suffix == SUFFIX or stories.has_stories(path)) and path.is_file():
             yield path
 
 
 def _empty(folder: Path) -> str:
-    """Why there is nothing to play below a folder, and what to do."""
+    """The error for a folder with nothing to play, and what to do about it."""
     expected = f"has no scenario: expected files ending in {SUFFIX}"
     misnamed = next(iter(sorted(folder.rglob("*.yml"))), None)
     if misnamed is not None:
@@ -261,7 +267,7 @@ def _empty(folder: Path) -> str:
 
 
 def _missing(path: Path) -> str:
-    """That nothing is there, with the path that comes close."""
+    """The error for a path that does not exist, with a path that comes close."""
     near, sure = Path(path.anchor), True
     for part in path.parts[1 if path.anchor else 0 :]:
         if os.path.lexists(near / part):

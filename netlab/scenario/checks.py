@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What else must be seen of a frozen pair: columns, numbers of sockets, counters, the way there.
+"""Further checks of a frozen pair: columns, numbers of sockets, counters, the path to it.
 
-Each raises `ActionFailed` with what was expected and what was found. What is looked at next is told
-to `at` in the words of the file, so that whoever catches the error knows which line was wrong.
+Each raises `ActionFailed` with what was expected and what was found. Before each check, `at` is
+called with the words of the file, so that the handler of the error knows which line was wrong.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ At = Callable[..., None]  # takes words
 
 
 def frozen(lab: Lab, expect: Expectation, at: At) -> None:
-    """Everything that an expectation says of the sockets while the pair is held."""
+    """Check everything that is expected of the sockets while the pair is held.
+
+    Raises `ActionFailed` for the first difference.
+    """
     flow = lab.flow(expect.of)
     for side, look in expect.rows.items():
         _row(flow, side, look, at)
@@ -36,7 +39,10 @@ def frozen(lab: Lab, expect: Expectation, at: At) -> None:
 
 
 def counters(notebook: Notebook, wanted: Mapping[Side, Mapping[str, Range]], at: At) -> None:
-    """What has been counted since the beginning. Raises `LabError` for a counter nobody keeps."""
+    """Check what has been counted since the beginning.
+
+    Raises `LabError` for a counter that the kernel does not have, `ActionFailed` for a difference.
+    """
     for side, of_side in wanted.items():
         counted = notebook.counted(side)
         for name, asked in of_side.items():
@@ -60,7 +66,7 @@ def _row(flow: Flow, side: Side, look: Look, at: At) -> None:
 
 
 def _path(flow: Flow, side: Side, wanted: tuple[State, ...]) -> None:
-    """These states were seen in this order; others may have been seen between them."""
+    """Check that these states were seen in this order, possibly with others between them."""
     seen: list[State] = []
     for interval in flow.timelines[side].intervals():
         if not seen or seen[-1] is not interval.state:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A scenario file as a document: YAML nodes, read by the tables of `language`.
 
-YAML is read down to its nodes only: they know their lines, keep duplicate keys, and leave ``on``
-a word and ``10:30`` a text. Every complaint names file, line, what was expected and what was found.
+YAML is read only as far as its nodes: they know their lines, keep duplicate keys, and leave ``on``
+a word and ``10:30`` a string. Every error names file, line, what was expected and what was found.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from netlab.model.errors import ScenarioError
 from netlab.scenario.kinds import Kind
 from netlab.scenario.shapes import Either, ListOf, MapOf, Steps, Struct, Takes
 
-#: A scenario is a page; whatever is larger is something else.
+#: A scenario is a page long; anything larger is something else.
 LARGEST = 64 * 1024
 #: libyaml composes recursively, and a file of brackets must not overflow its stack.
 DEEPEST = 20
-TOO_DEEP = "is nested too deeply: this is no scenario"
+TOO_DEEP = "is nested too deeply: this is not a scenario"
 
 _IN_C = hasattr(yaml, "CSafeLoader")  # libyaml: ten times as fast, and counts bytes
 _Loader: Any = yaml.CSafeLoader if _IN_C else yaml.SafeLoader
@@ -30,21 +30,21 @@ LONGEST_QUOTE = 60
 
 
 class Said(dict[str, Any]):
-    """What a mapping says, by Python names, and the lines it says it in.
+    """The content of a mapping, by Python names, and the line of each key.
 
-    A table has its keys by Python names and the lines by the words of the file; in a mapping whose
-    keys are free, the lines have the names of the values that the keys were read as.
+    For a table, keys are Python names and `lines` uses the words of the file; for a mapping with
+    free keys, `lines` uses the values that the keys were read as.
     """
 
     def __init__(self, line: int) -> None:
         super().__init__()
         self.line = line
         self.lines: dict[str, int] = {}  # of each key, as it is written
-        self.remarks: dict[str, str] = {}  # comments at the ends of their lines
+        self.remarks: dict[str, str] = {}  # comments at the ends of those lines
 
 
 class Document:
-    """One file: its text, its nodes, and complaints about them."""
+    """One file: its text, its nodes, and the errors found in them."""
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
@@ -53,12 +53,12 @@ class Document:
 
     @classmethod
     def open(cls, path: Path) -> Document:
-        """Read a file. Raises `ScenarioError` where it is no text of a scenario's size."""
+        """Read a file. Raises `ScenarioError` if it is not text, or too large for a scenario."""
         try:
             if path.is_dir():
                 raise ScenarioError("is a directory, and a scenario is a .yaml file", path)
             if path.exists() and not path.is_file():  # a pipe would make us wait
-                raise ScenarioError("is no regular file, and a scenario is one", path)
+                raise ScenarioError("is not a regular file, and a scenario is one", path)
             with path.open("rb") as file:
                 data = file.read(LARGEST + 1)
         except FileNotFoundError:
@@ -66,20 +66,22 @@ class Document:
         except OSError as error:
             raise ScenarioError(f"cannot be read: {error.strerror}", path) from None
         if len(data) > LARGEST:
-            raise ScenarioError(f"is larger than {LARGEST // 1024} KiB: this is no scenario", path)
+            raise ScenarioError(
+                f"is larger than {LARGEST // 1024} KiB: this is not a scenario", path
+            )
         try:
             return cls(path, data.decode())
         except UnicodeDecodeError as error:
             line = data[: error.start].count(b"\n") + 1
-            raise ScenarioError("is not UTF-8 text: this is no scenario", path, line) from None
+            raise ScenarioError("is not UTF-8 text: this is not a scenario", path, line) from None
 
     def fail(self, problem: str, line: int | None) -> NoReturn:
-        """Complain. Raises `ScenarioError`. (YAML may miss something after the last line.)"""
+        """Raise `ScenarioError` for a line. (YAML may report a line after the last one.)"""
         within = None if line is None else max(1, min(line, len(self._lines)))
         raise ScenarioError(problem, self.path, within)
 
     def root(self) -> yaml.Node:
-        """The whole of it."""
+        """The document's root node. Raises `ScenarioError` if the file is not YAML."""
         try:
             self._check_shape()
             node: yaml.Node | None = yaml.compose(self._text, Loader=_Loader)
@@ -87,10 +89,12 @@ class Document:
             mark = error.problem_mark or error.context_mark
             if "nesting depth" in (error.problem or ""):  # libyaml counts since 0.2.6, up to 1000
                 self.fail(TOO_DEEP, None if mark is None else mark.line + 1)
-            if error.problem == "found unexpected end of stream":  # of a quote: where it opened
+            if (
+                error.problem == "found unexpected end of stream"
+            ):  # an open quote: blame where it began
                 mark = error.context_mark or mark
             problem = f"is not YAML: {error.problem}"
-            if "nesting" in (error.problem or ""):  # libyaml 0.2.6 has a limit of its own
+            if "nesting" in (error.problem or ""):  # libyaml 0.2.6 has its own limit
                 problem = TOO_DEEP
             self.fail(problem, None if mark is None else mark.line + 1)
         except yaml.YAMLError as error:
@@ -129,7 +133,7 @@ class Document:
         return "\n".join(lines).strip()
 
     def about(self, node: yaml.Node) -> tuple[int, str]:
-        """Of a step: its line, and its comments: above it, and at line ends."""
+        """A step's line and its comments, both above it and at line ends."""
         first = node.start_mark.line
         above: list[str] = []
         for line in reversed(self._lines[:first]):
@@ -145,16 +149,19 @@ class Document:
         return first + 1, " ".join(above + comments)
 
     def _remark(self, key: yaml.Node, value: yaml.Node) -> str:
-        """The comment behind a value, or behind the key of one in several lines."""
+        """The comment after a value, or after its key if the value spans several lines."""
         block = isinstance(value, yaml.CollectionNode) and not value.flow_style
         mark = key.end_mark if block else value.end_mark
         match = re.fullmatch(r":?\s+#\s?(.*)", self._lines[mark.line][mark.column :])
         return match[1].strip() if match else ""
 
-    # --- nodes by their tables
+    # --- nodes, read by their tables
 
     def read(self, takes: Takes, node: yaml.Node, where: str) -> Any:
-        """What a node says: a value, a tuple, a mapping, `Said`, or the nodes of steps."""
+        """Read a node as a value, a tuple, a mapping, a `Said`, or the nodes of steps.
+
+        Raises `ScenarioError` if the node does not fit `takes`.
+        """
         match takes:
             case Kind():
                 return self._scalar(takes, node, where)
@@ -194,14 +201,14 @@ class Document:
         for key, value in self.pairs(node, where):
             meant = self._scalar(takes.key, key, where)
             if meant in said:  # a state has several names
-                problem = f"{where}: {key.value!r} says {meant} for the second time. Keep one"
+                problem = f"{where}: {key.value!r} names {meant} a second time. Keep one"
                 self.fail(problem, line_of(key))
             said[meant] = self.read(takes.value, value, key.value)
             said.lines[str(meant)] = line_of(key)
         return said
 
     def pairs(self, node: yaml.Node, where: str) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
-        """The keys and values of a mapping; each key is a word and is there once."""
+        """The keys and values of a mapping. Each key must be a word and appear only once."""
         if not isinstance(node, yaml.MappingNode):
             found = called(node)
             self.fail(f"{where}: expected a mapping (key: value); found {found}", line_of(node))
@@ -211,7 +218,7 @@ class Document:
                 self.fail(f"{where}: expected a word as key; found {called(key)}", line_of(key))
             if key.value in lines:
                 first = lines[key.value]
-                problem = f"{where}: {key.value!r} is said twice, first in line {first}. Keep one"
+                problem = f"{where}: {key.value!r} appears twice, first on line {first}. Keep one"
                 self.fail(problem, line_of(key))
             lines[key.value] = line_of(key)
         return list(node.value)
@@ -241,7 +248,7 @@ class Document:
 
 
 def _end(node: yaml.Node) -> yaml.Mark:
-    """Where a node is over. (A block's own mark is where the next thing begins.)"""
+    """The end of a node. (A block's own end mark is where the next node begins.)"""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         return _end(last[1] if isinstance(last, tuple) else last)
@@ -249,12 +256,12 @@ def _end(node: yaml.Node) -> yaml.Mark:
 
 
 def line_of(node: yaml.Node) -> int:
-    """The line a node begins in, from 1."""
+    """The line on which a node begins, counted from 1."""
     return int(node.start_mark.line) + 1
 
 
 def called(node: yaml.Node) -> str:
-    """What was found, in words."""
+    """Describe the node that was found."""
     if isinstance(node, yaml.ScalarNode):
         text: str = node.value
         short = text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 3] + "..."
@@ -264,7 +271,7 @@ def called(node: yaml.Node) -> str:
 
 
 def hint(found: str, words: tuple[str, ...]) -> str:
-    """The end of a complaint's first sentence, with a correction where one word comes close."""
+    """End an error's first sentence, with a correction if one of the words comes close."""
     squeezed = {re.sub(r"\W|_", "", word).upper(): word for word in words}
     wanted = re.sub(r"\W|_", "", found).upper()
     close = difflib.get_close_matches(wanted, squeezed, n=1, cutoff=0.6)

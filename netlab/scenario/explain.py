@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A scenario told to a person: the commands that do the same by hand on two machines, or the code
-of a story.
+"""Explains a scenario to a person: the commands that do the same by hand on two machines, or the
+code of a story.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ def _commands(step: AnyStep, family: Family, done: list[AnyStep]) -> Iterator[Co
 
 
 def listing(scenario: Scenario, since: int = 0, until: float = math.inf) -> list[tuple[int, str]]:
-    """The lines of a story that do something, with their numbers: without its head and docstring,
-    and without the indentation of a function.
+    """The numbered body lines of a story, dedented, without its head and docstring.
+
+    `since` and `until` are the first and the last line number, not times in seconds.
     """
     code = scenario.code
     if code is None:
@@ -66,7 +67,7 @@ def listing(scenario: Scenario, since: int = 0, until: float = math.inf) -> list
 
 
 def routed(scenario: Scenario) -> list[tuple[str, str]]:
-    """What a story asks of its router, and what that means, in a sentence each."""
+    """Each router call of a story, with a sentence that explains it."""
     from netlab.testbed.router import Router
 
     calls = re.findall(r"router\.(\w+)\(.*\)", "\n".join(line for _, line in listing(scenario)))

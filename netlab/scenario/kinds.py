@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kinds of values in a scenario: what each is called, how it is read, and its JSON Schema."""
+"""The kinds of values in a scenario: their names, parsers and JSON Schemas."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ Schema = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of scalar: what it is in words, how it is read, and its schema.
+    """One kind of scalar: its description, its parser and its schema.
 
-    `parse` raises ValueError where the text is something else; `words` are offered as
-    corrections of a misspelt one.
+    `parse` raises ValueError for any other text; `words` are offered as corrections of a
+    misspelt one.
     """
 
     what: str
@@ -79,7 +79,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, None: 1.0, "min": 60.0}
 
 
 def duration(text: str) -> float:
-    """Seconds, from ``1.2s``, ``300ms``, ``2min`` or a plain number. Raises ValueError."""
+    """The seconds in ``1.2s``, ``300ms``, ``2min`` or a plain number. Raises ValueError."""
     match = _DURATION.fullmatch(text)
     if not match:
         raise ValueError
@@ -204,7 +204,7 @@ SPAN = Kind(
     _range(duration),
     {"type": ["number", "string"]},
 )
-#: Of one definition, for a state is said in many places. The names come first: editors offer them.
+#: Defined once, as states occur in many places. The names come first: editors offer them.
 STATES: Schema = {
     "description": "a state as Linux names it, or as RFC 9293, ss or netstat write it",
     "anyOf": [

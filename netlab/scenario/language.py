@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The scenario language as tables: what may be said, and what each value may be.
+"""The scenario language as tables: the keys, and the values each may have.
 
 The loader reads files by these tables and the JSON Schema is generated from them, so the two
-cannot drift apart. What a side can do is in `netlab.scenario.steps`.
+cannot drift apart. The actions of a side are in `netlab.scenario.steps`.
 """
 
 from __future__ import annotations
@@ -52,13 +52,15 @@ def _sides(field_of_side: Field) -> Field:
 
 
 def _by_kernel(kind: Kind) -> Either:
-    """A number, or what it is on kernels that have something and on all others."""
-    return Either(kind, MapOf(CASE, kind, "what it is where a kernel has something, and otherwise"))
+    """A number, or one for kernels that have some feature and one for all others."""
+    return Either(
+        kind, MapOf(CASE, kind, "its value on kernels that have some feature, and otherwise")
+    )
 
 
 COUNTERS = _sides(Field(MapOf(COUNTER, _by_kernel(COMPARISON))))
 HEALED = Struct(
-    "what the pair becomes when the cause is gone", {**PAIR.fields, "counters": COUNTERS}
+    "what the pair becomes when the cause is removed", {**PAIR.fields, "counters": COUNTERS}
 )
 ENDS = Struct(
     "how the pair ends by itself",
@@ -71,11 +73,11 @@ ENDS = Struct(
 )
 
 
-#: Steps other than what a side does and what is done to packets.
+#: Steps that are neither actions of a side nor faults.
 STEPS: dict[str, Field] = {"remove": Field(NAME), "reach": Field(REACH)}
-#: Words that steps had before, and the ones they have now.
+#: Former words for steps, and the present ones.
 FORMER = {"lift": "remove", "release": "remove", "hold": "plug"}
-#: What may stand beside what a side does.
+#: Keys that may stand beside an action of a side.
 MODIFIERS = {
     "fails": Field(
         Either(
@@ -93,7 +95,8 @@ EXPECT = Struct(
         "of": Field(NAME, doc="the connection, by its name; else the one begun last"),
         "hold": Field(DURATION, doc="how long every sample must show the pair (1 s)"),
         "within": Field(
-            DURATION, doc="time to reach it; else what the kernel's timers say, and 5 s"
+            DURATION,
+            doc="time to reach it; by default, the time the kernel's timers take, plus 5 s",
         ),
         "dropped": Field(
             Either(COMPARISON, MapOf(NAME, COMPARISON)), doc="packets that the faults dropped"
@@ -102,9 +105,9 @@ EXPECT = Struct(
         "sockets": _sides(Field(MapOf(STATE, COMPARISON))),
         "counters": COUNTERS,
         "path": _sides(Field(ListOf(STATE))),
-        "cause": Field(TEXT, doc="why there is no fault to take away"),
-        "heal": Field(Steps(), doc="what heals it, where that is not removing every fault"),
-        "healed": Field(HEALED, doc="what the pair becomes when the cause is taken away"),
+        "cause": Field(TEXT, doc="why there is no fault to remove"),
+        "heal": Field(Steps(), doc="what heals it, if that is not removing every fault"),
+        "healed": Field(HEALED, doc="what the pair becomes when the cause is removed"),
         "ends": Field(ENDS, doc="what it becomes by itself: played with --slow"),
     },
 )
@@ -112,10 +115,10 @@ SCENARIO = Struct(
     "a scenario",
     {
         "name": Field(NAME, doc="the file's name without .yaml"),
-        "source": Field(TEXT, required=True, doc="where the case is told"),
-        "differs": Field(TEXT, doc="where Linux does something else than the source says"),
-        "slow": Field(FLAG, doc="needs a minute or more: played with --slow only"),
-        "family": Field(FAMILY, doc="where it makes sense in one only"),
+        "source": Field(TEXT, required=True, doc="where the case is described"),
+        "differs": Field(TEXT, doc="where Linux differs from the source"),
+        "slow": Field(FLAG, doc="needs a minute or more: played only with --slow"),
+        "family": Field(FAMILY, doc="if it makes sense in only one"),
         "needs": Field(
             ListOf(NEED),
             doc="what a kernel must have, or it is skipped: sysctls, counter:NAME, behaviour:NAME",

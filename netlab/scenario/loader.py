@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Scenario files to frozen data: what a document says, checked for sense.
+"""Loads scenario files as frozen data, and checks that they make sense.
 
-Whatever is wrong raises `ScenarioError` with file, line, what was expected and what was found.
+Every mistake raises `ScenarioError` with file, line, what was expected and what was found.
 """
 
 from __future__ import annotations
@@ -41,12 +41,15 @@ DEFAULT_HOLD = 1.0  # seconds
 
 
 def load(path: Path) -> Scenario:
-    """Read one scenario file. Raises `ScenarioError`, and nothing else, whatever is in it."""
+    """Read one scenario file. Raises `ScenarioError`, and nothing else, whatever it contains."""
     return _Loader(Document.open(path)).scenario()
 
 
 def parse(text: str, path: Path) -> Scenario:
-    """Read a scenario from text; `path` is for its name and for complaints."""
+    """Read a scenario from text; `path` gives its name, and is named in errors.
+
+    Raises `ScenarioError` for the first mistake.
+    """
     return _Loader(Document(path, text)).scenario()
 
 
@@ -125,7 +128,7 @@ class _Loader:
         }
 
     def _number_of(self, said: Range | Said, line: int) -> Range:
-        """A number that is the same on every kernel, or one that is not."""
+        """A number that is the same on every kernel, or one that depends on the kernel."""
         if isinstance(said, Range):
             return said
         cases = dict(said)
@@ -200,9 +203,11 @@ class _Loader:
         takes, name = action.takes, action.word
         needed = isinstance(takes, MapOf) or any(f.required for f in takes.fields.values())
         if value is None and needed:
-            self._fail(f"{name} needs to know more: {name}: {{...}}", line_of(word))
+            self._fail(f"{name} needs arguments: {name}: {{...}}", line_of(word))
         arguments = {} if value is None else self._document.read(takes, value, name)
-        if isinstance(takes, MapOf):  # keys of a mapping have no order, so every file has the same
+        if isinstance(
+            takes, MapOf
+        ):  # a mapping has no order: sort, so that equal files compare equal
             arguments = dict(sorted(arguments.items()))
         if complaint := action.complaint(arguments):
             self._fail(f"{name} {complaint}", line_of(word))
@@ -215,7 +220,7 @@ class _Loader:
         return Do(*about, side, name, dict(arguments), wanted, modifiers.get("of", LAST))
 
     def _action(self, side: Side, node: yaml.Node) -> tuple[yaml.ScalarNode, yaml.Node | None]:
-        """The word for what a side does, and what it is said about it."""
+        """A side's action and the node of its arguments."""
         if isinstance(node, yaml.ScalarNode):
             return node, None
         pairs = self._document.pairs(node, str(side))
@@ -234,16 +239,16 @@ class _Loader:
         return step
 
     def _number(self, kind: str) -> str:
-        """A name for a fault that was given none: drop-1, drop-2, ..."""
+        """A name for a fault without one: drop-1, drop-2, ..."""
         self._unnamed[kind] = self._unnamed.get(kind, 0) + 1
         return f"{kind}-{self._unnamed[kind]}"
 
-    # --- sense across the file
+    # --- consistency across the file
 
     def _check_names(
         self, steps: tuple[AnyStep, ...], expect: Expectation, lines: dict[str, int]
     ) -> None:
-        """Names that are used must have been given."""
+        """Every name must be given before it is used."""
         sockets = {side: {LAST} for side in Side}
         faults, added = set[str](), set[Side]()
         then = expect.ends.then if expect.ends else ()
@@ -258,7 +263,7 @@ class _Loader:
                         self._fail(f"no address was added to the {step.side} by then", step.line)
                 case FaultStep():
                     if step.name in faults:
-                        self._fail(f"a fault called {step.name!r} is there already", step.line)
+                        self._fail(f"there is already a fault called {step.name!r}", step.line)
                     faults.add(step.name)
                 case Remove(name=str(name)):
                     self._known("fault", name, faults, step)
@@ -278,7 +283,7 @@ class _Loader:
     def _check_cause(
         self, steps: tuple[AnyStep, ...], expect: Expectation, lines: dict[str, int]
     ) -> None:
-        """A pair has a cause that can be taken away, or says why it has none."""
+        """A pair must have a cause that can be removed, or state why it has none."""
         if expect.healed is None and not expect.cause:
             self._fail(
                 "expect needs 'healed' (the pair after the fault is removed), or 'cause' "
@@ -286,15 +291,15 @@ class _Loader:
                 expect.line,
             )
         if expect.heal and expect.healed is None:
-            problem = "expect says 'heal', and not 'healed': the pair it leads to"
+            problem = "expect has 'heal' but not 'healed', the pair it leads to"
             self._fail(problem, lines["heal"])
         faults = [step for step in steps if isinstance(step, FaultStep)]
         if expect.dropped and not any(kind_of(fault).counts for fault in faults):
-            self._fail("expect says 'dropped', and no step drops anything", lines["dropped"])
+            self._fail("expect has 'dropped', but no step drops anything", lines["dropped"])
 
 
 def _lines(said: Said, around: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Where everything is said that a mapping says, however deep."""
+    """The line of every key of a mapping, however deeply nested."""
     for word, line in said.lines.items():
         yield (*around, word), line
     for word, value in said.items():
@@ -312,7 +317,7 @@ def _look(said: Said) -> Look:
 
 
 def _only_family(steps: tuple[AnyStep, ...]) -> Family | None:
-    """A reject that only one family's ICMP can say makes the scenario one of that family."""
+    """The only family whose ICMP can send a reject's answer, if there is such a reject."""
     for step in steps:
         if isinstance(step, FaultStep) and (family := kind_of(step).only(step)) is not None:
             return family

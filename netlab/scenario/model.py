@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A scenario as frozen plain data: what is done, in order, and what must come of it."""
+"""A scenario as frozen plain data: the steps, in order, and the outcome that is expected."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from netlab.model.tcp import Segment as SegmentClass
 from netlab.model.tcp import State, Timer
 from netlab.model.vocabulary import ExpectedPair, Family, Hook, Side
 
-LAST = ""  # the connection that was begun last
+LAST = ""  # the most recently opened connection
 TO_THE_END = "to-the-end"
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A number that is asked for: exactly, at least, at most, or between two."""
+    """An expected number: exactly, at least, at most, or between two bounds."""
 
     low: float
     high: float
@@ -33,13 +33,13 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class ByKernel(Range):
-    """A number that depends on what the kernel has. As a range, it is all that it can be."""
+    """A number that depends on what the kernel has. As a range, it spans every case."""
 
-    cases: tuple[tuple[str, Range], ...] = ()  # what is needed, and the number; "": otherwise
+    cases: tuple[tuple[str, Range], ...] = ()  # the need and its number; "": otherwise
 
     @staticmethod
     def of(cases: Mapping[str, Range], otherwise: Range) -> ByKernel:
-        """The first case that a kernel has the need of, else the last."""
+        """Use the first case whose need the kernel meets, or else `otherwise`."""
         ranges = (*cases.values(), otherwise)
         text = ", ".join(f"{number} with {need}" for need, number in cases.items())
         return ByKernel(
@@ -54,13 +54,13 @@ class ByKernel(Range):
 
 
 AT_LEAST_ONE = Range(1, float("inf"), "at least 1")
-#: A first segment, and one that was sent again.
+#: A first segment, and one retransmission.
 AT_LEAST_TWO = Range(2, float("inf"), "at least 2")
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What all steps have: where they stand and what the file says about them."""
+    """What all steps have in common: their line in the file and their comment."""
 
     line: int
     comment: str
@@ -110,7 +110,7 @@ class DropStep(FaultStep):
 
     @property
     def kind(self) -> str:
-        """A rule that answers is another word than one that is silent."""
+        """``reject`` for a rule that answers, ``drop`` for one that is silent."""
         return "reject" if self.reject else "drop"
 
     @property
@@ -121,24 +121,24 @@ class DropStep(FaultStep):
 
 @dataclass(frozen=True, slots=True)
 class PlugStep(FaultStep):
-    """What these sides send waits on the wire."""
+    """Segments that these sides send wait on the wire."""
 
     sides: tuple[Side, ...]
 
     @property
     def kind(self) -> str:
-        """One word for all of them."""
+        """Always ``plug``."""
         return "plug"
 
     @property
     def where(self) -> tuple[Side, ...]:
-        """The ends that send."""
+        """The sending ends."""
         return self.sides
 
 
 @dataclass(frozen=True, slots=True)
 class Remove(Step):
-    """A fault is taken away: the one of that name, or all where `name` is None."""
+    """A fault is removed: the one with that name, or all of them if `name` is None."""
 
     name: str | None
 
@@ -148,8 +148,8 @@ class Reach(Step):
     """A pair that must be reached before the next step."""
 
     claim: ExpectedPair
-    within: float | None = None
-    hold: float = 0.0
+    within: float | None = None  # seconds
+    hold: float = 0.0  # seconds
     of: str = LAST
 
 
@@ -158,7 +158,7 @@ AnyStep = Do | FaultStep | Remove | Reach
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one end's row in ``/proc/net/tcp`` must show while the pair is held."""
+    """The values that one end's row in ``/proc/net/tcp`` must show while the pair is held."""
 
     timer: Timer | None = None
     numbers: Mapping[str, Range] = field(default_factory=dict)
@@ -166,7 +166,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Healing:
-    """What a pair becomes when its cause is taken away."""
+    """The pair that remains when the cause is removed."""
 
     claim: ExpectedPair
     counters: Mapping[Side, Mapping[str, Range]] = field(default_factory=dict)
@@ -174,7 +174,7 @@ class Healing:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a pair that nobody touches ends by itself, and after how long."""
+    """How a pair that is left alone ends by itself, and after how many seconds."""
 
     line: int
     claim: ExpectedPair
@@ -185,39 +185,39 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a scenario claims."""
+    """The claims of a scenario."""
 
     line: int
     claim: ExpectedPair
     of: str = LAST
-    hold: float = 0.0
-    within: float | None = None
+    hold: float = 0.0  # seconds
+    within: float | None = None  # seconds
     dropped: Mapping[str | None, Range] = field(default_factory=dict)  # None: all faults together
     rows: Mapping[Side, Look] = field(default_factory=dict)
     sockets: Mapping[Side, Mapping[State, Range]] = field(default_factory=dict)
     counters: Mapping[Side, Mapping[str, Range]] = field(default_factory=dict)
     path: Mapping[Side, tuple[State, ...]] = field(default_factory=dict)
-    cause: str = ""  # why there is nothing to take away
+    cause: str = ""  # why there is nothing to remove
     heal: tuple[AnyStep, ...] = ()  # instead of removing every fault
     healed: Healing | None = None
     ends: Ending | None = None
     remarks: Mapping[str, str] = field(default_factory=dict)  # comments, by the keys of the file
-    #: Where the file says each of these: ``("counters", "client", "TcpOutRsts")`` and what is
-    #: around it. A claim is the same wherever it stands, so this is no part of what is compared.
+    #: The line of each key, by its path in the file: ``("counters", "client", "TcpOutRsts")`` and
+    #: the keys around it. A claim is the same wherever it stands, so lines are not compared.
     lines: Mapping[tuple[str, ...], int] = field(default_factory=dict, compare=False, repr=False)
 
     def line_of(self, *words: str) -> int:
-        """The line that says this, or what is nearest around it; the pair's for all the rest."""
+        """The line of this key, or of the nearest key around it; otherwise the pair's line."""
         around = (words[:length] for length in range(len(words), 0, -1))
         return next((self.lines[each] for each in around if each in self.lines), self.line)
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The function that tells a scenario in Python, instead of steps."""
+    """The Python function that a story has instead of steps."""
 
     function: str
-    text: str  # of the whole file: a guest has no other copy
+    text: str  # the whole file: a guest has no other copy
     line: int  # the function's first, and its last
     last: int
     takes: tuple[str, ...]  # lab, router
@@ -233,11 +233,11 @@ class Scenario:
     source: str
     steps: tuple[AnyStep, ...]
     expect: Expectation
-    differs: str = ""  # where Linux does something else than the article says
+    differs: str = ""  # where Linux differs from the article
     slow: bool = False
-    family: Family | None = None  # where it makes sense in one only
-    needs: tuple[str, ...] = ()  # what not every kernel has: see `needs`
-    code: Code | None = None  # of a story; it has no steps then
+    family: Family | None = None  # if it makes sense in only one
+    needs: tuple[str, ...] = ()  # features that not every kernel has: see `needs`
+    code: Code | None = None  # of a story, which has no steps
 
     @property
     def drops(self) -> tuple[DropStep, ...]:
@@ -245,9 +245,9 @@ class Scenario:
         return tuple(step for step in self.steps if isinstance(step, DropStep))
 
     def variants(self) -> tuple[Scenario, ...]:
-        """The scenario, and where it says how the pair ends by itself, that as a slow one.
+        """The scenario and, if it states how the pair ends by itself, a slow variant that waits.
 
-        The two differ after the hold: one takes the cause away, the other waits.
+        The two differ after the hold: one removes the cause, the other waits.
         """
         expect = self.expect
         if expect.ends is None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What not every kernel has: looked for on this one, by its name in `needs:`.
+"""Features that not every kernel has: looks for them on this one, by their names in `needs:`.
 
-A sysctl (``tcp_rto_max_ms``), a counter (``counter:TCPTimeoutRehash``), a behaviour
-(``behaviour:shutdown-waits-in-syn-recv``), which is tried, or, of a story, what its router must be
-able to do (``router:tracking``), which is tried, too. Versions are never asked.
+A need is a sysctl (``tcp_rto_max_ms``), a counter (``counter:TCPTimeoutRehash``), a behaviour
+(``behaviour:shutdown-waits-in-syn-recv``) or, for a story, something that its router must be able
+to do (``router:tracking``). The last two are tried out. Versions are never checked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from netlab.scenario.model import ByKernel, Expectation, Range
 
 
 def missing(need: str) -> str:
-    """Why this kernel does not do for what has that need, or nothing.
+    """The reason this kernel lacks the need, or ''.
 
     Raises `LabError` where a behaviour cannot be tried.
     """
@@ -40,19 +40,19 @@ def missing(need: str) -> str:
 
 
 def is_tried(need: str) -> bool:
-    """Whether it takes a lab to know."""
+    """True if it takes a lab to find out."""
     return need.startswith(("behaviour:", "router:"))
 
 
 def try_out(needs: Iterable[str]) -> None:
-    """Try what has to be tried, before labs are open that would have to wait meanwhile."""
+    """Try out the needs that take a lab before any other is open, since open labs would wait."""
     for need in filter(is_tried, needs):
-        with contextlib.suppress(LabError):  # whoever needs it will say so
+        with contextlib.suppress(LabError):  # the scenario that needs it reports it
             missing(need)
 
 
 def told(need: str) -> str:
-    """A need in words, for a person."""
+    """Describe a need in words, for a person."""
     kind, _, name = need.rpartition(":")
     if kind == "behaviour":
         return f"a kernel where {BEHAVIOURS[name].does}"
@@ -69,7 +69,7 @@ def _counters() -> frozenset[str]:
 
 
 def settled(expect: Expectation) -> Expectation:
-    """What is expected of this kernel, where that depends on what it has."""
+    """Replace the numbers that depend on the kernel by those of this one."""
     healed, ends = expect.healed, expect.ends
     return replace(
         expect,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Plays scenarios and returns evidence: a lab is built, the steps are done, the pair is proven,
-the cause is taken away and the healing is seen. Many scenarios are played at the same time.
+"""Plays scenarios and returns evidence: builds a lab, does the steps, proves the pair, removes the
+cause and watches the pair heal. Many scenarios are played at the same time.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from netlab.testbed.host import PATIENCE
 from netlab.testbed.lab import Lab
 from netlab.testbed.notebook import Notebook, transitions
 
-#: Labs that are open at the same time; each needs 20 descriptors.
+#: Maximum number of labs open at the same time; each needs 20 descriptors.
 JOBS = 200
 
 
@@ -51,16 +51,16 @@ class Options:
     """How scenarios are played."""
 
     family: Family = Family.IPV4
-    hold: float = 0.0  # seconds, where that is longer than what a scenario says
+    hold: float = 0.0  # seconds; the minimum for every scenario
     jobs: int = JOBS
-    record: bool = False  # every packet, and what the kernel's tracepoints say
+    record: bool = False  # every packet, and the kernel's tracepoints
     tape: bool = False  # the last packets, for `frozen` to look at
-    #: Set at both hosts before the first step, so that a kernel can be made to behave otherwise.
+    #: Set at both hosts before the first step, so that a kernel can be made to behave differently.
     sysctls: Mapping[str, str] = field(default_factory=dict)
-    #: Called while a pair is frozen, with the lab and the scenario; the hold has been proven then.
+    #: Called while a pair is frozen, with the lab and the scenario, once the hold is proven.
     frozen: Callable[[Lab, Scenario], None] = field(default=lambda lab, scenario: None)
-    #: Called before each step, with the lab and the scenario; before a story, with None: it does
-    #: its steps itself.
+    #: Called before each step, with the lab and the scenario; for a story, called once with None,
+    #: since a story does its own steps.
     step: Callable[[Lab, Scenario, AnyStep | None], None] = field(
         default=lambda lab, scenario, step: None
     )
@@ -71,9 +71,9 @@ def play_all(
     options: Options = Options(),
     meanwhile: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[int, Evidence]]:
-    """Play all side by side; yield each one's number and evidence as it ends.
+    """Play all side by side; yield each one's index and evidence as it ends.
 
-    Raises `Forbidden` where labs cannot be built at all; what goes wrong in one scenario is in
+    Raises `Forbidden` where labs cannot be built at all; a failure of one scenario is recorded in
     its evidence.
     """
     privileges.prepare()
@@ -86,7 +86,7 @@ def play_all(
 
 
 def forges(scenario: Scenario) -> bool:
-    """Whether it sends segments that no socket has sent."""
+    """True if it sends segments that no socket has sent."""
     return any(isinstance(s, Do) and ACTIONS[s.action].forges for s in scenario.steps)
 
 
@@ -111,7 +111,7 @@ def play(scenario: Scenario, options: Options = Options()) -> Evidence:
 
 
 def _why_not(scenario: Scenario, family: Family) -> str:
-    """Why a scenario makes no sense here, or nothing. Features are probed, versions never asked."""
+    """The reason to skip a scenario here, or ''. Probes features, never checks versions."""
     if scenario.family not in (None, family):
         return f"only {scenario.family} has this"
     return next(filter(None, map(needs.missing, scenario.needs)), "")
@@ -148,7 +148,7 @@ class _Play:
         self._line = 0
 
     def evidence(self) -> Evidence:
-        """Play it, whatever comes of it, and return the record."""
+        """Play it and return the record, whatever the outcome."""
         blank = _blank(self._scenario, self._options, "pass")
         try:
             self._prove()
@@ -225,7 +225,7 @@ class _Play:
             self._healed = lab.flow(expect.of).pair
 
     def _tell(self, code: Code) -> None:
-        """A story does its steps itself, and asks for its pairs itself."""
+        """Play a story, which does its own steps and expects its own pairs."""
         scenario, lab = self._scenario, self._lab
         assert isinstance(lab, telling.StoryLab)
         lab.longer = self._options.hold
@@ -238,7 +238,7 @@ class _Play:
             self._held, self._healed = told.held, told.healed
 
     def _at(self, *words: object) -> None:
-        """What is looked at now is what the file says there, below `expect:`."""
+        """The next check is the one that the file states there, below `expect:`."""
         self._line = self._expect.line_of(*map(str, words))
 
     def _reach(
@@ -249,7 +249,7 @@ class _Play:
         hold: float = 0.0,
         enough: Callable[[], bool] = lambda: True,
     ) -> Held:
-        """A pair that the file claims below this word; where it is wrong, the line knows."""
+        """Expect the pair that the file claims below this word; on failure, set its line."""
         of = self._expect.of
         try:
             return self._lab.expect_pair(claim, hold, within, enough, of)
@@ -263,7 +263,7 @@ class _Play:
             raise
 
     def _dropped_otherwise(self, error: NotHeld) -> NotHeld:
-        """The same, with the numbers, and at the line that asks for them."""
+        """The same error with the numbers, at the line that asks for them."""
         lacking = next(self._lacking(), None)
         if lacking is None:  # the packet came while the error was on its way
             return error
@@ -290,18 +290,18 @@ class _Play:
             self._do_step(step)
 
     def _enough(self) -> bool:
-        """Whether the faults have dropped what they must have for the pair to count as proven."""
+        """True if the faults have dropped enough for the pair to count as proven."""
         return next(self._lacking(), None) is None
 
     def _lacking(self) -> Iterator[tuple[str | None, Range, int]]:
-        """Faults that have dropped otherwise than asked for: which, how many, and how many now."""
+        """Faults whose drops differ from the expected: name, expected count, count so far."""
         for name, asked in (self._expect.dropped or self._by_default()).items():
             found = self._lab.dropped(name)
             if found not in asked:
                 yield name, asked, found
 
     def _by_default(self) -> Mapping[str | None, Range]:
-        """Every scenario that drops proves that it did, and where the state retransmits, twice."""
+        """Every scenario that drops must prove it: once, or twice if a state retransmits."""
         if not any(isinstance(s, FaultStep) and kind_of(s).loses for s in self._scenario.steps):
             return {}
         states = {*self._expect.claim.client, *self._expect.claim.server}

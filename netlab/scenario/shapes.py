@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The shapes of what a scenario file says: scalars, lists, mappings, tables of known keys.
+"""The shapes of values in a scenario file: scalars, lists, mappings, tables of known keys.
 
-The loader reads by them, the JSON Schema is made of them, and the writer writes by them.
+The loader, the JSON Schema and the writer are all driven by them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class MapOf:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """A scalar, or a mapping that says it for each of several."""
+    """A scalar, or a mapping that gives it for each of several."""
 
     scalar: Kind
     mapping: MapOf | Struct
@@ -43,7 +43,7 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One key of a mapping: what it takes, and the name it has in Python."""
+    """One key of a mapping: the value it takes, and its name in Python."""
 
     takes: Takes
     name: str = ""

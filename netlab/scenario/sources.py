@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the short names of sources stand for: who wrote it, and what it is called."""
+"""What the short names of sources stand for: authors and titles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _STATES = (
     'Understanding TCP States", part {}, in the journal of the ACCS'
 )
 
-#: By the name with which scenarios, lessons and causes call it.
+#: By the names that scenarios, lessons and causes use.
 SOURCES = {
     "Part 1": _STATES.format(1),
     "Part 2": _STATES.format(2),
@@ -33,7 +33,7 @@ SOURCES = {
 
 
 def named(texts: Iterable[str]) -> dict[str, str]:
-    """Those of `SOURCES` that texts call by their names, in the table's order."""
+    """The `SOURCES` that these texts mention by name, in the table's order."""
     said = "\n".join(texts)
     return {
         name: what for name, what in SOURCES.items() if re.search(rf"\b{re.escape(name)}\b", said)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stories: scenarios that are told in Python, for what the language of steps has no words for.
+"""Stories: scenarios written in Python, for what the language of steps cannot express.
 
 A story is a function below a folder called ``scenarios``, marked with `story`::
 
@@ -11,8 +11,8 @@ A story is a function below a folder called ``scenarios``, marked with `story`::
         lab.expect(State.ESTABLISHED, State.ESTABLISHED, hold=1.0)
 
 Its name is the function's, with hyphens. The one `lab.expect` with a ``hold`` is the pair that it
-proves; a `lab.expect` behind that is what the pair heals into. Files are read here and not
-imported, so that to list them runs nobody's code and costs milliseconds.
+proves; the last `lab.expect` after it is what the pair heals into. Files are read here and not
+imported, so that listing them runs no user code and takes only milliseconds.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ Function = TypeVar("Function", bound=Callable[..., None])
 MARK = "story"
 PLAYED = "netlab_story"  # an attribute: pytest must not play it as a test of its own
 SUFFIX = ".py"
-#: What a story can ask for by the names of its parameters.
+#: The parameter names by which a story can ask for objects.
 GIVEN = ("lab", "router")
-#: What a kernel needs for methods of `Router`.
+#: Methods of `Router` that need a kernel with connection tracking.
 TRACKING = ("translate", "track", "forget_after")
 
 
@@ -44,9 +44,9 @@ def story(
 ) -> Callable[[Function], Function]:
     """Mark a function as a story.
 
-    `source`: where its case is told. `cause`: why nothing can be taken away that would heal it,
-    if so. `needs`: as in a scenario file. `slow`: it takes a minute or more. All of them are
-    written out, because they are read without running anything.
+    `source`: where the case is described. `cause`: why nothing can be removed that would heal it,
+    if so. `needs`: as in a scenario file. `slow`: it takes a minute or more. All of them must be
+    literals, because they are read without running anything.
     """
 
     def marked(function: Function) -> Function:
@@ -57,7 +57,7 @@ def story(
 
 
 def has_stories(path: Path) -> bool:
-    """Whether a file is Python with the mark in it. A cheap look: `read` looks closely."""
+    """True if a file is Python and contains the mark. A cheap check: `read` looks closely."""
     try:
         return path.suffix == SUFFIX and f"@{MARK}(" in path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -65,15 +65,15 @@ def has_stories(path: Path) -> bool:
 
 
 def read(path: Path) -> list[Scenario]:
-    """The stories of a file, in their order; none where it is other Python.
+    """The stories of a file, in order; none if it is other Python.
 
-    Raises `ScenarioError` where one lacks what a story must have.
+    Raises `ScenarioError` if one lacks something that a story must have.
     """
     return list(_File(Document.open(path)).stories())
 
 
 def statement(code: Code, line: int) -> str:
-    """The statement of a file that a line is part of, on one line; of a loop its head."""
+    """The statement that contains a line, joined into one line; of a loop, its head."""
     found = ""
     for node in ast.walk(_tree(code.text)):
         if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or 0):
@@ -84,7 +84,7 @@ def statement(code: Code, line: int) -> str:
 
 
 def claim(code: Code, line: int) -> str:
-    """What an assertion claims that a line is part of, without what it says if it is not so."""
+    """The condition of the assertion that contains a line, without its message."""
     for node in ast.walk(_tree(code.text)):
         if isinstance(node, ast.Assert) and node.lineno <= line <= (node.end_lineno or 0):
             return " ".join((ast.get_source_segment(code.text, node.test) or "").split())
@@ -92,7 +92,7 @@ def claim(code: Code, line: int) -> str:
 
 
 def call(code: Code, line: int, method: str) -> str:
-    """How a method is called in a line: ``send("hello")``."""
+    """The call of a method on a line, as written: ``send("hello")``."""
     for node in ast.walk(_tree(code.text)):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
@@ -134,7 +134,7 @@ class _File:
     def _story(self, node: ast.FunctionDef, mark: ast.Call) -> Scenario:
         path, name = self._document.path, node.name.strip("_").replace("_", "-")
         if "-" not in name:
-            self._fail(f"{node.name}: a story's name tells it, in two words at least", node.lineno)
+            self._fail(f"{node.name}: a story's name has at least two words", node.lineno)
         said = self._said(mark)
         told = ast.get_docstring(node)
         if not told:
@@ -187,7 +187,7 @@ class _File:
                 self._fail(problem, each.value.lineno)
             said[each.arg] = value
         if mark.args or not said.get("source"):
-            problem = f'@{MARK} lacks where the case is told: @{MARK}(source="...")'
+            problem = f'@{MARK} lacks where the case is described: @{MARK}(source="...")'
             self._fail(problem, mark.lineno)
         return said
 
@@ -201,7 +201,7 @@ class _File:
         return takes
 
     def _needed(self, node: ast.FunctionDef, takes: tuple[str, ...]) -> tuple[str, ...]:
-        """What the router needs of a kernel for what it is asked."""
+        """The needs of the router, for the methods that are called."""
         if GIVEN[1] not in takes:
             return ()
         asked = {
@@ -214,7 +214,7 @@ class _File:
         return ("router:tracking" if asked & {*TRACKING} else "router:rules",)
 
     def _expectations(self, node: ast.FunctionDef) -> tuple[ast.Call, ast.Call | None]:
-        """The call that proves the pair, and the last one behind it, which is the healing."""
+        """The call that proves the pair, and the last one after it, which is the healing."""
         calls = [
             each
             for each in ast.walk(node)
@@ -256,7 +256,7 @@ def _holds(call: ast.Call) -> bool:
 
 
 def _seconds(call: ast.Call) -> float:
-    """The hold as it is written; none where it is computed."""
+    """The hold as written; 0 if it is computed."""
     given = next((each.value for each in call.keywords if each.arg == "hold"), None)
     value = getattr(given or call.args[2], "value", 0.0)
     return float(value) if isinstance(value, int | float) else 0.0

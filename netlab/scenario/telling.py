@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Plays a story: calls its function with a lab, and notes what it does and what it proves."""
+"""Plays a story: calls its function with a lab, and records what it does and proves."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from netlab.scenario.model import Code, Scenario
 from netlab.testbed.expect import Held
 from netlab.testbed.lab import Lab
 
-#: What a story does that is a step of it: at a host, to the wire, and at a router.
+#: The methods whose calls count as steps of a story: of a host, of the lab, and of a router.
 HOST = (
     *("listen", "unlisten", "connect", "accept", "send", "read", "drain", "shutdown", "close"),
     *("abort", "vanish", "sysctl", "set_option", "run", "signal", "add_address", "udp", "probe"),
@@ -31,21 +31,21 @@ ROUTER = ("translate", "track", "forget_after", "narrow", "hide_errors", "forget
 
 
 def load(scenarios: Iterable[Scenario]) -> None:
-    """Import the files of stories before labs are open, which would have to wait meanwhile."""
+    """Import the files of stories before any lab is open, since open labs would have to wait."""
     for scenario in scenarios:
         if scenario.code is not None:
-            with contextlib.suppress(NetlabError):  # whoever is played will say so
+            with contextlib.suppress(NetlabError):  # playing the story reports it
                 _function(scenario.code, scenario.path)
 
 
 class StoryLab(Lab):
-    """A lab that tells its player which pairs were proven in it."""
+    """A lab that reports each proven pair to its player."""
 
-    #: Seconds that a pair is held at least, where it is held at all.
+    #: Minimum hold in seconds, for a pair that is held at all.
     longer = 0.0
 
     def proven(self, held: Held, hold: float) -> None:
-        """A pair was reached, and held for so many seconds. `Telling` has its own."""
+        """Called when a pair was reached, and held for `hold` seconds; `Telling` replaces it."""
 
     def expect_pair(
         self,
@@ -55,7 +55,10 @@ class StoryLab(Lab):
         dropped: Callable[[], bool] = lambda: True,
         connection: str = "",
     ) -> Held:
-        """As any lab does."""
+        """As `Lab.expect_pair`, with `hold` at least `longer`, and `proven` called afterwards.
+
+        `hold` and `within` are in seconds.
+        """
         hold = max(hold, self.longer) if hold else 0.0
         held = super().expect_pair(pair, hold, within, dropped, connection)
         self.proven(held, hold)
@@ -63,7 +66,7 @@ class StoryLab(Lab):
 
 
 class _Passing(BaseException):
-    """Carries what `frozen` raised past the story, which may catch what is an `Exception`."""
+    """Carries what `frozen` raised past the story, which may catch any `Exception`."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__()
@@ -71,7 +74,7 @@ class _Passing(BaseException):
 
 
 class Telling:
-    """One story, told once. What came of it is in its fields, whatever ended it."""
+    """One story, played once. Its fields hold the results, however it ended."""
 
     def __init__(
         self, scenario: Scenario, code: Code, lab: StoryLab, frozen: Callable[[], None]
@@ -86,8 +89,8 @@ class Telling:
         self.line = code.line
 
     def tell(self) -> None:
-        """Play it. Raises `NotHeld` or `ActionFailed` where the kernel did something else than the
-        story says, `LabError` where the story itself is wrong, and whatever `frozen` raises.
+        """Play it. Raises `NotHeld` or `ActionFailed` where the kernel did not do what the story
+        claims, `LabError` where the story itself is wrong, and anything that `frozen` raises.
         """
         try:
             function = _function(self._code, self._path)
@@ -112,14 +115,14 @@ class Telling:
         except (LabError, NotHeld, ActionFailed) as error:
             self._locate(error)
             raise
-        # The code is somebody else's, and whatever it raises is an outcome of theirs: it must not
+        # The code is the user's, and whatever it raises is the outcome of this story: it must not
         # end the other scenarios that are played beside it.
         except Exception as error:
             self._locate(error)
             raise self._outcome(error) from None
 
     def _outcome(self, error: Exception) -> NetlabError:
-        """A claim and an application's call end as the kernel has it; all else is a bug."""
+        """A false claim or a failed call shows what the kernel did; any other error is a bug."""
         source = stories.statement(self._code, self.line)
         said = f": {error}" if str(error) else ""
         if isinstance(error, AssertionError):
@@ -151,7 +154,7 @@ class Telling:
     def _note(
         self, whom: object, names: Iterable[str], beginning: str, side: Side | None = None
     ) -> None:
-        """From now on, what the story calls of somebody is a step."""
+        """From now on, record the story's calls of these methods as steps."""
         for name in names:
             method = getattr(whom, name, None)
             if callable(method):
@@ -164,7 +167,7 @@ class Telling:
         def call(*given: Any, **named: Any) -> Any:
             frame = sys._getframe(1)
             if frame.f_code.co_filename != self._file:
-                return method(*given, **named)  # one method of netlab's asks another
+                return method(*given, **named)  # one netlab method calls another
             at, line, result = self._lab.elapsed(), frame.f_lineno, ""
             try:
                 return method(*given, **named)
@@ -173,7 +176,7 @@ class Telling:
                 raise
             finally:
                 told = stories.call(self._code, line, name)
-                value = told.removeprefix(name)[1:-1] or None  # what stands in its brackets
+                value = told.removeprefix(name)[1:-1] or None  # its arguments
                 self.steps.append(
                     evidence.PlayedStep(
                         at, line, f"{beginning}{told}", name, side, value, result=result
@@ -205,14 +208,14 @@ def _module(text: str, path: Path) -> types.ModuleType:
     sys.modules[module.__name__] = module  # dataclasses look there
     try:
         exec(compile(text, str(path), "exec", dont_inherit=True), module.__dict__)
-    except Exception as error:  # of somebody else's code, as above
+    except Exception as error:  # the user's code, as above
         problem = f"cannot be imported, {type(error).__name__}: {error}"
         raise ScenarioError(problem, path, _line(error, str(path))) from None
     return module
 
 
 def _line(error: BaseException, path: str) -> int | None:
-    """The line of a file that an error came through last."""
+    """The innermost line of this file in an error's traceback."""
     line, trace = None, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == path:

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Scenarios as files: the way back from the model to the language.
+"""Writes scenarios as files: the way back from the model to the language.
 
-It goes by the tables that the loader reads by, so that an action which the language learns can be
-written as well.
+It uses the same tables as the loader, so any action added to the language can be written as well.
 """
 
 from __future__ import annotations
@@ -49,12 +48,12 @@ from netlab.scenario.shapes import Field, MapOf
 from netlab.scenario.steps import ACTIONS, kind_of
 
 Said = dict[str, Any]
-WIDTH = 98  # of a story's lines, without the "# "
+WIDTH = 98  # columns of a story's lines, without the "# "
 ENDLESS = 1 << 20  # so that YAML breaks no line
 
 
 def file(story: str, source: str, steps: Sequence[AnyStep], expect: Mapping[str, Any]) -> str:
-    """A whole scenario file."""
+    """The text of a whole scenario file."""
     lines = [f"# {line}" for line in textwrap.wrap(story, WIDTH)]
     lines += [f"source: {flow(source)}", "steps:"]
     lines += [f"  - {_entry(said(step, names_needed(steps)))}" for step in steps]
@@ -64,7 +63,7 @@ def file(story: str, source: str, steps: Sequence[AnyStep], expect: Mapping[str,
 
 
 def scenario(whole: Scenario) -> str:
-    """A scenario as a file, with its story line by line and its comments."""
+    """The text of a scenario's file, with its story line by line and its comments."""
     expect = whole.expect
     named = _has_names(whole)
     head = {
@@ -84,7 +83,7 @@ def scenario(whole: Scenario) -> str:
 def _keys(
     values: Said, named: bool, indent: str, remarks: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[str]:
-    """Keys and values: each in one line, or in several where one is too long or has steps."""
+    """Keys and values: one line each, or several where a value is too long or has steps."""
     for key, value in values.items():
         remark = f" # {remarks[key]}" if key in remarks else ""
         if isinstance(value, tuple):
@@ -98,13 +97,13 @@ def _keys(
 
 
 def _fits(key: str, value: Said, indent: str) -> bool:
-    """Whether a mapping can be written in one line: it has no steps, and is short enough."""
+    """True if a mapping fits on one line: it has no steps, and is short enough."""
     has_steps = any(isinstance(inner, tuple) for inner in value.values())
     return not has_steps and len(f"{indent}{key}: {flow(value)}") <= WIDTH
 
 
 def _steps(steps: Sequence[AnyStep], named: bool, indent: str) -> Iterator[str]:
-    """Steps, one key a line; a comment that leaves no room beside its step stands above it."""
+    """Steps, one key per line; a comment too long to stand beside its step goes above it."""
     for step in steps:
         first, *more = (f"{key}: {flow(value)}" for key, value in said(step, named).items())
         first = f"{indent}- {first}"
@@ -117,7 +116,7 @@ def _steps(steps: Sequence[AnyStep], named: bool, indent: str) -> Iterator[str]:
 
 
 def _has_names(scenario: Scenario) -> bool:
-    """Whether the names of faults are worth writing: one is used, or the loader did not give it."""
+    """True if the names of faults must be written: one is used, or was not given by the loader."""
     expect = scenario.expect
     steps = (*scenario.steps, *expect.heal, *(expect.ends.then if expect.ends else ()))
     given = [
@@ -129,7 +128,7 @@ def _has_names(scenario: Scenario) -> bool:
 
 
 def _expectation(expect: Expectation) -> Said:
-    """What is expected, as data but for steps, which are tuples."""
+    """The expectation as plain data, except for steps, which are tuples."""
     values: Said = {
         "pair": pair(expect.claim),
         "of": expect.of,
@@ -186,13 +185,13 @@ def _number(number: Range) -> object:
 
 
 def _plain(value: object) -> object:
-    """A value without the quotes that YAML puts around a text of digits."""
+    """A text of digits as a number, so that YAML does not quote it."""
     digits = isinstance(value, str) and value.isdecimal() and str(int(value)) == value
     return int(str(value)) if digits else value
 
 
 def flow(value: object) -> str:
-    """One value in one line."""
+    """One value as YAML on one line."""
     written = yaml.safe_dump(
         value, default_flow_style=True, sort_keys=False, width=ENDLESS, allow_unicode=True
     )
@@ -200,19 +199,19 @@ def flow(value: object) -> str:
 
 
 def pair(claim: ExpectedPair) -> Said:
-    """A pair of states, as `pair:` and `healed:` say it."""
+    """A pair of states, as `pair:` and `healed:` have it."""
     return {str(side): _states(claim.states(side)) for side in Side}
 
 
 def names_needed(steps: Sequence[AnyStep]) -> bool:
-    """Whether a later step speaks of a fault by its name. All faults are named then: the names
-    that the loader gives to others could be the same.
+    """True if a later step refers to a fault by its name. Then all faults are named, as a name
+    that the loader gives to another could be the same.
     """
     return any(isinstance(step, Remove) and step.name is not None for step in steps)
 
 
 def said(step: AnyStep, named: bool = True) -> Said:
-    """One step as data; `named` says the names of faults."""
+    """One step as data; with `named`, faults have their names."""
     match step:
         case Do():
             return _do(step)
@@ -227,12 +226,14 @@ def said(step: AnyStep, named: bool = True) -> Said:
 
 
 def line(step: AnyStep) -> str:
-    """A step in one line for people, the same however its file is formatted."""
+    """A step on one line for people, the same however its file is formatted."""
     return _line(said(step, named=False))
 
 
 def played(step: AnyStep, family: Family, at: float, result: str) -> evidence.PlayedStep:
-    """The record of a step: what a file says of it as data, when it was done, how it ended."""
+    """The record of a step: its data, when it was done (`at`, seconds on the lab's clock), and
+    its result.
+    """
     written = said(step, named=False)
     if not isinstance(step, Do):
         ((kind, value),) = written.items()
@@ -252,7 +253,7 @@ def _line(step: Said) -> str:
 
 
 def _entry(step: Said) -> str:
-    """A step as a file has it: one with a single key needs no braces."""
+    """A step as a file has it: a single key needs no braces."""
     return _line(step) if len(step) == 1 else flow(step)
 
 
@@ -295,7 +296,7 @@ def _reach(step: Reach) -> Said:
 
 
 def seconds(number: float) -> str:
-    """A duration."""
+    """A duration in seconds, as a file has it."""
     return f"{number:g}s"
 
 
@@ -307,7 +308,7 @@ def _one_or_all(values: list[str]) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-#: Kinds whose values are something else than what a file says.
+#: Kinds whose values differ from their text in a file.
 _WORDS: tuple[tuple[Kind, Callable[[Any], object]], ...] = (
     (COMMAND, shlex.join),
     (SIGNAL, lambda number: signal.Signals(number).name),
@@ -320,7 +321,7 @@ _WORDS: tuple[tuple[Kind, Callable[[Any], object]], ...] = (
 
 
 def _fields(fields: Mapping[str, Field], values: Mapping[str, object]) -> Said:
-    """The arguments of an action under the names that a file has for them."""
+    """The arguments of an action, by their keys in a file."""
     return {
         key: _word(field, values[field.name or key])
         for key, field in fields.items()

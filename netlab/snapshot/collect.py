@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Collects the sockets of this host, or of any of its network namespaces.
 
-`collect` leaves them in columns, ready to be stored in no time; `snapshot` makes records of them,
-which a diagnosis needs. Where the kernel does not answer over netlink, both read /proc.
+`collect` leaves them in columns, which are fast to store; `snapshot` makes records of them, which a
+diagnosis needs. Where the kernel does not answer over netlink, both read /proc.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ SYSCTLS = (
     "tcp_timestamps",
     "tcp_tw_reuse",
 )
-#: On a host with more sockets, owners are looked up on request only: that reads every link in
-#: /proc/*/fd, 3 us each.
+#: On a host with more sockets, owners are looked up only on request: that reads every link
+#: in /proc/*/fd, 3 us each.
 FEW = 5000
 
 
 class Filter(NamedTuple):
-    """The sockets to be kept: all, or those with this port or address at either end."""
+    """The sockets to keep: all, or those with this port and address, each at either end."""
 
     port: int | None = None
     address: str | None = None
@@ -69,8 +69,8 @@ def collect(
 ) -> list[RawSample]:
     """One sample of a namespace, or two that are `twice` seconds apart.
 
-    `namespace`: a file, the number of a process, a name; None is where this process is. Raises
-    `ScenarioError` if there is no such namespace, `Forbidden` if it must not be entered, and
+    `namespace`: a file, the ID of a process, or a name; None is that of this process. Raises
+    `ScenarioError` if there is no such namespace, `Forbidden` if it may not be entered, and
     `LabError` if its counters cannot be read.
     """
     with inside(namespace):
@@ -101,26 +101,29 @@ def snapshot(name: str) -> Snapshot:
 
 @contextlib.contextmanager
 def inside(namespace: str | None) -> Iterator[None]:
-    """Run the body in a network namespace; None is the one that this thread is in."""
+    """Run the body in a network namespace; None is the one that this thread is in.
+
+    Raises `ScenarioError` if there is no such namespace, `Forbidden` if it may not be entered.
+    """
     if namespace is None:
         yield
         return
-    from netlab.linux.namespace import Namespace  # 10 ms, which one's own does not need
+    from netlab.linux.namespace import Namespace  # 10 ms, not needed to stay in this one
 
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(contextlib.closing(Namespace(_open(namespace))))
         try:
             stack.enter_context(target)
         except PermissionError:
-            raise Forbidden(f"only root may look into {namespace}: run this with sudo") from None
+            raise Forbidden(f"only root may enter {namespace}: run this with sudo") from None
         except OSError:
-            raise ScenarioError(f"{namespace} is no network namespace") from None
+            raise ScenarioError(f"{namespace} is not a network namespace") from None
         yield
 
 
 def _open(namespace: str) -> int:
     if namespace.isdecimal():
-        path, what = f"/proc/{namespace}/ns/net", f"no process {namespace} is here"
+        path, what = f"/proc/{namespace}/ns/net", f"there is no process {namespace}"
     elif "/" in namespace:
         path, what = namespace, f"there is no {namespace}"
     else:
@@ -132,13 +135,13 @@ def _open(namespace: str) -> int:
     except OSError:
         raise ScenarioError(
             f"{what}. --netns takes a file (/run/netns/NAME, /proc/PID/ns/net), the name of a "
-            "namespace that 'ip netns' made, or the number of a process"
+            "namespace that 'ip netns' made, or the ID of a process"
         ) from None
 
 
 # --- one sample
 
-#: No module tcp_diag, or netlink is kept from containers.
+#: No module tcp_diag, or a container without access to netlink.
 UNANSWERED = (LabError, OSError)
 PROC = f"{SOURCE}, /proc/net/tcp"  # as a source: it has no backlog of listeners
 
@@ -153,7 +156,7 @@ def _sample(keep: Filter, owners: bool) -> RawSample:
 
 
 def _now() -> tuple[float, Mapping[str, int]]:
-    """The time and the counters, read first: a packet that comes meanwhile shows in a socket."""
+    """The time and the counters, read before the sockets: those show what comes in between."""
     at = round(time.time(), 3)
     counters = Counters()
     try:
@@ -181,7 +184,7 @@ def _from_proc() -> list[Socket]:
     sockets = []
     for name in ("tcp", "tcp6"):
         reader = proc.ProcReader()
-        with contextlib.suppress(FileNotFoundError):  # IPv6 is switched off
+        with contextlib.suppress(FileNotFoundError):  # IPv6 is disabled
             for line in Path("/proc/thread-self/net", name).read_text("ascii").splitlines():
                 reader.row(line, 0)
         sockets += reader.finish()
@@ -258,14 +261,14 @@ def _with_owners(sockets: Sequence[Socket]) -> tuple[Socket, ...]:
     """The same for records."""
     if len(sockets) > FEW or not any(socket.inode for socket in sockets):
         return tuple(sockets)
-    from dataclasses import replace  # it is loaded by now, unless a snapshot is only stored
+    from dataclasses import replace  # already loaded, unless a snapshot is only stored
 
     owners = _owners()
     return tuple(replace(socket, owner=owners.get(socket.inode, "")) for socket in sockets)
 
 
 def _owners() -> dict[object, str]:
-    """Every socket's inode and the processes that have it open, of those this user may inspect."""
+    """By inode of a socket: the processes that have it open, of those this user may inspect."""
     holders: dict[object, list[str]] = {}
     for process in filter(str.isdecimal, os.listdir("/proc")):
         name = ""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sockets as columns: how a snapshot is collected and stored, since 100,000 must take no time.
+"""Sockets as columns: how a snapshot is collected and stored, so that 100,000 are fast.
 
-A block holds sockets in one state. A column is a list, or one value where all have the same; in
+A block holds sockets in one state. A column is a list, or one value if all sockets share it; in
 JSON, a long list of numbers is packed (`PACKED`).
 """
 
@@ -19,20 +19,20 @@ from netlab.model.tcp import State, Timer
 #: A value for each socket of a block, or the one that all of them have.
 Column: TypeAlias = "int | str | Sequence[int | None] | Sequence[str] | None"
 
-SOURCE = "netlab snapshot"  # of samples that were read from nothing else
+SOURCE = "netlab snapshot"  # of samples from netlink alone
 ANY = "*"  # no address, or all of them: the other end of a listener
-#: Those of the kernel's figures that are milliseconds in columns, and seconds in records.
+#: The kernel's figures that are milliseconds in columns, and seconds in records.
 MILLISECONDS = frozenset({"rto", "ato", "lastsnd", "lastrcv", "lastack", "rwnd_limited"})
 
-#: What every block has a column for. Those that may be unknown hold null then.
+#: The columns of every block. Those of `PERHAPS` hold null where a value is unknown.
 KNOWN = ("local", "local_port", "remote", "remote_port", "rx_queue", "tx_queue")
 PERHAPS = ("timer", "remaining", "retransmits", "probes", "inode")
-#: Lists of numbers that are longer than this are packed: base64 of 16 or 32 bits each, little end
-#: first. That is half the size, and a fifth of the time, of numbers in decimal.
+#: Lists of numbers that are longer than this are packed: base64 of 16 or 32 bits each,
+#: little-endian. That takes half the space and a fifth of the time of decimal numbers.
 PACKED = 1000
 PACKINGS = (("u16", "H"), ("u32", "I"))
 
-#: Sockets that a block may have: what a file claims must not fill the memory.
+#: The most sockets of a block: what a file claims must not fill the memory.
 MOST = 2_000_000
 
 
@@ -46,7 +46,7 @@ class Block(NamedTuple):
 
 
 class SocketTable(NamedTuple):
-    """Sockets as columns, and the addresses that they have."""
+    """Sockets as columns, and their addresses."""
 
     addresses: list[str]
     blocks: list[Block]
@@ -63,7 +63,7 @@ class RawSample(NamedTuple):
 
 
 def column(values: list[Any]) -> Column:
-    """A list, or the one value that all of it has."""
+    """The list itself, or its one value if all are equal."""
     first: Column = values[0]
     return first if values.count(first) == len(values) else values
 
@@ -90,7 +90,7 @@ def _packed(values: Column) -> Any:
     for name, code in PACKINGS:
         try:
             numbers = array(code, values)
-        except (OverflowError, TypeError):  # larger, not numbers, or not known of all
+        except (OverflowError, TypeError):  # larger, not numbers, or not known for all
             continue
         if sys.byteorder == "big":
             numbers.byteswap()
@@ -102,7 +102,7 @@ def from_json(data: Any) -> SocketTable:
     """The inverse of `to_json`. Raises ValueError if the data is anything else."""
     addresses = _checked(data, "addresses", list)
     if not all(isinstance(text, str) for text in addresses):
-        raise ValueError("'addresses' holds something else than text")
+        raise ValueError("'addresses' holds something other than text")
     blocks = [_block_from_json(block, len(addresses)) for block in _checked(data, "blocks", list)]
     return SocketTable(addresses, blocks)
 
@@ -128,7 +128,7 @@ def _block_from_json(data: Any, addresses: int) -> Block:
 
 def _checked(data: Any, key: str, kind: type) -> Any:
     if not isinstance(data, dict) or type(data.get(key)) is not kind:
-        raise ValueError(f"{key!r} is missing, or is no {kind.__name__}")
+        raise ValueError(f"{key!r} is missing, or not of type {kind.__name__}")
     return data[key]
 
 
@@ -143,7 +143,7 @@ def _unpacked(values: Any, name: str, size: int, top: int | None, unknown: bool)
     if several and len(values) != size:
         raise ValueError(f"{name!r} has {len(values)} values for {size} sockets")
     if not {*map(type, values)} <= ({int, type(None)} if unknown else {int}):
-        raise ValueError(f"{name!r} holds something else than whole numbers")
+        raise ValueError(f"{name!r} holds something other than whole numbers")
     known = [value for value in values if value is not None] if unknown else values
     if known and (min(known) < 0 or (top is not None and max(known) > top)):
         raise ValueError(f"{name!r} holds a number that is out of its range")
@@ -158,7 +158,7 @@ def _numbers(packed: dict[str, Any], name: str) -> list[int]:
             try:
                 numbers.frombytes(base64.b64decode(packed[key], validate=True))
             except (binascii.Error, ValueError) as error:
-                raise ValueError(f"{name!r} is packed wrongly: {error}") from None
+                raise ValueError(f"{name!r} is packed incorrectly: {error}") from None
             if sys.byteorder == "big":
                 numbers.byteswap()
             return numbers.tolist()
@@ -170,6 +170,6 @@ def _texts(values: Any, size: int) -> Column:
     if several and len(values) != size:
         raise ValueError(f"'owner' has {len(values)} values for {size} sockets")
     if not all(isinstance(text, str) for text in (values if several else [values])):
-        raise ValueError("'owner' holds something else than text")
+        raise ValueError("'owner' holds something other than text")
     texts: Column = values
     return texts

@@ -2,9 +2,9 @@
 """Pseudonyms for addresses, so that a snapshot can be shown to strangers.
 
 An address always gets the same pseudonym, and no two addresses share one. Two addresses of one
-subnet (/24, or /64 of IPv6) get pseudonyms of one subnet. Loopback addresses stay, and link-local
-ones stay link-local: they identify no machine. Ports stay. With the same word, both ends of a
-connection can be masked on two machines and still be matched.
+subnet (/24, or /64 of IPv6) get pseudonyms of one subnet. Loopback addresses are kept, and
+link-local ones stay link-local: they identify no machine. Ports are kept. With the same word, both
+ends of a connection can be masked on two machines and still be matched.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def pseudonyms(addresses: Iterable[str], word: str = "") -> list[str]:
-    """The pseudonym of each address: those of the word, or of a random key of this process."""
+    """The pseudonym of each address, by the word, or by a random key of this process."""
     key = hashlib.blake2b(word.encode(), digest_size=32).digest() if word else _own_key()
     return [_pseudonym(text, key) for text in addresses]
 
@@ -55,7 +55,7 @@ def _pseudonym(text: str, key: bytes) -> str:
 
 
 def _other_subnet(subnet: int, address: Address, host_bits: int, key: bytes) -> int:
-    """The pseudonym of a subnet: the permutation is followed to one of unicast addresses."""
+    """The pseudonym of a subnet: the permutation is repeated until the subnet is a unicast one."""
     while True:
         subnet = _permuted(subnet, address.max_prefixlen - host_bits, key)
         first = type(address)(subnet << host_bits)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sockets and samples of hosts as frozen plain data, whatever tool they were read from."""
+"""Sockets and samples of hosts as frozen plain data, whichever tool they were read from."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ def written(endpoint: Endpoint) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Socket:
-    """One TCP socket. What the source does not say is None, or missing from `info`.
+    """One TCP socket. What the source does not show is None, or missing from `info`.
 
     IPv4 addresses mapped into IPv6 are plain IPv4 addresses, so that both ends of a connection
-    write them alike.
+    have the same form.
     """
 
     state: State  # requests are SYN_RECV with inode 0, as /proc/net/tcp shows them
     local: Endpoint
-    remote: Endpoint  # (ANY, 0) of a listener
+    remote: Endpoint  # (ANY, 0) for a listener
     rx_queue: int  # bytes not read; of a listener: connections not accepted
-    tx_queue: int  # bytes not acknowledged; of a listener: its backlog, or 0 where not known
+    tx_queue: int  # bytes not acknowledged; of a listener: its backlog, 0 if unknown
     timer: Timer | None = None
     remaining: float | None = None  # seconds until the timer fires
     retransmits: int | None = None  # since the last acknowledgment; ss has them in `info` only
-    probes: int | None = None  # zero-window probes, or tries the own firewall refused
+    probes: int | None = None  # zero-window probes, or tries that its own firewall refused
     inode: int | None = None  # 0: no descriptor (orphan, request, not accepted, TIME_WAIT)
-    owner: str = ""  # as the source has it: users:(("nginx",pid=1,fd=3)), or 1/nginx
-    info: Mapping[str, float] = field(default_factory=dict)  # of ss -i, by its names; seconds
+    owner: str = ""  # as in the source: users:(("nginx",pid=1,fd=3)), or 1/nginx
+    info: Mapping[str, float] = field(default_factory=dict)  # of ss -i, by its names; in seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +44,16 @@ class Sample:
     """One host, or one network namespace, at one moment."""
 
     sockets: tuple[Socket, ...]
-    counters: Mapping[str, int] = field(default_factory=dict)  # as netlab.linux.nstat does
+    counters: Mapping[str, int] = field(default_factory=dict)  # named as in netlab.linux.nstat
     sysctls: Mapping[str, str] = field(default_factory=dict)
     at: float | None = None  # seconds since the epoch
     source: str = ""  # what it was read from: ss -tanoei, /proc/net/tcp, netlab snapshot
-    notes: tuple[str, ...] = ()  # what its reader should know: a last line was cut short
+    notes: tuple[str, ...] = ()  # remarks for its reader: a last line was truncated
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One host: a sample of it, or several in the order of time."""
+    """One host: a sample of it, or several in order of time."""
 
     samples: tuple[Sample, ...]
     name: str = ""  # of the file or the host, for messages

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Columns to one record for each socket, and back."""
+"""Converts columns to one record for each socket, and back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EMPTY: Mapping[str, float] = {}
 
 
 def snapshot(name: str, samples: Sequence[RawSample]) -> Snapshot:
-    """A snapshot from what was collected or stored."""
+    """A snapshot from samples that were collected or stored."""
     return Snapshot(
         tuple(
             Sample(sockets(raw.table), raw.counters, raw.sysctls, raw.at, raw.source)
@@ -77,7 +77,7 @@ def _sockets(table: SocketTable, block: Block) -> Iterator[Socket]:
 
 
 def _rows(block: Block) -> Iterator[dict[str, float]]:
-    """Of each socket, the figures of ``ss -i`` that are known of it."""
+    """The known figures of ``ss -i`` of each socket; times in seconds."""
     columns: list[tuple[str, list[Any]]] = [
         (name, values if isinstance(values, list) else [values] * block.size)
         for name, values in block.info.items()
@@ -91,7 +91,7 @@ def _rows(block: Block) -> Iterator[dict[str, float]]:
 
 
 def table(sockets: Sequence[Socket]) -> SocketTable:
-    """Sockets as columns, by state."""
+    """Sockets as columns, grouped by state."""
     numbers: dict[str, int] = {}
     by_state: dict[State, list[Socket]] = {}
     for socket in sockets:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Every TCP socket of one namespace, from ``sock_diag(7)``, as columns.
 
-``ss`` asks the kernel the same. What it prints costs it 1.3 us a socket; an object for each would
-cost as much here, so the kernel's answer is never taken apart row by row: messages of one kind have
-one length, and a field of all of them is one strided view.
+``ss`` sends the kernel the same request. Printing costs it 1.3 us a socket; an object for each
+would cost as much here, so the kernel's answer is never parsed row by row: messages of one kind
+have one length, and a field of all of them is one strided view.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from netlab.snapshot.columns import ANY, Block, Column, SocketTable
 
 Numbers: TypeAlias = "int | list[int]"  # a column of numbers that are all known
 
-#: The older of two requests: it answers with both families in one walk through the table, which
+#: The older of two requests: its answer covers both families in one walk through the table, which
 #: costs 9 ms with the 262144 buckets of an ordinary host. Every kernel has it.
 TCPDIAG_GETSOCK = 18
 INET_DIAG_INFO = 2
 ALL_STATES = 0xFFF  # requests come with SYN_RECV
 BUFFER = 1 << 18
 HEADER = netlink.HEADER.size
-ATTRIBUTES = HEADER + 72  # behind struct inet_diag_msg
+ATTRIBUTES = HEADER + 72  # after struct inet_diag_msg
 
-#: struct tcp_info, by the names that ``ss -i`` has for its fields: bytes from its start, size, and
-#: what to divide by to have milliseconds. What a kernel does not have is left out.
+#: struct tcp_info, by the names that ``ss -i`` has for its fields: offset and size in bytes, and
+#: the divisor that gives milliseconds. Fields that a kernel does not have are left out.
 INFO = {
     "backoff": (4, 1, 1), "rto": (8, 4, 1000), "ato": (12, 4, 1000), "mss": (16, 4, 1),
     "rcvmss": (20, 4, 1), "unacked": (24, 4, 1), "sacked": (28, 4, 1), "lost": (32, 4, 1),
@@ -51,7 +51,7 @@ RETRANSMITS, PROBES = 2, 3  # in struct tcp_info
 def table() -> SocketTable:
     """Every TCP socket of the namespace that this thread is in.
 
-    Raises `LabError` if the kernel does not answer (it has no module tcp_diag).
+    Raises `LabError` if the kernel refuses (it has no module tcp_diag), OSError without netlink.
     """
     addresses = _Addresses()
     blocks = [_block(messages, length, addresses) for messages, length in _kinds(_pieces())]
@@ -59,7 +59,7 @@ def table() -> SocketTable:
 
 
 def _pieces() -> Iterator[bytes]:
-    """The kernel's answer, in pieces that each hold whole messages; the last has the end of it."""
+    """The kernel's answer, in pieces of whole messages; the last piece ends with its end mark."""
     extensions = 1 << (INET_DIAG_INFO - 1)
     request = struct.pack("=BBBB48xII", socket.AF_UNSPEC, 0, 0, extensions, ALL_STATES, 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as sock:
@@ -73,7 +73,7 @@ def _pieces() -> Iterator[bytes]:
 
 
 def _uniform(piece: bytes, length: int) -> bool:
-    """Whether a piece holds messages of this length only, all of one family and state."""
+    """Whether a piece holds only messages of this length, all of one family and state."""
     words = memoryview(piece).cast("I")[:: length // 4].tolist()
     families, states = piece[HEADER::length], piece[HEADER + 1 :: length]
     return all(column.count(column[0]) == len(words) for column in (words, families, states))
@@ -82,7 +82,7 @@ def _uniform(piece: bytes, length: int) -> bool:
 def _kinds(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, int]]:
     """Messages of one length, family and state with the same attributes, and that length.
 
-    Most pieces hold one kind only, and are passed on whole: 39 sockets in TIME_WAIT, say.
+    Most pieces hold only one kind, and are passed on whole: 39 sockets in TIME_WAIT, for example.
     """
     kinds: dict[tuple[int, bytes], list[bytes]] = {}
     done = False
@@ -107,7 +107,7 @@ def _kinds(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, int]]:
 
 
 def _alike(messages: bytes, length: int) -> Iterator[bytes]:
-    """Messages of one length, grouped by the places of their attributes."""
+    """Messages of one length, grouped by the offsets of their attributes."""
     fields = _Fields(messages, length)
     if all(fields.same(start - 4, 4) for start in _attributes(messages, length).values()):
         yield messages
@@ -121,7 +121,7 @@ def _alike(messages: bytes, length: int) -> Iterator[bytes]:
 
 
 def _attributes(message: bytes, length: int) -> dict[int, int]:
-    """Where the value of each attribute of a message begins, by its type."""
+    """The offset of the value of each attribute of a message, by its type."""
     return {kind: start for kind, start, _ in netlink.places(message, ATTRIBUTES, length)}
 
 
@@ -222,8 +222,8 @@ def _block(messages: bytes, length: int, addresses: _Addresses) -> Block:
         "inode": fields.word(84),
     }
     start = _attributes(messages, length).get(INET_DIAG_INFO)
-    if start is None or state is State.LISTEN:  # whose figures mean something else
-        columns["retransmits"] = fields.byte(19)  # of a request, if anything
+    if start is None or state is State.LISTEN:  # a listener's figures mean something else
+        columns["retransmits"] = fields.byte(19)  # not 0 only for a request
         columns["probes"] = 0
         return Block(state, fields.count, columns, {})
     columns["retransmits"] = fields.byte(start + RETRANSMITS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A snapshot as a file: one JSON object that can be mailed, and read by later versions."""
+"""A snapshot as a file: one JSON object that can be mailed, and that later versions can read."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from netlab.model.errors import ScenarioError
 from netlab.snapshot import columns
 from netlab.snapshot.columns import SOURCE, RawSample
 
-if TYPE_CHECKING:  # so that a snapshot is written without them: they cost 6 ms
+if TYPE_CHECKING:  # writing a snapshot does not need them, and they cost 6 ms
     from netlab.snapshot.records import Snapshot
 
 KIND, VERSION = "snapshot", 1
 
 
 def to_json(name: str, samples: Sequence[RawSample]) -> str:
-    """One line of JSON."""
+    """A snapshot as one line of JSON."""
     stored = [
         {
             "at": sample.at,
@@ -40,13 +40,13 @@ def from_json(text: str, name: str) -> Snapshot:
         document = json.loads(text)
     except json.JSONDecodeError as error:
         raise ScenarioError(
-            f"this begins as JSON does and is none: {error.msg}. "
+            f"this begins like JSON but is not valid: {error.msg}. "
             "A file of 'netlab snapshot' is one whole JSON object: was it cut short?",
             Path(name),
             error.lineno,
         ) from None
     except RecursionError:
-        raise _refused("it is nested too deep", name) from None
+        raise _refused("it is nested too deeply", name) from None
     try:
         return _snapshot(document, name)
     except ValueError as error:
@@ -55,7 +55,7 @@ def from_json(text: str, name: str) -> Snapshot:
 
 def _refused(why: str, name: str) -> ScenarioError:
     return ScenarioError(
-        f"this JSON is no snapshot of netlab's: {why}. Take one with 'netlab snapshot'", Path(name)
+        f"this JSON is not a netlab snapshot: {why}. Take one with 'netlab snapshot'", Path(name)
     )
 
 
@@ -76,10 +76,10 @@ def _snapshot(document: Any, name: str) -> Snapshot:
 
 def _raw(data: Any) -> RawSample:
     if not isinstance(data, dict):
-        raise ValueError("one of its looks is no object")
+        raise ValueError("one of its looks is not an object")
     at = data.get("at")
     if at is not None and type(at) not in {int, float}:
-        raise ValueError("'at' is no number of seconds")
+        raise ValueError("'at' is not a number of seconds")
     return RawSample(
         columns.from_json(data),
         _named(data, "counters", int),
@@ -92,5 +92,5 @@ def _raw(data: Any) -> RawSample:
 def _named(data: dict[str, Any], key: str, kind: type) -> dict[str, Any]:
     values = data.get(key, {})
     if not isinstance(values, dict) or not all(type(value) is kind for value in values.values()):
-        raise ValueError(f"{key!r} is no object of {kind.__name__} values")
+        raise ValueError(f"{key!r} is not an object of {kind.__name__} values")
     return values

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Scenarios as lessons: said, predicted, done on the kernel, looked at, and explained."""
+"""Scenarios as lessons: described, predicted, done on the kernel, looked at, and explained."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""States as people type them: in any case, with any dashes, shortened, or by Linux's number."""
+"""States as people type them: in any case, with any dashes, abbreviated, or by Linux's number."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 from netlab.model.tcp import State
 
-#: Names that other systems, books and people have.
+#: Names that other systems, books and people use.
 ALIASES = {
     "SYNRCVD": State.SYN_RECV,
     "SYNRECEIVED": State.SYN_RECV,
@@ -18,8 +18,8 @@ ALIASES = {
 
 #: In the order of a connection's life.
 MEANINGS = {
-    State.CLOSED: "there is no connection, or none any more",
-    State.LISTEN: "only a listener: it waits for anybody's SYN",
+    State.CLOSED: "there is no connection, or no longer one",
+    State.LISTEN: "only a listener: it waits for a SYN from any client",
     State.SYN_SENT: "has sent a SYN and waits for the other end's",
     State.SYN_RECV: "has the other end's SYN, and waits for the ACK of its own",
     State.ESTABLISHED: "the handshake is done, as this end sees it",
@@ -28,17 +28,17 @@ MEANINGS = {
     State.CLOSE_WAIT: "the other end has closed, the application here has not",
     State.LAST_ACK: "closed second, and waits for the ACK of its FIN",
     State.CLOSING: "both FINs have crossed, and its own is not acknowledged",
-    State.TIME_WAIT: "all is said; stays a while, in case the last ACK is lost",
+    State.TIME_WAIT: "all is done; stays for a time, in case the last ACK is lost",
 }
 
 
 def state(text: str) -> State:
-    """The state that somebody means. Raises ValueError, with what it could be."""
+    """The state that a person means. Raises ValueError, with suggestions, if it is not clear."""
     word = _bare(text)
     if text.strip().isdecimal():
         if int(text) in (numbers := [*map(int, State)]):
             return State(int(text))
-        raise ValueError(f"{text.strip()} is no state: Linux numbers them 1 to {max(numbers)}")
+        raise ValueError(f"{text.strip()} is not a state: Linux numbers them 1 to {max(numbers)}")
     names = {_bare(member.name): member for member in State} | ALIASES
     if word in names:
         return names[word]
@@ -47,7 +47,7 @@ def state(text: str) -> State:
         return found[0]
     if found:
         raise ValueError(f"{text.strip()} could be {' or '.join(map(str, found))}")
-    raise ValueError(f"{text.strip()} is no state that I know; ? shows them all, q leaves")
+    raise ValueError(f"{text.strip()} is not a state that I know; ? shows them all, q leaves")
 
 
 def _bare(text: str) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""All lessons at a glance: what a lesson is, which are done, and which is next."""
+"""The list of lessons: what a lesson is, which are done, and which is next."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ WHAT = (
 
 
 def following(done: Mapping[str, str]) -> lesson.Entry | None:
-    """The next lesson for somebody who has done these, in the order in which they were done."""
+    """The next lesson after these, which are in the order in which they were done."""
     return lesson.following(next(reversed([*done]), ""), done)
 
 
 def lessons(done: Mapping[str, str], width: int, style: Style) -> Iterator[str]:
-    """The list, in its parts; a tick stands before what is done, and > before what is next."""
+    """The list, in its parts; a tick marks lessons that are done, and > the next one."""
     after = following(done)
     longest = max(len(entry.name) for entry in lesson.entries())
     known: set[str] = set()
@@ -47,7 +47,7 @@ def lessons(done: Mapping[str, str], width: int, style: Style) -> Iterator[str]:
 
 
 def ending(done: Mapping[str, str], width: int, style: Style) -> Iterator[str]:
-    """Where to go on, or to begin."""
+    """The lesson to go on with, or to begin with."""
     names = [entry.name for entry in lesson.entries()]
     count, after = sum(name in done for name in names), following(done)
     if after is None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What crossed the wire between two looks, in lines for a person.
+"""The packets that crossed the wire between two looks, in lines for a person.
 
-Times count from what the person has just done. What came before that, while somebody read, is
-summed up: it is the same retransmission over and over, and what was just done is what matters.
+Times count from the person's latest step. Packets before it, while the person was reading, are
+summed up: they are the same retransmission over and over, and only the latest step matters.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from netlab.packets import sightings as wire
 from netlab.render.style import Style
 from netlab.teaching.person import wrapped
 
-#: Lines of packets, from the beginning and from the end, where there are more than both.
+#: Lines of packets shown from the beginning and from the end, if there are more than both.
 OF_A_STEP = (4, 8)
-OF_A_CURE = (20, 40)  # what heals is told in full: no lesson's has a tenth of this
+OF_A_CURE = (20, 40)  # shown in full: no lesson's cure has a tenth of this
 INDENT = 11  # columns, for a time
 
 
@@ -31,9 +31,9 @@ def lines(
     width: int,
     style: Style,
 ) -> Iterator[str]:
-    """The packets after `looked`; `began` is when what is called `since` was done.
+    """The packets after `looked`; `began` is the time of the step that is called `since`.
 
-    Both are seconds on the recording's clock. Nothing where nothing was recorded.
+    Both are seconds on the recording's clock. Yields nothing if nothing was recorded.
     """
     seen = [p for p in wire.packets(recording) if p.at > looked] if recording else []
     before = [packet for packet in seen if packet.at <= began]
@@ -57,7 +57,7 @@ def lines(
 
 
 def _summed(packets: Sequence[wire.Packet]) -> str:
-    """So many packets, of which a rule took so many."""
+    """The number of packets, and how many of them each rule dropped."""
     of = f"{len(packets)} packet{'' if len(packets) == 1 else 's'}"
     taken = Counter(packet.fault for packet in packets if packet.fault)
     rules = ", ".join(f"{count} dropped by {fault}" for fault, count in taken.items())

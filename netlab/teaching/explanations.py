@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Why an end is not in the state that somebody predicted.
+"""Explains why an end is not in the predicted state.
 
 A state is what an end knows: whether the peer's SYN came, whether its own was acknowledged, and
-the same of both FINs. Two states differ in a first such fact, and that fact is the reason: which
-segment would have had to come, and what kept it from coming.
+the same for both FINs. The first fact in which two states differ is the reason: the segment that
+would have had to come, and what kept it from coming.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from netlab.scenario.model import AnyStep, Do, DropStep, Remove
 
 
 class Knows(NamedTuple):
-    """What an end in a state knows, in the order in which it learns it."""
+    """The facts that an end in a state knows, in the order in which it learns them."""
 
     peers_syn: bool = True
     syn_acked: bool = True
@@ -38,7 +38,7 @@ KNOWS = {
     State.TIME_WAIT: Knows(fin_sent=True, peers_fin=True, fin_acked=True),
 }
 
-#: What would tell an end: any of these segments.
+#: The segments that would tell an end each fact: any of them.
 TELLS = {
     "peers_syn": (SYN, SYN | ACK),
     "syn_acked": (SYN | ACK, ACK),
@@ -62,7 +62,7 @@ BEFORE = {
 
 
 class RulesInForce:
-    """What the steps so far have left: which rules are in force, and who has closed."""
+    """The result of the steps so far: the rules in force, and the sides that have closed."""
 
     def __init__(self, steps: Sequence[AnyStep]) -> None:
         self.drops: list[DropStep] = []
@@ -80,7 +80,7 @@ class RulesInForce:
                     self.connected.add(step.side)
 
     def losing(self, side: Side, segments: Sequence[Segment]) -> DropStep | None:
-        """A rule that keeps these segments from arriving at one side, if there is one."""
+        """The first rule that keeps these segments from arriving at one side, if there is one."""
         for drop in self.drops:
             arriving = drop.hook in (Hook.INPUT, Hook.PREROUTING)
             receiver = drop.side if arriving else drop.side.peer
@@ -90,7 +90,7 @@ class RulesInForce:
 
 
 def reason(side: Side, said: State, truth: State, scene: RulesInForce) -> str:
-    """One sentence: why this end of the scene is not in the state that somebody said."""
+    """One sentence: the reason that this end is not in the state that was predicted."""
     if State.CLOSED in (said, truth) or State.LISTEN in (said, truth):
         return _no_connection(side, said, truth, scene)
     if KNOWS[said] == KNOWS[truth]:
@@ -122,12 +122,12 @@ def _no_connection(side: Side, said: State, truth: State, scene: RulesInForce) -
         return f"{said} needs a connection, and this end has none: only its listener is there"
     if truth is State.CLOSED:
         if said is State.LISTEN:
-            return f"LISTEN is a socket that waits for anybody, and at the {side} nobody listens"
-        return f"{said} needs a connection, and this end has none, or none any more"
+            return f"LISTEN is a socket that waits for any client, and the {side} has no listener"
+        return f"{said} needs a connection, and this end has none, or no longer has one"
     if said is State.CLOSED:
         return "nothing has ended this end: no RST came, and its timer has not given up"
     if side in scene.connected:
-        return f"LISTEN is a socket that waits for anybody; the {side} has called connect()"
+        return f"LISTEN is a socket that waits for any client; the {side} has called connect()"
     return (
         "the listener is still there, but the SYN has come, "
         "and since then the connection has a row of its own"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The texts of the lessons: one file a scenario, and the order in which they are best taken."""
+"""The texts of the lessons: one file per scenario, and the order in which to take them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ HOME = Path(__file__).parent
 LESSONS = HOME / "lessons"
 ORDER = HOME / "order.yaml"
 
-#: What every lesson must say.
+#: The texts that every lesson must have.
 TEXTS = ("situation", "why", "proof", "cure", "wild")
-#: The reason that is given for every state that has none of its own.
+#: The key of the reason for every state that has no reason itself.
 ANY_OTHER = "other"
 
 
@@ -37,7 +37,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Lessons that belong together, in the order in which they are best taken."""
+    """Lessons that belong together, in the order in which to take them."""
 
     title: str
     entries: tuple[Entry, ...]
@@ -45,32 +45,32 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What is told of one scenario. An empty text is not told."""
+    """The texts of one scenario. An empty text is not shown."""
 
     name: str
     title: str
     situation: str  # who wants what, and who believes what
     why: str = ""  # why the pair is what it is
-    proof: str = ""  # what counters, columns and timers show of it
+    proof: str = ""  # how counters, columns and timers show it
     cure: str = ""  # what the removal of the cause did, or why there is none
     wild: str = ""  # where this pair is met outside a lab
     predict: tuple[int, ...] = ()  # the steps before which a pair is asked for, counted from 1
     steps: Mapping[int, str] = field(default_factory=dict)  # instead of the usual words
-    wrong: Mapping[Side, Mapping[str, str]] = field(default_factory=dict)  # reasons of its own
+    wrong: Mapping[Side, Mapping[str, str]] = field(default_factory=dict)  # reasons specific to it
 
     def told(self) -> tuple[str, ...]:
-        """All that it tells, where each may call a source by its name."""
+        """All of its texts, each of which may mention a source by name."""
         return (*(getattr(self, name) for name in TEXTS), *self.steps.values())
 
     def reason(self, side: Side, said: State) -> str:
-        """Why this end cannot be in the state that somebody said, if the text has a word on it."""
+        """The reason that this end cannot be in the predicted state, or '' if the text has none."""
         reasons = self.wrong.get(side, {})
         return reasons.get(said.name) or reasons.get(ANY_OTHER, "")
 
 
 @functools.cache
 def parts() -> tuple[Part, ...]:
-    """All lessons in their order."""
+    """All lessons in order, in their parts."""
     document: list[dict[str, Any]] = _read(ORDER)
     return tuple(
         Part(part["part"], tuple(Entry(*each) for each in part["lessons"].items()))
@@ -79,14 +79,14 @@ def parts() -> tuple[Part, ...]:
 
 
 def entries() -> list[Entry]:
-    """All lessons in their order, without the parts."""
+    """All lessons in order, without the parts."""
     return [entry for part in parts() for entry in part.entries]
 
 
 def following(name: str, done: Container[str] = ()) -> Entry | None:
-    """The first lesson after this one that is not done, or else the first of all that is not.
+    """The first lesson after this one that is not done, or else the first one not done.
 
-    Begin with no name.
+    An empty name starts at the beginning.
     """
     order = entries()
     names = [entry.name for entry in order]
@@ -95,15 +95,15 @@ def following(name: str, done: Container[str] = ()) -> Entry | None:
 
 
 def is_lesson(scenario: Scenario) -> bool:
-    """Whether it is one of the list, and not a file of somebody's with the same name."""
+    """True if it is one of the list, and not a user's file with the same name."""
     comes_with_netlab = scenario.path.resolve().is_relative_to(catalogue.home())
     return comes_with_netlab and scenario.name in {entry.name for entry in entries()}
 
 
 def of(scenario: Scenario) -> Lesson:
-    """The lesson of a scenario. One that has no text of its own is told by its file's comments.
+    """The lesson of a scenario. If it has no text, the comments of its file are used instead.
 
-    Raises `ScenarioError` where the text does not fit the scenario.
+    Raises `ScenarioError` if the text does not fit the scenario.
     """
     titles = {entry.name: entry.title for entry in entries()}
     path = LESSONS / f"{scenario.name}.yaml"
@@ -127,7 +127,9 @@ def of(scenario: Scenario) -> Lesson:
 
 
 def questions(scenario: Scenario, text: Lesson) -> dict[int, ExpectedPair]:
-    """What is asked before which step: the next pair that is waited for, at last the scenario's."""
+    """The pair to ask for before each step: the next one that is waited for, and last the
+    scenario's.
+    """
     last = text.predict[-1]
     return {
         number: scenario.expect.claim
@@ -142,7 +144,7 @@ def _numbers(said: int | list[int]) -> tuple[int, ...]:
 
 
 def _last_act(scenario: Scenario) -> int:
-    """The number of the last step in which something is done, and not only waited for."""
+    """The number of the last step that does something, rather than only wait."""
     acts = [n for n, s in enumerate(scenario.steps, 1) if not isinstance(s, (Reach, PlugStep))]
     return acts[-1] if acts else len(scenario.steps)
 
@@ -150,7 +152,7 @@ def _last_act(scenario: Scenario) -> int:
 def _check(said: dict[str, Any], path: Path, scenario: Scenario) -> None:
     missing = [name for name in TEXTS if not _plain(said.get(name) or "")]
     if missing:
-        raise ScenarioError(f"the lesson does not say: {', '.join(missing)}", path)
+        raise ScenarioError(f"the lesson lacks: {', '.join(missing)}", path)
     unknown = said.keys() - {*TEXTS, "predict", "steps", "wrong"}
     if unknown:
         raise ScenarioError(f"a lesson has no {', '.join(sorted(unknown))}", path)

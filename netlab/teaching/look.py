@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The rows of both ends as ``ss -tano`` would show them, from the lab's own sample."""
+"""The rows of both ends as ``ss -tano`` would show them, from the lab's own samples."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ LONGEST = 6  # rows of one side
 
 
 def rows(lab: Lab) -> dict[Side, list[Row]]:
-    """What each side lists now: its listeners first."""
+    """The rows that each side lists now, listeners first."""
     return {side: sorted(lab.host(side).table.read(), key=_listeners_first) for side in Side}
 
 
 def afterwards(evidence: Evidence, width: int, style: Style) -> Iterator[str]:
-    """The two ends in their last sample, by the record of a lab that is closed."""
+    """The two ends in their last sample, from the record of a closed lab."""
     if evidence.recording is None:
         return
     ends = {Side.CLIENT: evidence.client, Side.SERVER: evidence.server}
@@ -53,15 +53,15 @@ def _listeners_first(row: Row) -> tuple[bool, str, str]:
 
 
 def states(seen: dict[Side, list[Row]]) -> dict[Side, list[State]]:
-    """What changed between two looks is told by this: the states, without countdowns."""
+    """The states alone, without countdowns, for comparing two looks."""
     return {side: sorted(row.state for row in of_side) for side, of_side in seen.items()}
 
 
 def table(seen: dict[Side, list[Row]], width: int, style: Style) -> Iterator[str]:
-    """Both ends, in lines of at most so many columns where addresses are what can be left out."""
+    """Both ends in at most `width` columns, if leaving out addresses can achieve that."""
     cells = {side: [_cells(row) for row in listed[:LONGEST]] for side, listed in seen.items()}
     widths = _widths(cells)
-    for column in ADDRESSES:  # whose address it is, is plain without it
+    for column in ADDRESSES:  # the side is clear without its address
         if sum(widths) + len(widths) + MARGIN - 1 > width:
             cells = {
                 side: [_without_address(line, column) for line in lines]
@@ -102,7 +102,7 @@ def _cells(row: Row) -> Cells:
 
 
 def _timer(row: Row) -> str:
-    """The timer as ss writes it: its name, what is left, and how often it has fired."""
+    """The timer as ss writes it: its name, the time left, and how often it has fired."""
     if row.timer is Timer.NONE or row.state is State.LISTEN:
         return ""
     left = f"{row.remaining:.0f}s" if row.remaining >= 1 else f"{row.remaining * 1000:.0f}ms"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Whoever is taught: text goes out in lines of at most 80 columns, answers come in, one a line."""
+"""The learner: text goes out in lines of at most 80 columns, answers come in, one per line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from netlab import scheduler
 from netlab.render.style import Style
 
 WIDTH = 80
-#: What leaves a lesson at every prompt, and what asks for the keys.
+#: The words that leave a lesson at any prompt, and those that ask for the keys.
 LEAVE, HELP = ("q", "quit", "exit"), ("?", "help")
 LEAVING = "q, Ctrl-D and Ctrl-C leave, at every question."
 
@@ -23,16 +23,16 @@ class Quit(Exception):
 
 
 class Answers(Protocol):
-    """Where answers come from."""
+    """A source of answers."""
 
     def next(self) -> str | None:
-        """A line with its end, "" when nothing will come any more, or None: not yet."""
+        """A line with its newline, "" if no more will come, or None if there is none yet."""
 
 
 class Typed:
-    """Lines of a terminal or a pipe, looked for without blocking.
+    """Lines of a terminal or a pipe, read without blocking.
 
-    So the lab is still sampled, and what it records is still fetched, while somebody reads.
+    So the lab is still sampled, and its records are still fetched, while the person reads.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -41,7 +41,7 @@ class Typed:
         self._ended = self._fd is None
 
     def next(self) -> str | None:
-        """A line with its end, "" when nothing will come any more, or None: not yet."""
+        """A line with its newline, "" if no more will come, or None if there is none yet."""
         while True:
             line, newline, rest = self._bytes.partition(b"\n")
             if newline or self._ended:
@@ -55,15 +55,15 @@ class Typed:
 
 
 def look_for(line: Callable[[], str | None]) -> str | None:
-    """Wait for a line where nothing else goes on."""
+    """Wait for a line while nothing else goes on."""
     return scheduler.wait(line, float("inf"))
 
 
 class Conversation:
-    """A conversation. What comes through a pipe is shown as if it had been typed.
+    """A conversation. Input from a pipe is shown as if it had been typed.
 
-    Where no answer ever comes, because nobody is there (`echo` and an input that is empty), the
-    lesson is shown from beginning to end without waiting; `alone` says so.
+    If no answer can come, because no person is there (`echo` and an empty input), the lesson is
+    shown from beginning to end without waiting, and `alone` is true.
     """
 
     def __init__(
@@ -76,28 +76,26 @@ class Conversation:
         self.style = style
         self.width = width  # columns
         self.alone = False
-        self.waited = 0.0  # seconds that the kernel's timers ran while somebody read
-        #: How a line is waited for: a lab has its own way, and is sampled meanwhile.
+        self.waited = 0.0  # seconds that the kernel's timers ran while the person read
+        #: Waits for a line: a lab has its own way, so that it is sampled meanwhile.
         self.look_for: Callable[[Callable[[], str | None]], str | None] = look_for
 
     def line(self, text: str = "") -> None:
-        """One line as it is."""
+        """Print one line unchanged."""
         print(text, file=self._out, flush=True)
 
     def say(self, text: str, *colours: str, indent: int = 0) -> None:
-        """A paragraph, wrapped."""
+        """Print a paragraph, wrapped, and indented by `indent` columns."""
         for line in wrapped(text, self.width - indent):
             self.line(" " * indent + self.style(line, *colours))
 
     def beside(self, first: str, text: str, margin: int) -> None:
-        """A paragraph that begins in column `margin`; `first` stands there before it, and may
-        carry colour.
-        """
+        """Print a paragraph from column `margin` on, after `first`, which may be coloured."""
         for number, line in enumerate(wrapped(text, self.width - margin)):
             self.line((first if number == 0 and first else " " * margin) + line)
 
     def heading(self, text: str) -> None:
-        """The beginning of a part, set off by a line."""
+        """Print the heading of a part, set off by a line."""
         self.line()
         *lines, last = wrapped(text, self.width)
         for line in (*lines, f"{last} ".ljust(self.width, "-")):
@@ -111,26 +109,29 @@ class Conversation:
             self.say(f"Enter {what}. {LEAVING}", "dim", indent=2)
 
         while text := self.ask(prompt, keys):
-            self.say(f"{text!r} does nothing here. Enter {what}, ? tells the keys, q leaves.",
+            self.say(f"{text!r} does nothing here. Enter {what}, ? lists the keys, q leaves.",
                      "dim", indent=2)  # fmt: skip
 
     def agrees(self, question: str) -> bool:
-        """A question that is answered with yes or no; only Enter is no. Raises `Quit`."""
+        """Ask a question with the answers yes and no; Enter alone means no.
+
+        Raises `Quit` when the person wants to leave.
+        """
 
         def keys() -> None:
-            self.say(f"y: yes. n, or only Enter: no. {LEAVING}", "dim", indent=2)
+            self.say(f"y: yes. n, or just Enter: no. {LEAVING}", "dim", indent=2)
 
         while True:
             text = self.ask(f"{question} [y/N] ", keys).lower()
             if text in ("", "y", "yes", "n", "no"):
                 return text.startswith("y")
-            self.say(f"{text!r} is no answer here: y or n, ? tells the keys, q leaves.",
+            self.say(f"{text!r} is not an answer here: y or n, ? lists the keys, q leaves.",
                      "dim", indent=2)  # fmt: skip
 
     def ask(self, prompt: str, keys: Callable[[], None]) -> str:
-        """One typed line, without spaces around it; `keys` is called for whoever asks for them.
+        """One typed line, without spaces around it; `keys` is called if the person asks for them.
 
-        Raises `Quit` for whoever wants to leave, and when nothing will come any more.
+        Raises `Quit` when the person wants to leave, and when no more input will come.
         """
         while True:
             text = self._typed(prompt)

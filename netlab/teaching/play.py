@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A scenario walked through with a person: what will happen, do it, look, why.
+"""Walks through a scenario with a person: predict, act, look, explain.
 
-The engine is the runner's own. It calls the walk before each step and while the pair is frozen;
-the walk only talks, asks and looks, so what a person sees is what `netlab run` proves.
+The runner itself plays it. It calls the session before each step and while the pair is frozen;
+the session only talks, asks and looks, so a person sees exactly what `netlab run` proves.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from netlab.teaching.predict import Prediction, Said
 from netlab.testbed.lab import Lab
 from netlab.testbed.notebook import Notebook
 
-SETTLING = 0.2  # seconds until a look: what a step sets off has crossed the wire by then
+SETTLING = 0.2  # seconds before a look, enough for the segments of a step to cross the wire
 TRIES = 2
-HINT = "A state or its beginning; ? shows them all; only Enter if you do not know; q leaves."
+HINT = "A state or its beginning; ? shows them all; just Enter if you do not know; q leaves."
 
 
 class PairEnded(Exception):
-    """The pair ended while somebody was still reading."""
+    """The pair ended while the person was still reading."""
 
 
 class LessonSession:
@@ -52,19 +52,19 @@ class LessonSession:
         everything = Remove(0, "", None)
         self._cure: tuple[AnyStep, ...] = self._expect.heal or (everything,)
         self._asking = lesson.questions(scenario, text)
-        self._number = 0  # of the step, as the file has it
-        self._told = 0  # steps that were told: nothing is done in those that only wait
+        self._number = 0  # of the step in the file
+        self._told = 0  # steps shown: those that only wait are not
         self._last: AnyStep | None = None
         self._said: Said | None = None
         self._seen: dict[Side, list[State]] = {}
-        self._looked = 0.0  # when, on the lab's clock
-        self._began = 0.0  # the step that was told last, or the cure, on the same clock
-        self._since = "the beginning"  # what that was
+        self._looked = 0.0  # time of the last look, on the lab's clock
+        self._began = 0.0  # time of the last step shown, or of the cure, on the same clock
+        self._since = "the beginning"  # the name of that step
         self._warned: set[State] = set()
         self._notebook: Notebook | None = None
         self._frozen = self._cured = False
         self._of = sum(not isinstance(each, Reach) for each in scenario.steps)
-        #: Whether sysctls may make a state last for another time than Linux usually gives it.
+        #: True if sysctls may change how long Linux keeps a state.
         self._tuned = any(isinstance(s, Do) and s.action == "sysctl" for s in scenario.steps)
 
     def _begin(self) -> None:
@@ -73,23 +73,23 @@ class LessonSession:
         person.heading(f"{scenario.name}: {self._text.title}")
         person.say(self._text.situation)
         if scenario.source:
-            person.say(f"Told in: {scenario.source}", "dim")
+            person.say(f"Source: {scenario.source}", "dim")
         told = (scenario.source, scenario.differs, *self._text.told())
         for name, what in sources.named(told).items():
             person.beside(f"  {name}: ", what, 4 + len(name))
         person.line()
         person.say(
-            "Two machines have just been built, really, in this kernel: a client and a server, and "
-            "a wire between them. Enter goes on; ? tells the keys; q leaves.",
+            "Two machines have just been built, for real, in this kernel: a client, a server, and "
+            "a wire between them. Enter goes on; ? lists the keys; q leaves.",
             "dim",
         )
 
     # --- steps
 
     def step(self, lab: Lab, scenario: Scenario, step: AnyStep | None) -> None:
-        """Before a step: look at what the last one did, tell this one, and wait for Enter."""
+        """Before a step: show the effect of the last one, describe this one, and wait for Enter."""
         if self._cured:
-            return  # its steps were told, with the question
+            return  # the steps of the cure were shown with the question
         if self._notebook is None:
             self._begin()
             self._notebook = Notebook(lab)
@@ -121,11 +121,11 @@ class LessonSession:
             self._announce_hold()
 
     def _begins(self, lab: Lab, what: str) -> None:
-        """From here on, times count."""
+        """Count times from here on."""
         self._began, self._since = lab.elapsed(), what
 
     def _tell_story(self) -> None:
-        """A story does its steps itself: what it does is shown, and the pair asked for, before."""
+        """A story does its own steps: show them, and ask for the pair, beforehand."""
         person = self._person
         person.heading("What is done")
         for number, line in listing(self._scenario, until=self._expect.line - 1):
@@ -157,14 +157,14 @@ class LessonSession:
     def _show_commands(self, lab: Lab, step: AnyStep) -> None:
         for command in self._by_hand(lab, step):
             name = self._person.style(str(command.side), look.COLOURS[command.side])
-            # What is copied from here must still be one command, so lines go on after a \.
+            # It must still be one command when it is copied, so lines are continued with a \.
             lines = wrapped(command.text, self._person.width - 14)
             for number, line in enumerate(lines):
                 start = f"  {name}$ " if number == 0 else " " * 12
                 self._person.line(start + line + (" \\" if number < len(lines) - 1 else ""))
 
     def _by_hand(self, lab: Lab, step: AnyStep) -> Iterator[Command]:
-        """The commands of one step, with the addresses of this lab."""
+        """The commands of one step, with this lab's addresses."""
         whole = replace(self._scenario, steps=(*self._scenario.steps, *self._cure))
         for each, commands in by_hand(whole, self._family):
             for command in commands if each is step else ():
@@ -174,7 +174,7 @@ class LessonSession:
                 yield Command(command.side, text)
 
     def _look_back(self, lab: Lab) -> None:
-        """Show what the step before has done, where it can have done something."""
+        """Show the effect of the step before, if it can have had one."""
         step, self._last = self._last, None
         if step is None or (isinstance(step, Do) and ACTIONS[step.action].silent):
             return
@@ -199,7 +199,7 @@ class LessonSession:
             self._person.line(line)
 
     def _show_packets(self, lab: Lab) -> None:
-        """What crossed the wire since the last look."""
+        """Show the packets that crossed the wire since the last look."""
         recording = lab.recorder.recording(lab.flow()) if lab.recorder else None
         self._list_packets(recording, crossed.OF_A_STEP)
         self._looked = lab.elapsed()
@@ -212,14 +212,14 @@ class LessonSession:
             person.line(line)
 
     def _warn(self, seen: dict[Side, list[Row]]) -> None:
-        """Say it once of each state that the kernel ends by itself."""
+        """Warn once about each state that the kernel ends by itself."""
         for row in (row for of_side in seen.values() for row in of_side):
             orphan = row.inode == 0 or row.state in words.ALWAYS_ENDS
             ends = row.state in words.LIVES and orphan and not self._tuned
             if ends and row.state not in self._warned:
                 self._warned.add(row.state)
                 life = words.LIVES[row.state].partition(" once ")[0]
-                self._person.say(f"(Linux keeps {row.state} for {life}, also while you read.)",
+                self._person.say(f"(Linux keeps {row.state} for {life}, even while you read.)",
                                  "dim", indent=1)  # fmt: skip
 
     # --- the pair
@@ -250,7 +250,7 @@ class LessonSession:
         self._ask_for_the_cure(lab)
 
     def _tell_the_error(self, step: AnyStep | None) -> None:
-        """The error that a step was meant to meet; another one would have ended the play."""
+        """Show the error that a step was expected to meet; any other would have ended the play."""
         if isinstance(step, Do) and (name := step.fails.get(self._family)):
             text = os.strerror(getattr(errno, name))
             self._person.say(f"It fails, with {name}: {text}.", "bold")
@@ -267,7 +267,7 @@ class LessonSession:
             self._person.line(style(f"{sentence}; you said {written}.", "bold"))
 
     def _still_there(self, lab: Lab) -> None:
-        """Raise `PairEnded` where somebody has read for too long."""
+        """Raise `PairEnded` if the pair did not last while the person was reading."""
         lab.sample()
         pair = lab.flow(self._expect.of).pair
         if not self._expect.claim.admits(pair):
@@ -276,7 +276,7 @@ class LessonSession:
     # --- the cure
 
     def left(self) -> str:
-        """What whoever leaves now has not seen, or nothing."""
+        """The parts that a person who leaves now has not seen, or ''."""
         first = max(self._told, 1)
         steps = f"step {first}" if first == self._of else f"steps {first} to {self._of}"
         ahead = [] if self._frozen else [steps]
@@ -308,7 +308,7 @@ class LessonSession:
         self._begins(lab, "the cure")
 
     def end(self, evidence: Evidence) -> None:
-        """After the cure: what became of the pair, why, where it is met, and what comes next."""
+        """After the cure: show what the pair became, why, and where it is met."""
         person, text = self._person, self._text
         healed = self._expect.healed
         if healed is not None and evidence.healed:
@@ -325,5 +325,5 @@ class LessonSession:
             person.line()
             person.say(f"Where Linux differs from the article: {self._scenario.differs}.")
         if text.wild:
-            person.heading("Where one meets this")
+            person.heading("Where you meet this")
             person.say(text.wild)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The pair, asked for before it is shown; a wrong answer gets its reason."""
+"""Asks for the pair before it is shown, and explains wrong answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Said = Mapping[Side, State | None]  # None: "I don't know"
 
 
 class Prediction:
-    """One question about a pair, with as many tries as are given."""
+    """One question about a pair, with a given number of tries."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class Prediction:
         self._lesson = lesson
 
     def ask(self, tries: int) -> Said:
-        """Ask for both ends, and again for what was wrong. What was said last."""
+        """Ask for both ends, at most `tries` times for each wrong one. Returns the last answers."""
         said: dict[Side, State | None] = {}
         asking: Sequence[Side] = tuple(Side)
         for left in reversed(range(tries)):
@@ -46,7 +46,7 @@ class Prediction:
         return said
 
     def right(self, side: Side, said: Said) -> bool:
-        """Whether what was said of one end is what is claimed."""
+        """True if the answer for one end is right."""
         return said[side] in self._claim.states(side)
 
     def _state(self, side: Side) -> State | None:
@@ -64,7 +64,7 @@ class Prediction:
         for state, meaning in answers.MEANINGS.items():
             first = f"  {state.value:>2} {state!s:<12} "
             self._person.beside(first, meaning, len(first))
-        self._person.say(f"Only Enter: you do not know. {LEAVING}", "dim", indent=2)
+        self._person.say(f"Just Enter: you do not know. {LEAVING}", "dim", indent=2)
 
     def _judge(self, said: Said, asked: Sequence[Side]) -> None:
         person = self._person

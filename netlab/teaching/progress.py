@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which lessons somebody has walked to their end: one small file, a line a lesson.
+"""Remembers the lessons that were finished: one small file, one line per lesson.
 
-It is a help and never a hindrance: what cannot be read counts as nothing done, what cannot be
-written is not remembered, and `trouble` has a sentence about it. As root, the file is that of the
-person who called sudo, in their home, and is looked for and written with their rights: so nothing
-of root's is left there, and nothing that they could not write themselves is written.
+It never gets in the way: a file that cannot be read counts as nothing done, what cannot be written
+is not remembered, and `trouble` has a sentence about it. As root, the file is that of the person
+who called sudo, in their home, and is read and written with their rights: so no file of root's is
+left there, and nothing is written that they could not write themselves.
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ LARGEST = 1 << 20  # bytes; a line is at most 60
 
 
 class Owner(NamedTuple):
-    """Whose file it is, where root acts for somebody."""
+    """The owner of the file, if root acts for another user."""
 
     user: int
     group: int
 
 
 class Progress:
-    """The file. Make it before a lab: without root, netlab looks like root from then on."""
+    """The file. Create it before a lab, in which netlab without root appears to be root."""
 
     def __init__(self) -> None:
-        self.trouble = ""  # why something is not remembered
+        self.trouble = ""  # the reason that something is not remembered
         self._owner: Owner | None = None
         self.path: Path | None = None
         home = os.environ.get("HOME", "")
         if os.geteuid() == 0:
             self._owner, home = _acting_for(home)
-        # A relative XDG_STATE_HOME counts as none (XDG Base Directory Specification).
+        # A relative XDG_STATE_HOME is ignored (XDG Base Directory Specification).
         state = os.environ.get("XDG_STATE_HOME", "")
         if state.startswith("/"):
             self.path = Path(state) / FILE
         elif home.startswith("/"):
             self.path = Path(home, ".local", "state") / FILE
         else:
-            self.trouble = "there is no home to remember it in: HOME is not set"
+            self.trouble = "there is no home directory to remember it in: HOME is not set"
 
     def done(self) -> dict[str, str]:
-        """The lessons that are done, and on which day (ISO 8601). Never raises."""
+        """The finished lessons, each with its day (ISO 8601). Never raises."""
         if self.path is None:
             return {}
         try:
@@ -70,11 +70,11 @@ class Progress:
         if len(found) < len(lines):
             count = len(lines) - len(found)
             what = "a line that is" if count == 1 else f"{count} lines that are"
-            self.trouble = f"{self.path} has {what} none of netlab's"
+            self.trouble = f"{self.path} has {what} not netlab's"
         return {name: day for day, name in found}
 
     def add(self, name: str) -> None:
-        """Remember that a lesson was walked to its end, today. Never raises."""
+        """Remember that a lesson was finished today. Never raises."""
         if self.path is None:
             return
         day = datetime.datetime.now().astimezone().date().isoformat()
@@ -89,7 +89,7 @@ class Progress:
             self._cannot("write", error)
 
     def forget(self) -> bool:
-        """Begin anew; whether there was anything. `trouble` says why it could not be."""
+        """Remove the file. Returns True if there was one; `trouble` explains a failure."""
         if self.path is None:
             return False
         try:
@@ -107,7 +107,7 @@ class Progress:
 
     @contextlib.contextmanager
     def _rights(self) -> Iterator[None]:
-        """As the person whose file it is. The kernel judges what they may do."""
+        """Act as the owner of the file, so that the kernel decides what is allowed."""
         if self._owner is None:
             yield
             return
@@ -123,9 +123,9 @@ class Progress:
 
 
 def _acting_for(home: str) -> tuple[Owner | None, str]:
-    """For whom root acts, and their home: the caller of sudo, or whose home it was given."""
+    """The user for whom root acts, and their home: the caller of sudo, or the owner of HOME."""
     caller = os.environ.get("SUDO_UID", "")
-    with contextlib.suppress(KeyError, OverflowError):  # nobody whom this machine knows
+    with contextlib.suppress(KeyError, OverflowError):  # not a user of this machine
         if caller.isdecimal() and int(caller):
             person = pwd.getpwuid(int(caller))
             return Owner(person.pw_uid, person.pw_gid), person.pw_dir
@@ -137,7 +137,7 @@ def _acting_for(home: str) -> tuple[Owner | None, str]:
 
 
 def _text(path: Path) -> str:
-    """What is in a file, whatever it is; a pipe with this name is not waited for."""
+    """The content of a file, decoded in any case; does not wait for a pipe of this name."""
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(file, "rb") as stream:
         if not stat.S_ISREG(os.fstat(file).st_mode):
@@ -146,7 +146,7 @@ def _text(path: Path) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all. One that may not be written is not exchanged either."""
+    """Write a file whole or not at all. A read-only one is not replaced either."""
     if path.exists() and not os.access(path, os.W_OK, effective_ids=True):
         raise PermissionError(errno.EACCES, "it is read-only")
     file, new = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What proves a frozen pair, in words: the samples, the rules, the columns, the counters."""
+"""The proof of a frozen pair in words: samples, rules, columns and counters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MARGIN = 10  # columns, for the name of an end
 
 
 def tell(person: Conversation, lab: Lab, scenario: Scenario, notebook: Notebook) -> None:
-    """Everything that this kernel shows of the pair now."""
+    """Show everything that this kernel reports about the pair now."""
     expect = scenario.expect
     person.heading("Proof")
     if expect.hold:
@@ -36,7 +36,7 @@ def tell(person: Conversation, lab: Lab, scenario: Scenario, notebook: Notebook)
 
 
 def lives(scenario: Scenario, tuned: bool) -> Iterator[str]:
-    """How long the pair lasts when nobody touches it; `tuned`: sysctls say otherwise."""
+    """How many seconds the pair lasts if left alone; `tuned`: sysctls may change that."""
     ends = loader.load(scenario.path).expect.ends if scenario.code is None else None
     if ends is not None:
         after = f"{ends.after.low:g} to {ends.after.high:g} s"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a step does, what a row says and what a counter counts, in words for a person.
+"""Explains steps, rows and counters in words for a person.
 
-What a file says may have braces and percent signs: it is put into sentences, and is never itself
+Text from a file may have braces and percent signs: it is put into sentences, and is never itself
 a template.
 """
 
@@ -17,7 +17,7 @@ from netlab.scenario.steps import ACTIONS, kind_of
 
 
 def telling(step: AnyStep, before: Sequence[AnyStep] = ()) -> str:
-    """What a step does, before it is done; `before`: the steps that were done by then."""
+    """Describe a step before it is done; `before`: the steps done by then."""
     match step:
         case Do():
             return f"The {step.side}{_on(step)} {ACTIONS[step.action].told(step.arguments)}"
@@ -38,7 +38,7 @@ def telling(step: AnyStep, before: Sequence[AnyStep] = ()) -> str:
 
 
 def _on(step: Do) -> str:
-    """Which connection it is about, where a file gives names to several."""
+    """The connection that it is about, if the file names several."""
     return f", on its connection {step.of!r}," if step.of else ""
 
 
@@ -46,14 +46,14 @@ def _on(step: Do) -> str:
 
 
 def explained(row: Row | None) -> Iterator[str]:
-    """What the columns of one end's row say."""
+    """Explain the columns of one end's row."""
     if row is None:
         yield "It is not listed: there is no connection at this end."
         return
     if row.state is State.LISTEN:
         yield "There is only the listener. It has no timer: it waits for ever."
         if row.rx_queue:
-            yield f"Recv-Q {row.rx_queue}: connections that nobody has accepted yet."
+            yield f"Recv-Q {row.rx_queue}: connections that no program has accepted yet."
         return
     yield _timer(row)
     if row.tx_queue and row.state is not State.TIME_WAIT:
@@ -91,11 +91,11 @@ def _no_owner(state: State) -> str:
     if state is State.TIME_WAIT:
         return "Inode 0: no program owns it. The kernel keeps a small note of it, not a socket."
     if state in (State.ESTABLISHED, State.CLOSE_WAIT):
-        return "Inode 0: no program owns it: nobody has accepted it yet."
+        return "Inode 0: no program owns it: it has not been accepted yet."
     return "Inode 0: no program owns it. The application has closed, the kernel finishes alone."
 
 
-#: Seconds that Linux keeps a state in which nothing comes any more.
+#: How long Linux keeps a state in which nothing arrives any more.
 LIVES = {
     State.SYN_SENT: "about 131 s (127 s on kernels before 6.5)",
     State.SYN_RECV: "about 63 s after the client's last SYN",
@@ -106,17 +106,17 @@ LIVES = {
     State.TIME_WAIT: "60 s",
 }
 
-#: Those that end whether a program owns the socket or not.
+#: States that end whether or not a program owns the socket.
 ALWAYS_ENDS = frozenset({State.SYN_SENT, State.SYN_RECV, State.TIME_WAIT})
 
-#: What the counters that scenarios ask for count (nstat names).
+#: The meanings of the counters that scenarios use (nstat names).
 COUNTERS = {
     "TCPSynRetrans": "SYNs and SYN-ACKs sent again",
     "TCPTimeouts": "times the retransmission timer fired",
     "TCPRetransFail": "retransmissions that its own machine refused to send",
     "TCPLostRetransmit": "retransmissions that were lost in turn",
     "TCPSYNChallenge": "repeated SYN-ACKs that it answered with another ACK",
-    "TCPDSACKOldSent": "times it said: I have this already",
+    "TCPDSACKOldSent": "times it reported: I have this already",
     "TCPLossProbes": "early repetitions, before the timer fired",
     "TCPDeferAcceptDrop": "ACKs dropped on purpose, as they brought no data",
     "TcpOutRsts": "RSTs sent",

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Builds a lab and breaks it: namespaces, the wire, firewall rules, what applications do."""
+"""Builds a lab and breaks it: namespaces, the wire, firewall rules, applications."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What this kernel does where others do something else, tried in a lab: versions say nothing,
-because distributions take fixes back to old ones.
+"""Behaviours in which kernels differ, tried in a lab: versions prove nothing, because
+distributions backport fixes to old ones.
 
-Each probe is asked once in a process and takes some milliseconds; no timer has to fire for it.
+Each probe runs once in a process and takes a few milliseconds; no timer has to fire for it.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from netlab.model.tcp import ACK, RST, SYN, State
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
 
-#: Seconds. A segment is taken by the peer's stack before the call that sent it returns.
+#: Seconds. The peer's stack has processed a segment before the call that sent it returns.
 PATIENCE = 0.3
 
 
 @cache
 def has(name: str) -> bool:
-    """Whether this kernel has that one of `BEHAVIOURS`. Raises `LabError` where no lab can be
-    built, and KeyError for one that nobody can try.
+    """True if this kernel has that one of `BEHAVIOURS`. Raises `LabError` where no lab can be
+    built, and KeyError for a name without a probe.
     """
     with Lab() as lab:
         return PROBES[name](lab)
 
 
 def _shutdown_waits_in_syn_recv(lab: Lab) -> bool:
-    """Half-close an end that both ends have connected, and whose SYN is not acknowledged yet."""
+    """Half-close one end of a simultaneous open whose SYN is not acknowledged yet."""
     client, server = lab.hosts
     lab.drop(ACK, RST, to=client)
     client.connect(5555, source_port=5556, wait=False)
@@ -42,7 +42,7 @@ def _shutdown_waits_in_syn_recv(lab: Lab) -> bool:
 
 
 def _backlog_0_keeps_one_request(lab: Lab) -> bool:
-    """Let a SYN come to a listener with a backlog of 0 that may not answer with a cookie."""
+    """Send a SYN to a listener with a backlog of 0 that may not answer with a cookie."""
     client, server = lab.hosts
     if server.has_sysctl("tcp_syncookies"):
         server.sysctl("tcp_syncookies", 0)
@@ -53,7 +53,7 @@ def _backlog_0_keeps_one_request(lab: Lab) -> bool:
 
 
 def _is_seen(lab: Lab, host: Host) -> bool:
-    """Whether this end comes to SYN_RECV, where a segment that is there already takes it."""
+    """True if this end reaches SYN_RECV; the segment that takes it there has already arrived."""
     found = lab.wait(lambda: lab.flow().state(host.side) is State.SYN_RECV or None, PATIENCE)
     return bool(found)
 

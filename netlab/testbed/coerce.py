@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Words where Python has objects: ``lab.drop("SYN|ACK", to="client")``.
+"""Accepts words in place of objects: ``lab.drop("SYN|ACK", to="client")``.
 
-Each raises `LabError` for a word that means nothing, with those that do.
+Each function raises `LabError` for an unknown word, and lists the known ones.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def side(word: Host | Side | str) -> Side:
 
 
 def place(words: tuple[Host | Side | str, Hook | str] | None) -> tuple[Side, Hook]:
-    """An end, and a hook of its stack."""
+    """An end, and a hook of its stack. Raises `LabError` for anything but a pair of them."""
     if not isinstance(words, tuple) or len(words) != 2:
         raise LabError(f'at: expected a side and a hook, ("server", "output"); found {words!r}')
     whose, hook = words
@@ -66,7 +66,7 @@ def place(words: tuple[Host | Side | str, Hook | str] | None) -> tuple[Side, Hoo
 
 
 def reject(word: Reject | str) -> Reject:
-    """An answer to a packet that is refused."""
+    """The answer to a rejected packet."""
     if isinstance(word, Reject):
         return word
     return REJECTS[word] if word in REJECTS else _unknown("answer", word, REJECTS)

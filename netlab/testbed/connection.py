@@ -23,7 +23,7 @@ Rows = dict[tuple[str, str], Row]
 
 
 class Connection:
-    """The socket that one application holds. Nothing here waits: see `Host` for what does."""
+    """The socket that one application holds. Nothing here waits: `Host` does that."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
@@ -45,7 +45,7 @@ class Connection:
         return self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     def raise_error(self) -> None:
-        """Raise the error that waits in the socket (SO_ERROR), if there is one."""
+        """Raise OSError if an error is pending in the socket (SO_ERROR)."""
         code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise OSError(code, os.strerror(code))
@@ -65,14 +65,18 @@ class Connection:
             self.abort()
 
     def vanish(self) -> None:
-        """Be gone without a packet, as after a power cut: close(2) under TCP_REPAIR."""
+        """Disappear without sending a packet, as after a power cut: close(2) under TCP_REPAIR.
+
+        Raises `LabError` where TCP_REPAIR is refused.
+        """
         self._repair(1)
         self.socket.close()
 
     def acknowledgment_of_fin(self) -> int:
         """The acknowledgment number that covers this end's FIN, sent already or yet to be sent.
 
-        Read from the send queue's sequence number under TCP_REPAIR, which sends nothing.
+        Read from the send queue's sequence number under TCP_REPAIR, which sends nothing. Raises
+        `LabError` where TCP_REPAIR is refused.
         """
         self._repair(1)
         try:
@@ -120,11 +124,11 @@ class Flow:
         self.rows: dict[Side, Row | None] = dict.fromkeys(Side)
 
     def ends(self, side: Side) -> tuple[tuple[str, int], tuple[str, int]]:
-        """One side's own end, and the other as that side sees it."""
+        """One side's own end, and the other end as that side sees it."""
         return (self.client, self.server) if side is Side.CLIENT else (self.server, self.seen_from)
 
     def is_of(self, side: Side, row: Row) -> bool:
-        """Whether a row of one side's table is this connection, or a listener on its port."""
+        """True if a row of one side's table is this connection, or a listener on its port."""
         return (row.local, row.remote) == self._keys[side] or (
             row.state is State.LISTEN and row.local.endswith(self._listening[side])
         )
@@ -132,7 +136,8 @@ class Flow:
     def sample(self, at: float, side: Side, rows: Rows) -> None:
         """Find this connection among the sockets of one side.
 
-        A listener on its port counts as LISTEN where there is nothing else; nothing is CLOSED.
+        `at`: when they were read, in seconds on the clock of `scheduler.now`. If only a
+        listener on its port is there, the state is LISTEN; if nothing is, CLOSED.
         """
         row = rows.get(self._keys[side])
         if row is None:

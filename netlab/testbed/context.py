@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the parts of one lab share: its clock, its addresses, its connections, its recorders."""
+"""Shared by the parts of one lab: its clock, its addresses, its connections, its recorders."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class LabContext:
         self.tape: Tape | None = None
 
     def elapsed(self) -> float:
-        """Seconds since the lab was begun: the clock of its evidence."""
+        """Seconds since the lab was built: the clock of its evidence."""
         return round(scheduler.now() - self.began, 6)
 
     def address(self, side: Side, extra: int = 0) -> str:
-        """The address of one side; `extra` counts further ones."""
+        """The address of one side; `extra` counts additional ones."""
         return side.address(self.family, self.network, extra)
 
     def sample(self) -> None:
-        """Read both tables once, and note the state of every connection that is followed."""
+        """Read both tables once, and note the state of every connection followed."""
         for rows in self.flows.sample():
             if self.recorder is not None:
                 self.recorder.sampled(rows)
@@ -48,7 +48,7 @@ class LabContext:
             self.tape.drain()
 
     def wait(self, condition: Callable[[], T | None], patience: float) -> T | None:
-        """Look at `condition` for up to `patience` seconds, sampling both ends each time."""
+        """Evaluate `condition` for up to `patience` seconds, sampling both ends each time."""
 
         def look() -> T | None:
             found = condition()

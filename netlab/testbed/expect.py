@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""That a pair of states is reached, and then held: the first two of the three proofs.
+"""Proves that a pair of states is reached and then held: the first two of the three proofs.
 
-(The third, that the connection heals when the cause is removed, is a pair to be reached again.)
+(The third, that the connection heals when the cause is removed, is another pair to reach.)
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from netlab.model.vocabulary import ExpectedPair, Pair, Side
 from netlab.testbed.connection import Flow
 from netlab.testbed.context import LabContext
 
-#: Seconds beyond the kernel's own timer that a pair may take. It is reached within milliseconds;
+#: Seconds that a pair may take beyond the kernel's own timer. It is reached within milliseconds;
 #: this is for a machine whose cores are all busy with something else.
 GRACE = 5.0
-#: Counters are asked for this often while a pair is held.
+#: Seconds between readings of the counters while a pair is held.
 COUNTING_INTERVAL = 0.05
 
 
@@ -36,7 +36,7 @@ class Held:
 
     @property
     def seconds(self) -> float:
-        """How long it was seen without a break."""
+        """How long it was seen without a break, in seconds."""
         return self.until - self.since
 
 
@@ -48,7 +48,10 @@ def prove(
     enough: Callable[[], bool],
     connection: str,
 ) -> Held:
-    """Reach the pair, hold it, or raise `NotHeld`."""
+    """Reach the pair within `within` seconds and hold it for `hold` seconds.
+
+    Without `within`, the kernel's timers set the deadline. Raises `NotHeld`.
+    """
     began = scheduler.now()
     flow = _reach(context, claim, connection, began, within)
     reached = scheduler.now()
@@ -75,7 +78,7 @@ def prove(
     if held:
         return Held(flow.pair, since, context.elapsed(), samples)
     if held is None and hold and not _flickered(claim, seen):
-        raise _not_held(flow, claim, f"never seen as {claim} by turns")
+        raise _not_held(flow, claim, f"never seen alternating as {claim}")
     if held is None:
         raise _not_held(
             flow, claim, "pair held, but the wrong number of packets was dropped", held=True
@@ -106,10 +109,10 @@ def _flickered(claim: ExpectedPair, seen: set[Pair]) -> bool:
 
 
 class _Patience:
-    """How long to wait: until the kernel's own timer has fired once more, and a little.
+    """How long to wait: until the kernel's own timer has fired once more, plus `grace` seconds.
 
-    The deadline is set anew for every pair that was not seen before, never while a pair stays: an
-    end that retransmits for ever into a fault that nobody removes must not be waited for that long.
+    The deadline is reset for every pair not seen before, never while a pair stays: an end that
+    keeps retransmitting into a fault that is never removed must not prolong the wait.
     """
 
     def __init__(self, flow: Flow, claim: ExpectedPair, earliest: float, grace: float) -> None:
@@ -119,7 +122,7 @@ class _Patience:
         self._deadline = 0.0
 
     def deadline(self) -> float:
-        """On the clock of `scheduler.now`."""
+        """The deadline, in seconds on the clock of `scheduler.now`."""
         if self._flow.pair not in self._seen:
             self._seen.add(self._flow.pair)
             timers = [self._timer(side) for side in Side]

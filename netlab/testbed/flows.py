@@ -15,31 +15,31 @@ Endpoint = tuple[str, int]
 
 
 class FlowTracker:
-    """Every connection that was opened. The hosts tell it what they open.
+    """Every connection that was opened; the hosts register what they open.
 
-    `began`: when the lab was, on the clock of the scheduler. `usual`: client's and server's end of
-    the connection that is meant before there is any.
+    `began`: when the lab was built, in seconds on the clock of `scheduler.now`. `usual`: the
+    client's and the server's end of the connection to assume before there is one.
     """
 
     def __init__(self, began: float, usual: tuple[Endpoint, Endpoint]) -> None:
         self._began = began
         self._usual = usual
-        #: Addresses of the client, and what the server sees instead of them: a router translates.
+        #: The client's addresses, and those that the server sees instead where a router translates.
         self.translated: dict[str, str] = {}
         self._tables: dict[Side, TcpTable] = {}
         self._flows: dict[tuple[Endpoint, Endpoint], Flow] = {}
 
     def open_table(self, side: Side) -> TcpTable:
-        """Watch one side from now on. To be called inside its namespace."""
+        """Watch one side from now on. Call it inside that side's namespace."""
         table = self._tables[side] = TcpTable()
         return table
 
     def register(
         self, side: Side, local: Endpoint, remote: Endpoint, name: str = "", begins: bool = False
     ) -> Flow:
-        """From now on, follow the connection with these ends.
+        """Follow the connection with these ends from now on.
 
-        `begins`: it is opened now, and so is the one that was begun last, also when it is a new
+        `begins`: it is being opened, and thus becomes the one opened last, even as a new
         incarnation of the same four-tuple.
         """
         ends = (local, remote) if side is Side.CLIENT else (self._client(remote), local)
@@ -52,16 +52,16 @@ class FlowTracker:
         return flow
 
     def _seen(self, client: Endpoint) -> Endpoint:
-        """The client's end as the server sees it. A NAT leaves a port that is free as it is."""
+        """The client's end as the server sees it. A NAT keeps a port that is free."""
         return self.translated.get(client[0], client[0]), client[1]
 
     def _client(self, seen: Endpoint) -> Endpoint:
-        """The end that the client itself has, of what the server sees."""
+        """The client's own end, from the one that the server sees."""
         own = {other: address for address, other in self.translated.items()}
         return own.get(seen[0], seen[0]), seen[1]
 
     def named(self, name: str = "") -> Flow:
-        """The connection of that name, or the one that was begun last. Raises `LabError`."""
+        """The connection of that name, or the one opened last. Raises `LabError` if none has it."""
         if not self._flows:
             return self.register(Side.CLIENT, *self._usual)
         flows = [flow for flow in self._flows.values() if name in ("", flow.name)]
@@ -70,7 +70,7 @@ class FlowTracker:
         return flows[-1]
 
     def sample(self) -> Iterator[list[Row]]:
-        """Read both tables once, and note the state of every connection; yields what was read."""
+        """Read both tables once, and note the state of every connection; yield the rows read."""
         at = scheduler.now()
         for side, table in self._tables.items():
             rows = table.read()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Segments that no kernel socket sent: the SYN probe of a port scanner, and a SYN flood.
 
-scapy builds and reads them. It is imported when the first one is needed: it costs half a second.
+scapy builds and reads them. It is imported when the first one is needed: that takes half a second.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from netlab.model.vocabulary import Family, Side
 
 ETH_P_ALL = 3
 PACKET_OUTGOING = 4
-#: Where forged segments come from: networks that the client's stack does not answer for.
+#: Sources of forged segments: networks that the client's stack does not answer for.
 FORGED = {Family.IPV4: "198.18.{}.{}", Family.IPV6: "fd66::{:x}:{:x}"}
 
 
 class Scapy(NamedTuple):
-    """The few names of scapy that are used here."""
+    """The few names of scapy used here."""
 
     ether: Callable[..., Any]
     network: dict[Family, Callable[..., Any]]
@@ -37,7 +37,7 @@ def scapy() -> Scapy:
     logging.getLogger("scapy").setLevel(logging.ERROR)  # it warns of routes it cannot find
     homes = dict.fromkeys(("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME"), "/proc/self")
     before = {name: os.environ.get(name) for name in homes}
-    os.environ.update(homes)  # scapy makes folders in them; netlab leaves nothing in a home
+    os.environ.update(homes)  # scapy makes folders in them; netlab leaves none behind
     try:
         import scapy.main
     finally:
@@ -55,7 +55,7 @@ def scapy() -> Scapy:
 
 
 class Forge:
-    """Sends and sees whole frames at one end of the wire. Make it inside the namespace."""
+    """Sends and receives whole frames at one end of the wire. Create it inside the namespace."""
 
     def __init__(self, side: Side, family: Family, target: str) -> None:
         self._side, self._family, self._target = side, family, target
@@ -79,7 +79,7 @@ class Forge:
         self._socket.send(bytes(frame))
 
     def answer(self, source_port: int, port: int) -> Segment | None:
-        """The control bits of what came back to that SYN, or None if nothing has."""
+        """The control bits of the answer to that SYN, or None if none has come."""
         words = scapy()
         while True:
             try:

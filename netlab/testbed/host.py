@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One end of a lab, and what an application does there.
 
-Calls that cannot wait are done at once. Those that may have to (`connect`, `accept`, `send`,
-`read`, `drain`) look at the kernel until it is done, and the lab is sampled meanwhile. An
-OSError is what the application would get.
+Calls that cannot block return at once. Those that may (`connect`, `accept`, `send`, `read`,
+`drain`) poll the kernel until they are done, and the lab is sampled meanwhile. An OSError is the
+one that the application would get.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from netlab.testbed.forge import FORGED, Forge
 from netlab.testbed.program import Program, filled_in
 
 T = TypeVar("T")
-PATIENCE = 5.0  # seconds that an application waits for what should come at once
+PATIENCE = 5.0  # seconds that an application waits for what should happen at once
 TCP_DEFER_ACCEPT = 9
 IP_BIND_ADDRESS_NO_PORT = 24
 
@@ -107,7 +107,10 @@ class Host:
         return listener
 
     def unlisten(self) -> None:
-        """Close the listener: un-accepted connections are reset, requests are not."""
+        """Close the listener: un-accepted connections are reset, requests are not.
+
+        Raises `ActionFailed` if there is none.
+        """
         if not self.listeners:
             raise ActionFailed(f"{self.side} does not listen")
         self.listeners.pop().close()
@@ -123,7 +126,7 @@ class Host:
         name: str = "",
         to: Host | None = None,
     ) -> Connection:
-        """Active OPEN, towards the other end's `port`, or `to` another host: to itself.
+        """Active OPEN to `port` of the other end, or of the host `to`, which may be this one.
 
         Returns when the handshake is done, or at once with `wait=False`. After `timeout` seconds
         the application gives up and closes. Raises OSError as connect(2) does.
@@ -153,7 +156,11 @@ class Host:
         return connection
 
     def connected(self, connection: Connection, timeout: float | None = None) -> None:
-        """Wait until the handshake is done. Raises OSError; ETIMEDOUT after `timeout` seconds."""
+        """Wait until the handshake is done.
+
+        Raises OSError if it fails, with ETIMEDOUT after `timeout` seconds; without `timeout`,
+        `ActionFailed` after `PATIENCE` seconds.
+        """
         code = self._context.wait(connection.finished_opening, timeout or PATIENCE)
         if code is None and timeout is not None:
             connection.close()
@@ -164,7 +171,10 @@ class Host:
             raise OSError(code, os.strerror(code))
 
     def accept(self, name: str = "") -> Connection:
-        """Take the first connection of the last listener's queue, waiting for one."""
+        """Take the first connection of the last listener's queue, waiting for one.
+
+        Raises `ActionFailed` if this end does not listen or none comes within `PATIENCE` seconds.
+        """
         if not self.listeners:
             raise ActionFailed(f"{self.side} does not listen")
         listener = self.listeners[-1].socket
@@ -190,7 +200,7 @@ class Host:
         return sent
 
     def read(self, count: int, on: Connection | None = None) -> bytes:
-        """RECEIVE `count` bytes; fewer only where the peer's FIN comes before them."""
+        """RECEIVE `count` bytes; fewer only if the peer's FIN comes first."""
         connection = on or self.connection
         data = b""
 
@@ -226,31 +236,31 @@ class Host:
         (on or self.connection).abort()
 
     def vanish(self, on: Connection | None = None) -> None:
-        """Be gone without a packet, as after a power cut."""
+        """Disappear without sending a packet, as after a power cut."""
         (on or self.connection).vanish()
 
     # --- the wire
 
     def plug(self) -> None:
-        """From now on, what this end sends waits, in order; plugs are counted."""
+        """Hold what this end sends from now on, in order; plugs are counted."""
         self._plugs += 1
         if self._plugs == 1:
             wire.plug(self.route, self.side, self._context.network)
 
     def unplug(self) -> None:
-        """End one plug; with the last one, what waits is sent."""
+        """Remove one plug; with the last one, what was held is sent."""
         self._plugs -= 1
         if self._plugs == 0:
             wire.unplug(self.route, self.side, self._context.network)
 
     @contextlib.contextmanager
     def _latency(self) -> Iterator[None]:
-        """What this end sends in the body arrives after it.
+        """Have what this end sends in the body arrive after it.
 
-        On a wire an answer takes time. On a veth pair the peer answers before connect(2) returns,
-        while the socket is still locked, and Linux then ignores an ICMP error (tcp_v4_err,
-        ``sock_owned_by_user``) that it obeys on any real network. An answer inside close(2) makes
-        it keep a whole socket for an orphan in FIN_WAIT2, and end it with a RST.
+        On a real wire an answer takes time. On a veth pair the peer answers before connect(2)
+        returns, while the socket is still locked, and Linux then ignores an ICMP error
+        (tcp_v4_err, ``sock_owned_by_user``) that it obeys on any real network. An answer inside
+        close(2) makes it keep a full socket for an orphan in FIN_WAIT2, and end it with a RST.
         """
         self.plug()
         try:
@@ -261,7 +271,10 @@ class Host:
     # --- the rest of the machine
 
     def set_option(self, name: str, value: int, on: Connection | None = None) -> None:
-        """Set a socket option by its name in the socket module (``TCP_USER_TIMEOUT``)."""
+        """Set a socket option by its name in the socket module (``TCP_USER_TIMEOUT``).
+
+        Raises `LabError` for an unknown name, and OSError where the kernel refuses the value.
+        """
         level = socket.IPPROTO_TCP if name.startswith("TCP_") else socket.SOL_SOCKET
         number = getattr(socket, name, None)
         if number is None or not name.startswith(("TCP_", "SO_")):
@@ -273,7 +286,7 @@ class Host:
         return self.namespace.sysctl(name, value)
 
     def has_sysctl(self, name: str) -> bool:
-        """Whether this kernel has it."""
+        """True if this kernel has that sysctl."""
         try:
             self.sysctl(name)
         except LabError:
@@ -288,7 +301,7 @@ class Host:
         return program
 
     def signal(self, number: int) -> None:
-        """Send a signal to the program that was started last."""
+        """Send a signal to the program started last. Raises `ActionFailed` if there is none."""
         if not self.programs:
             raise ActionFailed(f"{self.side} runs no program")
         self.programs[-1].signal(number)
@@ -304,7 +317,7 @@ class Host:
         return self._context.address(self.side, self._addresses - 1)
 
     def udp(self, data: bytes | str, port: int) -> bytes:
-        """Send a datagram and return the answer. Raises OSError where ICMP brings an error."""
+        """Send a datagram and return the answer. Raises OSError on an ICMP error."""
         with self._socket(socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)
             sock.connect(self._peer(port))
@@ -314,7 +327,9 @@ class Host:
     def probe(
         self, port: int = PORT, source_port: int = 40000, timeout: float = 1.0
     ) -> Segment | None:
-        """One SYN as a port scanner sends it: SYN|ACK is open, RST is closed, None filtered."""
+        """Send one SYN, as a port scanner does, and wait up to `timeout` seconds for its answer:
+        SYN|ACK means open, RST closed, None filtered.
+        """
         self._context.flows.register(
             self.side, (self.address, source_port), self._peer(port), "probe"
         )
@@ -323,7 +338,7 @@ class Host:
         return self._context.wait(lambda: forge.answer(source_port, port), timeout)
 
     def flood(self, count: int, port: int = PORT) -> None:
-        """Forged SYNs from `count` addresses that will never answer."""
+        """Send forged SYNs from `count` addresses that will never answer."""
         wire.route_forged(self.peer.route, self.address, self.family)
         for number in range(count):
             source = FORGED[self.family].format(number // 250, number % 250 + 1)
@@ -361,7 +376,7 @@ class Host:
         return self._forge
 
     def _patiently(self, what: str, call: Callable[[], T]) -> T:
-        """Call until it does not ask to come again (EAGAIN)."""
+        """Call it until it no longer fails with EAGAIN."""
 
         def attempt() -> tuple[T] | None:
             try:

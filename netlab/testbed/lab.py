@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A lab: two hosts and the wire between them. The public face, and the owner of everything."""
+"""A lab: two hosts and the wire between them. The public interface, and the owner of everything."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from netlab.testbed.tape import Tape, Taps
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Fault)
-#: A host, or the word for its side; and where a rule sits: ``("server", "output")``.
+#: A host, or the word for its side; and the place of a rule: ``("server", "output")``.
 End = Host | Side | str
 Place = tuple[End, Hook | str]
 
@@ -36,9 +36,9 @@ Place = tuple[End, Hook | str]
 class Lab:
     """Two hosts, `client` and `server`, linked by a wire that can lose, refuse and hold packets.
 
-    Use it as a context manager. `record` keeps everything, for the evidence; `tape` the last
-    packets only, for somebody who looks, and where that cannot be, `no_tape` says why.
-    Raises `LabError` where the kernel cannot build it, `Forbidden` where it does not let this user.
+    Use it as a context manager. `record` keeps everything, for the evidence; `tape` keeps only
+    the latest packets, for a viewer, and if it cannot, `no_tape` is the reason. Raises `LabError`
+    where the kernel cannot build it, `Forbidden` where it does not allow this user to.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Lab:
         self.family = family
         self.network = subnets.take()
         self._faults: list[Fault] = []
-        self.link = "eth0"  # what packets pass at both ends; a router has links of its own
+        self.link = "eth0"  # the link in use at both ends; a router adds another
         with contextlib.ExitStack() as stack:
             stack.callback(subnets.give_back, self.network)
             self.context = LabContext(family, self.network)
@@ -60,11 +60,11 @@ class Lab:
             wire.link(self.client.route, self.server.route, self.server.namespace.fd, self.network)
             if record:
                 self._record(stack)
-            self.no_tape = self._tape(stack) if tape else "nobody looks at packets here"
+            self.no_tape = self._tape(stack) if tape else "packets are not watched in this lab"
             self._closing = stack.pop_all()
 
     def _record(self, stack: contextlib.ExitStack) -> None:
-        """From now on, every packet is kept, and every word of the kernel's tracepoints."""
+        """Keep every packet from now on, and every record of the kernel's tracepoints."""
         recorder = Recorder(self.context.began, self.context.began_realtime)
         stack.callback(recorder.close)
         for host in self.hosts:
@@ -73,7 +73,7 @@ class Lab:
         self.context.recorder = recorder
 
     def _tape(self, stack: contextlib.ExitStack) -> str:
-        """From now on, the last packets are kept; or why they cannot be."""
+        """Keep the latest packets from now on; return '', or the reason why it cannot."""
         taps = Taps(self.context.began)
         stack.callback(taps.close)
         try:
@@ -102,12 +102,12 @@ class Lab:
 
     @property
     def recorder(self) -> Recorder | None:
-        """What records this lab, if anything does."""
+        """The recorder of this lab, if it is recorded."""
         return self.context.recorder
 
     @property
     def tape(self) -> Tape | None:
-        """The last packets, where they are kept."""
+        """The latest packets, if they are kept."""
         return self.context.tape
 
     @property
@@ -136,10 +136,10 @@ class Lab:
         host, as a wire does.
 
         ``at=("server", "output")`` puts the rule elsewhere: on the sender's own output it is a
-        firewall, and the sender's stack is told. `port` matches either port; `first` and `after`
-        count what each rule matches; `covers_fin` is the one acknowledgment number that covers the
-        receiver's FIN. Raises `LabError` for a word that means nothing, and where the kernel
-        refuses the rule.
+        firewall, and the sender's stack learns of it. `port` matches either port; `first` and
+        `after` count the packets that each rule matches; `covers_fin` matches only the
+        acknowledgment number that covers the receiver's FIN. Raises `LabError` for an unknown word,
+        and where the kernel refuses the rule.
         """
         match = Match(coerce.segments(segments), (), port, first, after, covers_fin)
         return self._drop(match, to, at, name)
@@ -172,23 +172,23 @@ class Lab:
         return self._drop(Match(nft=rules), to, at, name)
 
     def plug(self, *hosts: End, name: str = "") -> Plug:
-        """Keep what these hosts send (both, if none is named) on the wire until it is removed."""
+        """Hold what these hosts send (both, if none is named) on the wire until it is removed."""
         plugged = [self.host(coerce.side(host)) for host in hosts] or self.hosts
         return self.impose(Plug(name or self.free_name("plug"), plugged, self.elapsed))
 
     def impose(self, fault: F) -> F:
-        """Keep a fault that is in force: in the record of this lab, and until `remove`."""
+        """Register a fault that is in force, for `remove` and for the record of this lab."""
         self._faults.append(fault)
         return fault
 
     def remove(self, name: str | None = None) -> None:
-        """Take the fault of that name away, or all in the order they came."""
+        """Remove the fault of that name, or all of them in the order of their installation."""
         for fault in self._faults:
             if name in (None, fault.name):
                 fault.remove()
 
     def free_name(self, kind: str) -> str:
-        """A name that no fault of this lab has: ``drop-1``."""
+        """A name that no fault of this lab has yet: ``drop-1``."""
         taken = {fault.name for fault in self._faults}
         number = next(n for n in range(1, len(taken) + 2) if f"{kind}-{n}" not in taken)
         return f"{kind}-{number}"
@@ -224,26 +224,26 @@ class Lab:
     # --- looking
 
     def elapsed(self) -> float:
-        """Seconds since this lab was begun: the clock of its evidence."""
+        """Seconds since this lab was built: the clock of its evidence."""
         return self.context.elapsed()
 
     def flow(self, name: str = "") -> Flow:
-        """The connection of that name, or the one that was begun last."""
+        """The connection of that name, or the one opened last."""
         return self.context.flows.named(name)
 
     def sample(self) -> None:
-        """Read both tables once, and note the state of every connection that is followed."""
+        """Read both tables once, and note the state of every connection followed."""
         self.context.sample()
 
     def wait(self, condition: Callable[[], T | None], patience: float) -> T | None:
-        """Look at `condition` for up to `patience` seconds, sampling both ends each time.
+        """Evaluate `condition` for up to `patience` seconds, sampling both ends each time.
 
-        Returns its first answer that is true, or None if there was none in time.
+        Returns its first true result, or None if there was none in time.
         """
         return self.context.wait(lambda: condition() or None, patience)
 
     def count(self, side: Side) -> dict[State, int]:
-        """How many sockets of one side are in each state, now."""
+        """The number of sockets of one side in each state, now."""
         counts: dict[State, int] = {}
         for row in self.host(side).table.read():
             counts[row.state] = counts.get(row.state, 0) + 1
@@ -260,9 +260,9 @@ class Lab:
     ) -> Held:
         """Wait for this pair of states, then see it in every sample for `hold` seconds.
 
-        Without `within`, the time to wait comes from the kernel: until the timer of the end that
-        has to move fires, and 5 s. Several states of one end are a flicker: each has to be seen,
-        and nothing else. The hold goes on until `dropped` says that enough was lost.
+        `within` limits the wait, in seconds. Without it, the limit comes from the kernel: until
+        the timer of the end that has to move fires, plus 5 s. Several states of one end are a
+        flicker: each must be seen, and no other. The hold goes on until `dropped` returns True.
         Raises `NotHeld`, which shows what was expected and what was sampled.
         """
         pair = ExpectedPair(coerce.states(client), coerce.states(server))
@@ -276,7 +276,9 @@ class Lab:
         dropped: Callable[[], bool] = lambda: True,
         connection: str = "",
     ) -> Held:
-        """`expect`, where the states of both ends are one thing already."""
+        """Like `expect`, with the states of both ends in one object; `hold` and `within` are
+        seconds. Raises `NotHeld`.
+        """
         try:
             return prove(self.context, pair, hold, within, dropped, connection)
         except NotHeld as error:
@@ -285,5 +287,5 @@ class Lab:
             raise NotHeld(failure, error.held) from None
 
     def inside(self, host: Host) -> contextlib.AbstractContextManager[None]:
-        """Run the body in a host's namespace, to start a tool of one's own there."""
+        """Run the body in a host's namespace, to start a tool of your own there."""
         return inside(host.namespace)

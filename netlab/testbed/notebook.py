@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is written down of a lab for its record, by whoever plays on it."""
+"""The notes on a lab that go into the record of a run."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ LOOKS = 20
 
 
 class Notebook:
-    """Notes on one lab, begun before anything happens in it."""
+    """Notes on one lab, started before anything happens in it."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._before = {host.side: host.counters.read() for host in lab.hosts}
 
     def counted(self, side: Side) -> Mapping[str, int]:
-        """Every counter of one end: by how much it has changed since the beginning."""
+        """Every counter of one end, as its change since the beginning."""
         before = self._before[side]
         now = self._lab.host(side).counters.read()
         return {name: value - before.get(name, 0) for name, value in now.items()}
 
     def end(self, side: Side, flow: Flow) -> evidence.End:
-        """The record of one end, but for its transitions."""
+        """The record of one end, without its transitions."""
         host = self._lab.host(side)
         settings = {}
         for name in TIMING_SYSCTLS:
@@ -63,8 +63,8 @@ class Notebook:
     def faults(self) -> tuple[evidence.FaultRecord, ...]:
         """Sample once more, and return what the faults have done by then.
 
-        A recording has just those dropped packets that the rules have counted, unless they come
-        faster than anybody can look.
+        A recording then has exactly the dropped packets that the rules have counted, unless they
+        come faster than they can be read.
         """
         for _ in range(LOOKS):
             faults = self._lab.faults
@@ -75,9 +75,9 @@ class Notebook:
 
 
 def transitions(lab: Lab, flow: Flow, side: Side) -> tuple[evidence.Transition, ...]:
-    """How one end went from state to state: traced if the lab is recorded, else sampled.
+    """The transitions of one end: traced if the lab is recorded, else sampled.
 
-    Raises `LabError` where samples and tracepoints tell different stories.
+    Raises `LabError` where samples and tracepoints disagree.
     """
     if lab.recorder is None:
         return sampled(flow.timelines[side].intervals())

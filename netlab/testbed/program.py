@@ -16,16 +16,16 @@ from netlab.linux.syscalls import CLONE_NEWPID, die_with_parent, unshare
 from netlab.model.errors import LabError
 
 DIED_BY_SIGNAL = 128  # added to the signal's number, as shells do
-#: Programs that come with netlab, by the name a scenario uses.
+#: Programs that come with netlab, by their names in scenarios.
 OWN = {"tcp_client": [sys.executable, "-m", "netlab.programs.tcp_client"]}
 
 
 def _contain() -> None:
     """Between fork and exec: run in a process namespace that ends with netlab.
 
-    A program may start others, and they would outlive it, and a kill -9 of netlab too. So three
+    A program may start others, which would outlive it, and even a kill -9 of netlab. Hence three
     processes: the one that netlab knows, the first of a new process namespace, and the program.
-    Each dies with the one before it, and with the first of a namespace dies everything in it
+    Each dies with the one before it, and everything in a namespace dies with its first process
     (pid_namespaces(7)). The program is not that first one: signals would not end it.
     """
     die_with_parent()
@@ -44,7 +44,7 @@ def _contain() -> None:
 
 
 def _exit_code_of(child: int) -> int:
-    """Wait for it, with nothing of netlab's open; other orphans are reaped on the way."""
+    """Wait for it, with none of netlab's descriptors open; reap other orphans meanwhile."""
     os.closerange(3, 1 << 20)
     while True:
         process, status = os.wait()
@@ -56,7 +56,7 @@ def _exit_code_of(child: int) -> int:
 def _become(code: int) -> None:
     """End as the program did: with its exit code, or by its signal."""
     if code > DIED_BY_SIGNAL:
-        with contextlib.suppress(OSError):  # SIGKILL has no other
+        with contextlib.suppress(OSError):  # SIGKILL's cannot be set
             signal.signal(code - DIED_BY_SIGNAL, signal.SIG_DFL)
         os.kill(os.getpid(), code - DIED_BY_SIGNAL)
     os._exit(code)
@@ -94,11 +94,11 @@ class Program:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; negative: the signal that ended it."""
+        """The exit code: None while it runs, negative for the signal that ended it."""
         return self._process.poll()
 
     def signal(self, number: int) -> None:
-        """Send it a signal; one that has ended already does not mind."""
+        """Send it a signal; harmless if it has already ended."""
         with contextlib.suppress(ProcessLookupError, FileNotFoundError):
             first = _only_child(self._process.pid)
             program = _only_child(first) if first else None
@@ -114,7 +114,7 @@ class Program:
 
 
 def filled_in(word: str, addresses: dict[str, str]) -> str:
-    """A word of a command line, with addresses for their places and every other brace kept."""
+    """A word of a command line with addresses filled in, and all other braces kept."""
     for side, address in addresses.items():
         word = word.replace(f"{{{side}}}", address)
     return word

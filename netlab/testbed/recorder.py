@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Records a lab: every packet at both ends and at every rule, and what the kernel says it did."""
+"""Records a lab: every packet at both ends and at every rule, and what the kernel reports."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ STATES = {f"TCP_{state}": state for state in State} | {
 
 
 class Recorder:
-    """All eyes on one lab but the samples. Raises `LabError` where NFLOG is missing."""
+    """Records one lab: packets, rule hits and tracepoints (not the samples).
+
+    Raises `LabError` where NFLOG is missing.
+    """
 
     def __init__(self, began: float, began_realtime: int) -> None:
         self._began, self._began_realtime = began, began_realtime
@@ -53,15 +56,15 @@ class Recorder:
         self.know(addresses)
 
     def watch_also(self, side: Side, namespace: Namespace, interface: str) -> None:
-        """Record another interface of one side from now on. Raises `LabError`."""
+        """Record another interface of one side from now on. Raises `LabError` where it cannot."""
         self._taps.watch_also(side, namespace, interface)
 
     def start(self) -> None:
-        """Wait until everything is ready to record."""
+        """Wait until everything is ready to record. Raises `LabError` if that takes too long."""
         self._taps.start()
 
     def know(self, addresses: Sequence[str]) -> None:
-        """These addresses are of this lab."""
+        """Register addresses of this lab."""
         if self._tracer is not None:
             self._tracer.subscribe(addresses, self._hear)
 
@@ -70,7 +73,7 @@ class Recorder:
         self._closing.close()
 
     def sampled(self, rows: Sequence[Row]) -> None:
-        """Take note of sockets, so that a discarded packet finds the one it was for."""
+        """Note the sockets, so that a discarded packet can be attributed to one."""
         if self._tracer is None:
             return
         for row in rows:
@@ -79,7 +82,7 @@ class Recorder:
             self._rows[row.pointer] = row
 
     def drain(self) -> None:
-        """Take what has come since the last time."""
+        """Read what has come since the last call."""
         self._frames += self._taps.read()
         if self._tracer is not None:
             self._tracer.drain(at_once=False)
@@ -88,7 +91,7 @@ class Recorder:
         self._traced.append(traced._replace(at=traced.at - self._began))
 
     def _lost(self) -> int:
-        """How many records of tracepoints were lost, ever."""
+        """The number of tracepoint records lost so far."""
         if self._tracer is None:
             return 0
         self._tracer.drain()
@@ -97,7 +100,7 @@ class Recorder:
     # --- what is kept
 
     def recording(self, flow: Flow) -> Recording:
-        """Everything so far, and which of it is about one connection."""
+        """Everything recorded so far, with the events of one connection."""
         return Recording(
             began=self._began_realtime,
             client=flow.client,
@@ -126,9 +129,7 @@ class Recorder:
         return found
 
     def transitions(self, flow: Flow, side: Side) -> tuple[Transition, ...]:
-        """How one end went from state to state. Raises `LabError` where
-        samples and tracepoints tell different stories.
-        """
+        """The transitions of one end. Raises `LabError` where samples and tracepoints disagree."""
         intervals = flow.timelines[side].intervals()
         if side not in _sides(flow):
             return sampled(intervals)
@@ -137,7 +138,7 @@ class Recorder:
         return reconciled(visits(self._of(flow, side)), intervals, self._requests(flow, side))
 
     def _requests(self, flow: Flow, side: Side) -> list[float]:
-        """When one end sent a SYN-ACK of this connection."""
+        """The times at which one end sent a SYN-ACK of this connection."""
         return [
             frame.at
             for frame in self._frames
@@ -169,19 +170,19 @@ class Recorder:
 
 
 def _sides(flow: Flow) -> tuple[Side, ...]:
-    """Where a connection has an end: at one side where it is connected with itself."""
+    """The sides at which a connection has an end: only one if it is connected to itself."""
     return (Side.CLIENT,) if flow.client == flow.server else tuple(Side)
 
 
 def visits(changes: Sequence[Traced]) -> list[Visit]:
-    """The states that one end was in, of a connection or else of a listener on its port."""
+    """The states that one end was in: those of a connection, or else of a listener on its port."""
     found: list[Visit] = []
     now, listeners = State.CLOSED, 0
     for change in changes:
         before, after = STATES[change.before], STATES[change.after]
         if (before, after) == (State.LISTEN, State.SYN_RECV) and not change.remote[1]:
-            # A listener's child that has not been given its peer's address yet: Linux 5.4 tells of
-            # it so early, and 6.18 later. Whose child it is, nobody can know.
+            # A listener's child that has not been given its peer's address yet: Linux 5.4 reports
+            # it this early, 6.18 later. Which connection it belongs to cannot be known.
             continue
         if State.LISTEN in (before, after) and not change.remote[1]:
             listeners += 1 if after is State.LISTEN else -1
@@ -194,13 +195,13 @@ def visits(changes: Sequence[Traced]) -> list[Visit]:
     return found
 
 
-#: Reasons of packets that were not thrown away but used up.
+#: Reasons given for packets that were consumed, not discarded.
 CONSUMED = ("NOT_SPECIFIED", "CONSUMED", "SKB_CONSUMED")
 LISTENERS: tuple[Endpoint, ...] = (("0.0.0.0", 0), ("::", 0))
 
 
 def _is_synack(data: bytes, flow: Flow) -> bool:
-    """Whether a packet is a SYN-ACK between the two ports of a connection."""
+    """True if a packet is a SYN-ACK between the two ports of a connection."""
     start = (data[0] & 0xF) * 4 if data[0] >> 4 == 4 else 40
     ports = struct.unpack_from(">HH", data, start) if len(data) >= start + 14 else ()
     return sorted(ports) == sorted((flow.client[1], flow.server[1])) and (

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A third host between the two of a lab: it forwards, and may translate addresses, track
-connections and forget them, have a small MTU, and keep quiet about it.
+connections and forget them, have a small MTU, and suppress the ICMP errors about it.
 
-Packets of the lab's connections take the way over the router as soon as it is there: each end has
-a second link, with a route to the other end's address that is narrower than that of the wire.
+Packets of the lab's connections go over the router as soon as it exists: each end has a second
+link, whose route to the other end's address is more specific than that of the wire.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from netlab.testbed import wire
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
 
-OWN = 126  # the router's addresses, .253 and .254: far from further ones of the ends
-LINK = "eth1"  # what its links are called at both ends
+OWN = 126  # the router's addresses, .253 and .254: far from the ends' additional ones
+LINK = "eth1"  # the name of its link at each end
 SECOND_LINK = 3  # its number at each end, after loopback and the wire
-LINKS = {Side.CLIENT: 2, Side.SERVER: 3}  # the numbers of the router's own
+LINKS = {Side.CLIENT: 2, Side.SERVER: 3}  # their numbers at the router
 FORGETTING = "net.netfilter.nf_conntrack_tcp_timeout_{}"
 
 
 class Router:
-    """The host between. A context manager; close it before its lab.
+    """The host in between. A context manager; close it before its lab.
 
     Raises `LabError` where the kernel or the nft program cannot do what is asked.
     """
@@ -69,11 +69,11 @@ class Router:
         self.close()
 
     def close(self) -> None:
-        """Let go of the namespace; the kernel takes its links from the ends."""
+        """Let go of the namespace; the kernel removes its links from the ends."""
         self._closing.close()
 
     def address(self, side: Side, family: Family | None = None) -> str:
-        """What the router is called on the link to that side."""
+        """The router's address on the link to that side."""
         return side.address(family or self._lab.family, self._lab.network, OWN)
 
     # --- what it can do
@@ -88,9 +88,9 @@ class Router:
         self._lab.context.flows.translated[client] = self.address(Side.SERVER)
 
     def track(self, drop_invalid: bool = True) -> None:
-        """Forward only what belongs to a connection that was seen to open: a stateful firewall.
+        """Forward only what belongs to a connection whose opening was seen: a stateful firewall.
 
-        With `drop_invalid=False` it only looks, as a NAT does.
+        With `drop_invalid=False` it drops nothing and only tracks, as a NAT does.
         """
         self.namespace.sysctl("net.netfilter.nf_conntrack_tcp_loose", 0)
         verdict = "drop" if drop_invalid else "accept"
@@ -100,17 +100,17 @@ class Router:
         )
 
     def forget_after(self, seconds: int, state: str = "established") -> None:
-        """How long a connection may be silent before it is forgotten: ``established``,
-        ``fin_wait``, ``close_wait`` and so on, as conntrack names what it has seen.
+        """Forget a connection after `seconds` of silence in a `state`: ``established``,
+        ``fin_wait``, ``close_wait`` and so on, as conntrack names them.
         """
         self.namespace.sysctl(FORGETTING.format(state), seconds)
 
     def narrow(self, side: Side, mtu: int) -> None:
-        """Give the link to one side a small MTU; that end is not told."""
+        """Give the link to one side a small MTU, in bytes, unknown to its end."""
         self.route.send([rtnetlink.mtu(LINKS[side], mtu)])
 
     def hide_errors(self) -> None:
-        """Send no ICMP errors, as those who filter "all ICMP" do."""
+        """Send no ICMP errors, as a firewall does that filters "all ICMP"."""
         self._install(
             "chain hide { type filter hook output priority 0; policy accept; "
             "icmp type destination-unreachable counter drop; "
@@ -118,7 +118,7 @@ class Router:
         )
 
     def forget(self) -> None:
-        """Take all rules out of force. What was translated stays so while it is remembered."""
+        """Remove all rules. Translated connections stay so while conntrack remembers them."""
         self._lab.context.flows.translated.clear()
         while self._rules:
             self._nft(f"delete table inet router-{self._rules}\n")
@@ -142,7 +142,7 @@ class Router:
     # --- building
 
     def _join(self, host: Host) -> None:
-        """A link from one end, and the way over it to the other end and to the router."""
+        """Add a link from one end, and the routes over it to the other end and to the router."""
         side, network = host.side, self._lab.network
         link = LINKS[side]
         near = rtnetlink.VethEnd(SECOND_LINK, LINK, side.hardware)
@@ -167,15 +167,15 @@ class Router:
 
 
 def _reached(family: Family, address: str, link: int, hardware: str) -> Iterator[Request]:
-    """How one address is reached; the last request is acknowledged."""
+    """The requests that make one address reachable; the last one is acknowledged."""
     yield rtnetlink.neighbour(family, address, link, hardware)
     yield rtnetlink.route(family, address, rtnetlink.bits(family), link)
 
 
 @functools.cache
 def lacking(what: str) -> str:
-    """Why a router cannot have rules here (``rules``), or track connections and translate their
-    addresses as well (``tracking``); nothing where it can. Tried in a lab.
+    """The reason why a router cannot have rules here (``rules``), or cannot track connections and
+    translate their addresses as well (``tracking``); '' where it can. Tried in a lab.
     """
     problem = nftables.lacking("a rule of a router")
     if problem or what == "rules":
@@ -192,7 +192,7 @@ def lacking(what: str) -> str:
 
 
 def has_conntrack() -> bool:
-    """Whether this kernel tracks connections (nf_conntrack)."""
+    """True if this kernel tracks connections (nf_conntrack)."""
     namespace = Namespace.create()
     try:
         namespace.sysctl("net.netfilter.nf_conntrack_tcp_loose")

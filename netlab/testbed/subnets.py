@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A network of its own for every lab: no two labs that live on a machine share an address.
+"""A separate network for every lab: no two labs that are traced share an address.
 
-Namespaces would not mind if they did. The kernel's tracepoints do: they see all namespaces at
-once and name a connection by its addresses, so these must tell which lab it is of.
+Namespaces would allow that. The kernel's tracepoints do not: they see all namespaces at once and
+identify a connection by its addresses, so these must tell which lab it belongs to.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import socket
 from netlab.linux.privileges import in_user_namespace
 from netlab.model.errors import LabError
 
-#: Networks are claimed by the block. 10.0.0.0/24 is the first; those without root, whom no
-#: tracepoint sees, have the upper half.
+#: Networks are claimed by the block. 10.0.0.0/24 is the first; processes without root, whose labs
+#: are not traced, have the upper half.
 BLOCK, BLOCKS = 16, 2048
 UNSEEN = BLOCK * BLOCKS
 
@@ -26,19 +26,19 @@ _free: list[int] = []
 
 
 def take() -> int:
-    """The lowest number that no lab of this machine has. Raises `LabError` if there is none."""
+    """The lowest network number that this process has free. Raises `LabError` if there is none."""
     if not _free:
         _free.extend(range(first := _claim(), first + BLOCK))
     return heapq.heappop(_free)
 
 
 def give_back(number: int) -> None:
-    """The lab of that number is closed."""
+    """Free the network of a lab that was closed."""
     heapq.heappush(_free, number)
 
 
 def _claim() -> int:
-    """Make a block of networks this process's own, for as long as it lives.
+    """Claim a block of networks for this process, for as long as it lives.
 
     A name in the abstract namespace of AF_UNIX (unix(7)) is taken by one socket at a time, is no
     file, and is free again when the process ends, however it ends.
@@ -58,7 +58,7 @@ def _claim() -> int:
 
 
 def _forget() -> None:
-    """A forked child has the parent's labs, and claims anew for its own."""
+    """Drop the claims in a forked child: they are the parent's, and its own labs need others."""
     _free.clear()
     while _claims:
         with contextlib.suppress(OSError):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Taps at both ends of the wire and at every rule, and a tape of the last packets they saw."""
+"""Taps at both ends of the wire and at every rule, and a tape of the latest packets they saw."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from netlab.observe.capture import Drops, Wire
 from netlab.packets.sightings import SLACK, Latest, Packet
 
 PATIENCE = 10.0  # seconds
-#: Frames that one look at a tape takes: so it costs no more than 10 ms, whatever a lab floods.
+#: Frames that one look at a tape takes, so that it costs at most 10 ms even in a flood.
 MOST_FRAMES = 500
 MOST_PACKETS = 500  # more than any screen has lines
 
 
 class Taps:
-    """What sees packets. Raises `LabError` where NFLOG or packet sockets are missing."""
+    """Observes packets. Raises `LabError` where NFLOG or packet sockets are missing."""
 
     def __init__(self, began: float) -> None:
         self._began = began
@@ -30,7 +30,7 @@ class Taps:
         self._closing = contextlib.ExitStack()
 
     def watch(self, side: Side, namespace: Namespace) -> None:
-        """Get ready to see one side."""
+        """Get ready to observe one side. Raises `LabError` where it cannot."""
         try:
             with namespace:
                 self._tap(side, "eth0")
@@ -42,7 +42,7 @@ class Taps:
             ) from None
 
     def watch_also(self, side: Side, namespace: Namespace, interface: str) -> None:
-        """See another interface of one side from now on."""
+        """Observe another interface of one side from now on. Raises `LabError` where it cannot."""
         try:
             with namespace:
                 wire = self._tap(side, interface)
@@ -58,11 +58,11 @@ class Taps:
 
     @property
     def routed(self) -> bool:
-        """Whether a router is in between, that has interfaces of its own."""
+        """True if a router, with interfaces of its own, is in between."""
         return len(self._wires) > len(Side)
 
     def start(self) -> None:
-        """Wait until everything is ready."""
+        """Wait until everything is ready. Raises `LabError` after `PATIENCE` seconds."""
         self._start([wire for _, wire in self._wires])
 
     def _start(self, starting: list[Wire]) -> None:
@@ -77,17 +77,17 @@ class Taps:
             raise LabError(f"packet sockets were not ready within {PATIENCE:g} s")
 
     def close(self) -> None:
-        """Stop."""
+        """Stop observing."""
         self._closing.close()
 
     @property
     def missed(self) -> int:
-        """Packets that came faster than they could be taken."""
+        """The number of packets that came faster than they could be read."""
         drops = self._drops.values()
         return sum(wire.missed for _, wire in self._wires) + sum(each.missed for each in drops)
 
     def read(self) -> list[Frame]:
-        """What has come since the last time, observer by observer."""
+        """The frames that have come since the last call, observer by observer."""
         frames = []
         for side, wire in self._wires:
             for seen in wire.read():
@@ -124,8 +124,8 @@ class Taps:
 
 
 class Tape:
-    """The last packets of a lab, for somebody who looks meanwhile. It takes the same memory after
-    a minute and after a day.
+    """The latest packets of a lab, for a live view. It takes the same memory after a minute and
+    after a day.
     """
 
     def __init__(self, taps: Taps, began: float) -> None:
@@ -136,8 +136,8 @@ class Tape:
     def drain(self) -> None:
         """Take what has come.
 
-        A packet that passes while the ends are read, one after the other, may be seen of only one
-        of them: it stays for the next time.
+        A packet that passes while the ends are read, one after the other, may have been seen at
+        only one of them: it is kept for the next call.
         """
         now = scheduler.now() - self._began - SLACK
         frames = [*self._early, *self._taps.read()]
@@ -145,15 +145,15 @@ class Tape:
         self._latest.take([frame for frame in frames if frame.at <= now], now)
 
     def since(self, number: int = 0) -> list[tuple[int, Packet]]:
-        """What is kept of the packets from this number on, each with its own, oldest first."""
+        """The packets still kept from this number on, each with its number, oldest first."""
         return self._latest.since(number)
 
     @property
     def settled(self) -> int:
-        """The number from which on packets may still be seen further on their way."""
+        """The number of the first packet that may still be seen elsewhere on its way."""
         return self._latest.settled
 
     @property
     def missed(self) -> int:
-        """Frames that came faster than they could be taken."""
+        """The number of frames that came faster than they could be read."""
         return self._taps.missed + self._latest.skipped

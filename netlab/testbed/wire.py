@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What lies between the two hosts: a veth pair, addresses, and packets that can be held.
+"""The link between the two hosts: a veth pair, addresses, and packets that can be held.
 
 Both ends know each other's hardware address from the start, as permanent neighbours: no ARP and
-no neighbour discovery mix into the evidence. It also makes holding packets one message: a
+no neighbour discovery gets into the evidence. Holding packets then takes only one message: a
 neighbour that is set to INCOMPLETE queues what is sent to it (``net/core/neighbour.c``,
 __neigh_event_send), and setting it back to PERMANENT sends the queue.
 """
@@ -36,7 +36,7 @@ def link(client: Transport, server: Transport, server_namespace: int, network: i
 
 
 def wait_until_it_carries(transport: Transport, index: int) -> None:
-    """Return when a link can send. Raises `LabError` after `LINK_PATIENCE`."""
+    """Return when a link can send. Raises `LabError` after `LINK_PATIENCE` seconds."""
     asking = _link_state(index)
     deadline = scheduler.now() + LINK_PATIENCE
     if not scheduler.wait(lambda: rtnetlink.carries(transport, asking) or None, deadline):
@@ -90,7 +90,7 @@ def _neighbour(
 def add_address(
     transport: Transport, peer: Transport, side: Side, network: int, extra: int
 ) -> None:
-    """Give one side a further address of each family, known to its peer."""
+    """Give one side an additional address of each family, known to its peer."""
     transport.send(
         [_address(side, family, network, extra) for family in Family]
         + [_local_route(side, network, extra, NLM_F_ACK)]
@@ -99,12 +99,12 @@ def add_address(
 
 
 def plug(transport: Transport, side: Side, network: int) -> None:
-    """From now on, what this side sends waits on its side of the wire, in order."""
+    """Hold what this side sends from now on, on its side of the wire, in order."""
     _set_peer(transport, side, network, known=False)
 
 
 def unplug(transport: Transport, side: Side, network: int) -> None:
-    """Send what waits, in order, and stop holding."""
+    """Send what was held, in order, and stop holding."""
     _set_peer(transport, side, network, known=True)
 
 
@@ -115,6 +115,6 @@ def _set_peer(transport: Transport, side: Side, network: int, known: bool) -> No
 
 
 def route_forged(transport: Transport, gateway: str, family: Family) -> None:
-    """Send what is for forged addresses to the peer: nobody answers there."""
+    """Route forged addresses to the peer, where nothing answers."""
     network, prefix = FORGED[family]
     transport.send([rtnetlink.route(family, network, prefix, VETH, gateway)])

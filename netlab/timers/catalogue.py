@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""TCP's timers, each with what makes it run and nothing else end the wait.
+"""TCP's timers, each with a situation in which it runs and nothing else ends the wait.
 
 Every function builds one situation on a fresh lab and returns when the timer runs, or is about to.
-Faults are there before what they lose: a lab may have to wait for its turn between two steps.
+Faults are installed before what they drop is sent: a lab may wait for its turn between two steps.
 """
 
 from __future__ import annotations
@@ -53,12 +53,12 @@ class Timeout:
     begin: Callable[[Lab], None]
     side: Side = Side.CLIENT  # whose timer it is
     state: State = State.ESTABLISHED  # that side's, while it runs
-    sent: Callable[[Packet], bool] | None = None  # what it sends, time and again
+    sent: Callable[[Packet], bool] | None = None  # what it sends repeatedly
     #: Its time counts from the last packet before the first of `sent`, and not from that one.
     idle: bool = False
-    #: What it sends once, and is over.
+    #: What it sends once, as its end.
     last: Callable[[Packet], bool] | None = None
-    #: Seconds until nobody waits any longer, where it has no end.
+    #: Seconds after which waiting stops, where it has no end.
     watched: float | None = None
     sysctls: Mapping[str, int] = field(default_factory=dict)  # at both hosts
 
@@ -73,7 +73,7 @@ def _syn(lab: Lab) -> None:
 
 
 def _syn_ack(lab: Lab) -> None:
-    """One SYN and never another: the client has given up before an answer can come."""
+    """Send one SYN and no other: the client gives up before an answer can come."""
     lab.server.listen()
     lab.drop(SYN | ACK, to=lab.client)
     lab.client.connect(wait=False)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How long TCP's timers really run: each is waited for to its end, all of them side by side.
 
-What was sent is timed by the kernel's stamps of the packets. The end is looked for: when the
-kernel's own timer is due (``/proc/net/tcp`` shows it), and from then on ever so often, because a
+What was sent is timed by the kernel's timestamps of the packets. The end is polled for: when the
+kernel's own timer is due (``/proc/net/tcp`` shows it), and at intervals from then on, because a
 timer of an hour may fire minutes late (``kernel/time/timer.c``: the wheel's levels). In virtual
 time, waiting costs nothing and looking does.
 """
@@ -27,15 +27,15 @@ from netlab.testbed.lab import Lab
 from netlab.timers.catalogue import TIMEOUTS, Timeout
 
 NAMES = tuple(TIMEOUTS)
-#: Those that last a quarter of an hour or two hours: nobody waits for them in real time.
+#: Those that last a quarter of an hour or two hours: too long to wait for in real time.
 HOURS = ("data", "window-probe", "window-probe-answered", "keepalive")
-#: A timer that is due is looked for after this part of the time that was already waited.
+#: A timer that is due is looked for again after this fraction of the time already waited.
 LATE = 0.001
-UNSEEN = 0.1  # and where no timer is shown; that of a delayed ACK never is
+UNSEEN = 0.1  # the same where no timer is shown; that of a delayed ACK never is
 SHORTEST = 0.001  # seconds
-#: Seconds without any timer of the kernel's, after which a state counts as one without an end.
+#: Seconds without any kernel timer, after which a state counts as one without an end.
 NO_TIMER = 5.0
-#: Seconds: nothing lasts longer with any defaults. Keepalive comes to 7980.
+#: Seconds: nothing lasts longer with any defaults. Keepalive takes 7875.
 LIMIT = 4 * 3600.0
 
 
@@ -49,7 +49,7 @@ def run(
 
     `sysctls` are set at both hosts. `meanwhile` is called whenever all of them wait. Raises
     `ScenarioError` for a name that is not one of `NAMES`, `Forbidden` where this user may not
-    build labs; whatever else goes wrong is the problem of one timing.
+    build labs; any other failure is the `problem` of one timing.
     """
     for name in names:
         if name not in TIMEOUTS:
@@ -63,7 +63,7 @@ def _side_by_side(
     sysctls: Mapping[str, str],
     meanwhile: Callable[[], None],
 ) -> Generator[Timing]:
-    """All labs are there before the first timer runs: to build one more takes some timers' time."""
+    """All labs are built before the first timer runs: building one outlasts some timers."""
     with contextlib.ExitStack() as opened:
         plays = []
         for name in names:
@@ -102,7 +102,7 @@ def _measure(lab: Lab, name: str) -> Timing:
 
 
 def _to_its_end(lab: Lab, timeout: Timeout) -> bool | None:
-    """Wait until the timer's state is left: True. False: no timer runs; None: not within time."""
+    """True when the timer's state is left; False if no timer runs; None if neither in time."""
     flow, side = lab.flow(), timeout.side
     began = seen_running = scheduler.now()
 
@@ -128,7 +128,7 @@ def _to_its_end(lab: Lab, timeout: Timeout) -> bool | None:
 
 
 def _timing(lab: Lab, timeout: Timeout, over: bool | None, blank: Timing) -> Timing:
-    """What came of it, in seconds since the timer's first packet, or since all was idle."""
+    """The result, in seconds since the timer's first packet, or since all was idle."""
     flow, side = lab.flow(), timeout.side
     ended, state = lab.elapsed(), flow.state(side)
     own = _packets(lab, timeout)
@@ -160,8 +160,8 @@ def _packets(lab: Lab, timeout: Timeout) -> list[Packet]:
 def _ours(lab: Lab) -> list[Packet]:
     """Everything that one of the ends has sent.
 
-    What a rule drops is no packet more: some kernels (5.10) give it the time at which it is read,
-    and that may be long after it was sent.
+    What a rule drops is not a packet of its own: some kernels (5.10) give it the time at which it
+    is read, and that may be long after it was sent.
     """
     assert lab.recorder is not None
     recording = lab.recorder.recording(lab.flow())

@@ -236,7 +236,7 @@ def test_half_a_run_is_no_baseline(cache: Path, tmp_path: Path) -> None:
     half.write_text("\n".join(whole.splitlines()[:-1]))
     done = netlab("baseline", "record", "--run", half)
     assert (done.code, done.out) == (3, "")
-    assert "nothing is recorded of half a run" in done.err
+    assert "an incomplete run is not recorded" in done.err
 
 
 def test_what_is_no_baseline_is_refused(tmp_path: Path) -> None:

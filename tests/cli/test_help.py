@@ -163,7 +163,7 @@ def test_netlab_alone_is_one_screen(tmp_path: Path, width: int, height: int) -> 
         terminal.netlab()
         screen = terminal.see("code=0")
     assert cli.DESCRIPTION in screen
-    assert "'netlab help COMMAND' all about one.\n" in screen
+    assert "'netlab help COMMAND' explains one.\n" in screen
 
 
 # --- what it costs

@@ -152,7 +152,7 @@ def test_a_file_is_not_overwritten_unasked(terminal: Terminal) -> None:
     terminal.keys("Right", "l")
     terminal.see("server CLOSED → LISTEN")
     write_scenario(terminal, "mine.yaml", "A test.")
-    terminal.see("mine.yaml is there already: Enter again writes over it")
+    terminal.see("mine.yaml already exists: Enter again overwrites it")
     assert path.read_text() == "precious"
     terminal.keys("Enter")
     terminal.see("written. Play it: netlab run mine.yaml")

@@ -175,7 +175,7 @@ def test_a_lesson_with_right_answers(rightly: Done) -> None:
     assert re.search(r"^ +SYN-RECV +0 +0 +10\.\S+:5555", done.out, re.MULTILINE)
     assert re.search(r"rule drop-1 at client input has stopped [2-9] packets", done.out)
     assert "It healed into ESTABLISHED/ESTABLISHED, as you said." in done.out
-    assert "Told in: Part 1, Figures 7-8\n  Part 1: R. P. Rustagi and V. Kumar, " in done.out
+    assert "Source: Part 1, Figures 7-8\n  Part 1: R. P. Rustagi and V. Kumar, " in done.out
     assert done.out.count("R. P. Rustagi") == 1
     assert done.out.endswith("Next: netlab teach client-gives-up\n"
                              "      The client goes, the server waits\n")  # fmt: skip
@@ -227,7 +227,7 @@ def test_who_does_not_know_is_shown_without_a_second_try() -> None:
 def test_the_states_can_be_asked_for_and_nonsense_costs_no_try() -> None:
     done = taught("synack-dropped", answers="\n\n?\nbanana\nsyn\nSYN_SENT\n3\n")
     assert "   3 SYN_RECV     has the other end's SYN" in done.out
-    assert "banana is no state that I know" in done.out
+    assert "banana is not a state that I know" in done.out
     assert "syn could be SYN_SENT or SYN_RECV." in done.out
     assert "Right, both." in done.out
 
@@ -350,7 +350,7 @@ def test_a_student_at_a_terminal_finds_the_beginning_and_the_way_out(tmp_path: P
         terminal.see("[Enter] does it")
         terminal.write("x")
         terminal.keys("Enter")
-        terminal.see("'x' does nothing here. Enter does it, ? tells the keys, q leaves.")
+        terminal.see("'x' does nothing here. Enter does it, ? lists the keys, q leaves.")
         terminal.write("?")
         terminal.keys("Enter")
         terminal.see("q, Ctrl-D and Ctrl-C leave, at every question.")

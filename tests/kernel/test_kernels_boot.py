@@ -146,7 +146,7 @@ def test_a_guest_that_hangs_is_ended(guests: Guests) -> None:
 
 
 def test_too_little_memory_is_said_to_be_that(guests: Guests) -> None:
-    assert guests["needs more memory"].error == ("the guest ran out of memory: 144 MiB are too few")
+    assert guests["needs more memory"].error == "the guest ran out of memory: 144 MiB is too little"
 
 
 def test_a_module_that_the_kernel_refuses_is_named(guests: Guests) -> None:

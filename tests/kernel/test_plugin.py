@@ -55,7 +55,7 @@ def test_a_story_that_lacks_something_is_a_collection_error_at_its_line(house: H
     house.story("told")
     result = house.run()
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines(["*scenarios/told.py:5: told: a story's name tells it*"])
+    result.stdout.fnmatch_lines(["*scenarios/told.py:5: told: a story's name has*"])
 
 
 def test_names_select_scenarios(house: House) -> None:

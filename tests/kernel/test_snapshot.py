@@ -196,7 +196,7 @@ def test_what_is_no_namespace_is_said_to_be_none() -> None:
         ("/nowhere", "there is no /nowhere"),
         ("999999999", "no process 999999999"),
         ("no-such-name", "has no namespace 'no-such-name'"),
-        ("/etc/passwd", "is no network namespace"),
+        ("/etc/passwd", "is not a network namespace"),
     ):
         with pytest.raises(ScenarioError, match=why):
             collect(name)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A scenario for every pair: ``constant/`` is what `compose` writes, ``crossing/`` is by hand.
+"""A scenario for every pair: `compose` writes those in ``constant/``; ``crossing/`` is by hand.
 
-Those by hand need packets to cross, or to arrive in a later life of their receiver: no set of
-losses does that, and holding them on the wire does.
+Those by hand need packets to cross, or to arrive in a later incarnation of their receiver: no set
+of losses achieves that, but holding packets on the wire does.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def scenarios() -> list[Scenario]:
 
 
 def is_constant(scenario: Scenario) -> bool:
-    """Whether losing the same segments for ever is enough."""
+    """True if losing the same segments for ever is enough."""
     return scenario.path.parent == CONSTANT
 
 
 def at_the_sender(scenario: Scenario) -> Scenario | None:
     """The same pair with a firewall at the sender instead of loss at the receiver.
 
-    None where nothing is dropped, or where a drop counts what only its receiver can know.
+    None if nothing is dropped, or if a drop depends on something that only its receiver knows.
     """
     drops = [step for step in scenario.steps if isinstance(step, DropStep)]
     if not drops or any(step.covers_fin for step in drops):
@@ -47,7 +47,7 @@ def at_the_sender(scenario: Scenario) -> Scenario | None:
     expect = scenario.expect
     if State.SYN_RECV in (*expect.claim.client, *expect.claim.server):
         # A request whose SYN-ACK cannot be sent is dropped after a second, and comes back with the
-        # client's next SYN (reqsk_timer_handler). Without linear time-outs there is a gap to see.
+        # client's next SYN (reqsk_timer_handler). Without linear time-outs the gap can be seen.
         steps = (*(_no_linear_timeouts(side) for side in Side), *steps)
         expect = dataclasses.replace(expect, hold=GAP_SEEN)
     name = f"{scenario.name}-at-the-sender"

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One file a command: `add` has its options, and `main` does it."""
+"""One file per command: `add` declares its options, and `main` runs it."""

@@ -33,7 +33,7 @@ examples:
   netlab atlas                         play all pairs side by side and draw the grid
   netlab atlas SYN_RECV/SYN_RECV       explain one pair: how to get there, rules, scenario
   netlab atlas FIN-WAIT-2/ESTAB        why this pair cannot be (a state as ss writes it)
-  netlab atlas FW1                     what the other end can be in then
+  netlab atlas FW1                     the states the other end can be in then
   netlab atlas --json                  one object a cell
 
 exit codes: 0 every pair that can be was frozen, 1 one was not, or the model is wrong, 2 bad usage,
@@ -97,7 +97,7 @@ def _play(options: argparse.Namespace, family: Family) -> int:
     def meanwhile() -> None:
         stop.check()
         if shown.output.gone:
-            raise BrokenPipeError  # as with `| head`: nobody wants to know the rest
+            raise BrokenPipeError  # as with `| head`: the rest has no reader
         shown.meanwhile()
 
     with stopping() as stop:
@@ -124,7 +124,7 @@ def _play(options: argparse.Namespace, family: Family) -> int:
 
 
 def _judged(cells: Sequence[Cell]) -> int:
-    """The exit code; what the model and the kernel disagree about is said on standard error."""
+    """Return the exit code; print where model and kernel disagree on standard error."""
     from netlab.atlas import grid
 
     wrong = grid.disagreements(cells)
@@ -146,7 +146,7 @@ def _closing(cells: list[Cell], elapsed: float, family: Family) -> str:
 
 
 def _explanation(words: str, family: Family, style: Style) -> list[str]:
-    """What there is to say of one pair, or of one state."""
+    """Explain one pair, or one state, in lines."""
     from netlab.model.tcp import both_named
 
     try:
@@ -159,7 +159,7 @@ def _explanation(words: str, family: Family, style: Style) -> list[str]:
 
 
 def _of_state(state: State, style: Style) -> list[str]:
-    """Every pair with this state at the client (a listener's: at the server), and what it is."""
+    """Every pair with this state at the client (LISTEN: at the server), and whether it can be."""
     from netlab.atlas import store
     from netlab.model.tcp import State, why_unreachable
 
@@ -172,12 +172,12 @@ def _of_state(state: State, style: Style) -> list[str]:
                 name = f"  {pair}" if number == 0 else ""
                 lines.append(f"{name:<{MARGIN}}{style(line, 'dim' if why else 'green')}")
     if state is not State.LISTEN:
-        lines += ["", "It is the same with client and server changed over."]
+        lines += ["", "The same holds with client and server exchanged."]
     return [*lines, "", "'netlab atlas CLIENT/SERVER' explains one pair."]
 
 
 def _of_pair(client: State, server: State, family: Family, style: Style) -> list[str]:
-    """How to get there, or why nobody can."""
+    """How to reach a pair, or why it cannot be reached."""
     from netlab.atlas import cells, store
     from netlab.atlas.compose import name_of
     from netlab.model.tcp import State, why_unreachable
@@ -192,11 +192,16 @@ def _of_pair(client: State, server: State, family: Family, style: Style) -> list
     scenario = next(each for each in cells.scenarios() if each.name == name_of(pair))
     lines = explanation(scenario, family, style, command=str(scenario.path))
     way = store.reachable()[str(pair)]
-    return [*lines, "", style("a shortest way, as the model sees it", "bold"), *_ladder(way, style)]
+    return [
+        *lines,
+        "",
+        style("a shortest path, according to the model", "bold"),
+        *_ladder(way, style),
+    ]
 
 
 def _ladder(way: list[tuple[str, str]], style: Style) -> list[str]:
-    """Client and server as two lines, time downward, what happens between them."""
+    """Client and server as two lines, time downward, with the events between them."""
     lines = [f"  {'client':>12}  {'server':<12}"]
     before = "CLOSED/CLOSED"
     for event, after in way:

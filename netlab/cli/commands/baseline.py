@@ -23,25 +23,25 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 examples:
-  netlab baseline record -o 6.18.yaml              play everything here, and keep what came of it
-  netlab baseline check 6.18.yaml                  play it again, and tell what is otherwise
+  netlab baseline record -o 6.18.yaml              play everything here, and keep the results
+  netlab baseline check 6.18.yaml                  play it again, and report what differs
   netlab baseline check 6.18.yaml --kernel ./vmlinuz          on a kernel that was just built
   netlab baseline check 6.18.yaml --sysctl tcp_syn_retries=2 --slow    with a sysctl changed
   netlab baseline check 6.18.yaml 'syn*' --kernel debian:sid  some of it (names come before options)
   netlab baseline check 6.18.yaml --run run.jsonl  compare a stored run, play nothing
-  netlab baseline record --run run.jsonl           make a baseline of one
+  netlab baseline record --run run.jsonl           make a baseline from one
 
-A baseline has what a kernel does every time, and nothing of how fast it did. It is a text file for
-version control. What it has and this run has not, or the other way round, is noted on standard
-error and is no difference.
+A baseline holds what a kernel does every time, and nothing about how fast it did it. It is a text
+file for version control. What only the baseline or only this run has is noted on standard error,
+and is not a difference.
 
-exit codes: 0 as recorded, 1 something is otherwise, 2 bad usage or no baseline,
+exit codes: 0 as recorded, 1 something differs, 2 bad usage or no baseline,
 3 something could not be played
 """
 RECORD_EPILOG = """\
 examples:
-  netlab baseline record -o 6.18.yaml        play everything here, and keep what came of it
-  netlab baseline record --run run.jsonl     of a stored run, printed; nothing is played
+  netlab baseline record -o 6.18.yaml        play everything here, and keep the results
+  netlab baseline record --run run.jsonl     from a stored run, printed; nothing is played
   netlab baseline record 'syn*' -o syn.yaml  of some scenarios (names come before options)
   netlab baseline record -o sid.yaml --kernel debian:sid  of another kernel
 
@@ -49,11 +49,11 @@ exit codes: 0 recorded, 2 bad usage, 3 something could not be played, and nothin
 """
 CHECK_EPILOG = """\
 examples:
-  netlab baseline check 6.18.yaml                     play it again, and tell what is otherwise
+  netlab baseline check 6.18.yaml                     play it again, and report what differs
   netlab baseline check 6.18.yaml --run run.jsonl     compare a stored run, play nothing
   netlab baseline check 6.18.yaml --kernel ./vmlinuz  on a kernel that was just built
 
-exit codes: 0 as recorded, 1 something is otherwise, 2 bad usage or no baseline,
+exit codes: 0 as recorded, 1 something differs, 2 bad usage or no baseline,
 3 something could not be played
 """
 
@@ -83,7 +83,7 @@ def add(commands: Commands) -> None:
         description="Play scenarios, or take a stored run, and compare it with a baseline.",
         epilog=CHECK_EPILOG,
     )
-    check.add_argument("file", type=Path, metavar="FILE", help="what baseline record wrote")
+    check.add_argument("file", type=Path, metavar="FILE", help="a file that baseline record wrote")
     check.set_defaults(main=main_check)
     for each in (record, check):
         _add_playing(each)
@@ -95,20 +95,24 @@ def _add_playing(command: argparse.ArgumentParser) -> None:
     add_what(command)
     kernels = command.add_argument_group("the kernel")
     kernels.add_argument(
-        "--kernel", metavar="SPEC", default="host", help="as of netlab matrix (default: this one)"
+        "--kernel", metavar="SPEC", default="host", help="as for netlab matrix (default: this one)"
     )
     add_archives(kernels)
     add_guests(command)
 
 
 def main_record(options: argparse.Namespace) -> int:
-    """Play and write; 3 where not everything could be played."""
+    """Play, or read a stored run, and write its baseline.
+
+    Raises `LabError` (exit code 3) for a run in which not everything could be played, and
+    `ScenarioError` where the file cannot be written.
+    """
     from netlab.kernels.compare import baseline
     from netlab.kernels.compare.behaviour import behaviour
 
     run = obtain_run(options)
     if run.error:
-        raise LabError(f"{run.machine.name}: {run.error}; nothing is recorded of half a run")
+        raise LabError(f"{run.machine.name}: {run.error}; an incomplete run is not recorded")
     text = baseline.text(behaviour(run))
     if options.output is None:
         sys.stdout.write(text)
@@ -124,7 +128,7 @@ def main_record(options: argparse.Namespace) -> int:
 
 
 def main_check(options: argparse.Namespace) -> int:
-    """Play, compare, and say each difference; 1 where there is one."""
+    """Play, compare, and print each difference; return 1 if there is one."""
     from netlab.kernels.compare import baseline
     from netlab.kernels.compare.behaviour import behaviour
 
@@ -148,8 +152,9 @@ def main_check(options: argparse.Namespace) -> int:
 
 
 def obtain_run(options: argparse.Namespace, recorded: KernelProfile | None = None) -> KernelRun:
-    """The run that the options mean: stored, or played now, here or in a virtual machine; of what
-    a baseline holds, where there is one.
+    """Return the run that the options ask for: stored, or played now, here or in a virtual machine.
+
+    With `recorded`, only what that baseline holds is played.
     """
     from netlab.kernels import matrix
     from netlab.kernels.sources import spec
@@ -168,9 +173,9 @@ def obtain_run(options: argparse.Namespace, recorded: KernelProfile | None = Non
 
 
 def held(job: Job, recorded: KernelProfile, options: argparse.Namespace) -> Job:
-    """What the options ask for and the baseline holds; the rest could not be compared.
+    """Reduce a job to what the baseline holds; the rest could not be compared.
 
-    Raises `ScenarioError` where that is nothing.
+    Raises `ScenarioError` if nothing is left.
     """
     from netlab.kernels.compare.behaviour import name_in
     from netlab.timers import measure

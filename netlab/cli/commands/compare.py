@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``netlab compare``: what one kernel does otherwise than another, and why."""
+"""``netlab compare``: what one kernel does differently from another, and why."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ examples:
   netlab compare 6.1 6.8 6.12                    by their releases; each with the one before it
   netlab compare --first 6.1 6.8 6.12            each with the first
   netlab compare results/                        every run in a folder, at any depth
-  netlab compare results/ --table                and scenario by kernel, timer by kernel, ...
+  netlab compare results/ --table                also scenario by kernel, timer by kernel, ...
   netlab compare results/ --page kernels.html    as a page
   netlab compare old.jsonl new.jsonl --json      two files, for a program
 
 A run is what netlab matrix stored. Only what two runs have in common is compared, and of that only
 what a kernel does every time: two runs of one kernel have no differences. A known change explains
-a difference where the runs show that one kernel has the change and the other has not; what is left
-is UNEXPLAINED.
+a difference where the runs show that one kernel has the change and the other does not; what is
+left is UNEXPLAINED.
 
 exit codes: 0 no differences, or all are explained; 1 some are not; 2 bad usage, or no such run;
-3 one of the runs is not whole, so that not everything could be compared
+3 one of the runs is incomplete, so not everything could be compared
 """
 WIDEST = 120
 
@@ -48,8 +48,8 @@ def add(commands: Commands) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "compare",
-        help="what kernels do otherwise than each other, and why",
-        description="Say what is otherwise from kernel to kernel, and which change explains it.",
+        help="what kernels do differently from each other, and why",
+        description="Show what differs from kernel to kernel, and which change explains it.",
         epilog=EPILOG,
     )
     command.add_argument(
@@ -62,9 +62,11 @@ def add(commands: Commands) -> None:
         "--first", action="store_true", help="compare each with the first, not with its neighbour"
     )
     command.add_argument(
-        "--table", action="store_true", help="also tables of what is not the same on all kernels"
+        "--table", action="store_true", help="also tables of what differs between kernels"
     )
-    command.add_argument("--all", action="store_true", help="tables of everything, the same or not")
+    command.add_argument(
+        "--all", action="store_true", help="tables of everything, differing or not"
+    )
     command.add_argument("--json", action="store_true", help="one JSON object")
     add_wide(command)
     command.add_argument("--page", type=Path, metavar="FILE", help="write it as a page (HTML)")
@@ -72,7 +74,10 @@ def add(commands: Commands) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Read, compare, print; 1 where something is unexplained."""
+    """Read, compare and print; return 1 if a difference is unexplained.
+
+    Raises `ScenarioError` where there is only one run.
+    """
     from netlab.kernels.compare import overview, stored
 
     found = stored.runs(options.runs)
@@ -93,16 +98,14 @@ def main(options: argparse.Namespace) -> int:
 
 
 def exit_code(seen: Overview) -> int:
-    """3 where a run is not whole, else 1 where something is unexplained, else 0."""
+    """3 if a run is incomplete, else 1 if a difference is unexplained, else 0."""
     if any(run.error for run in seen.runs):
         return LabError.exit_code
     return Unmet.exit_code if any(one.unexplained for one in seen.compared) else 0
 
 
 def lines(seen: Overview, columns: int | None, style: Style) -> Iterator[str]:
-    """Everything that is otherwise, from kernel to kernel; in a terminal that has so many columns,
-    or in a file.
-    """
+    """Every difference from kernel to kernel, in a terminal `columns` wide (None: in a file)."""
     from netlab.render.matrix import problems
 
     width = min(WIDEST, columns or shutil.get_terminal_size().columns)
@@ -146,8 +149,8 @@ def _told(one: Sentence, width: int, style: Style) -> Iterator[str]:
 
 
 def _filled(head: str, text: str, width: int, indent: str, size: int) -> list[str]:
-    """A paragraph that begins with a word in colour, of this size."""
-    text = "\0" * size + text  # what the colours' codes would take is not counted
+    """A paragraph that begins with a coloured word of `size` columns."""
+    text = "\0" * size + text  # the codes of colours take no columns
     filled = textwrap.fill(
         text,
         width,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``netlab diagnose``: from what ss, netstat or ``netlab snapshot`` print to why it is stuck."""
+"""``netlab diagnose``: from the output of ss, netstat or ``netlab snapshot`` to what is stuck."""
 
 from __future__ import annotations
 
@@ -8,30 +8,26 @@ import gc
 import json
 import shutil
 import sys
-from typing import TYPE_CHECKING
 
 from netlab.cli.shared.options import Commands
 from netlab.cli.shared.snapshots import snapshots
 from netlab.model.errors import Unmet
 from netlab.render.style import Style
 
-if TYPE_CHECKING:
-    pass
-
 EPILOG = """\
 examples:
   netlab diagnose                          this host, now
   ss -tanoei | netlab diagnose -           what is pasted or piped, from any distribution's ss
   netlab diagnose client.txt server.txt    both ends: they name the packet that is lost
-  netlab diagnose --explain web1.json      what speaks for each cause, and what against it
+  netlab diagnose --explain web1.json      the evidence for and against each cause
   netlab diagnose --json web1.json         findings as JSON
   netlab repro web1.json                   the first finding as a scenario, to be played in a lab
 
-Of ss, -tanoei tells most; of netstat, -tnop. What changes between two looks tells more:
+The most useful options are -tanoei for ss, -tnop for netstat. Two looks show more than one:
   ss -tanoei; nstat -az; sleep 5; ss -tanoei; nstat -az
   netlab snapshot --twice 5
 
-exit codes: 0 nothing is stuck, 1 something is, 2 what was given cannot be read
+exit codes: 0 nothing is stuck, 1 something is, 2 the input cannot be read
 """
 
 
@@ -58,10 +54,10 @@ def add(commands: Commands) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Read, diagnose, print; 1 where connections are stuck."""
+    """Read, diagnose and print; return 1 if connections are stuck."""
     from netlab.diagnosis.rank import diagnose
 
-    gc.disable()  # nothing here goes round in circles, and 100,000 sockets are many objects
+    gc.disable()  # no reference cycles are made here, and 100,000 sockets are many objects
     diagnosis = diagnose(snapshots(options.files))
     if options.json:
         print(json.dumps(diagnosis.to_json(), ensure_ascii=False))

@@ -34,7 +34,7 @@ examples:
 
 exit codes: 0 labs can be built here, 2 bad usage, 3 they cannot
 """
-#: What is known of everything that is looked at; the rest of a line is for the detail.
+#: Columns for each check's mark and name; the rest of a line is for the detail.
 NATURAL = {"mark": 7, "what": 31}
 GIVING: tuple[Giving, ...] = ((("what",), 12),)
 BEFORE_FIX = " " * 11
@@ -42,7 +42,7 @@ BEFORE_FIX = " " * 11
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at: whether it is there, and what to do where it is not."""
+    """One thing that was examined: whether it is there, and the fix if it is not."""
 
     what: str
     good: bool
@@ -64,7 +64,7 @@ def add(commands: Commands) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Look, tell, and return 3 where no lab can be built."""
+    """Examine, print, and return 3 if no lab can be built."""
     findings = list(examine())
     style = Style.of(sys.stdout)
     for finding in findings:
@@ -76,7 +76,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _lines(finding: Check, columns: int | None, style: Style) -> Iterator[str]:
-    """One line, and below it the fix where there is one, in a terminal that has so many columns."""
+    """One line, and below it the fix if there is one, for a terminal `columns` wide."""
     table = Columns.of(NATURAL, GIVING, style, columns)
     yield table.row([_mark(finding), (finding.what,)], (finding.detail, "dim"))
     if not finding.good and finding.fix:
@@ -137,7 +137,7 @@ def _namesakes() -> Iterator[Check]:
 
 
 def _module(script: Path) -> str:
-    """What a command that pip installed imports; empty for any other program."""
+    """The module that a command installed by pip imports; '' for any other program."""
     with script.open("rb") as opened:
         imported = re.search(rb"^\s*from (\S+) import", opened.read(4096), re.MULTILINE)
     return imported[1].decode(errors="replace") if imported else ""
@@ -201,14 +201,14 @@ def _kernel(lab: Lab) -> Iterator[Check]:
 
 
 def _tracepoints() -> Iterator[Check]:
-    """What a recording lacks on this kernel, where it is traced at all."""
+    """The tracepoints that recordings lack on this kernel, if it is traced at all."""
     from netlab.observe.tracing import tracer
 
     traced = tracer()
     for name in traced.absent if traced else ():
         yield Check(
             f"tracepoint {name}", False, "left out of recordings",
-            "none: this kernel has it not, or it does not tell whose socket it is about",
+            "none: this kernel lacks it, or it does not identify the socket",
         )  # fmt: skip
 
 
@@ -230,7 +230,7 @@ def _descriptors() -> Iterator[Check]:
 
 
 def _qemu() -> Check:
-    """What `netlab matrix` says of it."""
+    """QEMU, as `netlab matrix` finds it."""
     from netlab.kernels.vm import qemu
 
     what = "QEMU, to play on other kernels"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``netlab freeze``: hold a pair, and look at it: live on a terminal, else with commands that
-another terminal takes, until Ctrl-C.
+"""``netlab freeze``: hold a pair and look at it: live on a terminal, else with commands for
+another terminal, until Ctrl-C.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ examples:
   netlab freeze fin-dropped --for 30s     and then heal it
   netlab freeze fin-dropped --plain       commands for another terminal, until Ctrl-C
 
-exit codes: 0 it was held and has healed, or you have made something else of it; 1 it was not held,
-or has not healed; 2 bad usage or a bad scenario; 3 the lab could not be built
+exit codes: 0 it was held and healed, or you changed the pair yourself; 1 it was not held, or did
+not heal; 2 bad usage or a bad scenario; 3 the lab could not be built
 """
 
 
-MOST = 20  # packets that one look tells of: a flood is not for reading
+MOST = 20  # packets printed per look: a flood is not for reading
 ENDLESS = 1000  # columns of a line that is not cut
 PACKET_COLOURS = {"again": ("bold",), "lost": ("red",)}
 
 
 class Unfrozen(Exception):
-    """A person has made something else of the pair: there is no healing to be proven."""
+    """The person at the keys changed the pair: there is no healing to prove."""
 
 
 def add(commands: Commands) -> None:
@@ -67,8 +67,8 @@ def add(commands: Commands) -> None:
 
 def main(options: argparse.Namespace) -> int:
     """Freeze, wait, and report how the pair healed."""
-    # All that is imported is imported now: a Ctrl-C that comes while a module is read makes Python
-    # end as if nobody had caught it.
+    # Everything is imported now: a Ctrl-C during an import makes Python end as if it were not
+    # caught.
     from netlab.live import terminal
     from netlab.model.vocabulary import Family
     from netlab.render.packet import parts
@@ -113,7 +113,7 @@ def _report(outcomes: Iterator[tuple[int, Evidence]], scenario: Scenario, style:
 
 
 def _look(lab: Lab, scenario: Scenario, duration: float | None) -> None:
-    """The live view. Raises `Unfrozen` where keys have done something."""
+    """Show the live view. Raises `Unfrozen` if keys have changed anything."""
     from netlab.live import terminal
     from netlab.live.controller import Controller
     from netlab.live.session import Session
@@ -143,7 +143,7 @@ def _announce(lab: Lab, scenario: Scenario, style: Style) -> None:
 def _watch(
     lab: Lab, scenario: Scenario, duration: float | None, line: Callable[[Packet], str]
 ) -> None:
-    """Say what changes and what crosses, until the time is over or somebody presses Ctrl-C."""
+    """Print changes and packets, until `duration` seconds are over or Ctrl-C is pressed."""
     seen = lab.flow(scenario.expect.of).pair
     told = 0
 
@@ -161,7 +161,7 @@ def _watch(
 
 
 def _tell_packets(lab: Lab, told: int, line: Callable[[Packet], str]) -> int:
-    """One line a packet, once it has crossed or died. Returns how many have been told of by now."""
+    """Print each packet once it has crossed or been dropped; return the number of the next one."""
     tape = lab.tape
     if tape is None:
         return told

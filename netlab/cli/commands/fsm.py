@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``netlab fsm``: RFC 9293's state diagram, with what this kernel was really seen to do."""
+"""``netlab fsm``: RFC 9293's state diagram, with the transitions this kernel was seen to make."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ examples:
   netlab fsm --slow            also what takes a minute: the end of TIME_WAIT, time-outs
   netlab fsm --ipv6 --json     one object a line: source, target, event, seen, scenarios, reason
 
-exit codes: 0 every arrow was seen or has its reason; 1 an arrow was neither, a step between two
-states is none of the diagram's, or a pair was not held; 2 bad usage; 3 no lab
+exit codes: 0 every arrow was seen or has its reason; 1 an arrow has neither, a step between two
+states is not in the diagram, or a pair was not held; 2 bad usage; 3 no lab
 """
 
 
@@ -46,7 +46,7 @@ Figure 5, and Linux's own, that were seen: two consecutive samples of one end th
 explains.""",
         epilog=EPILOG,
     )
-    command.add_argument("--svg", type=Path, metavar="FILE", help="write the diagram there, too")
+    command.add_argument("--svg", type=Path, metavar="FILE", help="also write the diagram there")
     command.add_argument("--slow", action="store_true", help="also what needs a minute or two")
     add_family(command)
     command.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -54,7 +54,10 @@ explains.""",
 
 
 def main(options: argparse.Namespace) -> int:
-    """Play, draw, and return the exit code."""
+    """Play, draw, and return the exit code.
+
+    Raises `ScenarioError` where the folder for ``--svg`` does not exist.
+    """
     from netlab.atlas import fsm
 
     if options.svg and not options.svg.absolute().parent.is_dir():
@@ -75,7 +78,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def drawn(seen: Coverage) -> list[Drawn]:
-    """What the pictures need, of every arrow."""
+    """Every arrow, with what the pictures need to know of it."""
     return [
         Drawn(
             arrow.source,
@@ -159,7 +162,7 @@ def _print(arrows: Sequence[Drawn], runs: Sequence[Evidence], elapsed: float) ->
 
 
 def _complain(runs: Sequence[Evidence], seen: Coverage) -> None:
-    """What makes the exit code another than 0, on standard error."""
+    """Print the reasons for an exit code other than 0 on standard error."""
     from netlab.render.failure import failure
 
     style = Style.of(sys.stderr)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``netlab lab``: two hosts and a wire, to make and break connections of one's own."""
+"""``netlab lab``: two hosts and a wire, to make and break connections by hand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ examples:
 
 What was done can be written as a scenario file with w, and played with 'netlab run FILE'.
 
-exit codes: 0 left, 2 bad usage or no terminal, 3 the lab could not be built
+exit codes: 0 you left it, 2 bad usage or no terminal, 3 the lab could not be built
 """
 
 
@@ -35,7 +35,7 @@ def add(subcommands: Commands) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Open the live view on an empty lab."""
+    """Open the live view on an empty lab. Raises `ScenarioError` without a terminal."""
     from netlab.live import terminal
 
     if not terminal.fits():

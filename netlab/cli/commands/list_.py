@@ -43,7 +43,7 @@ def add(commands: Commands) -> None:
     command = commands.add_parser(
         "list",
         help="the scenarios, their pairs and sources",
-        description="List scenarios with the pair each proves and where its case is told.",
+        description="List scenarios with the pair each proves and the source of its case.",
         epilog=EPILOG,
     )
     add_names(command, "*", "a name, a pattern, a folder or a .yaml file (default: all)")

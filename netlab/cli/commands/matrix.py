@@ -33,20 +33,20 @@ EPILOG = f"""\
 {SPECS}
 examples:
   netlab matrix                               what this machine's mirrors have, old to new
-  netlab matrix --list                        which those are
+  netlab matrix --list                        print their names, play nothing
   netlab matrix --kernel host debian:bookworm debian:trixie  this one and two others
   netlab matrix --kernel ./bzImage --warp     one that you have built, every time-out to its end
   netlab matrix --timers --kernel host debian:sid    how long each of TCP's time-outs is
   netlab matrix 'syn*' --kernel debian:sid    some scenarios (their names come first)
   netlab matrix --mirror ubuntu=URL --kernel ubuntu:noble    from an archive of your choice
-  netlab matrix --report out                  and a page of it: out/index.html
+  netlab matrix --report out                  also a page: out/index.html
   netlab compare 6.1 6.12                     what differs between two of them, afterwards
 
 Each run is kept for 'netlab compare'. A guest without KVM lives in virtual time, which jumps while
-nothing happens: what is slow by its nature takes no longer than what is not.
+nothing happens: scenarios that wait for minutes take no longer than others.
 
 exit codes: 0 every kernel passed, 1 a pair was not held on one, 2 bad usage,
-3 a kernel could not be got, booted or played to the end
+3 a kernel could not be fetched, booted or played to the end
 """
 
 PAGE = "index.html"
@@ -76,21 +76,23 @@ def _add_kernels(command: argparse.ArgumentParser) -> None:
         "--kernel", nargs="+", action="extend", metavar="SPEC", default=[], help="see below"
     )
     kernels.add_argument("--small", action="store_true", help="three: old, new, between")
-    kernels.add_argument("--list", action="store_true", help="say which, and play nothing")
+    kernels.add_argument("--list", action="store_true", help="print which, and play nothing")
     add_archives(kernels)
 
 
 def _add_results(command: argparse.ArgumentParser) -> None:
     results = command.add_argument_group("results")
-    results.add_argument("--output", type=Path, metavar="DIR", help="write each run there, too")
-    results.add_argument("--report", type=Path, metavar="DIR", help="and a page: DIR/index.html")
+    results.add_argument("--output", type=Path, metavar="DIR", help="also write each run there")
+    results.add_argument(
+        "--report", type=Path, metavar="DIR", help="also write a page: DIR/index.html"
+    )
     results.add_argument("--json", action="store_true", help="one JSON object a line")
     add_wide(results)
-    results.add_argument("--all", action="store_true", help="every row, and not only what differs")
+    results.add_argument("--all", action="store_true", help="every row, not only those that differ")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Get, boot, play, compare, and return the exit code."""
+    """Fetch, boot, play, compare, and return the exit code."""
     _part(options)
     job = kernel_options.job(options)
     specs = _specs(options)
@@ -119,7 +121,7 @@ def main(options: argparse.Namespace) -> int:
 def _play(
     options: argparse.Namespace, specs: Sequence[Spec], plan: Plan, stop: Stop, output: Output
 ) -> list[KernelRun]:
-    """The runs that ended, in the order of the specs: all, or those that did before a signal."""
+    """Return the runs that ended (before a signal, if one came), in the order of the specs."""
     from netlab.kernels import matrix
 
     number = len(plan.job.scenarios())
@@ -144,16 +146,16 @@ class _Keeper:
         self._output = output
 
     def fetching(self, spec: str, what: str, done: int, total: int) -> None:
-        """Here, too, a signal is looked for: kernels are large."""
+        """Check for a signal here, too: kernels are large."""
         self._stop.check()
         self._watcher.fetching(spec, what, done, total)
 
     def heard(self, spec: str, line: str) -> None:
-        """A record of a run that goes on."""
+        """Pass on a record of a run in progress."""
         self._watcher.heard(spec, line)
 
     def ended(self, run: KernelRun) -> None:
-        """Its files are written, and its records where they are asked for."""
+        """Write its files, and its records if they are asked for."""
         from netlab.kernels import matrix
 
         self.runs.append(run)
@@ -166,15 +168,15 @@ class _Keeper:
         self._watcher.ended(run)
 
     def meanwhile(self) -> None:
-        """A signal ends it here."""
+        """End here if a signal has come, or the reader of the output has gone."""
         self._stop.check()
         if self._output.gone and not (self._options.output or self._options.report):
-            raise BrokenPipeError  # as with `| head`: nobody wants to know the rest
+            raise BrokenPipeError  # as with `| head`: the rest has no reader
         self._watcher.meanwhile()
 
 
 def exit_code(runs: Sequence[KernelRun]) -> int:
-    """3 where a kernel was not played to the end, else 1 where one failed, else 0."""
+    """3 if a kernel was not played to the end, else 1 if one failed, else 0."""
     outcomes = {play.outcome for run in runs for play in run.scenarios}
     if any(run.error for run in runs) or "error" in outcomes:
         return LabError.exit_code
@@ -184,7 +186,7 @@ def exit_code(runs: Sequence[KernelRun]) -> int:
 
 
 def _part(options: argparse.Namespace) -> None:
-    """Names of scenarios that were written behind the kernels belong to the scenarios."""
+    """Move names of scenarios that were typed after the kernels to the scenarios."""
     texts = dict.fromkeys(options.kernel)
     options.kernel = [
         text
@@ -198,7 +200,7 @@ def _specs(options: argparse.Namespace) -> Sequence[Spec]:
     from netlab.kernels.sources import fetch, spec
 
     if options.kernel and options.small:
-        raise ScenarioError("--small is a set of kernels: give it, or --kernel, and not both")
+        raise ScenarioError("--small is a set of kernels: give it or --kernel, not both")
     if options.kernel:
         return [spec.parse(text) for text in dict.fromkeys(options.kernel)]
     return fetch.defaults(dict(options.mirror), small=options.small)
@@ -250,14 +252,14 @@ def _tell(runs: Sequence[KernelRun], options: argparse.Namespace, elapsed: float
 
 
 def compare_command(runs: Sequence[KernelRun], folder: Path | None) -> str:
-    """What to type to compare these runs again; nothing where two of them are not both kept."""
+    """The command that compares these runs again; '' if fewer than two of them are kept."""
     from netlab.kernels.compare.stored import SUFFIX
     from netlab.kernels.matrix import file_name
 
     names = {file_name(run) for run in runs}
     if folder and {path.name for path in folder.rglob(f"*{SUFFIX}")} == names:
         return f"netlab compare {shlex.quote(str(folder))}" if len(names) > 1 else ""
-    # By their releases, of which the cache has one each: older runs may have the same spec.
+    # By release, of which the cache keeps one run each: older runs may have the same spec.
     releases = dict.fromkeys(run.machine.release for run in runs if run.done)
     return f"netlab compare {shlex.join(releases)}" if len(releases) > 1 else ""
 

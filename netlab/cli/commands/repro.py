@@ -27,7 +27,7 @@ examples:
   netlab run my-own.yaml                         freeze the same pair in a lab, and prove its cause
   netlab freeze my-own.yaml                      and look at it as long as you like
 
-exit codes: 0 written, 2 what was given cannot be read, or has no such finding
+exit codes: 0 written, 2 the input cannot be read, or has no such finding
 """
 #: The ports of the templates: the server's, and the client's in those that name it.
 PORT, FROM = 5555, 5556
@@ -44,7 +44,9 @@ def add(commands: Commands) -> None:
         description="Write a scenario that freezes the connection of a finding in a lab.",
         epilog=EPILOG,
     )
-    command.add_argument("file", metavar="FILE", help="what netlab diagnose was given; - likewise")
+    command.add_argument(
+        "file", metavar="FILE", help="the input of netlab diagnose; - for standard input"
+    )
     command.add_argument(
         "number", metavar="N", nargs="?", type=positive, default=1, help="the n-th finding (1)"
     )
@@ -55,7 +57,10 @@ def add(commands: Commands) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Diagnose again, and write the scenario of one finding."""
+    """Diagnose again, and write the scenario of one finding.
+
+    Raises `ScenarioError` where there is no such finding, or the file cannot be written.
+    """
     from netlab.cli.shared.snapshots import snapshots
     from netlab.diagnosis.rank import diagnose
     from netlab.scenario import writer
@@ -102,7 +107,7 @@ def scenario(finding: Finding) -> Scenario:
 
 
 def _template(name: str) -> Path:
-    """The scenario's own file: one that comes with netlab, or of the atlas."""
+    """The scenario's file: one of netlab's own scenarios, or of the atlas."""
     import netlab
     from netlab.scenario import catalogue
 
@@ -126,7 +131,7 @@ def _all_steps(template: Scenario) -> tuple[AnyStep, ...]:
 
 
 def _at_port(template: Scenario, port: int) -> Scenario:
-    """A template with another port than its own."""
+    """The template moved to another port."""
     ports = {PORT: port, FROM: PORT if port == FROM else FROM}
 
     def moved(steps: tuple[AnyStep, ...]) -> tuple[AnyStep, ...]:
@@ -144,7 +149,7 @@ def _waits_for_listener(step: AnyStep) -> bool:
 
 
 def _moved(step: AnyStep, ports: Mapping[int, int]) -> AnyStep:
-    """A step with other ports, also in words of another language: nft's, or a command's."""
+    """A step with other ports, including those inside nft rules and commands."""
     numbers = re.compile(rf"\b({'|'.join(map(str, ports))})\b")
 
     def in_text(text: str) -> str:

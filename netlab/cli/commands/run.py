@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``netlab run``: play scenarios side by side and say what came of each."""
+"""``netlab run``: play scenarios side by side and report the outcome of each."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ examples:
   netlab run teardown              one folder
   netlab run 'fin-*' my-own.yaml   by pattern, and a file of your own
   netlab run --ipv6 --hold 5s      over IPv6, each pair held for five seconds
-  netlab run --sysctl tcp_fin_timeout=5 'fin-*'   with a kernel that is set otherwise
+  netlab run --sysctl tcp_fin_timeout=5 'fin-*'   with a sysctl changed
   netlab run --json > run.jsonl    one object a line: scenario, outcome, expected, observed, ...
   netlab run fin-dropped --ladder  and every packet, between the lines of both ends
   netlab run --report out          and a page for the browser: out/index.html, with every packet
@@ -73,7 +73,7 @@ def add(commands: Commands) -> None:
         "--jobs", type=positive, metavar="N", help="labs that are open at the same time (200)"
     )
     command.add_argument(
-        "--ladder", action="store_true", help="and draw what crossed the wire, packet by packet"
+        "--ladder", action="store_true", help="also draw what crossed the wire, packet by packet"
     )
     command.add_argument("--json", action="store_true", help="one JSON object a line")
     add_wide(command)
@@ -81,7 +81,7 @@ def add(commands: Commands) -> None:
         "--report",
         type=Path,
         metavar="DIR",
-        help="write a page that shows all of it there (index.html), with captures and JSON",
+        help="write a page of the whole run there (index.html), with captures and JSON",
     )
     command.add_argument(
         "--pcap", type=Path, metavar="DIR", help="write a capture file (pcapng) of each there"
@@ -136,12 +136,12 @@ class _Run:
 
     @property
     def ended(self) -> list[Evidence]:
-        """What has ended, in the order in which it was asked for."""
+        """The runs that have ended, in the order they were asked for."""
         return [self._runs[number] for number in sorted(self._runs)]
 
     @property
     def _left(self) -> int:
-        """How many were not played to the end."""
+        """The number of scenarios that were not played to the end."""
         return len(self._scenarios) - len(self._runs)
 
     def play(self, how: runner.Options) -> None:
@@ -150,7 +150,7 @@ class _Run:
         from netlab.scenario import runner
 
         if self._options.json:
-            converter()  # it takes a while the first time, and labs would wait for it
+            converter()  # it is slow the first time, and labs would wait for it
         try:
             for number, evidence in runner.play_all(self._scenarios, how, self._meanwhile):
                 if not self._stop.asked:
@@ -165,7 +165,7 @@ class _Run:
     def _meanwhile(self) -> None:
         self._stop.check()
         if self.shown.output.gone and not (self._options.report or self._options.pcap):
-            raise BrokenPipeError  # as with `| head`: nobody wants to know the rest
+            raise BrokenPipeError  # as with `| head`: the rest has no reader
         self.shown.meanwhile()
 
     def _show(self, evidence: Evidence) -> None:
@@ -179,7 +179,7 @@ class _Run:
         self.shown.line(self._table.row(evidence))
 
     def tell(self) -> None:
-        """What stands below the table: ladders, failures in full, how many were what."""
+        """Print what follows the table: ladders, failures in full, and the counts."""
         if not self._options.json:
             for text in self._below():
                 self.shown.line(text)
@@ -206,7 +206,7 @@ class _Run:
         return stopped_line(self._left, len(self._scenarios), style)
 
     def write_files(self) -> None:
-        """The files that were asked for. With --json, standard output has nothing but JSON."""
+        """Write the files that were asked for. With --json, standard output has JSON only."""
         options, runs = self._options, self.ended
         scenarios = [self._scenarios[number] for number in sorted(self._runs)]
         if options.report:

@@ -32,8 +32,8 @@ def add(commands: Commands) -> None:
     command = commands.add_parser(
         "show",
         help="explain one scenario",
-        description="Explain a scenario: its story, its steps, its rules, and the commands a "
-        "person would type on two machines.",
+        description="Explain a scenario: its story, its steps, its rules, and the commands "
+        "to type on two machines to do it by hand.",
         epilog=EPILOG,
     )
     add_names(command, None, "a scenario's name, or a .yaml file")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """``netlab snapshot``: the TCP sockets of a host or a namespace, as one small JSON file.
 
-It is not to take longer than ``ss -tan`` does, so what costs milliseconds is imported when needed.
+It must not take longer than ``ss -tan``, so what costs milliseconds is imported when needed.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 examples:
-  netlab snapshot > web1.json              this host, to be mailed to whoever runs diagnose
+  netlab snapshot > web1.json              this host, to mail to the person who runs diagnose
   netlab snapshot --twice 5 > web1.json    two looks, so that counters and timers have a direction
   netlab snapshot --port 5432              only connections with this port at either end
   netlab snapshot --netns 4711             the namespace of a process, as in a container
   netlab snapshot --mask                   with pseudonyms instead of addresses
-  netlab snapshot --mask=WORD              the same ones on every host that says this word
+  netlab snapshot --mask=WORD              the same ones on every host that is given this word
 
-What is in it: every TCP socket with its queues, timers and the kernel's figures, the names and
+It holds every TCP socket with its queues, timers and the kernel's figures, the names and
 numbers of the processes that hold them, the counters of nstat, and some sysctls.
 
 exit codes: 0 printed, 2 bad usage or no such namespace, 3 only root may look there
@@ -49,7 +49,7 @@ def add(commands: Commands) -> None:
     command.add_argument("--port", type=_port, metavar="N", help="only with this port")
     command.add_argument("--address", type=_address, metavar="A", help="only with this address")
     command.add_argument(
-        "--twice", type=_seconds, metavar="SECONDS", help="look a second time, so much later"
+        "--twice", type=_seconds, metavar="SECONDS", help="look a second time, this much later"
     )
     command.add_argument(
         "--mask", nargs="?", const="", metavar="WORD", help="pseudonyms instead of addresses"
@@ -57,7 +57,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--owners",
         action="store_true",
-        help="look up processes although there are more than 5000 sockets, which takes long",
+        help="look up processes even with more than 5000 sockets, which is slow",
     )
     command.set_defaults(main=main)
 
@@ -89,7 +89,7 @@ def main(options: argparse.Namespace) -> int:
     from netlab.snapshot import store
     from netlab.snapshot.collect import Filter, collect
 
-    gc.disable()  # nothing here goes round in circles, and 100,000 sockets are many objects
+    gc.disable()  # no reference cycles are made here, and 100,000 sockets are many objects
     keep = Filter(options.port, options.address)
     for namespace in options.netns or [None]:
         samples = collect(namespace, keep, options.twice, options.owners)

@@ -32,13 +32,13 @@ examples:
 exit codes: 0 walked through or left, 1 a pair was not held, 2 bad usage or no such lesson,
 3 the lab could not be built
 """
-#: Who has read for longer than this may have lost a pair to the kernel's timers.
+#: Seconds of reading after which the kernel's timers may have ended the pair.
 LONG = 20.0
 WIDTH = 80  # columns
 
 
 class NotHere(ScenarioError):
-    """A lesson that this kernel, or this family, cannot play."""
+    """A lesson that cannot be played on this kernel, or over this family."""
 
 
 def add(commands: Commands) -> None:
@@ -60,7 +60,10 @@ def add(commands: Commands) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """List the lessons, or teach one."""
+    """List the lessons, or teach one.
+
+    Raises `ScenarioError` for options that exclude each other, and for a scenario that only waits.
+    """
     from netlab.scenario import catalogue
     from netlab.teaching.progress import Progress
 
@@ -90,7 +93,7 @@ def _only_waits(scenario: Scenario) -> str:
 
 
 def _forget(progress: Progress) -> int:
-    """Begin anew. Who asks for it must know when it is not done."""
+    """Begin anew. Raises `ScenarioError` if that fails: the failure must be seen."""
     forgotten = progress.forget()
     if progress.trouble:
         raise ScenarioError(progress.trouble)
@@ -104,7 +107,7 @@ def _width() -> int:
 
 
 def _list(progress: Progress) -> None:
-    """What a lesson is comes first where one sees the beginning, and else where one looks."""
+    """The explanation comes first, or, where the list scrolls, after it: where the screen ends."""
     from netlab.teaching import contents
     from netlab.teaching.person import wrapped
 
@@ -182,10 +185,10 @@ def taught(
     command: str = "",
     ended: Callable[[], None] = lambda: None,
 ) -> int:
-    """Play the lesson, and again where the kernel's timers were faster than a reader.
+    """Play the lesson, and again if the kernel's timers were faster than the reader.
 
     `command` begins it again; `ended` is called when it was walked to its end. Raises `Quit`,
-    after words about it, where somebody leaves.
+    after a message, if the person leaves.
     """
     from netlab.teaching.person import Quit
     from netlab.teaching.play import PairEnded
@@ -198,8 +201,8 @@ def taught(
             code = 0
             person.line()
             person.say(
-                f"While you were reading, the pair has become {now}. The kernel's timers run on "
-                f"while one reads, and no state that waits for an answer lasts for ever.", "yellow"
+                f"While you were reading, the pair became {now}. The kernel's timers run on "
+                f"meanwhile, and no state that waits for an answer lasts for ever.", "yellow"
             )  # fmt: skip
         else:
             if evidence.outcome == "pass":
@@ -208,8 +211,8 @@ def taught(
             if code != 1 or person.waited < LONG:
                 return code
             person.say(
-                f"You have read for {person.waited:.0f} s, and the kernel's timers did not wait: "
-                "that can be why. It is not your fault.", "yellow"
+                f"You read for {person.waited:.0f} s, and the kernel's timers did not wait: "
+                "that may be why. It is not your fault.", "yellow"
             )  # fmt: skip
         try:
             again = person.agrees("Play it again?")
@@ -240,7 +243,7 @@ def _play(person: Conversation, scenario: Scenario, family: Family, command: str
         person.line(f"  {person.style(command, 'cyan')}")
         raise
     finally:
-        person.look_for = look_for  # the lab, which had its own way, is closed
+        person.look_for = look_for  # the lab, which had its own way of waiting, is closed
     if evidence.outcome == "skip":
         raise NotHere(f"{scenario.name} cannot be played here: {evidence.reason}")
     if evidence.outcome == "pass":

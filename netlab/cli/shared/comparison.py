@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is said of several kernels together."""
+"""The comparison of several kernels, in words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def closing(seen: Overview, style: Style) -> str:
 
 
 def tables(seen: Overview, columns: int | None, style: Style, every: bool) -> str:
-    """Scenario by kernel, timer by kernel, and so on."""
+    """Scenario by kernel, timer by kernel, and so on, in a terminal `columns` wide."""
     from netlab.render.matrix import matrix
 
     return "\n\n".join(matrix(grid, columns, style, every) for grid in seen.grids())
@@ -39,7 +39,7 @@ def counted(number: int, word: str) -> str:
 
 
 def write_page(path: Path, seen: Overview) -> None:
-    """The page. Raises `ScenarioError` where it cannot be written."""
+    """Write the page. Raises `ScenarioError` where it cannot be written."""
     extras.require("report", "--page")
     from netlab.kernels.compare.page import page
 

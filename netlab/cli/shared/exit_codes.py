@@ -10,7 +10,7 @@ from netlab.model.evidence import Evidence
 
 
 def of_runs(runs: Sequence[Evidence]) -> int:
-    """3 where a lab was not built, else 1 where a pair was not held, else 0."""
+    """3 if a lab was not built, else 1 if a pair was not held, else 0."""
     outcomes = {run.outcome for run in runs}
     if "error" in outcomes:
         return LabError.exit_code

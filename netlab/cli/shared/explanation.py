@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""All that is to be said of one scenario, for a person."""
+"""One scenario, explained to a person."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WIDTH = 80
 
 
 def explanation(scenario: Scenario, family: Family, style: Style, command: str = "") -> list[str]:
-    """All that is to be said of one scenario, in lines; `command` is how to name it."""
+    """Explain one scenario, in lines; `command` is what to type for it, if not its name."""
     from netlab.scenario import needs, sources
 
     command = command or scenario.name
@@ -65,7 +65,7 @@ def _expected(expect: Expectation) -> str:
 
 
 def _by_hand(scenario: Scenario, family: Family, style: Style) -> list[str]:
-    """Two machines, and what a person does there, in order."""
+    """The commands to type on two machines, in order."""
     from netlab.model.vocabulary import Side
     from netlab.scenario.explain import by_hand
 
@@ -86,7 +86,7 @@ def _by_hand(scenario: Scenario, family: Family, style: Style) -> list[str]:
 
 
 def _code(scenario: Scenario, style: Style) -> list[str]:
-    """What a story does, as it is written, and what that asks of a router."""
+    """A story's source, and what it asks of a router."""
     from netlab.scenario.explain import listing, routed
 
     where = f" ({scenario.path})"

@@ -16,12 +16,12 @@ EXIT_CODES = "exit codes: "
 
 
 def width() -> int:
-    """Columns that a text may have here."""
+    """The columns that a text may take here."""
     return min(shutil.get_terminal_size().columns, WIDEST)
 
 
 def folded(text: str, width: int) -> Iterator[str]:
-    """The lines of a text at that width. Paragraphs are filled anew; indented lines are examples,
+    """Fold a text to `width` columns. Paragraphs are filled anew; indented lines are examples,
     each with its explanation after two spaces or more. A command stays whole, to be copied.
     """
     for kind, lines in itertools.groupby(text.splitlines(), _kind):
@@ -46,7 +46,7 @@ def _paragraph(text: str, width: int) -> list[str]:
 
 
 def _examples(rows: list[tuple[str, str]], width: int) -> Iterator[str]:
-    """With the explanations in the column that takes the fewest lines, most of them beside."""
+    """Put explanations into the column that needs the fewest lines, with most of them beside."""
     lengths = sorted(len(left) for left, right in rows if right)
     columns = [length + 4 for length in lengths if length + 4 + NARROWEST <= width] or [4]
 
@@ -74,7 +74,7 @@ def _indented(text: str, column: int, width: int) -> list[str]:
 
 
 def _wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
-    import textwrap  # here, for what is played shows no help
+    import textwrap  # imported here: runs show no help
 
     return textwrap.wrap(
         text,
@@ -87,7 +87,7 @@ def _wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
 
 
 class Help(argparse.HelpFormatter):
-    """Help of the terminal's width: also what argparse would leave as it is, or fill to a block."""
+    """Help at the terminal's width, even what argparse would leave alone or fill to a block."""
 
     def __init__(self, prog: str, **given: Any) -> None:
         super().__init__(prog, **{"width": width(), **given})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How a lab is looked at from another terminal."""
+"""The commands that look into a lab from another terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def commands(lab: Lab) -> list[tuple[str, str]]:
-    """What looks at each end, or at both, from another terminal."""
+    """Each end, or ``both``, and a command that looks at it from another terminal."""
     from netlab.linux.privileges import in_user_namespace
 
     typed = []
@@ -20,7 +20,7 @@ def commands(lab: Lab) -> list[tuple[str, str]]:
         for tool in ("ss -tanoe", "nft list ruleset"):
             if tool.startswith("ss") or any(host.side in fault.sides for fault in lab.faults):
                 typed.append((str(host.side), f"{entry(host)} {tool}"))
-    # tcpdump becomes another user than root, and a user namespace of one user has no other.
+    # tcpdump switches to a user other than root, and a user namespace of one user has none.
     packets = f"ip -s link show {lab.link}" if in_user_namespace() else f"tcpdump -ni {lab.link}"
     return [*typed, ("both", f"{entry(lab.client)} {packets}")]
 

@@ -30,9 +30,9 @@ REDRAW_S = 0.1
 def watching(
     specs: Sequence[str], scenarios: int, asked_to_end: Callable[[], bool] = lambda: False
 ) -> Iterator[Watcher]:
-    """Bars on standard error for a person, a line for each kernel that has ended for a log.
+    """Show a person bars on standard error, or write a log one line for each finished kernel.
 
-    `scenarios`: how many each of them plays. `asked_to_end`: see `netlab.cli.shared.output`.
+    `scenarios`: the number that each kernel plays. `asked_to_end`: see `netlab.cli.shared.output`.
     """
     if not sys.stderr.isatty():
         yield LogLines()
@@ -60,10 +60,10 @@ def watching(
 
 
 class LogLines:
-    """For a log."""
+    """One line for each finished kernel, for a log."""
 
     def fetching(self, spec: str, what: str, done: int, total: int) -> None:
-        """Nothing: the line at the end tells."""
+        """Nothing: the line at the end is enough."""
 
     def heard(self, spec: str, line: str) -> None:
         """Nothing."""
@@ -77,7 +77,7 @@ class LogLines:
 
 
 class Bars:
-    """For a person."""
+    """A bar for each kernel, for a person."""
 
     def __init__(
         self, progress: Progress, output: Output, specs: Sequence[str], scenarios: int
@@ -97,14 +97,14 @@ class Bars:
         }
 
     def fetching(self, spec: str, what: str, done: int, total: int) -> None:
-        """Megabytes, while there are some to come."""
+        """Show what is fetched; `done` and `total` are bytes (0: unknown)."""
         self._start(spec)
         size = f" {done >> 20} of {total >> 20} MiB" if total else ""
         self._progress.update(self._tasks[spec], doing=f"{what}{size}")
         self.meanwhile()
 
     def heard(self, spec: str, line: str) -> None:
-        """One more scenario has ended, or a time-out has."""
+        """One more scenario or time-out has ended."""
         self._start(spec)
         record = json.loads(line)
         doing = "booted"
@@ -121,7 +121,7 @@ class Bars:
         self._progress.console.print(told(run, Style.of(sys.stderr)), markup=False, highlight=False)
 
     def meanwhile(self) -> None:
-        """Draw, but not too often."""
+        """Draw, but at most every `REDRAW_S` seconds."""
         self._output.start()
         if time.monotonic() - self._drawn > REDRAW_S and self._output.idle:
             self._drawn = time.monotonic()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the commands that play on kernels share: options for what is played, on which kernels, in
-which guests, and the plan that comes of them.
+"""What the commands that play on kernels share: options for what is played, on which kernels and
+in which guests, and the plan made from them.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from netlab.kernels.matrix import Plan
     from netlab.kernels.suite import Job
 
-MEMORY = 512  # MB; all kernels so far live with less
+MEMORY = 512  # MB; all kernels so far need less
 LIMIT = 900.0  # seconds
 
 SPECS = """\
 a SPEC is one of
   debian:bookworm                 the newest kernel of a suite; fetched, checked and kept
-  debian:trixie-backports=6.16    its newest that begins so
+  debian:trixie-backports=6.16    its newest that begins with 6.16
   ubuntu:noble
   FILE.deb, FILE.rpm              a package, or several, joined with +
   ./vmlinuz[:MODULES], ./folder   a kernel that you have built, or an unpacked package
@@ -30,17 +30,17 @@ a SPEC is one of
 
 
 def add_what(command: argparse.ArgumentParser) -> None:
-    """What is played."""
+    """Add the options for what is played."""
     what = command.add_argument_group("what is played")
     what.add_argument(
         "--warp",
         action="store_true",
-        help="also every time-out of TCP's to its end, in virtual time: hours in seconds",
+        help="also every TCP time-out to its end, in virtual time: hours in seconds",
     )
     what.add_argument(
         "--timers",
         action="store_true",
-        help="the time-outs as with --warp, and of the scenarios only those that are named",
+        help="the time-outs as with --warp, and only those scenarios that are named",
     )
     what.add_argument("--slow", action="store_true", help="also scenarios that need minutes")
     what.add_argument("--atlas", action="store_true", help="also every pair of states")
@@ -52,14 +52,14 @@ def add_what(command: argparse.ArgumentParser) -> None:
 
 
 def add_archives(kernels: argparse._ArgumentGroup) -> None:
-    """Where kernels come from."""
+    """Add the options for where kernels come from."""
     kernels.add_argument(
         "--mirror",
         action="append",
         type=_mirror,
         metavar="ARCHIVE=URL",
         default=[],
-        help="where an archive is (debian, debian-security, ubuntu), if not as apt is set up here",
+        help="where an archive is (debian, debian-security, ubuntu), if not where apt looks here",
     )
     kernels.add_argument(
         "--keyring",
@@ -73,10 +73,13 @@ def add_archives(kernels: argparse._ArgumentGroup) -> None:
 
 
 def add_guests(command: argparse.ArgumentParser) -> None:
-    """How guests are run."""
+    """Add the options for how guests are run."""
     guests = command.add_argument_group("guests")
     guests.add_argument(
-        "--jobs", type=positive, metavar="N", help="at a time (default: as cores and memory allow)"
+        "--jobs",
+        type=positive,
+        metavar="N",
+        help="guests at a time (default: as cores and memory allow)",
     )
     guests.add_argument(
         "--clock",
@@ -84,10 +87,14 @@ def add_guests(command: argparse.ArgumentParser) -> None:
         help="virtual jumps while nothing happens (default without KVM, and for time-outs)",
     )
     guests.add_argument(
-        "--memory", type=positive, metavar="MB", default=MEMORY, help=f"of each ({MEMORY})"
+        "--memory", type=positive, metavar="MB", default=MEMORY, help=f"memory of each ({MEMORY})"
     )
     guests.add_argument(
-        "--limit", type=seconds, metavar="S", default=LIMIT, help=f"for each ({LIMIT:g} s)"
+        "--limit",
+        type=seconds,
+        metavar="S",
+        default=LIMIT,
+        help=f"time limit for each ({LIMIT:g} s)",
     )
 
 
@@ -99,7 +106,7 @@ def _mirror(text: str) -> tuple[str, str]:
 
 
 def job(options: argparse.Namespace) -> Job:
-    """What is to be played. Raises `ScenarioError` for what is not there, or is wrong."""
+    """Return what is to be played. Raises `ScenarioError` for missing or wrong scenarios."""
     from netlab.kernels.suite import Job
     from netlab.scenario import catalogue
     from netlab.timers import measure
@@ -125,7 +132,7 @@ def job(options: argparse.Namespace) -> Job:
 
 
 def plan(options: argparse.Namespace, what: Job) -> Plan:
-    """How it is to be played."""
+    """Return how it is to be played."""
     from netlab.kernels.matrix import Plan
     from netlab.kernels.vm.qemu import Guest
 

@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 LADDER_WIDTH = 120  # columns; wider lines are harder to follow
 
-Commands = Any  # argparse keeps the type of a subparsers action to itself
+Commands = Any  # argparse does not export the type of a subparsers action
 
 
 def seconds(text: str) -> float:
-    """An option that is a duration: ``2``, ``1.5s``, ``300ms``."""
+    """An option that is a duration in seconds: ``2``, ``1.5s``, ``300ms``.
+
+    Raises `ArgumentTypeError` for anything else.
+    """
     try:
         return kinds.duration(text)
     except ValueError:
@@ -30,14 +33,17 @@ def seconds(text: str) -> float:
 
 
 def positive(text: str) -> int:
-    """An option that counts something."""
+    """An option that is a count. Raises `ArgumentTypeError` below 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a number from 1 on; found {text!r}")
     return int(text)
 
 
 def setting(text: str) -> tuple[str, str]:
-    """An option that sets a sysctl: ``net.ipv4.tcp_syn_retries=2``, or without ``net.ipv4.``"""
+    """An option that sets a sysctl: ``net.ipv4.tcp_syn_retries=2``, or without ``net.ipv4.``
+
+    Raises `ArgumentTypeError` where the name or the value is missing.
+    """
     name, equals, value = text.partition("=")
     if not (name and equals and value):
         raise argparse.ArgumentTypeError(
@@ -47,7 +53,7 @@ def setting(text: str) -> tuple[str, str]:
 
 
 def add_sysctl(command: argparse._ActionsContainer) -> None:
-    """``--sysctl``, once for each."""
+    """Add ``--sysctl``, which may be given several times."""
     command.add_argument(
         "--sysctl",
         action="append",
@@ -59,24 +65,24 @@ def add_sysctl(command: argparse._ActionsContainer) -> None:
 
 
 def add_names(command: argparse.ArgumentParser, nargs: str | None, help: str) -> None:
-    """The scenarios that a command is about."""
+    """Add the names of scenarios, which a shell can complete."""
     action = command.add_argument("names", metavar="NAME", nargs=nargs, help=help)
     action.completer = _names  # type: ignore[attr-defined]  # argcomplete looks for it
 
 
 def note(text: str) -> None:
-    """Say beside the output what a person may not expect of it."""
+    """Print a remark on standard error, about output that a person may not expect."""
     print(f"{Style.of(sys.stderr)('netlab:', 'dim')} {text}", file=sys.stderr)
 
 
 def add_family(command: argparse._ActionsContainer) -> None:
-    """``--ipv6``."""
+    """Add ``--ipv6``."""
     command.add_argument("--ipv6", action="store_true", help="over IPv6 instead of IPv4")
 
 
 def room(wide: bool = False) -> int | None:
-    """The columns that a table on standard output has; None: as many as it wants (``--wide``, a
-    pipe, a file).
+    """The columns that a table on standard output may take; None: any number (``--wide``, a pipe,
+    a file).
     """
     if wide or sys.stdout is None or not sys.stdout.isatty():
         return None
@@ -84,7 +90,7 @@ def room(wide: bool = False) -> int | None:
 
 
 def add_wide(command: argparse._ActionsContainer) -> None:
-    """``--wide``."""
+    """Add ``--wide``."""
     command.add_argument(
         "--wide", action="store_true", help="every column whole, however narrow the terminal is"
     )

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Writing while labs are open, so that whoever reads slowly, or not at all, delays none of them.
+"""Output written while labs are open, so that a slow reader, or one that stopped, delays none.
 
 All labs live in one thread, and a write to a full pipe, or to a terminal that Ctrl-S has stopped,
-would stop that thread, and with it every clock that a scenario is judged by. So a thread of its
-own writes, from a queue without an end. It holds no lock of a stream's: a process may end while
-that thread is still stuck in a write.
+would stop that thread, and with it every clock that a scenario is judged by. So a separate
+thread writes, from an unbounded queue. It holds no stream's lock: a process may end while that
+thread is still stuck in a write.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import TextIO
 
 from netlab.model.errors import NetlabError
 
-#: Seconds without anything being read, after which nobody waits for a reader of what was stopped.
+#: Seconds in which nothing is read, after which a run that was stopped gives up on its reader.
 PATIENCE = 5.0
-LOOK = 0.5
+LOOK = 0.5  # seconds between two looks
 
 
 class Output:
@@ -42,9 +42,9 @@ class Output:
 
     @property
     def gone(self) -> bool:
-        """Whether whoever read it has gone away: nothing more will be written.
+        """True if the reader has gone: nothing more will be written.
 
-        A pipe without a reader says so itself (POLLERR), before anything more is written to it.
+        A pipe without a reader reports it (POLLERR) before anything more is written to it.
         """
         if self._error is not None or self._descriptor is None:
             return self._error is not None
@@ -54,7 +54,7 @@ class Output:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing waits to be written."""
+        """True if nothing waits to be written."""
         return self._pieces.empty()
 
     def write(self, text: str) -> None:
@@ -62,16 +62,16 @@ class Output:
         self._pieces.put(text)
 
     def start(self) -> None:
-        """Begin to write. Once is enough, and more often is no mistake."""
+        """Begin to write. Further calls do nothing."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="netlab-output", daemon=True)
             self._thread.start()
 
     def finish(self, asked_to_end: Callable[[], bool] = lambda: False) -> None:
-        """Return when all of it is written; or, where this process is asked to end, when nobody
-        has read anything for `PATIENCE`, or nobody is there any more.
+        """Return when all of it is written; or, where this process is asked to end, when nothing
+        was read for `PATIENCE` seconds, or the reader has gone.
 
-        Raises BrokenPipeError where the reader has gone, `NetlabError` where the stream cannot be
+        Raises BrokenPipeError if the reader has gone, `NetlabError` if the stream cannot be
         written for another reason (a full disk).
         """
         self.start()
@@ -89,7 +89,7 @@ class Output:
         raise NetlabError(f"standard output cannot be written: {self._error.strerror}")
 
     def _run(self) -> None:
-        # All signals are the main thread's, so that it wakes up for them.
+        # The main thread takes all signals, so that it wakes up for them.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         while (text := self._pieces.get()) is not None:
             if self._stream is not None and self._error is None:
@@ -99,14 +99,14 @@ class Output:
                     self._error = error
 
     def _put(self, stream: TextIO, text: str) -> None:
-        if self._descriptor is None:  # it is no file: somebody collects what is written
+        if self._descriptor is None:  # not a file: its owner collects the text
             stream.write(text)
             return
         data = text.encode(stream.encoding or "utf-8", stream.errors or "replace")
         while data:
             try:
                 size = os.write(self._descriptor, data)
-            except BlockingIOError:  # whoever has the other end has made it so
+            except BlockingIOError:  # another process made it non-blocking
                 select.select([], [self._descriptor], [])
                 continue
             data = data[size:]
@@ -114,7 +114,7 @@ class Output:
 
 
 def _descriptor(stream: TextIO | None) -> int | None:
-    """The descriptor below a stream, which has nothing left to write then."""
+    """The descriptor below a stream, which is flushed first; None if it has none."""
     if stream is not None:
         with contextlib.suppress(OSError, ValueError):  # io.UnsupportedOperation is both
             stream.flush()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The parser of all commands: mistakes are answered with what comes close, by the command they
-were made in.
+"""The parser of all commands: a mistake is answered with the closest match, by the command that it
+was made in.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from netlab.cli.shared.folding import Help
 from netlab.render.style import Style
 
 HELP = ("help", "-h", "--help")
-NUMBER = re.compile(r"-\d+$|-\d*\.\d+$")  # argparse takes these for words, too
+NUMBER = re.compile(r"-\d+$|-\d*\.\d+$")  # argparse takes these for words, not options
 
 Section = tuple[str, Sequence[str]]  # a title, and commands
 
@@ -34,8 +34,8 @@ class Unknown(Exception):
 class Parser(argparse.ArgumentParser):
     """The parser of netlab, of one command, or of a part of a command.
 
-    Of the first alone: `whole` makes it with every command, where it has been made with one;
-    `sections` are the commands in the order of the help; `guess` says what a word may be that is no
+    Of the first alone: `whole` makes it with every command, where it was made with one only;
+    `sections` are the commands in the order of the help; `guess` advises on a word that is not a
     command.
     """
 
@@ -51,10 +51,10 @@ class Parser(argparse.ArgumentParser):
         self._whole = whole
         self._sections = sections
         self._guess = guess
-        self._parts: Any = None  # argparse keeps the type of a subparsers action to itself
+        self._parts: Any = None  # argparse does not export the type of a subparsers action
 
     def add_subparsers(self, **given: Any) -> Any:
-        """As argparse's; the parts are parsers like this one."""
+        """Like argparse's; the parts are parsers like this one."""
         self._parts = super().add_subparsers(**{"parser_class": Parser, **given})
         return self._parts
 
@@ -69,7 +69,7 @@ class Parser(argparse.ArgumentParser):
         return tuple(self._option_string_actions)
 
     def leaves(self) -> Iterator[Parser]:
-        """The parsers below it, or itself, that have no parts."""
+        """The parsers without parts: those below it, or itself."""
         if not self.parts:
             yield self
         for part in self.parts.values():
@@ -80,7 +80,7 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]  # it is overloaded there
         self, args: Iterable[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """Read all of the words: a word too many is an error of the command that it stands in."""
+        """Read all of the words: an extra word is an error of the command that it was given to."""
         words = [*(sys.argv[1:] if args is None else args)]
         if "_ARGCOMPLETE" in os.environ:  # half a line is read: nothing in it is wrong yet
             asked = self.parts and words[:1] == ["help"]
@@ -109,7 +109,7 @@ class Parser(argparse.ArgumentParser):
         return words
 
     def _refuse_unknown(self, words: Sequence[str]) -> None:
-        """Before argparse reads anything, which would miss a NAME first."""
+        """Refuse unknown options before argparse, which would complain of a missing NAME first."""
         for number, word in enumerate(words, 1):
             if word == "--" or (self.parts and not word.startswith("-")):
                 return
@@ -138,10 +138,10 @@ class Parser(argparse.ArgumentParser):
         what = f"no {str(action.metavar).lower()} is called {value!r}"
         raise argparse.ArgumentError(None, f"{what}{known or close}")
 
-    # --- telling
+    # --- answering
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and where help is. Exits with 2."""
+        """Print what is wrong and where help is. Exits with 2."""
         name = Style.of(sys.stderr)(f"{self.prog}:", "red", "bold")
         said = message.removeprefix("argument ")
         self.exit(2, f"{name} {said}\nSee '{self.prog} --help'.\n")
@@ -154,7 +154,7 @@ class Parser(argparse.ArgumentParser):
         return found
 
     def format_help(self) -> str:
-        """The help. With `sections`, the commands are in these."""
+        """The help. With `sections`, the commands are grouped by these."""
         if not self._sections:
             return super().format_help()
         formatter = self._get_formatter()
@@ -177,7 +177,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _advice(unknown: Unknown, whole: Parser) -> str:
-    """What may have been meant by an option that is not there."""
+    """Advice on an option that does not exist."""
     parser, option = unknown.parser, unknown.option
     having = _having(option, whole)
     command = parser
@@ -198,7 +198,7 @@ def _advice(unknown: Unknown, whole: Parser) -> str:
 
 
 def _meant(option: str, options: Iterable[str]) -> str:
-    """The option that comes close, if any does; of -json, too."""
+    """The option that comes closest, also to -json, or ''."""
     known = [each for each in options if each.startswith("--")]
     if len(option) == len("-x"):
         return option if option in options else ""
@@ -208,19 +208,19 @@ def _meant(option: str, options: Iterable[str]) -> str:
 
 
 def _letter(option: str, options: Iterable[str]) -> str:
-    """The options that one letter may be the first of."""
+    """The options that begin with this letter."""
     first = f"-{option}".lower()
     return _or([each for each in options if len(option) == len("-x") and each.startswith(first)])
 
 
 def _hint(found: str, words: Iterable[str]) -> str:
-    from netlab.scenario.document import hint  # it needs YAML, which takes its time
+    from netlab.scenario.document import hint  # it needs YAML, which is slow to import
 
     return hint(found, tuple(words))
 
 
 def _known(parts: Iterable[str], most: int = 5) -> str:
-    """The end of a sentence, with the names where they are few."""
+    """The end of a sentence, with the names if there are few."""
     names = [*parts]
     return f": {_or(names)}" if len(names) <= most else "."
 
@@ -236,7 +236,7 @@ def _or(words: Iterable[str]) -> str:
 
 
 def _having(option: str, whole: Parser, most: int = 4) -> str:
-    """The commands that have this option, or nothing."""
+    """The commands that have this option, or ''."""
     progs = [leaf.prog for leaf in (whole, *whole.leaves()) if option in leaf.options]
     *first, last = progs or [""]
     if len(first) >= most:

@@ -27,19 +27,19 @@ class Shown:
     """What appears while scenarios are played: lines on standard output, and a bar below them.
 
     The bar is for a person who looks at standard error. Both are written in the background
-    (`netlab.cli.shared.output`): it is no scenario's fault that a terminal stands still.
+    (`netlab.cli.shared.output`): a terminal that stands still must not fail a scenario.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
         self._playing = dict.fromkeys(names)
         self.output = Output(sys.stdout)
-        #: Whether both are on one screen. They are written through one queue then, to keep order.
+        #: True if both are on one screen. They then share one queue, to keep their order.
         self.together = _same_terminal(sys.stdout, sys.stderr)
         self._beside = self.output if self.together else Output(sys.stderr)
         self._bar = _Bar(len(self._playing), self._beside) if _is_terminal(sys.stderr) else None
 
     def line(self, text: str) -> None:
-        """A line on standard output, above the bar where both are on one terminal."""
+        """Write a line on standard output, above the bar if both are on one terminal."""
         if self._bar is not None and self.together:
             self._bar.above(text)
         else:
@@ -52,20 +52,20 @@ class Shown:
             self._bar.advance()
 
     def meanwhile(self) -> None:
-        """To be called now and then, from when labs can be built."""
+        """Draw the bar. To be called often, once labs can be built."""
         self.output.start()
         if self._bar is not None:
             self._beside.start()
             self._bar.draw(next(iter(self._playing), ""))
 
     def take_away(self) -> None:
-        """The bar goes; what was written above it stays."""
+        """Remove the bar; what was written above it stays."""
         if self._bar is not None:
             self._bar.end()
             self._bar = None
 
     def finish(self, asked_to_end: Callable[[], bool] = lambda: False) -> None:
-        """Return when all of it is written; what is raised is said at `Output.finish`."""
+        """Return when all of it is written. Raises what `Output.finish` raises."""
         self.take_away()
         if not self.together:
             with contextlib.suppress(OSError, NetlabError):  # the terminal has gone
@@ -77,8 +77,8 @@ class Shown:
 def progress(
     names: Iterable[str],
 ) -> Iterator[tuple[Callable[[Evidence], None], Callable[[], None]]]:
-    """A bar alone: two functions, to be told of each scenario that has ended, and to be called now
-    and then.
+    """A bar alone. Yields two functions: one to call with each scenario that has ended, one to call
+    often.
     """
     shown = Shown(names)
     try:
@@ -96,20 +96,20 @@ class Background:
         self.encoding = stream.encoding
 
     def write(self, text: str) -> int:
-        """Later."""
+        """Write the text later; return its length in characters."""
         if text:
             self._output.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """What is written waits for nobody."""
+        """Do nothing: what is written is on its way."""
 
     def isatty(self) -> bool:
-        """As the stream is."""
+        """True if the stream is a terminal."""
         return self._stream.isatty()
 
     def fileno(self) -> int:
-        """The stream's own."""
+        """The stream's descriptor."""
         return self._stream.fileno()
 
 
@@ -169,7 +169,7 @@ def _is_terminal(stream: TextIO | None) -> bool:
 
 
 def _same_terminal(one: TextIO | None, other: TextIO | None) -> bool:
-    """Whether what is written to both appears on one screen."""
+    """True if what is written to both appears on one screen."""
     if one is None or other is None or not (one.isatty() and other.isatty()):
         return False
     return os.fstat(one.fileno()).st_rdev == os.fstat(other.fileno()).st_rdev

@@ -14,7 +14,7 @@ from netlab.model.errors import ScenarioError
 if TYPE_CHECKING:
     from netlab.snapshot.records import Snapshot
 
-#: A file is refused before it fills the memory.
+#: Bytes; a larger file is refused before it fills the memory.
 LARGEST = 1 << 28
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Ctrl-C, and what a CI sends when its time is over: what has ended by then is kept.
+"""Ctrl-C, and the signal of a CI whose time is over: what has ended by then is kept.
 
-A signal is only noted when it comes, and looked at between two turns of the labs, so that no
-record is lost or half written. In a terminal Ctrl-C goes to the programs in the labs, too, and
-what comes of a scenario after that is no longer its own doing: it has not ended.
+A signal is only noted when it comes, and checked between two turns of the labs, so that no record
+is lost or half written. In a terminal Ctrl-C also reaches the programs in the labs, and what a
+scenario does after that is no longer its own doing: it counts as not ended.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Stopped(Exception):
 
 
 class Stop:
-    """Whether this process was asked to end."""
+    """Records whether this process was asked to end."""
 
     def __init__(self) -> None:
         self._number = 0
@@ -37,7 +37,7 @@ class Stop:
 
     @property
     def asked(self) -> bool:
-        """Whether a signal has come."""
+        """True if a signal has come."""
         return self._number != 0
 
     @property
@@ -61,7 +61,7 @@ class Stop:
 
 @contextlib.contextmanager
 def stopping() -> Iterator[Stop]:
-    """Note signals instead of dying of them; those that are ignored (nohup, ``&``) still are."""
+    """Note signals instead of dying from them; ignored ones (nohup, ``&``) stay ignored."""
     stop = Stop()
     before: dict[signal.Signals, Any] = {}
     for number in ENDING:

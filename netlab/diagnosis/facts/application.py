@@ -9,8 +9,8 @@ from netlab.diagnosis.facts.timing import RECENT, quiet, since, stays, surplus, 
 from netlab.diagnosis.observed import ObservedEnd
 from netlab.model.tcp import State
 
-YOUNG = 0.2  # seconds: less than that is no age for a state
-CROWD = 10  # sockets of one service that wait to be closed: a healthy one closes faster
+YOUNG = 0.2  # seconds: a state younger than that may be transient
+CROWD = 10  # sockets of one service that wait to be closed: a healthy service closes faster
 
 
 @fact
@@ -65,21 +65,21 @@ def crowd(own: ObservedEnd, peer: ObservedEnd | None) -> int:
 
 @fact
 def young(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """It has heard of the other end just now, so its state may be a passing one."""
+    """It has just heard from the other end, so its state may be transient."""
     if own.before is not None and own.before.state is own.state:
         return False
     if crowd(own, peer) >= CROWD:
         return False
     age = unheard(own, peer)
     again = surplus(own, peer)
-    if again is not None and again >= 2:  # it hears repetitions
+    if again is not None and again >= 2:  # what it hears is repetitions
         return False
     return None if age is None else age < YOUNG
 
 
 @fact
 def active(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """New data went either way just now, or between the samples."""
+    """New data has just been sent or received, or was between the samples."""
     socket, before = own.socket, own.before
     if socket is None or repeats(own, peer):
         return False
@@ -88,7 +88,7 @@ def active(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
             socket.info.get(name, 0) > before.info.get(name, 0)
             for name in ("data_segs_in", "data_segs_out")
         )
-    if crowd(own, peer) >= CROWD:  # requests that came lately and are still to be closed
+    if crowd(own, peer) >= CROWD:  # connections that came recently and are still to be closed
         sent = since(socket, "lastsnd") if socket.info.get("data_segs_out") else None
         return sent is not None and sent < YOUNG
     ages = [since(socket, "lastrcv") if socket.info.get("data_segs_in") else None]

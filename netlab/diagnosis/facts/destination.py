@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is true of all connections from one address of a host to one endpoint."""
+"""Facts about all connections from one address of a host to one endpoint."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def remote(to: Destination) -> Value:
 
 @destination_fact
 def sockets(to: Destination) -> Value:
-    """How many there are."""
+    """The number of sockets."""
     return len(to.sockets)
 
 
 @destination_fact
 def waiting(to: Destination) -> Value:
-    """How many of them are in TIME_WAIT."""
+    """The number of sockets in TIME_WAIT."""
     return sum(socket.state is State.TIME_WAIT for socket in to.sockets)
 
 
 @destination_fact
 def room(to: Destination) -> Value:
-    """How many there can be at a time: one for each ephemeral port."""
+    """The largest number of sockets at a time: one for each ephemeral port."""
     first, last = to.host.ports
     return last - first + 1
 

@@ -41,7 +41,7 @@ def timed_out(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 def answers_more(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """A request's SYN-ACK was sent more often than its timer can have fired: the SYN is repeated.
 
-    Each SYN is answered. If only the timer sends, n times, it is then set to 2^n seconds.
+    Each SYN is answered. If only the timer sends, n times, it is set to 2^n seconds after that.
     """
     socket = own.socket
     if socket is None or not socket.remaining or not socket.retransmits or held(own, peer):
@@ -59,7 +59,7 @@ def overflows(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 @fact
 def port_overflows(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """The accept queue of its port that the other end wants to reach is full."""
+    """The accept queue of the port here that the other end wants to reach is full."""
     if peer is None or peer.socket is None:
         return None
     return _overflows(own, own.host.listeners.get(peer.socket.remote[1]))
@@ -83,7 +83,7 @@ def flooded(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 @fact
 def port_flooded(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """The port that the other end wants to reach has as many requests as its backlog allows."""
+    """The port here that the other end wants has as many requests as its backlog allows."""
     if peer is None or peer.socket is None:
         return None
     return _flooded(own.host.listeners.get(peer.socket.remote[1]))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The words of the conditions in ``causes.yaml``: each is a function, put down by its name.
+"""The words of the conditions in ``causes.yaml``: each is a function, registered by its name.
 
 A fact is True, False, a number or a word; None if the sources do not have it. `own` is the end
-that a rule is about, `peer` the other one, or None if nothing is known of it.
+that a rule is about, `peer` the other one, or None if nothing is known about it.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ DESTINATION_FACTS: dict[str, DestinationFact] = {}  # of a destination: destinat
 
 
 def fact(function: AnyFact) -> AnyFact:
-    """Make a function a word of the conditions about ends."""
+    """Register a function as a word of the conditions on ends."""
     FACTS[function.__name__] = function
     return function
 
 
 def destination_fact(function: AnyDestinationFact) -> AnyDestinationFact:
-    """Make a function a word of the conditions about destinations."""
+    """Register a function as a word of the conditions on destinations."""
     DESTINATION_FACTS[function.__name__] = function
     return function
 
@@ -52,11 +52,11 @@ def _figure(name: str) -> Fact:
 
 @fact
 def state(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """The state of the end, by its name."""
+    """The name of the end's state."""
     return str(own.state)
 
 
-#: What sockets have as it is: columns of /proc/net/tcp, and figures of ``ss -i``.
+#: Facts that are fields of sockets, unchanged: columns of /proc/net/tcp, and figures of ``ss -i``.
 for _name in ("timer", "remaining", "retransmits", "probes", "tx_queue", "rx_queue"):
     FACTS[_name] = _attribute(_name)
 for _name in (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What an end tries to send: whether it repeats, probes, or is refused by its host."""
+"""Facts about what an end tries to send: whether it repeats, probes, or its host refuses."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from netlab.model.tcp import State, Timer
 
 OVERDUE = 0.4  # seconds left of the first second (TCP_TIMEOUT_INIT)
 LONG = 2.0  # seconds without an answer: longer than any path, whatever the time-out
-#: What grows as long as a transfer goes on.
+#: Figures that grow as long as a transfer makes progress.
 PROGRESS = ("bytes_acked", "data_segs_out")
 
 
 @fact
 def repeats(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """It sends the same again. A tail loss probe does not count; a refusal by its own host does."""
+    """It repeats or probes. A tail loss probe does not count; a refusal by its own host does."""
     socket = own.socket
     if socket is None:
         return False
@@ -57,16 +57,16 @@ def insists(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 @fact
 def fresh(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """It waits for an answer and has not repeated anything yet: its state may be a passing one."""
+    """It waits for an answer and has not repeated anything yet: its state may be transient."""
     again = repeats(own, peer)
     return None if again is None else not (again or unacknowledged(own))
 
 
 def unacknowledged(own: ObservedEnd) -> bool:
-    """Whether its FIN has waited for long before its first time-out, which may be longer still.
+    """Whether its FIN has waited for over `LONG` seconds: the first time-out may be even longer.
 
-    (The time-out is 9 s after a SYN that was repeated.) The timer shows for how long, or the first
-    sample: silence alone would also be that of an idle connection that has just been closed.
+    (The time-out is 9 s after a SYN that was repeated.) The timer or the first sample shows how
+    long it waited: silence alone would also fit an idle connection that has just been closed.
     """
     socket = own.socket
     closing = own.state in (State.FIN_WAIT1, State.LAST_ACK, State.CLOSING)
@@ -83,9 +83,9 @@ def unacknowledged(own: ObservedEnd) -> bool:
 
 @fact
 def repeated(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """It has sent the same again between the samples.
+    """It repeated something between the samples.
 
-    Only then is it evidence that the other end did not answer in the meantime.
+    Only then is that evidence that the other end did not answer in the meantime.
     """
     now, then = own.socket, own.before
     if now is None or then is None or now.state is not then.state:
@@ -101,7 +101,7 @@ def repeated(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 @fact
 def zero_window(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """It probes, since the other end has no room (tcp_send_probe0)."""
+    """It probes because the other end has a zero window (tcp_send_probe0)."""
     socket = own.socket
     if socket is None:
         return False
@@ -117,7 +117,7 @@ def zero_window(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 @fact
 def stalled(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """The window has been closed for a while: a reader that pauses for a moment is normal.
+    """The window has been closed for about a second: a reader that pauses for less is normal.
 
     Any segment from the other end sets the probes back to 0, but not the back-off.
     """
@@ -135,7 +135,7 @@ def stalled(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
         return silence >= RECENT
     if socket.probes is None or waits is None:
         return None
-    return waits >= RECENT  # each probe waits twice as long as the last, from 0.2 s on
+    return waits >= RECENT  # the wait doubles with each probe, from 0.2 s
 
 
 @fact
@@ -149,7 +149,7 @@ def refused(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
         return False
     if socket.timer is Timer.PROBE and not socket.retransmits:
         closed = zero_window(own, peer)
-        if closed is None:  # a FIN alone needs hardly a window
+        if closed is None:  # a FIN alone hardly needs a window
             return True if socket.tx_queue == 1 else None
         return not closed  # any segment from the other end sets the probes back to 0
     if socket.timer is Timer.RETRANSMIT and (socket.retransmits or 0) >= 1:
@@ -162,7 +162,7 @@ def refused(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 @fact
 def large(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """What it repeats fills a segment."""
+    """The data that it repeats fills a segment."""
     if own.socket is None:
         return None
     size = own.socket.info.get("mss")
@@ -171,7 +171,7 @@ def large(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 @fact
 def all_arrived(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """The other end has received every byte that it sent: the answers are lost."""
+    """The other end has received every byte that this one sent: the acknowledgments are lost."""
     if own.socket is None or peer is None or peer.socket is None:
         return None
     mine, theirs = own.socket.info, peer.socket.info

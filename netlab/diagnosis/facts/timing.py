@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How long an end has been silent, and what has arrived at it."""
+"""Facts about how long an end has been silent, and what has arrived at it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from netlab.snapshot.records import Socket
 
 #: ss prints the time since boot where nothing was ever sent or heard.
 NEVER = 1e6
-RECENT = 1.0  # seconds: an application that sent or got data since then is at work
+RECENT = 1.0  # seconds: an application that sent or received data since then is active
 FIN_TIMEOUT = 60.0  # tcp_fin_timeout, where the snapshot does not have it
-#: Segments that come to a connection in all order without data: of a handshake two, and a FIN.
+#: Segments without data that an orderly connection receives: two of the handshake, and a FIN.
 ORDERLY = 3
 
 
@@ -33,7 +33,7 @@ def quiet(own: ObservedEnd, peer: ObservedEnd | None) -> float | None:
 
 @fact
 def unheard(own: ObservedEnd, peer: ObservedEnd | None) -> float | None:
-    """Seconds since anything was heard of the other end."""
+    """Seconds since anything was heard from the other end."""
     return _least(own, "lastrcv", "lastack")
 
 
@@ -63,7 +63,7 @@ def hears(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 @fact
 def surplus(own: ObservedEnd, peer: ObservedEnd | None) -> float | None:
-    """Segments that arrived beyond those of an orderly connection: repetitions."""
+    """Segments received beyond those of an orderly connection: how often it heard repetitions."""
     if own.socket is None or "segs_in" not in own.socket.info:
         return None
     info = own.socket.info
@@ -73,19 +73,19 @@ def surplus(own: ObservedEnd, peer: ObservedEnd | None) -> float | None:
 
 @fact
 def idle_before(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """Seconds of silence before the data was first sent that is being repeated now."""
+    """Seconds of silence before the first transmission of the data that is repeated now."""
     if own.socket is None or not own.socket.retransmits:
         return None
     silence, timeout = unheard(own, peer), own.socket.info.get("rto")
     if silence is None or timeout is None:
         return None
-    repeating = 2 * timeout - (own.socket.remaining or 0)  # each time-out is twice the last
+    repeating = 2 * timeout - (own.socket.remaining or 0)  # each time-out is twice the one before
     return max(0.0, silence - repeating)
 
 
 @fact
 def waited(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """Seconds that an end has heard nothing; of an orphan in FIN_WAIT2, by its timer."""
+    """Seconds for which it has heard nothing; for an orphan in FIN_WAIT2, from its timer."""
     if own.socket is None:
         return None
     if own.socket.timer is Timer.TIME_WAIT and own.socket.remaining is not None:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What kernels do otherwise than each other, and which known change explains it."""
+"""Differences between the behaviour of kernels, and the known change that explains each."""

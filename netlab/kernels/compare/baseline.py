@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A kernel's behaviour as a file for version control: small, in lines, and without what varies."""
+"""A kernel's behaviour as a file for version control: small, line-based, without what varies."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from netlab.model.evidence import converter
 FORMAT = 2  # 2: steps are written in one way, however their file is formatted
 HEAD = """\
 # What TCP does on this kernel, as 'netlab baseline record' saw it. 'netlab baseline check' plays
-# the same again and tells what is otherwise.
+# the same again and reports the differences.
 """
 EXPECTED = "expected what 'netlab baseline record' wrote"
-#: Numbers of a counter are kept this coarse: how often it moves is chance, that it does is not.
+#: A counter is rounded down to one of these: how often it moves is chance, that it moves is not.
 STEPS = (0, 1, 5, 10, 20, 50, 100, 200)
 
 
@@ -39,7 +39,7 @@ def text(behaviour: KernelProfile) -> str:
 
 
 def _without_blanks(data: Any) -> Any:
-    """Only what says something: what is not there is read as its default."""
+    """Without empty values: a missing key is read as its default."""
     if isinstance(data, dict):
         return {
             key: _without_blanks(value)
@@ -50,7 +50,7 @@ def _without_blanks(data: Any) -> Any:
 
 
 def read(path: Path) -> KernelProfile:
-    """A baseline. Raises `ScenarioError` where the file cannot be read or is none."""
+    """A baseline. Raises `ScenarioError` where the file cannot be read or is not a baseline."""
     import cattrs
     import yaml
 
@@ -59,21 +59,23 @@ def read(path: Path) -> KernelProfile:
     except OSError as error:
         raise ScenarioError(f"cannot be read: {error.strerror}", path) from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
-        raise ScenarioError(f"is no YAML; {EXPECTED}", path) from None
+        raise ScenarioError(f"is not YAML; {EXPECTED}", path) from None
     if not isinstance(data, dict) or "netlab-baseline" not in data:
-        raise ScenarioError(f"is no baseline; {EXPECTED}", path)
+        raise ScenarioError(f"is not a baseline; {EXPECTED}", path)
     if data["netlab-baseline"] != FORMAT:
         found = data["netlab-baseline"]
-        raise ScenarioError(f"has format {found}, this netlab reads {FORMAT}; record it anew", path)
+        raise ScenarioError(
+            f"has format {found}, this netlab reads {FORMAT}; record it again", path
+        )
     try:
         return converter().structure(data, KernelProfile)
     except (cattrs.BaseValidationError, TypeError, ValueError) as error:
         first = error.exceptions[0] if isinstance(error, cattrs.BaseValidationError) else error
-        raise ScenarioError(f"is no whole baseline ({first}); {EXPECTED}", path) from None
+        raise ScenarioError(f"is not a complete baseline ({first}); {EXPECTED}", path) from None
 
 
 def check(recorded: KernelProfile, now: KernelProfile) -> tuple[Comparison, list[str]]:
-    """What is otherwise now: one sentence for each difference."""
+    """The comparison of now with the record, and one sentence for each difference."""
     comparison = compare(recorded, now)
     names = "the baseline", now.machine.release
     told = [sentences.sentence([each], *names) for each in comparison.differences]

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What of a run is stable enough to be compared: two runs on one kernel have the same behaviour.
+"""The part of a run that is stable enough to compare: two runs on one kernel behave the same.
 
-Measured by playing the same kernels again and again, in virtual machines and on a busy host. What
-never varied and is compared:
+Measured by playing the same kernels again and again, in virtual machines and on a busy host.
+These never varied, and are compared:
 
 - a scenario's outcome, the pair that was observed, the pair it healed into;
 - the error or the number of bytes that a step ended with, and whether a rule ever matched;
-- where a connection is watched to its end: how often the last state's timer had fired;
+- in scenarios that last until the connection ends: how often the last state's timer had fired;
 - whether a counter of `DECISIONS` moved, and on which side;
-- whether any other counter moves at all, in the whole run: in `OFTEN` scenarios on one kernel, in
-  none on the other;
-- of a story in Python, its outcome and its pairs alone: what it does in which order is its own;
+- whether any other counter moves at all in the whole run: at `OFTEN` ends on one kernel, at none
+  on the other;
+- of a story in Python, only its outcome and its pairs: the order of its actions is up to it;
 - which pairs of the atlas are frozen; the sends and the end of a timer, within what the kernel's
-  timer wheel allows (`differences`); sysctls, but for those of `OF_THE_MACHINE`.
+  timer wheel allows (`differences`); sysctls, except those of `OF_THE_MACHINE`.
 
-What varied and is not: how far a counter went, times, states of milliseconds (a sample may miss
+These varied, and are not: how far a counter went, times, states of milliseconds (a sample may miss
 one), addresses, the counters of acknowledgments, probes and checks that depend on which of two
 timers fires first.
 """
@@ -32,8 +32,8 @@ from netlab.model.evidence import Cell, End, Evidence
 from netlab.model.kernel_run import KernelRun, Machine, Timing
 from netlab.model.vocabulary import Family, Side
 
-#: What TCP decides once for a connection or a segment, however fast the machine is. A pattern
-#: after the name says in which scenarios only: a challenge ACK elsewhere tells which of two
+#: What TCP decides once for a connection or a segment, however fast the machine is. The
+#: pattern limits a counter to some scenarios: elsewhere a challenge ACK shows only which of two
 #: retransmission timers fired first.
 DECISIONS = {
     "EmbryonicRsts": "*",
@@ -58,12 +58,13 @@ DECISIONS = {
     "TcpAttemptFails": "*",
     "TcpPassiveOpens": "*",
 }
-#: Ends at which a counter must have moved before it is news that it moves at none any more. Of
-#: counters that moved in one run and not in the next of the same kernel, none did so at more
-#: than two ends.
+#: The number of ends at which a counter must move on one kernel for it to be a difference that it
+#: moves at none on the other. Counters that moved in one run and not in the next of the same kernel
+#: did so at two ends at most.
 OFTEN = 5
-#: Sysctls whose value comes from the machine's memory, from chance, from what else is loaded, or
-#: from what its owner chose for all namespaces: that there is one is compared, not what it says.
+#: Sysctls whose value comes from the machine's memory, from chance, from other loaded
+#: modules, or from what its owner chose for all namespaces: whether they exist is compared, not
+#: their value.
 OF_THE_MACHINE = frozenset(
     f"net.ipv4.{name}"
     for name in (
@@ -73,14 +74,14 @@ OF_THE_MACHINE = frozenset(
     )
 )  # fmt: skip
 SECRET = "net.ipv4.tcp_fastopen_key"  # which only root can read
-ANY = "(any)"  # what stands for the value of those
-#: What a step may end with and a run of the same kernel ends with again: an error, bytes, an
-#: answer. An address, which is another one in each run, is none.
+ANY = "(any)"  # stands for the value of those
+#: Results of steps that are the same in each run on one kernel: an error, bytes, an answer. An
+#: address is not: it differs from run to run.
 RESULT = re.compile(r"E[A-Z0-9]+|\d+ bytes|[A-Z]+(\|[A-Z]+)*|no answer")
-#: Where a scenario's file lay when it was played, which says nothing elsewhere.
+#: The path of a scenario's file where it was played, which means nothing elsewhere.
 PLACE = re.compile(r"^\S+\.yaml:\d+: ")
-#: Other protocols, which scenarios do not play, some of them in modules; and what is listed only
-#: after it has moved.
+#: Counters of other protocols, which scenarios do not use and which may be in modules; and those
+#: that are listed only after they have moved.
 OTHERS = ("IcmpMsg", "MPTcpExt", "Sctp", "Udp")
 TO_THE_END = "-to-the-end"
 
@@ -90,13 +91,13 @@ class Play:
     """One scenario, or one pair of the atlas: what is the same whenever a kernel plays it."""
 
     outcome: str
-    why: str = ""  # of a failure, an error or a skip: told, and not compared
-    script: str = ""  # a checksum of its steps: those of two runs must be the same
+    why: str = ""  # of a failure, an error or a skip: reported, not compared
+    script: str = ""  # a checksum of its steps, which must be the same in both runs
     facts: dict[str, str] = field(default_factory=dict)  # pair, healed, step 3: connect, ...
 
     @property
     def passed(self) -> bool:
-        """Whether there is more than an outcome to compare."""
+        """True if there is more than an outcome to compare."""
         return self.outcome == "pass"
 
 
@@ -109,8 +110,8 @@ class KernelProfile:
     cells: dict[str, Play] = field(default_factory=dict)  # by pair
     timers: dict[str, Timing] = field(default_factory=dict)
     sysctls: dict[str, str] = field(default_factory=dict)
-    counters: dict[str, int] = field(default_factory=dict)  # at how many ends each of them moved
-    error: str = ""  # why the run is not whole
+    counters: dict[str, int] = field(default_factory=dict)  # the number of ends at which each moved
+    error: str = ""  # why the run is not complete
 
 
 def behaviour(run: KernelRun) -> KernelProfile:
@@ -131,12 +132,12 @@ def behaviour(run: KernelRun) -> KernelProfile:
 
 
 def name_of(run: Evidence) -> str:
-    """A scenario's name, and the family where it is not the usual one."""
+    """A scenario's name, followed by the address family where that is not IPv4."""
     return run.scenario if run.family is Family.IPV4 else f"{run.scenario} ({run.family})"
 
 
 def name_in(family: str, name: str) -> str:
-    """The scenario that is called so there; nothing, where it was played over another family."""
+    """The scenario behind a name from `name_of`; "" where it was played over another family."""
     plain, bracket, other = name.removesuffix(")").partition(" (")
     return plain if (other if bracket else "IPv4") == family else ""
 
@@ -154,7 +155,7 @@ def _play(run: Evidence) -> Play:
 
 
 def _is_story(run: Evidence) -> bool:
-    """Whether it was told in Python, where how often and when something is done may vary."""
+    """True for a scenario in Python, which may act more or less often, or at other times."""
     return run.path.endswith(".py")
 
 
@@ -166,7 +167,7 @@ def _pairs(run: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def _facts(run: Evidence) -> Iterator[tuple[str, str]]:
-    """What was seen of a scenario that passed, by what it is about."""
+    """The facts of a scenario that passed, each with its name."""
     yield from _pairs(run)
     for number, step in enumerate(run.steps, start=1):
         if RESULT.fullmatch(step.result):
@@ -183,7 +184,7 @@ def _facts(run: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def _last_count(end: End) -> int:
-    """How often the timer of the longest state had fired when it was last seen."""
+    """The number of times the timer of the longest state had fired when that was last seen."""
     longest = max(end.intervals, key=lambda one: one.until - one.since, default=None)
     if longest is None:
         return 0
@@ -202,7 +203,7 @@ def _cell(cell: Cell) -> Play:
 
 
 def _rounded(timing: Timing) -> Timing:
-    """Times to the millisecond: what is below is chance."""
+    """Times rounded to the millisecond: smaller differences are chance."""
     return Timing(
         timing.name,
         timing.about,
@@ -214,9 +215,9 @@ def _rounded(timing: Timing) -> Timing:
 
 
 def _moved(run: KernelRun) -> dict[str, int]:
-    """Every counter that the kernel has, and at how many ends of scenarios that passed it moved."""
+    """Each counter of the kernel, with the number of ends at which it moved in passed scenarios."""
     if not run.counters:
-        return {}  # those that moved tell nothing of those that are not there
+        return {}  # those that moved do not show which ones the kernel lacks
     ends = [
         end
         for one in run.scenarios

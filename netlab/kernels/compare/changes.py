@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The known changes of TCP between kernels, as data, and which of them explains a difference.
+"""The known changes of TCP between kernels, as data, and the one that explains a difference.
 
 Nothing here compares versions. A change explains a difference where the two runs themselves show
-that one kernel has it and the other has not: by a sysctl or a counter that is there, by the tick
-rate, by a value. Where nothing else tells them apart, the change says what is seen with it and
-what without, and explains exactly that.
+that one kernel has it and the other does not: by the presence of a sysctl or a counter, by the tick
+rate, by a value. Where nothing else distinguishes them, the change states what is seen with it and
+what without it, and explains exactly that.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FIELDS = {
 }
 KNOWN = {
     "seen": "seen here",
-    "by source": "by its source; no two of the kernels seen here differ in it",
+    "by source": "known from its source; no two of the kernels seen here differ in it",
 }
 
 
@@ -45,13 +45,13 @@ class BrokenChanges(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """What tells a kernel with a change from one without."""
+    """What distinguishes a kernel with a change from one without it."""
 
-    kind: str  # sysctl, counter: it is there or not; value: of a sysctl; hz
+    kind: str  # sysctl, counter: whether it exists; value: of a sysctl; hz
     name: str = ""
 
     def sides(self, before: KernelProfile, after: KernelProfile) -> tuple[bool, bool] | None:
-        """Whether each has it; None where the two do not differ in it."""
+        """Whether each kernel has the feature; None where the two do not differ in it."""
         if self.kind == "hz":
             differ = before.machine.hz != after.machine.hz
             return (False, True) if differ else None
@@ -71,7 +71,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Differences that a change makes. Patterns as a shell's; "" of a value: anything."""
+    """Differences that a change makes. Shell patterns; "" matches any value."""
 
     topic: Topic
     subject: str
@@ -80,7 +80,7 @@ class Effect:
     with_: str = ""
 
     def fits(self, difference: Difference, turned: bool) -> bool:
-        """Whether this difference is such a one. `turned`: the first kernel has the change."""
+        """Whether the difference is of this kind. `turned`: the first kernel has the change."""
         without, with_ = (
             (difference.after, difference.before)
             if turned
@@ -97,10 +97,10 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change, and what it looks like."""
+    """One change, and the differences by which it shows."""
 
     id: str
-    since: str  # the mainline kernel that has it first: 6.5. Distributions carry some back
+    since: str  # the first mainline kernel with it: 6.5. Distributions backport some
     known: str  # a key of KNOWN
     what: str  # one sentence
     source: str  # the commit's subject, the RFC, the kernel's function
@@ -111,14 +111,14 @@ class Change:
     without: tuple[str, ...] = ()  # and those it was not
 
     def explains(self, comparison: Comparison, difference: Difference) -> bool:
-        """Whether this difference between those two kernels comes of it."""
+        """Whether this change accounts for a difference between the two kernels."""
         turned: Sequence[bool] = (False, True)
         if self.feature:
             sides = self.feature.sides(comparison.before, comparison.after)
             if sides is None:
                 return False
             turned = (sides[0],)
-            # A scenario that needs what one kernel lacks says so itself.
+            # A scenario that needs what one kernel lacks names it in its reason.
             lacks = self.feature.kind == "sysctl" and difference.aspect == "outcome"
             if lacks and any(self.feature.name in why for why in difference.why):
                 return True
@@ -126,7 +126,7 @@ class Change:
 
 
 def explain(comparison: Comparison) -> list[tuple[Difference, Change | None]]:
-    """Each difference with the change that it comes of; None: nobody knows."""
+    """Each difference with the change that explains it; None: no known change does."""
     return [
         (
             difference,
@@ -138,7 +138,7 @@ def explain(comparison: Comparison) -> list[tuple[Difference, Change | None]]:
 
 @functools.cache
 def changes() -> tuple[Change, ...]:
-    """Those of ``changes.yaml``, those that are told by a feature first: they know more."""
+    """The changes of ``changes.yaml``, those with a feature first: they are more specific."""
     import yaml
 
     found = parse(yaml.safe_load(HOME.read_text()))
@@ -146,14 +146,14 @@ def changes() -> tuple[Change, ...]:
 
 
 def parse(entries: Any) -> list[Change]:
-    """Check and read. Raises `BrokenChanges`."""
+    """Read and check the entries. Raises `BrokenChanges` for the first that is wrong."""
     if not isinstance(entries, list):
         raise BrokenChanges("expected a list of changes")
     found = [_change(entry) for entry in entries]
     ids = [change.id for change in found]
     for each in ids:
         if ids.count(each) > 1:
-            raise BrokenChanges(f"{each}: there are two of this id")
+            raise BrokenChanges(f"{each}: two changes have this id")
     return found
 
 
@@ -187,7 +187,7 @@ def _feature(change: str, text: str | None) -> Feature | None:
         return None
     kind, _, name = text.partition(" ")
     if kind not in FEATURES or (kind == "hz") == bool(name):
-        raise BrokenChanges(f"{change}: {text!r} is no feature; expected {', '.join(FEATURES)}")
+        raise BrokenChanges(f"{change}: {text!r} is not a feature; expected {', '.join(FEATURES)}")
     return Feature(kind, name)
 
 

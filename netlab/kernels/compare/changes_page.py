@@ -15,20 +15,20 @@ PAGE = Path(__file__).parents[3] / "docs" / "kernels.md"
 HEAD = """\
 # What changed between kernels
 
-What `netlab compare` knows of changes in Linux' TCP, each with the kernels that netlab played on
+The changes in Linux's TCP that `netlab compare` knows, each with the kernels that netlab played on
 to see it. Written from `netlab/kernels/compare/changes.yaml` by
-`python -m netlab.kernels.compare.changes_page`; a test keeps the two the same.
+`python -m netlab.kernels.compare.changes_page`; a test keeps the two in step.
 
-Nothing in netlab compares versions. Distributions take changes back to older kernels, so a kernel
-is asked for what it has: a sysctl that is there or not, a counter, a value, the tick rate, or what
-it does. "Since" is the mainline kernel that had a change first. Commits are cited by their subject.
+Nothing in netlab compares versions. Distributions backport changes to older kernels, so a kernel is
+judged by what it has: the presence of a sysctl or a counter, a value, the tick rate, or what it
+does. "Since" is the mainline kernel that had a change first. Commits are cited by their subject.
 
 Seen on Ubuntu's 5.4, 5.15, 6.8, 6.17 and 7.0 and Debian's 5.10, 6.1, 6.12, 6.16, 6.17, 6.18, 7.2
 and 7.3, in virtual machines and in virtual time.
 
 The default scenarios freeze the same pairs on all of these kernels, heal into the same pairs, and
 their calls end with the same errors. Timers were measured on all but Ubuntu's 6.17 and Debian's
-7.2. What differs is below; 53 differences between 16 kernels, none unexplained.
+7.2. The differences are below: 53 differences between 16 kernels, none unexplained.
 """
 
 
@@ -42,7 +42,7 @@ def _chapter(change: Change) -> str:
         f"\n## {change.id}\n",
         f"{change.what}\n",
         f"- since {change.since}: {change.source}",
-        f"- told by {_told_by(change)}",
+        f"- recognized by {_told_by(change)}",
         f"- explains {_explains(change)}",
     ]
     if change.with_ or change.without:
@@ -56,7 +56,7 @@ def _chapter(change: Change) -> str:
 
 def _told_by(change: Change) -> str:
     if change.feature is None:
-        return "what it does alone"
+        return "its behaviour alone"
     match change.feature.kind:
         case "hz":
             return "the tick rate"

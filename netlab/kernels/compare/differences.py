@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What two behaviours do not have in common, one fact after the other, as plain data.
+"""The differences of two behaviours, one fact at a time, as plain data.
 
-Only what was played on both is compared; what was not, and what could not be, is in the notes.
+Only what was played on both is compared; the notes list what was not, or could not be.
 """
 
 from __future__ import annotations
@@ -17,31 +17,32 @@ from netlab.model.kernel_run import Timing
 Topic = Literal["scenario", "cell", "timer", "sysctl", "counter"]
 TOPICS: tuple[Topic, ...] = ("scenario", "cell", "timer", "sysctl", "counter")
 
-#: Two looks at one timer on one kernel lie within a slot of the timer wheel, and what a busy
-#: machine adds: seconds.
+#: Seconds that a busy machine adds: beyond these, two measurements of one timer on one kernel lie
+#: within a slot of the timer wheel.
 SLACK = 0.1
-#: The first time-out comes of the round-trip time, and time-outs that double keep that part of it:
-#: all of them may be longer by this factor, or shorter. Milliseconds of work between a SYN and its
-#: answer make an eighth of the 200 ms.
+#: The first time-out depends on the round-trip time, and time-outs that double keep that part of
+#: it: all of them may be longer or shorter by this factor. Milliseconds of work between a SYN and
+#: its answer make an eighth of the 200 ms.
 STRETCHED = 1.2
-#: Longer than the one before by this factor, and not a longest one: roundings lie in between.
+#: A gap longer than the one before by this factor is a doubling, not the longest time-out again:
+#: roundings lie in between.
 DOUBLE = 1.6
 #: ``kernel/time/timer.c``: each level of the wheel has 64 slots, each as wide as 8 of the level
-#: below, and a timer is put on the first level that reaches as far.
+#: below, and a timer is put on the first level that reaches far enough.
 LEVELS, WIDER, REACH = 9, 8, 63
 USUAL_HZ = 250
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One fact that is another on the second kernel. "": there is no such thing."""
+    """One fact that differs on the second kernel. "": the fact is missing on that one."""
 
     topic: Topic
     subject: str  # syn-dropped; net.ipv4.tcp_rto_max_ms
     aspect: str  # outcome, pair, step 3, ...; of a sysctl or a counter: there, value, moves
     before: str
     after: str
-    why: tuple[str, str] = ("", "")  # what either run said about it
+    why: tuple[str, str] = ("", "")  # the reason that each run gave
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Comparison:
 
 
 def compare(before: KernelProfile, after: KernelProfile) -> Comparison:
-    """What is otherwise on `after`."""
+    """The differences of `after` from `before`."""
     plays = (("scenario", before.scenarios, after.scenarios), ("cell", before.cells, after.cells))
     found = [
         *_plays("scenario", before.scenarios, after.scenarios),
@@ -93,7 +94,7 @@ def _machines(before: KernelProfile, after: KernelProfile) -> Iterator[str]:
 
 
 def _only_one(topic: str, before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
-    """What was played on one kernel only. Where one played none of a kind, that says it all."""
+    """A note on what only one kernel played; one for the whole kind where the other played none."""
     if not before and not after:
         return []
     kind = {"cell": "pairs of the atlas"}.get(topic, f"{topic}s")
@@ -108,7 +109,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _edited(before: Play, after: Play) -> bool:
-    """Whether two plays followed different scripts, and mean nothing to each other."""
+    """True if two plays followed different scripts, so that they cannot be compared."""
     return before.passed and after.passed and before.script != after.script
 
 
@@ -130,7 +131,7 @@ def _plays(
 
 
 def _in_words(aspect: str) -> tuple[bool, str]:
-    """Counters last: what they tell follows from the rest."""
+    """Counters last: what they show follows from the rest."""
     return "counter" in aspect, aspect
 
 
@@ -147,10 +148,12 @@ def _timers(before: KernelProfile, after: KernelProfile) -> Iterator[Difference]
 
 
 def timer_aspect(one: Timing, other: Timing, rates: tuple[int, int]) -> str:
-    """What of a timer is otherwise, the first of: measured, sends, end, schedule, rounding, ending.
+    """The first aspect in which a timer differs, or "".
 
-    Rounding: later or earlier by no more than the timer wheels of both kernels can make it, where
-    their ticks differ. With the same tick that is chance: a millisecond before or after a slot.
+    In order: measured, sends, end, schedule, rounding, ending. `rates` are the tick rates of both
+    kernels in Hz. Rounding: later or earlier by no more than the timer wheels of both kernels can
+    make it, where their ticks differ. With the same tick that is chance: a millisecond before or
+    after a slot.
     """
     if bool(one.problem) != bool(other.problem):
         return "measured"
@@ -185,16 +188,16 @@ def timer_aspect(one: Timing, other: Timing, rates: tuple[int, int]) -> str:
 
 
 def _gaps(timing: Timing) -> list[float]:
-    """The seconds between its beginning, all that it sent, and its end."""
+    """The seconds between its start, each packet that it sent, and its end."""
     sent = timing.sends if timing.sends[:1] == (0.0,) else (0.0, *timing.sends)
     moments = [*sent, *([] if timing.after is None else [timing.after])]
     return [after - before for before, after in pairwise(moments)]
 
 
 def _doubling(one: Timing, other: Timing) -> range:
-    """Which gaps come of the first time-out: up to the last that is a new one's double, on both.
+    """The gaps that derive from the first time-out: up to the last that doubles, on both kernels.
 
-    What comes after the last packet is the end's, which may be due at a time of its own.
+    The gap after the last packet belongs to the end, which may be due independently.
     """
     ends = []
     for timing in (one, other):
@@ -205,17 +208,17 @@ def _doubling(one: Timing, other: Timing) -> range:
 
 
 def _stretch(one: Timing, other: Timing) -> float:
-    """How much longer the other's time-outs are while they double."""
+    """The factor by which the other's time-outs are longer while they double."""
     places = _doubling(one, other)
     ours, theirs = (sum(_gaps(timing)[number] for number in places) for timing in (one, other))
     return theirs / ours if ours > 0 and theirs > 0 else 1.0
 
 
 def grain(seconds: float, hz: int) -> float:
-    """How much later than asked for a timer may fire, in seconds: the width of its wheel's slots.
+    """The seconds by which a timer may fire late: the width of its slots in the timer wheel.
 
-    All later slots begin where one of this width does, so whole sequences of such timers differ by
-    no more than the widest of them.
+    `seconds` is the time-out that was asked for. Wider slots begin where narrower ones begin, so
+    whole sequences of such timers differ by no more than the widest of them.
     """
     ticks = round(seconds * hz)
     level = 0
@@ -270,7 +273,7 @@ def _sysctls(before: KernelProfile, after: KernelProfile) -> Iterator[Difference
 
 
 def _counters(before: KernelProfile, after: KernelProfile) -> Iterator[Difference]:
-    """Which came and went, and which move nowhere any more."""
+    """Counters that appeared or disappeared, and those that no longer move anywhere."""
     if not before.counters or not after.counters:
         return
     surplus = _surplus(before, after), _surplus(after, before)
@@ -286,7 +289,7 @@ def _counters(before: KernelProfile, after: KernelProfile) -> Iterator[Differenc
 
 
 def _surplus(one: KernelProfile, other: KernelProfile) -> int:
-    """At how many ends a counter may have moved that the other run has nothing to say of."""
+    """The number of ends that passed in this run only, at which a counter may have moved."""
     passed = {name for name, play in one.scenarios.items() if play.passed}
     return 2 * len(passed - {name for name, play in other.scenarios.items() if play.passed})
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""All runs side by side: what tables and the page show of them."""
+"""All runs side by side, as tables and the page show them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Compared:
 
     @property
     def unexplained(self) -> int:
-        """How many differences nobody knows the reason of."""
+        """The number of differences that no known change explains."""
         return sum(len(one.differences) for one in self.told if one.change is None)
 
 
@@ -48,7 +48,7 @@ class Overview:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The kernels as tables have them on top."""
+        """The kernels as the column headings of tables."""
         return tuple(
             Column(label, about(run.machine), run.error, run.console)
             for label, run in zip(self.labels, self.runs, strict=True)
@@ -87,7 +87,7 @@ class Overview:
         return Grid(title, self.columns, tuple(rows))
 
     def _news(self, topic: Topic) -> dict[str, dict[int, News]]:
-        """By subject and column: what is otherwise there than in what it was compared with."""
+        """By subject and column: the differences from the kernel that it was compared with."""
         found: dict[str, dict[int, News]] = {}
         places = {label: place for place, label in enumerate(self.labels)}
         for each in self.compared:
@@ -104,24 +104,24 @@ class Overview:
 
 
 class News(NamedTuple):
-    """What is otherwise in one cell."""
+    """The differences in one cell of a table."""
 
     anchor: str
     told: list[str]
 
 
 def anchor(each: Compared, number: int) -> str:
-    """The name of a sentence on the page."""
+    """The anchor of a sentence on the page."""
     return f"{'-to-'.join(each.labels)}:{number}".replace(" ", "-")
 
 
 def why(one: Sentence) -> str:
-    """What explains a difference, in a line."""
+    """The change that explains a difference, in a line."""
     return f"{one.change.what} (since {one.change.since})" if one.change else "UNEXPLAINED"
 
 
 def overview(runs: Sequence[KernelRun], with_first: bool = False) -> Overview:
-    """Compare each run with the one before it, or with the first. Runs of nothing are left out."""
+    """Compare each run with the one before it, or with the first. Empty runs are left out."""
     behaviours = [behaviour(run) for run in runs]
     labels = labels_of([run.machine for run in runs])
     something = [
@@ -140,7 +140,7 @@ def overview(runs: Sequence[KernelRun], with_first: bool = False) -> Overview:
 
 
 def in_order(runs: Sequence[KernelRun]) -> list[KernelRun]:
-    """By the numbers of their releases, which is an order for the eye and decides nothing."""
+    """Sort by the numbers of the releases: an order for display, which decides nothing."""
 
     def order(run: KernelRun) -> tuple[list[int], str]:
         release = run.machine.release
@@ -208,7 +208,7 @@ def _with_news(marks: Sequence[Mark], news: Mapping[int, News]) -> tuple[Mark, .
 
 
 def _play(plays: Sequence[Play | None]) -> list[Mark]:
-    """A sign for the outcome, and a letter for each other behaviour than the first."""
+    """A sign for the outcome, and a letter for each behaviour that differs from the first."""
     variants: list[tuple[str, dict[str, str]]] = []
     marks = []
     for play in plays:
@@ -245,7 +245,7 @@ def _timer(timings: Sequence[Timing | None]) -> list[Mark]:
 
 
 def _seconds(seconds: float) -> str:
-    """With as many digits as tell something."""
+    """With as many digits as mean something."""
     if seconds >= 100:
         return f"{seconds:.0f} s"
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
@@ -256,7 +256,7 @@ def _value(values: Sequence[str | None]) -> list[Mark]:
 
 
 def _number(numbers: Sequence[int | None]) -> list[Mark]:
-    """At how many ends a counter moved is chance; that it moves tells enough."""
+    """The number of ends at which a counter moved is chance; that it moves is enough."""
     return [
         Mark("–", "absent") if number is None else Mark("moves" if number else "0")
         for number in numbers

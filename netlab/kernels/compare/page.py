@@ -9,7 +9,7 @@ from netlab.render.matrix_page import Item, Section
 
 
 def page(seen: Overview, version: str) -> str:
-    """The page's text. `version`: netlab's."""
+    """The page as HTML. `version`: netlab's."""
     sections = [_section(each) for each in seen.compared]
     return matrix_page.page(version, seen.columns, sections, seen.grids())
 

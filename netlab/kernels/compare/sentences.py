@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Differences in words: one sentence for what is the same difference in several places."""
+"""Differences in words: one sentence for the same difference in several places."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netlab.kernels.compare.behaviour import ANY
 from netlab.kernels.compare.changes import Change
 from netlab.kernels.compare.differences import Difference
 
-NAMED = 4  # scenarios that a sentence names before it counts the rest
+NAMED = 4  # the most scenarios that a sentence names: beyond, it gives their number
 VERBS = {"pass": "passes", "fail": "fails", "skip": "is skipped", "error": "cannot be played"}
 
 
@@ -27,7 +27,7 @@ class Sentence:
 def tell(
     pairs: Iterable[tuple[Difference, Change | None]], before: str, after: str
 ) -> list[Sentence]:
-    """All differences in sentences, the unexplained last. The kernels are called so."""
+    """All differences in sentences, the unexplained last. `before`, `after`: the kernels' names."""
     groups: dict[object, list[tuple[Difference, Change | None]]] = {}
     for difference, change in pairs:
         groups.setdefault(_kind(difference, change), []).append((difference, change))
@@ -43,7 +43,7 @@ def tell(
 
 
 def _kind(difference: Difference, change: Change | None) -> object:
-    """Differences of one kind share a sentence; those of sysctls' values and timers never do."""
+    """Differences of one kind share a sentence; those of sysctl values and timers never do."""
     own = difference.topic == "timer" or difference.aspect == "value"
     there = difference.aspect in ("there", "moves")
     return (
@@ -59,7 +59,7 @@ def _kind(difference: Difference, change: Change | None) -> object:
 
 
 def sentence(group: Sequence[Difference], before: str, after: str) -> str:
-    """What is otherwise, for a person who knows TCP."""
+    """A sentence on a group of like differences, for a person who knows TCP."""
     first = group[0]
     names = [one.subject for one in group]
     match first.topic:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Finds the runs that were stored: a file, a folder of them, or by the kernel's name."""
+"""Finds stored runs: by a file, by a folder of them, or by the kernel's name."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ SUFFIX = ".jsonl"
 
 
 def runs(names: Sequence[str]) -> list[KernelRun]:
-    """What these words mean, in their order; runs of folders by their releases.
+    """The runs that the words name, in that order; runs of folders by their releases.
 
-    Raises `ScenarioError` for a word that means nothing, or more than one stored run.
+    Raises `ScenarioError` for a word that names no stored run, or more than one.
     """
     found = []
     for name in names:
@@ -36,7 +36,7 @@ def runs(names: Sequence[str]) -> list[KernelRun]:
 
 
 def _folder(path: Path) -> list[KernelRun]:
-    """All runs at any depth: what many machines sent home is a folder each."""
+    """All runs at any depth: results of many machines come as a folder from each."""
     files = sorted(path.rglob(f"*{SUFFIX}"))
     if not files:
         raise ScenarioError(f"there is no stored run (*{SUFFIX}) in this folder", path)
@@ -44,7 +44,7 @@ def _folder(path: Path) -> list[KernelRun]:
 
 
 def _stored(name: str) -> Path:
-    """The run in the cache whose kernel is called so."""
+    """The run in the cache whose kernel has this name."""
     if "/" in name:
         raise ScenarioError("no such file or folder", Path(name))
     known = dict(_heads())
@@ -65,11 +65,11 @@ def _stored(name: str) -> Path:
 
 
 def _heads() -> Iterator[tuple[Path, tuple[str, str]]]:
-    """Each stored run's file, with its release and what it was asked for as."""
+    """Each stored run's file, with its release and the words by which it was requested."""
     for path in sorted((cache.root() / "runs").glob(f"*{SUFFIX}")):
         try:
             with path.open(errors="replace") as file:
                 machine = json.loads(file.readline())["value"]
             yield path, (str(machine["release"]), str(machine["spec"]))
         except (OSError, ValueError, LookupError, TypeError):
-            continue  # what is no run is not asked for by a kernel's name
+            continue  # not a run, so no kernel's name can mean it

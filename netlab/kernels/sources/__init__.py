@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Kernels on disk: from a distribution's archive, out of packages, or where they lie."""
+"""Kernels on disk: from a distribution's archive, from packages, or from local files."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One suite's list of kernels and its packages, by an apt with a root of its own in the cache.
+"""One suite's list of kernels and its packages, by an apt with its own root in the cache.
 
 The machine's own sources, lists and packages are neither read nor changed; its proxies are used.
-Signatures are checked as always, against the keys that are named for the suite and no others.
+Signatures are checked as usual, against the keys that are named for the suite and no others.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ UNTRUSTED = re.compile(r"NO_PUBKEY|EXPKEYSIG|REVKEYSIG|BADSIG|is not signed|veri
 MOVED = re.compile(r" 404 ")
 #: A line of --print-uris.
 FILE = re.compile(r"'(?P<uri>\S+)' (?P<name>[\w.+~%-]+\.deb) \d+ SHA256:(?P<sha256>[0-9a-f]{64})")
-#: Not meant to be typed, so in no PATH; the same place in every distribution that has apt.
+#: Not meant to be typed, so not in PATH; in the same place in every distribution that has apt.
 HELPER = "/usr/lib/apt/apt-helper"
 
-#: The hooks that a machine has for its own updates are not run for netlab's, and what is not signed
-#: is refused whatever the machine allows. As root apt would download as another user, who cannot
-#: look into root's cache; so it does not change its user.
+#: The hooks that a machine has for its own updates are not run for netlab's, and unsigned lists are
+#: refused whatever the machine allows. Run by root, apt would download as another user, who cannot
+#: read root's cache; so it stays root.
 CONFIGURATION = """\
 #clear APT::Update;
 #clear APT::Architectures;
@@ -68,16 +68,16 @@ Dir::Cache::srcpkgcache "";
 """
 
 
-#: Lists that could not be had again: this process asks once, that may take seconds.
+#: Lists that could not be refreshed: this process tries only once, as that may take seconds.
 _old_today: set[Path] = set()
 
 
 class Moved(LabError):
-    """The mirror no longer has what the list says: the list is old."""
+    """The mirror no longer has what the list names: the list is old."""
 
 
 class Root:
-    """An apt of netlab's own for one suite and what its users have beside it."""
+    """netlab's own apt for one suite, with the updates that its users have enabled with it."""
 
     def __init__(self, distribution: Distribution, suite: str, progress: Progress) -> None:
         self._about = distribution
@@ -89,16 +89,16 @@ class Root:
 
     @property
     def is_listed(self) -> bool:
-        """Whether a list of any age is there."""
+        """True if there is a list, of any age."""
         return self._index.is_file()
 
     def packages(
         self, sources: Sequence[Source], keyrings: Sequence[Path], refresh: bool = False
     ) -> tuple[Package, ...]:
-        """The suite's kernels; the list is fetched if it is a day old, or of other mirrors.
+        """The suite's kernels; the list is fetched if it is a day old, or from other mirrors.
 
-        Without a network an older list is used, and said to be. No sources: the list that is there.
-        Raises `NoSuite`, or `LabError` where neither can be had.
+        Without a network an older list is used, with a remark. Without `sources`, the stored list
+        is. Raises `NoSuite`, or `LabError` where there is neither a new list nor an old one.
         """
         with cache.locked(self._folder, self._waiting):
             stored = self._stored()
@@ -121,20 +121,20 @@ class Root:
             return _packages(self._stored())
 
     def download(self, packages: Sequence[Package], folder: Path) -> list[Path]:
-        """Fetch packages into a folder; what a download that was cut left there is gone on with.
+        """Fetch packages into a folder; a download that was cut off there is resumed.
 
-        Raises `Moved` where the list is too old, `LabError` where the download is cut.
+        Raises `Moved` where the list is too old, `LabError` where the download is cut off.
         """
         what = f"{packages[0].name} of {self._name}"
         total = sum(package.size for package in packages)
         with cache.locked(self._folder, self._waiting):
             files = self._files(packages)
-            # The 40 MB of apt's own table are made again in 2 s.
+            # apt's own table has 40 MB, and is rebuilt in 2 s.
             (self._folder / "cache" / "packages.bin").unlink(missing_ok=True)
         if len(files) < len(packages):
             raise Moved(f"{what} is no longer in the list")
 
-        def tick() -> None:  # apt's own percentages count what was there before as nothing
+        def tick() -> None:  # apt's own percentages leave out what was there before
             self._progress(what, _filled(folder), total)
 
         tick()
@@ -142,7 +142,7 @@ class Root:
             path = folder / file["name"]
             if path.is_file() and _digest(path) == file["sha256"]:
                 continue
-            # "apt-get download" begins again each time, its helper goes on.
+            # "apt-get download" starts over each time, its helper resumes.
             command = [HELPER, *self._options(), "download-file", file["uri"], str(path)]
             ended = run([*command, f"SHA256:{file['sha256']}"], folder, tick)
             if ended.code == 0:
@@ -156,7 +156,7 @@ class Root:
         return [folder / file["name"] for file in files]
 
     def _files(self, packages: Sequence[Package]) -> list[re.Match[str]]:
-        """Where packages are, and what they must be, as the signed lists say."""
+        """The addresses and checksums of packages, from the signed lists."""
         names = [f"{package.name}={package.version}" for package in packages]
         text = ask("apt-get", *self._options(), "download", "--print-uris", *names)
         return list(FILE.finditer(text))
@@ -177,7 +177,7 @@ class Root:
         return stored
 
     def _list(self, asked: list[str]) -> None:
-        """Keep what is to be known of kernels; reading apt's own lists takes seconds each time."""
+        """Store what is needed about kernels: reading apt's own lists takes seconds each time."""
         flavours = "|".join((*self._about.flavours, *self._metapackages()))
         pattern = (
             rf"^linux-(image|image-unsigned|base|binary|modules)-(.*-)?({flavours})$"
@@ -197,7 +197,7 @@ class Root:
         return ["-q", "-c", str(self._folder / "apt.conf")]
 
     def _update(self, sources: Sequence[Source], keyrings: Sequence[Path]) -> None:
-        """Fetch the lists; a suite that need not be there is left out where it is not."""
+        """Fetch the lists; a suite that is not needed is left out where it is missing."""
         if shutil.which("apt-get") is None:
             raise without_apt()
         self._configure(sources, keyrings)
@@ -254,10 +254,10 @@ def _packages(stored: dict[str, Any] | None) -> tuple[Package, ...]:
 
 
 def _filled(folder: Path) -> int:
-    """The bytes of packages, and of parts of them, that are in a folder."""
+    """The bytes of packages, whole or partial, that are in a folder."""
     total = 0
     for path in folder.glob("*.deb*"):
-        with contextlib.suppress(FileNotFoundError):  # apt moves what is whole, and removes rubbish
+        with contextlib.suppress(FileNotFoundError):  # apt renames whole files, removes bad ones
             total += path.stat().st_size
     return total
 

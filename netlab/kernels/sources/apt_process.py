@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs programs of apt's, follows what they fetch, and reads what they complain of."""
+"""Runs apt's programs, follows their downloads, and reads their error messages."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from netlab.linux.syscalls import bound
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What came of a program."""
+    """The result of a program."""
 
     code: int  # negative: the signal that ended it
     errors: str  # what it wrote to standard error
 
     @property
     def complaint(self) -> str:
-        """The first thing that it complains of, else how it ended."""
+        """Its first error or warning, or else how it ended."""
         lines = [line for line in self.errors.splitlines() if line.startswith(("E: ", "W: "))]
         if lines:
             return re.sub(r"\s+", " ", lines[0][3:])
@@ -34,11 +34,11 @@ class Ended:
 
 
 def run(command: Sequence[str], folder: Path, tick: Callable[[], None] = lambda: None) -> Ended:
-    """Run a program in a folder; `tick` is called twice a second, as apt says how far it is.
+    """Run a program in a folder; `tick` is called twice a second, as apt reports its progress.
 
-    A netlab that is killed leaves no apt behind, which would write where the next one does.
+    If netlab is killed, apt ends too: it would write where the next one does.
 
-    Raises `LabError` where there is no such program.
+    Raises `LabError` where the program is not installed.
     """
     if shutil.which(command[0]) is None:
         raise without_apt()

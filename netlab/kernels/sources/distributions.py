@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What netlab knows of distributions that it can fetch kernels of: ``distributions.yaml``, read."""
+"""The distributions whose kernels netlab can fetch, read from ``distributions.yaml``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from netlab.model.errors import LabError
 
 DATA = Path(__file__).with_name("distributions.yaml")
-#: Debian's names for what uname -m says.
+#: Debian's names for what uname -m prints.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -27,21 +27,21 @@ class Distribution:
     keyrings: tuple[str, ...]  # names of files in /usr/share/keyrings, without their ending
     keyring_package: str  # which holds them
     keyring_from: tuple[str, ...]  # suites of other distributions that have that package
-    beside: Mapping[str, str]  # what a suite's user has as well: ending of the name to archive
-    alone: tuple[str, ...]  # patterns of suites that have nothing beside them
+    beside: Mapping[str, str]  # suites that its users have as well: suffix of the name to archive
+    alone: tuple[str, ...]  # patterns of suites that have no such others
     flavours: tuple[str, ...]  # of kernels, the best first; {arch} for the architecture
     metapackages: tuple[str, ...]  # that depend on the current kernel, the best first
-    matrix: tuple[str, ...]  # what is played where nobody says which
-    small: tuple[str, ...]  # and where it must be quick: the oldest, one between, the newest
+    matrix: tuple[str, ...]  # the kernels of a matrix by default
+    small: tuple[str, ...]  # and of a quick one: the oldest, one between, the newest
 
     def is_alone(self, suite: str) -> bool:
-        """Whether a suite has no updates and no security updates beside it."""
+        """True if a suite has no separate suites of updates and security updates."""
         return any(fnmatch.fnmatchcase(suite, pattern) for pattern in self.alone)
 
 
 @functools.cache
 def known() -> dict[str, Distribution]:
-    """All of them by name."""
+    """All known distributions by name."""
     import yaml
 
     arch = architecture(complain=False)
@@ -65,9 +65,10 @@ def known() -> dict[str, Distribution]:
 
 
 def architecture(complain: bool = True) -> str:
-    """What this machine is, as Debian calls it. Raises `LabError` for one netlab cannot fetch for.
+    """Debian's name for this machine's architecture.
 
-    Only amd64 was tried; arm64 is written down as its packages are named.
+    Raises `LabError` for one that netlab cannot fetch kernels for, if it is to `complain`. Only
+    amd64 was tried; arm64 follows the names of its packages.
     """
     machine = os.uname().machine
     if complain and machine not in ARCHITECTURES:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Gets kernels: from a distribution's archive, out of packages, or from where they lie.
+"""Gets kernels: from a distribution's archive, from packages, or from local files.
 
-What was fetched is kept in the cache by its version. A list of packages is asked for once a day;
-with that list, a kernel that is in the cache costs no network.
+Fetched kernels are kept in the cache by version. A list of packages is fetched once a day; with
+that list, a kernel in the cache needs no network.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ KEPT = "kernel.json"
 
 
 def quiet(what: str, done: int, total: int) -> None:
-    """Tells nobody."""
+    """A `Progress` that reports nothing."""
 
 
 def obtain(
@@ -38,16 +38,16 @@ def obtain(
     progress: Progress = quiet,
     refresh: bool = False,
 ) -> Kernel:
-    """The kernel that is meant, on disk.
+    """The kernel that `spec` names, on disk.
 
-    `mirrors` are URLs by their archives (debian, debian-security, ubuntu), before those that this
-    machine's apt is configured for; `keyrings` count beside its keys; `refresh` asks for today's
-    list of packages again. `progress` is told what is done and how many bytes of how many are
-    there; a remark has none.
+    `mirrors` are URLs by archive (debian, debian-security, ubuntu), used before those that this
+    machine's apt is configured for; `keyrings` are trusted in addition to its keys; `refresh`
+    fetches the list of packages again, whatever its age. `progress` gets what is being done, the
+    bytes that are there and the total; for a remark both are 0.
 
     Raises `NoSuite` (a `ScenarioError`) where the archive has no such suite or kernel, another
-    `ScenarioError` where what was given is no kernel or a mirror must be named, `LabError` where a
-    download is cut or not signed as it should be, or the cache cannot be written.
+    `ScenarioError` where what was given is not a kernel or a mirror must be named, `LabError` where
+    a download is cut off or not properly signed, or the cache cannot be written.
     """
     match spec.kind:
         case "distribution":
@@ -63,11 +63,11 @@ def obtain(
 
 
 def defaults(given: Mapping[str, str] | None = None, small: bool = False) -> tuple[Spec, ...]:
-    """What a matrix plays where nobody says which kernels: those of every distribution that this
-    machine has a mirror of, or that one is given for. `small`: three, of the first of them.
+    """The kernels that a matrix plays by default: those of every distribution for which this
+    machine has a mirror or one is given. `small`: only three, of the first distribution.
 
-    They are marked: what its archive no longer has (`NoSuite`) is to be left out with a word.
-    Raises `ScenarioError` where there is no mirror at all.
+    They are marked `by_default`: one that its archive no longer has (`NoSuite`) is to be left out
+    with a remark. Raises `ScenarioError` where there is no mirror at all.
     """
     there = {**mirrors.machine(), **mirrors.checked(given or {})}
     known = [about for about in distributions.known().values() if about.name in there]
@@ -109,7 +109,7 @@ def _listed(
     progress: Progress,
     refresh: bool,
 ) -> tuple[Package, ...]:
-    """The kernels of a suite, from its mirror, or from what is left of an earlier day."""
+    """The kernels of a suite, from its mirror, or from a list of an earlier day."""
     about = distributions.known()[spec.distribution]
     try:
         sources = mirrors.sources(about, spec.suite, given, progress)
@@ -121,7 +121,7 @@ def _listed(
 
 
 def _chosen(spec: Spec, root: Root, packages: Sequence[Package], progress: Progress) -> Kernel:
-    """The kernel of a list of packages: from the cache, else downloaded and unpacked."""
+    """The kernel from a list of packages: cached, or else downloaded and unpacked."""
     about = distributions.known()[spec.distribution]
     which = select.choose(packages, about, spec.suite, spec.version)
     # Epochs and the like have a colon, which no file name should have.
@@ -145,7 +145,7 @@ def _downloaded(spec: Spec, root: Root, which: Choice, place: Path, progress: Pr
 
 
 def _unpacked(spec: Spec, progress: Progress) -> Kernel:
-    """The kernel in packages; what it was split into is taken from the same folder."""
+    """The kernel in packages; its other packages are taken from the same folder."""
     packages = package_set.completed(spec.paths, progress)
     stamps = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in packages]
     name = hashlib.sha256(repr(stamps).encode()).hexdigest()[:12]
@@ -176,7 +176,7 @@ def _kept(text: str, place: Path) -> Kernel | None:
     except (OSError, ValueError):
         return None
     image, modules = place / record["image"], place / record["modules"]
-    if not image.is_file() or not modules.is_dir():  # somebody has tidied
+    if not image.is_file() or not modules.is_dir():  # something has deleted them
         return None
     return Kernel(text, record["release"], image, modules)
 
@@ -186,9 +186,9 @@ def _keys(
 ) -> tuple[Path, ...]:
     """The keys that may sign a distribution's lists.
 
-    Where this machine has none, they come out of a package of another distribution that it does
-    have keys of: that package is checked as every other, so the trust is that distribution's.
-    Raises `ScenarioError` where none can be had.
+    Where this machine has none, they come from a package of another distribution whose keys it
+    does have: that package is checked like any other, so the trust is in that distribution.
+    Raises `ScenarioError` where there are none.
     """
     found = mirrors.keyrings(about, keyrings)
     place = cache.folder("keys") / about.keyring_package

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One kernel that can be booted: where its image and its modules lie."""
+"""One kernel that can be booted: the paths of its image and its modules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 class Kernel:
     """A kernel on disk."""
 
-    spec: str  # as it was asked for: debian:bookworm
-    release: str  # as uname -r will say: 6.1.0-56-cloud-amd64
+    spec: str  # as it was requested: debian:bookworm
+    release: str  # as uname -r will print it: 6.1.0-56-cloud-amd64
     image: Path  # vmlinuz (bzImage)
     modules: Path | None  # lib/modules/<release>, with kernel/**/*.ko[.xz|.zst|.gz]; None: built in

@@ -14,8 +14,8 @@ from netlab.kernels.sources.kernel import Kernel
 from netlab.kernels.sources.mirrors import Progress
 from netlab.model.errors import ScenarioError
 
-#: Where a folder has an image: a root file system, an unpacked package, what `make install` and
-#: `make modules_install` fill, /boot itself.
+#: Where a folder has an image: a root file system, an unpacked package, the targets of
+#: `make install` and `make modules_install`, /boot itself.
 IMAGES = (
     *("boot/vmlinu[xz]", "boot/vmlinu[xz]-*", "vmlinu[xz]", "vmlinu[xz]-*", "bzImage", "Image"),
     *("lib/modules/*/vmlinuz", "usr/lib/modules/*/vmlinuz"),
@@ -27,9 +27,9 @@ MODULES = ("lib/modules/{}", "usr/lib/modules/{}", "modules/{}", "{}")
 
 
 def image(text: str, path: Path, modules: Path | None, progress: Progress) -> Kernel:
-    """An image and its modules: those given, else those of its release beside it.
+    """An image and its modules: those given, or else those of its release next to it.
 
-    Raises `ScenarioError` where it is no image, or the given folder has no modules of it.
+    Raises `ScenarioError` where the file is not an image, or the given folder lacks its modules.
     """
     which = release.of(path)
     if modules is not None:
@@ -39,7 +39,7 @@ def image(text: str, path: Path, modules: Path | None, progress: Progress) -> Ke
         if found is None:
             raise ScenarioError(
                 f"{text}: no modules of {which} in {modules}; expected a folder that has "
-                f"lib/modules/{which}, or that one"
+                f"lib/modules/{which}, or that folder itself"
             )
         return Kernel(text, which, path, found)
     tree = _tree_of(path.resolve())
@@ -105,7 +105,7 @@ def _tree_of(path: Path) -> Path | None:
 def _linked(tree: Path, which: str, progress: Progress) -> Path | None:
     """The modules of a tree, laid out as `make modules_install` would, by links into it.
 
-    None where it was configured without. Raises `ScenarioError` where they are not built.
+    None where it was configured without modules. Raises `ScenarioError` where they are not built.
     """
     order = tree / "modules.order"
     if not order.is_file():

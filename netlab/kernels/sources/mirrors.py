@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where a distribution's packages are, and whose signatures count: as this machine is configured.
+"""The mirrors of a distribution's packages and the keys that count, as this machine is configured.
 
-No host is named in netlab. apt itself is asked what it is configured for, so both of its formats,
-and whatever else it can read, are read as it reads them.
+netlab names no host. apt itself is asked for its configuration, so both of its formats, and any
+other that it can read, are read as it reads them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from netlab.kernels.sources import distributions
 from netlab.kernels.sources.distributions import Distribution
 from netlab.model.errors import LabError, ScenarioError
 
-#: Gets what is being done, the bytes that are there, and how many there will be; a remark, or
-#: something whose size nobody knows, has no bytes at all.
+#: Gets what is being done, the bytes that are there, and the total; both are 0 for a remark, and
+#: where the size is unknown.
 Progress = Callable[[str, int, int], None]
 
 #: Where keys of archives lie (apt-key(8), sources.list(5)).
@@ -36,15 +36,15 @@ class Source:
 
     uri: str
     suite: str
-    needed: bool = True  # no: updates and security updates, which not every suite has
+    needed: bool = True  # False: updates and security updates, which not every suite has
 
 
 def sources(
     distribution: Distribution, suite: str, given: Mapping[str, str], progress: Progress
 ) -> tuple[Source, ...]:
-    """What a user of that suite would have: it, its updates, its security updates.
+    """The sources of a user of that suite: the suite, its updates, its security updates.
 
-    `given` are mirrors by their archives, before those of this machine. Raises `ScenarioError`
+    `given` are mirrors by archive, used before those of this machine. Raises `ScenarioError`
     where no mirror is known.
     """
     there = {**machine(), **checked(given)}
@@ -64,7 +64,7 @@ def sources(
 
 
 def checked(given: Mapping[str, str]) -> dict[str, str]:
-    """Mirrors from the command line. Raises `ScenarioError` for one that cannot be meant."""
+    """Mirrors from the command line. Raises `ScenarioError` for an unknown archive or a bad URL."""
     archives = _archives()
     for name, uri in given.items():
         if name not in archives:
@@ -80,15 +80,16 @@ def checked(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def machine() -> dict[str, str]:
-    """Mirrors that this machine's apt is configured for, by their archives; the first of each."""
+    """Mirrors that this machine's apt is configured for, by archive; the first of each."""
     if shutil.which("apt-get") is None:
         return {}
     lists = Path(ask("apt-config", "shell", "folder", "Dir::State::lists/d")[8:].strip("'\n"))
     configured = [found.groups() for found in
                   CONFIGURED.finditer(ask("apt-get", "update", "--print-uris"))]  # fmt: skip
     found: dict[str, str] = {}
-    # Where a list has been fetched, it tells whose it is. Where none has (a fresh container), the
-    # last part of a mirror's path does, by custom; others' archives end so too, in longer paths.
+    # A list that has been fetched names its archive. Where none has been (a fresh container), the
+    # last part of a mirror's path does, by custom; other vendors' archives may end in the same
+    # word, but in longer paths.
     for uri, release in configured:
         if name := _told(lists / release):
             found.setdefault(name, uri)
@@ -100,7 +101,7 @@ def machine() -> dict[str, str]:
 
 
 def _told(release: Path) -> str:
-    """The archive that a Release file says it is of; "" where there is none, or another's."""
+    """The archive that a Release file names; "" where there is no file, or it names another."""
     try:
         head = release.read_text(errors="replace")[:2000]
     except OSError:
@@ -125,7 +126,7 @@ def _archives() -> list[str]:
 def keyrings(distribution: Distribution, given: Sequence[Path]) -> tuple[Path, ...]:
     """Files with the keys that may sign a distribution: this machine's, and those given.
 
-    None where it has none. Raises `ScenarioError` for one that is not there.
+    Empty where there are none. Raises `ScenarioError` for a given file that does not exist.
     """
     for path in given:
         if not path.is_file():
@@ -137,7 +138,7 @@ def keyrings(distribution: Distribution, given: Sequence[Path]) -> tuple[Path, .
 
 
 def _single(distribution: Distribution) -> Iterable[Path]:
-    """Keys in files of their own, as an older system has them."""
+    """Keys in separate files, as older systems have them."""
     for folder in KEYS:
         for path in sorted(folder.glob(f"{distribution.name}-*")):
             if path.suffix in KEY_FILES and "removed" not in path.name:
@@ -145,9 +146,9 @@ def _single(distribution: Distribution) -> Iterable[Path]:
 
 
 def ask(*command: str) -> str:
-    """What a program of apt's prints; it is asked only for what needs no privilege and no network.
+    """The output of one of apt's programs, for questions that need no privilege and no network.
 
-    Raises `LabError` where this machine has none.
+    Raises `LabError` where this machine has no apt.
     """
     try:
         return subprocess.run(
@@ -164,7 +165,7 @@ def ask(*command: str) -> str:
 
 
 def without_apt() -> LabError:
-    """The error of a machine without apt."""
+    """The error for a machine without apt."""
     return LabError(
         "a distribution's kernel is fetched by apt-get, and this machine has none: give a file "
         "instead (kernel-core-*.rpm, linux-image-*.deb, a folder, a vmlinuz)"
@@ -172,5 +173,5 @@ def without_apt() -> LabError:
 
 
 def environment() -> dict[str, str]:
-    """What apt is run in: messages are in the language that netlab reads."""
+    """The environment for apt: messages in English, which netlab reads."""
     return {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A kernel that is split into several packages: the others are found beside the one that is given.
+"""A kernel that is split into several packages: the others are found next to the given one.
 
 Debian and Ubuntu name them linux-image-RELEASE_VERSION_ARCH.deb, linux-modules-RELEASE_... and
-linux-binary-RELEASE_...; Fedora and its kin kernel-core-VERSION.rpm, kernel-modules-core-... and
-kernel-modules-....
+linux-binary-RELEASE_...; Fedora and its relatives kernel-core-VERSION.rpm,
+kernel-modules-core-... and kernel-modules-....
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ RPM = re.compile(r"kernel(?P<flavour>-rt|-debug|-64k)?(?P<part>-core|-modules-co
 
 
 def completed(packages: Sequence[Path], progress: Progress) -> tuple[Path, ...]:
-    """The packages, and where one alone is given, those of the same kernel in its folder."""
+    """The packages, and if only one is given, those of the same kernel in its folder."""
     if len(packages) > 1:
         return tuple(packages)
     (package,) = packages
     others = [path for path in sorted(package.parent.iterdir()) if _same(package.name, path.name)]
     if others:
         names = " and ".join(path.name for path in others)
-        progress(f"{package.name} with {names}, which lies beside it", 0, 0)
+        progress(f"{package.name} with {names}, found beside it", 0, 0)
     return (package, *others)
 
 

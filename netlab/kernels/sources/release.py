@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which release an image is: what ``uname -r`` will say, read out of the image itself."""
+"""The release of an image, as ``uname -r`` will print it, read from the image itself."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ NAMED = re.compile(r"vmlinu[xz]-(\d.*)")
 
 
 def of(image: Path) -> str:
-    """The release of an image: a bzImage by its header, an arm64 Image by its banner, else by name.
+    """The release of a bzImage by its header, of an arm64 Image by its banner, else by its name.
 
-    Raises `ScenarioError` where it is no image of a kernel, or cannot be read.
+    Raises `ScenarioError` where the file is not a kernel image, or cannot be read.
     """
     try:
         with image.open("rb") as file:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which packages of a suite make up the kernel that is meant."""
+"""Selects the packages of a suite that make up the requested kernel."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Package:
 
     name: str
     version: str
-    depends: str  # as Debian writes it
+    depends: str  # in Debian's notation
     size: int  # bytes
 
 
@@ -42,7 +42,7 @@ class Choice:
 
 
 def parse(text: str) -> list[Package]:
-    """What apt-cache shows of packages."""
+    """The packages in the output of ``apt-cache show``."""
     stanzas = (
         dict(line.partition(": ")[::2] for line in stanza.splitlines())
         for stanza in text.split("\n\n")
@@ -57,9 +57,9 @@ def parse(text: str) -> list[Package]:
 def choose(
     packages: Sequence[Package], distribution: Distribution, suite: str, prefix: str
 ) -> Choice:
-    """The kernel that the suite says is current, or the newest whose version starts so.
+    """The suite's current kernel, or the newest whose version starts with `prefix`.
 
-    Raises `NoSuite`, with what the suite has, where there is none.
+    Raises `NoSuite`, which lists what the suite has, where there is none.
     """
     newest: dict[str, Package] = {}
     for package in packages:
@@ -80,14 +80,14 @@ def choose(
             f"{distribution.name}:{suite} has no kernel {wanted}, or not all of its packages; it "
             f"has {', '.join(sorted(branches, key=_key)) or 'none at all'}"
         )
-    # The base has the list of what is built in, nothing that a kernel cannot boot without.
+    # The base has the list of what is built in; a kernel boots without it.
     base = newest.get(f"linux-base-{_release(found)}")
     parts = (found, *(newest[name] for name in _split(found)), *([base] if base else []))
     return Choice(_release(found), found.version, parts)
 
 
 def _images(newest: Mapping[str, Package], distribution: Distribution) -> list[Package]:
-    """All kernels of the best flavour that there is; the unsigned ones where none is signed."""
+    """All kernels of the best available flavour; the unsigned ones where none is signed."""
     for flavour in distribution.flavours:
         for infix in ("", "unsigned-"):
             # 6.1.0-56, 6.12.43+deb12, 7.3; not 6.1.0-56-rt, which is another flavour.
@@ -114,9 +114,9 @@ def _current(newest: Mapping[str, Package], distribution: Distribution) -> Packa
 
 
 def _points_to(package: Package, newest: Mapping[str, Package]) -> Package | None:
-    """The image that a metapackage depends on; None: it is no metapackage.
+    """The image that a metapackage depends on; None for any other package.
 
-    Where a suite has that image only unsigned, that one.
+    Where a suite has that image only unsigned, the unsigned one.
     """
     for name in NAMES.findall(package.depends):
         if IMAGE.fullmatch(name) and name != package.name:
@@ -126,25 +126,25 @@ def _points_to(package: Package, newest: Mapping[str, Package]) -> Package | Non
 
 
 def _split(package: Package) -> list[str]:
-    """The names of what an image was split into: parts of the same release it depends on."""
+    """The names of an image's other packages: parts of the same release that it depends on."""
     wanted = {f"linux-{part}-{_release(package)}" for part in ("binary", "modules")}
     return [name for name in dict.fromkeys(NAMES.findall(package.depends)) if name in wanted]
 
 
 def _is_whole(package: Package, newest: Mapping[str, Package]) -> bool:
-    """Whether all of a kernel is there: archives keep signed images longer than their modules."""
+    """True if all of a kernel is there: archives keep signed images longer than their modules."""
     return all(name in newest for name in _split(package))
 
 
 def _release(package: Package) -> str:
-    """What uname -r will say: packages are named so."""
+    """The release that uname -r will print: packages have it in their names."""
     found = IMAGE.fullmatch(package.name)
     assert found is not None
     return found["release"]
 
 
 def _starts(release: str, prefix: str) -> bool:
-    """Whether a version starts so: 6.1 is no beginning of 6.12."""
+    """Whether a version starts with a prefix: 6.12 does not start with 6.1."""
     return release.startswith(prefix) and not release[len(prefix) :][:1].isdigit()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What people write for a kernel, read: ``debian:bookworm``, ``./vmlinuz``, ``kernel-core.rpm``."""
+"""Reads how users name a kernel: ``debian:bookworm``, ``./vmlinuz``, ``kernel-core.rpm``."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ a kernel is one of
 NAMED = re.compile(r"(?P<distribution>[a-z]+):(?P<suite>[^=]*)(?:=(?P<version>.*))?")
 SUITE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 VERSION = re.compile(r"\d[\w.+~-]*")
-#: Versions have a + as well: only one behind a package's name joins.
+#: Versions may have a + as well: only one after the name of a package joins.
 JOIN = re.compile(r"(?<=\.deb)\+|(?<=\.rpm)\+")
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """Which kernel is meant."""
+    """A requested kernel."""
 
     text: str  # as it was written
     kind: Kind
     distribution: str = ""  # debian
     suite: str = ""  # bookworm
-    version: str = ""  # the newest that starts so; "": the one that the suite says is current
+    version: str = ""  # the newest that starts with this; "": the suite's current one
     paths: tuple[Path, ...] = ()  # the packages, the folder, or the image
     modules: Path | None = None  # a folder in which the image's modules are
-    by_default: bool = False  # nobody asked for it: it is no error if its archive has lost it
+    by_default: bool = False  # not requested: no error if its archive no longer has it
 
 
 def parse(text: str) -> Spec:
-    """The kernel that is meant. Raises `ScenarioError` that lists what is possible."""
+    """The kernel that a text names. Raises `ScenarioError`, which lists what is possible."""
     try:
         return _parse(text)
-    except OSError as error:  # a name that is too long, a folder that may not be looked into
+    except OSError as error:  # a name that is too long, a folder that may not be read
         raise ScenarioError(f"{text} cannot be read: {error.strerror}") from None
 
 
@@ -92,7 +92,7 @@ def _distribution(text: str, named: re.Match[str]) -> Spec:
 
 
 def _place(text: str) -> Spec:
-    """A folder, or an image with a folder of modules behind a colon."""
+    """A folder, or an image, optionally with a folder of modules after a colon."""
     path = Path(text)
     if text and path.is_dir():
         return Spec(text, "folder", paths=(path.absolute(),))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A kernel out of its packages: the image, and those of its modules that a lab can use.
+"""Unpacks a kernel's packages: the image, and those of its modules that a lab can use.
 
-A .deb is an ar archive with a compressed tar archive in it (deb(5)), an .rpm a header with a
-compressed cpio archive behind it. Neither dpkg nor rpm is needed.
+A .deb is an ar archive that holds a compressed tar archive (deb(5)), an .rpm a header followed by a
+compressed cpio archive. Neither dpkg nor rpm is needed.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ MODULE = re.compile(
     r"(?P<path>modules\.[\w.]+|kernel/[\w./+-]+\.ko(?:\.(?:xz|zst|gz))?)"
 )
 KEYRING = re.compile(r"usr/share/keyrings/(?P<file>[\w.-]+\.(?:gpg|pgp))")
-#: An ar archive has one of 8 bytes, and each of its parts one of 60 (ar(5)).
+#: Bytes of the header of an ar archive, and of each of its parts (ar(5)).
 HEADERS = (8, 60)
 #: The name that ends a cpio archive.
 LAST = b"TRAILER!!!"
 #: Bytes that are read at a time.
 BLOCK = 1 << 20
-#: What a lab may need of thousands of modules: all of the network, the drivers of a guest's few
-#: devices, and the code that those two ask for. Of Ubuntu's 6.17 that is 12 MB of 161.
+#: What a lab may need out of thousands of modules: all network code, the drivers of a guest's few
+#: devices, and the code that those two depend on. Of Ubuntu's 6.17 that is 12 MB of 161.
 KEPT = re.compile(
     r"modules\..*|kernel/(?:arch|crypto|lib|net|drivers/char|drivers/virtio)/.*"
     r"|kernel/drivers/net/[^/]+"
@@ -49,7 +49,7 @@ KEPT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """What came out of packages; paths are relative to where it was put."""
+    """What was unpacked; paths are relative to the folder."""
 
     release: str
     image: str
@@ -57,10 +57,10 @@ class Unpacked:
 
 
 def unpack(packages: Sequence[Path], folder: Path) -> Unpacked:
-    """Unpack what makes up one kernel into a folder.
+    """Unpack the packages of one kernel into a folder.
 
-    Raises `ScenarioError` where a package is cut short, or all of them have no image, no modules of
-    it, or several kernels; `LabError` where the folder cannot be written.
+    Raises `ScenarioError` where a package is truncated, or where together they lack the image or
+    its modules, or hold several kernels; `LabError` where the folder cannot be written.
     """
     images: dict[str, str] = {}
     modules: dict[str, int] = {}
@@ -104,9 +104,10 @@ def _one(
 
 
 def members(package: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
-    """The plain files in a package: path from the root, bytes, content to be read before the next.
+    """The regular files of a package: path from the root, size in bytes, content.
 
-    Paths that leave the folder they are unpacked to are left out.
+    Each content must be read before the next file. Paths that would leave the target folder are
+    left out.
     """
     read = _rpm if package.suffix == ".rpm" else _deb
     with package.open("rb") as whole:
@@ -117,7 +118,7 @@ def members(package: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
 
 @contextlib.contextmanager
 def _readable(package: Path) -> Iterator[None]:
-    """Say of a package that is damaged, or something else, what it is: `ScenarioError`."""
+    """Raises `ScenarioError` for a package that is damaged, or not a package."""
     extras.require("kernels", package.name)
     import zstandard
     from debian.arfile import ArError
@@ -139,11 +140,11 @@ def _deb(whole: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
     data = next((part for part in parts if part.name.startswith("data.tar")), None)
     if data is None:
         raise ValueError("it has no data.tar")
-    # What is in ar's headers is not held against the file by anybody else.
+    # ArFile does not check the sizes in ar's headers against the file.
     if whole.seek(0, os.SEEK_END) < HEADERS[0] + sum(HEADERS[1] + part.size for part in parts):
         raise EOFError("its last part is missing")
     packed: Any = data
-    if data.name.endswith(".zst"):  # tarfile knows it from Python 3.14 on
+    if data.name.endswith(".zst"):  # tarfile reads it from Python 3.14 on
         packed = zstandard.ZstdDecompressor().stream_reader(packed)
     with tarfile.open(fileobj=packed, mode="r|*", bufsize=BLOCK) as archive:
         for member in archive:
@@ -156,7 +157,7 @@ def _rpm(whole: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
     import rpmfile
 
     with rpmfile.open(fileobj=whole) as archive:
-        # Of zstd, unlike the others, half a stream is no error.
+        # With zstd, unlike the others, a truncated stream is no error.
         data = archive.data_file
         if isinstance(data, io.BytesIO) and LAST not in data.getvalue()[-4 * 512 :]:
             raise EOFError("its end is missing")
@@ -175,7 +176,11 @@ def _write(folder: Path, name: str, size: int, file: IO[bytes]) -> None:
 
 
 def keys(package: Path, folder: Path) -> None:
-    """Unpack the keyrings of a package into a folder."""
+    """Unpack the keyrings of a package into a folder.
+
+    Raises `ScenarioError` where the package is damaged, `LabError` where the folder cannot be
+    written.
+    """
     with _readable(package):
         for name, size, file in members(package):
             if found := KEYRING.fullmatch(name):

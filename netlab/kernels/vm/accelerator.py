@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Whether KVM can be used. That it opens proves nothing: nested in another hypervisor it may run a
-firmware and then no kernel. So a small guest has to boot under it first.
+"""Finds out whether KVM can be used. That its device opens proves nothing: nested in another
+hypervisor, KVM may run firmware but no kernel. So a small guest has to boot under it first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from netlab.kernels.vm.archive import Archive
 
 DEVICE = "/dev/kvm"
 WORD = b"netlab was here\n"
-#: A kernel that runs at all says so within a tenth of a second, with an early console.
+#: Seconds. With an early console, a kernel that runs at all writes within a tenth of a second.
 SILENCE_S, LIMIT_S = 2.5, 10.0
 MEMORY = 256  # MiB
 
@@ -25,8 +25,10 @@ _found: dict[str, qemu.Accelerator] = {}
 
 
 def best(image: Path) -> qemu.Accelerator:
-    """KVM if this kernel really boots under it (a second), QEMU's own emulation otherwise (three,
-    where KVM is there and does not work). The answer is kept for this process.
+    """KVM if this kernel really boots under it, otherwise QEMU's own emulation.
+
+    The test takes a second, or three where KVM is present but does not work; the answer is kept
+    for this process. Raises `LabError` where QEMU is not installed.
     """
     with _lock:
         if "kvm" not in _found:
@@ -42,7 +44,11 @@ def boots(
     silence: float = SILENCE_S,
     limit: float = LIMIT_S,
 ) -> bool:
-    """Whether a kernel comes as far as to run a program, in so many seconds."""
+    """Whether a kernel gets as far as running a program.
+
+    `silence` and `limit` are the seconds without output and in all after which it counts as hung.
+    Raises `LabError` where QEMU is not installed.
+    """
     guest = qemu.Guest("real", under, MEMORY, limit, silence, "earlyprintk=serial,ttyS0")
     told = qemu.follow(image, [_disk()], guest)
     return WORD in told.console.replace(b"\r", b"")
@@ -58,11 +64,11 @@ def _disk() -> bytes:
 
 
 def tiny_program() -> bytes:
-    """A whole program for x86-64 that writes `WORD` and restarts the machine (elf(5))."""
+    """A complete x86-64 program that writes `WORD` and restarts the machine (elf(5))."""
     code = b"".join((
         b"\xb8" + struct.pack("<I", 1),  # mov eax, SYS_write
         b"\xbf" + struct.pack("<I", 1),  # mov edi, standard output
-        b"\x48\x8d\x35" + struct.pack("<i", 31),  # lea rsi, WORD, which is so far behind
+        b"\x48\x8d\x35" + struct.pack("<i", 31),  # lea rsi, WORD, at this distance
         b"\xba" + struct.pack("<I", len(WORD)),  # mov edx, its length
         b"\x0f\x05",  # syscall
         b"\xb8" + struct.pack("<I", 169),  # mov eax, SYS_reboot

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Writes the archives that a kernel unpacks as its first root file system.
+"""Writes the archives that a kernel unpacks as its initial root file system.
 
 The format is cpio's "newc" (Documentation/driver-api/early-userspace/buffer-format.rst): a kernel
-takes several of them one after the other, so what never changes is made once.
+accepts several of them in a row, so the part that never changes is made only once.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import BinaryIO
 
 MAGIC = b"070701"
 LAST = "TRAILER!!!"
-#: An archive may follow on another only where this divides its length.
+#: Another archive may follow one only if this divides the length of the first.
 BLOCK = 512
 
 
 class Archive:
-    """A cpio archive that is written to a file as it is filled. Folders are made as needed."""
+    """A cpio archive that is written to a file as entries are added, with folders as needed."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -27,7 +27,7 @@ class Archive:
         self._folders = {"", "."}
 
     def folder(self, path: str) -> None:
-        """A folder and all above it; again is no mistake."""
+        """Add a folder and all its parents; those that exist are skipped."""
         name = path.strip("/")
         if name not in self._folders:
             self.folder(str(PurePosixPath(name).parent))
@@ -35,17 +35,17 @@ class Archive:
             self._write(name, stat.S_IFDIR | 0o755)
 
     def file(self, path: str, data: bytes, mode: int = 0o644) -> None:
-        """A file with what is in it. A later one of the same path replaces an earlier one."""
+        """Add a file with its content. A later one of the same path replaces an earlier one."""
         self.folder(str(PurePosixPath(path.strip("/")).parent))
         self._write(path.strip("/"), stat.S_IFREG | mode, data)
 
     def link(self, path: str, target: str) -> None:
-        """A symbolic link."""
+        """Add a symbolic link."""
         self.folder(str(PurePosixPath(path.strip("/")).parent))
         self._write(path.strip("/"), stat.S_IFLNK | 0o777, os.fsencode(target))
 
     def device(self, path: str, major: int, minor: int) -> None:
-        """A character device that only root may use."""
+        """Add a character device that only root may use."""
         self.folder(str(PurePosixPath(path.strip("/")).parent))
         self._write(path.strip("/"), stat.S_IFCHR | 0o600, device=(major, minor))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Plays a job on one kernel: booted in a virtual machine, followed, and judged by what it told."""
+"""Plays a job on one kernel: boots it in a virtual machine, follows it, and judges its records."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def play(
     cache: Path,
     heard: Callable[[str], None] = lambda record: None,
 ) -> KernelRun:
-    """Boot a kernel, play the job on it, and return what came of it.
+    """Boot a kernel, play the job on it, and return its run.
 
-    The userland is kept in `cache`; `heard` gets each record as it arrives. Every outcome, a hang
-    too, is a run with an `error`. Several threads may call this at once; each guest dies with the
-    thread that plays it.
+    The userland is kept in `cache`; `heard` gets each record as it arrives. Every failure of the
+    guest, including a hang, is returned as a run with an `error`. Several threads may call this at
+    once; each guest dies with the thread that plays it.
 
-    Raises `LabError` where no guest of this kernel can be started: no QEMU, no kernel, a module
-    that is missing.
+    Raises `LabError` where no guest of this kernel can be started: no QEMU, no kernel, or a module
+    is missing.
     """
     began = time.monotonic()
     check(kernel.image)
@@ -49,14 +49,14 @@ def play(
         error += " (no modules came with this kernel)"
     if error:
         run = replace(run, done=False, error=error, console=told.last_lines())
-    else:  # what a kernel complains of is worth a look even where everything passed
+    else:  # the kernel's warnings are worth a look even where everything passed
         run = replace(run, console=tuple(told.trouble()))
     return replace(run, wall_s=round(time.monotonic() - began, 3))
 
 
 def _complete(guest: Guest, kernel: Kernel) -> Guest:
-    """With what boots the userland, on the accelerator that is there."""
-    virtual = guest.clock == "virtual"  # KVM cannot do that
+    """The guest with the options that boot the userland, and the accelerator that works here."""
+    virtual = guest.clock == "virtual"  # KVM has no virtual clock
     inside = " ".join(f"{name}={value}" for name, value in image.ENVIRONMENT.items())
     return replace(
         guest,
@@ -66,13 +66,13 @@ def _complete(guest: Guest, kernel: Kernel) -> Guest:
 
 
 def check(path: Path) -> None:
-    """Raise `LabError` where a file is no kernel that can be booted here."""
+    """Raises `LabError` where a file is not a kernel that can be booted here."""
     try:
         head = bzimage.head(path)
     except OSError as error:
         raise LabError(f"the kernel's image cannot be read: {path}: {error.strerror}") from None
     if not bzimage.is_one(head):
-        what = "an ELF file: it wants arch/x86/boot/bzImage" if bzimage.is_elf(head) else "none"
-        raise LabError(f"{path} is no image of a kernel that QEMU can boot ({what})")
+        what = " (an ELF file: it wants arch/x86/boot/bzImage)" if bzimage.is_elf(head) else ""
+        raise LabError(f"{path} is no image of a kernel that QEMU can boot{what}")
     if not bzimage.is_64_bit(head):
         raise LabError(f"{path} is a kernel for 32 bits: Python here would not run on it")

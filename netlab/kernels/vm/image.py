@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a guest finds on its disk: archives that the kernel unpacks one after the other.
+"""The contents of a guest's disk: archives that the kernel unpacks one after the other.
 
 The first holds the Python that runs here, its library, the packages netlab needs and the shared
-objects of all that: the same for all kernels, made once and kept. The second holds one kernel's
+objects of all these: the same for all kernels, made once and kept. The second holds one kernel's
 modules, the third netlab itself, its scenarios and the job.
 
-Source code stays here: a guest gets byte code alone, under the names that Python looks for where
-there is no source. It is half the size, and compiling is what an emulator does worst.
+Source code stays here: a guest gets only byte code, under the names that Python looks for where
+there is no source. It is half the size, and compiling is especially slow in an emulator.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from netlab.scenario import catalogue
 if TYPE_CHECKING:
     from netlab.kernels.suite import Job
 
-#: Where things lie in a guest. The kernel hands Python its places on the command line.
+#: Paths in a guest. The kernel passes Python's to it: `ENVIRONMENT` is on the command line.
 ROOT = "/netlab"
 PYTHON = f"{ROOT}/bin/python3"
 LIBRARY = f"{ROOT}/{sys.platlibdir}/python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -56,18 +56,18 @@ ENVIRONMENT = {
     "PYTHONHOME": ROOT,
     "PYTHONPATH": PACKAGES,
     "LD_LIBRARY_PATH": SHARED,
-    "PYTHONHASHSEED": "0",  # else Python asks for random numbers before a guest has any
+    "PYTHONHASHSEED": "0",  # otherwise Python needs random numbers before a guest has any
 }
 
-#: The first program. What the kernel adds to its command, options it does not know, is no matter.
+#: The first program. The kernel appends options that it does not know, which are ignored.
 START = f"#!{PYTHON} -SB\nfrom netlab.kernels.vm import init\ninit.main()\n"
 
-#: What netlab imports while it plays, by the names of the imports.
+#: The packages that netlab imports while it plays, by the names of the imports.
 NEEDED = (
     *("attr", "attrs", "cattrs", "greenlet", "pyroute2", "scapy", "tabulate"),
     *("typing_extensions", "yaml", "_yaml"),
 )
-#: Folders, wherever they are, and parts of the library and of packages, that no guest imports.
+#: Folders at any place, and parts of the library and of packages, that no guest imports.
 IDLE = {"__pycache__", "site-packages", "dist-packages", "test", "tests"}
 IDLE_PARTS = re.compile(
     r"(idlelib|tkinter|turtledemo|turtle|ensurepip|lib2to3|distutils|pydoc|pydoc_data|venv|config-"
@@ -81,14 +81,14 @@ STAND_INS = {f"{PACKAGES}/scapy/libs/manuf.pyc": "DATA = ''"}
 NO_CODE = (".a", ".pyi", ".pyx", ".pxd", ".c", ".cpp", ".h", ".hpp", ".typed")
 FILES = ("/etc/protocols", "/etc/services")
 BYTE_CODE = struct.Struct("<4sIII")  # magic, flags, and of the source: its time and size
-#: Userlands that nobody used for so long are removed when a new one is made.
+#: Seconds: userlands that were not used for this long are removed when a new one is made.
 KEPT_S = 24 * 3600.0
 
 
 def userland(cache: Path) -> Path:
-    """The archive of Python and its packages, from the cache or made now (seconds, once).
+    """The archive of Python and its packages, from the cache or made now (once, in seconds).
 
-    Raises `LabError` where this Python cannot be packed, or the cache not written.
+    Raises `LabError` where this Python cannot be packed, or the cache cannot be written.
     """
     files = dict(_userland())
     seen = hashlib.sha256(Path(__file__).read_bytes())
@@ -112,7 +112,7 @@ def userland(cache: Path) -> Path:
 
 
 def kernel(which: Kernel) -> bytes:
-    """The archive of one kernel's modules. Raises `LabError` where one that must be is missing."""
+    """The archive of one kernel's modules. Raises `LabError` where a required one is missing."""
     with io.BytesIO() as file:
         archive = Archive(file)
         files = modules.plan(which.modules)
@@ -124,7 +124,7 @@ def kernel(which: Kernel) -> bytes:
 
 
 def job(what: Job, spec: str, clock: Clock) -> bytes:
-    """The archive of netlab itself and of what it shall play."""
+    """The archive of netlab itself and of the job to play."""
     asked = {"spec": spec, "clock": clock, "job": converter().unstructure(what)}
     with io.BytesIO() as file:
         archive = Archive(file)
@@ -134,7 +134,7 @@ def job(what: Job, spec: str, clock: Clock) -> bytes:
 
 
 def asked(text: str) -> tuple[Job, str, Clock]:
-    """What `job` wrote, read in the guest."""
+    """The job, spec and clock that `job` wrote, read in the guest."""
     from netlab.kernels.suite import Job
 
     said: dict[str, Any] = json.loads(text)
@@ -161,7 +161,7 @@ def _netlab() -> bytes:
 
 
 def _userland() -> Iterator[tuple[str, Path]]:
-    """Path in the guest, and the file here; shared libraries apart."""
+    """Each path in the guest with the file here, without the shared libraries."""
     yield PYTHON, Path(sys.executable).resolve()
     places = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
     for place in sorted(places):
@@ -169,7 +169,7 @@ def _userland() -> Iterator[tuple[str, Path]]:
     for name in NEEDED:
         found = importlib.util.find_spec(name)
         if found is None:
-            continue  # _yaml is not everywhere; what is missed says so when it is imported
+            continue  # _yaml is optional; any other that is missing fails when it is imported
         if found.submodule_search_locations:
             for folder in found.submodule_search_locations:
                 yield from _tree(Path(folder), f"{PACKAGES}/{name}")
@@ -182,7 +182,7 @@ def _userland() -> Iterator[tuple[str, Path]]:
 
 
 def _tree(root: Path, to: str) -> Iterator[tuple[str, Path]]:
-    """The files below a folder that a guest may import, and their places there."""
+    """The files below a folder that a guest may import, each after its path in the guest."""
     for folder, inner, names in os.walk(root):
         place = os.path.normpath(f"{to}/{os.path.relpath(folder, root)}")
         inner[:] = [name for name in sorted(inner) if name not in IDLE and _used(f"{place}/{name}")]
@@ -198,7 +198,7 @@ def _used(path: str) -> bool:
 def _pack_userland(archive: Archive, files: dict[str, Path]) -> None:
     for folder in ("proc", "sys", "dev", "tmp", "run", "root"):
         archive.folder(folder)
-    archive.device("dev/console", 5, 1)  # what the kernel opens for the first program
+    archive.device("dev/console", 5, 1)  # the kernel opens it for the first program
     archive.device("dev/null", 1, 3)
     archive.device("dev/urandom", 1, 9)
     archive.file("etc/passwd", b"root:x:0:0:root:/root:/bin/sh\n")
@@ -209,7 +209,7 @@ def _pack_userland(archive: Archive, files: dict[str, Path]) -> None:
     programs = [source for path, source in files.items() if path in (PYTHON, "/usr/sbin/nft")]
     objects = [source for source in files.values() if ".so" in source.suffixes]
     for library in _libraries([*programs, *objects]):
-        if library.name.startswith("ld-"):  # programs name their loader by its whole path
+        if library.name.startswith("ld-"):  # programs name their loader by its full path
             archive.file(str(library), stripped(library.read_bytes()), 0o755)
         else:
             archive.file(f"{SHARED}/{library.name}", stripped(library.read_bytes()), 0o755)
@@ -217,7 +217,7 @@ def _pack_userland(archive: Archive, files: dict[str, Path]) -> None:
 
 
 def _libraries(files: Iterable[Path]) -> list[Path]:
-    """The shared libraries that some programs and objects need, and what those need."""
+    """The shared libraries that programs and objects need, directly or indirectly."""
     names = [str(file) for file in files]
     try:
         told = subprocess.run(["ldd", *names], capture_output=True, text=True, check=False)
@@ -232,19 +232,19 @@ def _libraries(files: Iterable[Path]) -> list[Path]:
 
 
 def _add(archive: Archive, path: str, source: Path) -> None:
-    """A file; Python's as byte code, but for stories: they are read before they are played."""
+    """Add a file; Python code as byte code, except stories, whose source is read first."""
     if source.suffix != ".py" or path.startswith(SCENARIOS):
         archive.file(
             path, stripped(source.read_bytes()), 0o755 if os.access(source, os.X_OK) else 0o644
         )
         return
-    # Some packages carry templates, and code for other Pythons; nothing imports those.
+    # Some packages contain templates, and code for other Pythons; nothing imports those.
     with contextlib.suppress(SyntaxError, ValueError):
         archive.file(f"{path}c", byte_code(source))
 
 
 def byte_code(source: Path) -> bytes:
-    """A module compiled, for a place without its source: Python's own copy, if that is current."""
+    """A module compiled, for use without its source: Python's own copy, if that is current."""
     status = source.stat()
     compiled = Path(importlib.util.cache_from_source(str(source)))
     magic, flags, seconds, size = BYTE_CODE.unpack(bytes(BYTE_CODE.size))
@@ -266,8 +266,8 @@ def _compiled(text: str | bytes, name: str) -> bytes:
 def stripped(data: bytes) -> bytes:
     """A program or shared object without what only debuggers read: half of some Pythons.
 
-    What is loaded is told by the program headers (elf(5)). The sections' table and all that follows
-    on the last loaded byte go.
+    The program headers name what is loaded (elf(5)). The section header table and everything after
+    the last loaded byte are removed.
     """
     if data[:6] != b"\x7fELF\x02\x01":  # 64 bits, little endian
         return data
@@ -279,7 +279,7 @@ def stripped(data: bytes) -> bytes:
 
 
 def _clear(folder: Path) -> None:
-    """Remove what long ago was the userland, and what nobody will finish."""
+    """Remove userlands that are no longer used, and drafts that were abandoned."""
     for path in folder.iterdir():
         age = time.time() - path.stat().st_mtime
         if age > (3600 if path.suffix == ".part" else KEPT_S):

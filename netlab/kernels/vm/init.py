@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The first program of a guest: it makes a system of the bare kernel, plays the job, and ends it.
+"""The first program of a guest: sets up the bare system, plays the job, and ends the guest.
 
-There is nothing else in a guest: no shell, no init, no modprobe. What goes wrong is said on the
-port where the records go, and on the console where there is no port yet.
+There is nothing else in a guest: no shell, no init, no modprobe. Errors are reported on the port
+for the records, or on the console where there is no port yet.
 """
 
 from __future__ import annotations
@@ -36,15 +36,13 @@ MOUNTS = (
     ("tmpfs", "/run"),
     ("tracefs", "/sys/kernel/tracing"),
 )
-WARNINGS = (
-    "5"  # the console shows what is worse than a notice: a lab's links say a lot of themselves
-)
+WARNINGS = "5"  # the console shows what is worse than a notice: a lab's links log a lot of those
 PORT = "netlab"  # as the host names it
-PORT_S = 10.0  # a port is there in milliseconds, or never
+PORT_S = 10.0  # seconds: a port appears within milliseconds, or never
 
 
 def main() -> None:
-    """Play what the job says, and restart: a machine that may not restart ends by that."""
+    """Play the job, and restart: a machine that may not restart (-no-reboot) ends then."""
     try:
         _mount()
         refused = _load()
@@ -69,7 +67,7 @@ def _mount() -> None:
 
 
 def _load() -> str:
-    """Load the modules in their order; what a needed one was refused with, or nothing."""
+    """Load the modules in order; return the error of a required one, or ""."""
     folder = Path(image.MODULES)
     for name in (folder / "order").read_text().split():
         try:
@@ -101,7 +99,7 @@ def _open_port() -> BinaryIO:
 
 
 def _follow(port: BinaryIO, refused: str) -> None:
-    """Play in a process of its own: this one, the first, outlives whatever happens to that."""
+    """Play in a separate process: this one, the first, survives whatever happens to that one."""
     if refused:
         _send(port, _error(refused))
         return
@@ -112,11 +110,11 @@ def _follow(port: BinaryIO, refused: str) -> None:
         _play(port)
         sys.exit()
     process = status = 0
-    while process != player:  # orphans come to the first process, and end here too
+    while process != player:  # orphans are inherited by the first process, and are reaped here too
         process, status = os.wait()
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
-        _send(port, _error(f"netlab was ended in the guest by {signal.Signals(-code).name}"))
+        _send(port, _error(f"netlab was killed in the guest by {signal.Signals(-code).name}"))
 
 
 def _play(port: BinaryIO) -> None:
@@ -132,7 +130,7 @@ def _failed(
     error: BaseException,
     trace: TracebackType | None,
 ) -> None:
-    """The last thing that is done where an exception was not expected."""
+    """Report an exception that nothing else caught (sys.excepthook)."""
     if isinstance(error, NetlabError):
         _send(port, _error(str(error)))
         return
@@ -147,7 +145,7 @@ def _send(port: BinaryIO, text: str) -> None:
 
 
 def _be_a_host() -> None:
-    """What a distribution's init would have done for what netlab uses."""
+    """Set up what netlab uses and a distribution's init would have set up."""
     os.environ.update(HOME="/root", PATH="/usr/sbin:/usr/bin:/sbin:/bin")
     with socket.socket() as any_socket:
         request = struct.pack("16sH14x", b"lo", IFF_UP)

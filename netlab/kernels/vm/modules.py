@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which modules of a kernel a lab needs, and in which order they can be loaded.
+"""The modules of a kernel that a lab needs, in an order in which they can be loaded.
 
-A guest has no modprobe: the kernel's own requests for a module are answered by nobody, so all that
-netlab may ever ask for is loaded at the start, each after what it depends on.
+A guest has no modprobe: the kernel's own requests for a module go unanswered, so everything that
+netlab may ever need is loaded at the start, each module after those that it depends on.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pathlib import Path
 
 from netlab.model.errors import LabError
 
-#: Without one of these there is no lab, or no way to tell what came of it.
+#: Without one of these there is no lab, or no way to report its results.
 REQUIRED = ("virtio_pci", "virtio_console", "veth", "nf_tables")
-#: Looked for and loaded first: code that others ask for by an alias, which `depends` does not say.
+#: Loaded first, if they are there: code that others request by an alias, which `depends` omits.
 FIRST = ("crc32c_generic", "ipv6")
-#: What some scenarios need, or what another version of Linux has as a module of its own.
+#: Modules that some scenarios need, or that only some versions of Linux build separately.
 OPTIONAL = (
     *("nf_tables_set", "nft_counter", "nft_numgen", "nft_ct", "nft_limit", "nft_quota"),
     *("nft_reject", "nft_reject_inet", "nft_reject_ipv4", "nft_reject_ipv6"),
@@ -34,11 +34,12 @@ MODINFO = re.compile(rb"(?:^|\0)(depends|softdep)=([^\0]*)")
 
 
 def plan(folder: Path | None) -> dict[str, bytes]:
-    """All that netlab may need out of a folder ``lib/modules/<release>``: the files of modules by
-    their names, not compressed, in the order in which they can be loaded.
+    """The modules in a folder ``lib/modules/<release>`` that netlab may need: name to content, not
+    compressed, in an order in which they can be loaded.
 
-    Without a folder everything must be built in; so it is taken to be where a kernel does not list
-    what is. Raises `LabError` where one of `REQUIRED` is surely missing, or cannot be read.
+    Without a folder everything must be built in; the same is assumed of a missing module where the
+    kernel does not list what is built in. Raises `LabError` where one of `REQUIRED` is certainly
+    missing, or cannot be read.
     """
     if folder is None:
         return {}
@@ -59,7 +60,7 @@ def plan(folder: Path | None) -> dict[str, bytes]:
 
 
 def built_in(folder: Path) -> frozenset[str]:
-    """The modules that are part of the image; none where the kernel's package does not say."""
+    """The modules that are built into the image; empty where the package does not list them."""
     listed = folder / "modules.builtin"
     told = folder / "modules.builtin.modinfo"
     if listed.is_file():
@@ -74,7 +75,7 @@ def built_in(folder: Path) -> frozenset[str]:
 
 
 def _collect(name: str, there: dict[str, Path], files: dict[str, bytes]) -> None:
-    """Add a module to `files` behind all that it needs. One that is not there may be built in."""
+    """Add a module to `files` after all that it needs. A missing one may be built in."""
     if name in files or name not in there:
         return
     data = read(there[name])
@@ -84,7 +85,7 @@ def _collect(name: str, there: dict[str, Path], files: dict[str, bytes]) -> None
 
 
 def needs(module: bytes) -> Iterator[str]:
-    """The names of the modules that must be loaded before one."""
+    """The names of the modules that must be loaded before this one."""
     for key, value in MODINFO.findall(module):
         text = value.decode(errors="replace")
         if key == b"depends":
@@ -95,7 +96,7 @@ def needs(module: bytes) -> Iterator[str]:
 
 
 def read(path: Path) -> bytes:
-    """A module as the kernel takes it. Raises `LabError` where it cannot be read or unpacked."""
+    """A module, decompressed for the kernel. Raises `LabError` if it cannot be read or unpacked."""
     unpack: Callable[[bytes], bytes] = PACKED.get(path.suffix, bytes)
     try:
         return unpack(path.read_bytes())

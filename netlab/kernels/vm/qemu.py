@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One virtual machine in QEMU, followed to its end.
 
-Records come over a port of their own, the console is a log beside it, and QEMU's exit code proves
-nothing. All three are pipes, and the disk is memory: nothing of a guest is a file, so nothing is
-left to clear away, and QEMU is killed by the kernel when netlab ends, in whatever way.
+Records come over a separate port, the console is a log beside it, and QEMU's exit code proves
+nothing. All output comes through pipes, and the disk is memory: no part of a guest is a file, so
+nothing is left to clean up, and the kernel kills QEMU when netlab ends, however it ends.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ Accelerator = Literal["kvm", "tcg"]
 
 PROGRAMS = ("qemu-system-x86_64", "/usr/libexec/qemu-kvm")
 ARCHITECTURE = "x86_64"
-#: How often it is looked whether a guest's time is over, in seconds.
+#: Seconds between checks whether a guest's time is over.
 LOOK_S = 0.25
-#: A panic and an oops end a guest at once: it was started without the right to reboot.
+#: A panic or an oops ends a guest at once: the kernel reboots, which QEMU does not allow.
 OPTIONS = "console=ttyS0 loglevel=7 panic=-1 oops=panic random.trust_cpu=on"
 
 
@@ -40,10 +40,10 @@ class Guest:
     """How guests are run, whatever they boot."""
 
     clock: Clock = "virtual"
-    accelerator: Accelerator | None = None  # None: the best there is
+    accelerator: Accelerator | None = None  # None: the best available
     memory: int = 512  # MiB
     limit: float = 600.0  # seconds that a guest may take in all
-    silence: float = 180.0  # seconds without a record or a line on the console: it hangs
+    silence: float = 180.0  # seconds without a record or console output: it hangs
     options: str = ""  # more for the kernel's command line, after `OPTIONS`
     stop: threading.Event = field(default_factory=threading.Event)  # set: end the guest now
 
@@ -54,10 +54,10 @@ def follow(
     guest: Guest,
     heard: Callable[[str], None] = lambda record: None,
 ) -> Transcript:
-    """Boot an image until its last record, its exit or the end of its time, and then end it.
+    """Boot an image, follow it to its last record, its exit or the end of its time, then kill it.
 
-    `disk` is archives, one after the other; `heard` gets each record as it arrives. Raises
-    `LabError` where QEMU is not there.
+    `disk` is a sequence of archives; `heard` gets each record as it arrives. Raises `LabError`
+    where QEMU is not installed.
     """
     told = Transcript(guest.memory)
     with _started(image, disk, guest) as pipes, selectors.DefaultSelector() as ready:
@@ -84,7 +84,7 @@ def follow(
 
 @contextlib.contextmanager
 def _started(image: Path, disk: Sequence[bytes | Path], guest: Guest) -> Iterator[dict[str, int]]:
-    """QEMU at work; what it writes, by the way it comes. It is killed in the end."""
+    """A running QEMU: the descriptors to read from, by channel. It is killed in the end."""
     with contextlib.ExitStack() as stack:
         memory = os.memfd_create("netlab-guest", os.MFD_CLOEXEC)
         stack.callback(os.close, memory)
@@ -137,13 +137,13 @@ def _processor(guest: Guest) -> tuple[str, ...]:
     emulated = ("-accel", "tcg", "-M", "q35,hpet=off", "-cpu", "max")
     if guest.clock == "real":
         return emulated
-    # Time is counted in instructions, and jumps to the next timer while all wait. The HPET would
-    # make it stop at every tick.
+    # Time is counted in instructions, and jumps to the next timer while everything waits. The HPET
+    # would make it stop at every tick.
     return (*emulated, "-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm")
 
 
 def program() -> str:
-    """QEMU. Raises `LabError` where it is not installed, with what to install."""
+    """The path of QEMU. Raises `LabError`, with what to install, where it is not installed."""
     if os.uname().machine != ARCHITECTURE:
         raise LabError(
             f"other kernels are booted on {ARCHITECTURE} alone: a guest runs this machine's own "
@@ -155,5 +155,5 @@ def program() -> str:
             return found
     raise LabError(
         "other kernels are booted in QEMU, which is not installed: install qemu-system-x86 "
-        "(Debian, Ubuntu), qemu-system-x86-core (Fedora) or qemu-kvm (RHEL and its kin)"
+        "(Debian, Ubuntu), qemu-system-x86-core (Fedora) or qemu-kvm (RHEL and its relatives)"
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a guest told, on all its ways, and what that says of how it ended."""
+"""The output of a guest on all its channels, and what it shows of how the guest ended."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ NO_MEMORY = (
     "invoked oom-killer",
     "page allocation failure",
     "System is deadlocked on memory",
-    "Initramfs unpacking failed",  # with what is wrong with the half that was written
+    "Initramfs unpacking failed",  # followed by what is wrong with the part that was written
     "No space left on device",
     "Cannot allocate memory",
     "initrd too large",
 )
-#: What a kernel writes of itself where it goes on after all.
+#: What a kernel writes about its own faults where it goes on all the same.
 TROUBLE = re.compile(
     r"^(BUG: |watchdog: BUG: |WARNING: |rcu: INFO: |INFO: task |Oops|general protection)"
 )
@@ -31,11 +31,11 @@ _STAMP = re.compile(r"^\[\s*\d+\.\d+\](\[[^\]]*\])? ?")
 
 
 class Cutoff(enum.Enum):
-    """Why a guest was ended from outside."""
+    """The reason a guest was ended from outside."""
 
     STOPPED = "netlab was stopped"
-    LIMIT = "its time was over"
-    SILENCE = "it said nothing"
+    LIMIT = "its time was up"
+    SILENCE = "it wrote nothing"
 
 
 @dataclass(slots=True)
@@ -46,11 +46,11 @@ class Transcript:
     records: list[str] = field(default_factory=list)
     console: bytes = b""
     complaints: bytes = b""  # QEMU's own
-    cut: tuple[Cutoff, float] | None = None  # and after how many seconds
-    _begun: bytes = b""  # of a record
+    cut: tuple[Cutoff, float] | None = None  # the reason, and after how many seconds
+    _begun: bytes = b""  # the beginning of a record
 
     def take(self, way: str, data: bytes) -> list[str]:
-        """Add what came on one way. Returns the records that are whole now."""
+        """Add the output of one channel. Returns the records that are complete now."""
         if way == "console":
             self.console += data
         elif way == "complaints":
@@ -64,31 +64,31 @@ class Transcript:
 
     @property
     def over(self) -> bool:
-        """Whether nothing is to be expected any more, though QEMU may not have ended."""
+        """True if nothing more is to be expected, though QEMU may not have ended."""
         last = self.records[-1] if self.records else ""
-        hopeless = b"KVM internal error" in self.complaints  # it stops there, and stays
+        hopeless = b"KVM internal error" in self.complaints  # it stops there, but does not exit
         return last.startswith(ENDINGS) or hopeless or self.cut is not None
 
     def lines(self) -> list[str]:
-        """The console's lines, as one would read them."""
+        """The console's lines, without control characters and time stamps."""
         text = self.console.decode(errors="replace").replace("\r", "")
         lines = (_STAMP.sub("", _ESCAPES.sub("", line)).rstrip() for line in text.split("\n"))
         return [line[:LONGEST_LINE] for line in lines if line]
 
     def last_lines(self) -> tuple[str, ...]:
-        """Those of the console that tell most: from a panic's first line on, else the last."""
+        """The console's most useful lines: those around a panic's first one, or else the last."""
         lines = self.lines()
         start = next((n for n, line in enumerate(lines) if PANIC in line), len(lines))
         first = max(0, min(start - 2, len(lines) - LAST_LINES))
         return tuple(lines[first : first + LAST_LINES])
 
     def error(self) -> str:
-        """Why not all was played, in a sentence; nothing where all was."""
+        """The reason that not everything was played, in a sentence; "" where everything was."""
         last = self.records[-1] if self.records else ""
         if last.startswith(ENDINGS[0]):
             return ""
         if self._no_memory():
-            return f"the guest ran out of memory: {self.memory} MiB are too few{self._heard_of()}"
+            return f"the guest ran out of memory: {self.memory} MiB is too little{self._heard_of()}"
         if last.startswith(ENDINGS[1]):
             return str(json.loads(last)["value"]["error"])
         lines = self.lines()
@@ -107,14 +107,14 @@ class Transcript:
         return f"the guest ended before its last record{self._heard_of()}"
 
     def trouble(self) -> list[str]:
-        """What the kernel complained of, whatever it did then."""
+        """The kernel's reports of its own faults, whatever it did next."""
         return [line for line in self.lines() if TROUBLE.match(line)]
 
     def _no_memory(self) -> bool:
         return any(sign in line for line in self.lines() for sign in NO_MEMORY)
 
     def _cause(self, panic: str) -> str:
-        """A panic's message. That the first program ended is no cause: what it wrote before is."""
+        """A panic's message. If the first program ended, the cause is what it wrote before."""
         message = panic.split(PANIC, maxsplit=1)[1]
         if "Attempted to kill init" not in message:
             return message
@@ -133,7 +133,7 @@ class Transcript:
         return f"the guest was not done after {seconds:.0f} s{self._heard_of()}{trouble}"
 
     def _heard_of(self) -> str:
-        """What was last heard of, to say where it was."""
+        """The last record, which shows how far the guest came."""
         played = [record for record in self.records if not record.startswith(ENDINGS)]
         if not played:
             return ""

@@ -1,5 +1,5 @@
 "use strict";
-// All of the page can be read without this: it filters the table, and unfolds tables for paper.
+// The whole page can be read without this: it filters the table, and unfolds tables for paper.
 {
   const filter = document.querySelector(".filter");
   const rows = [...document.querySelectorAll(".contents .row")];

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a step of a scenario can be. Each action and each kind of fault is one entry: how it is
-written, played, done by hand and told. Loader, schema, writer, runner, lessons, the live view, the
-report and the atlas go by it, and a test asks every entry for all of it.
+"""The steps of scenarios. Each action and each kind of fault is one entry: how it is written,
+played, done by hand and described. Loader, schema, writer, runner, lessons, the live view, the
+report and the atlas use these entries, and a test checks that each is complete.
 
-To add an action, add an entry to the file of its kind, and to nothing else. A kind of fault is an
+To add an action, add an entry to the file of its kind, and nothing else. A kind of fault is an
 entry here and a class in `netlab.testbed.faults`.
 """
 
@@ -16,13 +16,13 @@ from netlab.scenario.steps import connection, data, drop, forged, machine, plug
 from netlab.scenario.steps.action import Action
 from netlab.scenario.steps.fault import FaultKind
 
-#: What a side can do, by its word.
+#: The actions of a side, by their words.
 ACTIONS: dict[str, Action] = {
     action.word: action
     for action in (*connection.ACTIONS, *data.ACTIONS, *machine.ACTIONS, *forged.ACTIONS)
 }
 KINDS: tuple[FaultKind[Any], ...] = (*drop.KINDS, *plug.KINDS)
-#: What can be done to packets, by its word.
+#: The kinds of faults, by their words.
 FAULTS: dict[str, FaultKind[Any]] = {kind.word: kind for kind in KINDS}
 
 
@@ -37,5 +37,5 @@ def opening() -> frozenset[str]:
 
 
 def programs() -> frozenset[str]:
-    """The words of actions after which a program decides what an end does, and no step says so."""
+    """The words of actions after which a program, and no step, decides what an end does."""
     return frozenset(word for word, action in ACTIONS.items() if action.programs)

@@ -28,7 +28,7 @@ def _told_listen(given: Given) -> str:
     backlog = f", with a backlog of {given['backlog']}" if "backlog" in given else ""
     defer = ", and waits for data (TCP_DEFER_ACCEPT)" if given.get("defer") else ""
     reuse = ", with SO_REUSEADDR" if given.get("reuse") else ""
-    return f"listens on port {_port(given)}{backlog}{defer}{reuse}: anybody may connect."
+    return f"listens on port {_port(given)}{backlog}{defer}{reuse}: any client may connect."
 
 
 def _connect(stage: Stage, step: Do) -> None:
@@ -79,7 +79,7 @@ ACTIONS = (
         struct("close the listener"),
         play=lambda stage, step: stage.host(step).unlisten(),
         by_hand=always("press Ctrl-C in the listening nc"),
-        told=always("closes its listener: nobody new can connect."),
+        told=always("closes its listener: no new client can connect."),
     ),
     Action(
         "connect",

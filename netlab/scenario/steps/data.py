@@ -52,7 +52,7 @@ def _drain(stage: Stage, step: Do) -> str:
 ACTIONS = (
     Action(
         "send",
-        _payload("send text, or so many bytes"),
+        _payload("send text, or a number of bytes"),
         play=_send,
         by_hand=_send_by_hand,
         told=lambda given: f"sends {_named(given)}.",
@@ -61,7 +61,7 @@ ACTIONS = (
     ),
     Action(
         "read",
-        _payload("read exactly this text, or so many bytes"),
+        _payload("read exactly this text, or this number of bytes"),
         play=_read,
         by_hand=always("# nc shows what came"),
         told=lambda given: f"reads what has come: {_named(given)}.",

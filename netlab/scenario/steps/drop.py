@@ -44,7 +44,7 @@ RECEIVING = (Hook.INPUT, Hook.PREROUTING)
 
 
 def _read(about: StepContext, name: str, values: Mapping[str, Any]) -> DropStep:
-    """Raises ValueError for what does not go together."""
+    """Raises ValueError for keys that do not go together."""
     said = dict(values)
     if ("to" in said) == ("at" in said):
         raise ValueError(
@@ -55,7 +55,7 @@ def _read(about: StepContext, name: str, values: Mapping[str, Any]) -> DropStep:
         what = "'segment'" if "reject" in said else "either 'segment' or 'nft'"
         raise ValueError(f"needs {what}")
     if "nft" in said and said.keys() - {"nft", "to", "at"}:
-        raise ValueError("with a match in nft's own language needs nothing else: it says all")
+        raise ValueError("with a match in nft's own language needs nothing else: it says it all")
     if "first" in said and "after" in said:
         raise ValueError("with 'first' and 'after' is two faults: make it two steps")
     side, hook = said.pop("at", None) or (said.pop("to"), Hook.INPUT)
@@ -73,7 +73,7 @@ def _install(stage: Stage, step: DropStep) -> Fault:
 
 
 def rules(step: DropStep, family: Family) -> Rules:
-    """The rules as netlab installs them; numbers known only at play are left out."""
+    """The rules as netlab installs them, without numbers that are known only during play."""
     from netlab.testbed.faults.drop import Match, compiled
 
     reject = REJECTS[step.reject] if step.reject else None
@@ -109,14 +109,14 @@ def _told(step: DropStep) -> str:
     if step.reject:
         return (
             f"A firewall rule at the {step.side}'s {step.hook} refuses every {what} and answers "
-            f"with {step.reject}. It is not silent as a drop is.{only}"
+            f"with {step.reject}. Unlike a drop, it is not silent.{only}"
         )
     if step.covers_fin:
         receiver = step.side if step.hook in RECEIVING else step.side.peer
         what += f" that acknowledges the {receiver}'s FIN"
     which = f" after the first {step.after}" if step.after else ""
     if step.hook in RECEIVING:
-        how = "as if the wire had lost it. Nobody is told"
+        how = "as if the wire had lost it. Neither end is told"
     else:
         how = "before it leaves the machine. The sender's own stack is told"
     place = f"dropped at the {step.side}'s {step.hook}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a kind of fault is made of, as a step of a scenario."""
+"""The parts of a kind of fault, as a step of a scenario."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ AS = Field(NAME, "name", doc="a name for the fault, for `remove:` and `dropped:`
 
 
 class Command(NamedTuple):
-    """What a person types (or does), and on which machine."""
+    """A command that a person types (or an act), and the machine it is for."""
 
     side: Side
     text: str
 
 
 class StepContext(NamedTuple):
-    """Where a step stands in its file, and what stands beside it."""
+    """The line of a step in its file, and its comment."""
 
     line: int
     comment: str
@@ -36,26 +36,26 @@ class StepContext(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FaultKind(Generic[S]):
-    """Something that can be done to packets, and taken away again."""
+    """Something that can be done to packets, and undone."""
 
     word: str
-    says: Struct  # what a file may say of it, besides a name
-    #: The step, of what the table has read; the name is a free one where the file gives none.
-    #: Raises ValueError with the complaint where the table cannot tell that something is wrong.
+    says: Struct  # the keys that a file may give, besides a name
+    #: Makes the step from what the table has read; the name is a free one if the file gives none.
+    #: Raises ValueError for an error that the table cannot detect.
     read: Callable[[StepContext, str, Mapping[str, Any]], S]
-    install: Callable[[Stage, S], Fault]  # puts it in force, and in the lab's record (`Lab.impose`)
+    install: Callable[[Stage, S], Fault]  # puts it in force and on the lab's record (`Lab.impose`)
     by_hand: Callable[[S, Family], Iterator[Command]]  # the commands that install it
     undo: Callable[[S, Family], Iterator[Command]]  # and those that remove it
-    told: Callable[[S], str]  # what it does, as a sentence
-    told_removed: Callable[[S], str]  # what its removal does
+    told: Callable[[S], str]  # its effect, as a sentence
+    told_removed: Callable[[S], str]  # the effect of its removal
     described: Callable[[S], str]  # in a few words: FIN lost to server
-    written: Callable[[S], object]  # what a file says of it, but for its name
-    counts: bool = True  # the packets that it does something to, so that `dropped:` makes sense
-    loses: bool = True  # packets without a word: a scenario with it must have lost some
-    #: The family that alone has what a step asks for.
+    written: Callable[[S], object]  # its keys in a file, except its name
+    counts: bool = True  # counts the packets it affects, so `dropped:` makes sense
+    loses: bool = True  # drops packets silently: a scenario with it must have lost some
+    #: The only family that has what a step asks for, if only one does.
     only: Callable[[S], Family | None] = lambda step: None
 
     @property
     def takes(self) -> Struct:
-        """All that a file may say of it."""
+        """All the keys that a file may give."""
         return Struct(self.says.what, {**self.says.fields, "as": AS}, self.says.short)

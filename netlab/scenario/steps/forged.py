@@ -53,7 +53,7 @@ ACTIONS = (
     Action(
         "flood",
         struct(
-            "forged SYNs that nobody completes",
+            "forged SYNs whose handshakes are never completed",
             "count",
             count=Field(COUNT, required=True),
             port=Field(PORT),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is done to a machine and its programs: settings, processes, addresses, datagrams."""
+"""Acts on a machine and its programs: settings, processes, addresses, datagrams."""
 
 from __future__ import annotations
 

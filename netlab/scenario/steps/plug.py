@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``plug: client``: what a side sends waits on the wire."""
+"""``plug: client``: segments that a side sends wait on the wire."""
 
 from __future__ import annotations
 

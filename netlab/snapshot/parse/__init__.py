@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Text to snapshots: what ss, netstat, nstat and ``/proc/net/tcp`` print."""
+"""Text to snapshots: the output of ss, netstat and nstat, and ``/proc/net/tcp``."""
 
 from netlab.snapshot.parse.paste import read
 

@@ -14,7 +14,7 @@ ANYTHING = frozenset({"*", "0.0.0.0", "::", ""})
 
 
 class Unreadable(ValueError):
-    """A line of a known format that cannot be read: the message is the reason, and what to do."""
+    """A line of a known format that cannot be read: the message gives the reason and the remedy."""
 
     def __init__(self, why: str, line: int | None = None) -> None:
         super().__init__(why)
@@ -23,7 +23,10 @@ class Unreadable(ValueError):
 
 @lru_cache(1 << 14)
 def endpoint(text: str) -> Endpoint:
-    """``10.0.0.1:80``, ``[::ffff:10.0.0.1]:80``, ``[fe80::1]%eth0:80``, ``:::80``, ``*:*``."""
+    """``10.0.0.1:80``, ``[::ffff:10.0.0.1]:80``, ``[fe80::1]%eth0:80``, ``:::80``, ``*:*``.
+
+    Raises `Unreadable` for anything else.
+    """
     address_text, colon, port = text.rpartition(":")
     if not colon:
         raise Unreadable(f"{text!r} is no address and port")
@@ -32,7 +35,10 @@ def endpoint(text: str) -> Endpoint:
 
 @lru_cache(1 << 14)
 def address(text: str) -> str:
-    """An address as ipaddress writes it; mapped IPv4 as plain IPv4; without its scope."""
+    """An address as ipaddress writes it; mapped IPv4 as plain IPv4; without its scope.
+
+    Raises `Unreadable` for a name, or an address that is cut off.
+    """
     plain = text.partition("%")[0].strip("[]")
     if plain in ANYTHING:
         return ANY
@@ -46,7 +52,7 @@ def address(text: str) -> str:
 
 def _why_no_address(text: str, plain: str) -> str:
     if ":" in plain and not plain.strip("0123456789abcdefABCDEF:."):
-        return f"the IPv6 address {text!r} is not whole: netstat cuts long ones without -W"
+        return f"the IPv6 address {text!r} is not complete: netstat cuts long ones without -W"
     return f"{text!r} is no address: print numbers instead of names (ss -n, netstat -n)"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sockets from ``netstat`` of net-tools and of BusyBox, with any of ``-a -e -n -o -p -t -W``."""
+"""Sockets from ``netstat`` of net-tools or BusyBox, with any of ``-a -e -n -o -p -t -W``."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BEGINS = re.compile(r"tcp6?\s+\d")
 FOREIGN = re.compile(r"tcp(?:4|46|64)\s+\d|TCP\s+\S+:\d+\s+\S+:\d+\s+[A-Z_]+")
 TIMER = re.compile(r"(\S+)\s+\((\d{1,15}\.\d{1,9})/(\d{1,9})/(-?\d{1,9})\)\s*$")
 EXTENDED = re.compile(r"\s*(?P<user>[^\s/]+)\s+(?P<inode>\d{1,15})(?=\s|$)")
-#: Bytes of an address and port from which on one of IPv6 may have been cut.
+#: An IPv6 address and port of this many characters or more may have been cut.
 NARROW = 22
 
 
@@ -59,7 +59,10 @@ class NetstatReader:
         return HEADING.match(line) is not None
 
     def row(self, line: str, number: int) -> bool:
-        """Take a line if it is a socket."""
+        """Take a line if it is a socket; True if it belongs to the listing.
+
+        Raises `Unreadable` for a socket that is not complete, or output of another system.
+        """
         line = line.lstrip()
         if IGNORED.match(line) or UNIX.match(line):
             return True
@@ -69,14 +72,14 @@ class NetstatReader:
         if match is None:
             if BEGINS.match(line):
                 raise Unreadable(
-                    "this line of netstat is not whole: protocol, Recv-Q, Send-Q, local and "
+                    "this line of netstat is not complete: protocol, Recv-Q, Send-Q, local and "
                     "foreign address:port and a state were expected"
                 )
             return False
         state = STATES.get(match["state"])
         if state is None:
             raise Unreadable(
-                f"{match['state']!r} is no state: if netstat speaks another language than "
+                f"{match['state']!r} is not a state: if netstat uses a language other than "
                 "English, run it as 'LC_ALL=C netstat'"
             )
         socket = self._socket(match, state)

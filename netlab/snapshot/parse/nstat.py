@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Counters, from ``nstat -az``, ``netstat -s``, ``/proc/net/netstat`` or ``/proc/net/snmp``.
 
-They have the names of `netlab.linux.nstat`: those of TcpExt are without their prefix.
+They have the names of `netlab.linux.nstat`: those of TcpExt without their prefix.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class CounterReader:
         return HEADING.match(line) is not None
 
     def row(self, line: str, number: int) -> bool:
-        """Take a line if it is a counter."""
+        """Take a line if it is a counter; True if it belongs to the listing."""
         match = ROW.match(line)
         if match is not None:
             self._put(match["name"].removeprefix("TcpExt"), match["count"])
@@ -96,5 +96,5 @@ class CounterReader:
         return match is not None
 
     def finish(self) -> list[Socket]:
-        """No sockets."""
+        """The sockets of the listing: none."""
         return []

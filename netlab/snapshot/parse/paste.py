@@ -2,7 +2,7 @@
 """Pasted text to snapshots: one listing or several, of one host or of both.
 
 A listing begins with its heading, a command or a line of another format. Listings of one host
-are one sample, until a connection appears that the sample has already: that is the next sample.
+are one sample, until a connection appears that the sample already has: that starts the next one.
 A listing with the same connections seen from the other side is the other end.
 """
 
@@ -35,13 +35,13 @@ EXPECTED = (
     "netlab reads the output of ss -tanoei (best), netstat -tno, /proc/net/tcp, nstat -az "
     "and netlab snapshot"
 )
-SHOWN = 60  # letters of a line that a message shows
+SHOWN = 60  # characters of a line that a message shows
 
 
 def read(text: str, name: str) -> list[Snapshot]:
     """Every snapshot in a text. Raises `ScenarioError` with the line that cannot be read.
 
-    A last line that was cut off is left out, with a note in its sample.
+    A truncated last line is left out, with a note in its sample.
     """
     begin = text.lstrip("\ufeff \t\r\n")
     if begin.startswith("{"):
@@ -52,7 +52,7 @@ def read(text: str, name: str) -> list[Snapshot]:
         if (line := prompt.clean(raw))
     ]
     if not numbered:
-        raise ScenarioError(f"nothing is in it. {EXPECTED}", Path(name))
+        raise ScenarioError(f"it is empty. {EXPECTED}", Path(name))
     snapshots = _read(numbered, name)
     if not snapshots:
         raise ScenarioError(f"there are no sockets in it. {EXPECTED}", Path(name))
@@ -81,7 +81,7 @@ def _read(numbered: Sequence[tuple[int, str]], name: str) -> list[Snapshot]:
 
 
 def _objects(text: str) -> list[str]:
-    """One JSON object, or one a line."""
+    """One JSON object, or one per line."""
     rows = [line for line in text.split("\n") if line.strip()]
     together = all(row.startswith('{"netlab"') for row in rows)
     return rows if together else [text]
@@ -110,14 +110,14 @@ class _Paste:
     def __init__(self, name: str) -> None:
         self._name = name
         self._reader: AnyReader | None = None
-        self._new = False  # only its command or its heading was read yet
+        self._new = False  # only its command or its heading has been read
         self._before: AnyReader | None = None  # the listing of sockets before this one
         self._host = ""
         self._skipping = False  # the output of another command
         self._hosts: list[tuple[str, list[_SampleBuilder]]] = []
 
     def take(self, line: str, number: int) -> None:
-        """Take the next line. Raises `Unreadable`."""
+        """Take the next line. Raises `Unreadable` if it makes no sense here."""
         if self._reader is not None and self._reader.row(line, number):
             self._new = False
             return
@@ -131,7 +131,7 @@ class _Paste:
             self._typed(typed)
         elif not (self._ruled(line) or prompt.HARMLESS.match(line) or self._skipping):
             raise Unreadable(
-                f"{_shown(line)} is nothing that is known here. {EXPECTED}: "
+                f"{_shown(line)} is not recognized. {EXPECTED}: "
                 "take this line out, or print it again"
             )
 
@@ -183,7 +183,7 @@ class _Paste:
         reader = self._reader
         if reader is None:
             return
-        sockets = reader.finish()  # an error leaves the reader here, without the socket it is about
+        sockets = reader.finish()  # on an error the reader stays, without the faulty socket
         self._reader, self._new = None, False
         if isinstance(reader, CounterReader):
             if reader.counters:
@@ -204,7 +204,7 @@ class _Paste:
         for host, samples in self._hosts:
             if host == self._host:
                 return samples
-        if self._hosts and not self._hosts[-1][0]:  # it gets its name now
+        if self._hosts and not self._hosts[-1][0]:  # it gets its name only now
             return self._hosts[-1][1]
         self._hosts.append((self._host, [_SampleBuilder()]))
         return self._hosts[-1][1]
@@ -233,7 +233,7 @@ class _Paste:
         return samples[-1]
 
     def finish(self) -> list[Snapshot]:
-        """All snapshots. Raises `Unreadable`, once, if the last socket is not whole."""
+        """All snapshots. Raises `Unreadable`, once, if the last socket is not complete."""
         self._end()
         return [
             Snapshot(tuple(sample.record() for sample in samples), host or self._name)
@@ -251,13 +251,13 @@ class _Paste:
 
 
 def _are_halves(before: AnyReader | None, after: AnyReader) -> bool:
-    """Whether two listings are of one moment: tcp and tcp6."""
+    """True if two listings belong together: tcp and tcp6."""
     both = isinstance(before, ProcReader) and isinstance(after, ProcReader)
     return both and getattr(before, "six", 0) != getattr(after, "six", 0)
 
 
 def _key(socket: Socket) -> object:
-    """The identity of a socket: a four-tuple, or text for a listener, so that they differ."""
+    """The identity of a socket: a four-tuple, or text for a listener, so that the two differ."""
     if socket.state is State.LISTEN:
         return f"{socket.local}"
     return socket.local, socket.remote

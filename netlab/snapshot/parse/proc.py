@@ -12,7 +12,7 @@ from netlab.snapshot.columns import ANY
 from netlab.snapshot.parse.endpoint import Unreadable
 from netlab.snapshot.records import Endpoint, Socket
 
-USER_HZ = 100  # of the unit that times are written in, on every architecture of today
+USER_HZ = 100  # ticks per second in which times are written, on every current architecture
 HEADING = re.compile(r"\s*sl\s+local_address\s+(rem(?:ote)?_address)")
 BEGINS = re.compile(r"\s*\d+: [0-9A-F]")
 ROW = re.compile(
@@ -25,7 +25,7 @@ ROW = re.compile(
 
 
 class ProcReader:
-    """One of the two files."""
+    """Reads one of the two files."""
 
     def __init__(self, command: str = "") -> None:
         self.source = "/proc/net/tcp"
@@ -41,15 +41,18 @@ class ProcReader:
         return match is not None
 
     def row(self, line: str, number: int) -> bool:
-        """Take a line if it is a socket."""
+        """Take a line if it is a socket; True if it is one.
+
+        Raises `Unreadable` for a socket that is not complete, or in no known state.
+        """
         match = ROW.match(line)
         if match is None:
             if BEGINS.match(line):
-                raise Unreadable("this line of /proc/net/tcp is not whole, or its columns are not")
+                raise Unreadable("this line of /proc/net/tcp is incomplete or malformed")
             return False
         state = procnet.STATES.get(match["state"])
         if state is None:
-            raise Unreadable(f"{match['state']} is no state of Linux")
+            raise Unreadable(f"{match['state']} is not a state of Linux")
         if state is State.CLOSED:
             return True
         self._sockets.append(

@@ -8,20 +8,20 @@ from typing import NamedTuple
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07|[\x00-\x08\x0b-\x1f\x7f\ufeff]")
 QUOTE = re.compile(r"(?:\s?>)+ ?")
-#: A shell waits: root@web1:~#, [root@web1 ~]$, web1:~ $, bash-4.2#, / #, (venv) me@web1 %.
+#: Prompts of shells: root@web1:~#, [root@web1 ~]$, web1:~ $, bash-4.2#, / #, (venv) me@web1 %.
 PROMPT = re.compile(
     r"(?:\([\w.-]+\)\s*)?(?P<who>[\w.@:~/+\[\] -]{0,80}?)[#$%❯](?:\s+(?P<command>\S.*)?)?$"
 )
 HOST = re.compile(r"[\w.-]+@([\w.-]+)")
 TOOL = r"(?:[\w./]*/)?(?:ss|netstat|nstat|busybox\s+netstat|cat\s+/proc/\S*net/\S+)"
-#: A command without a prompt before it, as in a script's log, with what runs it elsewhere.
+#: A command without a prompt, as in a script's log, after the program that runs it elsewhere.
 COMMAND = re.compile(
     rf"(?:\++\s)?(?:[\w./-]*(?:sudo|nsenter|ip|ssh|docker|kubectl)\s.*?\s)?{TOOL}(?:\s+[-'|a-z/].*)?$"
 )
 TOOLS = re.compile(rf"(?:^|[\s;&|(])({TOOL})(?=\s|$)([^|;&>]*)")
 #: A line between two listings: === web1 ===, ==> /proc/net/tcp <==, ----.
 RULE = re.compile(r"(?:==> (?P<file>\S+) <==|[=*#~-]{2,}\s*(?P<label>[\w.:@/ -]*?)\s*[=*#~:-]*)$")
-#: Lines that are skipped: of watch, date and time, notices of nstat, the end of a long heading.
+#: Lines to skip: of watch, date and time, notices of nstat, the end of a long heading.
 HARMLESS = re.compile(
     r"Every [\d.,]+s: |(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? |\d{4}-\d\d-\d\d[T ]\d\d:\d\d|"
     r"(?:real|user|sys)\s+\d+m|\[?\.{3}\]?$|…$|```|logout$|exit$|"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Sockets from ``ss`` of iproute2, versions 3 to 7, with any of ``-a -e -i -m -n -o -p -H -O``.
 
-A socket begins with its state. Whatever follows, on this line or on the next ones, is about it,
+A socket begins with its state. Whatever follows, on this line or the next ones, belongs to it,
 wherever a terminal or a mail program broke the line (``misc/ss.c``, inet_show_sock).
 """
 
@@ -17,14 +17,14 @@ from netlab.snapshot.records import Endpoint, Socket
 from netlab.snapshot.sock_diag import INFO
 
 STATES = {ss_name(state): state for state in State}
-#: What the filter of ``ss state NAME`` calls them; the column is left out then.
+#: The names of states in the filter ``ss state NAME``, with which the column is left out.
 FILTERS = {name.lower(): state for name, state in STATES.items()} | {
     "established": State.ESTABLISHED,
     "listening": State.LISTEN,
     "syn-recv": State.SYN_RECV,
 }
 TIMERS = {name: timer for timer, name in SS_TIMERS.items()}
-#: Sockets of other protocols, which ss lists unless it is run with -t alone.
+#: Sockets of other protocols, which ss lists unless it is run with only -t.
 OTHERS = (
     "udp|raw|icmp6?|u_str|u_dgr|u_seq|p_raw|p_dgr|nl|sctp|dccp|mptcp|v_str|v_dgr|ti_\\w\\w|xdp|unix"
 )
@@ -48,7 +48,7 @@ INODE = re.compile(r"(?<!\S)ino:(\d{1,15})")
 USERS = re.compile(r"users:\(\(.*?\)\)(?!\S)")
 FIGURE = re.compile(r"(?<!\S)([a-z_]+):(\d{1,20}(?:\.\d{1,9})?)")
 RETRANS = re.compile(r"(?<!\S)retrans:(\d{1,15})/(\d{1,15})")
-#: What may stand on a line of its own behind a socket: words of ``-i``, and anything with a colon.
+#: Words that may be on a separate line after a socket: those of ``-i``, and any with a colon.
 DETAIL = re.compile(
     r"[\w-]+:\S*|[<-][-<>]{1,2}|\S+bps|\d+|ts|sack|ecn|ecnseen|ecn_mode|fastopen|app_limited|send|"
     r"pacing_rate|delivery_rate|max_pacing_rate|cubic|reno|bbr\d?|vegas|dctcp|htcp|westwood|"
@@ -57,9 +57,9 @@ DETAIL = re.compile(
 
 
 class _SsLine(NamedTuple):
-    """One socket as far as it is known before the end of its listing.
+    """One socket, as far as it is known before the end of its listing.
 
-    Only the whole listing shows which of its options ss was given.
+    Only the whole listing shows which options ss was given.
     """
 
     state: State
@@ -87,7 +87,7 @@ class SsReader:
         self._only = FILTERS.get(filters[0].lower()) if len(filters) == 1 else None
         self._stateless = False
         self._lines: list[_SsLine] = []
-        self._open: tuple[int, str] | None = None  # a socket that may go on, and its line
+        self._open: tuple[int, str] | None = None  # a socket's line and text, if it may go on
         self.notes: list[str] = []
 
     def heading(self, line: str) -> bool:
@@ -98,7 +98,10 @@ class SsReader:
         return match is not None
 
     def row(self, line: str, number: int) -> bool:
-        """Take a line if a socket begins with it."""
+        """Take a line if a socket begins with it; True if so.
+
+        Raises `Unreadable` for a socket without a state, or if the socket before is not complete.
+        """
         line = line.lstrip()
         match = SOCKET.match(line)
         if match is not None:
@@ -125,7 +128,7 @@ class SsReader:
         return False
 
     def more(self, line: str) -> bool:
-        """Take a line if it goes on with the last socket."""
+        """Take a line if it continues the last socket."""
         if self._open is None:
             return False
         number, text = self._open
@@ -140,11 +143,11 @@ class SsReader:
 
     @property
     def line(self) -> int | None:
-        """The line of the socket that was begun last, while it may still go on."""
+        """The line on which the last socket began, while it may still go on."""
         return self._open[0] if self._open else None
 
     def _close(self) -> None:
-        """Read the socket whose lines are all there."""
+        """Parse the socket, now that all of its lines are there."""
         if self._open is None:
             return
         number, text = self._open
@@ -152,7 +155,7 @@ class SsReader:
         match = SOCKET.match(text)
         if match is None:
             raise Unreadable(
-                "a socket begins here whose queues and two addresses are not all there: "
+                "a socket begins here, but its queues or addresses are missing: "
                 "state, Recv-Q, Send-Q, local and peer address:port were expected",
                 number,
             )
@@ -171,7 +174,7 @@ class SsReader:
         numbered = "e" in self._letters or any(" ino:" in raw.more for raw in self._lines)
         marked = any(" sk:" in raw.more for raw in self._lines)
         return [
-            # -e writes sk: of every socket, and ino: if it has one: without both the line was cut
+            # -e writes sk: for every socket, and ino: if it has one; without both the line was cut
             _socket(raw, timed, numbered and (not marked or " sk:" in raw.more))
             for raw in self._lines
             if raw.state is not State.CLOSED
@@ -200,7 +203,7 @@ def _socket(raw: _SsLine, timed: bool, numbered: bool) -> Socket:
 
 
 def _timer(more: str, timed: bool) -> tuple[Timer | None, float | None, int | None, int | None]:
-    """The timer, its seconds, retransmissions and probes: the last number is of one of them."""
+    """The timer, its seconds, retransmissions and probes: ss prints one number for the last two."""
     if not timed:
         return None, None, None, None
     match = TIMER.search(more)
@@ -218,7 +221,7 @@ def _timer(more: str, timed: bool) -> tuple[Timer | None, float | None, int | No
 
 
 def duration(text: str) -> float | None:
-    """Seconds from ``672ms``, ``1min30sec``, ``3.456sec``; older versions write that 3.456ms."""
+    """Seconds from ``672ms``, ``1min30sec``, ``3.456sec``; older versions write 3.456ms for it."""
     match = DURATION.fullmatch(text)
     if match is None:
         return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What every fault is: installed, seen to bite, recorded, removed."""
+"""The interface of every fault: installed, seen to take effect, recorded, removed."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from netlab.model import evidence
 
 
 class Fault(ABC):
-    """Something that is done to packets from now on. As a context manager it is removed at the
-    end; what it did stays readable.
+    """Something that is done to packets from its creation on. As a context manager it is removed
+    at the end; what it did stays readable.
     """
 
     kind: ClassVar[str]  # its word in the language
-    counts: ClassVar[bool] = True  # whether it can say how many packets met it
+    counts: ClassVar[bool] = True  # whether it counts the packets that meet it
     name: str
 
     @abstractmethod
     def remove(self) -> None:
-        """Take it away; harmless when that was done already."""
+        """Remove it; harmless if that was already done."""
 
     @property
     def packets(self) -> int:
-        """How many packets met it so far."""
+        """The number of packets that have met it so far."""
         return 0
 
     @property
     @abstractmethod
     def record(self) -> evidence.FaultRecord:
-        """What it is, and what it has done so far."""
+        """Its description, and what it has done so far."""
 
     def __enter__(self) -> Self:
         return self

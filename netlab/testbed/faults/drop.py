@@ -23,13 +23,13 @@ FIRST_RULE_LINE = 4  # in Table.text
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Which packets meet a fault, and what becomes of them."""
+    """The packets that meet a fault, and what becomes of them."""
 
     segments: tuple[Segment, ...] = ()
     nft: tuple[str, ...] = ()  # or matches in nft's own language
     port: int | None = None  # either port
-    first: int | None = None  # only so many of each rule
-    after: int | None = None  # all but so many
+    first: int | None = None  # only the first n of each rule
+    after: int | None = None  # all but the first n of each rule
     covers_fin: bool = False  # only the acknowledgment that covers the receiver's FIN
     reject: Reject | None = None  # the answer, instead of silence
 
@@ -49,8 +49,8 @@ def compiled(
 ) -> Table:
     """The rules of a drop: what is installed, recorded, and shown to a person.
 
-    `acknowledges`: the number that covers a FIN, known only while a lab runs; `log`: what matches
-    is handed to a recorder.
+    `acknowledges`: the number that covers a FIN, known only while a lab runs; `log`: hand what
+    matches to a recorder.
     """
     prefix = name if log else ""
     ports = [(None, None)] if match.port is None else [(None, match.port), (match.port, None)]
@@ -100,20 +100,20 @@ class Drop(Fault):
 
     @property
     def packets(self) -> int:
-        """How many packets it dropped or rejected."""
+        """The number of packets that it dropped or rejected."""
         return self.counter.packets
 
     def remove(self) -> None:
         """Take the rules out of force; the counter keeps its last value."""
         if self._final is None:
-            nftables.disable(self.host.firewall, self.name)  # else something might yet be counted
+            nftables.disable(self.host.firewall, self.name)  # or more might still be counted
             self._final = self.counter
             nftables.remove(self.host.firewall, [self.name])
             self._removed = self._clock()
 
     @property
     def record(self) -> evidence.FaultRecord:
-        """What it was and what it did."""
+        """Its description, and what it has done so far."""
         counter = self.counter
         return evidence.FaultRecord(
             name=self.name,
@@ -143,7 +143,7 @@ def _install_text(host: Host, table: Table) -> None:
     except FileNotFoundError:
         raise LabError(
             nftables.lacking("a rule in nft's own language")
-            + ", or say the rule with segment:, port:, first: and after:"
+            + ", or write the rule with segment:, port:, first: and after:"
         ) from None
     if complaint:
         raise LabError(_complaint(table, complaint))

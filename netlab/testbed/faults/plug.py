@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Packets that wait on the wire, so that both ends' can cross (sch_plug does this to an interface).
+"""Packets held on the wire, so that those of both ends can cross (as sch_plug on an interface).
 
-What keeps them is the neighbour entry of the peer: without a hardware address, packets queue.
+The neighbour entry of the peer holds them: without a hardware address, packets queue.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from netlab.testbed.host import Host
 
 
 class Plug(Fault):
-    """Keeps what these hosts send on the wire until it is removed."""
+    """Holds what these hosts send on the wire until it is removed."""
 
     kind = "plug"
     counts = False
@@ -37,7 +37,7 @@ class Plug(Fault):
 
     @property
     def record(self) -> evidence.FaultRecord:
-        """What it is; it drops nothing."""
+        """Its description; it drops nothing."""
         whose = "both ends" if len(self.hosts) > 1 else str(self.hosts[0].side)
         return evidence.FaultRecord(
             name=self.name,

@@ -89,7 +89,7 @@ def test_what_began_with_a_story_in_python_cannot_be_written() -> None:
     session = Session(catalogue.one("nat-that-remembers"))
     session.saw(0.1, OPEN)
     session.did(5.0, do(CLIENT, "close"))
-    with pytest.raises(ScenarioError, match="a story in Python did cannot be said in a file"):
+    with pytest.raises(ScenarioError, match="a story in Python did cannot be written as steps"):
         read(session, 12.0)
 
 
@@ -216,7 +216,7 @@ def test_what_is_there_is_overwritten_only_when_asked_twice(tmp_path: Path) -> N
     path.write_text("precious")
     why, asks = written(fin_lost(), path)
     assert asks
-    assert "is there already" in why
+    assert "already exists" in why
     assert path.read_text() == "precious"
     assert written(fin_lost(), path, confirmed=True) == ("", False)
     assert loader.load(path).name == "mine"

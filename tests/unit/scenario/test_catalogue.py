@@ -96,7 +96,9 @@ def test_ones_own_come_first_and_what_they_hide_is_said(own: Path) -> None:
     names, (note,) = chosen("fin-dropped")
     assert names == ["fin-dropped"]
     assert path_of(catalogue.one("fin-dropped")) == "scenarios/fin-dropped.yaml"
-    assert note.startswith("your own 'fin-dropped'; that of the same name that comes with netlab ")
+    assert note.startswith(
+        "your own 'fin-dropped'; the one of the same name that comes with netlab "
+    )
     assert note.endswith("teardown/fin-dropped.yaml")
     assert chosen("fin*") == (["fin-dropped"], []), "a pattern is looked for among one's own first"
     assert chosen("deep")[0] == OWN[:2]
@@ -157,9 +159,9 @@ def test_a_file_is_named_by_its_path(own: Path) -> None:
         ("gone/mine.yaml", "gone/mine.yaml: no such file: there is no folder gone."),
         (
             "scenarios/deep/conftest.py",
-            "scenarios/deep/conftest.py: tells no story: expected a fun",
+            "scenarios/deep/conftest.py: has no story: expected a fun",
         ),
-        ("other/notes.txt", "other/notes.txt: is no scenario: expected a file ending in .yaml"),
+        ("other/notes.txt", "other/notes.txt: is not a scenario: expected a file ending in .yaml"),
     ],
 )
 def test_what_cannot_be_played_is_said_with_what_to_do(

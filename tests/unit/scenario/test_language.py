@@ -95,7 +95,7 @@ def test_a_state_may_be_written_as_tools_print_it(spelt: str) -> None:
 
 def test_two_names_of_one_state_are_not_two_keys() -> None:
     text = f"{GOOD}  sockets: {{client: {{ESTAB: 1, established: 2}}}}\n"
-    with pytest.raises(ScenarioError, match="'established' says ESTABLISHED for the second time"):
+    with pytest.raises(ScenarioError, match="'established' names ESTABLISHED a second time"):
         loader.parse(text, Path(NAME))
 
 

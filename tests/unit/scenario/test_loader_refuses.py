@@ -58,11 +58,11 @@ def test_a_pair_is_refused_exactly_where_tcp_cannot_reach_it(client: State, serv
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (NOISE, ": is larger than 64 KiB: this is no scenario"),
-        (NOISE[:4096], ":1: is not UTF-8 text: this is no scenario"),
-        (GOOD.encode() + b"# \xe9\n", ":13: is not UTF-8 text: this is no scenario"),
-        (GOOD.encode("utf-16"), ":1: is not UTF-8 text: this is no scenario"),
-        (b"#" * (64 * 1024 + 1), ": is larger than 64 KiB: this is no scenario"),
+        (NOISE, ": is larger than 64 KiB: this is not a scenario"),
+        (NOISE[:4096], ":1: is not UTF-8 text: this is not a scenario"),
+        (GOOD.encode() + b"# \xe9\n", ":13: is not UTF-8 text: this is not a scenario"),
+        (GOOD.encode("utf-16"), ":1: is not UTF-8 text: this is not a scenario"),
+        (b"#" * (64 * 1024 + 1), ": is larger than 64 KiB: this is not a scenario"),
         (b"#" * (64 * 1024), ":1: is empty: expected a mapping with source, steps and expect"),
     ],
     ids=["1 MB", "4 KB", "a letter of Latin 1", "UTF-16", "too large by one", "just not too large"],

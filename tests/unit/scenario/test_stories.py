@@ -84,9 +84,9 @@ def test_the_mark_leaves_a_function_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line", "complaint"),
     [
-        ("def nobody_says_anything", "def nobody", 5, "a story's name tells it, in two words"),
+        ("def nobody_says_anything", "def nobody", 5, "a story's name has at least two words"),
         ('    """Both ends are content."""\n', "", 5, "has no docstring: what does it tell?"),
-        ("source=\"here\", needs=(\"tcp_sack\",)", "", 4, "lacks where the case is told"),
+        ("source=\"here\", needs=(\"tcp_sack\",)", "", 4, "lacks where the case is described"),
         ('source="here"', "source=HERE", 4, "source is a text, written out; found HERE"),
         ('source="here"', 'source="here", sauce=1', 4, "takes source, cause, needs, slow; found"),
         ("router: Router", "tmp_path: Path", 5, "takes lab, and router where it needs one; found"),

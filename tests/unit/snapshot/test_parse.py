@@ -315,9 +315,9 @@ def test_a_last_line_that_was_cut_is_left_out_and_said(name: str) -> None:
 
 
 REFUSED = {
-    "": "nothing is in it",
-    "\n \r\n": "nothing is in it",
-    "hello world": "pasted:1: 'hello world' is nothing that is known here",
+    "": "it is empty",
+    "\n \r\n": "it is empty",
+    "hello world": "pasted:1: 'hello world' is not recognized",
     "root@web1:~# ls\nnotes.txt\n": "there are no sockets in it",
     "$ ss -tan\nbash: ss: command not found": "pasted:2: 'bash: ss: command not found'",
     "ESTAB 0 0 web1.example.com:80 10.0.0.1:4000\nESTAB 0 0 10.0.0.1:1 10.0.0.2:2": (
@@ -333,8 +333,8 @@ REFUSED = {
     "tcp6 0 0 2001:db8:1:2:3:4:80 2001:db8:1:2:3:4:81 ESTABLISHED\n": "cuts long ones without -W",
     "tcp4  0  0  10.0.0.1.55555  10.0.0.2.443  ESTABLISHED\n": "netstat of another system",
     "  TCP    10.0.0.1:135    0.0.0.0:0    LISTENING\n": "netstat of another system",
-    "   0: 0100007F:2382 00000000:0000 0A\n": "this line of /proc/net/tcp is not whole",
-    '{"a": 1}': "this JSON is no snapshot of netlab's",
+    "   0: 0100007F:2382 00000000:0000 0A\n": "this line of /proc/net/tcp is incomplete",
+    '{"a": 1}': "this JSON is not a netlab snapshot",
     '{"netlab": "snapshot", "version": 1,': "was it cut short",
 }
 

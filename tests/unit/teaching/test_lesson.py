@@ -138,11 +138,11 @@ def test_no_right_answer_has_a_reason_for_being_wrong(scenario: Scenario) -> Non
 
 #: Every action and every other step of the language, as a file says it, and how it is told.
 TOLD = [
-    ("server: listen", "The server listens on port 5555: anybody may connect."),
+    ("server: listen", "The server listens on port 5555: any client may connect."),
     ("server: {listen: {port: 80, backlog: 0, defer: 9, reuse: true}}",
      "The server listens on port 80, with a backlog of 0, and waits for data (TCP_DEFER_ACCEPT), "
-     "with SO_REUSEADDR: anybody may connect."),
-    ("server: unlisten", "The server closes its listener: nobody new can connect."),
+     "with SO_REUSEADDR: any client may connect."),
+    ("server: unlisten", "The server closes its listener: no new client can connect."),
     ("client: connect", "The client calls connect() to port 5555."),
     ("client: {connect: {port: 80, from: 6666, reuse: true, timeout: 1.5s, as: it}}",
      "The client calls connect() to port 80 from its own port 6666, with SO_REUSEADDR, and gives "
@@ -185,21 +185,21 @@ TOLD = [
     ("client: {flood: 9}",
      "The client forges 9 SYNs to port 5555, from addresses where nobody is."),
     ("drop: {segment: SYN, to: server}",
-     "From now on every SYN is dropped at the server's input, as if the wire had lost it. Nobody "
-     "is told."),
+     "From now on every SYN is dropped at the server's input, as if the wire had lost it. Neither "
+     "end is told."),
     ("drop: {segment: [ACK, FIN], at: client output, port: 80, first: 2}",
      "From now on every ACK without data and every FIN from or to port 80 is dropped at the "
      "client's output, before it leaves the machine. The sender's own stack is told. Only the "
      "first 2, though: the others pass."),
     ("drop: {segment: DATA, to: server, after: 3}",
      "From now on every segment with data after the first 3 is dropped at the server's input, as "
-     "if the wire had lost it. Nobody is told."),
+     "if the wire had lost it. Neither end is told."),
     ("drop: {nft: 'tcp flags { syn, fin } [x] %d', to: server}",
      "From now on every packet that matches 'tcp flags { syn, fin } [x] %d' is dropped at the "
-     "server's input, as if the wire had lost it. Nobody is told."),
+     "server's input, as if the wire had lost it. Neither end is told."),
     ("reject: {segment: SYN, to: server, with: tcp-reset, first: 1}",
-     "A firewall rule at the server's input refuses every SYN and answers with tcp-reset. It is "
-     "not silent as a drop is. Only the first, though: the next passes."),
+     "A firewall rule at the server's input refuses every SYN and answers with tcp-reset. "
+     "Unlike a drop, it is not silent. Only the first, though: the next passes."),
     ("plug: client",
      "What the client sends from now on waits on its side of the wire. It is not lost."),
     ("plug: [client, server]",
@@ -264,8 +264,8 @@ def test_a_scenario_of_ones_own_is_told_by_its_story() -> None:
 @pytest.mark.parametrize(
     ("said", "complaint"),
     [
-        ("situation: x", "does not say: why, proof, cure, wild"),
-        ("{situation: x, why: ' ', proof: x, cure: x, wild: x}", "does not say: why"),
+        ("situation: x", "lacks: why, proof, cure, wild"),
+        ("{situation: x, why: ' ', proof: x, cure: x, wild: x}", "lacks: why"),
         ("{situation: x, why: x, proof: x, cure: x, wild: x, whim: x}", "a lesson has no whim"),
         ("{situation: x, why: x, proof: x, cure: x, wild: x, predict: 4}", "has no step 4"),
         ("{situation: x, why: x, proof: x, cure: x, wild: x, steps: {9: x}}", "has no step 9"),
@@ -314,10 +314,10 @@ def test_states_as_people_type_them(typed: str, meant: State) -> None:
     [
         ("syn", "could be SYN_SENT or SYN_RECV"),
         ("fin wait", "could be FIN_WAIT1 or FIN_WAIT2"),
-        ("banana", "is no state that I know"),
+        ("banana", "is not a state that I know"),
         ("12", "numbers them 1 to 11"),
         ("0", "numbers them 1 to 11"),
-        ("!", "is no state that I know"),
+        ("!", "is not a state that I know"),
     ],
 )
 def test_what_is_no_state_is_said(typed: str, complaint: str) -> None:
@@ -354,7 +354,7 @@ def scene(name: str) -> RulesInForce:
         ("fins-cross", CLIENT, State.LAST_ACK, "had sent its own FIN already"),
         ("syn-dropped", SERVER, State.SYN_RECV, "only its listener is there"),
         ("syn-dropped", SERVER, State.CLOSED, "there is still a listener"),
-        ("client-gives-up", CLIENT, State.LISTEN, "at the client nobody listens"),
+        ("client-gives-up", CLIENT, State.LISTEN, "the client has no listener"),
     ],
 )
 def test_reasons_are_derived_from_what_an_end_knows(
@@ -452,7 +452,7 @@ def test_q_is_no_state_but_leaves(leaving: str) -> None:
 def test_the_question_tells_its_states_and_keys() -> None:
     shown, _ = asked("?", "SYN_SENT", "help", "SYN_RECV")
     assert shown.count("3 SYN_RECV has the other end's SYN") == 2
-    assert shown.count("Only Enter: you do not know. q, Ctrl-D and Ctrl-C leave") == 2
+    assert shown.count("Just Enter: you do not know. q, Ctrl-D and Ctrl-C leave") == 2
     assert shown.endswith("Right, both.")
 
 
@@ -468,7 +468,7 @@ def test_enter_goes_on_and_nothing_else_does() -> None:
     pupil.enter("does it")
     assert out.getvalue() == "[Enter] does it \n"
     pupil.enter("does it")
-    assert "'x' does nothing here. Enter does it, ? tells the keys, q leaves." in out.getvalue()
+    assert "'x' does nothing here. Enter does it, ? lists the keys, q leaves." in out.getvalue()
     assert "Enter does it. q, Ctrl-D and Ctrl-C leave" in out.getvalue()
     assert out.getvalue().count("[Enter]") == 4
     with pytest.raises(Quit):
@@ -478,7 +478,7 @@ def test_enter_goes_on_and_nothing_else_does() -> None:
 def test_yes_or_no_takes_nothing_else() -> None:
     pupil, out = person("maybe", "?", "Y", "no", "", "q")
     assert pupil.agrees("Again?")
-    assert "'maybe' is no answer here: y or n" in out.getvalue()
+    assert "'maybe' is not an answer here: y or n" in out.getvalue()
     assert not pupil.agrees("Again?")
     assert not pupil.agrees("Again?")
     with pytest.raises(Quit):
@@ -563,7 +563,7 @@ def test_many_rows_are_summed_up() -> None:
         (row(State.SYN_RECV, timer=Timer.RETRANSMIT, inode=0), "a request only"),
         (row(State.LAST_ACK, timer=Timer.RETRANSMIT, inode=0), "finishes alone"),
         (row(State.CLOSE_WAIT, rx_queue=1), "a FIN counts as one"),
-        (row(State.LISTEN, rx_queue=1), "nobody has accepted yet"),
+        (row(State.LISTEN, rx_queue=1), "no program has accepted yet"),
         (row(State.ESTABLISHED), "for ever"),
         (None, "no connection at this end"),
     ],

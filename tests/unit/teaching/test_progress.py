@@ -58,7 +58,7 @@ def test_a_broken_file_counts_as_far_as_it_can_be_read(file: Path) -> None:
     written(file, b"2026-01-02 fin-dropped\n\xff\xfe\0garbage\n2026-01-03 syn-dropped extra\n")
     progress = Progress()
     assert progress.done() == {"fin-dropped": "2026-01-02"}
-    assert progress.trouble == f"{file} has 2 lines that are none of netlab's"
+    assert progress.trouble == f"{file} has 2 lines that are not netlab's"
     progress.add("syn-dropped")
     assert [*Progress().done()] == ["fin-dropped", "syn-dropped"]
 

@@ -333,7 +333,7 @@ def test_a_change_that_explains_something_else_is_refused() -> None:
     for key, value in (("explains", [{"weather": "bad"}]), ("feature", "weather"), ("known", "no")):
         with pytest.raises(BrokenChanges, match="a: "):
             parse([{**good, key: value}])
-    with pytest.raises(BrokenChanges, match="two of this id"):
+    with pytest.raises(BrokenChanges, match="two changes have this id"):
         parse([good, good])
 
 
@@ -428,13 +428,13 @@ def test_each_difference_from_a_baseline_is_a_sentence_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "is no YAML"),
-        ("[" * 5000, "is no YAML"),
-        ("[]", "is no baseline"),
+        ("{", "is not YAML"),
+        ("[" * 5000, "is not YAML"),
+        ("[]", "is not a baseline"),
         ("netlab-baseline: 99", "has format 99"),
-        ("netlab-baseline: 1", "has format 1, this netlab reads 2; record it anew"),
-        ("netlab-baseline: 2", "is no whole baseline"),
-        ("netlab-baseline: 2\nmachine: 3", "is no whole baseline"),
+        ("netlab-baseline: 1", "has format 1, this netlab reads 2; record it again"),
+        ("netlab-baseline: 2", "is not a complete baseline"),
+        ("netlab-baseline: 2\nmachine: 3", "is not a complete baseline"),
     ],
 )
 def test_what_is_no_baseline_is_refused(text: str, said: str, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_image_and_modules_in_two_packages(tmp_path: Path) -> None:
     deb(tmp_path / "linux-modules-6.2.0_1_amd64.deb", files("6.2.0"))
     remarks: list[str] = []
     assert modules(obtain(one, remarks)) == ["sch_netem.ko.xz", "veth.ko.xz"]
-    assert remarks[0] == f"{one.name} with {other.name}, which lies beside it"
+    assert remarks[0] == f"{one.name} with {other.name}, found beside it"
     assert modules(obtain(other)) == modules(obtain(f"{one}+{other}"))
 
 

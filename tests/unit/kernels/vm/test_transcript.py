@@ -67,9 +67,9 @@ def test_an_error_of_the_guests_is_told_in_its_words() -> None:
             "error while loading shared libraries: libz.so.1: cannot open",
         ),
         ("[ 1.0] Initramfs unpacking failed: write error\n[ 1.1] Kernel panic - not syncing: VFS",
-         "the guest ran out of memory: 512 MiB are too few"),
+         "the guest ran out of memory: 512 MiB is too little"),
         ("[ 1.0] Kernel panic - not syncing: System is deadlocked on memory\n",
-         "the guest ran out of memory: 512 MiB are too few"),
+         "the guest ran out of memory: 512 MiB is too little"),
         ("netlab: the port for the records is not there\n[ 2.0] reboot: machine restart\n",
          "the port for the records is not there"),
         ("", "the guest ended before its last record"),
@@ -80,12 +80,13 @@ def test_what_a_console_says_of_the_end(console: str, said: str) -> None:
 
 
 def test_a_killed_player_is_out_of_memory_if_the_kernel_says_so() -> None:
-    killed = line("error", {"error": "netlab was ended in the guest by SIGKILL", "console": []})
+    killed = line("error", {"error": "netlab was killed in the guest by SIGKILL", "console": []})
     console = "[   30.1] Out of memory: Killed process 80 (python3) total-vm:400kB\n"
     assert told(SCENARIO, killed, console=console).error() == (
-        "the guest ran out of memory: 512 MiB are too few (the last it sent: scenario fin-dropped)"
+        "the guest ran out of memory: 512 MiB is too little"
+        " (the last it sent: scenario fin-dropped)"
     )
-    assert told(SCENARIO, killed).error() == "netlab was ended in the guest by SIGKILL"
+    assert told(SCENARIO, killed).error() == "netlab was killed in the guest by SIGKILL"
 
 
 def test_a_hang_says_where_it_was_and_what_the_kernel_said() -> None:
