@@ -6,9 +6,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from itertools import pairwise
 from pathlib import Path
 
 import netlab
+
+from .test_layers import FLOOR, NARROWER
 
 HOUSE = Path(netlab.__file__).parent
 CONTRIBUTING = HOUSE.parent / "CONTRIBUTING.md"
@@ -56,3 +59,29 @@ def test_the_tests_without_a_lab_mirror_the_package() -> None:
     rooms = {folder.relative_to(Path(__file__).parent) for folder in folders}
     assert Path("scenario") in rooms
     assert [room for room in sorted(rooms) if not (HOUSE / room).is_dir()] == []
+
+
+def chain(contributing: str) -> list[list[str]]:
+    """The rooms from the top down, as the sentence below the map has them."""
+    sentence = re.search(r"Imports run downward only[^:]*: (.*?)\.\s", contributing, re.DOTALL)
+    assert sentence
+    return [re.findall(r"`(\w+)`", rooms) for rooms in sentence[1].split("->")]
+
+
+def test_the_chain_of_rooms_is_the_one_that_is_kept() -> None:
+    rooms = chain(CONTRIBUTING.read_text())
+    heights = [[FLOOR[room] for room in beside] for beside in rooms]
+    assert all(max(lower) < min(upper) for upper, lower in pairwise(heights)), rooms
+    narrower = {module.removeprefix("netlab.") for module in NARROWER}
+    small = {"netlab", "_version", "__main__", "extras", "programs"}
+    assert {room for beside in rooms for room in beside} == {*FLOOR} - narrower - small
+
+
+def test_recipes_name_files_that_are_there() -> None:
+    recipes = CONTRIBUTING.read_text().partition("## Add a scenario")[2]
+    named = {path for path in re.findall(r"`([\w./]+/[\w./]*)`", recipes) if "NAME" not in path}
+    homes = (HOUSE, HOUSE.parent, HOUSE / "atlas")
+    assert len(named) > 20
+    assert [
+        path for path in sorted(named) if not any((home / path).exists() for home in homes)
+    ] == []
