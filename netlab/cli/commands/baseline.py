@@ -14,6 +14,7 @@ from netlab.cli.shared.guest_progress import watching
 from netlab.cli.shared.kernel_options import add_archives, add_guests, add_what
 from netlab.cli.shared.options import Commands, add_names
 from netlab.model.errors import LabError, ScenarioError, Unmet
+from netlab.model.vocabulary import Family
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
@@ -162,9 +163,7 @@ def obtain_run(options: argparse.Namespace, recorded: KernelProfile | None = Non
 
     if options.run is not None:
         return kernel_run.read(options.run)
-    job = kernel_options.job(options)
-    if recorded is not None:
-        job = held(job, recorded, options)
+    job = kernel_options.job(options) if recorded is None else to_check(recorded, options)
     with watching([options.kernel], len(job.scenarios())) as watcher:
         (run,) = matrix.play(
             [spec.parse(options.kernel)], kernel_options.plan(options, job), watcher
@@ -172,11 +171,26 @@ def obtain_run(options: argparse.Namespace, recorded: KernelProfile | None = Non
     return run
 
 
-def held(job: Job, recorded: KernelProfile, options: argparse.Namespace) -> Job:
-    """Reduce a job to what the baseline holds; the rest could not be compared.
+def to_check(recorded: KernelProfile, options: argparse.Namespace) -> Job:
+    """What is played of what a baseline holds; the rest could not be compared.
 
-    Raises `ScenarioError` if nothing is left.
+    What is named may be of the user's own; if nothing is named, it is whatever the baseline has,
+    wherever one stands. Raises `ScenarioError` if nothing is left.
     """
+    from netlab.kernels.compare.behaviour import name_in
+    from netlab.scenario import catalogue
+
+    names = options.names
+    if not names and not options.timers:
+        family = str(Family.IPV6 if options.ipv6 else Family.IPV4)
+        recorded_names = (name_in(family, name) for name in recorded.scenarios)
+        names = sorted({*filter(None, recorded_names)} & {*catalogue.names()})
+    job = kernel_options.job(argparse.Namespace(**{**vars(options), "names": names}))
+    return _held(job, recorded, options)
+
+
+def _held(job: Job, recorded: KernelProfile, options: argparse.Namespace) -> Job:
+    """Reduce a job to what the baseline holds."""
     from netlab.kernels.compare.behaviour import name_in
     from netlab.timers import measure
 

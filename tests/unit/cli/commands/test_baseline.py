@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from netlab import cli
-from netlab.cli.commands.baseline import held
-from netlab.cli.shared import kernel_options
+from netlab.cli.commands.baseline import to_check
 from netlab.kernels.compare.behaviour import KernelProfile, Play
 from netlab.kernels.suite import Job
 from netlab.model.errors import ScenarioError
@@ -32,7 +31,7 @@ ALL_KINDS = replace(
 def job(recorded: KernelProfile, *words: str) -> Job:
     """What is played when a person types these words."""
     options = cli.parser("baseline").parse_args(["baseline", "check", "b.yaml", *words])
-    return held(kernel_options.job(options), recorded, options)
+    return to_check(recorded, options)
 
 
 def names(what: Job) -> set[str]:
@@ -75,6 +74,18 @@ def test_a_file_of_ones_own_is_played_where_it_was_recorded(tmp_path: Path) -> N
     assert names(job(with_mine, str(mine))) == {"mine"}
     with pytest.raises(ScenarioError, match="holds nothing of what was asked for"):
         job(THREE, str(mine))
+
+
+def test_what_it_holds_is_played_also_where_there_are_scenarios_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "scenarios"
+    own.mkdir()
+    (own / "mine.yaml").write_text(catalogue.one("syn-dropped").path.read_text())
+    monkeypatch.chdir(tmp_path)
+    assert names(job(THREE)) == {*THREE.scenarios}
+    with_mine = replace(THREE, scenarios={"fin-dropped": Play("pass"), "mine": Play("pass")})
+    assert names(job(with_mine)) == {"fin-dropped", "mine"}
 
 
 def test_what_was_recorded_over_another_family_is_not_played() -> None:
