@@ -85,18 +85,38 @@ class Namespace:
         """Read a sysctl of this namespace, after writing `value` if given; a name without a dot is
         one of ``net.ipv4``.
 
-        Raises `LabError` where this kernel does not have it or refuses the value.
+        Raises `LabError` where this kernel does not have it or refuses the value, and where it is
+        not the namespace's own: nothing outside changes.
         """
+        if value is None and not sysctl.NAME.fullmatch(name):
+            raise LabError(f"{name!r} is not the name of a sysctl")
+        refusal = sysctl.refusal(name) if value is not None else ""
+        if refusal:
+            raise LabError(refusal)
         name = sysctl.full_name(name)
-        with self:
-            try:
+        outside = _value(name) if value is not None else None
+        try:
+            with self:
                 if value is not None:
                     sysctl.write(name, value)
-                return sysctl.read(name)
-            except FileNotFoundError:
-                raise LabError(f"this kernel has no sysctl {name}") from None
-            except OSError as error:
-                raise LabError(f"sysctl {name}={value}: {error.strerror}") from None
+                result = sysctl.read(name)
+        except FileNotFoundError:
+            raise LabError(f"this kernel has no sysctl {name}") from None
+        except OSError as error:
+            raise LabError(f"sysctl {name}={value}: {error.strerror}") from None
+        if outside is not None and _value(name) != outside:
+            # Kernels before 5.13 let a namespace write some settings that all share.
+            sysctl.write(name, outside)
+            raise LabError(f"sysctl {name} belongs to the whole machine: it was set back")
+        return result
+
+
+def _value(name: str) -> str | None:
+    """A sysctl of the namespace that this thread is in, if it can be read."""
+    try:
+        return sysctl.read(name)
+    except OSError:
+        return None
 
 
 @contextlib.contextmanager
@@ -127,9 +147,10 @@ def _parent() -> Namespace:
     """The throw-away parent of every lab of this process.
 
     ``tcp_child_ehash_entries`` (Linux 6.1) is read from the namespace that creates the child, so
-    it is set here and the host's stays untouched.
+    it is set here and the host's stays untouched. Where it cannot be set (containers often have
+    ``/proc/sys`` read-only) tables are large, and samples slower.
     """
-    with _coming_home(), contextlib.suppress(FileNotFoundError):
+    with _coming_home(), contextlib.suppress(OSError):
         parent = Namespace(_unshared())
         sysctl.write("tcp_child_ehash_entries", TABLE_ENTRIES)
     return parent

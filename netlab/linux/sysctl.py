@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path("/proc/sys")
+NAME = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
 
 
 def full_name(name: str) -> str:
@@ -18,6 +20,17 @@ def full_name(name: str) -> str:
 def path(name: str) -> Path:
     """The path of its file."""
     return ROOT / full_name(name).replace(".", "/")
+
+
+def refusal(name: str) -> str:
+    """Why a lab cannot set it, or ''. A network namespace has its own settings below ``net``; all
+    others are the machine's.
+    """
+    if not NAME.fullmatch(name):
+        return f"{name!r} is not the name of a sysctl"
+    if not full_name(name).startswith("net."):
+        return f"sysctl {name} belongs to the whole machine: a lab has only net.* for itself"
+    return ""
 
 
 def exists(name: str) -> bool:

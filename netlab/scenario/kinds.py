@@ -252,9 +252,10 @@ NAME = Kind(
     {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9-]*$"},
 )
 SYSCTL = Kind(
-    "a sysctl such as tcp_syncookies or net.ipv6.conf.all.forwarding",
-    _matching(r"[a-z0-9_]+(\.[a-z0-9_]+)*"),
-    {"type": "string"},
+    "a sysctl of the network, which a lab has for itself, such as tcp_syncookies or "
+    "net.ipv6.conf.all.forwarding",
+    _matching(r"[a-z0-9_]+|net(\.[a-z0-9_]+)+"),
+    {"type": "string", "pattern": r"^([a-z0-9_]+|net(\.[a-z0-9_]+)+)$"},
 )
 OPTION = Kind(
     "a socket option such as TCP_NODELAY", _matching(r"(TCP|SO)_[A-Z_]+"), {"type": "string"}

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from netlab.linux import namespace as namespaces
+from netlab.linux import sysctl
 from netlab.model.errors import LabError
 from netlab.testbed.lab import Lab
 from netlab.testbed.program import Program
@@ -158,6 +160,40 @@ def test_a_sysctl_that_cannot_be_says_why(
         lab.client.sysctl(name, value)
     assert value or not lab.client.has_sysctl(name)
     assert lab.client.has_sysctl("tcp_fin_timeout")
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("kernel.hostname", "belongs to the whole machine"),
+        ("vm.swappiness", "belongs to the whole machine"),
+        ("/tmp/file", "is not the name"),
+        ("/etc.passwd", "is not the name"),
+        ("net/../kernel/hostname", "is not the name"),
+        ("net.ipv4.../../kernel/hostname", "is not the name"),
+        ("..kernel.hostname", "is not the name"),
+        ("", "is not the name"),
+    ],
+)
+def test_nothing_but_the_network_of_a_lab_is_set(lab: Lab, name: str, complaint: str) -> None:
+    kept = {path: Path(path).read_text() for path in ("/proc/sys/kernel/hostname", "/etc/passwd")}
+    with pytest.raises(LabError, match=complaint):
+        lab.client.sysctl(name, "x")
+    assert {path: Path(path).read_text() for path in kept} == kept
+    assert not Path("/tmp/file").exists()
+
+
+def test_a_setting_that_changes_outside_too_is_set_back(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux before 5.13 has such settings; here the look outside is made to see one."""
+    outside = iter(("60", "7"))
+    written: list[tuple[str, object]] = []
+    monkeypatch.setattr(namespaces, "_value", lambda name: next(outside))
+    monkeypatch.setattr(sysctl, "write", lambda *what: written.append(what))
+    with pytest.raises(LabError, match=r"net\.ipv4\.tcp_fin_timeout belongs to the whole machine"):
+        lab.client.sysctl("tcp_fin_timeout", 7)
+    assert written == [("net.ipv4.tcp_fin_timeout", 7), ("net.ipv4.tcp_fin_timeout", "60")]
 
 
 # --- what is given back

@@ -8,6 +8,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
+from netlab.linux import sysctl
 from netlab.render.style import Style
 from netlab.scenario import kinds
 
@@ -42,13 +43,17 @@ def positive(text: str) -> int:
 def setting(text: str) -> tuple[str, str]:
     """An option that sets a sysctl: ``net.ipv4.tcp_syn_retries=2``, or without ``net.ipv4.``
 
-    Raises `ArgumentTypeError` where the name or the value is missing.
+    Raises `ArgumentTypeError` where the name or the value is missing, and for a setting of the
+    whole machine.
     """
     name, equals, value = text.partition("=")
     if not (name and equals and value):
         raise argparse.ArgumentTypeError(
             f"expected NAME=VALUE such as tcp_syn_retries=2; found {text!r}"
         )
+    refusal = sysctl.refusal(name.strip())
+    if refusal:
+        raise argparse.ArgumentTypeError(refusal)
     return name.strip(), value.strip()
 
 

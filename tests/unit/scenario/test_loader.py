@@ -146,7 +146,7 @@ def test_line_endings_and_marks_around_a_file_change_nothing(variation: str) -> 
         ("client: {send: 42}", "send", {"text": "42"}),
         ("client: {send: {bytes: 200000}}", "send", {"count": 200_000}),
         ("client: {sysctl: {tcp_sack: 0}}", "sysctl", {"tcp_sack": "0"}),
-        ("client: {sysctl-if-there: {a.b: 1 2}}", "sysctl-if-there", {"a.b": "1 2"}),
+        ("client: {sysctl-if-there: {net.b: 1 2}}", "sysctl-if-there", {"net.b": "1 2"}),
         ("client: add-address", "add-address", {}),
         ("client: {run: \"nc '{server} x'\"}", "run", {"command": ["nc", "{server} x"]}),
         ("client: {signal: INT}", "signal", {"number": 2}),
