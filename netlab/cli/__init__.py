@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import os
 import sys
@@ -11,7 +13,7 @@ from types import ModuleType
 
 from netlab import __version__, extras
 from netlab.cli.shared import folding, parsing
-from netlab.model.errors import NetlabError
+from netlab.model.errors import LabError, NetlabError
 from netlab.render import letters
 from netlab.render.style import Style
 
@@ -28,6 +30,8 @@ SECTIONS = {
 #: take longer than ss.
 MODULES = tuple(module for modules in SECTIONS.values() for module in modules)
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+#: What a write to standard output fails with where the disk is full or the terminal is gone.
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 DESCRIPTION = "Freeze real TCP connections in any state they can be in, and prove it."
 EXAMPLES = """\
@@ -102,6 +106,7 @@ def _guess(word: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
     words = [*(sys.argv[1:] if arguments is None else arguments)]
+    _open_standard_streams()
     if "_ARGCOMPLETE" in os.environ:
         import argcomplete
 
@@ -124,12 +129,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("netlab: stopped; nothing is left behind", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         return 0
+    except OSError as error:
+        if error.errno not in UNWRITABLE or not _stdout_is_unwritable():
+            raise
+        _give_up_stdout()
+        return _complain(LabError(f"standard output cannot be written: {error.strerror}"))
+
+
+def _open_standard_streams() -> None:
+    """Where the shell closed one of them (``2>&-``), what netlab opens must not take its place."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)  # to nowhere, as was asked for
+
+
+def _stdout_is_unwritable() -> bool:
+    """True if what could not be written still waits: the error was not about something else."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
+
+
+def _give_up_stdout() -> None:
+    """What still waits to be written is of no use, and must not fail again at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(error: NetlabError) -> int:
-    print(f"{Style.of(sys.stderr)('netlab:', 'red', 'bold')} {error}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # nothing is left to complain to
+        text = f"{Style.of(sys.stderr)('netlab:', 'red', 'bold')} {error}"
+        print(text, file=sys.stderr, flush=True)
     return error.exit_code
 
 

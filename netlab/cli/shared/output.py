@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable
 from typing import TextIO
 
-from netlab.model.errors import NetlabError
+from netlab.model.errors import LabError
 
 #: Seconds in which nothing is read, after which a run that was stopped gives up on its reader.
 PATIENCE = 5.0
@@ -71,7 +71,7 @@ class Output:
         """Return when all of it is written; or, where this process is asked to end, when nothing
         was read for `PATIENCE` seconds, or the reader has gone.
 
-        Raises BrokenPipeError if the reader has gone, `NetlabError` if the stream cannot be
+        Raises BrokenPipeError if the reader has gone, `LabError` if the stream cannot be
         written for another reason (a full disk).
         """
         self.start()
@@ -86,7 +86,7 @@ class Output:
             return
         if isinstance(self._error, BrokenPipeError):
             raise self._error
-        raise NetlabError(f"standard output cannot be written: {self._error.strerror}")
+        raise LabError(f"standard output cannot be written: {self._error.strerror}")
 
     def _run(self) -> None:
         # The main thread takes all signals, so that it wakes up for them.

@@ -140,6 +140,14 @@ class Parser(argparse.ArgumentParser):
 
     # --- answering
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help; argparse itself keeps quiet about a disk that is full."""
+        if file is not None and file is sys.stdout:
+            file.write(message)
+            file.flush()
+        else:
+            super()._print_message(message, file)
+
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and where help is. Exits with 2."""
         name = Style.of(sys.stderr)(f"{self.prog}:", "red", "bold")
