@@ -23,15 +23,20 @@ CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
 def prepare() -> None:
     """Make this process able to build labs: capabilities, and descriptors for many of them.
 
-    Without root it enters a user namespace of its own. Raises `Forbidden` where it may not.
+    Without root it enters a user namespace of its own. Raises `Forbidden` where it may not, and
+    `LabError` where something else is missing.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if not privileged():
         enter_user_namespace()
-    elif not _can_come_home():
-        unshare(CLONE_NEWNET)  # root of a user namespace, in a network from outside it
+        return
+    try:
+        if not _can_come_home():
+            unshare(CLONE_NEWNET)  # root of a user namespace, in a network from outside it
+    except OSError as error:
+        raise refused(error) from None
 
 
 def _can_come_home() -> bool:
@@ -47,8 +52,17 @@ def _can_come_home() -> bool:
 
 
 def privileged() -> bool:
-    """True if this process may create namespaces and rules as it is."""
-    status = Path("/proc/self/status").read_text()
+    """True if this process may create namespaces and rules as it is.
+
+    Raises `LabError` where nothing can be known, because there is no ``/proc``.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+    except FileNotFoundError:
+        raise LabError(
+            "/proc is not mounted here, and it shows the states of connections: "
+            "mount -t proc proc /proc"
+        ) from None
     effective = next(line for line in status.splitlines() if line.startswith("CapEff"))
     held = int(effective.split()[1], 16)
     return all(held >> capability & 1 for capability in (CAP_NET_ADMIN, CAP_SYS_ADMIN))
@@ -85,6 +99,26 @@ def enter_user_namespace() -> None:
         raise refused(error) from None
 
 
+#: Descriptors that a process has besides its labs, and those that one lab may need at most: a
+#: recorded one has 25, and its applications have connections and programs.
+OTHER_DESCRIPTORS, A_LAB = 40, 30
+
+
+def labs_at_once() -> int:
+    """The number of labs for which this process may have enough descriptors; 1 at least."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, (limit - OTHER_DESCRIPTORS) // A_LAB)
+
+
+def _limits() -> str:
+    """The limits of namespaces, as far as they can be read: ``0, 15000``."""
+    found = []
+    for name in ("user.max_net_namespaces", "user.max_user_namespaces"):
+        with contextlib.suppress(OSError):
+            found.append(sysctl.read(name))
+    return ", ".join(found) or "unknown here"
+
+
 #: Settings that forbid namespaces to ordinary users, and the value that does.
 FORBIDDING = {
     "kernel.unprivileged_userns_clone": "0",  # Debian
@@ -107,12 +141,21 @@ def forbidding_settings() -> list[str]:
 def refused(error: OSError) -> LabError:
     """The error for a refused namespace or descriptor, as one sentence with the remedy."""
     if error.errno == errno.EMFILE:
-        return LabError("too many open files: raise the limit (ulimit -n), or run with --jobs 50")
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return LabError(
+            f"too many open files: raise the limit ({limit}; ulimit -n), or run with --jobs "
+            f"{labs_at_once()}"
+        )
     settings = forbidding_settings()
     if settings:
         return Forbidden(
             f"this kernel forbids namespaces to ordinary users: {' and '.join(settings)}. "
             "Run as root (sudo), or have an administrator change that sysctl"
+        )
+    if error.errno == errno.ENOSPC:
+        return LabError(
+            "the limit of namespaces is reached: raise user.max_net_namespaces or "
+            f"user.max_user_namespaces ({_limits()}), or run fewer at once (--jobs)"
         )
     if error.errno in (errno.EPERM, errno.EACCES):
         return Forbidden(

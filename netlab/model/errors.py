@@ -80,3 +80,13 @@ class NotHeld(Unmet):
 
 class ActionFailed(Unmet):
     """An application's call did not end as the scenario says."""
+
+
+def bug(error: Exception) -> str:
+    """One sentence about an exception that nobody expected, with where it came from."""
+    import traceback  # nobody needs it, most of the time
+
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "?"
+    said = f": {error}" if str(error) else ""
+    return f"this is a bug of netlab's: {type(error).__name__}{said} ({place})"

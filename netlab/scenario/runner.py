@@ -16,7 +16,7 @@ from functools import partial
 from netlab import scheduler
 from netlab.linux import privileges
 from netlab.model import evidence
-from netlab.model.errors import ActionFailed, LabError, NetlabError, NotHeld
+from netlab.model.errors import ActionFailed, LabError, NetlabError, NotHeld, bug
 from netlab.model.evidence import Evidence, Failure, FaultRecord
 from netlab.model.tcp import RETRANSMITTING
 from netlab.model.vocabulary import ExpectedPair, Family, Pair, Side
@@ -44,6 +44,8 @@ from netlab.testbed.notebook import Notebook, transitions
 
 #: Maximum number of labs open at the same time; each needs 20 descriptors.
 JOBS = 200
+#: Errors of this machine, which are no answers of TCP's.
+OUT_OF_SOMETHING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ def play_all(
         forge.scapy()
     telling.load(scenarios)
     plays = [lambda scenario=scenario: play(scenario, options) for scenario in scenarios]
-    return scheduler.side_by_side(plays, options.jobs, meanwhile)
+    jobs = min(options.jobs, privileges.labs_at_once())
+    return scheduler.side_by_side(plays, jobs, meanwhile)
 
 
 def forges(scenario: Scenario) -> bool:
@@ -91,7 +94,39 @@ def forges(scenario: Scenario) -> bool:
 
 
 def play(scenario: Scenario, options: Options = Options()) -> Evidence:
-    """Play one scenario from beginning to end."""
+    """Play one scenario from beginning to end.
+
+    Whatever fails is this scenario's outcome; a bug of netlab's is its error, with the place.
+    """
+    try:
+        return _played(scenario, options)
+    except _CallersError as passing:
+        raise passing.error from None
+    except NetlabError:
+        raise
+    except Exception as error:
+        return _blank(scenario, options, "error", bug(error))
+
+
+class _CallersError(BaseException):
+    """Carries what a function of `Options` raised to whoever gave it: it is no outcome."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+
+def _ask(function: Callable[..., None], *given: object) -> None:
+    """Call a function of `Options`. An error of netlab's is an outcome of the scenario."""
+    try:
+        function(*given)
+    except NetlabError:
+        raise
+    except Exception as error:
+        raise _CallersError(error) from None
+
+
+def _played(scenario: Scenario, options: Options) -> Evidence:
     try:
         reason = _why_not(scenario, options.family)
         if reason:
@@ -209,7 +244,7 @@ class _Play:
         self._held = self._reach("pair", expect.claim, expect.within, hold, self._enough)
         checks.frozen(lab, expect, self._at)
         self._line = expect.line
-        self._options.frozen(lab, self._scenario)
+        _ask(self._options.frozen, lab, self._scenario)
         checks.counters(self._notebook, expect.counters, self._at)
         if expect.ends is not None:
             self._wait_for_the_end()
@@ -229,8 +264,10 @@ class _Play:
         scenario, lab = self._scenario, self._lab
         assert isinstance(lab, telling.StoryLab)
         lab.longer = self._options.hold
-        self._options.step(lab, scenario, None)
-        told = telling.Telling(scenario, code, lab, lambda: self._options.frozen(lab, scenario))
+        _ask(self._options.step, lab, scenario, None)
+        told = telling.Telling(
+            scenario, code, lab, lambda: _ask(self._options.frozen, lab, scenario)
+        )
         try:
             told.tell()
         finally:
@@ -311,7 +348,7 @@ class _Play:
 
     def _do_step(self, step: AnyStep) -> None:
         self._line = step.line
-        self._options.step(self._lab, self._scenario, step)
+        _ask(self._options.step, self._lab, self._scenario, step)
         at = self._lab.elapsed()
         result = ""
         match step:
@@ -331,6 +368,8 @@ class _Play:
             result = ACTIONS[step.action].play(self._stage, step) or ""
         except OSError as error:
             name = errno.errorcode.get(error.errno or 0, str(error))
+            if error.errno in OUT_OF_SOMETHING and name != wanted:
+                raise privileges.refused(error) from None
             if name != wanted:
                 what = f"expected {wanted or 'no error'}; found {name}"
                 raise ActionFailed(f"{writer.line(step)}: {what}") from None

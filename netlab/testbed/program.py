@@ -86,6 +86,12 @@ class Program:
         except OSError as error:
             os.close(self._output)
             raise LabError(f"cannot run {command[0]!r}: {error.strerror}") from None
+        except subprocess.SubprocessError:  # between fork and exec: it needs two more processes
+            os.close(self._output)
+            raise LabError(
+                f"cannot run {command[0]!r}: no more processes are allowed here (ulimit -u), or no "
+                "process namespace (user.max_pid_namespaces)"
+            ) from None
 
     @property
     def output(self) -> str:
