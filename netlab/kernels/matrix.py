@@ -22,7 +22,7 @@ from netlab.kernels.sources.kernel import Kernel
 from netlab.kernels.sources.select import NoSuite
 from netlab.kernels.sources.spec import Spec
 from netlab.kernels.vm import accelerator, boot, qemu
-from netlab.model.errors import NetlabError
+from netlab.model.errors import NetlabError, bug
 from netlab.model.kernel_run import Clock, KernelRun, Machine, gather
 from netlab.timers import measure
 
@@ -182,6 +182,8 @@ def _guests(kernels: Iterable[Kernel], plan: Plan, watcher: Watcher) -> Iterator
             run = boot.play(kernel, plan.job, guest, cache.folder("guests"), heard)
         except NetlabError as error:
             run = never_booted(kernel.spec, str(error))
+        except Exception as error:  # the others go on, and nobody waits for this one
+            run = never_booted(kernel.spec, bug(error))
         news.put((kernel.spec, run))
 
     with ThreadPoolExecutor(at_once(plan), "guest") as pool:

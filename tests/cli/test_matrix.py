@@ -6,12 +6,17 @@ Kernels in guests are in tests/kernel/test_kernels_boot.py.
 
 from __future__ import annotations
 
+import functools
+import http.server
 import json
 import re
+import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
+from netlab.linux.privileges import in_user_namespace
 from netlab.model.kernel_run import read
 
 from .shell import Done, netlab
@@ -93,3 +98,22 @@ def test_a_scenario_that_fails_fails_the_matrix(cache: Path) -> None:
     done = matrix(cache, "--hold", "4s", "--kernel", "host", *lazy)
     assert done.code == 1
     assert "1 failed" in done.err
+
+
+@pytest.mark.skipif(in_user_namespace(), reason="needs the machine's own network namespace")
+@pytest.mark.skipif(
+    not (shutil.which("apt-get") and shutil.which("qemu-system-x86_64")),
+    reason="a distribution's kernels need apt-get and QEMU",
+)
+def test_where_the_mirrors_have_none_of_the_kernels_nothing_has_passed(
+    cache: Path, tmp_path: Path
+) -> None:
+    empty = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), empty) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        mirrors = [f"--mirror={archive}={url}" for archive in ("debian", "debian-security")]
+        done = matrix(cache, "--small", *mirrors, no_proxy="127.0.0.1")
+        server.shutdown()
+    assert (done.code, done.out) == (3, ""), done.err
+    assert "left out, because no mirror has them: debian:" in done.err

@@ -17,7 +17,7 @@ from netlab import extras
 from netlab.cli.shared import comparison, kernel_options
 from netlab.cli.shared.guest_progress import told, watching
 from netlab.cli.shared.kernel_options import SPECS, add_archives, add_guests, add_what
-from netlab.cli.shared.options import Commands, add_names, add_wide, room
+from netlab.cli.shared.options import Commands, add_names, add_wide, note, room
 from netlab.cli.shared.output import Output
 from netlab.cli.shared.stopping import Stop, Stopped, stopping
 from netlab.model.errors import LabError, ScenarioError, Unmet
@@ -92,10 +92,15 @@ def _add_results(command: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Fetch, boot, play, compare, and return the exit code."""
+    """Fetch, boot, play, compare, and return the exit code.
+
+    Raises `LabError` where there is no kernel to play on.
+    """
     _part(options)
     job = kernel_options.job(options)
     specs = _specs(options)
+    if not specs:
+        raise LabError("no mirror of this machine has any of the kernels: name one with --kernel")
     if options.list:
         return _list(specs, options)
     if options.report:
@@ -115,7 +120,17 @@ def main(options: argparse.Namespace) -> int:
                 _write_page(options, runs, output)
         finally:
             output.finish(lambda: stop.asked)
+    missing = [] if stop.asked else _missing(specs, runs)
+    if missing:
+        note(f"left out, because no mirror has them: {', '.join(missing)}")
+    if missing and (options.small or not runs):
+        return LabError.exit_code  # what was not played has not passed
     return stop.exit_code or exit_code(runs)
+
+
+def _missing(specs: Sequence[Spec], runs: Sequence[KernelRun]) -> list[str]:
+    played = {run.machine.spec for run in runs}
+    return [spec.text for spec in specs if spec.text not in played]
 
 
 def _play(

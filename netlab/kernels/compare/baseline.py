@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from netlab.kernels.compare import sentences
 from netlab.kernels.compare.behaviour import KernelProfile
-from netlab.kernels.compare.differences import Comparison, compare
+from netlab.kernels.compare.differences import Comparison, compare, edited, some
 from netlab.model.errors import ScenarioError
 from netlab.model.evidence import converter
 
@@ -74,9 +75,32 @@ def read(path: Path) -> KernelProfile:
         raise ScenarioError(f"is not a complete baseline ({first}); {EXPECTED}", path) from None
 
 
-def check(recorded: KernelProfile, now: KernelProfile) -> tuple[Comparison, list[str]]:
-    """The comparison of now with the record, and one sentence for each difference."""
+def check(
+    recorded: KernelProfile, now: KernelProfile, whole: bool = True
+) -> tuple[Comparison, list[str]]:
+    """The comparison of now with the record, and one sentence for each difference.
+
+    With `whole`, everything that was recorded must have been played, and with the same steps:
+    what was not compared is not as recorded.
+    """
     comparison = compare(recorded, now)
     names = "the baseline", now.machine.release
     told = [sentences.sentence([each], *names) for each in comparison.differences]
-    return comparison, [each.replace(" on the baseline", " in the baseline") for each in told]
+    told = [each.replace(" on the baseline", " in the baseline") for each in told]
+    return comparison, told + ([*_not_compared(recorded, now)] if whole else [])
+
+
+def _not_compared(recorded: KernelProfile, now: KernelProfile) -> Iterator[str]:
+    for kind, ours, theirs in (
+        ("scenario", recorded.scenarios, now.scenarios),
+        ("pair", recorded.cells, now.cells),
+        ("time-out", recorded.timers, now.timers),
+    ):
+        missing = sorted({*ours} - {*theirs})
+        if missing:
+            verb = "was" if len(missing) == 1 else "were"
+            number = f"{len(missing)} of {len(ours)} {kind}s of the baseline {verb} not played"
+            yield f"{number}: {some(missing)} (--ignore-missing allows that)"
+    changed = edited(recorded, now)
+    if changed:
+        yield f"the steps are not the recorded ones, so nothing was compared: {some(changed)}"

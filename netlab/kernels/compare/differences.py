@@ -71,14 +71,9 @@ def compare(before: KernelProfile, after: KernelProfile) -> Comparison:
         ("timer", before.timers, after.timers),
     ):
         notes += _only_one(topic, ours, theirs)
-    edited = [
-        name
-        for _, ours, theirs in plays
-        for name in ours.keys() & theirs.keys()
-        if _edited(ours[name], theirs[name])
-    ]
-    if edited:
-        notes.append(f"steps are not the same, so not compared: {_some(sorted(edited))}")
+    changed = edited(before, after)
+    if changed:
+        notes.append(f"steps are not the same, so not compared: {some(changed)}")
     return Comparison(before, after, tuple(found), tuple(notes))
 
 
@@ -101,10 +96,22 @@ def _only_one(topic: str, before: Mapping[str, object], after: Mapping[str, obje
     if not before or not after:
         return [f"{kind} were played on one of them only"]
     missing = sorted(before.keys() ^ after.keys())
-    return [f"{kind} that were played on one only: {_some(missing)}"] if missing else []
+    return [f"{kind} that were played on one only: {some(missing)}"] if missing else []
 
 
-def _some(names: Sequence[str]) -> str:
+def edited(before: KernelProfile, after: KernelProfile) -> list[str]:
+    """The names of what passed on both with different steps, and so cannot be compared."""
+    pairs = ((before.scenarios, after.scenarios), (before.cells, after.cells))
+    return sorted(
+        name
+        for ours, theirs in pairs
+        for name in ours.keys() & theirs.keys()
+        if _edited(ours[name], theirs[name])
+    )
+
+
+def some(names: Sequence[str]) -> str:
+    """The first five names, and how many more there are."""
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 

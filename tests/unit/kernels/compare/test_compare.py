@@ -418,10 +418,33 @@ def test_a_baseline_has_no_path_and_nothing_that_varies() -> None:
 
 def test_each_difference_from_a_baseline_is_a_sentence_of_its_own() -> None:
     now = run(play(outcome="fail", failure=Failure("it ended")), play("other"))
-    _, found = baseline.check(behaviour(whole()), behaviour(now))
+    _, found = baseline.check(behaviour(whole()), behaviour(now), whole=False)
     assert found == [
         f"syn-dropped: fails on {MACHINE.release} (it ended); passes in the baseline",
         f"other: passes on {MACHINE.release}; is skipped in the baseline (no such thing)",
+    ]
+
+
+def test_what_was_not_played_is_not_as_recorded() -> None:
+    recorded = behaviour(whole())
+    _, found = baseline.check(recorded, behaviour(run()))
+    assert found == [
+        "2 of 2 scenarios of the baseline were not played: other, syn-dropped "
+        "(--ignore-missing allows that)",
+        "1 of 1 pairs of the baseline was not played: CLOSED/LISTEN (--ignore-missing allows that)",
+        "2 of 2 time-outs of the baseline were not played: rto-max, syn "
+        "(--ignore-missing allows that)",
+    ]
+    assert baseline.check(recorded, behaviour(run()), whole=False)[1] == []
+    assert baseline.check(recorded, recorded)[1] == []
+
+
+def test_what_was_played_with_other_steps_is_not_as_recorded() -> None:
+    recorded, now = (
+        behaviour(run(play(steps=(step(0.0, f"client: {{send: {text}}}"),)))) for text in ("a", "b")
+    )
+    assert baseline.check(recorded, now)[1] == [
+        "the steps are not the recorded ones, so nothing was compared: syn-dropped"
     ]
 
 
