@@ -14,6 +14,7 @@ from types import ModuleType
 from netlab import __version__, extras
 from netlab.cli.shared import folding, parsing
 from netlab.model.errors import LabError, NetlabError
+from netlab.model.text import printable
 from netlab.render import letters
 from netlab.render.style import Style
 
@@ -165,7 +166,7 @@ def _give_up_stdout() -> None:
 
 def _complain(error: NetlabError) -> int:
     with contextlib.suppress(OSError):  # nothing is left to complain to
-        text = f"{Style.of(sys.stderr)('netlab:', 'red', 'bold')} {error}"
+        text = f"{Style.of(sys.stderr)('netlab:', 'red', 'bold')} {printable(str(error))}"
         print(text, file=sys.stderr, flush=True)
     return error.exit_code
 

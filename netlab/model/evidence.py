@@ -6,10 +6,12 @@ from __future__ import annotations
 import base64
 import functools
 import json
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from netlab.model.tcp import Segment, State, Timer, segment_named
+from netlab.model.text import printable
 from netlab.model.vocabulary import ExpectedPair, Family, Hook, Pair, Side
 
 if TYPE_CHECKING:
@@ -257,6 +259,8 @@ def converter() -> cattrs.Converter:
     import cattrs  # costs 50 ms, and only JSON needs it
 
     converter = cattrs.Converter()
+    for plain in (str, int, float, bool):  # cattrs itself takes what can be made one: int("5")
+        converter.register_structure_hook(plain, _exactly)
     for kind in (State, Timer):
         converter.register_unstructure_hook(kind, lambda member: member.name)
         converter.register_structure_hook(kind, lambda name, kind: kind[name])
@@ -273,6 +277,18 @@ def converter() -> cattrs.Converter:
     converter.register_structure_hook(ExpectedPair, lambda data, _: _expected(data))
     _with_what_was_derived(converter)
     return converter
+
+
+def _exactly(value: Any, kind: type) -> Any:
+    """A plain value of a record, as JSON has it. Raises TypeError where it is of another type, and
+    ValueError for a number that is none. What a terminal would obey in a text is written out.
+    """
+    found = type(value)
+    if found is not kind and not (kind is float and found is int):
+        raise TypeError(f"expected {kind.__name__}, found {found.__name__}")
+    if kind is float and not math.isfinite(value):
+        raise ValueError(f"{value} is not a number")
+    return printable(value) if kind is str else kind(value)
 
 
 def _states_of(pair: ExpectedPair) -> dict[str, Any]:

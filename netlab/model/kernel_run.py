@@ -129,16 +129,19 @@ def gather(lines: Iterable[str]) -> KernelRun:
             elif kind in kinds:
                 lists[kind].append(_structured(value, kinds[kind]))
             elif kind == "sysctls":
-                run = replace(run, sysctls=value)
+                run = replace(run, sysctls=_structured(value, dict[str, str]))
             elif kind == "counters":
-                run = replace(run, counters=tuple(value))
+                run = replace(run, counters=_structured(value, tuple[str, ...]))
             elif kind == "error":
-                run = replace(run, error=value["error"], console=tuple(value["console"]))
+                why = _structured(value["error"], str)
+                run = replace(
+                    run, error=why, console=_structured(value["console"], tuple[str, ...])
+                )
             elif kind == "done":
-                run = replace(run, done=True, wall_s=value["wall_s"])
+                run = replace(run, done=True, wall_s=_structured(value["wall_s"], float))
         except OlderRecord:
             raise
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(f"line {number} is no record of a run ({error})") from None
     if run is None:
         raise ValueError("it is empty")
@@ -160,4 +163,7 @@ def _structured(value: object, kind: type[T]) -> T:
     try:
         return converter().structure(value, kind)
     except cattrs.BaseValidationError as error:
-        raise ValueError(f"not a {kind.__name__}: {error}") from None
+        first = error.exceptions[0]
+        while isinstance(first, cattrs.BaseValidationError):
+            first = first.exceptions[0]
+        raise ValueError(f"not a {getattr(kind, '__name__', kind)}: {first}") from None

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import yaml
 
 from netlab.model.errors import ScenarioError
+from netlab.model.text import UNPRINTABLE, printable
 from netlab.scenario.kinds import Kind
 from netlab.scenario.shapes import Either, ListOf, MapOf, Steps, Struct, Takes
 
@@ -116,6 +117,11 @@ class Document:
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
+            elif isinstance(event, yaml.ScalarEvent) and (bad := UNPRINTABLE.search(event.value)):
+                what = printable(bad[0])
+                self.fail(
+                    f"the control character {what} cannot stand in a text: leave it out", line
+                )
             elif isinstance(event, yaml.AliasEvent):
                 self.fail("aliases (*name) are not used in scenarios: say it again", line)
             if depth > DEEPEST:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from netlab.model.tcp import why_unreachable
+from netlab.model.text import printable
 from netlab.model.vocabulary import ExpectedPair, Family, Side
 from netlab.scenario import language
 from netlab.scenario.document import Document, Said, called, hint, line_of
@@ -75,7 +76,7 @@ class _Loader:
         self._check_names(steps, expect, said["expect"].lines)
         self._check_cause(steps, expect, said["expect"].lines)
         return Scenario(
-            name=path.stem,
+            name=printable(path.stem),
             path=path,
             story=self._document.story(),
             source=said["source"],

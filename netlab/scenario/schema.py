@@ -31,7 +31,10 @@ def _of(takes: Takes) -> Schema:
             one = _of(takes.kind)
             return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
         case MapOf():
-            return {"type": "object", "additionalProperties": _of(takes.value)}
+            names = (
+                {} if takes.key.schema == {"type": "string"} else {"propertyNames": _of(takes.key)}
+            )
+            return {"type": "object", **names, "additionalProperties": _of(takes.value)}
         case Either():
             return {"anyOf": [_of(takes.scalar), _of(takes.mapping)]}
         case Steps():

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from netlab.linux import sysctl
 from netlab.linux.nstat import Counters
 from netlab.model.errors import Forbidden, LabError, ScenarioError
+from netlab.model.text import printable
 from netlab.snapshot import columns, sock_diag
 from netlab.snapshot.columns import SOURCE, Block, Column, RawSample, SocketTable
 
@@ -267,6 +268,12 @@ def _with_owners(sockets: Sequence[Socket]) -> tuple[Socket, ...]:
     return tuple(replace(socket, owner=owners.get(socket.inode, "")) for socket in sockets)
 
 
+def _read(process: str) -> str:
+    """What a process calls itself, which may be anything."""
+    raw = Path(f"/proc/{process}/comm").read_bytes()
+    return raw.rstrip(b"\n").decode(errors="replace").replace("\n", "\\n")
+
+
 def _owners() -> dict[object, str]:
     """By inode of a socket: the processes that have it open, of those this user may inspect."""
     holders: dict[object, list[str]] = {}
@@ -276,7 +283,7 @@ def _owners() -> dict[object, str]:
             for descriptor in os.listdir(f"/proc/{process}/fd"):
                 link = os.readlink(f"/proc/{process}/fd/{descriptor}")
                 if link.startswith("socket:["):
-                    name = name or Path(f"/proc/{process}/comm").read_text().rstrip("\n")
+                    name = name or printable(_read(process))
                     holder = f'("{name}",pid={process},fd={descriptor})'
                     holders.setdefault(int(link[8:-1]), []).append(holder)
     return {inode: f"users:({','.join(texts)})" for inode, texts in holders.items()}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlab.model.errors import ScenarioError
+from netlab.model.text import printable
 from netlab.snapshot import columns
 from netlab.snapshot.columns import SOURCE, RawSample
 
@@ -38,6 +39,8 @@ def from_json(text: str, name: str) -> Snapshot:
     """The inverse of `to_json`; `name` is the file's, for messages. Raises `ScenarioError`."""
     try:
         document = json.loads(text)
+        if "\\u" in text:  # as JSON writes what a terminal would obey
+            document = _printable(document)
     except json.JSONDecodeError as error:
         raise ScenarioError(
             f"this begins like JSON but is not valid: {error.msg}. "
@@ -51,6 +54,16 @@ def from_json(text: str, name: str) -> Snapshot:
         return _snapshot(document, name)
     except ValueError as error:
         raise _refused(str(error), name) from None
+
+
+def _printable(data: Any) -> Any:
+    if isinstance(data, str):
+        return printable(data)
+    if isinstance(data, list):
+        return [_printable(one) for one in data]
+    if isinstance(data, dict):
+        return {printable(key): _printable(value) for key, value in data.items()}
+    return data
 
 
 def _refused(why: str, name: str) -> ScenarioError:

@@ -163,6 +163,19 @@ def test_owners_are_the_processes_that_hold_a_socket(crowd: Lab) -> None:
     assert not any(each.owner for each in sample.sockets if not each.inode)
 
 
+def test_a_process_cannot_speak_to_the_terminal_by_its_name(crowd: Lab) -> None:
+    own = Path("/proc/self/comm")
+    before = own.read_text()
+    own.write_text("a\x1b[2J\n\xff")
+    try:
+        (sample,) = snapshot(crowd.server).samples
+    finally:
+        own.write_text(before)
+    named = [each.owner for each in sample.sockets if each.inode]
+    assert named
+    assert all(r'(("a\x1b[2J' in owner and owner.isprintable() for owner in named)
+
+
 def test_one_port_or_address_can_be_chosen(crowd: Lab) -> None:
     everything = snapshot(crowd.server).samples[0].sockets
     few = snapshot(crowd.server, keep=Filter(port=8080)).samples[0].sockets

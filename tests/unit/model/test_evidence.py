@@ -29,12 +29,13 @@ from netlab.model.evidence import (
 )
 from netlab.model.kernel_run import KernelRun, Machine
 from netlab.model.tcp import Segment, State, Timer
+from netlab.model.text import printable
 from netlab.model.vocabulary import ExpectedPair, Family, Hook, Pair, Side
 from tests.build import evidence, fault, step
 
 #: Not made smaller where one fails: of records of records that takes minutes.
 EXAMPLES = settings(deadline=None, database=None, phases=[Phase.generate])
-TEXT = st.text(max_size=8)
+TEXT = st.text(max_size=8).map(printable)  # as it is read: nothing that a terminal would obey
 NUMBER = st.integers(0, 1 << 40)
 SECONDS = st.floats(0, 1e6)
 STATES = st.sampled_from(State)

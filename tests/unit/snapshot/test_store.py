@@ -57,6 +57,17 @@ def test_a_snapshot_survives_its_file(snapshot: Snapshot) -> None:
     ]
 
 
+def test_what_a_terminal_would_obey_is_written_out() -> None:
+    owner = 'users:(("a\x1b[2J\x1b]0;x\x07",pid=1,fd=3))'
+    socket = Socket(
+        State.CLOSE_WAIT, ("10.0.0.1", 80), ("10.0.0.2", 4000), 0, 0, inode=1, owner=owner
+    )
+    again = store.from_json(stored(Snapshot((Sample((socket,)),), "web\x9b1")), "a.json")
+    assert again.name == r"web\x9b1"
+    (kept,) = again.samples[0].sockets
+    assert kept.owner == r'users:(("a\x1b[2J\x1b]0;x\x07",pid=1,fd=3))'
+
+
 def _sorted(socket: Socket) -> str:
     return repr(replace(socket, info=dict(sorted(socket.info.items()))))
 

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Stored runs are checked at the door: whatever a file says, it is read or refused in one line."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from netlab.kernels.compare import baseline, overview
+from netlab.kernels.compare.behaviour import behaviour
+from netlab.model.errors import ScenarioError
+from netlab.model.evidence import Cell, Failure
+from netlab.model.kernel_run import KernelRun, Machine, Timing, read
+from netlab.model.text import UNPRINTABLE
+from tests.build import evidence, fault, step
+
+WRONG: tuple[Any, ...] = (
+    None,
+    True,
+    5,
+    -1,
+    1.5,
+    float("nan"),
+    "x",
+    "\x1b[2J",
+    "\ud800",
+    [],
+    [1],
+    {},
+    {"a": {}},
+)
+RUN = KernelRun(
+    Machine("host", "6.18.44", "#1", "x86_64", 250, changed={"tcp_sack": "0"}),
+    scenarios=(
+        evidence(steps=(step(0.0, "client: {send: hello}"),), faults=(fault(),)),
+        evidence(outcome="fail", failure=Failure("it ended", 3)),
+    ),
+    cells=(Cell("CLOSED", "LISTEN", True, "", frozen=True, outcome="pass"),),
+    timings=(Timing("syn", "a SYN", 127.0, (0.0, 1.0), "ETIMEDOUT"),),
+    sysctls={"net.ipv4.tcp_sack": "1"},
+    counters=("TCPTimeouts",),
+    done=True,
+)
+
+
+def places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to every value of a record, the record itself included."""
+    yield path
+    inner: Any = ()
+    if isinstance(data, (dict, list)):
+        inner = data.items() if isinstance(data, dict) else enumerate(data)
+    for key, value in inner:
+        yield from places(value, (*path, key))
+
+
+def with_value(data: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """The same record with another value at one place."""
+    if not path:
+        return value
+    changed = copy.deepcopy(data)
+    inner = changed
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return changed
+
+
+def spoilt() -> Iterator[str]:
+    """The run with each of its values replaced by each of `WRONG`."""
+    records = [json.loads(line) for line in RUN.lines()]
+    for number, record in enumerate(records):
+        for path in places(record):
+            for value in WRONG:
+                changed = [*records]
+                changed[number] = with_value(record, path, value)
+                yield "\n".join(map(json.dumps, changed))
+
+
+def test_every_value_that_is_spoilt_is_read_or_refused(tmp_path: Path) -> None:
+    file, refused, taken, lines = tmp_path / "run.jsonl", 0, 0, 0
+    for text in spoilt():
+        file.write_text(text)
+        try:
+            run = read(file)
+        except ScenarioError as error:
+            lines += str(error).count("\n")
+            refused += 1
+            continue
+        taken += 1
+        seen = overview.overview([run, RUN])
+        said = [one.sentence for each in seen.compared for one in each.told]
+        assert not UNPRINTABLE.search("".join(said))
+        baseline.check(behaviour(RUN), behaviour(run))
+        assert baseline.text(behaviour(run))
+    assert lines == 0
+    assert refused > 1000
+    assert taken > 100
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "5", '{"record": "machine"}', "\x00"])
+def test_what_is_no_run_is_refused(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    file.write_text(text)
+    with pytest.raises(ScenarioError, match="expected what netlab matrix or "):
+        read(file)
