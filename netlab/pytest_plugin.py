@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import zlib
 from collections.abc import Generator, Iterable, Iterator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from netlab.testbed.lab import Lab
 
 FOLDER = "scenarios"
+SHAPE = re.compile(r"^(source|steps|expect)[ \t]*:", re.MULTILINE)
 #: Seconds of pytest-timeout for what takes a minute or two by its nature.
 SLOW_TIMEOUT = 300
 
@@ -41,6 +43,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--netlab-ipv6", action="store_true", help="over IPv6 instead of IPv4")
     group.addoption(
         "--netlab-hold", metavar="S", help="hold each pair at least that long, such as 2s"
+    )
+    parser.addini(
+        "netlab_scenarios",
+        "collect scenarios and stories below folders called scenarios (those that are named on the "
+        "command line are collected in any case)",
+        type="bool",
+        default=True,
     )
     parser.addini(
         "netlab_userns",
@@ -72,30 +81,55 @@ def _is_worker(config: pytest.Config) -> bool:
 def _plays_scenarios(config: pytest.Config) -> bool:
     from netlab.scenario import stories
 
-    paths = (Path(argument.split("::")[0]) for argument in config.args)
-    return any(
-        path.suffix == ".yaml"
-        or stories.has_stories(path)
-        or FOLDER in path.absolute().parts
-        or (path / FOLDER).is_dir()
-        for path in paths
-    )
+    paths = [Path(argument.split("::")[0]).absolute() for argument in config.args]
+    if any(path.suffix == ".yaml" or stories.has_stories(path) for path in paths):
+        return True
+    below = (path if _in_folder(path, config) else path / FOLDER for path in paths)
+    return any(_is_collected(file, config) for folder in below for file in folder.rglob("*.*"))
 
 
 # --- collecting
 
 
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """A YAML file or stories below a folder called ``scenarios``, or named on the command line."""
-    if file_path.suffix not in (".yaml", ".py"):
-        return None
-    if FOLDER not in file_path.parts and not parent.session.isinitpath(file_path):
-        return None
-    if file_path.suffix == ".py":
+def _in_folder(path: Path, config: pytest.Config) -> bool:
+    """True for what is in a folder called ``scenarios`` of this project: where the project itself
+    lies says nothing. Without a configuration file, pytest knows of no project.
+    """
+    if config.inipath is None:
+        return FOLDER in path.parts
+    project = config.rootpath
+    return path.is_relative_to(project) and FOLDER in path.relative_to(project).parts
+
+
+def _is_collected(path: Path, config: pytest.Config) -> bool:
+    """True for a scenario or stories in such a folder. Other tools have YAML files there, too."""
+    if not (config.getini("netlab_scenarios") and _in_folder(path, config)):
+        return False
+    if path.suffix == ".py":
         from netlab.scenario import stories
 
-        if not stories.has_stories(file_path):
-            return None
+        return stories.has_stories(path)
+    return path.suffix == ".yaml" and _looks_like_one(path)
+
+
+def _looks_like_one(path: Path) -> bool:
+    """True if a file has two of the three keys that every scenario has: one may be misspelt."""
+    try:
+        text = path.read_text(errors="replace")
+    except OSError:
+        return False
+    return len({*SHAPE.findall(text)}) > 1
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """A scenario or stories below a folder called ``scenarios``, or named on the command line."""
+    named = file_path.suffix in (".yaml", ".py") and parent.session.isinitpath(file_path)
+    if named and file_path.suffix == ".py":
+        from netlab.scenario import stories
+
+        named = stories.has_stories(file_path)
+    if not named and not _is_collected(file_path, parent.config):
+        return None
     file: ScenarioFile = ScenarioFile.from_parent(parent, path=file_path)
     return file
 
@@ -113,14 +147,15 @@ class ScenarioFile(pytest.File):
     file of stories, one item each.
     """
 
-    def collect(self) -> Iterator[ScenarioItem]:
-        """Read the file. Raises `CollectError` where the loader refuses it."""
+    def collect(self) -> Iterator[ScenarioItem | RefusedItem]:
+        """Read the file. One that the loader refuses is one test that fails: the others go on."""
         from netlab.scenario import catalogue
 
         try:
             scenarios = catalogue.in_file(Path(os.path.relpath(self.path)))
         except ScenarioError as error:
-            raise self.CollectError(str(error)) from None
+            yield RefusedItem.from_parent(self, name=self.path.stem, error=error)
+            return
         for variant in scenarios:
             yield ScenarioItem.from_parent(self, name=variant.name, scenario=variant)
 
@@ -137,6 +172,28 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     before = [item for item in items[:first] if item not in scenarios]
     after = [item for item in items[first:] if item not in scenarios]
     items[:] = [*before, *(item for item in scenarios if item not in slow), *after]
+
+
+class RefusedItem(pytest.Item):
+    """A file that is no scenario, as a test that fails."""
+
+    def __init__(self, *, error: ScenarioError, **rest: Any) -> None:
+        super().__init__(**rest)
+        self.error = error
+
+    def runtest(self) -> None:
+        """Raise the `ScenarioError`."""
+        raise self.error
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The loader's sentence, without a traceback through netlab."""
+        if excinfo.value is self.error:
+            return str(self.error)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """The place that pytest reports for this test."""
+        return self.path, (self.error.line or 1) - 1, self.name
 
 
 # --- playing

@@ -15,6 +15,8 @@ from netlab.linux.namespace import Namespace
 from netlab.linux.syscalls import CLONE_NEWPID, die_with_parent, unshare
 from netlab.model.errors import LabError
 
+#: A shell's ``nohup``, ``trap ''`` or ``&`` has them ignored, and a program would inherit that.
+INHERITED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE)
 DIED_BY_SIGNAL = 128  # added to the signal's number, as shells do
 #: Programs that come with netlab, by their names in scenarios.
 OWN = {"tcp_client": [sys.executable, "-m", "netlab.programs.tcp_client"]}
@@ -28,6 +30,8 @@ def _contain() -> None:
     Each dies with the one before it, and everything in a namespace dies with its first process
     (pid_namespaces(7)). The program is not that first one: signals would not end it.
     """
+    for number in INHERITED:
+        signal.signal(number, signal.SIG_DFL)
     die_with_parent()
     try:
         unshare(CLONE_NEWPID)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
@@ -51,10 +52,11 @@ def test_stories_are_tests_like_scenarios(house: House) -> None:
     house.run("scenarios/it_is_told.py::it-is-told").assert_outcomes(passed=1)
 
 
-def test_a_story_that_lacks_something_is_a_collection_error_at_its_line(house: House) -> None:
+def test_a_story_that_lacks_something_is_a_failure_at_its_line(house: House) -> None:
     house.story("told")
+    house.scenario("good")
     result = house.run()
-    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*scenarios/told.py:5: told: a story's name has*"])
 
 
@@ -69,21 +71,60 @@ def test_names_select_scenarios(house: House) -> None:
     ("text", "complaint"),
     [
         ("source: a test\nsteps: []\n", "broken.yaml:2: steps: expected a list of steps"),
-        ("a: [1\nb: 2\n", "broken.yaml:2: is not YAML"),
-        ("", "broken.yaml:1: is empty"),
+        ("source: [1\nsteps: 2\n", "broken.yaml:2: is not YAML"),
+        ("source: x\nstep: []\nexpect: {}\n", "broken.yaml:2: the scenario has no 'step'"),
     ],
-    ids=["wrong", "not YAML", "empty"],
+    ids=["wrong", "not YAML", "misspelt"],
 )
-def test_a_broken_scenario_is_a_collection_error_at_its_line(
+def test_a_broken_scenario_is_a_failure_at_its_line_and_the_others_are_played(
     house: House, text: str, complaint: str
 ) -> None:
     house.scenario("good")
     house.file("broken", text)
     result = house.run()
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*ERROR collecting scenarios/broken.yaml*", f"*{complaint}*"])
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines([f"*{complaint}*"])
     assert ".py" not in result.stdout.str()
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
+
+
+def test_what_other_tools_have_in_such_a_folder_is_left_alone(house: House) -> None:
+    house.scenario("good")
+    house.file("docker-compose", "services:\n  web: {image: nginx}\n")
+    house.file("empty", "")
+    house.file("steps", "steps: [1]\n")
+    house.file("broken", "a: [1\nb: 2\n")
+    house.run().assert_outcomes(passed=1)
+    result = house.run("scenarios/docker-compose.yaml")  # named: it is meant to be one
+    result.assert_outcomes(failed=1)
+
+
+def test_where_a_project_lies_says_nothing(house: House) -> None:
+    house.scenario("mine")
+    project = house.pytester.path / "scenarios" / "deeper"
+    project.mkdir()
+    (project / "pytest.ini").write_text("[pytest]\n")
+    (project / "docker-compose.yaml").write_text("source: 1\nsteps: 2\n")
+    (project / "test_own.py").write_text("def test_it(): pass\n")
+    os.chdir(project)
+    house.run().assert_outcomes(passed=1)
+
+
+def test_without_a_project_the_folder_alone_counts(house: House) -> None:
+    house.scenario("mine")
+    deeper = house.pytester.path / "scenarios" / "deeper"
+    deeper.mkdir()
+    (house.pytester.path / "scenarios" / "mine.yaml").rename(deeper / "mine.yaml")
+    house.run("scenarios").assert_outcomes(passed=1)
+    house.run("scenarios/deeper").assert_outcomes(passed=1)
+    os.chdir(deeper)
+    house.run().assert_outcomes(passed=1)
+
+
+def test_a_project_can_switch_it_off(house: House) -> None:
+    house.scenario("mine")
+    house.run("-o", "netlab_scenarios=false").assert_outcomes()
+    house.run("-o", "netlab_scenarios=false", "scenarios/mine.yaml").assert_outcomes(passed=1)
 
 
 # --- outcomes
