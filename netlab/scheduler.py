@@ -26,6 +26,9 @@ SHORTEST, LONGEST = 0.001, 0.02
 #: at which it is read, and it must still be matched with the packet that was sent.
 HURRY, PART, RAREST = 10.0, 0.005, 0.25
 
+#: In seconds: nobody new enters while somebody's turn is this late; but after `NEWCOMER` one does.
+LATE, NEWCOMER = 0.01, 0.25
+
 
 def now() -> float:
     """Seconds on the clock that all deadlines and samples use (CLOCK_MONOTONIC)."""
@@ -94,30 +97,38 @@ def side_by_side(
 
     `meanwhile` is called whenever all of them wait. An exception of a function is raised here and
     ends the others, and so does closing the iterator: their ``finally`` clauses run.
+
+    One more enters only while nobody waits for its turn for long: what it builds first stops all
+    others. So on a busy machine fewer are played at once, and it takes longer.
     """
     waiting = enumerate(plays)
     turns: list[tuple[float, int, _Player]] = []  # a heap: who is due first
     results: dict[int, T] = {}
+    entered = 0.0
 
     def play(number: int, function: Callable[[], T]) -> None:
         results[number] = function()
 
-    def enter_next() -> None:
-        number, function = next(waiting, (0, None))
-        if function is not None:
-            player = _Player(partial(play, number, function))
-            heapq.heappush(turns, (now(), number, player))
+    def has_room() -> bool:
+        if len(turns) >= jobs:
+            return False
+        at = now()
+        return not turns or at - turns[0][0] < LATE or at - entered > NEWCOMER
 
-    for _ in range(jobs):
-        enter_next()
     try:
-        while turns:
+        while True:
             meanwhile()
-            time.sleep(max(0.0, turns[0][0] - now()))
-            _, number, player = heapq.heappop(turns)
+            number, function = next(waiting, (0, None)) if has_room() else (0, None)
+            if function is not None:
+                entered = now()
+                player = _Player(partial(play, number, function))
+            elif turns:
+                time.sleep(max(0.0, turns[0][0] - now()))
+                _, number, player = heapq.heappop(turns)
+            else:
+                return
             due = player.switch()
             if player.dead:
-                enter_next()
                 yield number, results.pop(number)
             else:
                 heapq.heappush(turns, (due, number, player))

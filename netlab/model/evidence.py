@@ -182,6 +182,8 @@ class Evidence:
     expected: ExpectedPair
     observed: Pair | None = None  # None: nothing was looked at
     held_s: float = 0.0
+    samples: int = 0  # of both ends, while the pair was held
+    gap_s: float = 0.0  # the longest time between two of them
     elapsed_s: float = 0.0
     dropped: int = 0
     healed: Pair | None = None

@@ -220,6 +220,8 @@ class _Play:
             blank,
             observed=pair,
             held_s=round(held.seconds, 3) if held else 0.0,
+            samples=held.samples if held else 0,
+            gap_s=round(held.gap, 6) if held else 0.0,
             elapsed_s=round(lab.elapsed(), 3),
             dropped=sum(fault.packets for fault in faults),
             healed=self._healed,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from netlab import scheduler
-from netlab.model.errors import NotHeld
+from netlab.model.errors import LabError, NotHeld
 from netlab.model.evidence import Failure, FailureRow, Interval
 from netlab.model.tcp import State, Timer
 from netlab.model.vocabulary import ExpectedPair, Pair, Side
@@ -21,6 +21,8 @@ from netlab.testbed.context import LabContext
 #: Seconds that a pair may take beyond the kernel's own timer. It is reached within milliseconds;
 #: this is for a machine whose cores are all busy with something else.
 GRACE = 5.0
+#: Seconds between two samples of a hold, beyond which it proves nothing; of a long one, half of it.
+TOLERATED = 0.5
 #: Seconds between readings of the counters while a pair is held.
 COUNTING_INTERVAL = 0.05
 
@@ -33,6 +35,7 @@ class Held:
     since: float
     until: float
     samples: int
+    gap: float = 0.0  # the longest time between two samples
 
     @property
     def seconds(self) -> float:
@@ -50,18 +53,22 @@ def prove(
 ) -> Held:
     """Reach the pair within `within` seconds and hold it for `hold` seconds.
 
-    Without `within`, the kernel's timers set the deadline. Raises `NotHeld`.
+    Without `within`, the kernel's timers set the deadline. Raises `NotHeld`, and `LabError` where
+    samples were too rare to prove anything.
     """
     began = scheduler.now()
     flow = _reach(context, claim, connection, began, within)
     reached = scheduler.now()
     since = context.elapsed()
     samples = 0
+    last, gap = reached, 0.0
     counted = 0.0
     seen: set[Pair] = set()
 
     def look() -> bool | None:
-        nonlocal samples, counted
+        nonlocal samples, counted, last, gap
+        at = scheduler.now()
+        last, gap = at, max(gap, at - last)
         context.sample()
         if not claim.admits(flow.pair):
             return False
@@ -75,8 +82,14 @@ def prove(
 
     patience = _Patience(flow, claim, reached + hold, GRACE)
     held = scheduler.wait(look, patience.deadline)
+    if held and gap > (tolerated := max(TOLERATED, hold / 2)):
+        raise LabError(
+            f"this machine was too busy: {gap:.2f} s between two samples (20 ms are wanted, "
+            f"{tolerated:g} s tolerated), so nobody knows that the pair was held; play fewer at "
+            "once, such as --jobs 20"
+        )
     if held:
-        return Held(flow.pair, since, context.elapsed(), samples)
+        return Held(flow.pair, since, context.elapsed(), samples, gap)
     if held is None and hold and not _flickered(claim, seen):
         raise _not_held(flow, claim, f"never seen alternating as {claim}")
     if held is None:

@@ -9,11 +9,12 @@ from functools import partial
 import pytest
 
 from netlab.model.errors import LabError
-from netlab.scheduler import now, side_by_side, wait
+from netlab.scheduler import LATE, now, side_by_side, wait
 
 #: Long enough that what is played one after the other cannot be taken for side by side.
 PAUSE = 0.3
 LONG = 1000.0
+BUILDING = 0.02  # seconds
 
 
 def nothing() -> None:
@@ -169,3 +170,39 @@ def test_an_interrupt_ends_all_of_them() -> None:
     with pytest.raises(KeyboardInterrupt):
         list(side_by_side(played.all_of(2), 2, meanwhile=interrupt))
     assert sorted(played.ended) == [0, 1]
+
+
+def test_a_newcomer_waits_while_others_are_late() -> None:
+    """Each builds something first, which stops all others. Nobody waits for all of them."""
+    gaps: list[float] = []
+
+    def play() -> None:
+        began = now()
+        while now() - began < BUILDING:
+            pass
+        last = now()
+
+        def look() -> None:
+            nonlocal last
+            gaps.append(now() - last)
+            last = now()
+
+        wait(look, now() + 1.0)
+
+    assert len(dict(side_by_side([play] * 40, jobs=40))) == 40
+    assert max(gaps) < 40 * BUILDING / 2  # with all at the beginning, the first waits for 39
+
+
+def test_newcomers_enter_though_somebody_is_always_late() -> None:
+    entered: list[float] = []
+
+    def slow() -> None:
+        entered.append(now())
+        for _ in range(8):
+            wait(nothing, now() + 0.001)
+            began = now()
+            while now() - began < 2 * LATE:
+                pass
+
+    assert len(dict(side_by_side([slow] * 12, jobs=12))) == 12
+    assert len(entered) == 12

@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+import re
+import time
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import pytest
 
+from netlab import scheduler
 from netlab.model.evidence import Evidence
 from netlab.render.ladder import ladder
 from netlab.render.style import Style
 from netlab.scenario import catalogue, loader, runner, steps
-from netlab.scenario.model import Do, Scenario
+from netlab.scenario.model import AnyStep, Do, Scenario
 from netlab.scenario.steps.action import Stage
 from netlab.testbed.lab import Lab
 from tests.build import scenario
@@ -64,3 +68,34 @@ def test_a_connection_that_was_never_seen_can_be_recorded_and_drawn(tmp_path: Pa
     assert run.outcome in ("error", "fail")
     assert "/nonexistent" in f"{run.reason}{run.failure}"
     assert "client" in ladder(run, 80, Style(False))
+
+
+def test_a_hold_that_nobody_looked_at_is_an_error_and_no_proof() -> None:
+    """Something else has the thread for most of the hold, as a busy machine has the processor."""
+    scenario, begun = catalogue.one("syn-dropped"), []
+    last = scenario.steps[-1]
+
+    def step(lab: Lab, scenario: Scenario, step: AnyStep | None) -> None:
+        if step is last:
+            begun.append(scheduler.now())
+
+    def busy() -> None:
+        scheduler.wait(lambda: scheduler.now() > begun[0] + 0.2 or None if begun else None, inf)
+        time.sleep(1.0)
+
+    plays = [lambda: runner.play(scenario, runner.Options(step=step)), busy]
+    run = dict(scheduler.side_by_side(plays, jobs=2))[0]
+    assert run is not None
+    assert run.outcome == "error"
+    assert re.search(
+        r"this machine was too busy: 1\.\d+ s between two samples \(20 ms are wanted, 0\.6 s "
+        r"tolerated\).* play fewer at once, such as --jobs 20",
+        run.reason,
+    )
+
+
+def test_the_evidence_says_how_often_and_how_regularly_it_was_looked() -> None:
+    run = runner.play(catalogue.one("syn-dropped"))
+    assert run.outcome == "pass"
+    assert 0.015 < run.gap_s < run.held_s
+    assert run.samples >= run.held_s / run.gap_s

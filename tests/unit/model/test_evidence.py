@@ -140,7 +140,8 @@ def test_evidence_is_one_line_of_json(run: Evidence) -> None:
 def test_the_promised_keys_are_there_with_their_types() -> None:
     record = json.loads(RUN.to_json())
     types = {key: type(record[key]) for key in (
-        "scenario", "outcome", "expected", "observed", "held_s", "elapsed_s", "dropped", "kernel",
+        "scenario", "outcome", "expected", "observed", "held_s", "samples", "gap_s", "elapsed_s",
+        "dropped", "kernel",
     )}  # fmt: skip
     assert types == {
         "scenario": str,
@@ -148,6 +149,8 @@ def test_the_promised_keys_are_there_with_their_types() -> None:
         "expected": dict,
         "observed": dict,
         "held_s": float,
+        "samples": int,
+        "gap_s": float,
         "elapsed_s": float,
         "dropped": int,
         "kernel": str,
