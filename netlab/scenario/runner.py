@@ -334,17 +334,31 @@ class _Play:
 
     def _lacking(self) -> Iterator[tuple[str | None, Range, int]]:
         """Faults whose drops differ from the expected: name, expected count, count so far."""
-        for name, asked in (self._expect.dropped or self._by_default()).items():
+        for name, asked in self._asked().items():
             found = self._lab.dropped(name)
             if found not in asked:
                 yield name, asked, found
 
-    def _by_default(self) -> Mapping[str | None, Range]:
-        """Every scenario that drops must prove it: once, or twice if a state retransmits."""
-        if not any(isinstance(s, FaultStep) and kind_of(s).loses for s in self._scenario.steps):
-            return {}
+    def _asked(self) -> Mapping[str | None, Range]:
+        """How many packets each fault must have dropped, and all together (None).
+
+        Unless the scenario says otherwise, all together twice where a state retransmits; and every
+        one at least once, or it is no cause of the pair.
+        """
+        losing = [
+            step.name
+            for step in self._scenario.steps
+            if isinstance(step, FaultStep) and kind_of(step).loses
+        ]
+        if not losing:
+            return self._expect.dropped
         states = {*self._expect.claim.client, *self._expect.claim.server}
-        return {None: AT_LEAST_TWO if states & RETRANSMITTING else AT_LEAST_ONE}
+        usual = AT_LEAST_TWO if states & RETRANSMITTING else AT_LEAST_ONE
+        asked: dict[str | None, Range] = {**(self._expect.dropped or {None: usual})}
+        if 0 not in asked.get(None, usual):
+            for name in losing:
+                asked.setdefault(name, AT_LEAST_ONE)
+        return asked
 
     # --- steps
 

@@ -94,6 +94,31 @@ def test_a_hold_that_nobody_looked_at_is_an_error_and_no_proof() -> None:
     )
 
 
+def test_a_fault_that_never_matched_is_no_cause_beside_one_that_did(tmp_path: Path) -> None:
+    steps = (
+        "server: listen",
+        "client: connect",
+        "server: accept",
+        "drop: {segment: DATA, to: server}",
+        "drop: {segment: SYN, to: server}",
+        "client: {send: hello}",
+    )
+    pair = "ESTABLISHED/ESTABLISHED"
+    for expect, outcome in (
+        (("hold: 100ms", "cause: a test"), "fail"),
+        (("hold: 100ms", "cause: a test", "dropped: at least 1"), "fail"),
+        (("hold: 100ms", "cause: a test", "dropped: {drop-1: at least 1}"), "fail"),
+        (("hold: 100ms", "cause: a test", "dropped: {drop-2: none}"), "pass"),
+        (("hold: 100ms", "cause: a test", "dropped: at most 9"), "pass"),
+    ):
+        mine = tmp_path / "mine.yaml"
+        mine.write_text(scenario(*steps, pair=pair, expect=expect))
+        run = runner.play(loader.load(mine))
+        assert run.outcome == outcome, expect
+        if run.failure is not None:
+            assert "expected at least 1 by drop-2; found 0" in run.failure.summary
+
+
 def test_the_evidence_says_how_often_and_how_regularly_it_was_looked() -> None:
     run = runner.play(catalogue.one("syn-dropped"))
     assert run.outcome == "pass"
