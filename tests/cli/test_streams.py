@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,24 @@ def test_where_nobody_can_be_told_the_command_is_obeyed_all_the_same(closed: str
 def test_all_streams_closed_is_no_trouble(command: str) -> None:
     done = through_a_shell(f"$netlab {command} <&- >&- 2>&-")
     assert done.returncode == (2 if "no-such" in command else 0)
+
+
+EARLY = """
+import runpy, sys
+
+class Impatient:
+    def find_spec(self, name, path=None, target=None):
+        if name == "netlab.cli":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Impatient())
+runpy.run_module("netlab", run_name="__main__")
+"""
+
+
+def test_ctrl_c_counts_from_the_first_moment() -> None:
+    """Imports take a tenth of a second, in which a person may change their mind."""
+    done = subprocess.run(
+        [sys.executable, "-c", EARLY], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "netlab: stopped; nothing is left behind\n")
