@@ -27,7 +27,7 @@ SYSCTLS = ("net/ipv4/tcp_*", "net/ipv4/ip_local_port_range", "net/core/somaxconn
 CLOCK_MONOTONIC_COARSE = 6
 #: Labs at a time under a virtual clock. There, waiting costs nothing but work takes time, so open
 #: labs must not keep each other from being sampled.
-VIRTUAL_JOBS = 12
+VIRTUAL_JOBS = 4
 
 Emit = Callable[[str], None]
 

@@ -22,7 +22,7 @@ from netlab.testbed.context import LabContext
 #: this is for a machine whose cores are all busy with something else.
 GRACE = 5.0
 #: Seconds between two samples of a hold, beyond which it proves nothing; of a long one, half of it.
-TOLERATED = 0.5
+TOLERATED = 1.0
 #: Seconds between readings of the counters while a pair is held.
 COUNTING_INTERVAL = 0.05
 
