@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from netlab.linux.procnet import Row
 from netlab.model.errors import ActionFailed, LabError
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Side
@@ -36,6 +37,23 @@ def frozen(lab: Lab, expect: Expectation, at: At) -> None:
     for side, states in expect.path.items():
         at("path", side)
         _path(flow, side, states)
+
+
+def undone(lab: Lab, expect: Expectation) -> bool:
+    """True if nothing waits any more at one end at least, of what the rows of the pair showed."""
+    flow = lab.flow(expect.of)
+    return any(
+        not _shows(flow.rows[side], look.waiting)
+        for side, look in expect.rows.items()
+        if look.waiting is not None
+    )
+
+
+def _shows(row: Row | None, look: Look) -> bool:
+    return row is not None and (
+        look.timer in (None, row.timer)
+        and all(getattr(row, name) in asked for name, asked in look.numbers.items())
+    )
 
 
 def counters(notebook: Notebook, wanted: Mapping[Side, Mapping[str, Range]], at: At) -> None:

@@ -291,6 +291,16 @@ class _Loader:
                 "(why there is nothing to remove)",
                 expect.line,
             )
+        shown = any(look.waiting for look in expect.rows.values())
+        found = any(isinstance(step, Do) for step in expect.heal)
+        counted = expect.healed is not None and expect.healed.counters
+        if expect.heals_into_itself and not (shown or found or counted):
+            self._fail(
+                "'healed' is the pair itself, so nothing shows that it healed. Add what waits and "
+                "is undone, 'rows: {client: {timer: retransmit, tx_queue: 5}}', or what is found "
+                "then, 'heal: [remove: all, server: {read: hello}]'",
+                lines["healed"],
+            )
         if expect.heal and expect.healed is None:
             problem = "expect has 'heal' but not 'healed', the pair it leads to"
             self._fail(problem, lines["heal"])

@@ -156,12 +156,24 @@ class Reach(Step):
 AnyStep = Do | FaultStep | Remove | Reach
 
 
+QUEUES = ("tx_queue", "rx_queue")
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """The values that one end's row in ``/proc/net/tcp`` must show while the pair is held."""
 
     timer: Timer | None = None
     numbers: Mapping[str, Range] = field(default_factory=dict)
+
+    @property
+    def waiting(self) -> Look | None:
+        """The part of it that shows that something waits, and that healing undoes: a timer that
+        sends again, and queues. None if there is no such part.
+        """
+        timer = self.timer if self.timer in (Timer.RETRANSMIT, Timer.PROBE) else None
+        queues = {name: self.numbers[name] for name in QUEUES if name in self.numbers}
+        return Look(timer, queues) if timer is not None or queues else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +217,11 @@ class Expectation:
     #: The line of each key, by its path in the file: ``("counters", "client", "TcpOutRsts")`` and
     #: the keys around it. A claim is the same wherever it stands, so lines are not compared.
     lines: Mapping[tuple[str, ...], int] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def heals_into_itself(self) -> bool:
+        """True if the pair alone cannot show that it was healed."""
+        return self.healed is not None and self.healed.claim == self.claim
 
     def line_of(self, *words: str) -> int:
         """The line of this key, or of the nearest key around it; otherwise the pair's line."""

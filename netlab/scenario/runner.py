@@ -258,6 +258,7 @@ class _Play:
                 self._do_step(step)
             self._at("healed")
             self._reach("healed", expect.healed.claim)
+            self._see_it_undone()
             checks.counters(self._notebook, expect.healed.counters, partial(self._at, "healed"))
             self._healed = lab.flow(expect.of).pair
 
@@ -300,6 +301,19 @@ class _Play:
             if len(off) == 1 and (word, str(off[0])) in self._expect.lines:
                 self._at(word, off[0])
             raise
+
+    def _see_it_undone(self) -> None:
+        """Where the pair heals into itself, what its rows showed to wait must not wait any more."""
+        lab, expect = self._lab, self._expect
+        if not expect.heals_into_itself or not any(r.waiting for r in expect.rows.values()):
+            return
+        rows = filter(None, lab.flow(expect.of).rows.values())
+        patience = max((row.remaining for row in rows), default=0.0) + PATIENCE
+        if not lab.wait(lambda: checks.undone(lab, expect), patience):
+            raise ActionFailed(
+                "healed: the pair is the one that was held, and its rows still show what waits: "
+                f"nothing has healed within {patience:.1f} s"
+            )
 
     def _dropped_otherwise(self, error: NotHeld) -> NotHeld:
         """The same error with the numbers, at the line that asks for them."""

@@ -119,6 +119,36 @@ def test_a_fault_that_never_matched_is_no_cause_beside_one_that_did(tmp_path: Pa
             assert "expected at least 1 by drop-2; found 0" in run.failure.summary
 
 
+HEALING = (
+    "hold: 100ms",
+    "rows: {client: {timer: retransmit, tx_queue: 5}}",
+    "dropped: {data: at least 1, syn: none}",
+    "healed: {client: ESTABLISHED, server: ESTABLISHED}",
+)
+
+
+@pytest.mark.parametrize(("removed", "outcome"), [("data", "pass"), ("syn", "fail")])
+def test_a_pair_that_heals_into_itself_must_show_it(
+    tmp_path: Path, removed: str, outcome: str
+) -> None:
+    steps = (
+        "server: listen",
+        "client: connect",
+        "server: accept",
+        "drop: {segment: DATA, to: server, as: data}",
+        "drop: {segment: SYN, to: server, as: syn}",
+        "client: {send: hello}",
+    )
+    mine = tmp_path / "mine.yaml"
+    expect = (*HEALING, f"heal: [remove: {removed}]")
+    mine.write_text(scenario(*steps, pair="ESTABLISHED/ESTABLISHED", expect=expect))
+    run = runner.play(loader.load(mine))
+    assert run.outcome == outcome
+    if run.failure is not None:
+        assert "its rows still show what waits: nothing has healed within" in run.failure.summary
+        assert run.failure.line == 14
+
+
 def test_the_evidence_says_how_often_and_how_regularly_it_was_looked() -> None:
     run = runner.play(catalogue.one("syn-dropped"))
     assert run.outcome == "pass"
