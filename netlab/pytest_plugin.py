@@ -95,10 +95,10 @@ def _in_folder(path: Path, config: pytest.Config) -> bool:
     """True for what is in a folder called ``scenarios`` of this project: where the project itself
     lies says nothing. Without a configuration file, pytest knows of no project.
     """
-    if config.inipath is None:
-        return FOLDER in path.parts
     project = config.rootpath
-    return path.is_relative_to(project) and FOLDER in path.relative_to(project).parts
+    if config.inipath is None or not path.is_relative_to(project):
+        return FOLDER in path.parts
+    return FOLDER in path.relative_to(project).parts
 
 
 def _is_collected(path: Path, config: pytest.Config) -> bool:

@@ -106,6 +106,21 @@ def _guess(word: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
+    try:
+        return _main(arguments)
+    finally:
+        _give_up_a_full_stderr()
+
+
+def _give_up_a_full_stderr() -> None:
+    """Without this, Python would end with an exit code of its own (120)."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     words = [*(sys.argv[1:] if arguments is None else arguments)]
     _open_standard_streams()
     if "_ARGCOMPLETE" in os.environ:
@@ -151,9 +166,9 @@ def _open_standard_streams() -> None:
 
 
 def _stdout_is_unwritable() -> bool:
-    """True if what could not be written still waits: the error was not about something else."""
+    """True if not even a line end can be written: the error was not about something else."""
     try:
-        sys.stdout.flush()
+        os.write(sys.stdout.fileno(), b"\n")
     except OSError:
         return True
     return False
