@@ -99,7 +99,10 @@ class Recording:
 
         options = runner.Options(family=self._setup.family, frozen=frozen)
         # Not runner.play: that would build a lab for each, and here several share one.
-        evidence = runner._Play(injection.scenario, options, lab).evidence()
+        try:
+            evidence = runner._Play(injection.scenario, options, lab).evidence()
+        except runner._CallersError as passing:  # what `frozen` raised, here or further in
+            raise passing.error from None
         why = evidence.failure.summary if evidence.failure else evidence.reason
         raise Lost(f"{injection.name}: {evidence.outcome}: {why}")
 
