@@ -167,6 +167,8 @@ def _open_standard_streams() -> None:
 
 def _stdout_is_unwritable() -> bool:
     """True if not even a line end can be written: the error was not about something else."""
+    if sys.stdout is None:
+        return False
     try:
         os.write(sys.stdout.fileno(), b"\n")
     except OSError:

@@ -13,7 +13,7 @@ from netlab.linux.procnet import Row
 from netlab.model.errors import ActionFailed, LabError
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Side
-from netlab.scenario.model import Expectation, Look, Range
+from netlab.scenario.model import SENDS_AGAIN, Expectation, Look, Range
 from netlab.testbed.connection import Flow
 from netlab.testbed.lab import Lab
 from netlab.testbed.notebook import Notebook
@@ -40,9 +40,12 @@ def frozen(lab: Lab, expect: Expectation, at: At) -> None:
 
 
 def undone(lab: Lab, expect: Expectation) -> bool:
-    """True if nothing waits any more at one end at least, of what the rows of the pair showed."""
+    """True if the pair is still there, and what the rows showed to wait waits no more at one end.
+
+    A queue that has grown, or another timer that sends again, is no healing.
+    """
     flow = lab.flow(expect.of)
-    return any(
+    return expect.claim.admits(flow.pair) and any(
         not _shows(flow.rows[side], look.waiting)
         for side, look in expect.rows.items()
         if look.waiting is not None
@@ -51,8 +54,8 @@ def undone(lab: Lab, expect: Expectation) -> bool:
 
 def _shows(row: Row | None, look: Look) -> bool:
     return row is not None and (
-        look.timer in (None, row.timer)
-        and all(getattr(row, name) in asked for name, asked in look.numbers.items())
+        (look.timer is None or row.timer in SENDS_AGAIN)
+        and all(getattr(row, name) >= asked.low for name, asked in look.numbers.items())
     )
 
 

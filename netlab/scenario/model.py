@@ -157,6 +157,7 @@ AnyStep = Do | FaultStep | Remove | Reach
 
 
 QUEUES = ("tx_queue", "rx_queue")
+SENDS_AGAIN = (Timer.RETRANSMIT, Timer.PROBE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +170,12 @@ class Look:
     @property
     def waiting(self) -> Look | None:
         """The part of it that shows that something waits, and that healing undoes: a timer that
-        sends again, and queues. None if there is no such part.
+        sends again, and queues that are not empty. None if there is no such part.
         """
-        timer = self.timer if self.timer in (Timer.RETRANSMIT, Timer.PROBE) else None
-        queues = {name: self.numbers[name] for name in QUEUES if name in self.numbers}
+        timer = self.timer if self.timer in SENDS_AGAIN else None
+        queues = {
+            name: asked for name, asked in self.numbers.items() if name in QUEUES and asked.low > 0
+        }
         return Look(timer, queues) if timer is not None or queues else None
 
 

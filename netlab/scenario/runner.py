@@ -311,8 +311,8 @@ class _Play:
         patience = max((row.remaining for row in rows), default=0.0) + PATIENCE
         if not lab.wait(lambda: checks.undone(lab, expect), patience):
             raise ActionFailed(
-                "healed: the pair is the one that was held, and its rows still show what waits: "
-                f"nothing has healed within {patience:.1f} s"
+                f"healed: nothing has healed within {patience:.1f} s: the pair is the one that was "
+                f"held, and its rows still show what waits ({lab.flow(expect.of).pair} by now)"
             )
 
     def _dropped_otherwise(self, error: NotHeld) -> NotHeld:
