@@ -52,6 +52,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=True,
     )
     parser.addini(
+        "netlab_programs",
+        "let scenarios that did not come with netlab start programs, confined to their labs",
+        type="bool",
+        default=False,
+    )
+    parser.addini(
         "netlab_userns",
         "without root, enter a user namespace at the start (needed for the lab fixture with -n)",
         type="bool",
@@ -157,7 +163,20 @@ class ScenarioFile(pytest.File):
             yield RefusedItem.from_parent(self, name=self.path.stem, error=error)
             return
         for variant in scenarios:
+            refusal = _refusal(variant, self.config)
+            if refusal is not None:
+                yield RefusedItem.from_parent(self, name=variant.name, error=refusal)
+                continue
             yield ScenarioItem.from_parent(self, name=variant.name, scenario=variant)
+
+
+def _refusal(scenario: Scenario, config: pytest.Config) -> ScenarioError | None:
+    """Why a scenario may not be played here, if it starts programs that nobody has allowed."""
+    from netlab.scenario import programs
+
+    strangers = programs.by_strangers([scenario])
+    allowed = config.getini("netlab_programs")
+    return strangers[0].refusal if strangers and not allowed else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

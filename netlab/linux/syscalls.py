@@ -9,16 +9,23 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import struct
 import sys
 from collections.abc import Sequence
 
+CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-PR_SET_PDEATHSIG = 1
-MS_NOSUID = 0x2
+PR_SET_PDEATHSIG, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 24, 38
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 0x1, 0x2, 0x4, 0x8, 0x20
+MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 0x1000, 0x2000, 0x4000, 0x40000
+MNT_DETACH = 0x2
+CAPABILITIES_V3 = 0x20080522
 RB_AUTOBOOT = 0x01234567
 #: The same on every architecture.
 SYS_FSOPEN, SYS_FSCONFIG, SYS_FSMOUNT = 430, 431, 432
 SYS_FINIT_MODULE = {"x86_64": 313, "aarch64": 273}
+SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
 CLOEXEC, FSCONFIG_CMD_CREATE = 1, 6
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -54,9 +61,71 @@ def set_option(descriptor: int, level: int, option: int, value: bytes) -> None:
     _checked(_libc.setsockopt(descriptor, level, option, value, len(value)))
 
 
-def mount(kind: str, path: str) -> None:
+def mount(kind: str, path: str, flags: int = MS_NOSUID, data: str = "") -> None:
     """Mount a file system that needs no device. Raises OSError."""
-    _checked(_libc.mount(kind.encode(), path.encode(), kind.encode(), MS_NOSUID, None))
+    _mount(kind, path, kind, flags, data)
+
+
+def bind(source: str, path: str) -> None:
+    """Show a file or folder at another path, too, with all that is mounted below.
+
+    Raises OSError.
+    """
+    _mount(source, path, None, MS_BIND | MS_REC)
+
+
+def remount(path: str, flags: int) -> None:
+    """Change the flags of one mount, not of the file system that it shows. Raises OSError."""
+    _mount(None, path, None, MS_REMOUNT | MS_BIND | flags)
+
+
+def unmount(path: str) -> None:
+    """Take a mount away, as soon as nothing uses it. Raises OSError."""
+    _checked(_libc.umount2(path.encode(), MNT_DETACH))
+
+
+def own_mounts() -> None:
+    """A mount namespace for this process, whose mounts are seen nowhere else. Raises OSError."""
+    unshare(CLONE_NEWNS)
+    _mount(None, "/", None, MS_REC | MS_PRIVATE)
+
+
+def change_root(path: str) -> None:
+    """Make a mount the root of this process's mount namespace, and let go of the old one.
+
+    Raises OSError.
+    """
+    os.chdir(path)
+    if _libc.syscall(SYS_PIVOT_ROOT[os.uname().machine], b".", b".") == 0:
+        unmount(".")
+    else:  # on a RAM disk, which nothing can take the place of: cover it (switch_root(8))
+        _mount(".", "/", None, MS_MOVE)
+        os.chroot(".")
+    os.chdir("/")
+
+
+def _mount(
+    source: str | None, path: str, kind: str | None, flags: int, data: str | None = None
+) -> None:
+    words = [word.encode() if word else None for word in (source, path, kind, data)]
+    _checked(_libc.mount(*words[:3], ctypes.c_ulong(flags), words[3]))
+
+
+def no_new_privileges() -> None:
+    """Have no program that this process executes gain any (``PR_SET_NO_NEW_PRIVS``).
+
+    Raises OSError.
+    """
+    _checked(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+
+
+def drop_capabilities() -> None:
+    """Give up every capability, for whatever this process executes, too. Raises OSError."""
+    number = 0
+    while _libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0) == 0:
+        number += 1  # up to the last that this kernel knows
+    header = struct.pack("=Ii", CAPABILITIES_V3, 0)
+    _checked(_libc.syscall(SYS_CAPSET[os.uname().machine], header, bytes(24)))
 
 
 def detached(kind: str) -> int:

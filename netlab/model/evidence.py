@@ -149,6 +149,16 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
+class ProgramRecord:
+    """A program that ran at one end."""
+
+    side: Side
+    command: str
+    exit_code: int | None  # None: it still ran; negative: the signal that ended it
+    output: str = ""  # the last of what it wrote, to standard output and error
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Why a run did not pass: one sentence, and for each end what was expected and seen."""
 
@@ -191,6 +201,7 @@ class Evidence:
     failure: Failure | None = None
     steps: tuple[PlayedStep, ...] = ()
     faults: tuple[FaultRecord, ...] = ()
+    programs: tuple[ProgramRecord, ...] = ()
     client: End = End()
     server: End = End()
     recording: Recording | None = None  # where one was asked for

@@ -12,22 +12,33 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 from netlab.model.evidence import Evidence, Failure
 from netlab.render.style import Style
 
+LINES = 10  # of a program's output
+#: Signals that end a program of a scenario file at a limit (`netlab.linux.confinement`).
+LIMITED = {
+    "SIGXFSZ": "its output or a file was larger than it may be",
+    "SIGXCPU": "it used more time of the processor than it may",
+    "SIGKILL": "by netlab or by itself, or for more memory than it may use",
+}
+
 
 def failure(run: Evidence, style: Style) -> str:
     """All that a person needs to see of a run that failed, or of one that could not be built."""
     if run.failure is None:
-        return style(f"{run.scenario}: ", "bold") + style(run.reason, "yellow")
+        reason = style(f"{run.scenario}: ", "bold") + style(run.reason, "yellow")
+        return "\n".join([reason, *programs(run)])
     found = run.failure
     lines = [f"{style(_where(run), 'bold')} {style(found.summary, 'red')}", *rows(found, style)]
     if run.steps:
         last = run.steps[-1]
         lines.append(style(f"  last step done: line {last.line}, {last.text}", "dim"))
+    lines += programs(run)
     return "\n".join(lines)
 
 
@@ -52,6 +63,24 @@ def rows(found: Failure, style: Style) -> Iterator[str]:
             yield "  " + style(text.rstrip(), *(("red",) if is_off else ()))
     for note in found.notes:
         yield f"  {note}"
+
+
+def programs(run: Evidence) -> Iterator[str]:
+    """What each program that ran in the lab wrote last, and how it ended."""
+    for program in run.programs:
+        yield f"  {program.side} ran {program.command}: {ended(program.exit_code)}"
+        for line in program.output.splitlines()[-LINES:]:
+            yield f"    {line}"
+
+
+def ended(code: int | None) -> str:
+    """How a program has ended, by its exit code; None is one that had not."""
+    if code is None:
+        return "still running"
+    if code >= 0:
+        return f"exit code {code}"
+    name = signal.Signals(-code).name
+    return f"ended by {name}" + (f" ({LIMITED[name]})" if name in LIMITED else "")
 
 
 def _where(run: Evidence) -> str:

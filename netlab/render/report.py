@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netlab.model.evidence import Evidence, FaultRecord, Interval, Outcome
 from netlab.model.vocabulary import Side
 from netlab.render import ladder_svg, states_svg
-from netlab.render.failure import failure
+from netlab.render.failure import ended, failure
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
@@ -257,6 +257,7 @@ def _environment() -> jinja2.Environment:
         "changes": changes,
         "clock": states_svg.clock,
         "counted": counted,
+        "ended": ended,
         "counters": counters,
         "cut": cut,
         "ladder": ladder,

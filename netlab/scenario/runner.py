@@ -176,7 +176,7 @@ class _Play:
         self._options = options
         self._lab = lab
         self._notebook = Notebook(lab)
-        self._stage = Stage(lab)
+        self._stage = Stage(lab, scenario.path.parent)
         self._steps: list[evidence.PlayedStep] = []
         self._held: Held | None = None
         self._healed: Pair | None = None
@@ -229,6 +229,7 @@ class _Play:
             faults=faults,
             client=ends[Side.CLIENT],
             server=ends[Side.SERVER],
+            programs=self._notebook.programs(),
             recording=lab.recorder.recording(flow) if lab.recorder else None,
         )
 

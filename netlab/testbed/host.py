@@ -13,8 +13,10 @@ import errno
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TypeVar
 
+from netlab.linux.confinement import Confinement
 from netlab.linux.namespace import Namespace
 from netlab.linux.netlink import NETLINK_NETFILTER, NETLINK_ROUTE
 from netlab.linux.nstat import Counters
@@ -33,6 +35,11 @@ T = TypeVar("T")
 PATIENCE = 5.0  # seconds that an application waits for what should happen at once
 TCP_DEFER_ACCEPT = 9
 IP_BIND_ADDRESS_NO_PORT = 24
+#: What lets a nobody use ports below 1024, and ping: each with what is tried in turn.
+OPEN_TO_ALL = {
+    "net.ipv4.ip_unprivileged_port_start": ["0"],
+    "net.ipv4.ping_group_range": ["0 2147483647", "0 0"],  # a user namespace may have one group
+}
 
 
 class Host:
@@ -293,12 +300,32 @@ class Host:
             return False
         return True
 
-    def run(self, command: Sequence[str]) -> Program:
-        """Start a program here. ``{client}`` and ``{server}`` in it become addresses."""
+    def run(
+        self, command: Sequence[str], confined: bool = False, readable: Path | None = None
+    ) -> Program:
+        """Start a program here. ``{client}`` and ``{server}`` in it become addresses.
+
+        It runs as the caller does. A `confined` one is as in scenario files: a nobody with empty
+        folders of its own and limits, which reads the system's programs and the folder `readable`.
+        Raises `LabError` where it cannot be started.
+        """
         addresses = {str(side): self._context.address(side) for side in Side}
-        program = Program(self.namespace, [filled_in(word, addresses) for word in command])
+        words = [filled_in(word, addresses) for word in command]
+        if not confined:
+            program = Program(self.namespace, words)
+        else:
+            self._open_to_all()
+            with contextlib.closing(Confinement(readable, str(self.side))) as confinement:
+                program = Program(self.namespace, words, confinement)
         self.programs.append(program)
         return program
+
+    def _open_to_all(self) -> None:
+        for name, values in OPEN_TO_ALL.items():
+            for value in values:
+                with contextlib.suppress(LabError):  # a kernel without it, or a value too wide
+                    self.sysctl(name, value)
+                    break
 
     def signal(self, number: int) -> None:
         """Send a signal to the program started last. Raises `ActionFailed` if there is none."""

@@ -4,25 +4,56 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+from netlab.linux.confinement import FILE, MEMORY, Confinement, memory_in_use
 from netlab.linux.namespace import Namespace
 from netlab.linux.syscalls import CLONE_NEWPID, die_with_parent, unshare
 from netlab.model.errors import LabError
+from netlab.programs import tcp_client
 
 #: A shell's ``nohup``, ``trap ''`` or ``&`` has them ignored, and a program would inherit that.
 INHERITED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE)
 DIED_BY_SIGNAL = 128  # added to the signal's number, as shells do
 #: Programs that come with netlab, by their names in scenarios.
-OWN = {"tcp_client": [sys.executable, "-m", "netlab.programs.tcp_client"]}
+OWN = {"tcp_client": [os.path.realpath(sys.executable), "-I", tcp_client.__file__]}
+LOOKING = 0.1  # seconds between two looks at the memory of a confined program
 
 
-def _contain() -> None:
+def _prepare(telling: int, confinement: Confinement | None) -> None:
+    """Between fork and exec: contain this process, or tell netlab why it cannot be."""
+    try:
+        _contain(confinement)
+    except OSError as error:
+        why = error.strerror
+        if error.errno in (errno.EAGAIN, errno.ENOSPC, errno.ENOMEM):
+            why = (
+                "no more processes are allowed here (ulimit -u), or no namespaces "
+                "(user.max_pid_namespaces and its like)"
+            )
+        elif confinement:
+            why = f"the kernel does not confine it: {error}"
+        os.write(telling, str(why).encode())
+        raise
+
+
+def _not_found(error: OSError, confinement: Confinement | None) -> str:
+    if confinement is None or error.errno != errno.ENOENT:
+        return str(error.strerror)
+    return (
+        f"{error.strerror} (a scenario's program sees the system's folders, and that of the "
+        "scenario's file)"
+    )
+
+
+def _contain(confinement: Confinement | None) -> None:
     """Between fork and exec: run in a process namespace that ends with netlab.
 
     A program may start others, which would outlive it, and even a kill -9 of netlab. Hence three
@@ -33,28 +64,39 @@ def _contain() -> None:
     for number in INHERITED:
         signal.signal(number, signal.SIG_DFL)
     die_with_parent()
-    try:
-        unshare(CLONE_NEWPID)
-    except OSError:
-        os._exit(DIED_BY_SIGNAL)
+    unshare(CLONE_NEWPID)
     first = os.fork()
     if first:
         _become(_exit_code_of(first))
     die_with_parent()
-    program = os.fork()
+    if confinement is None:
+        program = os.fork()
+    else:
+        confinement.enter()
+        program = confinement.fork()
     if program:
-        os._exit(_exit_code_of(program))
+        os._exit(_exit_code_of(program, watched=confinement is not None))
     die_with_parent()
 
 
-def _exit_code_of(child: int) -> int:
-    """Wait for it, with none of netlab's descriptors open; reap other orphans meanwhile."""
+def _exit_code_of(child: int, watched: bool = False) -> int:
+    """Wait for it, with none of netlab's descriptors open; reap other orphans meanwhile.
+
+    All in a process namespace end with its first process: with this one, where they are watched and
+    take more memory than they may.
+    """
     os.closerange(3, 1 << 20)
+    if watched:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     while True:
-        process, status = os.wait()
+        process, status = os.waitpid(-1, os.WNOHANG if watched else 0)
         if process == child:
             code = os.waitstatus_to_exitcode(status)
             return code if code >= 0 else DIED_BY_SIGNAL - code
+        if process == 0:
+            signal.sigtimedwait({signal.SIGCHLD}, LOOKING)
+            if memory_in_use() > MEMORY:
+                return DIED_BY_SIGNAL + signal.SIGKILL
 
 
 def _become(code: int) -> None:
@@ -75,32 +117,46 @@ def _only_child(process: int) -> int | None:
 class Program:
     """One process inside a namespace. Its output is kept in memory, never in a file."""
 
-    def __init__(self, namespace: Namespace, command: Sequence[str]) -> None:
-        command = [*OWN.get(command[0], [command[0]]), *command[1:]]
+    def __init__(
+        self,
+        namespace: Namespace,
+        command: Sequence[str],
+        confinement: Confinement | None = None,
+    ) -> None:
+        self.command = tuple(command)
+        started = [*OWN.get(command[0], [command[0]]), *command[1:]]
         self._output = os.memfd_create("netlab-output", os.MFD_CLOEXEC)
+        told, telling = os.pipe()
         try:
             with namespace:
                 self._process = subprocess.Popen(
-                    command,
+                    started,
                     stdin=subprocess.DEVNULL,
                     stdout=self._output,
                     stderr=subprocess.STDOUT,
-                    preexec_fn=_contain,  # noqa: PLW1509 (it takes no lock of other threads)
+                    env=confinement.environment() if confinement else None,
+                    start_new_session=confinement is not None,  # away from the terminal
+                    preexec_fn=partial(_prepare, telling, confinement),  # noqa: PLW1509 (it takes
+                    # no lock of other threads)
                 )
         except OSError as error:
             os.close(self._output)
-            raise LabError(f"cannot run {command[0]!r}: {error.strerror}") from None
-        except subprocess.SubprocessError:  # between fork and exec: it needs two more processes
+            raise LabError(f"cannot run {command[0]!r}: {_not_found(error, confinement)}") from None
+        except subprocess.SubprocessError:  # between fork and exec
             os.close(self._output)
-            raise LabError(
-                f"cannot run {command[0]!r}: no more processes are allowed here (ulimit -u), or no "
-                "process namespace (user.max_pid_namespaces)"
-            ) from None
+            os.close(telling)
+            telling = -1
+            why = os.read(told, 1000).decode()
+            raise LabError(f"cannot run {command[0]!r}: {why}") from None
+        finally:
+            os.close(told)
+            if telling >= 0:
+                os.close(telling)
 
     @property
     def output(self) -> str:
         """Everything it has written so far, to standard output and error."""
-        return os.pread(self._output, 1 << 24, 0).decode(errors="replace")
+        return os.pread(self._output, FILE, 0).decode(errors="replace")
 
     @property
     def exit_code(self) -> int | None:

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import tempfile
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from netlab.model.vocabulary import Family
 from netlab.testbed.lab import Lab
+
+from .somebody import Somebody
 
 
 @pytest.fixture(params=Family, ids=str)
@@ -36,3 +40,10 @@ def mark(monkeypatch: pytest.MonkeyPatch) -> str:
     found = uuid.uuid4().hex
     monkeypatch.setenv("NETLAB_TEST_MARK", found)
     return found
+
+
+@pytest.fixture(scope="module")
+def somebody() -> Iterator[Somebody]:
+    # Not in tmp_path: pytest lets nobody else into its folders.
+    with tempfile.TemporaryDirectory() as home:
+        yield Somebody(Path(home))

@@ -121,6 +121,16 @@ def test_without_a_project_the_folder_alone_counts(house: House) -> None:
     house.run().assert_outcomes(passed=1)
 
 
+def test_a_project_must_allow_programs(house: House) -> None:
+    house.scenario("good")
+    text = (house.pytester.path / "scenarios" / "good.yaml").read_text()
+    house.file("starts", text.replace("steps:", "steps:\n  - server: {run: sleep 1000}"))
+    result = house.run()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*starts.yaml:*: starts a program on the server: sleep 1000.*"])
+    house.run("-o", "netlab_programs=true").assert_outcomes(passed=2)
+
+
 def test_a_project_can_switch_it_off(house: House) -> None:
     house.scenario("mine")
     house.run("-o", "netlab_scenarios=false").assert_outcomes()

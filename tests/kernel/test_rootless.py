@@ -6,105 +6,19 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-import netlab
 from netlab.model.evidence import Evidence
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Family
 from netlab.packets.sightings import packets
-from netlab.scenario import catalogue
 
 from . import tools
 from .runs import not_passed
-
-NOBODY = 65534
-PACKAGE = Path(netlab.__file__).parent
-#: What netlab needs to play scenarios below a folder of its own: itself, and what it imports.
-SOURCES = (PACKAGE.parent, Path(pytest.__file__).parents[1])
-
-
-class Somebody:
-    """An ordinary user with a home, a Python, and netlab where that Python finds it."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
-        self._become: list[str] = []
-        if tools.is_root():
-            os.chown(home, NOBODY, NOBODY)
-            identity = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-            # env, because setpriv itself still executes what only root may.
-            self._become = [tools.program("setpriv"), *identity, "env"]
-        self._environment = {
-            "HOME": str(home),
-            "TMPDIR": str(home),
-            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONPATH": os.pathsep.join(map(str, SOURCES)),
-        }
-        self.python = [self._find_python()]
-        if self.run(*self.python, "-c", "import netlab.testbed.lab, netlab.cli").returncode:
-            self._environment["PYTHONPATH"] = str(self._copy())
-        where = "from netlab.scenario import catalogue; print(catalogue.home(), end='')"
-        self.probes = f"{self.run(*self.python, '-c', where).stdout}/probes"
-
-    def start(self, *command: str) -> subprocess.Popen[str]:
-        """Start a program as that user, at home."""
-        return subprocess.Popen(
-            [*self._become, *command],
-            env=self._environment,
-            cwd=self.home,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a program as that user to its end."""
-        with self.start(*command) as process:
-            printed, complaints = process.communicate()
-            return subprocess.CompletedProcess(command, process.returncode, printed, complaints)
-
-    @property
-    def pytest(self) -> list[str]:
-        """What runs pytest with netlab's plugin, and writes nothing into the checkout."""
-        options = ["-q", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
-        return [*self.python, "-m", "pytest", *options, "--rootdir", str(self.home)]
-
-    def _find_python(self) -> str:
-        """A Python of this version that the user may execute: packages are compiled for it."""
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        for candidate in (sys.executable, f"/usr/bin/python{version}", "/usr/bin/python3"):
-            asked = self.run(candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
-            if asked.stdout.strip() == version:
-                return candidate
-        pytest.skip(f"no Python {version} that an ordinary user may execute: install python3")
-
-    def _copy(self) -> Path:
-        """What netlab consists of, where the user can read it."""
-        copied = self.home / "copied"
-        everything_but = shutil.ignore_patterns("mypy*", "ruff*", "hypothesis*", "_mypy*")
-        shutil.copytree(SOURCES[1], copied, ignore=everything_but)
-        shutil.copytree(PACKAGE, copied / "netlab", dirs_exist_ok=True)
-        shutil.copytree(catalogue.home(), copied / "netlab" / "scenarios", dirs_exist_ok=True)
-        for path in (copied, *copied.rglob("*")):
-            path.chmod(0o755 if path.is_dir() else 0o644)
-        return copied
-
-
-@pytest.fixture(scope="module")
-def somebody() -> Iterator[Somebody]:
-    # Not in tmp_path: pytest lets nobody else into its folders.
-    with tempfile.TemporaryDirectory() as home:
-        yield Somebody(Path(home))
+from .somebody import Somebody
 
 
 def assert_all_pass(done: subprocess.CompletedProcess[str], family: Family) -> None:

@@ -188,6 +188,7 @@ def _kernel(lab: Lab) -> Iterator[Check]:
         lambda: Tracer().close(),
         "run as root on a kernel with tracefs; until then states are sampled every 20 ms",
     )
+    yield from _confinement(lab)
     yield from _tracepoints()
     small = lab.client.has_sysctl("tcp_child_ehash_entries")
     yield Check(
@@ -198,6 +199,21 @@ def _kernel(lab: Lab) -> Iterator[Check]:
     )
     there = Path("/proc/net/tcp6").exists()
     yield Check("IPv6", there, "", "boot without ipv6.disable=1; until then leave --ipv6 out")
+
+
+def _confinement(lab: Lab) -> Iterator[Check]:
+    """Whether a scenario's programs can be kept from the machine, and by what."""
+    from netlab.linux import seccomp
+
+    yield _tried(
+        "confine a scenario's programs",
+        lambda: lab.client.run(["true"], confined=True),
+        "it takes user, mount and process namespaces (user.max_*_namespaces)",
+    )
+    yield Check(
+        "filter their system calls", seccomp.library() is not None, "",
+        "install libseccomp (libseccomp2); until then namespaces alone confine them",
+    )  # fmt: skip
 
 
 def _tracepoints() -> Iterator[Check]:

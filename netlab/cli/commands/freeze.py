@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from netlab import extras
+from netlab.cli.shared.allowing import add_allow_programs, announce
 from netlab.cli.shared.exit_codes import of_runs
 from netlab.cli.shared.from_outside import commands
 from netlab.cli.shared.options import Commands, add_family, add_names, note, seconds
@@ -62,6 +63,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--plain", action="store_true", help="print commands and changes instead of a full screen"
     )
+    add_allow_programs(command)
     command.set_defaults(main=main)
 
 
@@ -75,6 +77,7 @@ def main(options: argparse.Namespace) -> int:
     from netlab.scenario import catalogue, runner
 
     scenario = catalogue.one(options.names, note)
+    announce([scenario], options)
     family = Family.IPV6 if options.ipv6 else scenario.family or Family.IPV4
     style = Style.of(sys.stdout)
     live = not options.plain and terminal.fits()

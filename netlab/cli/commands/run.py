@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlab import report
+from netlab.cli.shared.allowing import add_allow_programs, announce
 from netlab.cli.shared.exit_codes import of_runs
 from netlab.cli.shared.options import (
     Commands,
@@ -76,6 +77,7 @@ def add(commands: Commands) -> None:
         "--ladder", action="store_true", help="also draw what crossed the wire, packet by packet"
     )
     command.add_argument("--json", action="store_true", help="one JSON object a line")
+    add_allow_programs(command)
     add_wide(command)
     command.add_argument(
         "--report",
@@ -95,6 +97,7 @@ def main(options: argparse.Namespace) -> int:
     from netlab.scenario import catalogue, runner
 
     scenarios = catalogue.choose(options.names, options.slow, note)
+    announce(scenarios, options)
     how = runner.Options(
         family=Family.IPV6 if options.ipv6 else Family.IPV4,
         hold=options.hold,

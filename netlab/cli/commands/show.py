@@ -7,6 +7,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from netlab.cli.shared.allowing import add_allow_programs, announce
 from netlab.cli.shared.exit_codes import of_runs
 from netlab.cli.shared.explanation import explanation
 from netlab.cli.shared.options import Commands, add_family, add_names, note, print_ladder
@@ -41,6 +42,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--ladder", action="store_true", help="play it, and draw what crossed the wire"
     )
+    add_allow_programs(command)
     command.set_defaults(main=main)
 
 
@@ -50,6 +52,8 @@ def main(options: argparse.Namespace) -> int:
     from netlab.scenario import catalogue
 
     scenario = catalogue.one(options.names, note)
+    if options.ladder:
+        announce([scenario], options)
     family = Family.IPV6 if options.ipv6 else scenario.family or Family.IPV4
     print("\n".join(explanation(scenario, family, Style.of(sys.stdout))), flush=True)
     return _played(scenario, family) if options.ladder else 0

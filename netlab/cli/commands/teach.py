@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from netlab.cli.shared.allowing import add_allow_programs, announce
 from netlab.cli.shared.exit_codes import of_runs
 from netlab.cli.shared.options import Commands, add_family, add_names, note
 from netlab.model.errors import ScenarioError
@@ -56,6 +57,7 @@ def add(commands: Commands) -> None:
     )
     command.add_argument("--forget", action="store_true", help="forget which lessons you have done")
     add_family(command)
+    add_allow_programs(command)
     command.set_defaults(main=main)
 
 
@@ -80,6 +82,7 @@ def main(options: argparse.Namespace) -> int:
     scenario = catalogue.one(options.names, note)
     if scenario.slow and scenario.code is None:
         raise ScenarioError(_only_waits(scenario))
+    announce([scenario], options)
     return _teach(options, scenario, progress)
 
 

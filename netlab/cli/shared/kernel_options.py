@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netlab.cli.shared.allowing import add_allow_programs, announce
 from netlab.cli.shared.options import add_family, add_sysctl, note, positive, seconds
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def add_what(command: argparse.ArgumentParser) -> None:
     )
     add_family(what)
     add_sysctl(what)
+    add_allow_programs(what)
 
 
 def add_archives(kernels: argparse._ArgumentGroup) -> None:
@@ -114,6 +116,7 @@ def job(options: argparse.Namespace) -> Job:
     plays = bool(options.names) or not options.timers
     slow = options.slow or options.warp
     chosen = catalogue.choose(options.names, slow, note) if plays else []
+    announce(chosen, options)
     mine = [each for each in chosen if not catalogue.is_built_in(each)]
     return Job(
         plays=plays,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlab.model.vocabulary import Family, Side
@@ -25,6 +26,7 @@ class Stage:
     """The lab that a scenario is played on, and the connections and addresses of its steps."""
 
     lab: Lab
+    folder: Path | None = None  # of the scenario's file
     connections: dict[tuple[Side, str], Connection] = field(default_factory=dict)
     added: dict[Side, str] = field(default_factory=dict)  # further addresses
 

@@ -41,7 +41,7 @@ def _sysctl_by_hand(step: Do, family: Family) -> str:
 
 
 def _run(stage: Stage, step: Do) -> None:
-    stage.host(step).run(**step.arguments)
+    stage.host(step).run(**step.arguments, confined=True, readable=stage.folder)
 
 
 def _run_by_hand(step: Do, family: Family) -> str:

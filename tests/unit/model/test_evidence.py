@@ -24,6 +24,7 @@ from netlab.model.evidence import (
     Frame,
     Interval,
     PlayedStep,
+    ProgramRecord,
     Recording,
     Transition,
 )
@@ -118,6 +119,7 @@ RUNS: st.SearchStrategy[Evidence] = some(
     faults=several(
         some(FaultRecord, sides=several(st.sampled_from(Side)), segments=several(SEGMENTS))
     ),
+    programs=several(some(ProgramRecord)),
     client=ENDS,
     server=ENDS,
     recording=st.none() | RECORDINGS,
