@@ -28,6 +28,8 @@ DEVICES = tuple(Path("/dev", name) for name in ("null", "zero", "full", "random"
 #: Folders of its own, which are empty and end with it.
 OWN = ("/tmp", "/run", "/var/tmp", "/dev/shm")
 SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: How this Python finds its parts, where it is not at home: in a guest.
+OF_PYTHON = ("PYTHONHOME", "LD_LIBRARY_PATH")
 #: Its user, as it sees it; outside, each program has another, from SPARE on.
 USER = 1000
 SPARE = 0x60000000
@@ -68,8 +70,9 @@ class Confinement:
 
     @staticmethod
     def environment() -> dict[str, str]:
-        """The environment of a confined program: nothing of netlab's own."""
-        return {"PATH": SEARCHED, "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8"}
+        """The environment of a confined program: nothing of netlab's own that could be a secret."""
+        kept = {name: os.environ[name] for name in OF_PYTHON if name in os.environ}
+        return {"PATH": SEARCHED, "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8", **kept}
 
     def close(self) -> None:
         """Give back what was made before the fork."""

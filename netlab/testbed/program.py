@@ -23,7 +23,7 @@ from netlab.programs import tcp_client
 INHERITED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE)
 DIED_BY_SIGNAL = 128  # added to the signal's number, as shells do
 #: Programs that come with netlab, by their names in scenarios.
-OWN = {"tcp_client": [os.path.realpath(sys.executable), "-I", tcp_client.__file__]}
+OWN = {"tcp_client": [os.path.realpath(sys.executable), "-s", tcp_client.__file__]}
 LOOKING = 0.1  # seconds between two looks at the memory of a confined program
 
 
