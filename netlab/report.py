@@ -8,7 +8,6 @@ beside its place and moved there, so a reader sees either the old one or the new
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -17,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from netlab import extras
 from netlab._version import __version__
-from netlab.model.errors import ScenarioError
+from netlab.model import files
+from netlab.model.errors import LabError, NetlabError, ScenarioError, bug
 
 if TYPE_CHECKING:
     from netlab.model.evidence import Evidence
@@ -30,17 +30,12 @@ PROGRAM = f"netlab {__version__}"
 
 
 def prepare(folder: Path, option: str) -> None:
-    """Make a folder if it is missing. Raises `ScenarioError` where nothing can be written, and
-    `MissingExtra` if a report is wanted without jinja2.
+    """Make a folder if it is missing. Raises `ScenarioError` where there can be none, `LabError`
+    where the disk is full or read-only, and `MissingExtra` if a report is wanted without jinja2.
     """
-    import tempfile
-
     if option == "--report":
         extras.require("report", option)
-    with _refused(option, folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):  # leaves nothing, and asks the kernel itself
-            pass
+    files.prepare(folder, option)
     if (folder / PAGE).is_dir():
         raise ScenarioError(f"{option}: {folder / PAGE} is a folder: name another place")
 
@@ -80,20 +75,22 @@ def write_report(
 
     `runs` are those of `scenarios`, in the same order; play them with ``Options(record=True)``
     to include their packets. The folder is made if it is missing. Returns the page. Raises
-    `MissingExtra` without jinja2, `ScenarioError` where something cannot be written.
+    `MissingExtra` without jinja2, `ScenarioError` or `LabError` where something cannot be written,
+    and `LabError`, once all others are, where something cannot be drawn.
     """
-    from netlab.render.report import report
-
     folder = Path(folder)
     prepare(folder, "--report")
+    about = about or about_run(datetime.now().astimezone(), sum(run.elapsed_s for run in runs))
+    apart = _Apart("--report")
     chapters = []
     for scenario, run, name in zip(scenarios, runs, file_names(scenarios), strict=True):
-        captured = _write_capture(folder, run, name, "--report")
-        _write(folder / f"{name}.json", f"{run.to_json()}\n".encode(errors="replace"), "--report")
-        files = ([f"{name}.pcapng"] if captured else []) + [f"{name}.json"]
-        chapters.append(_chapter(scenario, run, name, tuple(files)))
-    about = about or about_run(datetime.now().astimezone(), sum(run.elapsed_s for run in runs))
-    _write(folder / PAGE, report(chapters, about).encode(errors="replace"), "--report")
+        with apart.one(name):
+            captured = _write_capture(folder, run, name, "--report")
+            files.write(folder / f"{name}.json", f"{run.to_json()}\n", "--report")
+            written = ([f"{name}.pcapng"] if captured else []) + [f"{name}.json"]
+            chapters.append(_chapter(scenario, run, name, tuple(written)))
+    files.write(folder / PAGE, _page(chapters, about, apart), "--report")
+    apart.say()
     return folder / PAGE
 
 
@@ -102,16 +99,57 @@ def write_captures(
 ) -> int:
     """Write the capture files alone (pcapng); returns how many there are.
 
-    Only a run that was played with ``Options(record=True)`` has one. Raises `ScenarioError` where
-    one cannot be written.
+    Only a run that was played with ``Options(record=True)`` has one. Raises
+    `ScenarioError` or `LabError` where one cannot be written, and `LabError`, once all others are,
+    where one cannot be made.
     """
     folder = Path(folder)
     prepare(folder, "--pcap")
-    names = file_names(scenarios)
-    written = [
-        _write_capture(folder, run, name, "--pcap") for run, name in zip(runs, names, strict=True)
-    ]
-    return sum(written)
+    apart = _Apart("--pcap")
+    written = 0
+    for run, name in zip(runs, file_names(scenarios), strict=True):
+        with apart.one(name):
+            written += _write_capture(folder, run, name, "--pcap")
+    apart.say()
+    return written
+
+
+def _page(chapters: Sequence[Chapter], about: ReportHead, apart: _Apart) -> str:
+    """The page, without the chapters that have a picture which cannot be drawn."""
+    from netlab.render.report import report
+
+    try:
+        return report(chapters, about)
+    except Exception:
+        sound = []
+        for chapter in chapters:
+            with apart.one(chapter.name):
+                report([chapter], about)
+                sound.append(chapter)
+        return report(sound, about)
+
+
+class _Apart:
+    """Keeps what cannot be drawn of one scenario away from the others."""
+
+    def __init__(self, option: str) -> None:
+        self._option = option
+        self._lost: list[str] = []
+
+    @contextlib.contextmanager
+    def one(self, name: str) -> Iterator[None]:
+        """Go on after a mistake in the body. What cannot be written is the trouble of all."""
+        try:
+            yield
+        except NetlabError:
+            raise
+        except Exception as error:
+            self._lost.append(f"{name} is left out: {bug(error)}")
+
+    def say(self) -> None:
+        """Raise `LabError` where anything was left out."""
+        if self._lost:
+            raise LabError(f"{self._option}: {'; '.join(self._lost)}")
 
 
 def _write_capture(folder: Path, run: Evidence, name: str, option: str) -> bool:
@@ -119,7 +157,7 @@ def _write_capture(folder: Path, run: Evidence, name: str, option: str) -> bool:
 
     if run.recording is None:
         return False
-    _write(folder / f"{name}.pcapng", pcapng(run, PROGRAM), option)
+    files.write(folder / f"{name}.pcapng", pcapng(run, PROGRAM), option)
     return True
 
 
@@ -138,22 +176,3 @@ def _chapter(scenario: Scenario, run: Evidence, name: str, files: tuple[str, ...
     )
     story = " ".join(scenario.story.split())
     return Chapter(run, name, story, scenario.differs, scenario.expect.cause, steps, files)
-
-
-def _write(path: Path, data: bytes, option: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with _refused(option, path):
-        try:
-            draft.write_bytes(data)
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _refused(option: str, path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        problem = f"{option}: {path} cannot be written: {error.strerror}"
-        raise ScenarioError(problem) from None

@@ -13,7 +13,7 @@ from types import ModuleType
 
 from netlab import __version__, extras
 from netlab.cli.shared import folding, parsing
-from netlab.model.errors import LabError, NetlabError
+from netlab.model.errors import LabError, NetlabError, bug, is_machines
 from netlab.model.text import printable
 from netlab.render import letters
 from netlab.render.style import Style
@@ -149,9 +149,13 @@ def _main(arguments: Sequence[str] | None) -> int:
         return 0
     except OSError as error:
         if error.errno not in UNWRITABLE or not _stdout_is_unwritable():
-            raise
+            return _complain(LabError(bug(error)))
         _give_up_stdout()
         return _complain(LabError(f"standard output cannot be written: {error.strerror}"))
+    except (MemoryError, RuntimeError) as error:
+        if not is_machines(error):
+            raise
+        return _complain(LabError(bug(error)))
 
 
 def _open_standard_streams() -> None:

@@ -11,7 +11,7 @@ import queue
 import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +22,7 @@ from netlab.kernels.sources.kernel import Kernel
 from netlab.kernels.sources.select import NoSuite
 from netlab.kernels.sources.spec import Spec
 from netlab.kernels.vm import accelerator, boot, qemu
-from netlab.model.errors import NetlabError, bug
+from netlab.model.errors import LabError, NetlabError, bug
 from netlab.model.kernel_run import Clock, KernelRun, Machine, gather
 from netlab.timers import measure
 
@@ -62,26 +62,44 @@ class Plan:
     refresh: bool = False
 
 
+class Unkept(LabError):
+    """The cache cannot be written; `runs` has what was played all the same."""
+
+    def __init__(self, why: str, runs: Sequence[KernelRun]) -> None:
+        super().__init__(why)
+        self.runs = runs
+
+
 def play(specs: Sequence[Spec], plan: Plan, watcher: Watcher) -> list[KernelRun]:
     """Play on every kernel; return the runs in the order of the specs. Each is stored in the cache.
 
     Raises `LabError` where no guest can be started here at all (no QEMU), before anything is
-    fetched, and where the cache cannot be written.
+    fetched, and `Unkept` in the end where the cache cannot be written.
     """
     guests = [spec for spec in specs if spec.text != HOST]
     if guests:
         qemu.program()
     runs: dict[str, KernelRun] = {}
+    unkept = ""
     for run in _all(specs, guests, plan, watcher):
         runs[run.machine.spec] = run
-        if run.done:
-            store(run)
         watcher.ended(run)
-    return [runs[spec.text] for spec in specs if spec.text in runs]
+        if run.done:
+            try:
+                store(run)
+            except NetlabError as error:
+                unkept = str(error)
+    played = [runs[spec.text] for spec in specs if spec.text in runs]
+    if unkept:
+        raise Unkept(unkept, played)
+    return played
 
 
 def store(run: KernelRun) -> Path:
-    """Keep a run in the cache, where `netlab compare` finds it by its release."""
+    """Keep a run in the cache, where `netlab compare` finds it by its release.
+
+    Raises `LabError` where it cannot be written.
+    """
     path = cache.folder("runs") / file_name(run)
     run.write(path)
     return path
@@ -105,7 +123,12 @@ def _all(
 ) -> Iterator[KernelRun]:
     # The running kernel first and alone: its clock is real, and guests would slow it down.
     if len(guests) < len(specs):
-        yield here(plan.job, watcher)
+        try:
+            yield here(plan.job, watcher)
+        except NetlabError as error:
+            if not guests:
+                raise
+            yield never_booted(HOST, str(error))
     kernels: dict[str, Kernel] = {}
     for spec in guests:
         try:
@@ -117,6 +140,8 @@ def _all(
                 watcher.fetching(spec.text, f"left out: {error}", 0, 0)
         except NetlabError as error:
             yield never_booted(spec.text, str(error))
+        except Exception as error:  # the others go on
+            yield never_booted(spec.text, bug(error))
     yield from _guests(kernels.values(), plan, watcher)
 
 
@@ -188,12 +213,14 @@ def _guests(kernels: Iterable[Kernel], plan: Plan, watcher: Watcher) -> Iterator
 
     with ThreadPoolExecutor(at_once(plan), "guest") as pool:
         try:
-            waiting = len([pool.submit(follow, kernel) for kernel in kernels])
+            threads = [pool.submit(follow, kernel) for kernel in kernels]
+            waiting = len(threads)
             while waiting:
                 watcher.meanwhile()
                 try:
                     spec, piece = news.get(timeout=LOOK_S)
                 except queue.Empty:
+                    _raise_what_ended(threads)
                     continue
                 if isinstance(piece, KernelRun):
                     waiting -= 1
@@ -203,3 +230,10 @@ def _guests(kernels: Iterable[Kernel], plan: Plan, watcher: Watcher) -> Iterator
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
+
+
+def _raise_what_ended(threads: Iterable[Future[None]]) -> None:
+    """Nobody may wait for a thread that has ended without a word: raise what ended it."""
+    for thread in threads:
+        if thread.done() and not thread.cancelled():
+            thread.result()

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from netlab.live.session import Session
+from netlab.model import files
 from netlab.model.errors import ScenarioError
 
 
@@ -28,10 +28,9 @@ def save(
         return error.problem, False
     try:
         if confirmed:
-            _replace(path, text)
+            files.replace(path, text)
         else:
-            with path.open("x", encoding="utf-8") as file:
-                file.write(text)
+            _create(path, text)
     except FileExistsError:
         return f"{path} already exists: Enter again overwrites it", True
     except OSError as error:
@@ -39,11 +38,12 @@ def save(
     return "", False
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a temporary file and rename it, so that a full disk does not cost the old file."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+def _create(path: Path, text: str) -> None:
+    """Write a new file: none where it is there already, and none where it does not get whole."""
+    with path.open("x"):
+        pass
     try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+        files.replace(path, text)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise

@@ -15,6 +15,7 @@ ERROR is not FAIL: a lab that could not be built never reports a wrong pair.
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ class ScenarioError(NetlabError):
 
 
 class LabError(NetlabError):
-    """The testbed could not be built, or a fault was not installed."""
+    """The testbed could not be built, a fault was not installed, or the machine is in the way."""
 
 
 class Forbidden(LabError):
@@ -82,11 +83,57 @@ class ActionFailed(Unmet):
     """An application's call did not end as the scenario says."""
 
 
+#: What is wrong with the name of a file, or with the rights to it: another one is well.
+OF_THE_NAME = frozenset(
+    {
+        errno.EACCES,
+        errno.EEXIST,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.ENXIO,
+        errno.EPERM,
+    }
+)
+
+
+#: What Python says where the kernel refuses it a thread.
+NO_THREAD = "can't start new thread"
+
+
+def of_file(error: OSError, said: str) -> NetlabError:
+    """The error for a file that somebody named: about its name, or about this machine."""
+    return (ScenarioError if error.errno in OF_THE_NAME else LabError)(said)
+
+
+def is_machines(error: Exception) -> bool:
+    """True if an exception tells of this machine: a call that failed, no memory, no thread."""
+    return isinstance(error, (OSError, MemoryError)) or str(error) == NO_THREAD
+
+
 def bug(error: Exception) -> str:
-    """One sentence about an exception that nobody expected, with where it came from."""
+    """One sentence about an exception that nobody expected, with where it came from.
+
+    What the machine refused (a file, memory) is said as that; anything else is a bug of netlab's.
+    """
     import traceback  # nobody needs it, most of the time
 
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "?"
-    said = f": {error}" if str(error) else ""
-    return f"this is a bug of netlab's: {type(error).__name__}{said} ({place})"
+    return f"{_said(error)} ({place})"
+
+
+def _said(error: Exception) -> str:
+    match error:
+        case MemoryError():
+            return "there is not enough memory here"
+        case OSError(strerror=str(why)):
+            where = f": {error.filename!r}" if isinstance(error.filename, str) else ""
+            return f"this machine refuses what netlab needs: {why}{where}"
+        case RuntimeError() if str(error) == NO_THREAD:
+            return "no more processes or threads are allowed here (ulimit -u)"
+        case _:
+            said = f": {error}" if str(error) else ""
+            return f"this is a bug of netlab's: {type(error).__name__}{said}"

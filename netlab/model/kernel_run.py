@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from netlab.model import files
 from netlab.model.errors import ScenarioError
 from netlab.model.evidence import Cell, Evidence, OlderRecord, converter, refuse_older
 
@@ -88,10 +89,8 @@ class KernelRun:
             yield line("done", {"wall_s": self.wall_s})
 
     def write(self, path: Path) -> None:
-        """Store it; a reader sees all of it or nothing."""
-        draft = path.with_name(path.name + ".part")
-        draft.write_text("".join(f"{text}\n" for text in self.lines()))
-        draft.replace(path)
+        """Store it; a reader sees all of it or nothing. Raises as `files.write`."""
+        files.write(path, "".join(f"{text}\n" for text in self.lines()))
 
 
 def line(kind: str, value: object) -> str:

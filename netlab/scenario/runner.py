@@ -45,7 +45,7 @@ from netlab.testbed.notebook import Notebook, transitions
 #: Maximum number of labs open at the same time; each needs 20 descriptors.
 JOBS = 200
 #: Errors of this machine, which are no answers of TCP's.
-OUT_OF_SOMETHING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+OUT_OF_SOMETHING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EIO)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from netlab.model.errors import LabError
 from netlab.model.tcp import CONTROL, Segment
 from netlab.model.vocabulary import Family, Side
 
@@ -40,6 +41,10 @@ def scapy() -> Scapy:
     os.environ.update(homes)  # scapy makes folders in them; netlab leaves none behind
     try:
         import scapy.main
+        from scapy.config import conf
+
+        # The host's routes are none of netlab's business, and a failure to read them would hang.
+        conf.route_autoload = conf.route6_autoload = False
     finally:
         for name, value in before.items():
             if value is None:
@@ -55,12 +60,18 @@ def scapy() -> Scapy:
 
 
 class Forge:
-    """Sends and receives whole frames at one end of the wire. Create it inside the namespace."""
+    """Sends and receives whole frames at one end of the wire. Create it inside the namespace.
+
+    Raises `LabError` where packet sockets are refused.
+    """
 
     def __init__(self, side: Side, family: Family, target: str) -> None:
         self._side, self._family, self._target = side, family, target
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-        self._socket.bind(("eth0", ETH_P_ALL))
+        try:
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+            self._socket.bind(("eth0", ETH_P_ALL))
+        except OSError as error:
+            raise LabError(f"no packet can be forged here: {error.strerror}") from None
         self._socket.setblocking(False)
 
     def close(self) -> None:

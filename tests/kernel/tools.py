@@ -32,6 +32,7 @@ PACKAGES = {
     "nstat": "iproute2",
     "setpriv": "util-linux",
     "ss": "iproute2",
+    "strace": "strace",
     "tcpdump": "tcpdump",
     "tshark": "tshark",
     "unshare": "util-linux",

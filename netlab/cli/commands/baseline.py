@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from netlab.cli.shared import kernel_options
 from netlab.cli.shared.guest_progress import watching
 from netlab.cli.shared.kernel_options import add_archives, add_guests, add_what
-from netlab.cli.shared.options import Commands, add_names
+from netlab.cli.shared.options import Commands, add_names, note
+from netlab.model import files
 from netlab.model.errors import LabError, ScenarioError, Unmet
 from netlab.model.vocabulary import Family
 from netlab.render.style import Style
@@ -110,8 +111,8 @@ def _add_playing(command: argparse.ArgumentParser) -> None:
 def main_record(options: argparse.Namespace) -> int:
     """Play, or read a stored run, and write its baseline.
 
-    Raises `LabError` (exit code 3) for a run in which not everything could be played, and
-    `ScenarioError` where the file cannot be written.
+    Raises `LabError` (exit code 3) for a run in which not everything could be played, and as
+    `files.write` where the file cannot be written.
     """
     from netlab.kernels.compare import baseline
     from netlab.kernels.compare.behaviour import behaviour
@@ -123,11 +124,7 @@ def main_record(options: argparse.Namespace) -> int:
     if options.output is None:
         sys.stdout.write(text)
         return 0
-    try:
-        options.output.write_text(text)
-    except OSError as error:
-        problem = f"{options.output} cannot be written: {error.strerror}"
-        raise ScenarioError(problem) from None
+    files.write(options.output, text)
     number = len(run.scenarios)
     print(f"baseline of {run.machine.name}: {options.output} ({number} scenarios)")
     return 0
@@ -146,8 +143,8 @@ def main_check(options: argparse.Namespace) -> int:
     style = Style.of(sys.stdout)
     for sentence in sentences:
         print(f"{style('DIFFERENT', 'red')} {sentence}")
-    for note in comparison.notes:
-        print(f"{style('note', 'dim')} {note}", file=sys.stderr)
+    for remark in comparison.notes:
+        print(f"{style('note', 'dim')} {remark}", file=sys.stderr)
     names = f"{run.machine.name}, baseline {recorded.machine.name}"
     if sentences:
         number = "1 difference" if len(sentences) == 1 else f"{len(sentences)} differences"
@@ -172,10 +169,13 @@ def obtain_run(options: argparse.Namespace, recorded: KernelProfile | None = Non
         return kernel_run.read(options.run)
     job = kernel_options.job(options) if recorded is None else to_check(recorded, options)
     with watching([options.kernel], len(job.scenarios())) as watcher:
-        (run,) = matrix.play(
-            [spec.parse(options.kernel)], kernel_options.plan(options, job), watcher
-        )
-    return run
+        plan = kernel_options.plan(options, job)
+        try:
+            runs = matrix.play([spec.parse(options.kernel)], plan, watcher)
+        except matrix.Unkept as error:  # nothing here needs what is in the cache
+            note(str(error))
+            runs = [*error.runs]
+    return runs[0]
 
 
 def to_check(recorded: KernelProfile, options: argparse.Namespace) -> Job:

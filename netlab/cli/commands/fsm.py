@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from netlab.cli.shared.exit_codes import of_runs
 from netlab.cli.shared.options import Commands, add_family
 from netlab.cli.shared.progress import progress
+from netlab.model import files
 from netlab.model.errors import ScenarioError, Unmet
 from netlab.render.fsm_layout import Drawn
 from netlab.render.style import Style
@@ -66,13 +67,13 @@ def main(options: argparse.Namespace) -> int:
     runs = _play(options)
     seen = fsm.seen(runs)
     arrows = drawn(seen)
-    if options.svg:
-        _write_svg(options.svg, arrows, runs)
     if options.json:
         _print_json(seen, arrows, runs[0].kernel)
     else:
         _print(arrows, runs, time.monotonic() - began)
     _complain(runs, seen)
+    if options.svg:
+        _write_svg(options.svg, arrows, runs)
     contradicted = bool(seen.unexplained or seen.unaccounted)
     return max(of_runs(runs), Unmet.exit_code if contradicted else 0)
 
@@ -116,10 +117,7 @@ def _write_svg(path: Path, arrows: Sequence[Drawn], runs: Sequence[Evidence]) ->
     from netlab.render.fsm_svg import svg
 
     kernel, family = runs[0].kernel, runs[0].family
-    try:
-        path.write_text(svg(arrows, f"{family}, kernel {kernel}"), encoding="utf-8")
-    except OSError as error:
-        raise ScenarioError(f"--svg: {path} cannot be written: {error.strerror}") from None
+    files.write(path, svg(arrows, f"{family}, kernel {kernel}"), "--svg")
 
 
 def _print_json(seen: Coverage, arrows: Sequence[Drawn], kernel: str) -> None:

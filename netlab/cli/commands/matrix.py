@@ -20,7 +20,8 @@ from netlab.cli.shared.kernel_options import SPECS, add_archives, add_guests, ad
 from netlab.cli.shared.options import Commands, add_names, add_wide, note, room
 from netlab.cli.shared.output import Output
 from netlab.cli.shared.stopping import Stop, Stopped, stopping
-from netlab.model.errors import LabError, ScenarioError, Unmet
+from netlab.model import files
+from netlab.model.errors import LabError, NetlabError, ScenarioError, Unmet
 from netlab.render.style import Style
 from netlab.render.table import stopped_line
 
@@ -106,12 +107,12 @@ def main(options: argparse.Namespace) -> int:
     if options.report:
         extras.require("report", "--report")
     for folder in filter(None, (options.output, options.report)):
-        _prepare(folder)
+        files.prepare(folder)
     plan = kernel_options.plan(options, job)
     began, output = time.monotonic(), Output(sys.stdout)
     with stopping() as stop:
         try:
-            runs = _play(options, specs, plan, stop, output)
+            runs, unkept = _play(options, specs, plan, stop, output)
             for text in _tell(runs, options, time.monotonic() - began):
                 output.write(f"{text}\n")
             if stop.asked:
@@ -120,6 +121,8 @@ def main(options: argparse.Namespace) -> int:
                 _write_page(options, runs, output)
         finally:
             output.finish(lambda: stop.asked)
+    if unkept:
+        return LabError.exit_code
     missing = [] if stop.asked else _missing(specs, runs)
     if missing:
         note(f"left out, because no mirror has them: {', '.join(missing)}")
@@ -135,17 +138,26 @@ def _missing(specs: Sequence[Spec], runs: Sequence[KernelRun]) -> list[str]:
 
 def _play(
     options: argparse.Namespace, specs: Sequence[Spec], plan: Plan, stop: Stop, output: Output
-) -> list[KernelRun]:
-    """Return the runs that ended (before a signal, if one came), in the order of the specs."""
+) -> tuple[list[KernelRun], bool]:
+    """Return the runs that ended (before a signal, if one came), in the order of the specs; and
+    whether one could not be kept, which has been said then.
+    """
     from netlab.kernels import matrix
 
     number = len(plan.job.scenarios())
     texts = [spec.text for spec in specs]
     with watching(texts, number, lambda: stop.asked) as watcher:
         keeper = _Keeper(watcher, stop, options, output)
-        with contextlib.suppress(Stopped):
+        try:
             matrix.play(specs, plan, keeper)
-    return sorted(keeper.runs, key=lambda run: texts.index(run.machine.spec))
+        except Stopped:
+            pass
+        except matrix.Unkept as error:
+            keeper.trouble.append(error)
+    for trouble in keeper.trouble:
+        note(str(trouble))
+    runs = sorted(keeper.runs, key=lambda run: texts.index(run.machine.spec))
+    return runs, bool(keeper.trouble)
 
 
 class _Keeper:
@@ -155,6 +167,7 @@ class _Keeper:
         self, watcher: Watcher, stop: Stop, options: argparse.Namespace, output: Output
     ) -> None:
         self.runs: list[KernelRun] = []
+        self.trouble: list[NetlabError] = []  # what could not be written
         self._watcher = watcher
         self._stop = stop
         self._options = options
@@ -175,7 +188,10 @@ class _Keeper:
 
         self.runs.append(run)
         for folder in filter(None, (self._options.output, self._options.report)):
-            run.write(folder / matrix.file_name(run))
+            try:
+                run.write(folder / matrix.file_name(run))
+            except NetlabError as error:  # the results are still printed
+                self.trouble.append(error)
         self._output.start()  # the labs of this process, if it had any, have been played
         if self._options.json:
             for record in _records(run):
@@ -225,13 +241,6 @@ def _list(specs: Sequence[Spec], options: argparse.Namespace) -> int:
     for spec in specs:
         print(spec.text)
     return 0
-
-
-def _prepare(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ScenarioError(f"{folder} cannot be made: {error.strerror}") from None
 
 
 def _records(run: KernelRun) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlab.cli.shared.options import Commands, positive
+from netlab.model import files
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State
 from netlab.model.vocabulary import ExpectedPair, Family
@@ -59,7 +60,7 @@ def add(commands: Commands) -> None:
 def main(options: argparse.Namespace) -> int:
     """Diagnose again, and write the scenario of one finding.
 
-    Raises `ScenarioError` where there is no such finding, or the file cannot be written.
+    Raises `ScenarioError` where there is no such finding, and as `files.write`.
     """
     from netlab.cli.shared.snapshots import snapshots
     from netlab.diagnosis.rank import diagnose
@@ -82,10 +83,7 @@ def main(options: argparse.Namespace) -> int:
         return 0
     if options.output.suffix != ".yaml":
         raise ScenarioError("expected a name that ends in .yaml", options.output)
-    try:
-        options.output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ScenarioError(f"cannot be written: {error.strerror}", options.output) from None
+    files.write(options.output, text)
     six = "--ipv6 " if recreating.family is Family.IPV6 else ""
     print(f"written: {options.output}, to be played with: netlab run {six}{options.output}")
     return 0

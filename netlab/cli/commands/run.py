@@ -7,7 +7,7 @@ import argparse
 import contextlib
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ from netlab.cli.shared.options import (
 )
 from netlab.cli.shared.progress import Shown
 from netlab.cli.shared.stopping import Stop, Stopped, stopping
+from netlab.model.errors import LabError, NetlabError, bug
 from netlab.render.style import Style
 from netlab.render.table import Known, RunTable, closing_line, stopped_line
 
@@ -51,7 +52,7 @@ examples:
   netlab run fin-dropped --pcap .  and what both ends saw, for Wireshark: ./fin-dropped.pcapng
 
 exit codes: 0 all passed or were skipped, 1 a pair was not held, 2 bad usage or a bad scenario,
-3 a lab could not be built
+3 a lab could not be built, or a file not written
 """
 
 
@@ -116,7 +117,9 @@ def main(options: argparse.Namespace) -> int:
             run.write_files()
         finally:
             run.shown.finish(lambda: stop.asked)
-    return stop.exit_code or of_runs(run.ended)
+    for error in run.trouble:
+        note(str(error))
+    return stop.exit_code or max([of_runs(run.ended), *(each.exit_code for each in run.trouble)])
 
 
 class _Run:
@@ -129,6 +132,7 @@ class _Run:
         self._scenarios = scenarios
         self._stop = stop
         self._runs: dict[int, Evidence] = {}
+        self.trouble: list[NetlabError] = []  # what could not be drawn or written
         self._when, self._began = datetime.now().astimezone(), time.monotonic()
         self._elapsed = 0.0
         self._style = Style.of(sys.stdout)
@@ -174,12 +178,20 @@ class _Run:
     def _show(self, evidence: Evidence) -> None:
         self.shown.finished(evidence)
         if self._options.json:
-            self.shown.line(evidence.to_json())
+            self.shown.line(self._drawn(evidence, type(evidence).to_json))
             return
         if len(self._runs) == 1:
             for line in self._table.head():
                 self.shown.line(line)
-        self.shown.line(self._table.row(evidence))
+        self.shown.line(self._drawn(evidence, self._table.row))
+
+    def _drawn(self, run: Evidence, draw: Callable[[Evidence], str]) -> str:
+        """What `draw` makes of a run. If it cannot, that is the trouble of this run alone."""
+        try:
+            return draw(run)
+        except Exception as error:
+            self.trouble.append(LabError(f"{run.scenario} cannot be shown: {bug(error)}"))
+            return ""
 
     def tell(self) -> None:
         """Print what follows the table: ladders, failures in full, and the counts."""
@@ -196,10 +208,10 @@ class _Run:
         runs, style = self.ended, self._style
         for run in runs:
             if self._options.ladder and run.recording is not None:
-                yield f"\n{style(run.scenario, 'bold')}\n{ladder_text(run)}"
+                yield f"\n{style(run.scenario, 'bold')}\n{self._drawn(run, ladder_text)}"
         for run in runs:
             if run.outcome in ("fail", "error"):
-                yield f"\n{failure(run, style)}"
+                yield f"\n{self._drawn(run, lambda run: failure(run, style))}"
         if runs:
             yield f"\n{closing_line(runs, self._elapsed, style)}"
         if self._stop.asked:
@@ -210,16 +222,23 @@ class _Run:
 
     def write_files(self) -> None:
         """Write the files that were asked for. With --json, standard output has JSON only."""
-        options, runs = self._options, self.ended
-        scenarios = [self._scenarios[number] for number in sorted(self._runs)]
-        if options.report:
-            about = report.about_run(self._when, self._elapsed, self._left)
-            report.write_report(options.report, scenarios, runs, about)
-            self._say(f"report: {options.report / report.PAGE}")
-        if options.pcap:
-            number = report.write_captures(options.pcap, scenarios, runs)
-            files = "1 file" if number == 1 else f"{number} files"
-            self._say(f"captures: {options.pcap} ({files})")
+        for folder, write in (
+            (self._options.report, self._write_report),
+            (self._options.pcap, self._write_captures),
+        ):
+            try:
+                if folder:
+                    self._say(write(folder, [self._scenarios[each] for each in sorted(self._runs)]))
+            except NetlabError as error:  # what was played is printed all the same
+                self.trouble.append(error)
+
+    def _write_report(self, folder: Path, scenarios: Sequence[Scenario]) -> str:
+        about = report.about_run(self._when, self._elapsed, self._left)
+        return f"report: {report.write_report(folder, scenarios, self.ended, about)}"
+
+    def _write_captures(self, folder: Path, scenarios: Sequence[Scenario]) -> str:
+        number = report.write_captures(folder, scenarios, self.ended)
+        return f"captures: {folder} ({'1 file' if number == 1 else f'{number} files'})"
 
     def _say(self, line: str) -> None:
         if not self._options.json:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlab import __version__, extras
-from netlab.model.errors import ScenarioError
+from netlab.model import files
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
@@ -39,11 +39,8 @@ def counted(number: int, word: str) -> str:
 
 
 def write_page(path: Path, seen: Overview) -> None:
-    """Write the page. Raises `ScenarioError` where it cannot be written."""
+    """Write the page. Raises `ScenarioError` or `LabError` where it cannot be written."""
     extras.require("report", "--page")
     from netlab.kernels.compare.page import page
 
-    try:
-        path.write_text(page(seen, __version__))
-    except OSError as error:
-        raise ScenarioError(f"--page: {path} cannot be written: {error.strerror}") from None
+    files.write(path, page(seen, __version__), "--page")

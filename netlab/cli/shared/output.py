@@ -64,8 +64,10 @@ class Output:
     def start(self) -> None:
         """Begin to write. Further calls do nothing."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="netlab-output", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="netlab-output", daemon=True)
+            with contextlib.suppress(RuntimeError):  # too many processes: `finish` writes
+                thread.start()
+                self._thread = thread
 
     def finish(self, asked_to_end: Callable[[], bool] = lambda: False) -> None:
         """Return when all of it is written; or, where this process is asked to end, when nothing
@@ -75,22 +77,30 @@ class Output:
         written for another reason (a full disk).
         """
         self.start()
-        assert self._thread is not None
         self._pieces.put(None)
-        stuck = 0.0
-        while self._thread.is_alive() and stuck < PATIENCE:
-            before = self._written
-            self._thread.join(LOOK)
-            stuck = stuck + LOOK if asked_to_end() and self._written == before else 0.0
+        if self._thread is None:
+            self._write_all()
+        else:
+            self._wait_for(self._thread, asked_to_end)
         if self._error is None or asked_to_end():
             return
         if isinstance(self._error, BrokenPipeError):
             raise self._error
         raise LabError(f"standard output cannot be written: {self._error.strerror}")
 
+    def _wait_for(self, thread: threading.Thread, asked_to_end: Callable[[], bool]) -> None:
+        stuck = 0.0
+        while thread.is_alive() and stuck < PATIENCE:
+            before = self._written
+            thread.join(LOOK)
+            stuck = stuck + LOOK if asked_to_end() and self._written == before else 0.0
+
     def _run(self) -> None:
         # The main thread takes all signals, so that it wakes up for them.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        self._write_all()
+
+    def _write_all(self) -> None:
         while (text := self._pieces.get()) is not None:
             if self._stream is not None and self._error is None:
                 try:

@@ -20,8 +20,10 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 AGAIN = 1.0
 
 
-class Stopped(Exception):
-    """A signal has asked this process to end."""
+class Stopped(BaseException):
+    """A signal has asked this process to end. Like KeyboardInterrupt, it is nobody's mistake: who
+    keeps the trouble of one kernel or one scenario apart lets it pass.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)

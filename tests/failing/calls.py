@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The system calls that may fail, the errors they fail with, and those that a command makes.
+
+strace counts the calls of one name in each thread, and lets the n-th one fail. The command has
+been watched once before, so what is known of the n-th call is what it was then.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+#: Kinds of failures: the calls that they befall, and the errors.
+KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "open": (("openat",), ("EMFILE", "EACCES", "EIO")),
+    "read": (("read", "pread64"), ("EIO",)),
+    "write": (("write", "pwrite64"), ("ENOSPC", "EDQUOT", "EIO")),
+    "close": (("close",), ("EIO",)),
+    "folder": (("mkdir", "mkdirat", "rename", "renameat"), ("ENOSPC", "EROFS", "EDQUOT")),
+    "unshare": (("unshare",), ("EPERM", "ENOSPC", "ENOMEM")),
+    "setns": (("setns",), ("EPERM", "ENOMEM")),
+    "mount": (("mount", "fsopen", "fsconfig", "fsmount"), ("EPERM", "ENOMEM")),
+    "fork": (("clone", "clone3", "fork", "vfork", "execve"), ("EAGAIN", "ENOMEM")),
+    "socket": (("socket",), ("EMFILE", "ENOBUFS", "EAFNOSUPPORT")),
+    "bind": (("bind", "listen", "setsockopt"), ("ENOMEM", "ENOBUFS")),
+    "connect": (("connect", "accept4"), ("ENOMEM", "ENOBUFS")),
+    "send": (("sendto", "sendmsg"), ("ENOBUFS", "ENOMEM")),
+    "receive": (("recvfrom", "recvmsg"), ("ENOBUFS", "ENOMEM")),
+    "answer": (("recvfrom", "recvmsg"), ("EPERM", "EBUSY", "ENOMEM", "EOPNOTSUPP")),
+    "memory": (("mmap", "mremap", "brk"), ("ENOMEM",)),
+    "interrupt": (
+        ("openat", "read", "write", "sendto", "recvfrom", "connect", "accept4", "poll", "select"),
+        ("EINTR",),
+    ),
+}
+WATCHED = sorted({call for calls, _ in KINDS.values() for call in calls})
+#: An answer of the kernel's by netlink, in the first bytes of what was received.
+NLMSG_ERROR = 2
+#: A file that is opened once netlab's own code runs: what comes before is Python's.
+BEGINS = "netlab/cli/"
+#: What Python does to import a module. Each is like any other.
+IMPORTING = re.compile(r"\.py\b|\.pyc\b|\.so\b|__pycache__|site-packages|/lib/python3|\.pth\b")
+
+
+class Failure(NamedTuple):
+    """The `number`-th call of this name fails with this error."""
+
+    kind: str
+    call: str
+    error: str
+    number: int
+    #: The call as it was when all was well, with the names of its files.
+    seen: str
+
+    @property
+    def injection(self) -> str:
+        """What strace takes for it."""
+        if self.kind == "answer":
+            answer = struct.pack("=IHHIIi", 36, NLMSG_ERROR, 0, 0, 0, -getattr(errno, self.error))
+            how = f"poke_exit=@arg2={answer.hex()}"
+        else:
+            how = f"error={self.error}"
+        return f"{self.call}:{how}:when={self.number}"
+
+
+class Call(NamedTuple):
+    """One system call of a command's first thread."""
+
+    name: str
+    number: int  # among its calls of this name
+    seen: str
+
+    @property
+    def imports(self) -> bool:
+        """True if Python does it to import something."""
+        return bool(IMPORTING.search(self.seen))
+
+    @property
+    def shape(self) -> str:
+        """What it has in common with others of one loop."""
+        path = re.sub(r"(/scenarios|/cells|/lessons)/[^\"]*?(?=\.yaml|\"|>)", r"\1", self.seen)
+        return re.sub(r"\d+|0x[0-9a-f]+", "#", path)[:120]
+
+
+_LINE = re.compile(r"(\d+) +(\w+)\((.*)")
+
+
+def calls(trace: Path) -> list[Call]:
+    """The calls of netlab's own code that strace has written down, in order."""
+    found: list[Call] = []
+    counts: dict[str, int] = {}
+    first, begun = "", False
+    for line in trace.read_text(errors="replace").splitlines():
+        match = _LINE.match(line)
+        if match is None:
+            continue
+        process, name, seen = match.groups()
+        first = first or process
+        if process != first:
+            continue
+        counts[name] = counts.get(name, 0) + 1
+        begun = begun or BEGINS in seen
+        if begun:
+            found.append(Call(name, counts[name], seen))
+    return found
+
+
+def _can(kind: str, call: Call) -> bool:
+    """False for what no kernel does: an answer by netlink elsewhere, an interrupted folder."""
+    if kind == "answer":
+        return "NETLINK" in call.seen
+    return kind != "interrupt" or "O_DIRECTORY" not in call.seen
+
+
+def failures(
+    made: Iterable[Call], kinds: Iterable[str], imports: int, alike: int
+) -> Iterator[Failure]:
+    """Every failure of these kinds. Of what Python does to import modules, each `imports`-th call
+    (0: none); of calls that are alike, as those of a loop are, the first `alike` of them.
+    """
+    made = list(made)
+    for kind in kinds:
+        names, errors = KINDS[kind]
+        counts: dict[str, int] = {}
+        skipped = 0
+        for call in made:
+            if call.name not in names or not _can(kind, call):
+                continue
+            if call.imports:
+                skipped += 1
+                if not imports or skipped % imports:
+                    continue
+            else:
+                shape = f"{call.name} {call.shape}"
+                counts[shape] = counts.get(shape, 0) + 1
+                if counts[shape] > alike:
+                    continue
+            for error in errors[:1] if call.imports else errors:
+                yield Failure(kind, call.name, error, call.number, call.seen)

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One short run of each command, and what it takes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+SHORT = "--hold 10ms port-closed"
+
+
+class Command(NamedTuple):
+    """A command line; {results} is a folder that it may write to, {given} one with its input."""
+
+    line: str
+    code: int = 0  # where nothing fails
+    says: str = ""  # where it ends as it should
+    stdin: str = ""
+
+
+COMMANDS: dict[str, Command] = {
+    "run": Command("run --hold 10ms syn-rejected-with-tcp-reset", says="1 passed"),
+    "forge": Command(f"run {SHORT}", says="1 passed"),
+    "run-program": Command("run --hold 10ms user-timeout", says="1 passed"),
+    "report": Command(f"run {SHORT} --report {{results}}", says="1 passed"),
+    "ladder": Command(f"run {SHORT} --ladder", says="1 passed"),
+    "pcap": Command(f"run {SHORT} --pcap {{results}}", says="1 passed"),
+    "json": Command(f"run {SHORT} --json", says='"outcome": "pass"'),
+    "list": Command("list", says="port-closed"),
+    "show": Command("show port-closed", says="by hand"),
+    "atlas": Command("atlas CLOSED/LISTEN", says="CLOSED"),
+    "fsm": Command("fsm --svg {results}/fsm.svg", says="fsm.svg"),
+    "snapshot": Command("snapshot", says='"tcp"'),
+    "diagnose": Command("diagnose {given}/stuck.txt", code=1, says="SYN"),
+    "diagnose-here": Command("diagnose", says=""),
+    "repro": Command("repro {given}/stuck.txt", says="steps:"),
+    "compare": Command("compare {given}/a.jsonl {given}/b.jsonl", says="no differences"),
+    "record": Command("baseline record --run {given}/a.jsonl -o {results}/a.yaml"),
+    "check": Command("baseline check {given}/a.yaml --run {given}/a.jsonl", says="as recorded"),
+    "matrix-here": Command(
+        f"matrix --kernel host {SHORT} --report {{results}}", says="1 of 1 scenarios"
+    ),
+    "matrix-missing": Command("matrix --kernel ./no-such-bzImage port-closed", code=2),
+    "doctor": Command("doctor", says="ok"),
+    "schema": Command("schema", says="$schema"),
+    "completion": Command("completion bash", says="netlab"),
+    "teach": Command("teach port-closed", stdin="\n" * 40, says="port-closed"),
+    "freeze": Command("freeze port-closed --for 100ms", says="is frozen"),
+    "lab": Command("lab", code=2),
+}
