@@ -100,8 +100,8 @@ class TcpTable:
 class _Reopened:
     """A file of /proc/net that can be read again and again.
 
-    Its directory stays open too: some kernels (6.6.102-104, 6.12.42-45) fail a second read from
-    the start, and there the file is opened anew in the same namespace each time.
+    Some kernels (6.6.102-104, 6.12.42-45) fail a second read from the start, and there the file is
+    opened anew in the same namespace each time.
     """
 
     def __init__(self, directory: int, name: str) -> None:
@@ -115,12 +115,19 @@ class _Reopened:
         """The whole file. Raises `LabError` if it reads as empty even when opened anew."""
         text = self._whole()
         if not text:
-            os.close(self._fd)
-            self._fd = self._open()
+            self._open_anew()
             text = self._whole()
             if not text:
                 raise LabError(f"/proc/net/{self._name} reads as empty")
         return text
+
+    def _open_anew(self) -> None:
+        """Open the same file of the same namespace. By its name it would be that of the namespace
+        in which this thread is by now, whatever folder was opened before.
+        """
+        again = os.open(f"/proc/self/fd/{self._fd}", os.O_RDONLY | os.O_CLOEXEC)
+        os.close(self._fd)
+        self._fd = again
 
     def _whole(self) -> str:
         chunks, offset = [], 0

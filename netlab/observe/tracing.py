@@ -4,8 +4,7 @@
 They are read as text from an instance of tracefs that belongs to this process. (perf_event_open(2)
 would need no instance, but it lost what the timers of an idle processor did: 40 of 40
 retransmissions, Linux 6.18.) A guardian process waits for this one to end, however it ends, and
-then removes the instance. Where tracefs is not mounted, a detached mount (fsopen(2), Linux 5.2)
-serves instead.
+then removes the instance. What both leave, because both were killed, the next netlab removes.
 
 A tracepoint sees every namespace. Subscriptions are by address, and no two labs share one
 (`netlab.testbed.subnets`).
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from netlab import scheduler
-from netlab.linux import syscalls
+from netlab.linux import tracefs
 from netlab.model.errors import LabError
 
 #: Each tracepoint, and what the kernel filters before it writes a record.
@@ -37,7 +36,6 @@ TRACEPOINTS = {
     "skb/kfree_skb": "rx_sk != 0",  # Linux 6.11; older ones do not tell whose packet it was
 }
 NEEDED = "sock/inet_sock_set_state"  # Linux 4.16
-MOUNTED = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 INTERVAL = 0.001  # seconds; many labs ask for the same records
 CHUNK = 1 << 16
 
@@ -70,14 +68,16 @@ class Tracer:
         self._drained = 0.0
         self.lost = 0  # records that did not fit into the kernel's buffers
         with contextlib.ExitStack() as opened:
-            instance = _instance(opened)
-            (instance / "trace_clock").write_text("mono")
+            instance, self._pipe = _instance(opened)
+            opened.callback(os.close, self._pipe)
+            try:
+                (instance / "trace_clock").write_text("mono")
+            except OSError as error:
+                raise LabError(f"no clock for tracepoints ({error.strerror})") from None
             #: Tracepoints that this kernel lacks, or has without what tells whose they are.
             self.absent = tuple(
                 name for name, wanted in TRACEPOINTS.items() if not _enable(instance, name, wanted)
             )
-            self._pipe = os.open(instance / "trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
-            opened.callback(os.close, self._pipe)
             self._opened = opened.pop_all()
 
     def close(self) -> None:
@@ -198,44 +198,37 @@ while [ -d "$0" ] && ! rmdir "$0" 2>/dev/null; do sleep 0.02; done
 """
 
 
-def _tracefs(opened: contextlib.ExitStack) -> int:
-    """A descriptor of the root of tracefs."""
+def _instance(opened: contextlib.ExitStack) -> tuple[Path, int]:
+    """A trace buffer of this process alone, removed when it ends, and a descriptor to read it."""
     try:
-        for path in MOUNTED:
-            if os.path.isdir(f"{path}/instances"):
-                mount = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                opened.callback(os.close, mount)
-                return mount
-        mount = syscalls.detached("tracefs")
-    except OSError as error:
-        raise LabError(f"no tracefs here ({error.strerror}): states are sampled") from None
-    opened.callback(os.close, mount)
-    return mount
-
-
-def _instance(opened: contextlib.ExitStack) -> Path:
-    """A trace buffer of this process alone, removed when it ends."""
-    mount = _tracefs(opened)
-    instances = Path(f"/proc/self/fd/{mount}/instances")
-    _remove_orphans(instances)
-    instance = instances / f"{_name(os.getpid())}-{next(_number)}"
-    try:
-        guardian = subprocess.Popen(
-            ["/bin/sh", "-c", GUARDIAN, str(instance)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=[mount],
-            start_new_session=True,  # a kill of netlab's process group spares it
-        )
-        opened.callback(guardian.wait)
-        assert guardian.stdin is not None
-        opened.callback(guardian.stdin.close)
-        instance.mkdir()
+        mount = tracefs.root()
+        opened.callback(os.close, mount)
+        with tracefs.alone(mount):
+            tracefs.remove_orphans(mount)
+            instance = tracefs.instances(mount) / f"{_name(os.getpid())}-{next(_number)}"
+            _guarded(instance, mount, opened)
+            # From here on it is read, and nobody takes it for an orphan.
+            return instance, os.open(instance / "trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         raise LabError(f"no instance of tracefs ({error.strerror}): states are sampled") from None
+
+
+def _guarded(instance: Path, mount: int, opened: contextlib.ExitStack) -> None:
+    """Make the instance, and have it removed when this process ends."""
+    opened.callback(_remove, instance)  # where the guardian could not
+    guardian = subprocess.Popen(
+        ["/bin/sh", "-c", GUARDIAN, str(instance)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=[mount],
+        start_new_session=True,  # a kill of netlab's process group spares it
+    )
+    opened.callback(guardian.wait)
+    assert guardian.stdin is not None
+    opened.callback(guardian.stdin.close)
+    instance.mkdir()
     opened.callback(_silence, instance)
-    return instance
 
 
 _number = itertools.count()
@@ -246,25 +239,17 @@ def _silence(instance: Path) -> None:
         (instance / "events/enable").write_text("0")
 
 
+def _remove(instance: Path) -> None:
+    with contextlib.suppress(OSError):
+        instance.rmdir()
+
+
 def _name(process: int) -> str:
     """A unique name for a process: its namespace, its number, and when it began."""
     status = Path(f"/proc/{process}/stat").read_text()
     began = status[status.rindex(")") :].split()[20]
     namespace = os.stat(f"/proc/{process}/ns/pid").st_ino
-    return f"netlab-{namespace}-{process}-{began}"
-
-
-def _remove_orphans(instances: Path) -> None:
-    """Remove instances whose process and guardian were both killed."""
-    own = os.stat("/proc/self/ns/pid").st_ino
-    for instance in instances.glob(f"netlab-{own}-*"):
-        try:
-            alive = instance.name.startswith(f"{_name(int(instance.name.split('-')[2]))}-")
-        except FileNotFoundError:
-            alive = False
-        if not alive:
-            with contextlib.suppress(OSError):
-                instance.rmdir()
+    return f"{tracefs.OWN}{namespace}-{process}-{began}"
 
 
 def _enable(instance: Path, name: str, wanted: str) -> bool:

@@ -8,20 +8,20 @@ identify a connection by its addresses, so these must tell which lab it belongs 
 from __future__ import annotations
 
 import contextlib
-import errno
 import heapq
 import os
-import socket
 
 from netlab.linux.privileges import in_user_namespace
+from netlab.linux.tracefs import Claims
 from netlab.model.errors import LabError
 
-#: Networks are claimed by the block. 10.0.0.0/24 is the first; processes without root, whose labs
-#: are not traced, have the upper half.
+#: Networks are claimed by the block, wherever tracepoints see them (`netlab.linux.tracefs`).
+#: 10.0.0.0/24 is the first; processes that cannot trace have the upper half, where nobody looks.
 BLOCK, BLOCKS = 16, 2048
 UNSEEN = BLOCK * BLOCKS
 
-_claims: list[socket.socket] = []
+_claims: list[Claims] = []
+_blocks: set[int] = set()
 _free: list[int] = []
 
 
@@ -38,28 +38,24 @@ def give_back(number: int) -> None:
 
 
 def _claim() -> int:
-    """Claim a block of networks for this process, for as long as it lives.
-
-    A name in the abstract namespace of AF_UNIX (unix(7)) is taken by one socket at a time, is no
-    file, and is free again when the process ends, however it ends.
-    """
-    for block in range(BLOCKS):
-        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        try:
-            claim.bind(f"\0netlab-network-{block}")
-        except OSError as error:
-            claim.close()
-            if error.errno != errno.EADDRINUSE:
-                raise LabError(f"no network for a lab: {error.strerror}") from None
-            continue
-        _claims.append(claim)
-        return block * BLOCK + (UNSEEN if in_user_namespace() else 0)
+    """Claim a block of networks for this process, for as long as it lives."""
+    if not _claims and not in_user_namespace():
+        with contextlib.suppress(OSError):
+            _claims.append(Claims())
+    try:
+        for block in range(BLOCKS):
+            if block not in _blocks and all(each.take(block) for each in _claims):
+                _blocks.add(block)
+                return block * BLOCK + (0 if _claims else UNSEEN)
+    except OSError as error:
+        raise LabError(f"no network for a lab: {error.strerror}") from None
     raise LabError(f"all {BLOCK * BLOCKS} networks for labs are taken by other netlab processes")
 
 
 def _forget() -> None:
     """Drop the claims in a forked child: they are the parent's, and its own labs need others."""
     _free.clear()
+    _blocks.clear()
     while _claims:
         with contextlib.suppress(OSError):
             _claims.pop().close()

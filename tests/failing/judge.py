@@ -18,7 +18,7 @@ from typing import NamedTuple
 from netlab import scheduler
 from tests.failing.calls import WATCHED, Call, Failure, calls
 from tests.failing.commands import Command
-from tests.kernel.tools import abandoned_instances, left_over
+from tests.kernel.tools import left_over, trace_instances
 
 STRACE = ("strace", "--follow-forks", "--seccomp-bpf", "-qq", "--decode-fds=path,socket")
 PATIENCE = 60.0  # seconds
@@ -136,10 +136,20 @@ class Place:
         wrong = [*self._wrong(command, failure, done)]
         if processes := left_over(mark):
             wrong.append(f"processes left: {processes}")
-        if instances := abandoned():
+        if instances := self._instances():
             wrong.append(f"instances of tracefs left: {instances}")
         trace = self.trace.read_text(errors="replace")
         return Verdict(INJECTED in trace, done.returncode, tuple(wrong), done.stdout + done.stderr)
+
+    def _instances(self) -> list[str]:
+        """Instances of tracefs that the command has left."""
+        process = self.trace.read_text(errors="replace").partition(" ")[0]
+
+        def found() -> list[str]:
+            return [name for name in trace_instances() if name.split("-")[2:3] == [process]]
+
+        scheduler.wait(lambda: None if found() else True, scheduler.now() + PATIENCE)
+        return found()
 
     def _wrong(
         self, command: Command, failure: Failure, done: subprocess.CompletedProcess[str]
@@ -168,12 +178,6 @@ def explains(err: str, out: str) -> bool:
     return "netlab: " in err or any(
         word in out for word in ("not built", "ERROR", "MISSING", "missing", '"error"')
     )
-
-
-def abandoned() -> list[str]:
-    """Instances of tracefs that no living process has, after those have gone that are going."""
-    scheduler.wait(lambda: None if abandoned_instances() else True, scheduler.now() + 5.0)
-    return abandoned_instances()
 
 
 def is_whole(path: Path) -> bool:

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from netlab.linux import tracefs
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Family, Side
-from netlab.observe.tracing import NEEDED, TRACEPOINTS, Traced, Tracer, _tracefs
+from netlab.observe.tracing import NEEDED, TRACEPOINTS, Traced, Tracer
 from netlab.testbed.lab import Lab
 from netlab.testbed.notebook import transitions
 
@@ -91,7 +92,8 @@ def test_who_has_unsubscribed_is_told_no_more(lab: Lab) -> None:
 def test_a_tracepoint_that_this_kernel_does_not_have_is_left_out_and_named() -> None:
     """Linux 5.4 does not tell which socket a discarded packet was for; 6.18 does."""
     with contextlib.ExitStack() as opened:
-        events = Path(f"/proc/self/fd/{_tracefs(opened)}/events")
+        opened.callback(os.close, mount := tracefs.root())
+        events = Path(f"/proc/self/fd/{mount}/events")
         tracer = Tracer()
         opened.callback(tracer.close)
         lacking = []
@@ -199,12 +201,28 @@ def test_the_next_run_removes_what_was_left_when_the_guardian_was_killed_too(
         kill(process)
         process.communicate()
     left = instances_of(process.pid)
-    with runs.start_recorded("port-closed") as following:
-        following.communicate()
+    with runs.start("port-closed") as following:
+        printed, _ = following.communicate()
     assert len(left) == 1
+    assert f"removed what a killed netlab left: the instance {left[0]} of tracefs" in printed
     assert instances_of(process.pid) == []
     assert tools.wait(lambda: None if instances_of(following.pid) else True)
     assert tools.left_over(mark) == []
+
+
+def test_who_records_in_two_network_namespaces_disturbs_nobody(mark: str, tmp_path: Path) -> None:
+    """As in two containers: tracepoints are of the whole machine, and so are the claims."""
+    for number in range(5):
+        folders = [tmp_path / f"{number}{which}" for which in "ab"]
+        places = []
+        for folder in folders:
+            folder.mkdir()
+            places.append(Runs(folder, mark, (tools.program("unshare"), "--net")))
+        names = ("simultaneous-open", "syn-dropped", "fin-dropped")
+        with places[0].start_recorded(*names) as one, places[1].start_recorded(*names) as other:
+            for process in (one, other):
+                printed, _ = process.communicate()
+                assert process.returncode == 0, printed
 
 
 def is_guardian(process: int) -> bool:

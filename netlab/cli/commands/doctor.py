@@ -94,12 +94,14 @@ def _mark(finding: Check) -> Cell:
 
 def examine() -> Iterator[Check]:
     """Try everything, the necessary things first."""
-    from netlab.linux import privileges
+    from netlab.linux import privileges, tracefs
     from netlab.testbed.lab import Lab
 
     yield Check("kernel", True, f"{os.uname().release} on {os.uname().machine}")
     root = privileges.privileged()
     yield Check("privileges", True, "root" if root else "a user namespace of its own")
+    for name in tracefs.removed_orphans():
+        yield Check("what a killed netlab left", True, f"removed: {name}, an instance of tracefs")
     yield from _namesakes()
     yield from _extras()
     try:

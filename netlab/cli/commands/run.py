@@ -25,6 +25,7 @@ from netlab.cli.shared.options import (
     note,
     positive,
     room,
+    say_what_was_left,
     seconds,
 )
 from netlab.cli.shared.progress import Shown
@@ -110,6 +111,7 @@ def main(options: argparse.Namespace) -> int:
         for folder, option in ((options.report, "--report"), (options.pcap, "--pcap")):
             if folder:
                 report.prepare(folder, option)
+        say_what_was_left()
         run = _Run(options, scenarios, stop)
         try:
             run.play(how)

@@ -80,6 +80,14 @@ def note(text: str) -> None:
     print(f"{Style.of(sys.stderr)('netlab:', 'dim')} {text}", file=sys.stderr)
 
 
+def say_what_was_left() -> None:
+    """Remove what a netlab left that was killed together with its guardian, and say so."""
+    from netlab.linux import tracefs
+
+    for name in tracefs.removed_orphans():
+        note(f"removed what a killed netlab left: the instance {name} of tracefs")
+
+
 def add_family(command: argparse._ActionsContainer) -> None:
     """Add ``--ipv6``."""
     command.add_argument("--ipv6", action="store_true", help="over IPv6 instead of IPv4")
