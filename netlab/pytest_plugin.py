@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from netlab.model import outside
 from netlab.model.errors import LabError, NetlabError, NotHeld, ScenarioError
 
 if TYPE_CHECKING:
@@ -120,11 +121,7 @@ def _is_collected(path: Path, config: pytest.Config) -> bool:
 
 def _looks_like_one(path: Path) -> bool:
     """True if a file has two of the three keys that every scenario has: one may be misspelt."""
-    try:
-        text = path.read_text(errors="replace")
-    except OSError:
-        return False
-    return len({*SHAPE.findall(text)}) > 1
+    return len({*SHAPE.findall(outside.glance(path))}) > 1
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

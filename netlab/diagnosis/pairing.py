@@ -58,6 +58,11 @@ class _HostTable:
                 self._elapsed = 1.0  # seconds: samples without a time were taken by hand
 
     @functools.cached_property
+    def listening(self) -> set[int]:
+        """The ports of its listeners, of those that the snapshot shows."""
+        return {socket.local[1] for socket in self.sockets if socket.state is State.LISTEN}
+
+    @functools.cached_property
     def destinations(self) -> set[str]:
         """The addresses of the other hosts that its connections go to."""
         others = {socket.remote[0] for socket in self.sockets} - {ANY, *self.host.addresses}
@@ -91,12 +96,14 @@ class _Matcher:
 
     def __init__(self, tables: Sequence[_HostTable]) -> None:
         self._tables = tables
-        self._all: dict[FourTuple, list[tuple[_HostTable, Socket]]] = {}
+        #: By table and four-tuple, the last one first. A listing may have one several times.
+        self._all: list[tuple[_HostTable, dict[FourTuple, list[Socket]]]] = []
         for table in tables:
-            for socket in table.sockets:
+            known: dict[FourTuple, list[Socket]] = {}
+            for socket in reversed(table.sockets):
                 if socket.state is not State.LISTEN:
-                    key = (socket.local, socket.remote)
-                    self._all.setdefault(key, []).append((table, socket))
+                    known.setdefault((socket.local, socket.remote), []).append(socket)
+            self._all.append((table, known))
         self._done: set[int] = set()
 
     def pairs(self) -> Iterator[EndPair]:
@@ -116,13 +123,18 @@ class _Matcher:
         yield from self._by_ports([pair for pair in left if id(pair[1]) not in self._done])
 
     def _other(self, table: _HostTable, socket: Socket) -> tuple[_HostTable, Socket] | None:
-        matching = self._all.get((socket.remote, socket.local), ())
-        free = [match for match in matching if id(match[1]) not in self._done]
-        here = [match for match in free if match[0] is table]
-        if _is_loopback(socket.remote[0]):
-            return here[0] if here else None
-        there = [match for match in free if match[0] is not table]
-        return there[0] if there else here[0] if here else None
+        first: tuple[_HostTable, Socket] | None = None
+        for other, known in self._all:
+            matching = known.get((socket.remote, socket.local), [])
+            while matching and id(matching[-1]) in self._done:
+                matching.pop()
+            if not matching:
+                continue
+            if (other is table) == _is_loopback(socket.remote[0]):
+                return other, matching[-1]
+            if not _is_loopback(socket.remote[0]):
+                first = other, matching[-1]
+        return first
 
     def _by_ports(self, left: Sequence[tuple[_HostTable, Socket]]) -> Iterator[EndPair]:
         ports: dict[tuple[int, int], list[tuple[_HostTable, Socket]]] = {}
@@ -144,9 +156,7 @@ class _Matcher:
     def _gone(self, table: _HostTable, socket: Socket) -> ObservedEnd | None:
         """The other end as gone or listening, if its host is known."""
         for other in self._hosts_of(table, socket):
-            listens = socket.remote[1] in other.host.listeners and any(
-                s.state is State.LISTEN and s.local[1] == socket.remote[1] for s in other.sockets
-            )
+            listens = socket.remote[1] in other.listening
             return ObservedEnd(State.LISTEN if listens else State.CLOSED, other.host)
         return None
 

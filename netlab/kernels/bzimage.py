@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from netlab.model import outside
+
 MAGIC = slice(0x202, 0x206)
 VERSION = slice(0x20E, 0x210)  # the offset of the version string from `SETUP`
 SETUP = 0x200
@@ -14,8 +16,11 @@ HEAD = 65 * 512
 
 
 def head(path: Path) -> bytes:
-    """The first `HEAD` bytes of a file, which hold all that is read here. Raises OSError."""
-    with path.open("rb") as file:
+    """The first `HEAD` bytes of a file, which hold all that is read here.
+
+    Raises `ScenarioError` where it cannot be read, or is no regular file.
+    """
+    with outside.opened(path, "a kernel's image") as file:
         return file.read(HEAD)
 
 

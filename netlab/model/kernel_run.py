@@ -14,10 +14,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from netlab.model import files
+from netlab.model import files, outside
 from netlab.model.errors import ScenarioError
 from netlab.model.evidence import Cell, Evidence, OlderRecord, converter, refuse_older
 
+#: Of the file of a run, in bytes. All scenarios and all pairs take half a megabyte.
+LARGEST = 16 * outside.MIB
 T = TypeVar("T")
 Clock = Literal["real", "virtual"]
 
@@ -100,10 +102,9 @@ def line(kind: str, value: object) -> str:
 
 def read(path: Path) -> KernelRun:
     """A stored run. Raises `ScenarioError` (path:line) where the file is not one."""
+    lines = outside.contents(path, LARGEST, "a stored run").splitlines()
     try:
-        return gather(path.read_text(errors="replace").splitlines())
-    except OSError as error:
-        raise ScenarioError(f"cannot be read: {error.strerror}", path) from None
+        return gather(text.decode(errors="replace") for text in lines)
     except OlderRecord as error:
         raise ScenarioError(str(error), path) from None
     except ValueError as error:

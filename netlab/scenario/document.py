@@ -14,13 +14,14 @@ from typing import Any, NoReturn
 
 import yaml
 
+from netlab.model import outside
 from netlab.model.errors import ScenarioError
 from netlab.model.text import UNPRINTABLE, printable
 from netlab.scenario.kinds import Kind
 from netlab.scenario.shapes import Either, ListOf, MapOf, Steps, Struct, Takes
 
 #: A scenario is a page long; anything larger is something else.
-LARGEST = 64 * 1024
+LARGEST = 64 * outside.KIB
 #: libyaml composes recursively, and a file of brackets must not overflow its stack.
 DEEPEST = 20
 TOO_DEEP = "is nested too deeply: this is not a scenario"
@@ -56,25 +57,13 @@ class Document:
     def open(cls, path: Path) -> Document:
         """Read a file. Raises `ScenarioError` if it is not text, or too large for a scenario."""
         try:
-            if path.is_dir():
-                raise ScenarioError("is a directory, and a scenario is a .yaml file", path)
-            if path.exists() and not path.is_file():  # a pipe would make us wait
-                raise ScenarioError("is not a regular file, and a scenario is one", path)
-            with path.open("rb") as file:
-                data = file.read(LARGEST + 1)
-        except FileNotFoundError:
-            raise ScenarioError("no such file. 'netlab list' shows the scenarios", path) from None
-        except OSError as error:
-            raise ScenarioError(f"cannot be read: {error.strerror}", path) from None
-        if len(data) > LARGEST:
-            raise ScenarioError(
-                f"is larger than {LARGEST // 1024} KiB: this is not a scenario", path
-            )
-        try:
-            return cls(path, data.decode())
-        except UnicodeDecodeError as error:
-            line = data[: error.start].count(b"\n") + 1
-            raise ScenarioError("is not UTF-8 text: this is not a scenario", path, line) from None
+            return cls(path, outside.text(path, LARGEST, "a scenario"))
+        except ScenarioError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise ScenarioError(
+                    "no such file. 'netlab list' shows the scenarios", path
+                ) from None
+            raise
 
     def fail(self, problem: str, line: int | None) -> NoReturn:
         """Raise `ScenarioError` for a line. (YAML may report a line after the last one.)"""

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from netlab.model import outside
 from netlab.model.tcp import State
 from netlab.model.vocabulary import ExpectedPair
 from netlab.scenario.document import Document
@@ -58,10 +59,7 @@ def story(
 
 def has_stories(path: Path) -> bool:
     """True if a file is Python and contains the mark. A cheap check: `read` looks closely."""
-    try:
-        return path.suffix == SUFFIX and f"@{MARK}(" in path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return False
+    return path.suffix == SUFFIX and f"@{MARK}(" in outside.glance(path)
 
 
 def read(path: Path) -> list[Scenario]:

@@ -32,8 +32,9 @@ PERHAPS = ("timer", "remaining", "retransmits", "probes", "inode")
 PACKED = 1000
 PACKINGS = (("u16", "H"), ("u32", "I"))
 
-#: The most sockets of a block: what a file claims must not fill the memory.
-MOST = 2_000_000
+#: The most sockets of a file, which take 15 s, and what none of their numbers reaches: the kernel's
+#: have 64 bits.
+MOST, LARGEST = 1_000_000, 1 << 64
 
 
 class Block(NamedTuple):
@@ -77,11 +78,22 @@ def to_json(table: SocketTable) -> dict[str, Any]:
         "addresses": table.addresses,
         "blocks": [
             {"state": block.state.name, "size": block.size}
-            | {name: _packed(values) for name, values in block.columns.items()}
+            | {name: _packed(values) for name, values in _told_apart(block).items()}
             | {"info": {name: _packed(values) for name, values in block.info.items()}}
             for block in table.blocks
         ],
     }
+
+
+def _told_apart(block: Block) -> Mapping[str, Column]:
+    """The columns, of which one has as many values as there are sockets: `size` alone is not
+    believed. (Two sockets that are the same in everything have been seen in pasted text only.)
+    """
+    columns = block.columns
+    if block.size == 1 or any(isinstance(values, list) for values in columns.values()):
+        return columns
+    ports: Any = [columns["local_port"]] * block.size
+    return {**columns, "local_port": ports}
 
 
 def _packed(values: Column) -> Any:
@@ -98,22 +110,27 @@ def _packed(values: Column) -> Any:
     return values
 
 
-def from_json(data: Any) -> SocketTable:
-    """The inverse of `to_json`. Raises ValueError if the data is anything else."""
+def from_json(data: Any, most: int = MOST) -> SocketTable:
+    """The inverse of `to_json`. Raises ValueError if the data is anything else, or has more sockets
+    than `most`.
+    """
     addresses = _checked(data, "addresses", list)
     if not all(isinstance(text, str) for text in addresses):
         raise ValueError("'addresses' holds something other than text")
-    blocks = [_block_from_json(block, len(addresses)) for block in _checked(data, "blocks", list)]
+    blocks = []
+    for block in _checked(data, "blocks", list):
+        blocks.append(_block_from_json(block, len(addresses), most))
+        most -= blocks[-1].size
     return SocketTable(addresses, blocks)
 
 
-def _block_from_json(data: Any, addresses: int) -> Block:
+def _block_from_json(data: Any, addresses: int, most: int) -> Block:
     name, size = _checked(data, "state", str), _checked(data, "size", int)
     if name not in State.__members__:
         raise ValueError(f"no state is named {name!r}")
     info = _checked(data, "info", dict)
-    if not 0 < size <= MOST:
-        raise ValueError(f"'size' is {size}, and no block has more than {MOST} sockets")
+    if not 0 < size <= most:
+        raise ValueError(f"one 'size' is {size}, and a file has from 1 to {MOST} sockets")
     columns: dict[str, Column] = {}
     for key in KNOWN:
         top = addresses - 1 if key in {"local", "remote"} else None
@@ -123,6 +140,8 @@ def _block_from_json(data: Any, addresses: int) -> Block:
         columns[key] = _unpacked(data.get(key), key, size, top, True)
     columns["owner"] = _texts(data.get("owner", ""), size)
     figures = {key: _unpacked(values, key, size, None, True) for key, values in info.items()}
+    if size > 1 and not any(isinstance(values, list) for values in columns.values()):
+        raise ValueError(f"'size' is {size}, and nothing tells that many sockets apart")
     return Block(State[name], size, columns, figures)
 
 
@@ -134,7 +153,7 @@ def _checked(data: Any, key: str, kind: type) -> Any:
 
 def _unpacked(values: Any, name: str, size: int, top: int | None, unknown: bool) -> Column:
     if isinstance(values, dict):
-        values = _numbers(values, name)
+        values = _numbers(values, name, size)
     if not isinstance(values, list):
         values = [values]
         several = False
@@ -145,16 +164,18 @@ def _unpacked(values: Any, name: str, size: int, top: int | None, unknown: bool)
     if not {*map(type, values)} <= ({int, type(None)} if unknown else {int}):
         raise ValueError(f"{name!r} holds something other than whole numbers")
     known = [value for value in values if value is not None] if unknown else values
-    if known and (min(known) < 0 or (top is not None and max(known) > top)):
+    if known and (min(known) < 0 or max(known) > (LARGEST - 1 if top is None else top)):
         raise ValueError(f"{name!r} holds a number that is out of its range")
     unpacked: Column = values if several else values[0]
     return unpacked
 
 
-def _numbers(packed: dict[str, Any], name: str) -> list[int]:
+def _numbers(packed: dict[str, Any], name: str, size: int) -> list[int]:
     for key, code in PACKINGS:
         if isinstance(packed.get(key), str):
             numbers = array(code)
+            if len(packed[key]) != -(-size * numbers.itemsize // 3) * 4:
+                raise ValueError(f"{name!r} does not pack {size} values")
             try:
                 numbers.frombytes(base64.b64decode(packed[key], validate=True))
             except (binascii.Error, ValueError) as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlab.model.errors import ScenarioError
-from netlab.model.text import printable
+from netlab.model.text import UNPRINTABLE, printable
 from netlab.snapshot import columns
 from netlab.snapshot.columns import SOURCE, RawSample
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # writing a snapshot does not need them, and they cost 6 ms
     from netlab.snapshot.records import Snapshot
 
 KIND, VERSION = "snapshot", 1
+END_OF_TIME = 1 << 40  # in seconds since 1970: the year 36812
 
 
 def to_json(name: str, samples: Sequence[RawSample]) -> str:
@@ -35,12 +36,15 @@ def to_json(name: str, samples: Sequence[RawSample]) -> str:
     return json.dumps(document, separators=(",", ":"))
 
 
-def from_json(text: str, name: str) -> Snapshot:
-    """The inverse of `to_json`; `name` is the file's, for messages. Raises `ScenarioError`."""
+def from_json(text: str, name: str, most: int = columns.MOST) -> Snapshot:
+    """The inverse of `to_json`; `name` is the file's, for messages. Raises `ScenarioError`, also
+    where it has more sockets than `most`.
+    """
     try:
         document = json.loads(text)
-        if "\\u" in text:  # as JSON writes what a terminal would obey
+        if "\\" in text or UNPRINTABLE.search(text):
             document = _printable(document)
+        return _snapshot(document, name, most)
     except json.JSONDecodeError as error:
         raise ScenarioError(
             f"this begins like JSON but is not valid: {error.msg}. "
@@ -50,19 +54,17 @@ def from_json(text: str, name: str) -> Snapshot:
         ) from None
     except RecursionError:
         raise _refused("it is nested too deeply", name) from None
-    try:
-        return _snapshot(document, name)
-    except ValueError as error:
+    except ValueError as error:  # of this file, or a number of more than 4300 digits
         raise _refused(str(error), name) from None
 
 
 def _printable(data: Any) -> Any:
     if isinstance(data, str):
-        return printable(data)
+        return printable(data).replace("\n", r"\n")
     if isinstance(data, list):
         return [_printable(one) for one in data]
     if isinstance(data, dict):
-        return {printable(key): _printable(value) for key, value in data.items()}
+        return {_printable(key): _printable(value) for key, value in data.items()}
     return data
 
 
@@ -72,7 +74,7 @@ def _refused(why: str, name: str) -> ScenarioError:
     )
 
 
-def _snapshot(document: Any, name: str) -> Snapshot:
+def _snapshot(document: Any, name: str, most: int) -> Snapshot:
     if not isinstance(document, dict) or document.get("netlab") != KIND:
         raise ValueError('it has no {"netlab": "snapshot"}')
     version = document.get("version")
@@ -84,17 +86,21 @@ def _snapshot(document: Any, name: str) -> Snapshot:
     host = document.get("name")
     from netlab.snapshot import rows
 
-    return rows.snapshot(host if isinstance(host, str) and host else name, [*map(_raw, samples)])
+    raw = []
+    for data in samples:
+        raw.append(_raw(data, most))
+        most -= sum(block.size for block in raw[-1].table.blocks)
+    return rows.snapshot(host if isinstance(host, str) and host else name, raw)
 
 
-def _raw(data: Any) -> RawSample:
+def _raw(data: Any, most: int) -> RawSample:
     if not isinstance(data, dict):
         raise ValueError("one of its looks is not an object")
     at = data.get("at")
-    if at is not None and type(at) not in {int, float}:
-        raise ValueError("'at' is not a number of seconds")
+    if at is not None and (type(at) not in {int, float} or not 0 <= at < END_OF_TIME):
+        raise ValueError("'at' is not a number of seconds since 1970")
     return RawSample(
-        columns.from_json(data),
+        columns.from_json(data, most),
         _named(data, "counters", int),
         _named(data, "sysctls", str),
         at,
@@ -106,4 +112,8 @@ def _named(data: dict[str, Any], key: str, kind: type) -> dict[str, Any]:
     values = data.get(key, {})
     if not isinstance(values, dict) or not all(type(value) is kind for value in values.values()):
         raise ValueError(f"{key!r} is not an object of {kind.__name__} values")
+    if kind is int and not all(
+        -columns.LARGEST <= value < columns.LARGEST for value in values.values()
+    ):
+        raise ValueError(f"{key!r} holds a number that no counter reaches")
     return values

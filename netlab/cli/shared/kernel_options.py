@@ -111,6 +111,7 @@ def job(options: argparse.Namespace) -> Job:
     """Return what is to be played. Raises `ScenarioError` for missing or wrong scenarios."""
     from netlab.kernels.suite import Job
     from netlab.scenario import catalogue
+    from netlab.scenario.document import Document
     from netlab.timers import measure
 
     plays = bool(options.names) or not options.timers
@@ -123,7 +124,9 @@ def job(options: argparse.Namespace) -> Job:
         names=tuple(each.name for each in chosen if catalogue.is_built_in(each))
         if options.names
         else (),
-        own=tuple((path.name, path.read_text()) for path in dict.fromkeys(s.path for s in mine)),
+        own=tuple(
+            (path.name, Document.open(path).text) for path in dict.fromkeys(s.path for s in mine)
+        ),
         mine=tuple(each.name for each in mine),
         slow=slow,
         atlas=options.atlas,

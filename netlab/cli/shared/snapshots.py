@@ -4,18 +4,22 @@
 from __future__ import annotations
 
 import os
-import sys
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netlab.model import outside
 from netlab.model.errors import ScenarioError
 
 if TYPE_CHECKING:
     from netlab.snapshot.records import Snapshot
 
-#: Bytes; a larger file is refused before it fills the memory.
-LARGEST = 1 << 28
+#: Bytes: 120,000 sockets of ss -tanoei, or 1,400,000 of ss -tan.
+LARGEST = 64 * outside.MIB
+INSTEAD = "print less, with ss -tan, or for one port: ss -tanoei '( sport = :443 or dport = :443 )'"
+#: What a shell makes of <(ssh web1 ss -tanoei).
+HANDED_OVER = re.compile(r"/dev/(?:fd/\d+|stdin)|/proc/self/fd/\d+")
 
 
 def snapshots(files: Sequence[str]) -> list[Snapshot]:
@@ -29,16 +33,19 @@ def snapshots(files: Sequence[str]) -> list[Snapshot]:
     return [snapshot for name in files for snapshot in parse.read(*_text(name))]
 
 
-def _text(name: str) -> tuple[str, str]:
-    """A file's text, and its name in messages."""
+def _text(name: str) -> tuple[bytes, str]:
+    """What is in a file, and its name in messages."""
     if name == "-":
-        data, shown = sys.stdin.buffer.read(LARGEST + 1), "standard input"
-    else:
-        try:
-            with open(name, "rb") as file:
-                data, shown = file.read(LARGEST + 1), name
-        except OSError as error:
-            raise ScenarioError(f"cannot be read: {error.strerror}", Path(name)) from None
-    if len(data) > LARGEST:
-        raise ScenarioError(f"is larger than {LARGEST >> 20} MiB", Path(shown))
-    return data.decode(errors="replace"), shown
+        return _handed_over(0, "standard input")
+    if HANDED_OVER.fullmatch(name):
+        return _handed_over(name, name)
+    return outside.contents(Path(name), LARGEST, "what netlab diagnose reads", INSTEAD), name
+
+
+def _handed_over(source: str | int, shown: str) -> tuple[bytes, str]:
+    """What comes over a descriptor that the shell opened: it may be a pipe."""
+    try:
+        with open(source, "rb", closefd=source != 0) as file:
+            return outside.up_to(LARGEST, file, Path(shown), INSTEAD), shown
+    except OSError as error:
+        raise ScenarioError(f"cannot be read: {error.strerror}", Path(shown)) from None

@@ -10,9 +10,14 @@ from typing import Any
 from netlab.kernels.compare import sentences
 from netlab.kernels.compare.behaviour import KernelProfile
 from netlab.kernels.compare.differences import Comparison, compare, edited, some
+from netlab.model import outside
 from netlab.model.errors import ScenarioError
 from netlab.model.evidence import converter
 
+#: Of the file, in bytes. All scenarios and all pairs take 40 KiB.
+LARGEST = outside.MIB
+#: Of the data in it: levels of nesting, and characters of a text.
+DEEPEST, LONGEST = 20, 10_000
 FORMAT = 2  # 2: steps are written in one way, however their file is formatted
 HEAD = """\
 # What TCP does on this kernel, as 'netlab baseline record' saw it. 'netlab baseline check' plays
@@ -53,14 +58,8 @@ def _without_blanks(data: Any) -> Any:
 def read(path: Path) -> KernelProfile:
     """A baseline. Raises `ScenarioError` where the file cannot be read or is not a baseline."""
     import cattrs
-    import yaml
 
-    try:
-        data = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise ScenarioError(f"cannot be read: {error.strerror}", path) from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
-        raise ScenarioError(f"is not YAML; {EXPECTED}", path) from None
+    data = _data(outside.text(path, LARGEST, "a baseline"), path)
     if not isinstance(data, dict) or "netlab-baseline" not in data:
         raise ScenarioError(f"is not a baseline; {EXPECTED}", path)
     if data["netlab-baseline"] != FORMAT:
@@ -73,6 +72,26 @@ def read(path: Path) -> KernelProfile:
     except (cattrs.BaseValidationError, TypeError, ValueError) as error:
         first = error.exceptions[0] if isinstance(error, cattrs.BaseValidationError) else error
         raise ScenarioError(f"is not a complete baseline ({first}); {EXPECTED}", path) from None
+
+
+def _data(text: str, path: Path) -> Any:
+    """A text in YAML as data, which is never larger than the text: without aliases."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=loader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            long = isinstance(event, yaml.ScalarEvent) and len(event.value) > LONGEST
+            if depth > DEEPEST or long or isinstance(event, yaml.AliasEvent):
+                raise ValueError
+        return yaml.load(text, loader)
+    except yaml.YAMLError:
+        raise ScenarioError(f"is not YAML; {EXPECTED}", path) from None
+    except (ValueError, OverflowError):  # it says that it is a number, or a date, and it is none
+        raise ScenarioError(f"is not a baseline; {EXPECTED}", path) from None
 
 
 def check(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from netlab.kernels import cache
 from netlab.kernels.compare import overview
-from netlab.model import kernel_run
+from netlab.model import kernel_run, outside
 from netlab.model.errors import ScenarioError
 from netlab.model.kernel_run import KernelRun
 
@@ -28,7 +28,7 @@ def runs(names: Sequence[str]) -> list[KernelRun]:
         path = Path(name)
         if path.is_dir():
             found += _folder(path)
-        elif path.is_file():
+        elif path.exists():
             found.append(kernel_run.read(path))
         else:
             found.append(kernel_run.read(_stored(name)))
@@ -68,8 +68,7 @@ def _heads() -> Iterator[tuple[Path, tuple[str, str]]]:
     """Each stored run's file, with its release and the words by which it was requested."""
     for path in sorted((cache.root() / "runs").glob(f"*{SUFFIX}")):
         try:
-            with path.open(errors="replace") as file:
-                machine = json.loads(file.readline())["value"]
+            machine = json.loads(outside.glance(path).partition("\n")[0])["value"]
             yield path, (str(machine["release"]), str(machine["spec"]))
-        except (OSError, ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             continue  # not a run, so no kernel's name can mean it

@@ -12,6 +12,7 @@ from netlab.kernels import cache
 from netlab.kernels.sources import release
 from netlab.kernels.sources.kernel import Kernel
 from netlab.kernels.sources.mirrors import Progress
+from netlab.model import outside
 from netlab.model.errors import ScenarioError
 
 #: Where a folder has an image: a root file system, an unpacked package, the targets of
@@ -22,6 +23,7 @@ IMAGES = (
 )
 #: Where a kernel's own tree has one, after `make`.
 BUILT = ("arch/x86/boot/bzImage", "arch/arm64/boot/Image")
+LARGEST = 16 * outside.MIB  # bytes of a tree's list of modules; with everything, 1 MiB
 #: Where modules are, from a folder that the image is in or below.
 MODULES = ("lib/modules/{}", "usr/lib/modules/{}", "modules/{}", "{}")
 
@@ -113,7 +115,8 @@ def _linked(tree: Path, which: str, progress: Progress) -> Path | None:
         return None
     # modules.order has kernel/net/x.ko up to Linux 5.17, net/x.ko then, net/x.o from 6.2 on.
     names = [
-        re.sub(r"\.o$", ".ko", line.removeprefix("kernel/")) for line in order.read_text().split()
+        re.sub(r"\.o$", ".ko", line.removeprefix("kernel/"))
+        for line in outside.text(order, LARGEST, "a list of modules").split()
     ]
     absent = [name for name in names if not (tree / name).is_file()]
     if absent:

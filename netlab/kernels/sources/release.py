@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 import re
-import zlib
 from pathlib import Path
+from typing import BinaryIO
 
-from netlab.kernels import bzimage
+from netlab.kernels import bzimage, packed
+from netlab.model import outside
 from netlab.model.errors import ScenarioError
 
 #: Documentation/arch/arm64/booting.rst; the release is in the kernel's own data.
 ARM64_MAGIC = slice(0x38, 0x3C)
-BANNER = re.compile(rb"Linux version (\d[\w.+~-]*) ")
+BANNER = re.compile(rb"Linux version (\d[\w.+~-]{,200}) ")
+LONGEST = 256  # bytes of its beginning
+LARGEST = 512 * outside.MIB  # of an image that is not compressed
+WHAT = "a kernel's image"
 GZIP = b"\x1f\x8b"
 NAMED = re.compile(r"vmlinu[xz]-(\d.*)")
 
@@ -22,18 +26,16 @@ def of(image: Path) -> str:
 
     Raises `ScenarioError` where the file is not a kernel image, or cannot be read.
     """
-    try:
-        with image.open("rb") as file:
-            head = file.read(bzimage.HEAD)
-            if bzimage.is_one(head):
-                return _x86(head, image)
-            rest = head + file.read() if head[:2] == GZIP or head[ARM64_MAGIC] == b"ARMd" else b""
-    except OSError as error:
-        raise ScenarioError(f"cannot be read: {error.strerror}", image) from None
+    with outside.opened(image, WHAT) as file:
+        head = file.read(bzimage.HEAD)
+        if bzimage.is_one(head):
+            return _x86(head, image)
+        file.seek(0)
+        may_have_one = head[:2] == GZIP or head[ARM64_MAGIC] == b"ARMd"
+        banner = _banner(file) if may_have_one else ""
     named = NAMED.fullmatch(image.name)
-    banner = BANNER.search(_gunzipped(rest))
     if banner:
-        return banner[1].decode()
+        return banner
     if named and head[:2] in {GZIP, b"MZ"}:  # an EFI stub around a compressed image
         return named[1]
     raise ScenarioError(
@@ -50,13 +52,17 @@ def _x86(head: bytes, image: Path) -> str:
     return version
 
 
-def _gunzipped(data: bytes) -> bytes:
-    if data[:2] != GZIP:
-        return data
+def _banner(file: BinaryIO) -> str:
+    """The release in the kernel's own data; "" where it is not in there, or that is damaged."""
+    plain, before = packed.stream(file, LARGEST), b""
     try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data)
-    except zlib.error:
-        return b""
+        while data := plain.read(outside.MIB):
+            if found := BANNER.search(before + data):
+                return found[1].decode()
+            before = data[-LONGEST:]
+    except packed.DAMAGED:
+        pass
+    return ""
 
 
 def _kind(head: bytes) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from netlab.kernels.sources import distributions
+from netlab.model import outside
 from netlab.model.errors import ScenarioError
 
 Kind = Literal["distribution", "packages", "folder", "image", "host"]
@@ -62,8 +63,9 @@ def _parse(text: str) -> Spec:
     if text.endswith((".deb", ".rpm")):
         paths = tuple(Path(part).absolute() for part in JOIN.split(text))
         for path in paths:
-            if not path.is_file():
+            if not path.exists():
                 raise ScenarioError(f"there is no package {path}")
+            outside.opened(path, "a package").close()
         if len({path.suffix for path in paths}) > 1:
             raise ScenarioError(f"{text} joins .deb and .rpm: a kernel comes in one of them")
         return Spec(text, "packages", paths=paths)
@@ -96,7 +98,8 @@ def _place(text: str) -> Spec:
     path = Path(text)
     if text and path.is_dir():
         return Spec(text, "folder", paths=(path.absolute(),))
-    if path.is_file():
+    if text and path.exists():
+        outside.opened(path, "a kernel's image").close()
         return Spec(text, "image", paths=(path.absolute(),))
     image, colon, modules = text.rpartition(":")
     if colon and Path(image).is_file():

@@ -66,11 +66,10 @@ def _complete(guest: Guest, kernel: Kernel) -> Guest:
 
 
 def check(path: Path) -> None:
-    """Raises `LabError` where a file is not a kernel that can be booted here."""
-    try:
-        head = bzimage.head(path)
-    except OSError as error:
-        raise LabError(f"the kernel's image cannot be read: {path}: {error.strerror}") from None
+    """Raises `LabError` where a file is not a kernel that can be booted here, `ScenarioError` where
+    it cannot be read.
+    """
+    head = bzimage.head(path)
     if not bzimage.is_one(head):
         what = " (an ELF file: it wants arch/x86/boot/bzImage)" if bzimage.is_elf(head) else ""
         raise LabError(f"{path} is no image of a kernel that QEMU can boot{what}")

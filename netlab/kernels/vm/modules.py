@@ -7,15 +7,13 @@ netlab may ever need is loaded at the start, each module after those that it dep
 
 from __future__ import annotations
 
-import gzip
-import lzma
 import re
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from netlab.model.errors import LabError
+from netlab.kernels import packed
+from netlab.model import outside
+from netlab.model.errors import LabError, ScenarioError
 
 #: Without one of these there is no lab, or no way to report its results.
 REQUIRED = ("virtio_pci", "virtio_console", "veth", "nf_tables")
@@ -30,6 +28,8 @@ OPTIONAL = (
     *("inet_diag", "tcp_diag", "netlink_diag", "af_packet"),
 )
 
+#: Of a module or a list of them, in bytes: with all that is known about it, 40 MiB.
+LARGEST = 128 * outside.MIB
 MODINFO = re.compile(rb"(?:^|\0)(depends|softdep)=([^\0]*)")
 
 
@@ -64,14 +64,17 @@ def built_in(folder: Path) -> frozenset[str]:
     listed = folder / "modules.builtin"
     told = folder / "modules.builtin.modinfo"
     if listed.is_file():
-        return frozenset(_name(Path(line).name) for line in listed.read_text().split())
+        return frozenset(_name(Path(line).name) for line in _text(listed).split())
     if told.is_file():  # NAME.KEY=VALUE
-        return frozenset(
-            _name(part.split(b".", 1)[0].decode())
-            for part in told.read_bytes().split(b"\0")
-            if part
-        )
+        return frozenset(_name(part.split(".", 1)[0]) for part in _text(told).split("\0") if part)
     return frozenset()
+
+
+def _text(path: Path) -> str:
+    try:
+        return outside.contents(path, LARGEST, "a list of modules").decode(errors="replace")
+    except ScenarioError as error:
+        raise LabError(str(error)) from None
 
 
 def _collect(name: str, there: dict[str, Path], files: dict[str, bytes]) -> None:
@@ -97,24 +100,15 @@ def needs(module: bytes) -> Iterator[str]:
 
 def read(path: Path) -> bytes:
     """A module, decompressed for the kernel. Raises `LabError` if it cannot be read or unpacked."""
-    unpack: Callable[[bytes], bytes] = PACKED.get(path.suffix, bytes)
     try:
-        return unpack(path.read_bytes())
-    except (OSError, EOFError, lzma.LZMAError) as error:
+        data = outside.contents(path, LARGEST, "a module")
+        if path.suffix != ".ko" and not packed.is_packed(data):
+            raise ValueError(f"it is not compressed as {path.suffix}")
+        return packed.unpacked(data)
+    except ScenarioError as error:
+        raise LabError(str(error)) from None
+    except packed.DAMAGED as error:
         raise LabError(f"{path} cannot be read: {error}") from None
-
-
-def _zstd(data: bytes) -> bytes:
-    program = shutil.which("zstd")
-    if program is None:
-        raise LabError("this kernel's modules are compressed with zstd: install the zstd program")
-    done = subprocess.run([program, "-dcq"], input=data, capture_output=True, check=False)
-    if done.returncode:
-        raise OSError(done.stderr.decode(errors="replace").strip() or "zstd failed")
-    return done.stdout
-
-
-PACKED = {".xz": lzma.decompress, ".gz": gzip.decompress, ".zst": _zstd}
 
 
 def _name(file: str) -> str:

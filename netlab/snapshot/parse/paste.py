@@ -8,14 +8,16 @@ A listing with the same connections seen from the other side is the other end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from netlab.model import outside
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State
-from netlab.snapshot import store
+from netlab.snapshot import columns, store
 from netlab.snapshot.parse import prompt
 from netlab.snapshot.parse.endpoint import Unreadable
 from netlab.snapshot.parse.netstat import NetstatReader
@@ -35,41 +37,72 @@ EXPECTED = (
     "netlab reads the output of ss -tanoei (best), netstat -tno, /proc/net/tcp, nstat -az "
     "and netlab snapshot"
 )
+JSON = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*+\{")
+#: Of a line, in bytes: a listener of 1,000 processes has 30 KiB with ss -p.
+LONGEST = 64 * outside.KIB
 SHOWN = 60  # characters of a line that a message shows
 
 
-def read(text: str, name: str) -> list[Snapshot]:
+def read(text: str | bytes, name: str) -> list[Snapshot]:
     """Every snapshot in a text. Raises `ScenarioError` with the line that cannot be read.
 
-    A truncated last line is left out, with a note in its sample.
+    Bytes are decoded line by line: as one text they may become four times as many. A truncated last
+    line is left out, with a note in its sample.
     """
-    begin = text.lstrip("\ufeff \t\r\n")
-    if begin.startswith("{"):
-        return [store.from_json(line, name) for line in _objects(begin)]
-    numbered = [
-        (number, line)
-        for number, raw in enumerate(text.split("\n"), 1)
-        if (line := prompt.clean(raw))
-    ]
-    if not numbered:
-        raise ScenarioError(f"it is empty. {EXPECTED}", Path(name))
-    snapshots = _read(numbered, name)
+    data = text.encode(errors="replace") if isinstance(text, str) else text
+    if JSON.match(data):
+        return _stored(data.decode(errors="replace").lstrip("\ufeff \t\r\n"), name)
+    snapshots = _read(_numbered(data, name), name)
     if not snapshots:
         raise ScenarioError(f"there are no sockets in it. {EXPECTED}", Path(name))
     return snapshots
 
 
-def _read(numbered: Sequence[tuple[int, str]], name: str) -> list[Snapshot]:
-    paste, last = _Paste(name), numbered[-1][0]
-    number = last
+def _stored(text: str, name: str) -> list[Snapshot]:
+    """The snapshots of one JSON object, or of one per line."""
+    rows = [line for line in text.split("\n") if line.strip()]
+    together = all(row.startswith('{"netlab"') for row in rows)
+    snapshots, left = [], columns.MOST
+    for row in rows if together else [text]:
+        snapshots.append(store.from_json(row, name, left))
+        left -= sum(len(sample.sockets) for sample in snapshots[-1].samples)
+    return snapshots
+
+
+def _numbered(data: bytes, name: str) -> Iterator[tuple[int, str]]:
+    """The lines that are not empty, with their numbers, and without what terminals add."""
+    for number, raw in enumerate(_lines(data), 1):
+        if len(raw) > LONGEST:
+            raise ScenarioError(
+                f"is longer than {outside.size(LONGEST)}, as no line of these tools is. {EXPECTED}",
+                Path(name),
+                number,
+            )
+        if line := prompt.clean(raw.decode(errors="replace")):
+            yield number, line
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
+    """The lines of a text, of which none is copied before it is asked for."""
+    at = 0
+    while (end := data.find(b"\n", at)) >= 0:
+        yield data[at:end]
+        at = end + 1
+    yield data[at:]
+
+
+def _read(numbered: Iterator[tuple[int, str]], name: str) -> list[Snapshot]:
+    paste, number = _Paste(name), 0
     try:
         for number, line in numbered:
             paste.take(line, number)
+        if not number:
+            raise ScenarioError(f"it is empty. {EXPECTED}", Path(name))
         return paste.finish()
     except Unreadable as error:
         wrong = error
     wrong.line = wrong.line or number
-    if number == last:
+    if next(numbered, None) is None:
         try:
             snapshots = paste.cut(f"line {wrong.line} was cut short and is left out")
         except Unreadable as earlier:
@@ -78,13 +111,6 @@ def _read(numbered: Sequence[tuple[int, str]], name: str) -> list[Snapshot]:
             if snapshots:
                 return snapshots
     raise ScenarioError(str(wrong), Path(name), wrong.line)
-
-
-def _objects(text: str) -> list[str]:
-    """One JSON object, or one per line."""
-    rows = [line for line in text.split("\n") if line.strip()]
-    together = all(row.startswith('{"netlab"') for row in rows)
-    return rows if together else [text]
 
 
 @dataclass(slots=True)
@@ -118,13 +144,16 @@ class _Paste:
 
     def take(self, line: str, number: int) -> None:
         """Take the next line. Raises `Unreadable` if it makes no sense here."""
-        if self._reader is not None and self._reader.row(line, number):
+        reader = self._reader
+        if reader is not None and line[0] == "\t" and reader.more(line):  # as ss -i prints them
+            return
+        if reader is not None and reader.row(line, number):
             self._new = False
             return
         if self._begins(line, number):
             self._skipping = False
             return
-        if self._reader is not None and self._reader.more(line):
+        if reader is not None and reader.more(line):
             return
         typed = prompt.command(line)
         if typed is not None:

@@ -8,6 +8,7 @@ wherever a terminal or a mail program broke the line (``misc/ss.c``, inet_show_s
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from netlab.model.tcp import SS_TIMERS, State, Timer, ss_name
@@ -45,15 +46,18 @@ OTHER = re.compile(rf"(?:{OTHERS})\s+\S+\s+\d+\s+\d+\s")
 TIMER = re.compile(r"timer:\((\w+),([^,)]*),(\d{1,9})\)")
 DURATION = re.compile(r"(?:(\d{1,9})min)?(?:(\d{1,9}(?:\.\d{1,9})?)(ms|sec))?")
 INODE = re.compile(r"(?<!\S)ino:(\d{1,15})")
-USERS = re.compile(r"users:\(\(.*?\)\)(?!\S)")
+USERS, USERS_END = "users:((", re.compile(r"\)\)(?!\S)")
 FIGURE = re.compile(r"(?<!\S)([a-z_]+):(\d{1,20}(?:\.\d{1,9})?)")
 RETRANS = re.compile(r"(?<!\S)retrans:(\d{1,15})/(\d{1,15})")
+#: The characters of a socket: a listener of 1,000 processes has 30,000.
+LONGEST = 1 << 16
 #: Words that may be on a separate line after a socket: those of ``-i``, and any with a colon.
 DETAIL = re.compile(
     r"[\w-]+:\S*|[<-][-<>]{1,2}|\S+bps|\d+|ts|sack|ecn|ecnseen|ecn_mode|fastopen|app_limited|send|"
     r"pacing_rate|delivery_rate|max_pacing_rate|cubic|reno|bbr\d?|vegas|dctcp|htcp|westwood|"
     r"illinois|hybla|prague|yeah|nv|cdg|usec_ts|\S*\)+"
 )
+NO_INFO: dict[str, float] = {}
 
 
 class _SsLine(NamedTuple):
@@ -68,6 +72,16 @@ class _SsLine(NamedTuple):
     rx_queue: int
     tx_queue: int
     more: str
+
+
+@dataclass(slots=True)
+class _OpenSocket:
+    """The lines of a socket, as far as they have come."""
+
+    number: int  # of the first
+    lines: list[str]
+    length: int  # of all of them
+    addressed: bool  # whether its addresses are there
 
 
 class SsReader:
@@ -87,7 +101,7 @@ class SsReader:
         self._only = FILTERS.get(filters[0].lower()) if len(filters) == 1 else None
         self._stateless = False
         self._lines: list[_SsLine] = []
-        self._open: tuple[int, str] | None = None  # a socket's line and text, if it may go on
+        self._open: _OpenSocket | None = None  # the last socket, which may go on
         self.notes: list[str] = []
 
     def heading(self, line: str) -> bool:
@@ -103,14 +117,8 @@ class SsReader:
         Raises `Unreadable` for a socket without a state, or if the socket before is not complete.
         """
         line = line.lstrip()
-        match = SOCKET.match(line)
-        if match is not None:
-            self._close()
-            self._open = (number, line)
-            return True
         if BEGINS.match(line):
-            self._close()
-            self._open = (number, line)
+            self._begin(line, number)
             return True
         if OTHER.match(line):
             self._close()
@@ -123,34 +131,44 @@ class SsReader:
                     "command line too ('$ ss -tan state NAME'), or run ss without 'state NAME'"
                 )
             name = next(name for name, state in STATES.items() if state is self._only)
-            self._open = (number, f"{name} {line.removeprefix('tcp').lstrip()}")
+            self._begin(f"{name} {line.removeprefix('tcp').lstrip()}", number)
             return True
         return False
 
+    def _begin(self, line: str, number: int) -> None:
+        self._close()
+        self._open = _OpenSocket(number, [line], len(line), SOCKET.match(line) is not None)
+
     def more(self, line: str) -> bool:
-        """Take a line if it continues the last socket."""
-        if self._open is None:
+        """Take a line if it continues the last socket.
+
+        Raises `Unreadable` for a socket that goes on and on.
+        """
+        socket = self._open
+        if socket is None:
             return False
-        number, text = self._open
-        words = line.split()
-        if SOCKET.match(text) is None:  # its addresses are still missing
-            fits = SOCKET.match(f"{text} {line}") is not None
-        else:
+        if socket.length + len(line) > LONGEST:
+            raise Unreadable(f"a socket begins here that has more than {LONGEST} characters")
+        if socket.addressed:
+            words = line.split()
             fits = sum(DETAIL.fullmatch(word) is not None for word in words) * 2 > len(words)
+        else:
+            fits = socket.addressed = SOCKET.match(f"{' '.join(socket.lines)} {line}") is not None
         if fits:
-            self._open = (number, f"{text} {line}")
+            socket.lines.append(line)
+            socket.length += len(line)
         return fits
 
     @property
     def line(self) -> int | None:
         """The line on which the last socket began, while it may still go on."""
-        return self._open[0] if self._open else None
+        return self._open.number if self._open else None
 
     def _close(self) -> None:
         """Parse the socket, now that all of its lines are there."""
         if self._open is None:
             return
-        number, text = self._open
+        number, text = self._open.number, " ".join(self._open.lines)
         self._open = None
         match = SOCKET.match(text)
         if match is None:
@@ -173,10 +191,12 @@ class SsReader:
         timed = "o" in self._letters or any("timer:(" in raw.more for raw in self._lines)
         numbered = "e" in self._letters or any(" ino:" in raw.more for raw in self._lines)
         marked = any(" sk:" in raw.more for raw in self._lines)
+        self._lines.reverse()
+        lines = (self._lines.pop() for _ in range(len(self._lines)))  # none is kept twice
         return [
             # -e writes sk: for every socket, and ino: if it has one; without both the line was cut
             _socket(raw, timed, numbered and (not marked or " sk:" in raw.more))
-            for raw in self._lines
+            for raw in lines
             if raw.state is not State.CLOSED
         ]
 
@@ -184,8 +204,7 @@ class SsReader:
 def _socket(raw: _SsLine, timed: bool, numbered: bool) -> Socket:
     timer, remaining, retransmits, probes = _timer(raw.more, timed)
     inode = INODE.search(raw.more) if numbered else None
-    users = USERS.search(raw.more)
-    more = USERS.sub("", raw.more) if users else raw.more
+    users, more = _users(raw.more)
     return Socket(
         raw.state,
         raw.local,
@@ -197,8 +216,17 @@ def _socket(raw: _SsLine, timed: bool, numbered: bool) -> Socket:
         retransmits,
         probes,
         (int(inode[1]) if inode else 0) if numbered else None,
-        users[0] if users else "",
-        _info(more) if ":" in more and raw.state is not State.LISTEN else {},
+        users,
+        _info(more) if ":" in more and raw.state is not State.LISTEN else NO_INFO,
+    )
+
+
+def _users(more: str) -> tuple[str, str]:
+    """The processes, and the rest: names of processes may look like anything else."""
+    begin = more.find(USERS)
+    end = USERS_END.search(more, begin) if begin >= 0 else None
+    return (
+        ("", more) if end is None else (more[begin : end.end()], more[:begin] + more[end.end() :])
     )
 
 

@@ -78,7 +78,7 @@ def test_noise_is_told_that_it_is_no_scenario(tmp_path: Path, data: bytes, says:
 
 
 def test_a_directory_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(ScenarioError, match=r"is a directory, and a scenario is a \.yaml file"):
+    with pytest.raises(ScenarioError, match=r"is a folder, and a scenario is a regular file"):
         loader.load(tmp_path)
 
 

@@ -20,6 +20,8 @@ from typing import Any
 
 import zstandard
 
+from netlab.kernels.vm.archive import Archive
+
 RELEASE = "6.1.0-9-cloud-amd64"
 
 
@@ -60,6 +62,30 @@ def deb(path: Path, content: Mapping[str, bytes], control: str = "", packing: st
             file.write(b"%-16s%-12d%-6d%-6d%-8s%-10d`\n" % (name.encode(), 0, 0, 0, b"100644",
                                                             len(data)))  # fmt: skip
             file.write(data + b"\n" * (len(data) % 2))
+
+
+def rpm(path: Path, content: Mapping[str, bytes], packing: str = "zst") -> None:
+    """Write an .rpm: its lead, two empty headers, and a cpio archive."""
+    file = io.BytesIO()
+    archive = Archive(file)
+    for name, data in content.items():
+        archive.file(f"./{name}", data)
+    archive.close()
+    path.write_bytes(rpm_of(_packed(file.getvalue(), packing)))
+
+
+def rpm_of(payload: bytes) -> bytes:
+    """An .rpm with this behind its headers."""
+    header = (
+        b"\x8e\xad\xe8\x01" + bytes(4) + (0).to_bytes(4, "big") + (8).to_bytes(4, "big") + bytes(8)
+    )
+    return b"\xed\xab\xee\xdb" + bytes(92) + header + header + payload
+
+
+def deb_of(data: bytes, name: bytes = b"data.tar") -> bytes:
+    """A .deb with this as its data."""
+    head = b"%-16s%-12d%-6d%-6d%-8s%-10d`\n" % (name, 0, 0, 0, b"100644", len(data))
+    return b"!<arch>\n" + head + data
 
 
 def _tar(content: Mapping[str, bytes]) -> bytes:

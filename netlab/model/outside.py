@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Files from outside: the one place that opens them.
+
+A pipe would make netlab wait, a device need never end, and any file can be larger than memory. So
+only regular files are opened, and no more is read of them than their kind can need.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from netlab.model.errors import ScenarioError
+
+KIB, MIB = 1 << 10, 1 << 20
+GLANCE = MIB
+
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def opened(path: Path, what: str) -> BinaryIO:
+    """A regular file, to be read and closed by the caller; `what` it should be, for messages:
+    "a scenario".
+
+    Raises `ScenarioError` where there is none, where it is anything else, or may not be read.
+    """
+    try:
+        _check(path, path.stat(), what)  # to open some devices is to act on them
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        raise ScenarioError(f"cannot be read: {error.strerror}", path) from error
+    except ValueError:
+        raise ScenarioError("cannot be read: its name has a null byte", path) from None
+    file = os.fdopen(descriptor, "rb")
+    try:
+        _check(path, os.fstat(descriptor), what)  # it may have been replaced since
+    except ScenarioError:
+        file.close()
+        raise
+    return file
+
+
+def _check(path: Path, about: os.stat_result, what: str) -> None:
+    if not stat.S_ISREG(about.st_mode):
+        found = KINDS[stat.S_IFMT(about.st_mode)]
+        raise ScenarioError(f"is {found}, and {what} is a regular file", path)
+
+
+def contents(path: Path, most: int, what: str, instead: str = "") -> bytes:
+    """What is in a file of at most `most` bytes. Raises `ScenarioError` as `opened` does, and where
+    there is more in it; `instead` is what to do then.
+    """
+    with opened(path, what) as file:
+        return up_to(most, file, path, instead or f"this is not {what}")
+
+
+def text(path: Path, most: int, what: str) -> str:
+    """The same of a text in UTF-8. Raises `ScenarioError` also where it is anything else."""
+    data = contents(path, most, what)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ScenarioError(f"is not UTF-8 text: this is not {what}", path, line) from None
+
+
+def glance(path: Path) -> str:
+    """The beginning of a text, to see what it is; "" where it cannot be read, or is no file."""
+    try:
+        with opened(path, "it") as file:
+            return file.read(GLANCE).decode(errors="replace")
+    except (ScenarioError, OSError):
+        return ""
+
+
+def up_to(most: int, file: BinaryIO, path: Path, instead: str) -> bytes:
+    """The rest of an open file, whatever its kind. Raises `ScenarioError` where it has more bytes
+    than `most`, or cannot be read.
+    """
+    try:
+        data = file.read(most + 1)
+    except OSError as error:
+        raise ScenarioError(f"cannot be read: {error.strerror}", path) from error
+    if len(data) > most:
+        raise ScenarioError(f"is larger than {size(most)}: {instead}", path)
+    return data
+
+
+def size(number: int) -> str:
+    """A number of bytes as a person writes it: ``64 KiB``, ``4 MiB``."""
+    return f"{number // MIB} MiB" if number >= MIB else f"{number // KIB} KiB"
