@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Pseudonyms for addresses, so that a snapshot can be shown to strangers.
+"""Pseudonyms, so that a snapshot can be shown to strangers.
+
+Addresses, names and numbers of processes, and inodes get other ones; what a diagnosis needs stays:
+which of them are the same, and which is none.
 
 An address always gets the same pseudonym, and no two addresses share one. Two addresses of one
 subnet (/24, or /64 of IPv6) get pseudonyms of one subnet. Loopback addresses are kept, and
@@ -11,14 +14,74 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import itertools
+import re
 import secrets
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from netlab.snapshot.columns import ANY
+from netlab.snapshot.columns import ANY, Column, RawSample
 
 ROUNDS = 6
+#: One of the processes that hold a socket, as ``ss -p`` writes it. Its name may hold anything.
+HOLDER = re.compile(r'\("(.*?)",pid=(\d+),fd=(\d+)\)')
+#: What a person who masks has to know.
+TOLD = (
+    "masked: addresses, names and numbers of processes, inodes, the host's name; "
+    "kept: ports, states, queues, timers, counters, sysctls, the time"
+)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def masked(samples: Sequence[RawSample], word: str = "") -> list[RawSample]:
+    """Samples of one host with pseudonyms in place of what identifies it; see `pseudonyms`."""
+    numbers = _Numbers()
+    return [
+        sample._replace(
+            table=sample.table._replace(
+                addresses=pseudonyms(sample.table.addresses, word),
+                blocks=[
+                    block._replace(
+                        columns={
+                            name: numbers.masked(name, values)
+                            for name, values in block.columns.items()
+                        }
+                    )
+                    for block in sample.table.blocks
+                ],
+            )
+        )
+        for sample in samples
+    ]
+
+
+class _Numbers:
+    """Processes and inodes, numbered as they come: the same one has the same number again."""
+
+    def __init__(self) -> None:
+        self._inodes = defaultdict[object, int](itertools.count(1).__next__)
+        self._names = defaultdict[str, int](itertools.count(1).__next__)
+        self._processes = defaultdict[str, int](itertools.count(1).__next__)
+
+    def masked(self, name: str, values: Column) -> Column:
+        """A column without what identifies anything."""
+        if name not in ("inode", "owner"):
+            return values
+        replace = self._inode if name == "inode" else self._owner
+        return [*map(replace, values)] if isinstance(values, list) else replace(values)
+
+    def _inode(self, inode: Any) -> Any:
+        return self._inodes[inode] if inode else inode  # 0 and None have a meaning of their own
+
+    def _owner(self, owner: Any) -> Any:
+        """Written anew of what was understood: nothing else of the text can stay in it."""
+        holders = [
+            f'("process-{self._names[name]}",pid={self._processes[process]},fd={descriptor})'
+            for name, process, descriptor in HOLDER.findall(owner)
+        ]
+        return f"users:({','.join(holders)})" if owner else ""
 
 
 def pseudonyms(addresses: Iterable[str], word: str = "") -> list[str]:

@@ -18,7 +18,7 @@ from netlab.diagnosis.rank import diagnose
 from netlab.model.errors import LabError, ScenarioError
 from netlab.model.tcp import ACK, DATA, FIN, SYN, State, Timer
 from netlab.snapshot import collect as collector
-from netlab.snapshot import columns, sock_diag, store
+from netlab.snapshot import columns, mask, sock_diag, store
 from netlab.snapshot.collect import Filter, collect
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.parse import read
@@ -271,6 +271,7 @@ def test_the_command_prints_one_object_a_namespace(crowd: Lab) -> None:
     assert {s.local for s in server.samples[0].sockets} >= {(crowd.server.address, 5555)}
     masked = subprocess.run([*command, "--mask=x"], capture_output=True, text=True, check=True)
     assert crowd.server.address not in masked.stdout
+    assert mask.TOLD in masked.stderr
     one, other = read(masked.stdout, "-")
     ends = {(s.local, s.remote) for s in one.samples[0].sockets}
     assert ends & {(s.remote, s.local) for s in other.samples[0].sockets}

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from netlab.cli.shared.options import Commands
-    from netlab.snapshot.columns import RawSample
 
 EPILOG = """\
 examples:
@@ -22,7 +21,7 @@ examples:
   netlab snapshot --twice 5 > web1.json    two looks, so that counters and timers have a direction
   netlab snapshot --port 5432              only connections with this port at either end
   netlab snapshot --netns 4711             the namespace of a process, as in a container
-  netlab snapshot --mask                   with pseudonyms instead of addresses
+  netlab snapshot --mask                   with pseudonyms of addresses and processes
   netlab snapshot --mask=WORD              the same ones on every host that is given this word
 
 It holds every TCP socket with its queues, timers and the kernel's figures, the names and
@@ -52,7 +51,11 @@ def add(commands: Commands) -> None:
         "--twice", type=_seconds, metavar="SECONDS", help="look a second time, this much later"
     )
     command.add_argument(
-        "--mask", nargs="?", const="", metavar="WORD", help="pseudonyms instead of addresses"
+        "--mask",
+        nargs="?",
+        const="",
+        metavar="WORD",
+        help="pseudonyms of addresses and processes; says what stays",
     )
     command.add_argument(
         "--owners",
@@ -89,23 +92,17 @@ def main(options: argparse.Namespace) -> int:
     from netlab.snapshot import store
     from netlab.snapshot.collect import Filter, collect
 
+    if options.mask is not None:
+        from netlab.cli.shared.options import note
+        from netlab.snapshot import mask
+
+        note(mask.TOLD)
     gc.disable()  # no reference cycles are made here, and 100,000 sockets are many objects
     keep = Filter(options.port, options.address)
     for namespace in options.netns or [None]:
         samples = collect(namespace, keep, options.twice, options.owners)
         name = f"{os.uname().nodename} {namespace}" if namespace else os.uname().nodename
         if options.mask is not None:
-            name, samples = "", _masked(samples, options.mask)
+            name, samples = "", mask.masked(samples, options.mask)
         sys.stdout.write(store.to_json(name, samples) + "\n")
     return 0
-
-
-def _masked(samples: list[RawSample], word: str) -> list[RawSample]:
-    from netlab.snapshot.mask import pseudonyms
-
-    return [
-        sample._replace(
-            table=sample.table._replace(addresses=pseudonyms(sample.table.addresses, word))
-        )
-        for sample in samples
-    ]

@@ -82,7 +82,7 @@ def _data(whole: BinaryIO, size: int) -> tuple[IO[bytes], int]:
         if at > size:
             raise EOFError("its last part is missing")
         if found[1].startswith(b"data.tar"):
-            return io.BufferedReader(Section(whole, int(found[2]))), int(found[2])
+            return io.BufferedReader(Extent(whole, int(found[2]))), int(found[2])
         at = whole.seek(at + at % 2)
     raise ValueError("it has no data.tar")
 
@@ -139,7 +139,7 @@ def _cpio(plain: IO[bytes]) -> Iterator[PackedFile]:
         name = _exactly(plain, padded)[: name_size - 1].decode(errors="replace")
         if name == LAST:
             return
-        content = Section(plain, size)
+        content = Extent(plain, size)
         if mode & TYPE == REGULAR:
             yield PackedFile(name, size, io.BufferedReader(content))
         content.skip()
@@ -159,7 +159,7 @@ def _counted(number: int) -> int:
     return number + 1
 
 
-class Section(io.RawIOBase):
+class Extent(io.RawIOBase):
     """The next bytes of a file, as a file of its own."""
 
     def __init__(self, file: IO[bytes], size: int) -> None:

@@ -9,21 +9,22 @@ from netlab.model.errors import ScenarioError
 from netlab.snapshot import rows, store
 from netlab.snapshot.columns import ANY, RawSample
 from netlab.snapshot.parse import read
-from netlab.snapshot.records import Snapshot
+from netlab.snapshot.records import Sample, Snapshot
 
 ADDRESSES = st.one_of(
     st.just(ANY), st.ip_addresses(v=4).map(str), st.sampled_from(["::1", "fe80::1", "2001:db8::7"])
 )
 
 
+def raw(sample: Sample) -> RawSample:
+    """A sample in columns."""
+    table = rows.table(sample.sockets)
+    return RawSample(table, sample.counters, sample.sysctls, sample.at, sample.source)
+
+
 def stored(snapshot: Snapshot) -> str:
     """A snapshot as its file."""
-    samples = [
-        RawSample(rows.table(sample.sockets), sample.counters, sample.sysctls, sample.at,
-                  sample.source)
-        for sample in snapshot.samples
-    ]  # fmt: skip
-    return store.to_json(snapshot.name, samples)
+    return store.to_json(snapshot.name, [raw(sample) for sample in snapshot.samples])
 
 
 def becomes_snapshots_or_the_error(text: str) -> None:

@@ -4,18 +4,30 @@
 from __future__ import annotations
 
 import ipaddress
+import random
+from collections import Counter
+from collections.abc import Iterable
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlab.snapshot import mask
-from netlab.snapshot.columns import ANY
+from netlab.diagnosis.rank import diagnose
+from netlab.model.findings import Finding
+from netlab.model.tcp import State
+from netlab.snapshot import mask, rows, store
+from netlab.snapshot.columns import ANY, RawSample
+from netlab.snapshot.parse import read
+from netlab.snapshot.records import Sample, Snapshot, Socket
 
-from .build import ADDRESSES
+from .build import ADDRESSES, raw
+from .test_parse import OUTPUTS
+from .test_store import SNAPSHOTS
 
 UNSPECIFIED = (ANY, "0.0.0.0", "::")
 
 
+@settings(deadline=None)
 @given(st.lists(ADDRESSES, unique=True), st.sampled_from(["", "word"]))
 def test_pseudonyms_keep_what_matters_and_nothing_else(addresses: list[str], word: str) -> None:
     found = mask.pseudonyms(addresses, word)
@@ -44,3 +56,108 @@ def test_the_same_word_gives_the_same_pseudonyms() -> None:
     assert mask.pseudonyms(addresses, "word") == mask.pseudonyms(addresses, "word")
     assert mask.pseudonyms(addresses, "word") != mask.pseudonyms(addresses, "another")
     assert not {*addresses} & {*mask.pseudonyms(addresses, "word")}
+
+
+# --- how well addresses are hidden
+
+
+def permuted(bits: int) -> list[tuple[int, int]]:
+    """Numbers of so many bits, and what a key makes of them."""
+    chosen = {random.Random(seed).randrange(1 << bits) for seed in range(4000)}
+    return [(number, mask._permuted(number, bits, b"a key")) for number in chosen]
+
+
+def share(whether: Iterable[bool]) -> float:
+    """How often it is so."""
+    times = Counter(whether)
+    return times[True] / times.total()
+
+
+@pytest.mark.parametrize("bits", [8, 16, 24, 64])
+def test_no_half_of_a_number_can_be_read_in_its_pseudonym(bits: int) -> None:
+    """After one round of a Feistel network the right half is the left one; after two, numbers with
+    the same right half still differ as they did before.
+    """
+    half = bits // 2
+    chance = 1.5 / (1 << min(half, 10)) + 0.05
+    pairs = permuted(bits)
+    low = (1 << half) - 1
+    for before, after in ((0, 0), (0, half), (half, 0), (half, half)):
+        assert share((a >> before) & low == (b >> after) & low for a, b in pairs) < chance
+    same_right = [
+        [mask._permuted(left << half | right, bits, b"a key") for left in (0, 1)]
+        for right in range(min(4000, 1 << half))
+    ]
+    for shift in (0, half):
+        kept = ((one >> shift ^ other >> shift) & low == 1 for one, other in same_right)
+        assert share(kept) < 1.5 / (1 << min(half, 10)) + 0.2
+    assert len({after for _, after in pairs}) == len(pairs)
+
+
+def test_subnets_are_masked_as_hosts_are() -> None:
+    """Of 2000 addresses hardly one keeps its subnet, any byte of it, or its own last byte."""
+    chosen = random.Random(2)
+    ours = [f"10.{chosen.randrange(256)}.{chosen.randrange(256)}.{chosen.randrange(1, 255)}"
+            for _ in range(2000)]  # fmt: skip
+    pairs = [
+        (a.split("."), b.split(".")) for a, b in zip(ours, mask.pseudonyms(ours, "w"), strict=True)
+    ]
+    assert not any(a[:3] == b[:3] for a, b in pairs)
+    for place in range(4):
+        assert share(a[place] == b[place] for a, b in pairs) < 0.02
+
+
+# --- the rest of a snapshot
+
+SECRETS = ("nginx", "4711", "4712", "990017", "192.0.2.1", "198.51.100.7", "web1")
+OWNED = 'users:(("nginx",pid=4711,fd=9),("nginx",pid=4712,fd=9),("sshd",pid=4711,fd=3))'
+EVIL = 'users:(("",pid=1,fd=1)",pid=4711,fd=5))'  # a name of 13 characters
+
+
+def test_no_name_and_no_number_of_a_process_is_left() -> None:
+    sockets = tuple(
+        Socket(State.CLOSE_WAIT, ("192.0.2.1", 80), ("198.51.100.7", port), 1, 0, inode=inode,
+               owner=owner)
+        for port, inode, owner in ((4000, 990017, OWNED), (4001, 990017, OWNED), (4002, 0, ""),
+                                   (4003, 5, EVIL))
+    )  # fmt: skip
+    one, other = mask.masked([raw(Sample(sockets)), raw(Sample(sockets[1:]))], "word")
+    text = store.to_json("", [one, other])
+    assert not [secret for secret in SECRETS if secret in text]
+    first, second = (sample.sockets for sample in store.from_json(text, "a").samples)
+    assert [socket.inode for socket in first] == [1, 1, 0, 2]
+    assert first[0].owner == (
+        'users:(("process-1",pid=1,fd=9),("process-1",pid=2,fd=9),("process-2",pid=1,fd=3))'
+    )
+    assert [s.owner for s in second] == [s.owner for s in first[1:]]
+    assert [s.remote[1] for s in first] == [4000, 4001, 4002, 4003]
+
+
+def found(samples: Iterable[RawSample]) -> Counter[object]:
+    """What a diagnosis says, but for whom it names."""
+    snapshot = rows.snapshot("a", [*samples])
+    return Counter(map(_of, diagnose([snapshot]).findings))
+
+
+def _of(finding: Finding) -> object:
+    states = tuple(sorted(Counter(c.states for c in finding.connections).items()))
+    return finding.cause, finding.also, round(finding.confidence, 6), finding.port, states
+
+
+def _files() -> list[str]:
+    """Those that are read without the command line that made them."""
+    return [path.name for path in sorted(OUTPUTS.iterdir()) if "closewait" not in path.name]
+
+
+@pytest.mark.parametrize("name", _files())
+def test_a_masked_listing_has_the_same_findings(name: str) -> None:
+    for snapshot in read((OUTPUTS / name).read_text(), name):
+        samples = [raw(sample) for sample in snapshot.samples]
+        assert found(mask.masked(samples, "word")) == found(samples)
+
+
+@settings(deadline=None)
+@given(SNAPSHOTS)
+def test_any_masked_snapshot_has_the_same_findings(snapshot: Snapshot) -> None:
+    samples = [raw(sample) for sample in snapshot.samples]
+    assert found(mask.masked(samples, "word")) == found(samples)
