@@ -12,13 +12,17 @@ import json
 import re
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from netlab.cli.commands.matrix import exit_code
+from netlab.kernels.compare.overview import overview
 from netlab.linux.privileges import in_user_namespace
-from netlab.model.kernel_run import read
+from netlab.model.kernel_run import KernelRun, Machine, read
 
+from ..build import evidence
 from .shell import Done, netlab
 
 SHORT = ("--hold", "10ms", "port-open")
@@ -98,6 +102,16 @@ def test_a_scenario_that_fails_fails_the_matrix(cache: Path) -> None:
     done = matrix(cache, "--hold", "4s", "--kernel", "host", *lazy)
     assert done.code == 1
     assert "1 failed" in done.err
+
+
+def test_what_an_older_kernel_passed_fails_the_matrix_where_it_is_skipped() -> None:
+    about = Machine("here", "6.12.1", "#1 SMP", "x86_64", 250)
+    passed = KernelRun(about, (evidence(),), done=True)
+    skipped = KernelRun(
+        replace(about, release="7.3.4"), (evidence(outcome="skip", reason="it cannot"),), done=True
+    )
+    for runs, code in (((passed, skipped), 1), ((passed, passed), 0), ((skipped, skipped), 0)):
+        assert exit_code(runs, overview(runs).lost) == code
 
 
 @pytest.mark.skipif(in_user_namespace(), reason="needs the machine's own network namespace")

@@ -35,8 +35,8 @@ examples:
 
 A run is what netlab matrix stored. Only what two runs have in common is compared, and of that only
 what a kernel does every time: two runs of one kernel have no differences. A known change explains
-a difference where the runs show that one kernel has the change and the other does not; what is
-left is UNEXPLAINED.
+a difference where the runs show that the newer kernel has the change and the older one does not;
+what is left is UNEXPLAINED, and so is a change that goes backwards.
 
 exit codes: 0 no differences, or all are explained; 1 some are not; 2 bad usage, or no such run;
 3 one of the runs is incomplete, so not everything could be compared
@@ -144,8 +144,9 @@ def _told(one: Sentence, width: int, style: Style) -> Iterator[str]:
     if one.change is not None:
         yield from _filled("- ", one.sentence, width, "    ", 2)
     else:
-        mark = style("UNEXPLAINED", "red", "bold")
-        yield from _filled(mark + " ", one.sentence, width, "  ", 12)
+        mark, said = style("UNEXPLAINED", "red", "bold"), one.sentence
+        said += f"; {one.doubt}" if one.doubt else ""
+        yield from _filled(mark + " ", said, width, "  ", 12)
 
 
 def _filled(head: str, text: str, width: int, indent: str, size: int) -> list[str]:
@@ -186,6 +187,7 @@ def _difference(one: Sentence) -> dict[str, Any]:
     return {
         "sentence": one.sentence,
         "explained": change is not None,
+        "doubt": one.doubt,
         "change": change
         and {
             "id": change.id,

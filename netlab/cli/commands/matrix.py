@@ -26,6 +26,7 @@ from netlab.render.style import Style
 from netlab.render.table import stopped_line
 
 if TYPE_CHECKING:
+    from netlab.kernels.compare.overview import Overview
     from netlab.kernels.matrix import Plan, Watcher
     from netlab.kernels.sources.spec import Spec
     from netlab.model.kernel_run import KernelRun
@@ -46,8 +47,9 @@ examples:
 Each run is kept for 'netlab compare'. A guest without KVM lives in virtual time, which jumps while
 nothing happens: scenarios that wait for minutes take no longer than others.
 
-exit codes: 0 every kernel passed, 1 a pair was not held on one, 2 bad usage,
-3 a kernel could not be fetched, booted or played to the end
+exit codes: 0 every kernel passed, 1 a pair was not held on one, or one skips what an older one
+passed and no known change is why, 2 bad usage, 3 a kernel could not be fetched, booted or played to
+the end, or there was none
 """
 
 PAGE = "index.html"
@@ -93,15 +95,12 @@ def _add_results(command: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Fetch, boot, play, compare, and return the exit code.
+    """Fetch, boot, play, compare, and return the exit code."""
+    from netlab.kernels.compare.overview import in_order, overview
 
-    Raises `LabError` where there is no kernel to play on.
-    """
     _part(options)
     job = kernel_options.job(options)
     specs = _specs(options)
-    if not specs:
-        raise LabError("no mirror of this machine has any of the kernels: name one with --kernel")
     if options.list:
         return _list(specs, options)
     if options.report:
@@ -113,12 +112,13 @@ def main(options: argparse.Namespace) -> int:
     with stopping() as stop:
         try:
             runs, unkept = _play(options, specs, plan, stop, output)
-            for text in _tell(runs, options, time.monotonic() - began):
+            seen = overview(in_order(runs))
+            for text in _tell(runs, seen, options, time.monotonic() - began):
                 output.write(f"{text}\n")
             if stop.asked:
                 _say_stopped(len(specs) - len(runs), len(specs), options, output)
             if options.report and runs:
-                _write_page(options, runs, output)
+                _write_page(options, seen, output)
         finally:
             output.finish(lambda: stop.asked)
     if unkept:
@@ -128,7 +128,9 @@ def main(options: argparse.Namespace) -> int:
         note(f"left out, because no mirror has them: {', '.join(missing)}")
     if missing and (options.small or not runs):
         return LabError.exit_code  # what was not played has not passed
-    return stop.exit_code or exit_code(runs)
+    for sentence in seen.lost:
+        note(f"an older kernel passed this: {sentence}")
+    return stop.exit_code or exit_code(runs, seen.lost)
 
 
 def _missing(specs: Sequence[Spec], runs: Sequence[KernelRun]) -> list[str]:
@@ -206,14 +208,14 @@ class _Keeper:
         self._watcher.meanwhile()
 
 
-def exit_code(runs: Sequence[KernelRun]) -> int:
-    """3 if a kernel was not played to the end, else 1 if one failed, else 0."""
+def exit_code(runs: Sequence[KernelRun], lost: Sequence[str] = ()) -> int:
+    """3 if a kernel was not played to the end, else 1 if one failed or lost a scenario, else 0."""
     outcomes = {play.outcome for run in runs for play in run.scenarios}
     if any(run.error for run in runs) or "error" in outcomes:
         return LabError.exit_code
     cells = [cell for run in runs for cell in run.cells]
-    lost = any(cell.outcome == "fail" for cell in cells)
-    return Unmet.exit_code if "fail" in outcomes or lost else 0
+    failed = "fail" in outcomes or any(cell.outcome == "fail" for cell in cells)
+    return Unmet.exit_code if failed or lost else 0
 
 
 def _part(options: argparse.Namespace) -> None:
@@ -250,13 +252,14 @@ def _records(run: KernelRun) -> Iterator[str]:
         yield json.dumps(_lost(run))
 
 
-def _tell(runs: Sequence[KernelRun], options: argparse.Namespace, elapsed: float) -> Iterator[str]:
-    from netlab.kernels.compare.overview import in_order, overview
+def _tell(
+    runs: Sequence[KernelRun], seen: Overview, options: argparse.Namespace, elapsed: float
+) -> Iterator[str]:
     from netlab.render.matrix import matrix
 
     if options.json or not runs:
         return
-    seen, style, columns = overview(in_order(runs)), Style.of(sys.stdout), room(options.wide)
+    style, columns = Style.of(sys.stdout), room(options.wide)
     yield from _failures(runs, style)
     if options.all:
         yield f"{comparison.tables(seen, columns, style, every=True)}\n"
@@ -297,10 +300,8 @@ def _say_stopped(left: int, number: int, options: argparse.Namespace, output: Ou
             print(f"netlab: {said}", file=sys.stderr)
 
 
-def _write_page(options: argparse.Namespace, runs: Sequence[KernelRun], output: Output) -> None:
-    from netlab.kernels.compare.overview import in_order, overview
-
-    comparison.write_page(options.report / PAGE, overview(in_order(runs)))
+def _write_page(options: argparse.Namespace, seen: Overview, output: Output) -> None:
+    comparison.write_page(options.report / PAGE, seen)
     said = f"report: {options.report / PAGE}"
     if options.json:
         print(said, file=sys.stderr)

@@ -1,26 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The known changes of TCP between kernels, as data, and the one that explains a difference.
 
-Nothing here compares versions. A change explains a difference where the two runs themselves show
+No change is looked up by a version. It explains a difference where the two runs themselves show
 that one kernel has it and the other does not: by the presence of a sysctl or a counter, by the tick
 rate, by a value. Where nothing else distinguishes them, the change states what is seen with it and
 what without it, and explains exactly that.
+
+And it must be the newer kernel that has it. One that lacks what an older kernel has is a
+regression, or the older one got a fix that was carried back: a person has to find out which.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
+from netlab.kernels.compare import order
 from netlab.kernels.compare.behaviour import KernelProfile
 from netlab.kernels.compare.differences import TOPICS, Comparison, Difference, Topic
 
 HOME = Path(__file__).parent / "changes.yaml"
 FEATURES = ("sysctl", "counter", "value", "hz")
+NAME = re.compile(r"[\w.]*\w")  # a sysctl or a counter in a sentence
 FIELDS = {
     "id",
     "since",
@@ -50,11 +56,12 @@ class Feature:
     kind: str  # sysctl, counter: whether it exists; value: of a sysctl; hz
     name: str = ""
 
-    def sides(self, before: KernelProfile, after: KernelProfile) -> tuple[bool, bool] | None:
-        """Whether each kernel has the feature; None where the two do not differ in it."""
+    def turned(self, before: KernelProfile, after: KernelProfile) -> tuple[bool, ...]:
+        """The ways in which two kernels differ in it: False where the second one has the change,
+        True where the first one has. A value does not tell which; nothing: they do not differ.
+        """
         if self.kind == "hz":
-            differ = before.machine.hz != after.machine.hz
-            return (False, True) if differ else None
+            return (False,) if before.machine.hz != after.machine.hz else ()
         ours, theirs = (
             (before.counters, after.counters)
             if self.kind == "counter"
@@ -62,11 +69,20 @@ class Feature:
         )
         if self.kind == "value":
             known = self.name in ours and self.name in theirs
-            return (False, True) if known and ours[self.name] != theirs[self.name] else None
+            return (False, True) if known and ours[self.name] != theirs[self.name] else ()
         if not ours or not theirs:
-            return None
+            return ()
         has = self.name in ours, self.name in theirs
-        return has if has[0] != has[1] else None
+        return (has[0],) if has[0] != has[1] else ()
+
+    @property
+    def directed(self) -> bool:
+        """True if it came at some time; the tick rate is whatever a distribution chooses."""
+        return self.kind != "hz"
+
+    def is_named_in(self, why: str) -> bool:
+        """Whether a scenario was not played because a kernel lacks it."""
+        return self.kind in ("sysctl", "counter") and self.name in NAME.findall(why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,30 +126,56 @@ class Change:
     with_: tuple[str, ...] = ()  # the kernels it was seen on
     without: tuple[str, ...] = ()  # and those it was not
 
-    def explains(self, comparison: Comparison, difference: Difference) -> bool:
-        """Whether this change accounts for a difference between the two kernels."""
-        turned: Sequence[bool] = (False, True)
+    def fits(self, comparison: Comparison, difference: Difference) -> tuple[bool, ...]:
+        """The ways in which this change accounts for a difference; see `Feature.turned`."""
+        ways: tuple[bool, ...] = (False, True)
         if self.feature:
-            sides = self.feature.sides(comparison.before, comparison.after)
-            if sides is None:
-                return False
-            turned = (sides[0],)
+            ways = self.feature.turned(comparison.before, comparison.after)
             # A scenario that needs what one kernel lacks names it in its reason.
-            lacks = self.feature.kind == "sysctl" and difference.aspect == "outcome"
-            if lacks and any(self.feature.name in why for why in difference.why):
-                return True
-        return any(effect.fits(difference, way) for effect in self.effects for way in turned)
-
-
-def explain(comparison: Comparison) -> list[tuple[Difference, Change | None]]:
-    """Each difference with the change that explains it; None: no known change does."""
-    return [
-        (
-            difference,
-            next((one for one in changes() if one.explains(comparison, difference)), None),
+            if difference.aspect == "outcome" and any(
+                map(self.feature.is_named_in, difference.why)
+            ):
+                return ways
+        return tuple(
+            way for way in ways if any(effect.fits(difference, way) for effect in self.effects)
         )
-        for difference in comparison.differences
-    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A change that accounts for a difference, if the kernels were in the other order."""
+
+    change: Change
+    lacking: Literal["before", "after"] | None  # the newer kernel; None: nobody knows which is
+
+
+class Explanation(NamedTuple):
+    """A difference, and the change that explains it."""
+
+    difference: Difference
+    change: Change | None  # None: no known change does
+    doubt: Doubt | None = None  # and this one would not
+
+
+def explain(comparison: Comparison) -> list[Explanation]:
+    """Each difference with the change that explains it, if one does."""
+    newer = order.newer(comparison.before.machine, comparison.after.machine)
+    return [_explained(comparison, difference, newer) for difference in comparison.differences]
+
+
+def _explained(comparison: Comparison, difference: Difference, newer: bool | None) -> Explanation:
+    """`newer`: whether the second kernel is."""
+    doubt = None
+    for change in changes():
+        ways = change.fits(comparison, difference)
+        if not ways:
+            continue
+        directed = change.feature is None or change.feature.directed
+        if not directed or (newer is not None and (not newer) in ways):
+            return Explanation(difference, change)
+        lacking: dict[bool | None, Literal["before", "after"]] = {True: "after", False: "before"}
+        doubt = doubt or Doubt(change, lacking.get(newer))
+    return Explanation(difference, None, doubt)
 
 
 @functools.cache
@@ -168,6 +210,10 @@ def _change(entry: Any) -> Change:
             raise BrokenChanges(f"{name}: {field} must be text")
     if entry["known"] not in KNOWN:
         raise BrokenChanges(f"{name}: known must be one of {', '.join(KNOWN)}")
+    feature = _feature(name, entry.get("feature"))
+    effects = tuple(_effects(name, entry.get("explains", [])))
+    if feature is None or feature.kind == "value":
+        _require_sides(name, effects)
     return Change(
         id=name,
         since=entry["since"],
@@ -175,11 +221,21 @@ def _change(entry: Any) -> Change:
         what=entry["what"],
         source=entry["source"],
         note=entry.get("note", ""),
-        feature=_feature(name, entry.get("feature")),
-        effects=tuple(_effects(name, entry.get("explains", []))),
+        feature=feature,
+        effects=effects,
         with_=tuple(map(str, entry.get("with", ()))),
         without=tuple(map(str, entry.get("without", ()))),
     )
+
+
+def _require_sides(change: str, effects: Iterable[Effect]) -> None:
+    """Refuse effects from which nobody could tell which of two kernels has the change."""
+    for effect in effects:
+        if effect.without == effect.with_:
+            raise BrokenChanges(
+                f"{change}: {effect.subject}: neither a feature nor 'with' and 'without' say which "
+                "kernel has the change"
+            )
 
 
 def _feature(change: str, text: str | None) -> Feature | None:

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from netlab.kernels.compare import changes, sentences
+from netlab.kernels.compare import changes, order, sentences
 from netlab.kernels.compare.behaviour import KernelProfile, Play, behaviour
 from netlab.kernels.compare.differences import Comparison, Topic, compare, told
 from netlab.kernels.compare.sentences import Sentence
@@ -36,6 +36,22 @@ class Compared:
         """The number of differences that no known change explains."""
         return sum(len(one.differences) for one in self.told if one.change is None)
 
+    def lost(self) -> Iterator[str]:
+        """Sentences on what one kernel plays, and one that is not known to be older skips, where no
+        known change is why: a scenario may need the very behaviour that a kernel has lost.
+        """
+        newer = order.newer(self.comparison.before.machine, self.comparison.after.machine)
+        lost = set()
+        if newer is not False:
+            lost.add(("pass", "skip"))
+        if newer is not True:
+            lost.add(("skip", "pass"))
+        for one in self.told:
+            first = one.differences[0]
+            outcomes = first.before, first.after
+            if one.change is None and first.aspect == "outcome" and outcomes in lost:
+                yield one.sentence
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:
@@ -45,6 +61,11 @@ class Overview:
     behaviours: tuple[KernelProfile, ...]
     labels: tuple[str, ...]
     compared: tuple[Compared, ...]
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """A sentence on everything that a kernel skips and an older one passed; see `Compared`."""
+        return tuple(sentence for each in self.compared for sentence in each.lost())
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -117,7 +138,9 @@ def anchor(each: Compared, number: int) -> str:
 
 def why(one: Sentence) -> str:
     """The change that explains a difference, in a line."""
-    return f"{one.change.what} (since {one.change.since})" if one.change else "UNEXPLAINED"
+    if one.change:
+        return f"{one.change.what} (since {one.change.since})"
+    return f"UNEXPLAINED: {one.doubt}" if one.doubt else "UNEXPLAINED"
 
 
 def overview(runs: Sequence[KernelRun], with_first: bool = False) -> Overview:
@@ -140,13 +163,8 @@ def overview(runs: Sequence[KernelRun], with_first: bool = False) -> Overview:
 
 
 def in_order(runs: Sequence[KernelRun]) -> list[KernelRun]:
-    """Sort by the numbers of the releases: an order for display, which decides nothing."""
-
-    def order(run: KernelRun) -> tuple[list[int], str]:
-        release = run.machine.release
-        return [int(part) for part in re.findall(r"\d+", _numbers(release, 4))], release
-
-    return sorted(runs, key=order)
+    """Sort by release. This order is for display, and decides nothing."""
+    return sorted(runs, key=lambda run: order.display(run.machine.release))
 
 
 def labels_of(machines: Sequence[Machine]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from netlab.kernels.compare.behaviour import ANY
-from netlab.kernels.compare.changes import Change
+from netlab.kernels.compare.changes import Change, Doubt, Explanation
 from netlab.kernels.compare.differences import Difference
 
 NAMED = 4  # the most scenarios that a sentence names: beyond, it gives their number
@@ -22,32 +22,45 @@ class Sentence:
     sentence: str
     differences: tuple[Difference, ...]
     change: Change | None
+    doubt: str = ""  # why a change that looks like it does not explain them
 
 
-def tell(
-    pairs: Iterable[tuple[Difference, Change | None]], before: str, after: str
-) -> list[Sentence]:
+def tell(explained: Iterable[Explanation], before: str, after: str) -> list[Sentence]:
     """All differences in sentences, the unexplained last. `before`, `after`: the kernels' names."""
-    groups: dict[object, list[tuple[Difference, Change | None]]] = {}
-    for difference, change in pairs:
-        groups.setdefault(_kind(difference, change), []).append((difference, change))
+    groups: dict[object, list[Explanation]] = {}
+    for one in explained:
+        groups.setdefault(_kind(one), []).append(one)
     found = [
         Sentence(
-            sentence([one for one, _ in group], before, after),
-            tuple(one for one, _ in group),
-            group[0][1],
+            sentence([one.difference for one in group], before, after),
+            tuple(one.difference for one in group),
+            group[0].change,
+            doubted(group[0].doubt, before, after),
         )
         for group in groups.values()
     ]
     return sorted(found, key=lambda told: (not told.change, told.change.id if told.change else ""))
 
 
-def _kind(difference: Difference, change: Change | None) -> object:
+def doubted(doubt: Doubt | None, before: str, after: str) -> str:
+    """Why the change in doubt explains nothing here; "" without one."""
+    if doubt is None:
+        return ""
+    change = f"{doubt.change.id} (since {doubt.change.since})"
+    if doubt.lacking is None:
+        return f"{change} would explain it, if it were known which of the two is newer"
+    newer, older = (after, before) if doubt.lacking == "after" else (before, after)
+    return f"this goes backwards: {newer} is newer than {older}, and lacks {change}"
+
+
+def _kind(explained: Explanation) -> object:
     """Differences of one kind share a sentence; those of sysctl values and timers never do."""
+    difference, change, doubt = explained
     own = difference.topic == "timer" or difference.aspect == "value"
     there = difference.aspect in ("there", "moves")
     return (
         change.id if change else None,
+        doubt.change.id if doubt else None,
         difference.topic,
         difference.aspect,
         bool(difference.before) if there else difference.before,

@@ -22,7 +22,7 @@ from netlab.kernels.sources.kernel import Kernel
 from netlab.kernels.sources.mirrors import Progress
 from netlab.kernels.sources.select import Choice, NoSuite, Package
 from netlab.kernels.sources.spec import Spec, parse
-from netlab.model.errors import NetlabError, ScenarioError
+from netlab.model.errors import LabError, NetlabError, ScenarioError
 
 KEPT = "kernel.json"
 
@@ -67,12 +67,12 @@ def defaults(given: Mapping[str, str] | None = None, small: bool = False) -> tup
     machine has a mirror or one is given. `small`: only three, of the first distribution.
 
     They are marked `by_default`: one that its archive no longer has (`NoSuite`) is to be left out
-    with a remark. Raises `ScenarioError` where there is no mirror at all.
+    with a remark. Raises `LabError` where this machine knows no mirror at all.
     """
     there = {**mirrors.machine(), **mirrors.checked(given or {})}
     known = [about for about in distributions.known().values() if about.name in there]
     if not known:
-        raise ScenarioError(
+        raise LabError(
             "this machine's apt is configured for no mirror of "
             f"{' or '.join(distributions.known())}; say which kernels to play (--kernel), or give "
             "a mirror: --mirror ubuntu=URL"

@@ -28,6 +28,7 @@ NEW_SYN = Timing(
     "syn", "no answer", 134.9, (0, 1, 2, 3, 4, 5, 7.1, 11.2, 19.4, 35.5, 69.3), "ETIMEDOUT"
 )
 LINEAR = {"net.ipv4.tcp_syn_linear_timeouts": "4"}
+OLD, NEW = "6.1.0-56-cloud-amd64", "6.8.0-31-generic"
 
 
 def play(name: str = "syn-dropped", **more: Any) -> Evidence:
@@ -49,7 +50,7 @@ def told_of(before: KernelRun, after: KernelRun) -> list[str]:
 
 def explained(before: KernelRun, after: KernelRun) -> list[str]:
     comparison = compare(behaviour(before), behaviour(after))
-    return [change.id if change else "" for _, change in explain(comparison)]
+    return [one.change.id if one.change else "" for one in explain(comparison)]
 
 
 # --- one kernel
@@ -284,31 +285,158 @@ def test_a_schedule_in_words() -> None:
 
 
 def test_7_syns_and_11_are_explained_by_the_sysctl_that_came() -> None:
-    old, new = run(timings=(OLD_SYN,)), run(timings=(NEW_SYN,))
-    assert explained(old, new) == [""]
     there = {"net.ipv4.tcp_sack": "1"}
-    with_it = replace(new, sysctls={**there, **LINEAR})
-    assert explained(replace(old, sysctls=there), with_it) == ["syn-linear-timeouts"] * 2
-    assert explained(with_it, replace(old, sysctls=there)) == ["syn-linear-timeouts"] * 2
+    old = run(timings=(OLD_SYN,), sysctls=there, release=OLD)
+    new = run(timings=(NEW_SYN,), sysctls={**there, **LINEAR}, release=NEW)
+    assert explained(replace(old, sysctls={}), replace(new, sysctls={})) == [""]
+    assert explained(old, new) == ["syn-linear-timeouts"] * 2
+    assert explained(new, old) == ["syn-linear-timeouts"] * 2
+    both_have_it = replace(old, sysctls=new.sysctls)
+    assert explained(both_have_it, new) == [""]
 
 
 def test_a_change_explains_nothing_else() -> None:
     there = {"net.ipv4.tcp_sack": "1"}
-    before = run(play(), sysctls=there)
-    after = run(play(observed="CLOSED/LISTEN"), sysctls={**there, **LINEAR})
+    before = run(play(), sysctls=there, release=OLD)
+    after = run(play(observed="CLOSED/LISTEN"), sysctls={**there, **LINEAR}, release=NEW)
     assert explained(before, after) == ["", "syn-linear-timeouts"]
 
 
 def test_a_scenario_that_is_skipped_for_a_sysctl_is_explained_by_it() -> None:
     skipped = play(outcome="skip", reason="this kernel has no sysctl net.ipv4.tcp_rto_max_ms")
-    before = run(skipped, sysctls={"a": "1"})
-    after = run(play(), sysctls={"a": "1", "net.ipv4.tcp_rto_max_ms": "120000"})
+    before = run(skipped, sysctls={"a": "1"}, release=OLD)
+    after = run(play(), sysctls={"a": "1", "net.ipv4.tcp_rto_max_ms": "120000"}, release=NEW)
     assert explained(before, after) == ["rto-max-ms"] * 2
+    for reason in ("this kernel has no sysctl net.ipv4.tcp_rto_max", "this kernel has no time"):
+        other = replace(before, scenarios=(replace(skipped, reason=reason),))
+        assert explained(other, after) == ["", "rto-max-ms"], reason
+
+
+LATE = "half-close-before-established"  # needs what shutdown-in-syn-recv brought
+
+
+def frozen(release: str, **more: Any) -> KernelRun:
+    """A kernel with that change."""
+    return run(play(LATE), release=release, **more)
+
+
+def skipping(release: str, **more: Any) -> KernelRun:
+    """And one without."""
+    reason = "this kernel sends the FIN of a shutdown in SYN_RECV at once"
+    return run(play(LATE, outcome="skip", reason=reason), release=release, **more)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change"),
+    [
+        (skipping("6.1.0"), frozen("6.12.1"), "shutdown-in-syn-recv"),
+        (frozen("6.12.1"), skipping("6.1.0"), "shutdown-in-syn-recv"),
+        (frozen("6.12.1"), skipping("7.3.4"), ""),
+        (skipping("7.3.4"), frozen("6.12.1"), ""),
+        (skipping("5.4.0-26-generic"), frozen("5.4.0-216-generic"), "shutdown-in-syn-recv"),
+        (frozen("5.4.0-26-generic"), skipping("5.4.0-216-generic"), ""),
+        (skipping("6.12.1"), frozen("6.12.1"), ""),
+        (skipping("mine"), frozen("6.12.1"), ""),
+    ],
+)
+def test_a_change_without_a_feature_explains_in_one_direction_only(
+    before: KernelRun, after: KernelRun, change: str
+) -> None:
+    assert explained(before, after) == [change]
+
+
+def test_a_feature_that_is_gone_is_no_change_that_came() -> None:
+    there = {"net.ipv4.tcp_sack": "1"}
+    old = run(timings=(OLD_SYN,), sysctls=there, release=NEW)
+    new = run(timings=(NEW_SYN,), sysctls={**there, **LINEAR}, release=OLD)
+    assert explained(new, old) == ["", ""]
+    assert explained(old, new) == ["", ""]
+
+
+def test_a_value_has_a_direction_too() -> None:
+    limit = "net.ipv4.tcp_limit_output_bytes"
+    small, large = ({limit: value} for value in ("1048576", "4194304"))
+    assert explained(run(sysctls=small, release=OLD), run(sysctls=large, release=NEW)) == [
+        "more-in-the-device"
+    ]
+    assert explained(run(sysctls=large, release=NEW), run(sysctls=small, release=OLD)) == [
+        "more-in-the-device"
+    ]
+    assert explained(run(sysctls=large, release=OLD), run(sysctls=small, release=NEW)) == [""]
+
+
+def test_the_counter_that_no_longer_counts_is_a_regression() -> None:
+    names = [f"scenario-{n}" for n in range(OFTEN)]
+    counting, still = (
+        [play(name, client=moved({"TW": number} if number else {})) for name in names]
+        for number in (1, 0)
+    )
+    old = run(*still, counters=("TW",), release="5.15.0-1-generic")
+    new = run(*counting, counters=("TW",), release="6.1.7")
+    assert explained(old, new) == ["time-wait-counted-early"]
+    lost = run(*still, counters=("TW",), release="7.3.4")
+    assert explained(new, lost) == [""]
+
+
+def test_what_goes_backwards_is_said_with_the_change_that_it_undoes() -> None:
+    def said(before: KernelRun, after: KernelRun) -> str:
+        (one,) = sentences.tell(explain(compare(behaviour(before), behaviour(after))), "A", "B")
+        assert one.change is None
+        return one.doubt
+
+    change = "shutdown-in-syn-recv (since 6.9)"
+    assert said(frozen("6.12.1"), skipping("7.3.4")) == (
+        f"this goes backwards: B is newer than A, and lacks {change}"
+    )
+    assert said(skipping("7.3.4"), frozen("6.12.1")) == (
+        f"this goes backwards: A is newer than B, and lacks {change}"
+    )
+    assert said(skipping("mine"), frozen("6.12.1")) == (
+        f"{change} would explain it, if it were known which of the two is newer"
+    )
+    assert said(run(play()), run(play(observed="CLOSED/LISTEN"))) == ""
+
+
+@pytest.mark.parametrize(
+    ("runs", "lost"),
+    [
+        ((frozen("6.12.1"), skipping("7.3.4")), 1),
+        ((skipping("7.3.4"), frozen("6.12.1")), 1),
+        ((skipping("6.1.0"), frozen("6.12.1")), 0),
+        ((run(play("new"), release="6.1.0"), run(play("new", outcome="skip"), release="7.3")), 1),
+        ((run(play("new", outcome="skip"), release="6.1.0"), run(play("new"), release="7.3")), 0),
+        ((frozen("mine"), skipping("7.3.4")), 1),
+        ((skipping("mine"), frozen("7.3.4")), 1),
+        ((skipping("6.12.1"), skipping("7.3.4")), 0),
+    ],
+)
+def test_what_an_older_kernel_passed_and_a_newer_one_skips_is_lost(
+    runs: tuple[KernelRun, ...], lost: int
+) -> None:
+    assert len(overview.overview(runs).lost) == lost
+
+
+def test_a_skip_that_a_known_change_explains_is_not_lost() -> None:
+    reason = "this kernel has no sysctl net.ipv4.tcp_rto_max_ms"
+    there = {"net.ipv4.tcp_sack": "1"}
+    skipped = run(play(outcome="skip", reason=reason), sysctls=there, release=OLD)
+    newer = run(play(), sysctls={**there, "net.ipv4.tcp_rto_max_ms": "1"}, release=NEW)
+    assert overview.overview([skipped, newer]).lost == ()
+    # Nothing says which of two kernels of one release is newer, but one has the sysctl.
+    assert len(overview.overview([newer, replace(skipped, machine=newer.machine)]).lost) == 1
+
+
+def test_a_skip_that_used_to_pass_is_not_as_recorded() -> None:
+    recorded, now = behaviour(frozen("6.12.1")), behaviour(skipping("7.3.4"))
+    assert baseline.check(recorded, now)[1] == [
+        f"{LATE}: is skipped on 7.3.4 (this kernel sends the FIN of a shutdown in SYN_RECV at "
+        "once); passes in the baseline"
+    ]
 
 
 def test_unexplained_differences_come_last() -> None:
-    before = run(play(), sysctls={"a": "1"})
-    after = run(play(outcome="error"), sysctls={"a": "1", **LINEAR})
+    before = run(play(), sysctls={"a": "1"}, release=OLD)
+    after = run(play(outcome="error"), sysctls={"a": "1", **LINEAR}, release=NEW)
     comparison = compare(behaviour(before), behaviour(after))
     found = sentences.tell(explain(comparison), "a", "b")
     assert [one.change.id if one.change else "" for one in found] == ["syn-linear-timeouts", ""]
@@ -335,6 +463,15 @@ def test_a_change_that_explains_something_else_is_refused() -> None:
             parse([{**good, key: value}])
     with pytest.raises(BrokenChanges, match="two changes have this id"):
         parse([good, good])
+
+
+def test_a_change_of_which_nobody_could_tell_who_has_it_is_refused() -> None:
+    entry = {"id": "a", "since": "1", "known": "seen", "what": "b", "source": "c"}
+    vague = [{"scenario": "syn-dropped", "aspect": "outcome"}]
+    for feature in ({}, {"feature": "value net.ipv4.tcp_sack"}):
+        with pytest.raises(BrokenChanges, match="a: syn-dropped: neither a feature nor"):
+            parse([{**entry, **feature, "explains": vague}])
+    assert parse([{**entry, "feature": "sysctl net.ipv4.tcp_sack", "explains": vague}])
 
 
 def test_every_change_explains_something_and_says_on_which_kernels() -> None:
@@ -368,10 +505,9 @@ def test_kernels_have_the_shortest_names_that_tell_them_apart(
 
 
 def test_kernels_are_in_the_order_of_their_numbers() -> None:
-    runs = [run(release=each) for each in ("6.12.1", "5.4.0-216", "6.1.0-56")]
-    assert [one.machine.release for one in overview.in_order(runs)] == [
-        "5.4.0-216", "6.1.0-56", "6.12.1",
-    ]  # fmt: skip
+    releases = ["custom", "5.4.0-26", "5.4.0-216", "6.1.0-56", "6.12.0-rc2", "6.12.0", "6.12.1"]
+    runs = [run(release=each) for each in sorted(releases)]
+    assert [one.machine.release for one in overview.in_order(runs)] == releases
 
 
 def test_each_is_compared_with_its_neighbour_or_with_the_first() -> None:

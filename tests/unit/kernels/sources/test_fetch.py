@@ -354,7 +354,7 @@ def test_a_mirror_that_cannot_be_meant(mirror: Mirror, given: dict[str, str], sa
 def test_a_distribution_without_a_mirror(mirror: Mirror) -> None:
     with pytest.raises(ScenarioError, match="give one: --mirror ubuntu=URL"):
         fetch.obtain(parse("ubuntu:noble"))
-    with pytest.raises(ScenarioError, match=r"say which kernels to play \(--kernel\)"):
+    with pytest.raises(LabError, match=r"say which kernels to play \(--kernel\)"):
         fetch.defaults()
 
 
