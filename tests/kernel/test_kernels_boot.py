@@ -23,7 +23,8 @@ from pathlib import Path
 
 import pytest
 
-from netlab.kernels import cache
+from netlab.kernels import cache, suite
+from netlab.kernels.compare.differences import timer_aspect
 from netlab.kernels.sources import fetch, spec
 from netlab.kernels.sources.kernel import Kernel
 from netlab.kernels.suite import Job
@@ -125,11 +126,11 @@ def test_virtual_time_is_as_long_as_real_time(guests: Guests) -> None:
     real = {timing.name: timing for timing in measure.run(SHORT)}
     run = guests["plays"]
     assert (run.error, run.machine.clock, len(run.timings)) == ("", "virtual", len(SHORT))
+    rates = suite.machine("host", "real", JOB).hz, run.machine.hz
     for virtual in run.timings:
-        # Two kernels, and a first time-out that comes of each one's round-trip time.
-        assert virtual.after == pytest.approx(real[virtual.name].after, rel=0.15, abs=0.02)
-        assert virtual.ending == real[virtual.name].ending
-        assert len(virtual.sends) == len(real[virtual.name].sends)
+        # The same schedule, but for the slots of two timer wheels and two round-trip times.
+        assert timer_aspect(real[virtual.name], virtual, rates) in ("", "rounding"), virtual
+        assert virtual.after == pytest.approx(real[virtual.name].after, rel=0.05, abs=0.02)
 
 
 def test_a_panic_is_quoted(guests: Guests) -> None:

@@ -19,22 +19,36 @@ The changes in Linux's TCP that `netlab compare` knows, each with the kernels th
 to see it. Written from `netlab/kernels/compare/changes.yaml` by
 `python -m netlab.kernels.compare.changes_page`; a test keeps the two in step.
 
-Nothing in netlab compares versions. Distributions backport changes to older kernels, so a kernel is
+No change is looked up by a version. Distributions backport changes to older kernels, so a kernel is
 judged by what it has: the presence of a sysctl or a counter, a value, the tick rate, or what it
-does. "Since" is the mainline kernel that had a change first. Commits are cited by their subject.
+does. Only which of two kernels is newer comes from their releases: what an older one has and a newer
+one lacks is not explained. "Since" is the mainline kernel that had a change first. Commits are cited by their subject.
 
-Seen on Ubuntu's 5.4, 5.15, 6.8, 6.17 and 7.0 and Debian's 5.10, 6.1, 6.12, 6.16, 6.17, 6.18, 7.2
-and 7.3, in virtual machines and in virtual time.
+{seen},
+in virtual machines and in virtual time.
 
 The default scenarios freeze the same pairs on all of these kernels, heal into the same pairs, and
-their calls end with the same errors. Timers were measured on all but Ubuntu's 6.17 and Debian's
-7.2. The differences are below: 53 differences between 16 kernels, none unexplained.
+their calls end with the same errors. The differences are below. What {recorded} of Debian
+did is in `tests/unit/kernels/compare/recorded`, and a test finds nothing between them that is
+unexplained.
 """
+#: The series of kernels that were played on, by distribution. 6.17 is of both.
+SEEN = {
+    "Ubuntu": ("5.4", "5.15", "6.8", "6.17", "7.0"),
+    "Debian": ("5.10", "6.1", "6.12", "6.16", "6.17", "6.18", "7.3"),
+}
+RECORDED = ("5.10", "6.12", "7.3")
 
 
 def page() -> str:
     """The page's text."""
-    return HEAD + "".join(_chapter(change) for change in changes())
+    seen = " and ".join(f"{name}'s {_and(labels)}" for name, labels in SEEN.items())
+    head = HEAD.format(seen=f"Seen on {seen}", recorded=f"the {_and(RECORDED)}")
+    return head + "".join(_chapter(change) for change in changes())
+
+
+def _and(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _chapter(change: Change) -> str:

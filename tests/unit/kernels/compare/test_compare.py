@@ -117,6 +117,15 @@ def test_states_that_flicker_are_not_compared() -> None:
     assert told_of(before, after) == []
 
 
+@pytest.mark.parametrize("name", ["TWRecycled", "ListenOverflows", "SyncookiesSent", "PAWSPassive"])
+def test_a_decision_that_shows_in_a_counter_is_compared(name: str) -> None:
+    deciding = run(play(client=moved({name: 1})))
+    assert told_of(run(play()), deciding) == [
+        f"syn-dropped: the client's counter {name} moves on 6.8, and not on 6.1"
+    ]
+    assert told_of(deciding, run(play(client=moved({name: 7})))) == []
+
+
 def test_a_challenge_ack_tells_nothing_where_two_timers_race() -> None:
     for name, number in (("synack-dropped", 0), ("simultaneous-open", 1)):
         still, moving = run(play(name)), run(play(name, client=moved({"TCPSYNChallenge": 1})))
@@ -265,6 +274,17 @@ def test_a_first_time_out_of_another_round_trip_is_the_same_timer() -> None:
     assert one.after is not None
     assert timer_aspect(one, doubling(0.45, 15, 250), (250, 250)) == ""
     assert timer_aspect(one, doubling(0.60, 15, 250), (250, 250)) == "schedule"
+
+
+def test_a_few_seconds_or_milliseconds_more_are_another_timer() -> None:
+    wait = Timing("time-wait", "after both FINs", 60.5)
+    ack = Timing("delayed-ack", "data", 0.041, ending="ACK")
+    for one, more in ((wait, 3.0), (ack, 0.15)):
+        assert one.after is not None
+        for other in (replace(one, after=one.after + more), one):
+            expected = "schedule" if other is not one else ""
+            for clock in ("real", "virtual"):
+                assert timer_aspect(one, other, (250, 250), clock) == expected, (other, clock)
 
 
 def test_rounding_counts_only_where_the_tick_rate_differs() -> None:
