@@ -21,8 +21,9 @@ to see it. Written from `netlab/kernels/compare/changes.yaml` by
 
 No change is looked up by a version. Distributions backport changes to older kernels, so a kernel is
 judged by what it has: the presence of a sysctl or a counter, a value, the tick rate, or what it
-does. Only which of two kernels is newer comes from their releases: what an older one has and a newer
-one lacks is not explained. "Since" is the mainline kernel that had a change first. Commits are cited by their subject.
+does. Only which of two kernels is newer comes from their releases: what an older one has and a
+newer one lacks is not explained. "Since" is the mainline kernel that had a change first. Commits
+are cited by their subject.
 
 {seen},
 in virtual machines and in virtual time.
@@ -35,9 +36,9 @@ unexplained.
 #: The series of kernels that were played on, by distribution. 6.17 is of both.
 SEEN = {
     "Ubuntu": ("5.4", "5.15", "6.8", "6.17", "7.0"),
-    "Debian": ("5.10", "6.1", "6.12", "6.16", "6.17", "6.18", "7.3"),
+    "Debian": ("5.10", "6.1", "6.12", "6.16", "6.17", "6.18", "7.2", "7.3"),
 }
-RECORDED = ("5.10", "6.12", "7.3")
+RECORDED = ("5.10", "6.12", "7.2", "7.3")
 
 
 def page() -> str:

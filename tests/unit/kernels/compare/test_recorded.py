@@ -68,8 +68,9 @@ def test_they_are_kernels_in_virtual_time_that_played_everything() -> None:
 
 
 def test_nothing_between_them_is_unexplained() -> None:
+    oldest, *_, newest = recorded().values()
+    assert len(compare(oldest, newest).differences) > 30
     for before, after in permutations(recorded().values(), 2):
-        assert compare(before, after).differences
         assert unexplained(before, after) == set()
 
 
