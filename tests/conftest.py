@@ -22,6 +22,8 @@ import pytest
 
 from netlab.pytest_plugin import ScenarioItem, is_scenario, share
 
+from . import programs
+
 #: Beginnings of tests' names, by what unites those that one worker must have. The first groups
 #: begin first, each with a worker of its own, because they take longest.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -153,6 +155,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Give back what was opened."""
     if ROOM in config.stash:
         config.stash[ROOM].close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any fixture: the programs of ``@pytest.mark.needs``."""
+    for mark in item.iter_markers("needs"):
+        for name in mark.args:
+            programs.need(name)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

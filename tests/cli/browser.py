@@ -5,15 +5,13 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
-import shutil
 import subprocess
 import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pytest
+from ..programs import need
 
 #: Seconds that a browser may take on a machine whose cores are all busy with something else.
 PATIENCE = 100.0
@@ -45,19 +43,6 @@ class Seen(NamedTuple):
 
     answer: Any
     complaints: list[str]
-
-
-def chromium() -> str:
-    """The browser. Where it is missing its tests are skipped, except where tools are said to be
-    there.
-    """
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        missing = "chromium is missing: install chromium"
-        if os.environ.get("NETLAB_TOOLS") == "required":
-            pytest.fail(missing, pytrace=False)
-        pytest.skip(missing)
-    return found
 
 
 def look(
@@ -113,7 +98,7 @@ def headings(paper: Path) -> list[Heading]:
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [chromium(), *SWITCHES, f"--user-data-dir={folder / 'browser'}", *arguments],
+        [need("chromium"), *SWITCHES, f"--user-data-dir={folder / 'browser'}", *arguments],
         capture_output=True,
         text=True,
         timeout=PATIENCE,

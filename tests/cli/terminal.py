@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
 import tempfile
 import termios
@@ -13,23 +12,12 @@ import uuid
 from pathlib import Path
 from types import TracebackType
 
-import pytest
-
 from netlab import scheduler
 
+from ..programs import need
 from .shell import NETLAB, PATIENCE, environment
 
 PROMPT = "ready> "
-
-
-def tmux() -> str:
-    """The program. Skips the test where it is missing, unless all tools are required."""
-    found = shutil.which("tmux")
-    if found is None:
-        if os.environ.get("NETLAB_TOOLS") == "required":
-            pytest.fail("tmux is missing: install tmux", pytrace=False)
-        pytest.skip("tmux is missing: install tmux")
-    return found
 
 
 class Terminal:
@@ -38,7 +26,7 @@ class Terminal:
     def __init__(self, folder: Path, width: int = 80, height: int = 24, **more: str) -> None:
         # Not in tmux's own folder: in a user namespace that is one of the other root's.
         self._socket = Path(tempfile.gettempdir(), f"netlab-{uuid.uuid4().hex}")
-        self._tmux = (tmux(), "-S", str(self._socket), "-f", "/dev/null")
+        self._tmux = (need("tmux"), "-S", str(self._socket), "-f", "/dev/null")
         self.folder = folder
         self._environment = environment(**more)
         self._environment.pop("LINES", None)  # readline exports it, and it would win over the size

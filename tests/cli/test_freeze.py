@@ -7,7 +7,6 @@ import contextlib
 import os
 import re
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,10 +21,7 @@ from netlab.scenario import catalogue
 
 from .shell import NETLAB, PATIENCE, environment, netlab, scenario
 
-pytestmark = pytest.mark.skipif(
-    not all(map(shutil.which, ("nsenter", "ss", "nft"))),
-    reason="the commands that freeze prints: install util-linux, iproute2 and nftables",
-)
+pytestmark = pytest.mark.needs("nsenter", "ss", "nft")  # in the commands that freeze prints
 
 
 class Frozen:
@@ -131,10 +127,8 @@ def test_the_printed_commands_look_at_both_ends() -> None:
         assert not [line for line in held.lines if line.startswith("  server") and "nft" in line]
 
 
-@pytest.mark.skipif(
-    not shutil.which("tcpdump") or os.geteuid() != 0 or in_user_namespace(),
-    reason="tcpdump, as root: install tcpdump",
-)
+@pytest.mark.needs("tcpdump")
+@pytest.mark.skipif(os.geteuid() != 0 or in_user_namespace(), reason="only root may watch")
 def test_the_printed_command_watches_the_packets() -> None:
     with frozen("synack-dropped") as held:
         packet = held.look("both", "tcpdump", " -c 1 tcp 2>/dev/null")  # a SYN is sent again

@@ -9,8 +9,8 @@ from __future__ import annotations
 import functools
 import http.server
 import json
+import platform
 import re
-import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from netlab.model.kernel_run import KernelRun, Machine, read
 from ..build import evidence
 from .shell import Done, netlab
 
+GUESTS = pytest.mark.skipif(platform.machine() != "x86_64", reason="guests are for x86_64 alone")
 SHORT = ("--hold", "10ms", "port-open")
 
 
@@ -115,10 +116,8 @@ def test_what_an_older_kernel_passed_fails_the_matrix_where_it_is_skipped() -> N
 
 
 @pytest.mark.skipif(in_user_namespace(), reason="needs the machine's own network namespace")
-@pytest.mark.skipif(
-    not (shutil.which("apt-get") and shutil.which("qemu-system-x86_64")),
-    reason="a distribution's kernels need apt-get and QEMU",
-)
+@GUESTS
+@pytest.mark.needs("apt-get", "qemu-system-x86_64")
 def test_where_the_mirrors_have_none_of_the_kernels_nothing_has_passed(
     cache: Path, tmp_path: Path
 ) -> None:

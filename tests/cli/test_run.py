@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ NEVER = "ESTABLISHED/ESTABLISHED"  # nobody connects
 CONNECT = "client: connect"
 REFUSED = "reject: {segment: SYN, at: server postrouting, with: tcp-reset}"  # the kernel has none
 UNKNOWN = "drop: {nft: tcp banana 5555, to: server}"
-NEEDS_NFT = pytest.mark.skipif(not shutil.which("nft"), reason="install nftables")
+NEEDS_NFT = pytest.mark.needs("nft")
 
 
 def test_in_a_pipe_a_run_is_plain_text() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -21,10 +20,7 @@ EVERYTHING = catalogue.everything()
 DROPPING = [each for each in EVERYTHING if each.drops and not each.slow]
 #: A network namespace of its own: nothing is done to the host.
 ALONE = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--net"]
-NEEDS_NFT = pytest.mark.skipif(
-    not (shutil.which("nft") and shutil.which("unshare")),
-    reason="nft judges the rules: install nftables and util-linux",
-)
+NEEDS_NFT = pytest.mark.needs("nft", "unshare")
 FAMILIES = pytest.mark.parametrize("family", Family, ids=str)
 
 

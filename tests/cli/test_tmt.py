@@ -6,7 +6,6 @@ write down what they are asked for, and a guest that is this machine.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
+from ..programs import need
 from .shell import PATIENCE
 
 PROJECT = Path(__file__).parents[2]
@@ -47,11 +47,8 @@ def test_virtual_machines_have_names_of_their_own() -> None:
 
 
 def test_tmt_has_nothing_to_complain_about() -> None:
-    tmt = shutil.which("tmt")
-    if tmt is None:
-        pytest.skip("tmt is not installed: pipx install tmt")
     done = subprocess.run(
-        [tmt, "lint", "--failed-only"],
+        [need("tmt"), "lint", "--failed-only"],
         cwd=PROJECT,
         capture_output=True,
         text=True,

@@ -14,6 +14,7 @@ import pytest
 import netlab
 from netlab.scenario import catalogue
 
+from ..programs import lacking
 from . import tools
 
 NOBODY = 65534
@@ -76,7 +77,7 @@ class Somebody:
             asked = self.run(candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
             if asked.stdout.strip() == version:
                 return candidate
-        pytest.skip(f"no Python {version} that an ordinary user may execute: install python3")
+        lacking(f"no Python {version} that an ordinary user may execute: install python3")
 
     def _copy(self) -> Path:
         """What netlab consists of, where the user can read it."""

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import json
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -35,10 +36,12 @@ from netlab.model.kernel_run import KernelRun
 from netlab.scheduler import now, wait
 from netlab.timers import measure
 
+from .. import programs
 from . import tools
 
 pytestmark = [
-    pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="needs QEMU"),
+    pytest.mark.skipif(platform.machine() != "x86_64", reason="guests are for x86_64 alone"),
+    pytest.mark.needs("qemu-system-x86_64"),
     pytest.mark.timeout(400),  # for a machine whose cores are all taken
 ]
 #: Time-outs that end within seconds in real time too.
@@ -56,7 +59,7 @@ def kernel() -> Kernel:
         found = [kept.parent / record[name] for name in ("image", "modules")]
         if all(path.exists() for path in found):
             return Kernel("cached", record["release"], found[0], found[1])
-    pytest.skip("no kernel is in the cache: netlab matrix fetches some")
+    programs.lacking("no kernel is in the cache: netlab matrix fetches some")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -15,28 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-import pytest
-
 from netlab import scheduler
 from netlab.linux.namespace import Namespace
 from netlab.model.tcp import State
 from netlab.testbed.host import Host
 
-#: What a person has to install where a program is missing.
-PACKAGES = {
-    "capinfos": "wireshark-common",
-    "ip": "iproute2",
-    "mergecap": "wireshark-common",
-    "nft": "nftables",
-    "nsenter": "util-linux",
-    "nstat": "iproute2",
-    "setpriv": "util-linux",
-    "ss": "iproute2",
-    "strace": "strace",
-    "tcpdump": "tcpdump",
-    "tshark": "tshark",
-    "unshare": "util-linux",
-}
+from ..programs import need
+
 #: Seconds that anything may take on a machine whose cores are all busy with something else.
 PATIENCE = 30.0
 
@@ -84,17 +68,7 @@ def gently(play: Callable[[], T]) -> T:
         return pool.submit(play).result()
 
 
-def program(name: str) -> str:
-    """The path of a program. Fails the test, and says what to install, where it is missing;
-    whoever is not root, and may not be able to install it, sees the test skipped.
-    """
-    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    if found is None:
-        missing = f"{name} is missing: install {PACKAGES[name]}"
-        if is_root() or os.environ.get("NETLAB_TOOLS") == "required":
-            pytest.fail(missing, pytrace=False)
-        pytest.skip(missing)
-    return found
+program = need
 
 
 def inside(place: Host | Namespace, name: str, *arguments: str, given: str = "") -> str:

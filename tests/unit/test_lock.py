@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import tomllib
@@ -17,6 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from netlab import extras
+from tests.programs import lacking
 
 HOME = Path(__file__).parents[2]
 LOCK = (HOME / "requirements.lock").read_text()
@@ -87,9 +87,7 @@ def test_who_plays_gets_what_playing_needs_and_no_linter() -> None:
 
 def test_what_is_installed_is_what_is_locked() -> None:
     if not MADE.is_file():
-        if os.environ.get("NETLAB_TOOLS") == "required":
-            pytest.fail(f"scripts/setup.sh left no {MADE}")
-        pytest.skip("this environment was made by hand")
+        lacking(f"this environment was made by hand: scripts/setup.sh left no {MADE}")
     part, versions, *_ = MADE.read_text().split()
     if (part, versions) != ("tests", "locked"):
         pytest.skip(f"this environment was made with {versions} versions, for {part}")

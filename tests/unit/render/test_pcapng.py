@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import struct
 import subprocess
 from dataclasses import replace
@@ -20,6 +18,7 @@ from netlab.model.vocabulary import Hook, Side
 from netlab.render.pcapng import pcapng
 from tests.build import evidence
 from tests.frames import ACK, CLIENT, KEPT, SERVER, SYN, handshake, passing, recording, refused, tcp
+from tests.programs import need
 
 RUN = evidence(
     "synack-dropped",
@@ -48,25 +47,10 @@ SEEN = [
 ]
 
 
-def judge(name: str) -> str:
-    """A program of Wireshark's. Where it is missing its tests are skipped, except where tools are
-    said to be there.
-    """
-    found = shutil.which(name)
-    if found is None:
-        missing = (
-            f"{name} is missing: install {'tshark' if name == 'tshark' else 'wireshark-common'}"
-        )
-        if os.environ.get("NETLAB_TOOLS") == "required":
-            pytest.fail(missing, pytrace=False)
-        pytest.skip(missing)
-    return found
-
-
 def asked(name: str, *arguments: str | Path) -> str:
     """What a judge prints, who must have no complaint."""
     done = subprocess.run(
-        [judge(name), *map(str, arguments)], capture_output=True, text=True, check=False
+        [need(name), *map(str, arguments)], capture_output=True, text=True, check=False
     )
     complaints = [line for line in done.stderr.splitlines() if "Running as user" not in line]
     assert (done.returncode, complaints) == (0, [])

@@ -30,9 +30,7 @@ from tests.unit.kernels.sources.fake_kernels import (
 )
 
 pytestmark = [
-    pytest.mark.skipif(
-        shutil.which("apt-get") is None or shutil.which("gpg") is None, reason="needs apt and gpg"
-    ),
+    pytest.mark.needs("apt-get", "gpg"),
     pytest.mark.skipif(
         distributions.architecture(complain=False) != "amd64", reason="its packages are for amd64"
     ),

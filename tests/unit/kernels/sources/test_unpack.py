@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from netlab.kernels.sources import fetch, release
 from netlab.kernels.sources.kernel import Kernel
 from netlab.kernels.sources.spec import parse
 from netlab.model.errors import LabError, ScenarioError
+from tests import programs
 from tests.unit.kernels.sources.fake_kernels import RELEASE, deb, files, image
 
 
@@ -147,8 +147,7 @@ def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def rpms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The packages that a Fedora kernel is split into, in small."""
-    if shutil.which("rpmbuild") is None:
-        pytest.skip("needs rpmbuild (Debian's package rpm)")
+    programs.need("rpmbuild")
     top = tmp_path_factory.mktemp("rpm")
     there = f"lib/modules/{RELEASE}"
     write(top / "content", {**files(), f"{there}/vmlinuz": image()})

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Programs that tests ask and that netlab does not come with: the one place that may miss one.
+
+Where ``NETLAB_TOOLS=required`` is set, a test without its program fails: ``./scripts/test`` sets it
+for root, and installs them all. Elsewhere the test is skipped, with what to install.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import NoReturn
+
+import pytest
+
+#: What a person has to install where a program is missing (Debian; Fedora where it differs).
+PACKAGES = {
+    "apt-get": "apt",
+    "bash": "bash",
+    "capinfos": "wireshark-common (Fedora: wireshark-cli)",
+    "chromium": "chromium",
+    "gpg": "gnupg (Fedora: gnupg2)",
+    "ip": "iproute2 (Fedora: iproute)",
+    "mergecap": "wireshark-common (Fedora: wireshark-cli)",
+    "nft": "nftables",
+    "nsenter": "util-linux",
+    "nstat": "iproute2 (Fedora: iproute)",
+    "qemu-system-x86_64": "qemu-system-x86 (Fedora: qemu-system-x86-core)",
+    "rpmbuild": "rpm (Fedora: rpm-build)",
+    "setpriv": "util-linux",
+    "ss": "iproute2 (Fedora: iproute)",
+    "strace": "strace",
+    "tcpdump": "tcpdump",
+    "tmt": "tmt, with pipx",
+    "tmux": "tmux",
+    "tshark": "tshark (Fedora: wireshark-cli)",
+    "unshare": "util-linux",
+}
+#: Programs that a test may lack all the same, and why.
+NOT_REQUIRED = {
+    "tmt": "neither Debian nor Ubuntu has it; whoever changes a plan runs `tmt lint`",
+}
+#: Other names of one program.
+NAMES = {"chromium": ("chromium", "chromium-browser")}
+
+
+def need(name: str) -> str:
+    """The path of a program. Fails the test where it is missing and required, else skips it."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    for each in NAMES.get(name, (name,)):
+        if found := shutil.which(each, path=path):
+            return found
+    missing = f"{name} is missing: install {PACKAGES[name]}"
+    if name in NOT_REQUIRED:
+        pytest.skip(missing)
+    lacking(missing)
+
+
+def lacking(what: str) -> NoReturn:
+    """Fail the test where everything must be there, else skip it; `what` is missing, in words."""
+    if os.environ.get("NETLAB_TOOLS") == "required":
+        pytest.fail(what, pytrace=False)
+    pytest.skip(what)
