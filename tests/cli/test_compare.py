@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from netlab.kernels.compare.baseline import text
+from netlab.kernels.compare.behaviour import behaviour
 from netlab.model.evidence import Evidence
 from netlab.model.kernel_run import KernelRun, Machine, Timing
 
@@ -58,7 +60,32 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
+EMPTY = KernelRun(replace(MACHINE, release="6.2.0"), done=True)
+
+
 # --- compare
+
+
+def test_what_has_nothing_to_compare_is_not_without_differences(
+    cache: Path, tmp_path: Path
+) -> None:
+    one, other = tmp_path / "one.jsonl", tmp_path / "other.jsonl"
+    OLD.write(one)
+    EMPTY.write(other)
+    done = netlab("compare", one, other)
+    assert (done.code, done.out) == (2, "")
+    assert "there is nothing to compare" in done.err
+
+
+def test_a_check_of_nothing_is_no_check(tmp_path: Path) -> None:
+    baseline, empty = tmp_path / "it.yaml", tmp_path / "empty.jsonl"
+    baseline.write_text(text(behaviour(OLD)))
+    EMPTY.write(empty)
+    for words, code in (((), 1), (("--ignore-missing",), 3)):
+        done = netlab("baseline", "check", baseline, "--run", empty, *words)
+        assert done.code == code, done
+        assert "as recorded" not in done.out
+    assert "nothing of the baseline was played, so nothing was compared" in done.err
 
 
 def test_what_is_explained_is_no_failure(cache: Path) -> None:

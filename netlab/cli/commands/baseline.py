@@ -131,7 +131,11 @@ def main_record(options: argparse.Namespace) -> int:
 
 
 def main_check(options: argparse.Namespace) -> int:
-    """Play, compare, and print each difference; return 1 if there is one."""
+    """Play, compare, and print each difference; return 1 if there is one.
+
+    Raises `LabError` (exit code 3) for a run in which nothing of the baseline was played, also
+    where something may be missing.
+    """
     from netlab.kernels.compare import baseline
     from netlab.kernels.compare.behaviour import behaviour
 
@@ -139,7 +143,8 @@ def main_check(options: argparse.Namespace) -> int:
     run = obtain_run(options, recorded)
     # What is named, and time-outs alone, are a part of the baseline on purpose.
     whole = not (options.ignore_missing or options.names or options.timers)
-    comparison, sentences = baseline.check(recorded, behaviour(run), whole)
+    now = behaviour(run)
+    comparison, sentences = baseline.check(recorded, now, whole)
     style = Style.of(sys.stdout)
     for sentence in sentences:
         print(f"{style('DIFFERENT', 'red')} {sentence}")
@@ -149,6 +154,8 @@ def main_check(options: argparse.Namespace) -> int:
     if sentences:
         number = "1 difference" if len(sentences) == 1 else f"{len(sentences)} differences"
         print(f"\n{style(number, 'red')} ({names})")
+    elif not (run.error or baseline.in_common(recorded, now)):
+        raise LabError(f"{names}: nothing of the baseline was played, so nothing was compared")
     elif not run.error:
         print(f"{style('as recorded', 'green')} ({names})")
     if run.error:

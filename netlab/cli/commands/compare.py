@@ -76,7 +76,7 @@ def add(commands: Commands) -> None:
 def main(options: argparse.Namespace) -> int:
     """Read, compare and print; return 1 if a difference is unexplained.
 
-    Raises `ScenarioError` where there is only one run.
+    Raises `ScenarioError` where there is only one run, or only one that is not empty.
     """
     from netlab.kernels.compare import overview, stored
 
@@ -84,6 +84,10 @@ def main(options: argparse.Namespace) -> int:
     if len(found) < 2:
         raise ScenarioError(f"{options.runs[0]} is one run: name another one to compare it with")
     seen = overview.overview(found, options.first)
+    if not seen.compared and not any(run.error for run in found):
+        raise ScenarioError(
+            "at most one of these runs has anything in it: there is nothing to compare"
+        )
     if options.json:
         print(json.dumps(as_json(seen), ensure_ascii=False))
     else:

@@ -109,6 +109,16 @@ def check(
     return comparison, told + ([*_not_compared(recorded, now)] if whole else [])
 
 
+def in_common(recorded: KernelProfile, now: KernelProfile) -> bool:
+    """Whether anything of the record was played, so that there was something to compare."""
+    parts = (
+        (recorded.scenarios, now.scenarios),
+        (recorded.cells, now.cells),
+        (recorded.timers, now.timers),
+    )
+    return any(ours.keys() & theirs.keys() for ours, theirs in parts)
+
+
 def _not_compared(recorded: KernelProfile, now: KernelProfile) -> Iterator[str]:
     for kind, ours, theirs in (
         ("scenario", recorded.scenarios, now.scenarios),
