@@ -51,7 +51,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tests/kernel/test_controller.py::test_a_frozen_",
     ),
     "looks at one report": ("tests/cli/test_report.py",),
-    "plays what is wrong once": ("tests/kernel/test_lines.py",),
+    "plays what is wrong once": ("tests/kernel/test_refusals.py",),
 }
 #: All that are marked `alone`. They come last: whoever is alone first waits for all others to end
 #: what they do, and the fewer times that happens, the better.
