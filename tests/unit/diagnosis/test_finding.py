@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How an answer is made of the causes that fit: what is judged, grouped, named, how sure it is.
+
+The rules here are made up, so that it is known which causes fit, and how well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from netlab.diagnosis import causes
+from netlab.diagnosis.rank import diagnose
+from netlab.diagnosis.rules import Rules
+from netlab.model.findings import Diagnosis, Finding
+from netlab.model.tcp import State, Timer
+from netlab.snapshot.columns import ANY
+from netlab.snapshot.records import Sample, Snapshot, Socket
+
+from .build import LISTENER, C, S, again, at_client, at_server, host, s
+
+CAUSE = """\
+- id: {name}
+  title: {name} it is
+  source: a test
+  seen:
+    - {{own: [{states}], points: {points}, because: "{name} of {{own}}"}}
+  signs: {signs}
+  next: text
+  confirm: text
+  fix: text
+  scenario: syn-dropped
+"""
+ALL = "SYN_SENT, ESTABLISHED, CLOSE_WAIT, TIME_WAIT"
+
+
+def known(*points: float, states: str = "SYN_SENT", signs: str = "[]") -> Rules:
+    """Causes that fit these states: the first is cause-0, and so on. The signs are the first's."""
+    return Rules(
+        causes.parse(
+            "".join(
+                CAUSE.format(name=f"cause-{number}", states=states, points=each,
+                             signs="[]" if number else signs)
+                for number, each in enumerate(points)
+            )
+        )
+    )  # fmt: skip
+
+
+def found(rules: Rules, *snapshots: Snapshot) -> Finding:
+    (finding,) = diagnose(snapshots, rules).findings
+    return finding
+
+
+ALONE = host(at_client(s.SYN_SENT, **again()))
+BOTH = host(at_client(s.SYN_SENT, **again())), host(LISTENER)
+WITHOUT = host(Socket(s.SYN_SENT, C, S, 0, 0))  # neither timer nor inode, as of ss -tan
+
+
+# --- how sure
+
+
+@pytest.mark.parametrize(
+    ("points", "snapshots", "sure"),
+    [
+        ((10,), (ALONE,), 0.99),
+        ((10, 9), (ALONE,), 0.67),
+        ((10, 10, 9), (ALONE,), 0.8),  # two that occur together
+        ((10, 9, 9), BOTH, 0.99),
+        ((10, 8), BOTH, 0.8),
+        ((10, 9, 8), BOTH, 0.86),
+        ((10, 8, 8), BOTH, 0.67),
+        ((10,), (WITHOUT,), 0.69),
+        ((10, 9), (WITHOUT,), 0.47),
+        ((10,), (host(Socket(s.SYN_SENT, C, S, 0, 0, inode=7)),), 0.99),
+        ((10,), (host(Socket(s.SYN_SENT, C, S, 0, 0, Timer.NONE)),), 0.99),
+        ((10, *[9] * 60), (ALONE,), 0.05),
+    ],
+)
+def test_confidence_is_the_share_of_what_cannot_be_told_apart(
+    points: tuple[float, ...], snapshots: tuple[Snapshot, ...], sure: float
+) -> None:
+    rules = known(*points)
+    assert found(rules, *snapshots).confidence == pytest.approx(sure, abs=0.011)
+    assert len(str(found(rules, *snapshots).confidence)) <= 4
+
+
+def test_one_end_with_a_timer_makes_both_sure() -> None:
+    rules = known(10, states="CLOSE_WAIT")
+    bare, timed = Socket(s.CLOSE_WAIT, S, C, 0, 0), at_client(s.ESTABLISHED)
+    assert found(rules, host(bare), host(timed)).confidence == 0.99
+    other = Socket(s.ESTABLISHED, C, S, 0, 0)
+    assert found(rules, host(bare), host(other)).confidence == pytest.approx(0.7, abs=0.011)
+
+
+# --- what else it may be
+
+
+@pytest.mark.parametrize(
+    ("points", "snapshots", "also"),
+    [
+        ((10, 6, 5.5), (ALONE,), 1), ((10, 9, 8, 7), (ALONE,), 2), ((10, 5.9), (ALONE,), 0),
+        ((10, 9, 8.9), BOTH, 1), ((10, 9, 9, 9), BOTH, 2), ((10, 8.9), BOTH, 0),
+    ],
+)  # fmt: skip
+def test_causes_as_good_are_named_too(
+    points: tuple[float, ...], snapshots: tuple[Snapshot, ...], also: int
+) -> None:
+    finding = found(known(*points), *snapshots)
+    names = [f"cause-{number}" for number in range(1, 1 + also)]
+    assert finding.also == tuple(names)
+    assert finding.also_titles == tuple(f"{name} it is" for name in names)
+
+
+def test_the_evidence_against_is_of_the_first_and_of_three_others() -> None:
+    signs = "[{if: [own.retransmits >= 3], points: -2, because: it repeats}]"
+    finding = found(known(12, 9.5, 9, 8, 7, signs=signs), ALONE)
+    assert finding.cause == "cause-0"
+    assert finding.evidence_for == ("cause-0 of this end",)
+    assert finding.evidence_against == (
+        "against cause-0: it repeats",
+        "cause-1 fits as well: cause-1 of this end",
+        "cause-2 fits as well: cause-2 of this end",
+        "cause-3 fits less: cause-3 of this end",
+    )
+
+
+def test_what_speaks_against_another_is_said_instead_of_what_speaks_for_it() -> None:
+    signs = "[{if: [own.retransmits >= 3], points: -2, because: it repeats}, " \
+            "{if: [own.tx_queue >= 1], points: 0.5, because: it waits}]"  # fmt: skip
+    assert found(known(10, 9.5, signs=signs), ALONE).evidence_against == (
+        "cause-0 fits as well: it repeats",
+    )
+    assert found(known(8, 9.5), ALONE).evidence_against == (
+        "cause-0 fits less: cause-0 of this end",
+    )
+
+
+# --- what is judged at all
+
+
+def judged(*snapshots: Snapshot) -> tuple[int, int, int]:
+    """Connections found stuck, healthy sockets, all sockets; every state has its cause."""
+    answer = diagnose(snapshots, known(10, states=ALL))
+    stuck = sum(len(finding.connections) for finding in answer.findings)
+    return stuck, answer.healthy, answer.sockets
+
+
+@pytest.mark.parametrize(
+    ("more", "well"),
+    [
+        ({}, True), ({"inode": 7}, True), ({"inode": None}, True), ({"inode": 1}, True),
+        ({"inode": 0}, False), ({"tx_queue": 1}, False), ({"rx_queue": 1}, False),
+        ({"probes": 1}, False), ({"probes": None}, True),
+    ],
+)  # fmt: skip
+def test_an_idle_connection_is_not_judged(more: dict[str, Any], well: bool) -> None:
+    assert judged(host(at_client(s.ESTABLISHED, **more))) == (not well, well, 1)
+    assert judged(host(at_client(s.ESTABLISHED)), host(at_server(s.ESTABLISHED, **more))) == (
+        not well, 2 * well, 2,
+    )  # fmt: skip
+
+
+def test_what_is_plainly_well() -> None:
+    waits, other = at_client(s.TIME_WAIT), host(at_server(s.TIME_WAIT))
+    assert judged(host(waits)) == (0, 1, 1)
+    assert judged(host(waits), other) == (0, 2, 2)
+    assert judged(host(waits), host(at_server(s.ESTABLISHED))) == (1, 0, 2)
+    assert judged(host(waits), host(LISTENER)) == (0, 2, 2)  # the other end is gone
+    assert judged(host(at_client(s.ESTABLISHED)), host(LISTENER))[:2] == (1, 1)
+    assert judged(host(at_client(s.ESTABLISHED)), host(at_server(s.CLOSE_WAIT))) == (1, 0, 2)
+    assert judged(host(Socket(s.ESTABLISHED, C, C, 0, 0, Timer.NONE, 0.0, 0, 0, 7)))[0] == 1
+    assert judged(host(at_client(s.CLOSE_WAIT))) == (1, 0, 1)
+
+
+# --- one finding of many connections
+
+
+def many(number: int, state: State = s.CLOSE_WAIT, owners: Iterable[str] = ()) -> list[Socket]:
+    names = [*owners, *[""] * number]
+    return [
+        Socket(state, S, ("10.1.0.1", 2000 + each), 0, 0, Timer.NONE, 0.0, 0, 0, 7, names[each])
+        for each in range(number)
+    ]
+
+
+def test_the_owners_are_the_three_most_frequent() -> None:
+    owners = ["d", "c", "c", "b", "b", "b", "a", "a", "a", "a"]
+    finding = found(known(10, states="CLOSE_WAIT"), host(*many(12, owners=owners)))
+    assert finding.owners == ("a", "b", "c")
+    assert len(finding.connections) == 12
+
+
+def ordered(answer: Diagnosis) -> list[tuple[str, int]]:
+    return [(finding.cause, len(finding.connections)) for finding in answer.findings]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (1, 9, ["cause-0", "cause-1"]),  # as many digits: by name
+        (1, 10, ["cause-1", "cause-0"]),
+        (10, 10, ["cause-0", "cause-1"]),
+        (10, 99, ["cause-0", "cause-1"]),
+        (9, 10, ["cause-1", "cause-0"]),
+    ],
+)
+def test_what_concerns_more_comes_first(first: int, second: int, expected: list[str]) -> None:
+    rules = Rules(
+        [
+            *causes.parse(CAUSE.format(name="cause-0", states="CLOSE_WAIT", points=9, signs="[]")),
+            *causes.parse(CAUSE.format(name="cause-1", states="LAST_ACK", points=9, signs="[]")),
+        ]
+    )
+    sockets = [*many(second, s.LAST_ACK), *many(first)]
+    answer = diagnose([host(*sockets)], rules)
+    assert [cause for cause, _ in ordered(answer)] == expected
+
+
+def pair_of(local: int, remote: int) -> Socket:
+    return Socket(s.SYN_SENT, ("10.0.0.1", local), ("10.0.0.2", remote), 0, 0, Timer.NONE, 0.0,
+                  0, 0, 7)  # fmt: skip
+
+
+LISTENS = Socket(s.LISTEN, (ANY, 900), (ANY, 0), 0, 128, Timer.NONE, 0.0, 0, 0, 5)
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "service"),
+    [
+        ((host(pair_of(40000, 443)),), "10.0.0.2:443"),
+        ((host(pair_of(443, 40000)),), "port 443"),
+        ((host(pair_of(443, 443)),), "10.0.0.2:443"),
+        ((host(LISTENS, pair_of(900, 443)),), "port 900"),
+        ((host(pair_of(443, 900)), host(LISTENS)), "10.0.0.2:900"),
+        ((host(LISTENS, pair_of(900, 900)), host(LISTENS)), "port 900"),
+    ],
+)
+def test_a_service_is_where_somebody_listens_or_has_the_lower_port(
+    snapshots: tuple[Snapshot, ...], service: str
+) -> None:
+    finding = found(known(10), *snapshots)
+    assert finding.service == service
+    assert finding.port == int(service.rpartition(":")[2].removeprefix("port "))
+
+
+def test_a_listener_is_its_own_service() -> None:
+    rules = known(10, states="LISTEN")
+    assert found(rules, host(LISTENS)).service == "port 900"
+    assert found(rules, host(LISTENS)).other_end == ()
+
+
+def test_a_cause_of_the_second_end_is_told_from_there() -> None:
+    finding = found(known(10, states="CLOSE_WAIT"), host(at_client(s.FIN_WAIT2)),
+                    host(at_server(s.CLOSE_WAIT), LISTENER))  # fmt: skip
+    (connection,) = finding.connections
+    assert (connection.local, connection.remote) == (S, C)
+    assert connection.states == (s.CLOSE_WAIT, s.FIN_WAIT2)
+    finding = found(known(10, states="FIN_WAIT2"), host(at_client(s.FIN_WAIT2)),
+                    host(at_server(s.CLOSE_WAIT), LISTENER))  # fmt: skip
+    assert finding.connections[0].local == C
+
+
+def test_a_cause_of_an_end_that_is_gone_is_told_of_the_other() -> None:
+    finding = found(known(10, states="CLOSED"), host(at_client(s.FIN_WAIT2)),
+                    host(Socket(s.ESTABLISHED, (S[0], 9), ("10.9.9.9", 9), 0, 0)))  # fmt: skip
+    (connection,) = finding.connections
+    assert (connection.local, connection.states) == (S, (s.CLOSED, s.FIN_WAIT2))
+
+
+def test_the_notes_of_all_samples_are_told_once_with_their_hosts() -> None:
+    samples = (Sample((), notes=("cut short",)), Sample((), notes=("cut short", "late")))
+    answer = diagnose([Snapshot(samples, "a"), Snapshot(samples[:1], "b")], known(10))
+    assert answer.notes == ("a: cut short", "a: late", "b: cut short")
