@@ -10,7 +10,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from netlab.atlas.exchange import NOTHING, Call, Exchange, settle
+from netlab.atlas.exchange import NOTHING, Call, Exchange, met_again, settle
 from netlab.atlas.search import Recipe
 from netlab.model.tcp import Segment, State
 from netlab.model.vocabulary import Pair, Side
@@ -79,6 +79,16 @@ def _steps(recipe: Recipe) -> Iterator[str]:
             end = after.end(side)
             if end.got_data and end.owned and not before.end(side).got_data:
                 yield f"  - {side}: {{read: hello}}"
+    for side in _losing_no_more(recipe):
+        yield f"  - remove: to-{side} # it has acted, and has no part in what follows"
+
+
+def _losing_no_more(recipe: Recipe) -> Iterator[Side]:
+    """The sides to which nothing is lost any more, while the frozen ends repeat what they sent."""
+    frozen = _frozen(recipe)
+    if any(frozen.end(side).resent() for side in Side):
+        met = met_again(frozen, frozenset(recipe.losses))
+        yield from (side for side, _ in _by_side(recipe) if side not in {to for to, _ in met})
 
 
 def _played(recipe: Recipe) -> Iterator[tuple[Call, Exchange, Exchange]]:
@@ -126,9 +136,13 @@ def _expect(recipe: Recipe) -> Iterator[str]:
 
 def healed_pair(recipe: Recipe) -> Pair:
     """The pair that, by the model, remains once nothing is lost any more."""
+    healed = settle(_frozen(recipe), [], frozenset())
+    assert healed is not None, f"{recipe.pair}: never heals"
+    return healed.pair
+
+
+def _frozen(recipe: Recipe) -> Exchange:
     frozen = NOTHING
     for _, _, after in _played(recipe):
         frozen = after
-    healed = settle(frozen, [], frozenset())
-    assert healed is not None, f"{recipe.pair}: never heals"
-    return healed.pair
+    return frozen

@@ -86,6 +86,21 @@ def settle(
     return None
 
 
+def met_again(ends: Exchange, losses: Losses) -> Losses:
+    """The losses that meet what two settled ends repeat, and the answers to it."""
+    met = set()
+    queue = deque((side.peer, packet) for side in Side for packet in ends.end(side).resent())
+    for _ in range(ENDLESS):
+        if not queue:
+            break
+        to, packet = queue.popleft()
+        if (to, packet.kind) in losses:
+            met.add((to, packet.kind))
+        else:
+            queue.extend((to.peer, answer) for answer in ends.end(to).receive(packet).sent)
+    return frozenset(met)
+
+
 def _deliver(
     ends: Exchange,
     sent: Iterable[tuple[Side, InFlight]],

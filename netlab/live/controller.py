@@ -79,7 +79,7 @@ class Controller:
                 last = interval.state
         self.notes += sorted(past, key=lambda note: note.at)
         self._pair = self.flow.pair
-        self.session.saw(since, self._pair)
+        self.session.saw(since, self._pair, self._dropped)
 
     def tick(self) -> None:
         """Sample both ends, and log what has changed."""
@@ -93,9 +93,13 @@ class Controller:
             if before is not now:
                 self._note("state", f"{side} {before} → {now}")
         self._pair = pair
-        self.session.saw(at, pair)
+        self.session.saw(at, pair, self._dropped)
         for side, (connection, step) in [*self._opening.items()]:
             self._opened(side, connection, step)
+
+    def _dropped(self) -> dict[str, int]:
+        """The packets that each fault has dropped by now."""
+        return {fault.name: fault.packets for fault in self.lab.imposed}
 
     def _opened(self, side: Side, connection: Connection, step: AnyStep) -> None:
         """Check whether a connect has finished, and log the result."""

@@ -2,14 +2,14 @@
 """Records the keys and their results: enough to be written as a scenario and played.
 
 A person waits and watches before the next key; a player does not. So wherever the pair changed
-between two keys, the file has `reach:`, with some time for a fault to take effect; and drops of a
-fault are asked for only if it dropped something.
+between two keys, the file has `reach:`, with some time for a fault to take effect; and of a fault
+that has dropped nothing since then, nothing is asked.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from netlab.model.errors import ScenarioError
 from netlab.model.tcp import RETRANSMITTING
 from netlab.model.vocabulary import ExpectedPair, Family, Pair
 from netlab.scenario import loader, writer
-from netlab.scenario.model import AnyStep, Do, FaultStep, Reach, Remove, Scenario
+from netlab.scenario.model import AnyStep, Do, FaultStep, Reach, Remove, Scenario, in_force
 from netlab.scenario.steps import kind_of
 
 HOLD = 1.0  # seconds that a pair must have lasted, and the `hold:` of the file
@@ -47,15 +47,19 @@ class Session:
         self.scenario = scenario
         self.deeds: list[KeyAction] = []
         self._pairs: list[tuple[float, Pair]] = []
+        self._dropped: dict[float, Mapping[str, int]] = {}  # by the time of a pair
         #: Steps that came before the first key.
         self._given: tuple[AnyStep, ...] = scenario.steps if scenario else ()
 
     # --- what happens
 
-    def saw(self, at: float, pair: Pair) -> None:
-        """Record a sample."""
+    def saw(
+        self, at: float, pair: Pair, dropped: Callable[[], Mapping[str, int]] = lambda: {}
+    ) -> None:
+        """Record a sample. `dropped` returns what each fault has dropped; called for a new pair."""
         if not self._pairs or self._pairs[-1][1] != pair:
             self._pairs.append((at, pair))
+            self._dropped[at] = dropped()
 
     def did(self, at: float, step: AnyStep, of: str = "") -> None:
         """Record the step of a key."""
@@ -84,7 +88,7 @@ class Session:
     @property
     def in_force(self) -> dict[str, FaultStep]:
         """The faults that are in force, by their names."""
-        return _in_force(self.steps)
+        return in_force(self.steps)
 
     def free_name(self, wanted: str) -> str:
         """A fault's name that is not taken: ``drop-fin``, ``drop-fin-2``."""
@@ -127,13 +131,12 @@ class Session:
         expect["hold"] = writer.seconds(HOLD)
         if deeds and since - deeds[-1].at > PROMPT:
             expect["within"] = writer.seconds(_generous(since - deeds[-1].at))
-        enough = _enough(steps, pair, dropped)
-        if enough is not None:
-            expect["dropped"] = f"at least {enough}"
+        if idle := _idle(steps, pair, dropped, self._dropped[since]):
+            expect["dropped"] = dict.fromkeys(idle, "at least 0")
         if healed:
             expect["healed"] = writer.pair(_claim(healed))
         else:
-            expect["cause"] = _cause(_in_force(steps))
+            expect["cause"] = _cause(in_force(steps))
         source = f"netlab freeze {self.scenario.name}" if self.scenario else "netlab lab"
         text = writer.file(story, source, steps, expect)
         loader.parse(text, Path(f"{name}.yaml"))  # raises for anything impossible
@@ -168,7 +171,7 @@ class Session:
         for before, deed in zip([None, *deeds], deeds, strict=False):
             if before is not None and (reach := self._between(before, deed)):
                 held = min(HOLD, round(deed.at - self.pair_at(deed.at)[0], 1))
-                steps.append(replace(reach, hold=held) if _in_force(steps) else reach)
+                steps.append(replace(reach, hold=held) if in_force(steps) else reach)
             steps.append(deed.step)
         return steps
 
@@ -196,36 +199,25 @@ def _generous(took: float) -> float:
     return math.ceil(1.5 * took) + 5
 
 
-def _in_force(steps: Sequence[AnyStep]) -> dict[str, FaultStep]:
-    found: dict[str, FaultStep] = {}
+def _idle(
+    steps: Sequence[AnyStep], pair: Pair, dropped: Mapping[str, int], before: Mapping[str, int]
+) -> list[str]:
+    """The faults that a player must not ask for what a scenario must show of its causes
+    (netlab.scenario.caused): they have dropped nothing, or nothing since the pair came although an
+    end sends again and again.
+    """
+    found = []
     for step in steps:
-        if isinstance(step, FaultStep):
-            found[step.name] = step
-        elif isinstance(step, Remove):
-            for name in [name for name in found if step.name in (None, name)]:
-                del found[name]
+        if isinstance(step, FaultStep) and kind_of(step).counts:
+            number = dropped.get(step.name, 0)
+            stays = step.name in in_force(steps) and {pair.client, pair.server} & RETRANSMITTING
+            if number <= (before.get(step.name, 0) if stays else 0):
+                found.append(step.name)
     return found
 
 
-def _enough(steps: Sequence[AnyStep], pair: Pair, dropped: Mapping[str, int]) -> int | None:
-    """The number of packets to ask for, if that is less than a player asks for by default.
-
-    The default is one, or two if an end retransmits (netlab.scenario.runner); a fault that
-    matched fewer, or that was removed again, must not be asked for more than it dropped.
-    """
-    faults = [step for step in steps if isinstance(step, FaultStep)]
-    drops = [step.name for step in faults if kind_of(step).counts]
-    if not any(kind_of(step).loses for step in faults):
-        return None
-    asked = 2 if {pair.client, pair.server} & RETRANSMITTING else 1
-    still = sum(dropped.get(name, 0) for name in drops if name in _in_force(steps))
-    removed = any(dropped.get(name, 0) for name in drops)
-    seen = max(min(2, still), int(removed))
-    return seen if seen < asked else None
-
-
-def _cause(in_force: Mapping[str, FaultStep]) -> str:
-    if not in_force:
+def _cause(faults: Mapping[str, FaultStep]) -> str:
+    if not faults:
         return "no fault is in force; the applications did this"
-    told = ", ".join(kind_of(step).described(step) for step in in_force.values())
+    told = ", ".join(kind_of(step).described(step) for step in faults.values())
     return f"still in force: {told}; how it heals was not tried"

@@ -95,6 +95,8 @@ class FaultRecord:
     removed: float | None = None
     segments: tuple[Segment, ...] = ()  # none: its rules are in nft's own language
     counts: bool = True  # whether it counts the packets it acts on
+    #: Of these packets, those while the pair was held. None: the fault was not there then.
+    while_held: int | None = None
 
     @property
     def where(self) -> str:
@@ -107,7 +109,15 @@ class FaultRecord:
         if not self.counts:
             return f"fault {self.name} {self.does}"
         never = "" if self.packets else "  <- the rule never matched"
-        return f"fault {self.name} at {self.where}: {self.packets} packets{never}"
+        return f"fault {self.name} at {self.where}: {self.counted}{never}"
+
+    @property
+    def counted(self) -> str:
+        """What it counted, in words: ``3 packets, 2 while the pair was held``."""
+        packets = f"{self.packets} packet{'' if self.packets == 1 else 's'}"
+        if self.while_held is None or not self.packets:
+            return packets
+        return f"{packets}, {self.while_held or 'none'} while the pair was held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +176,7 @@ class Failure:
     line: int | None = None
     rows: tuple[FailureRow, ...] = ()
     notes: tuple[str, ...] = ()
+    reached: bool = False  # a pair was reached, and then not held
 
 
 @dataclass(frozen=True, slots=True)

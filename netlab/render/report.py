@@ -219,7 +219,7 @@ def counted(fault: FaultRecord) -> str:
     until = f" to {states_svg.clock(fault.removed)}" if fault.removed is not None else " to the end"
     if not fault.counts:
         return f"{since}{until}"
-    return f"{fault.packets} packets, {fault.bytes} bytes, {since}{until}"
+    return f"{fault.counted}, {fault.bytes} bytes, {since}{until}"
 
 
 def cut(rows: Sequence[Any]) -> Clipped:

@@ -33,6 +33,7 @@ from netlab.scenario.model import (
     Remove,
     Scenario,
     Step,
+    in_force,
 )
 from netlab.scenario.shapes import MapOf
 from netlab.scenario.steps import ACTIONS, FAULTS, kind_of
@@ -307,6 +308,12 @@ class _Loader:
         faults = [step for step in steps if isinstance(step, FaultStep)]
         if expect.dropped and not any(kind_of(fault).counts for fault in faults):
             self._fail("expect has 'dropped', but no step drops anything", lines["dropped"])
+        if expect.healed is not None and not expect.heal and not in_force(steps):
+            self._fail(
+                "expect has 'healed', but no fault is in force by then that could be removed. Say "
+                "what heals it, 'heal: [server: accept]', or why nothing does, 'cause'",
+                lines["healed"],
+            )
 
 
 def _lines(said: Said, around: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -156,6 +156,18 @@ class Reach(Step):
 AnyStep = Do | FaultStep | Remove | Reach
 
 
+def in_force(steps: Sequence[AnyStep]) -> dict[str, FaultStep]:
+    """The faults that are in force after these steps, by their names."""
+    found: dict[str, FaultStep] = {}
+    for step in steps:
+        if isinstance(step, FaultStep):
+            found[step.name] = step
+        elif isinstance(step, Remove):
+            for name in [name for name in found if step.name in (None, name)]:
+                del found[name]
+    return found
+
+
 QUEUES = ("tx_queue", "rx_queue")
 SENDS_AGAIN = (Timer.RETRANSMIT, Timer.PROBE)
 
@@ -225,6 +237,12 @@ class Expectation:
     def heals_into_itself(self) -> bool:
         """True if the pair alone cannot show that it was healed."""
         return self.healed is not None and self.healed.claim == self.claim
+
+    def may_drop_nothing(self, fault: str) -> bool:
+        """True if the file says so of this fault, which is then no cause of the pair."""
+        if fault in self.dropped:
+            return 0 in self.dropped[fault]
+        return None in self.dropped and self.dropped[None].high == 0
 
     def line_of(self, *words: str) -> int:
         """The line of this key, or of the nearest key around it; otherwise the pair's line."""

@@ -18,21 +18,18 @@ from netlab.linux import privileges
 from netlab.model import evidence
 from netlab.model.errors import ActionFailed, LabError, NetlabError, NotHeld, bug
 from netlab.model.evidence import Evidence, Failure, FaultRecord
-from netlab.model.tcp import RETRANSMITTING
 from netlab.model.vocabulary import ExpectedPair, Family, Pair, Side
-from netlab.scenario import checks, needs, telling, writer
+from netlab.scenario import caused, checks, needs, telling, writer
 from netlab.scenario.model import (
-    AT_LEAST_ONE,
-    AT_LEAST_TWO,
     LAST,
     AnyStep,
     Code,
     Do,
     FaultStep,
-    Range,
     Reach,
     Remove,
     Scenario,
+    in_force,
 )
 from netlab.scenario.steps import ACTIONS, kind_of
 from netlab.scenario.steps.action import Stage
@@ -59,6 +56,9 @@ class Options:
     tape: bool = False  # the last packets, for `frozen` to look at
     #: Set at both hosts before the first step, so that a kernel can be made to behave differently.
     sysctls: Mapping[str, str] = field(default_factory=dict)
+    #: The fault that is left out, to see what comes without it: then the scenario is over when the
+    #: pair has been held, and the other faults need not have dropped anything.
+    without: str = ""
     #: Called while a pair is frozen, with the lab and the scenario, once the hold is proven.
     frozen: Callable[[Lab, Scenario], None] = field(default=lambda lab, scenario: None)
     #: Called before each step, with the lab and the scenario; for a story, called once with None,
@@ -167,6 +167,10 @@ def _blank(
     )
 
 
+class _Over(BaseException):
+    """Nothing more is asked of a story: its pair was held without one of its faults."""
+
+
 class _Play:
     """One scenario on one lab."""
 
@@ -180,6 +184,7 @@ class _Play:
         self._steps: list[evidence.PlayedStep] = []
         self._held: Held | None = None
         self._healed: Pair | None = None
+        self._lacks: caused.Lack | None = None
         self._line = 0
 
     def evidence(self) -> Evidence:
@@ -240,12 +245,16 @@ class _Play:
         if self._scenario.code is not None:
             self._tell(self._scenario.code)
             return
-        for step in self._scenario.steps:
+        for number, step in enumerate(self._scenario.steps):
+            if isinstance(step, Remove):
+                self._see_it_act(step, in_force(self._scenario.steps[:number]))
             self._do_step(step)
         self._line = expect.line
         hold = max(expect.hold, self._options.hold)
         self._held = self._reach("pair", expect.claim, expect.within, hold, self._enough)
         checks.frozen(lab, expect, self._at)
+        if self._options.without:
+            return
         self._line = expect.line
         _ask(self._options.frozen, lab, self._scenario)
         checks.counters(self._notebook, expect.counters, self._at)
@@ -267,16 +276,24 @@ class _Play:
         """Play a story, which does its own steps and expects its own pairs."""
         scenario, lab = self._scenario, self._lab
         assert isinstance(lab, telling.StoryLab)
-        lab.longer = self._options.hold
+        lab.longer, lab.without = self._options.hold, self._options.without
+        lab.enough = self._enough  # type: ignore[method-assign]
         _ask(self._options.step, lab, scenario, None)
-        told = telling.Telling(
-            scenario, code, lab, lambda: _ask(self._options.frozen, lab, scenario)
-        )
+        told = telling.Telling(scenario, code, lab, self._story_is_held)
         try:
             told.tell()
+        except _Over:
+            pass
+        except NotHeld as error:
+            raise self._not_by_its_faults(error) if error.held else error from None
         finally:
             self._steps, self._line = told.steps, told.line
             self._held, self._healed = told.held, told.healed
+
+    def _story_is_held(self) -> None:
+        if self._options.without:
+            raise _Over
+        _ask(self._options.frozen, self._lab, self._scenario)
 
     def _at(self, *words: object) -> None:
         """The next check is the one that the file states there, below `expect:`."""
@@ -288,7 +305,7 @@ class _Play:
         claim: ExpectedPair,
         within: float | None = None,
         hold: float = 0.0,
-        enough: Callable[[], bool] = lambda: True,
+        enough: Callable[[], bool] | None = None,
     ) -> Held:
         """Expect the pair that the file claims below this word; on failure, set its line."""
         of = self._expect.of
@@ -296,7 +313,7 @@ class _Play:
             return self._lab.expect_pair(claim, hold, within, enough, of)
         except NotHeld as error:
             if error.held:
-                raise self._dropped_otherwise(error) from None
+                raise self._not_by_its_faults(error) from None
             rows = error.failure.rows
             off = [row.side for row in rows if row.sampled not in row.expected]
             if len(off) == 1 and (word, str(off[0])) in self._expect.lines:
@@ -316,15 +333,12 @@ class _Play:
                 f"held, and its rows still show what waits ({lab.flow(expect.of).pair} by now)"
             )
 
-    def _dropped_otherwise(self, error: NotHeld) -> NotHeld:
-        """The same error with the numbers, at the line that asks for them."""
-        lacking = next(self._lacking(), None)
-        if lacking is None:  # the packet came while the error was on its way
+    def _not_by_its_faults(self, error: NotHeld) -> NotHeld:
+        """The same error with what is missing, at the line that asks for it."""
+        if self._lacks is None:  # a story's own condition
             return error
-        name, asked, found = lacking
-        self._at(*(["dropped"] if self._expect.dropped else ["pair"]), *([name] if name else []))
-        what = f"expected {asked}{f' by {name}' if name else ''}; found {found}"
-        failure = replace(error.failure, summary=f"{error.failure.summary}: {what}")
+        self._at(*(self._lacks.asked if self._expect.dropped else ["pair"]))
+        failure = replace(error.failure, summary=f"{error.failure.summary}: {self._lacks.says}")
         return NotHeld(failure, held=True)
 
     def _wait_for_the_end(self) -> None:
@@ -344,36 +358,19 @@ class _Play:
             self._do_step(step)
 
     def _enough(self) -> bool:
-        """True if the faults have dropped enough for the pair to count as proven."""
-        return next(self._lacking(), None) is None
+        """True if the faults have done what makes them the cause of the pair."""
+        self._lacks = None if self._options.without else caused.lacking(self._lab, self._expect)
+        return self._lacks is None
 
-    def _lacking(self) -> Iterator[tuple[str | None, Range, int]]:
-        """Faults whose drops differ from the expected: name, expected count, count so far."""
-        for name, asked in self._asked().items():
-            found = self._lab.dropped(name)
-            if found not in asked:
-                yield name, asked, found
-
-    def _asked(self) -> Mapping[str | None, Range]:
-        """How many packets each fault must have dropped, and all together (None).
-
-        Unless the scenario says otherwise, all together twice where a state retransmits; and every
-        one at least once, or it is no cause of the pair.
-        """
-        losing = [
-            step.name
-            for step in self._scenario.steps
-            if isinstance(step, FaultStep) and kind_of(step).loses
-        ]
-        if not losing:
-            return self._expect.dropped
-        states = {*self._expect.claim.client, *self._expect.claim.server}
-        usual = AT_LEAST_TWO if states & RETRANSMITTING else AT_LEAST_ONE
-        asked: dict[str | None, Range] = {**(self._expect.dropped or {None: usual})}
-        if 0 not in asked.get(None, usual):
-            for name in losing:
-                asked.setdefault(name, AT_LEAST_ONE)
-        return asked
+    def _see_it_act(self, step: Remove, faults: Mapping[str, FaultStep]) -> None:
+        """Wait until a fault that is to be removed has dropped something: or it is no cause."""
+        for name, fault in faults.items():
+            asked = kind_of(fault).counts and not self._expect.may_drop_nothing(name)
+            if not asked or self._options.without or step.name not in (None, name):
+                continue
+            if not self._lab.wait(partial(self._lab.dropped, name), PATIENCE):
+                self._line = step.line
+                raise ActionFailed(f"{writer.line(step)}: expected at least 1 by {name}; found 0")
 
     # --- steps
 
@@ -386,7 +383,8 @@ class _Play:
             case Do():
                 result = self._do(step)
             case FaultStep():
-                kind_of(step).install(self._stage, step)
+                if step.name != self._options.without:
+                    kind_of(step).install(self._stage, step)
             case Remove():
                 self._lab.remove(step.name)
             case Reach():

@@ -10,7 +10,7 @@ import sys
 import types
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from netlab.model import evidence
 from netlab.model.errors import ActionFailed, LabError, NetlabError, NotHeld, ScenarioError
@@ -18,8 +18,10 @@ from netlab.model.vocabulary import ExpectedPair, Pair, Side
 from netlab.scenario import stories
 from netlab.scenario.model import Code, Scenario
 from netlab.testbed.expect import Held
+from netlab.testbed.faults.base import Fault
 from netlab.testbed.lab import Lab
 
+F = TypeVar("F", bound=Fault)
 #: The methods whose calls count as steps of a story: of a host, of the lab, and of a router.
 HOST = (
     *("listen", "unlisten", "connect", "accept", "send", "read", "drain", "shutdown", "close"),
@@ -43,6 +45,18 @@ class StoryLab(Lab):
 
     #: Minimum hold in seconds, for a pair that is held at all.
     longer = 0.0
+    #: The fault that is left out.
+    without = ""
+
+    def enough(self) -> bool:
+        """True if the faults have done what makes them the cause; the player replaces it."""
+        return True
+
+    def impose(self, fault: F) -> F:
+        """As `Lab.impose`; the fault that is left out is removed at once."""
+        if fault.name == self.without:
+            fault.remove()
+        return super().impose(fault)
 
     def proven(self, held: Held, hold: float) -> None:
         """Called when a pair was reached, and held for `hold` seconds; `Telling` replaces it."""
@@ -52,14 +66,17 @@ class StoryLab(Lab):
         pair: ExpectedPair,
         hold: float = 0.0,
         within: float | None = None,
-        dropped: Callable[[], bool] = lambda: True,
+        dropped: Callable[[], bool] | None = None,
         connection: str = "",
     ) -> Held:
-        """As `Lab.expect_pair`, with `hold` at least `longer`, and `proven` called afterwards.
+        """As `Lab.expect_pair`, with `hold` at least `longer`, until `enough` where the story does
+        not say how much must be `dropped`, and `proven` called afterwards.
 
         `hold` and `within` are in seconds.
         """
         hold = max(hold, self.longer) if hold else 0.0
+        if hold and dropped is None:
+            dropped = self.enough
         held = super().expect_pair(pair, hold, within, dropped, connection)
         self.proven(held, hold)
         return held

@@ -56,7 +56,8 @@ def file(story: str, source: str, steps: Sequence[AnyStep], expect: Mapping[str,
     """The text of a whole scenario file."""
     lines = [f"# {line}" for line in textwrap.wrap(story, WIDTH)]
     lines += [f"source: {flow(source)}", "steps:"]
-    lines += [f"  - {_entry(said(step, names_needed(steps)))}" for step in steps]
+    named = names_needed(steps) or "dropped" in expect
+    lines += [f"  - {_entry(said(step, named))}" for step in steps]
     lines += ["expect:"]
     lines += [f"  {key}: {flow(value)}" for key, value in expect.items()]
     return "\n".join(lines) + "\n"

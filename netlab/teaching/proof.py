@@ -24,8 +24,7 @@ def tell(person: Conversation, lab: Lab, scenario: Scenario, notebook: Notebook)
         person.say(f"Every sample of {expect.hold:g} s showed the pair.", indent=2)
     for fault in lab.faults:
         if fault.counts:
-            packets = f"{fault.packets} packet{'' if fault.packets == 1 else 's'}"
-            sentence = f"The rule {fault.name} at {fault.where} has stopped {packets} so far."
+            sentence = f"The rule {fault.name} at {fault.where} has stopped {fault.counted}."
             person.say(sentence, indent=2)
     for side in Side:
         name = person.style(str(side).ljust(MARGIN - 2), look.COLOURS[side])

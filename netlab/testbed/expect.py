@@ -17,6 +17,7 @@ from netlab.model.tcp import State, Timer
 from netlab.model.vocabulary import ExpectedPair, Pair, Side
 from netlab.testbed.connection import Flow
 from netlab.testbed.context import LabContext
+from netlab.testbed.faults.tally import Tally
 
 #: Seconds that a pair may take beyond the kernel's own timer. It is reached within milliseconds;
 #: this is for a machine whose cores are all busy with something else.
@@ -52,18 +53,22 @@ def prove(
     within: float | None,
     enough: Callable[[], bool],
     connection: str,
+    tally: Tally,
 ) -> Held:
-    """Reach the pair within `within` seconds and hold it for `hold` seconds.
+    """Reach the pair within `within` seconds and hold it for `hold` seconds, and longer until
+    `enough`: the tally then has what the faults have done meanwhile.
 
     Without `within`, the kernel's timers set the deadline. Raises `NotHeld`, and `LabError` where
     samples were too rare to prove anything.
     """
     began = scheduler.now()
+    if hold:
+        tally.forget()
     flow = _reach(context, claim, connection, began, within)
     since = context.elapsed()
     for _ in range(HOLDS):
         try:
-            return _hold(context, flow, claim, hold, enough, since)
+            return _hold(context, flow, claim, hold, enough, since, tally)
         except _Unwatched as error:
             gap = error.gap
     raise LabError(
@@ -92,8 +97,11 @@ def _hold(
     hold: float,
     enough: Callable[[], bool],
     since: float,
+    tally: Tally,
 ) -> Held:
     """See the pair in every sample of `hold` seconds. Raises `NotHeld` and `_Unwatched`."""
+    if hold:
+        tally.begin()
     reached, start = scheduler.now(), context.elapsed()
     samples = 0
     last, gap = reached, 0.0
@@ -115,6 +123,8 @@ def _hold(
         if at - reached < hold or at - counted < COUNTING_INTERVAL:
             return None
         counted = at
+        if hold:
+            tally.look()
         return True if enough() and (not hold or _flickered(claim, seen)) else None
 
     patience = _Patience(flow, claim, reached + hold, GRACE)
@@ -142,7 +152,7 @@ def _reach(
     reached = scheduler.wait(look, deadline, scheduler.ever_rarer())
     flow = context.flows.named(connection)
     if not reached:
-        raise _not_held(flow, claim, "pair not reached")
+        raise _not_held(flow, claim, "pair not reached", reached=False)
     return flow
 
 
@@ -183,7 +193,9 @@ class _Patience:
         return row.remaining
 
 
-def _not_held(flow: Flow, claim: ExpectedPair, summary: str, held: bool = False) -> NotHeld:
+def _not_held(
+    flow: Flow, claim: ExpectedPair, summary: str, reached: bool = True, held: bool = False
+) -> NotHeld:
     """The error that shows, for each end, what was expected and what was sampled."""
     rows = []
     for side in Side:
@@ -198,7 +210,8 @@ def _not_held(flow: Flow, claim: ExpectedPair, summary: str, held: bool = False)
                 retransmits=max((each.retransmits for each in intervals), default=0),
             )
         )
-    return NotHeld(Failure(f"{summary} (kernel {os.uname().release})", rows=tuple(rows)), held)
+    summary = f"{summary} (kernel {os.uname().release})"
+    return NotHeld(Failure(summary, rows=tuple(rows), reached=reached), held)
 
 
 def _how_long(intervals: tuple[Interval, ...], as_claimed: bool) -> str:

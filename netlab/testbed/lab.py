@@ -22,6 +22,7 @@ from netlab.testbed.expect import Held, prove
 from netlab.testbed.faults.base import Fault
 from netlab.testbed.faults.drop import Drop, Match, compiled
 from netlab.testbed.faults.plug import Plug
+from netlab.testbed.faults.tally import Tally
 from netlab.testbed.host import Host
 from netlab.testbed.recorder import Recorder
 from netlab.testbed.tape import Tape, Taps
@@ -48,6 +49,7 @@ class Lab:
         self.family = family
         self.network = subnets.take()
         self._faults: list[Fault] = []
+        self.tally = Tally(self._faults)
         self.link = "eth0"  # the link in use at both ends; a router adds another
         with contextlib.ExitStack() as stack:
             stack.callback(subnets.give_back, self.network)
@@ -215,7 +217,12 @@ class Lab:
     @property
     def faults(self) -> tuple[evidence.FaultRecord, ...]:
         """Every fault there was, and what it has done so far."""
-        return tuple(fault.record for fault in self._faults)
+        return self.tally.records()
+
+    @property
+    def imposed(self) -> tuple[Fault, ...]:
+        """Every fault there was, in the order of their installation."""
+        return tuple(self._faults)
 
     def dropped(self, name: str | None = None) -> int:
         """Packets that all faults have dropped so far, or the one of that name."""
@@ -255,14 +262,15 @@ class Lab:
         server: State | str | Sequence[State | str],
         hold: float = 0.0,
         within: float | None = None,
-        dropped: Callable[[], bool] = lambda: True,
+        dropped: Callable[[], bool] | None = None,
         connection: str = "",
     ) -> Held:
         """Wait for this pair of states, then see it in every sample for `hold` seconds.
 
         `within` limits the wait, in seconds. Without it, the limit comes from the kernel: until
         the timer of the end that has to move fires, plus 5 s. Several states of one end are a
-        flicker: each must be seen, and no other. The hold goes on until `dropped` returns True.
+        flicker: each must be seen, and no other. The hold goes on until `dropped` returns True; in
+        a story it goes on, without one, until each fault has acted as one of a scenario file must.
         Raises `NotHeld`, which shows what was expected and what was sampled.
         """
         pair = ExpectedPair(coerce.states(client), coerce.states(server))
@@ -273,14 +281,15 @@ class Lab:
         pair: ExpectedPair,
         hold: float = 0.0,
         within: float | None = None,
-        dropped: Callable[[], bool] = lambda: True,
+        dropped: Callable[[], bool] | None = None,
         connection: str = "",
     ) -> Held:
         """Like `expect`, with the states of both ends in one object; `hold` and `within` are
         seconds. Raises `NotHeld`.
         """
+        enough = dropped or (lambda: True)
         try:
-            return prove(self.context, pair, hold, within, dropped, connection)
+            return prove(self.context, pair, hold, within, enough, connection, self.tally)
         except NotHeld as error:
             notes = tuple(map(str, self.faults))
             failure = dataclasses.replace(error.failure, notes=notes)

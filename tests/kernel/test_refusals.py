@@ -137,7 +137,7 @@ expect:
 UNSAID = {
     LOSES.replace("  dropped: none\n", ""): (
         "8: pair held, but the wrong number of packets was dropped (",
-        ": expected at least 1; found 0",
+        ": expected at least 1 by drop-1; found 0",
     ),
     """\
 source: here

@@ -23,7 +23,7 @@ from ..build import states
 from . import tools
 
 STORY = '''\
-from netlab import SYN, Lab, Router, State, story
+from netlab import ACK, SYN, Lab, Router, State, story
 
 
 @story(source="here", cause="this is a test"{more})
@@ -32,7 +32,7 @@ def it_is_told(lab: Lab{router}) -> None:
     lab.server.listen()
     lab.client.connect()
     {before}
-    lab.expect(State.{client}, State.ESTABLISHED, hold=0.05, within=1)
+    lab.expect(State.{client}, State.ESTABLISHED, hold=0.05, within=1{dropped})
     {after}
 '''
 
@@ -44,11 +44,14 @@ def told(
     client: str = "ESTABLISHED",
     more: str = "",
     router: str = "",
+    dropped: str = "",
     name: str = "mine",
 ) -> Scenario:
     path = folder / f"{name}.py"
     path.write_text(
-        STORY.format(before=before, after=after, client=client, more=more, router=router)
+        STORY.format(
+            before=before, after=after, client=client, more=more, router=router, dropped=dropped
+        )
     )
     (scenario,) = stories.read(path)
     return scenario
@@ -62,11 +65,32 @@ def play(scenario: Scenario, **options: object) -> Evidence:
 # --- how it ends
 
 
+@pytest.mark.parametrize(
+    ("before", "dropped", "says"),
+    [
+        ("lab.drop(SYN, to=lab.client)", "", "expected at least 1 by drop-1; found 0"),
+        ("lab.drop(SYN, to=lab.client)", ", dropped=lambda: True", ""),
+        ("lab.drop(ACK, to=lab.client); lab.client.send('a')", "", ""),
+    ],
+)
+def test_its_faults_must_have_acted_unless_it_says_how_much(
+    tmp_path: Path, before: str, dropped: str, says: str
+) -> None:
+    run = play(told(tmp_path, before, dropped=dropped))
+    assert run.outcome == ("fail" if says else "pass"), run.failure
+    if run.failure is not None:
+        assert run.failure.summary.endswith(says)
+        assert run.failure.line == 10
+    else:
+        assert [fault.while_held is None for fault in run.faults] == [False]
+
+
 def test_a_pair_that_holds_is_a_pass_with_its_steps(tmp_path: Path) -> None:
     scenario = told(
         tmp_path,
         'with lab.drop(SYN, to=lab.client): lab.client.send("a(b)")',
         "lab.client.close(); lab.expect(State.FIN_WAIT2, State.CLOSE_WAIT)",
+        dropped=", dropped=lambda: True",
     )
     run = play(scenario)
     assert run.outcome == "pass", run

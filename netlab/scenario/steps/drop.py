@@ -171,7 +171,6 @@ KINDS = tuple(
         told_removed=_told_removed,
         described=_described,
         written=_written,
-        loses=word == "drop",
         only=lambda step: REJECTS[step.reject].only if step.reject else None,
     )
     for word, takes in (("drop", DROP), ("reject", REJECTION))

@@ -51,7 +51,6 @@ class FaultKind(Generic[S]):
     described: Callable[[S], str]  # in a few words: FIN lost to server
     written: Callable[[S], object]  # its keys in a file, except its name
     counts: bool = True  # counts the packets it affects, so `dropped:` makes sense
-    loses: bool = True  # drops packets silently: a scenario with it must have lost some
     #: The only family that has what a step asks for, if only one does.
     only: Callable[[S], Family | None] = lambda step: None
 

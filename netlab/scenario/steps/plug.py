@@ -65,6 +65,5 @@ KINDS = (
         described=lambda step: f"kept: what {' and '.join(map(str, step.sides))} sends",
         written=_written,
         counts=False,
-        loses=False,
     ),
 )

@@ -30,6 +30,16 @@ class Fault(ABC):
 
     @property
     @abstractmethod
+    def in_force(self) -> bool:
+        """True until it is removed."""
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """True if it acts on a certain number of packets, and lets the rest pass."""
+        return False
+
+    @property
+    @abstractmethod
     def record(self) -> evidence.FaultRecord:
         """Its description, and what it has done so far."""
 

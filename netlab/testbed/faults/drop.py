@@ -103,6 +103,16 @@ class Drop(Fault):
         """The number of packets that it dropped or rejected."""
         return self.counter.packets
 
+    @property
+    def in_force(self) -> bool:
+        """True until its rules are removed."""
+        return self._final is None
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """True if each of its rules matches only the first few."""
+        return self.match.first is not None
+
     def remove(self) -> None:
         """Take the rules out of force; the counter keeps its last value."""
         if self._final is None:

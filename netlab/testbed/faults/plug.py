@@ -28,6 +28,11 @@ class Plug(Fault):
         self._installed = clock()
         self._removed: float | None = None
 
+    @property
+    def in_force(self) -> bool:
+        """True until it lets the packets go."""
+        return self._removed is None
+
     def remove(self) -> None:
         """Let the packets go, each side's in the order they were sent."""
         if self._removed is None:

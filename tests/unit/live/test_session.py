@@ -10,7 +10,7 @@ import pytest
 from netlab.live.saving import save
 from netlab.live.session import NOWHERE, Session
 from netlab.model.errors import ScenarioError
-from netlab.model.tcp import FIN, Segment, State
+from netlab.model.tcp import FIN, RST, Segment, State
 from netlab.model.vocabulary import ExpectedPair, Hook, Pair, Side
 from netlab.scenario import catalogue, loader
 from netlab.scenario.model import Do, DropStep, PlugStep, Reach, Remove, Scenario
@@ -129,10 +129,36 @@ def test_what_is_done_after_the_healing_is_a_step_like_others() -> None:
     assert [type(step) for step in scenario.steps[-3:]] == [Reach, Remove, Do]
 
 
-@pytest.mark.parametrize(("packets", "asked"), [(0, 0), (1, 1), (2, None), (9, None)])
-def test_no_more_drops_are_asked_for_than_were_seen(packets: int, asked: int | None) -> None:
-    dropped = read(fin_lost(), 9.0, drop_fin=packets).expect.dropped
-    assert [of.low for of in dropped.values()] == ([] if asked is None else [asked])
+@pytest.mark.parametrize(("packets", "asked"), [(0, True), (1, False), (9, False)])
+def test_of_a_fault_that_has_dropped_nothing_nothing_is_asked(packets: int, asked: bool) -> None:
+    expect = read(fin_lost(), 9.0, drop_fin=packets).expect
+    assert expect.may_drop_nothing("drop-fin") is asked
+    assert bool(expect.dropped) is asked
+
+
+def refused_data(last: Pair, before: int) -> Session:
+    """A RST was lost, and has not been needed since this pair came."""
+    session = opened()
+    session.did(3.0, lose(RST, SERVER, "drop-rst"))
+    session.did(3.5, do(CLIENT, "abort"))
+    session.saw(4.02, last, lambda: {"drop-rst": before})
+    return session
+
+
+@pytest.mark.parametrize(
+    ("last", "before", "asked"),
+    [
+        (LOST, 1, True),  # FIN_WAIT1 repeats its FIN, and the fault does not lose that
+        (LOST, 0, False),
+        (Pair(State.CLOSED, State.ESTABLISHED), 1, False),  # nobody repeats anything
+    ],
+)
+def test_of_a_fault_that_has_acted_only_before_the_pair_nothing_is_asked(
+    last: Pair, before: int, asked: bool
+) -> None:
+    scenario = read(refused_data(last, before), 9.0, drop_rst=1)
+    assert scenario.expect.may_drop_nothing("drop-rst") is asked
+    assert [step.name for step in scenario.drops] == ["drop-rst" if asked else "drop-1"]
 
 
 def test_what_took_long_is_waited_for() -> None:

@@ -208,6 +208,14 @@ def test_a_pair_is_written_client_first() -> None:
     [
         (fault("loss", packets=3), "fault loss at server input: 3 packets"),
         (
+            fault("loss", packets=3, while_held=2),
+            "fault loss at server input: 3 packets, 2 while the pair was held",
+        ),
+        (
+            fault("loss", packets=1, while_held=0),
+            "fault loss at server input: 1 packet, none while the pair was held",
+        ),
+        (
             fault("loss", Side.CLIENT, packets=0, hook=Hook.OUTPUT),
             "fault loss at client output: 0 packets  <- the rule never matched",
         ),
@@ -219,6 +227,17 @@ def test_a_pair_is_written_client_first() -> None:
 )
 def test_a_fault_says_what_it_did(made: FaultRecord, line: str) -> None:
     assert str(made) == line
+
+
+def test_a_record_of_before_holds_were_counted_is_read() -> None:
+    run = evidence(
+        faults=(fault(packets=3, while_held=2),), failure=Failure("it left", reached=True)
+    )
+    data = json.loads(run.to_json())
+    del data["faults"][0]["while_held"], data["failure"]["reached"]
+    read = Evidence.from_json(json.dumps(data))
+    assert read.faults == (fault(packets=3, while_held=None),)
+    assert read.failure == Failure("it left")
 
 
 def test_a_record_of_before_steps_had_kinds_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -235,7 +235,7 @@ def test_a_word_of_before_is_refused_with_the_one_of_now(old: str, new: str) -> 
 
 def test_what_is_expected_of_each_end_is_kept_by_side() -> None:
     expect = read(
-        "server: listen",
+        "drop: {segment: SYN, to: server}",
         expect="""\
   rows: {client: {timer: time-wait, remaining: between 57s and 1min, probes: none}}
   sockets: {server: {LISTEN: 1}}

@@ -199,6 +199,9 @@ SENSE = [
           "'healed' is the pair itself, so nothing shows that it healed. Add ", schema=False),
     Wrong("heal without healed", _HEALED, "  cause: none\n  heal: [remove: all]\n", 13,
           "expect has 'heal' but not 'healed'"),
+    Wrong("healed by removing nothing", _CONNECT, f"{_CONNECT}\n  - remove: all", 13,
+          "expect has 'healed', but no fault is in force by then that could be removed. Say what "
+          "heals it, 'heal: [server: accept]', or why nothing does, 'cause'"),
     Wrong("dropped by nobody", f"  - {_DROP}\n", "", 10,
           "expect has 'dropped', but no step drops anything"),
     Wrong("an unknown connection", _CONNECT, "client: close\n    of: c1", 7,
