@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         NetlabError,
         NotHeld,
         ScenarioError,
+        TooBusy,
         Unmet,
     )
     from netlab.model.evidence import Evidence, FaultRecord
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "netlab.model.errors": (
         "ActionFailed", "Forbidden", "LabError", "MissingExtra", "NetlabError", "NotHeld",
-        "ScenarioError", "Unmet",
+        "ScenarioError", "TooBusy", "Unmet",
     ),
     "netlab.model.evidence": ("Evidence", "FaultRecord"),
     "netlab.report": ("write_captures", "write_report"),
@@ -85,7 +86,7 @@ __all__ = [
     "ExpectedPair", "Family", "Fault", "FaultRecord", "Flow", "Forbidden", "Held", "Hook", "Host",
     "Lab", "LabError", "MissingExtra", "NetlabError", "NotHeld", "Options", "Pair", "Plug",
     "Program", "Reject", "Router", "Scenario", "ScenarioError", "Segment", "Side", "State", "Timer",
-    "Unmet", "choose", "load", "play", "play_all", "prepare", "story", "write_captures",
+    "TooBusy", "Unmet", "choose", "load", "play", "play_all", "prepare", "story", "write_captures",
     "write_report",
 ]  # fmt: skip
 

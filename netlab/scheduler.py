@@ -5,6 +5,9 @@ Everything that takes time is written as a condition, and polled until it holds 
 has passed. Many labs can wait at once: each function given to `side_by_side` runs as plain
 sequential code in its own greenlet, and `wait` passes the turn to the one that is due next. There
 is one thread, so nothing else runs between two waits, and a player may enter a namespace.
+
+The kernel's timers do not wait for anybody. Whoever judges by the clock asks `lost`, too: how long
+nobody looked who was to look.
 """
 
 from __future__ import annotations
@@ -25,6 +28,10 @@ SHORTEST, LONGEST = 0.001, 0.02
 #: a quarter of a second apart, because some kernels (5.10) give a packet that a rule drops the time
 #: at which it is read, and it must still be matched with the packet that was sent.
 HURRY, PART, RAREST = 10.0, 0.005, 0.25
+
+#: Seconds that a turn may last, or that the one may be late which ends a wait: more is lost. A look
+#: that finds nothing delays nobody, unless it is later than TCP's shortest time-out, `UNSEEN`.
+USUAL, UNSEEN = 0.05, 0.2
 
 #: In seconds: nobody new enters while somebody's turn is this late; but after `NEWCOMER` one does.
 LATE, NEWCOMER = 0.01, 0.25
@@ -47,12 +54,13 @@ def wait(
     scheduled for some time does not miss what happened in time. `again` returns when to evaluate
     it next, if the caller knows that nothing can happen before.
     """
-    started = now()
+    due = started = now()
     while True:
         looked = now()
         found = condition()
         end = deadline() if callable(deadline) else deadline
         if found is not None or looked >= end:
+            _account().end_wait(looked - min(due, end))
             return found
         due = again() if again is not None else looked + _pause(looked - started)
         _pause_until(min(due, end))
@@ -78,16 +86,73 @@ def ever_rarer() -> Callable[[], float]:
     return again
 
 
+def lost() -> float:
+    """Seconds that the caller has lost so far, in all, because the machine was busy or stopped.
+
+    Those are what its turns lasted, if `side_by_side` gives them, and how late it looked; `USUAL`
+    and `UNSEEN` say what is not counted. What the caller does with its time outside of `wait` and
+    `side_by_side` is its own affair.
+    """
+    account = _account()
+    return account.lost + account.unfinished()
+
+
+class _Account:
+    """The time that one caller has lost, in seconds."""
+
+    lost = 0.0
+    entered: float | None = None  # when its turn began, if somebody gave it one
+
+    def unfinished(self) -> float:
+        """What the present turn has lost so far."""
+        return 0.0 if self.entered is None else _more_than(USUAL, now() - self.entered)
+
+    def leave(self) -> None:
+        """The present turn ends."""
+        self.lost += self.unfinished()
+        self.entered = None
+
+    def come(self, late: float) -> None:
+        """A turn begins so late."""
+        self.lost += _more_than(UNSEEN, late)
+
+    def end_wait(self, late: float) -> None:
+        """The last turn of a wait came so late; a very late one has been counted when it came."""
+        if late <= UNSEEN:
+            self.lost += _more_than(USUAL, late)
+
+
+def _more_than(usual: float, seconds: float) -> float:
+    return seconds if seconds > usual else 0.0
+
+
 class _Player(greenlet.greenlet):
     """One of the functions that are played side by side."""
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        super().__init__(function)
+        self.account = _Account()
+
+
+_ALONE = _Account()  # of whoever waits outside of `side_by_side`
+
+
+def _account() -> _Account:
+    player = greenlet.getcurrent()
+    return player.account if isinstance(player, _Player) else _ALONE
 
 
 def _pause_until(due: float) -> None:
     player = greenlet.getcurrent()
     if isinstance(player, _Player) and player.parent is not None:
+        player.account.leave()
+        due = max(due, now())
         player.parent.switch(due)
+        player.account.come(now() - due)
+        player.account.entered = now()
     else:  # no other player waits
         time.sleep(max(0.0, due - now()))
+        _ALONE.come(now() - due)
 
 
 def side_by_side(
@@ -122,6 +187,7 @@ def side_by_side(
             if function is not None:
                 entered = now()
                 player = _Player(partial(play, number, function))
+                player.account.entered = entered
             elif turns:
                 time.sleep(max(0.0, turns[0][0] - now()))
                 _, number, player = heapq.heappop(turns)

@@ -35,7 +35,7 @@ from types import FrameType
 MARK = "NETLAB_SOAK"
 OUTCOMES = ("pass", "fail", "error", "skip")
 WORST = 3
-STOPS, STOPPED_FOR = 6, (0.5, 6.0)  # how often at most, and seconds each
+STOPS, STOPPED_FOR = 6, (0.1, 6.0)  # how often at most, and seconds each
 #: Seconds after which what a run has started must be gone, too.
 GONE_WITHIN = 10.0
 
@@ -174,7 +174,7 @@ def _failure(record: dict[str, object]) -> str:
     failure = record["failure"]
     assert isinstance(failure, dict)
     rows = (f"{row['side']} {row['sampled']} {row['how_long']}" for row in failure["rows"])
-    return "; ".join((failure["summary"], *rows))
+    return "; ".join((failure["summary"], *rows, f"{record['lost_s']:.2f} s lost"))
 
 
 def _planned(pattern: Pattern) -> Iterator[tuple[float, float | None]]:

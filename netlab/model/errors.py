@@ -4,13 +4,15 @@
 NetlabError
 ├── ScenarioError     what was asked for is wrong (a file, an option)       exit 2
 ├── LabError          the lab could not be built or a fault not installed   exit 3
-│   └── Forbidden     the kernel does not let this user build labs          exit 3
+│   ├── Forbidden     the kernel does not let this user build labs          exit 3
+│   └── TooBusy       nobody looked for too long to say anything            exit 3
 ├── MissingExtra      a package that one feature needs is not installed     exit 3
 └── Unmet             the lab works, the kernel did something else          exit 1
     ├── NotHeld       a pair of states was not reached, or not held
     └── ActionFailed  an application's call did not end as it should
 
-ERROR is not FAIL: a lab that could not be built never reports a wrong pair.
+ERROR is not FAIL: a lab that could not be built, or that nobody looked at, never reports a wrong
+pair.
 """
 
 from __future__ import annotations
@@ -51,6 +53,13 @@ class LabError(NetlabError):
 
 class Forbidden(LabError):
     """The kernel refuses namespaces to this user; the message names the setting."""
+
+
+class TooBusy(LabError):
+    """The machine was too busy, or was stopped: what nobody saw neither passes nor fails."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"this machine was too busy: {why}; play fewer at once, such as --jobs 20")
 
 
 class MissingExtra(NetlabError):

@@ -206,6 +206,7 @@ class Evidence:
     samples: int = 0  # of both ends, while the pair was held
     gap_s: float = 0.0  # the longest time between two of them
     elapsed_s: float = 0.0
+    lost_s: float = 0.0  # in which nobody looked at the lab who was to look
     dropped: int = 0
     healed: Pair | None = None
     reason: str = ""  # of a skip or an error

@@ -16,7 +16,7 @@ from functools import partial
 from netlab import scheduler
 from netlab.linux import privileges
 from netlab.model import evidence
-from netlab.model.errors import ActionFailed, LabError, NetlabError, NotHeld, bug
+from netlab.model.errors import ActionFailed, LabError, NetlabError, NotHeld, TooBusy, Unmet, bug
 from netlab.model.evidence import Evidence, Failure, FaultRecord
 from netlab.model.vocabulary import ExpectedPair, Family, Pair, Side
 from netlab.scenario import caused, checks, needs, telling, writer
@@ -34,7 +34,7 @@ from netlab.scenario.model import (
 from netlab.scenario.steps import ACTIONS, kind_of
 from netlab.scenario.steps.action import Stage
 from netlab.testbed import forge
-from netlab.testbed.expect import Held
+from netlab.testbed.expect import TOLERATED, Held
 from netlab.testbed.host import PATIENCE
 from netlab.testbed.lab import Lab
 from netlab.testbed.notebook import Notebook, transitions
@@ -192,15 +192,21 @@ class _Play:
         blank = _blank(self._scenario, self._options, "pass")
         try:
             self._prove()
-        except NotHeld as error:
-            failure = replace(error.failure, line=self._line)
-            return self._record(replace(blank, outcome="fail", failure=failure))
-        except LabError as error:
-            return self._record(replace(blank, outcome="error", reason=self._at_line(error)))
         except NetlabError as error:
-            failure = Failure(str(error), self._line)
-            return self._record(replace(blank, outcome="fail", failure=failure))
+            return self._record(self._failed(blank, error))
         return self._record(blank)
+
+    def _failed(self, blank: Evidence, error: NetlabError) -> Evidence:
+        """What an error makes of the record. It is no failure if it may be this machine's."""
+        if isinstance(error, Unmet):
+            try:
+                self._lab.context.excuse(error)
+            except TooBusy as excuse:
+                error = excuse
+        if isinstance(error, LabError):
+            return replace(blank, outcome="error", reason=self._at_line(error))
+        failure = error.failure if isinstance(error, NotHeld) else Failure(str(error))
+        return replace(blank, outcome="fail", failure=replace(failure, line=self._line))
 
     def _at_line(self, error: Exception) -> str:
         return f"{self._scenario.path}:{self._line}: {error}"
@@ -228,6 +234,7 @@ class _Play:
             samples=held.samples if held else 0,
             gap_s=round(held.gap, 6) if held else 0.0,
             elapsed_s=round(lab.elapsed(), 3),
+            lost_s=round(lab.context.lost(), 3),
             dropped=sum(fault.packets for fault in faults),
             healed=self._healed,
             steps=tuple(self._steps),
@@ -347,15 +354,28 @@ class _Play:
         assert held is not None
         self._line = ends.line
         longest = ends.after.high if math.isfinite(ends.after.high) else 2 * ends.after.low
-        patience = longest - held.seconds + PATIENCE
-        self._reach("ends", ends.claim, patience)
-        lasted = self._lab.elapsed() - held.since
+        patience = held.since + longest - self._lab.elapsed() + PATIENCE
+        end = self._reach("ends", ends.claim, patience)
         self._at("ends", "after")
-        if lasted not in ends.after:
-            raise ActionFailed(f"the pair ended after {lasted:.1f} s; expected {ends.after}")
+        self._lasted_as_long(end.before - held.since, end.since - held.before, ends.after)
         checks.counters(self._notebook, ends.counters, partial(self._at, "ends"))
         for step in ends.then:
             self._do_step(step)
+
+    def _lasted_as_long(self, least: float, most: float, asked: Range) -> None:
+        """Check how long the pair lasted, which is known as well as one looked: when it came and
+        when it ended, each between two samples.
+
+        Raises `ActionFailed` if no time between `least` and `most` is the one that was asked for,
+        and `TooBusy` if only some are, because nobody looked for too long.
+        """
+        if least > asked.high or most < asked.low:
+            raise ActionFailed(f"the pair ended after {most:.1f} s; expected {asked}")
+        if most - least > TOLERATED and not (least in asked and most in asked):
+            raise TooBusy(
+                f"the pair ended after {least:.1f} to {most:.1f} s, and nobody saw when; "
+                f"expected {asked}"
+            )
 
     def _enough(self) -> bool:
         """True if the faults have done what makes them the cause of the pair."""

@@ -8,12 +8,17 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from netlab import scheduler
+from netlab.model.errors import TooBusy, Unmet
 from netlab.model.vocabulary import USUAL_PORT, Family, Side
 from netlab.testbed.flows import FlowTracker
 from netlab.testbed.recorder import Recorder
 from netlab.testbed.tape import Tape
 
 T = TypeVar("T")
+#: Seconds that a lab may lose before what fails in it says nothing: TCP's first time-out (RFC 6298,
+#: section 2). Whatever is lifted, called or looked at so much too late may find that another
+#: timer has fired, and that its pair is gone as it should be.
+TOLERABLE = 1.0
 PORT = USUAL_PORT
 
 
@@ -28,6 +33,20 @@ class LabContext:
         self.flows = FlowTracker(self.began, ((client, 0), (server, PORT)))
         self.recorder: Recorder | None = None
         self.tape: Tape | None = None
+        self._lost_before = scheduler.lost()
+
+    def lost(self) -> float:
+        """Seconds since the lab was built in which nobody looked at it who was to look."""
+        return max(0.0, scheduler.lost() - self._lost_before)
+
+    def excuse(self, failed: Unmet) -> None:
+        """Raise `TooBusy` where the failure may be this machine's: it has lost too much time."""
+        lost = self.lost()
+        if lost > TOLERABLE:
+            raise TooBusy(
+                f"nobody looked for {lost:.2f} s in all ({TOLERABLE:g} s tolerated), so that this "
+                f"says nothing: {failed}"
+            ) from None
 
     def elapsed(self) -> float:
         """Seconds since the lab was built: the clock of its evidence."""

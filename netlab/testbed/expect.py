@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from netlab import scheduler
-from netlab.model.errors import LabError, NotHeld
+from netlab.model.errors import NotHeld, TooBusy
 from netlab.model.evidence import Failure, FailureRow, Interval
 from netlab.model.tcp import State, Timer
 from netlab.model.vocabulary import ExpectedPair, Pair, Side
@@ -34,6 +34,7 @@ class Held:
     """A pair that was reached and held. Times are seconds on the lab's clock."""
 
     pair: Pair
+    before: float  # the last sample that did not show it; 0 if there was none
     since: float  # it was reached then
     start: float  # of the hold that is proven: the same, unless nobody looked for too long after it
     until: float
@@ -58,23 +59,37 @@ def prove(
     """Reach the pair within `within` seconds and hold it for `hold` seconds, and longer until
     `enough`: the tally then has what the faults have done meanwhile.
 
-    Without `within`, the kernel's timers set the deadline. Raises `NotHeld`, and `LabError` where
-    samples were too rare to prove anything.
+    Without `within`, the kernel's timers set the deadline. Raises `NotHeld`, and `TooBusy` where
+    samples were too rare to prove anything, or where it fails after nobody looked.
     """
-    began = scheduler.now()
+    try:
+        return _prove(context, claim, hold, within, enough, connection, tally)
+    except NotHeld as error:
+        context.excuse(error)
+        raise
+
+
+def _prove(
+    context: LabContext,
+    claim: ExpectedPair,
+    hold: float,
+    within: float | None,
+    enough: Callable[[], bool],
+    connection: str,
+    tally: Tally,
+) -> Held:
     if hold:
         tally.forget()
-    flow = _reach(context, claim, connection, began, within)
-    since = context.elapsed()
+    flow = _reach(context, claim, connection, within)
+    came = _last_without(flow, claim), context.elapsed()
     for _ in range(HOLDS):
         try:
-            return _hold(context, flow, claim, hold, enough, since, tally)
+            return _hold(context, flow, claim, hold, enough, came, tally)
         except _Unwatched as error:
             gap = error.gap
-    raise LabError(
-        f"this machine was too busy: {gap:.2f} s between two samples (20 ms are wanted, "
-        f"{_tolerated(hold):g} s tolerated), and so {HOLDS} times; play fewer at once, such as "
-        "--jobs 20"
+    raise TooBusy(
+        f"{gap:.2f} s between two samples (20 ms are wanted, {_tolerated(hold):g} s tolerated), "
+        f"and so {HOLDS} times"
     )
 
 
@@ -96,7 +111,7 @@ def _hold(
     claim: ExpectedPair,
     hold: float,
     enough: Callable[[], bool],
-    since: float,
+    came: tuple[float, float],
     tally: Tally,
 ) -> Held:
     """See the pair in every sample of `hold` seconds. Raises `NotHeld` and `_Unwatched`."""
@@ -130,7 +145,7 @@ def _hold(
     patience = _Patience(flow, claim, reached + hold, GRACE)
     held = scheduler.wait(look, patience.deadline)
     if held:
-        return Held(flow.pair, since, start, context.elapsed(), samples, gap)
+        return Held(flow.pair, *came, start, context.elapsed(), samples, gap)
     if held is None and hold and not _flickered(claim, seen):
         raise _not_held(flow, claim, f"never seen alternating as {claim}")
     if held is None:
@@ -140,9 +155,9 @@ def _hold(
     raise _not_held(flow, claim, f"pair not held, left after {scheduler.now() - reached:.2f} s")
 
 
-def _reach(
-    context: LabContext, claim: ExpectedPair, connection: str, began: float, within: float | None
-) -> Flow:
+def _reach(context: LabContext, claim: ExpectedPair, connection: str, within: float | None) -> Flow:
+    began = scheduler.now()
+
     def look() -> bool | None:
         context.sample()
         return claim.admits(context.flows.named(connection).pair) or None
@@ -154,6 +169,19 @@ def _reach(
     if not reached:
         raise _not_held(flow, claim, "pair not reached", reached=False)
     return flow
+
+
+def _last_without(flow: Flow, claim: ExpectedPair) -> float:
+    """When the last sample was taken that did not show the pair; 0 if there was none."""
+    return max(
+        (
+            interval.until
+            for side in Side
+            for interval in flow.timelines[side].intervals()
+            if interval.state not in claim.states(side)
+        ),
+        default=0.0,
+    )
 
 
 def _flickered(claim: ExpectedPair, seen: set[Pair]) -> bool:

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
 
 from netlab.model.errors import LabError
-from netlab.scheduler import LATE, now, side_by_side, wait
+from netlab.scheduler import LATE, UNSEEN, USUAL, lost, now, side_by_side, wait
 
 #: Long enough that what is played one after the other cannot be taken for side by side.
 PAUSE = 0.3
@@ -71,6 +72,41 @@ def test_an_exception_of_a_condition_ends_the_wait() -> None:
 
     with pytest.raises(LabError, match="reads as empty"):
         wait(broken, now() + LONG)
+
+
+# --- the time that is lost
+
+
+def test_what_ends_too_late_is_lost_and_what_is_awaited_is_not() -> None:
+    before = lost()
+    assert wait(lambda: None, now() + PAUSE) is None
+    assert lost() - before < PAUSE  # a busy machine may be late, but not for all of it
+    assert wait(lambda: time.sleep(PAUSE), now() + 2 * PAUSE) is None
+    assert PAUSE - USUAL <= lost() - before < 2 * PAUSE + UNSEEN
+
+
+def test_each_player_has_lost_what_the_others_took_from_it() -> None:
+    def idle() -> float:
+        before = lost()
+        assert wait(lambda: True if now() >= began + 2 * PAUSE else None, now() + LONG)
+        return lost() - before
+
+    def busy() -> float:
+        wait(nothing, began + PAUSE / 2)
+        time.sleep(PAUSE)
+        assert lost() >= PAUSE  # its own turn is not over, but counts
+        return lost()
+
+    began = now()
+    found = dict(side_by_side([idle, busy], jobs=2))
+    assert all(PAUSE - USUAL <= seconds < 3 * PAUSE for seconds in found.values())
+
+
+def test_what_a_caller_does_between_its_waits_is_not_lost() -> None:
+    before = lost()
+    time.sleep(PAUSE)
+    assert wait(lambda: True, now() + LONG)
+    assert lost() - before < PAUSE
 
 
 # --- side by side

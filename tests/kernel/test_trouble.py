@@ -158,3 +158,38 @@ def test_the_evidence_says_how_often_and_how_regularly_it_was_looked() -> None:
     assert run.outcome == "pass"
     assert 0.015 < run.gap_s < run.held_s
     assert run.samples >= run.held_s / run.gap_s
+
+
+@pytest.mark.parametrize(("busy_s", "outcome"), [(0.0, "fail"), (1.5, "error")])
+def test_a_failure_after_nobody_looked_says_nothing(
+    tmp_path: Path, busy_s: float, outcome: str
+) -> None:
+    """What is wrong with it may be the work of a timer that fired meanwhile."""
+    mine = tmp_path / "mine.yaml"
+    steps = (
+        "server: listen",
+        "client: connect",
+        "server: accept",
+        "drop: {segment: DATA, to: server}",
+        "client: {send: hello}",
+    )
+    expect = ("hold: 100ms", "cause: a test", "rows: {client: {tx_queue: 4}}")
+    mine.write_text(scenario(*steps, pair="ESTABLISHED/ESTABLISHED", expect=expect))
+
+    def step(lab: Lab, scenario: Scenario, step: AnyStep | None) -> None:
+        if step is scenario.steps[-1]:
+            time.sleep(busy_s)
+
+    def play() -> Evidence:
+        return runner.play(loader.load(mine), runner.Options(step=step))
+
+    run = dict(scheduler.side_by_side([play], jobs=1))[0]
+    assert run.outcome == outcome
+    if outcome == "error":
+        assert run.lost_s >= 1.5
+        assert re.search(
+            r"mine.yaml:\d+: this machine was too busy: nobody looked for 1\.\d+ s in all \(1 s "
+            r"tolerated\), so that this says nothing: client: tx_queue: expected 4; found 5; play "
+            r"fewer at once, such as --jobs 20$",
+            run.reason,
+        )
