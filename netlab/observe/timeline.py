@@ -23,12 +23,18 @@ class Timeline:
         self._past: list[Interval] = []
         self._key: tuple[object, ...] | None = None
         self._row = _ABSENT
+        self._last: Row | None = None  # to compare what has not changed by identity
         self._since = self._until = 0.0
         self._samples = 0
 
     def add(self, at: float, row: Row | None) -> None:
         """Take one sample; None where the connection is not listed."""
         row = row or _ABSENT
+        if row is self._last:
+            self._until = at
+            self._samples += 1
+            return
+        self._last = row
         key = row[2:6] + row[7:10]
         if key == self._key:
             self._until = at

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from netlab import scheduler
 from netlab.linux.procnet import Row, TcpTable
 from netlab.model.errors import LabError
-from netlab.model.vocabulary import Side
+from netlab.model.vocabulary import Family, Side
 from netlab.testbed.connection import Flow, index
 
 Endpoint = tuple[str, int]
@@ -29,9 +29,11 @@ class FlowTracker:
         self._tables: dict[Side, TcpTable] = {}
         self._flows: dict[tuple[Endpoint, Endpoint], Flow] = {}
 
-    def open_table(self, side: Side) -> TcpTable:
-        """Watch one side from now on. Call it inside that side's namespace."""
-        table = self._tables[side] = TcpTable()
+    def open_table(self, side: Side, family: Family) -> TcpTable:
+        """Watch one side from now on, whose own sockets are of this family. Call it inside that
+        side's namespace.
+        """
+        table = self._tables[side] = TcpTable("tcp" if family is Family.IPV4 else "tcp6")
         return table
 
     def register(
@@ -73,7 +75,7 @@ class FlowTracker:
         """Read both tables once, and note the state of every connection; yield the rows read."""
         at = scheduler.now()
         for side, table in self._tables.items():
-            rows = table.read()
+            rows = table.sample(at)
             indexed = index(rows)
             for flow in self._flows.values():
                 flow.sample(at, side, indexed)

@@ -64,7 +64,7 @@ class Host:
                     contextlib.closing(Transport(NETLINK_NETFILTER))
                 )
                 self.table = opened.enter_context(
-                    contextlib.closing(context.flows.open_table(side))
+                    contextlib.closing(context.flows.open_table(side, context.family))
                 )
                 self.counters = opened.enter_context(contextlib.closing(Counters()))
             except OSError as error:
@@ -309,6 +309,7 @@ class Host:
         folders of its own and limits, which reads the system's programs and the folder `readable`.
         Raises `LabError` where it cannot be started.
         """
+        self.table.strangers = True
         addresses = {str(side): self._context.address(side) for side in Side}
         words = [filled_in(word, addresses) for word in command]
         if not confined:

@@ -297,4 +297,5 @@ class Lab:
 
     def inside(self, host: Host) -> contextlib.AbstractContextManager[None]:
         """Run the body in a host's namespace, to start a tool of your own there."""
+        host.table.strangers = True
         return inside(host.namespace)

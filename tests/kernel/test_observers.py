@@ -5,16 +5,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import socket
+import sys
 
 import pytest
 
+from netlab import scheduler
 from netlab.linux.namespace import Namespace
 from netlab.linux.nstat import Counters
-from netlab.linux.procnet import Row, TcpTable, endpoint
+from netlab.linux.procnet import UNUSUAL, Row, TcpTable, endpoint
 from netlab.model.tcp import ACK, SYN, State
 from netlab.model.vocabulary import Family
+from netlab.scheduler import now
 from netlab.testbed.context import PORT
+from netlab.testbed.host import PATIENCE
 from netlab.testbed.lab import Lab
 
 from . import tools
@@ -86,6 +91,76 @@ def test_a_dual_stack_listener_is_found_from_both_of_its_tables(lab: Lab) -> Non
             lab.expect(State.ESTABLISHED, State.ESTABLISHED)
             assert assert_they_agree(lab) == {State.LISTEN, State.ESTABLISHED}
             assert [row.local[:32] for row in lab.server.table.read() if len(row.local) > 32]
+
+
+def other(family: Family) -> tuple[Family, str]:
+    """The family that a lab's own sockets are not of, and its address for any."""
+    return (Family.IPV6, "::") if family is Family.IPV4 else (Family.IPV4, "0.0.0.0")
+
+
+def test_a_socket_of_the_other_family_is_in_the_next_sample(lab: Lab) -> None:
+    """Whoever is let in may open any: that table is not left out from then on."""
+    family, anywhere = other(lab.family)
+    flow = lab.flow()
+    lab.sample()
+    with lab.inside(lab.server):
+        listener = socket.create_server((anywhere, PORT), family=family)
+    with listener:
+        lab.sample()
+        assert flow.state(lab.server.side) is State.LISTEN
+    lab.sample()
+    assert flow.state(lab.server.side) is State.CLOSED
+
+
+#: Listens once it gets SIGUSR1.
+LISTENS_LATER = """
+import signal, socket
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+print("waits", flush=True)
+signal.sigwait([signal.SIGUSR1])
+with socket.create_server(({address!r}, {port}), family={family}):
+    print("listens", flush=True)
+    signal.pause()
+"""
+
+
+def test_a_socket_that_a_program_opens_later_is_in_the_next_sample(lab: Lab) -> None:
+    family, anywhere = other(lab.family)
+    code = LISTENS_LATER.format(address=anywhere, port=PORT, family=int(family))
+    program = lab.server.run([sys.executable, "-c", code])
+    assert lab.wait(lambda: "waits" in program.output, PATIENCE)
+    flow = lab.flow()
+    lab.sample()
+    lab.server.signal(signal.SIGUSR1)
+    assert scheduler.wait(lambda: "listens" in program.output or None, now() + PATIENCE)
+    lab.sample()
+    assert flow.state(lab.server.side) is State.LISTEN
+
+
+def test_a_visitors_socket_of_the_other_family_is_seen_soon(lab: Lab) -> None:
+    """Someone enters the namespace whom the lab knows nothing of, such as a person with nsenter."""
+    family, anywhere = other(lab.family)
+    flow = lab.flow()
+    lab.sample()
+    with lab.server.namespace:
+        listener = socket.create_server((anywhere, PORT), family=family)
+    with listener:
+        assert lab.count(lab.server.side) == {State.LISTEN: 1}  # whoever counts gets all
+        scheduler.wait(lambda: None, now() + UNUSUAL)
+        lab.sample()
+        assert flow.state(lab.server.side) is State.LISTEN
+    lab.sample()
+    assert flow.state(lab.server.side) is State.CLOSED
+
+
+def test_what_has_not_changed_is_not_read_into_a_new_row(established: Lab) -> None:
+    table = established.client.table
+    (before,) = table.sample(now())
+    assert table.sample(now())[0] is before
+    established.client.send("hello")
+    (after,) = table.sample(now())
+    assert after is not before
+    assert after.pointer == before.pointer
 
 
 def test_thousands_of_sockets_are_read_without_losing_one(netlab_family: Family) -> None:
