@@ -35,6 +35,8 @@ USUAL, UNSEEN = 0.05, 0.2
 
 #: In seconds: nobody new enters while somebody's turn is this late; but after `NEWCOMER` one does.
 LATE, NEWCOMER = 0.01, 0.25
+#: If somebody was later than `USUAL` since the last one entered, so many times that must pass.
+REST = 4.0
 
 
 def now() -> float:
@@ -163,13 +165,14 @@ def side_by_side(
     `meanwhile` is called whenever all of them wait. An exception of a function is raised here and
     ends the others, and so does closing the iterator: their ``finally`` clauses run.
 
-    One more enters only while nobody waits for its turn for long: what it builds first stops all
-    others. So on a busy machine fewer are played at once, and it takes longer.
+    One more enters only while nobody waits for its turn for long, and the later they were since the
+    last one entered, the later: what it builds first stops all others. So on a busy machine fewer
+    are played at once, and it takes longer.
     """
     waiting = enumerate(plays)
     turns: list[tuple[float, int, _Player]] = []  # a heap: who is due first
     results: dict[int, T] = {}
-    entered = 0.0
+    entered = latest = 0.0
 
     def play(number: int, function: Callable[[], T]) -> None:
         results[number] = function()
@@ -177,20 +180,25 @@ def side_by_side(
     def has_room() -> bool:
         if len(turns) >= jobs:
             return False
+        if not turns:
+            return True
         at = now()
-        return not turns or at - turns[0][0] < LATE or at - entered > NEWCOMER
+        late = at - turns[0][0]
+        rest = REST * max(late, latest) if max(late, latest) > USUAL else 0.0
+        return at - entered >= rest and (late < LATE or at - entered > NEWCOMER)
 
     try:
         while True:
             meanwhile()
             number, function = next(waiting, (0, None)) if has_room() else (0, None)
             if function is not None:
-                entered = now()
+                entered, latest = now(), 0.0
                 player = _Player(partial(play, number, function))
                 player.account.entered = entered
             elif turns:
                 time.sleep(max(0.0, turns[0][0] - now()))
-                _, number, player = heapq.heappop(turns)
+                due, number, player = heapq.heappop(turns)
+                latest = max(latest, now() - due)
             else:
                 return
             due = player.switch()

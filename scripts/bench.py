@@ -259,18 +259,32 @@ def bench_many(count: int) -> None:
     print(f"  all closed in {(time.perf_counter() - began) * 1000:.0f} ms")
 
 
-def bench_sample() -> None:
-    """One look at both ends of a connection."""
+def bench_sample(rounds: int = 2000) -> None:
+    """One look at both ends of a connection, beside what the kernel takes for it."""
     with Lab() as lab:
         lab.server.listen()
         lab.client.connect()
         lab.expect(State.ESTABLISHED, State.ESTABLISHED)
-        times = []
-        for _ in range(2000):
-            began = time.perf_counter()
-            lab.sample()
-            times.append(time.perf_counter() - began)
-    print(f"one sample of both ends, both families: {statistics.median(times) * 1e6:.0f} us")
+        with lab.client.namespace:
+            files = [os.open(f"/proc/thread-self/net/{n}", os.O_RDONLY) for n in ("tcp", "tcp6")]
+
+        def read(*chosen: int) -> None:
+            for file in chosen:
+                os.pread(file, 1 << 14, 0)
+
+        contenders: dict[str, Callable[[], object]] = {
+            "/proc/net/tcp read twice": partial(read, files[0], files[0]),
+            "and tcp6, too": partial(read, *files, *files),
+            "a sample of both ends": lab.sample,
+            "every socket of both ends": lambda: [host.table.read() for host in lab.hosts],
+        }
+        medians = interleaved(contenders, rounds)
+        for file in files:
+            os.close(file)
+    print(f"one sample of a connection (median of {rounds})")
+    for name, seconds in medians.items():
+        ratio = seconds / medians["/proc/net/tcp read twice"]
+        print(f"  {name:26} {seconds * 1e6:7.1f} us  {ratio:6.2f} x the usual tables")
 
 
 def bench_run() -> None:
@@ -284,6 +298,11 @@ def bench_run() -> None:
     print(f"  {whole:.2f} s, of it {time.process_time() - processor:.2f} s of processor time")
     print(f"  longest scenario {longest.elapsed_s:.2f} s ({longest.scenario})")
     print(f"  bound: 1.25 x longest + 2 s = {1.25 * longest.elapsed_s + 2:.2f} s")
+    holds = sorted((run for run in runs if run.samples), key=lambda run: run.gap_s, reverse=True)
+    often = statistics.median(run.samples / run.held_s for run in holds if run.held_s)
+    print(f"  {len(holds)} holds, {often:.0f} samples a second (median); the longest gaps:")
+    for run in holds[:10]:
+        print(f"    {run.gap_s:.3f} s  {run.scenario} ({run.held_s:.2f} s held)")
 
 
 def bench_recording(rounds: int) -> None:
@@ -323,7 +342,12 @@ def main() -> None:
     options = argparse.ArgumentParser(description=main.__doc__)
     options.add_argument("--rounds", type=int, default=30)
     options.add_argument("--labs", type=int, default=500)
+    options.add_argument("--looks", action="store_true", help="samples and their gaps alone")
     given = options.parse_args()
+    if given.looks:
+        bench_sample()
+        bench_run()
+        return
     bench_lab(given.rounds)
     bench_parts(given.rounds)
     bench_many(given.labs)

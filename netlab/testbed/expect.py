@@ -22,8 +22,12 @@ from netlab.testbed.faults.tally import Tally
 #: Seconds that a pair may take beyond the kernel's own timer. It is reached within milliseconds;
 #: this is for a machine whose cores are all busy with something else.
 GRACE = 5.0
-#: Seconds between two samples of a hold, beyond which it proves nothing; of a long one, half of it.
-TOLERATED = 1.0
+#: Seconds between two samples of a hold. Beyond `UNSEEN` both must show the same sockets, because
+#: the states of a socket have no way back (RFC 9293, figure 5): a pair that was left in between
+#: comes back with a new one. That takes a SYN, and a SYN is sent again after `TOLERATED`
+#: (TCP_TIMEOUT_INIT; RFC 6298, section 2): beyond that, nothing is proven. Within `UNSEEN`
+#: (TCP_RTO_MIN) no timer that one sample shows can have started, fired and been answered.
+UNSEEN, TOLERATED = scheduler.UNSEEN, 1.0
 HOLDS = 3  # how often one begins anew before the machine counts as too busy
 #: Seconds between readings of the counters while a pair is held.
 COUNTING_INTERVAL = 0.05
@@ -88,7 +92,7 @@ def _prove(
         except _Unwatched as error:
             gap = error.gap
     raise TooBusy(
-        f"{gap:.2f} s between two samples (20 ms are wanted, {_tolerated(hold):g} s tolerated), "
+        f"{gap:.2f} s between two samples (20 ms are wanted, {TOLERATED:g} s tolerated), "
         f"and so {HOLDS} times"
     )
 
@@ -99,10 +103,6 @@ class _Unwatched(Exception):
     def __init__(self, gap: float) -> None:
         super().__init__()
         self.gap = gap  # seconds
-
-
-def _tolerated(hold: float) -> float:
-    return max(TOLERATED, hold / 2)
 
 
 def _hold(
@@ -126,12 +126,15 @@ def _hold(
     def look() -> bool | None:
         nonlocal samples, counted, last, gap
         at = scheduler.now()
-        last, gap = at, max(gap, at - last)
+        alone, last = at - last, at
+        gap = max(gap, alone)
+        before = _sockets(flow)
         context.sample()
         if not claim.admits(flow.pair):
             return False
-        if gap > _tolerated(hold):
-            raise _Unwatched(gap)
+        same = _flickers(claim) or _sockets(flow) == before
+        if alone > (TOLERATED if same else UNSEEN):
+            raise _Unwatched(alone)
         seen.add(flow.pair)
         samples += 1
         at = scheduler.now()
@@ -153,6 +156,15 @@ def _hold(
             flow, claim, "pair held, but the wrong number of packets was dropped", held=True
         )
     raise _not_held(flow, claim, f"pair not held, left after {scheduler.now() - reached:.2f} s")
+
+
+def _sockets(flow: Flow) -> tuple[str, ...]:
+    """The kernel's names for the sockets of both ends; it hides them from some users."""
+    return tuple(row.pointer for row in flow.rows.values() if row is not None)
+
+
+def _flickers(claim: ExpectedPair) -> bool:
+    return len(claim.client) > 1 or len(claim.server) > 1
 
 
 def _reach(context: LabContext, claim: ExpectedPair, connection: str, within: float | None) -> Flow:

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from netlab.linux import closing
 from netlab.model.errors import LabError
 from netlab.model.tcp import CONTROL, Segment
 from netlab.model.vocabulary import Family, Side
@@ -75,8 +76,8 @@ class Forge:
         self._socket.setblocking(False)
 
     def close(self) -> None:
-        """Close the packet socket."""
-        self._socket.close()
+        """Let go of the packet socket: the kernel closes it after a grace period."""
+        closing.later(self._socket.close)
 
     def syn(self, source: str, source_port: int, port: int) -> None:
         """Send one SYN to the peer."""

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from netlab.model.errors import LabError
-from netlab.scheduler import LATE, UNSEEN, USUAL, lost, now, side_by_side, wait
+from netlab.scheduler import LATE, REST, UNSEEN, USUAL, lost, now, side_by_side, wait
 
 #: Long enough that what is played one after the other cannot be taken for side by side.
 PAUSE = 0.3
@@ -242,3 +242,16 @@ def test_newcomers_enter_though_somebody_is_always_late() -> None:
 
     assert len(dict(side_by_side([slow] * 12, jobs=12))) == 12
     assert len(entered) == 12
+
+
+def test_the_later_others_were_the_later_enters_the_next_one() -> None:
+    entered: list[float] = []
+
+    def play() -> None:
+        entered.append(now())
+        time.sleep(PAUSE)  # it builds something; the others are so late
+        wait(lambda: True if len(entered) == 3 else None, now() + LONG)
+
+    assert len(dict(side_by_side([play] * 3, jobs=3))) == 3
+    assert entered[1] - entered[0] < 2 * PAUSE  # nobody was late by then
+    assert entered[2] - entered[1] >= REST * (PAUSE - USUAL)
