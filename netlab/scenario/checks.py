@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from netlab.linux.procnet import Row
-from netlab.model.errors import ActionFailed, LabError
+from netlab.model.errors import ActionFailed, LabError, TooBusy
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Side
 from netlab.scenario.model import SENDS_AGAIN, Expectation, Look, Range
 from netlab.testbed.connection import Flow
+from netlab.testbed.expect import TOLERATED
 from netlab.testbed.lab import Lab
 from netlab.testbed.notebook import Notebook
 
@@ -71,6 +72,21 @@ def counters(notebook: Notebook, wanted: Mapping[Side, Mapping[str, Range]], at:
             if name not in counted:
                 raise LabError(f"this kernel has no counter {name}")
             _compare(f"{side}: {name}", asked, counted[name])
+
+
+def lasted(least: float, most: float, asked: Range) -> None:
+    """Check how many seconds a pair lasted, which is known as well as one looked: it came between
+    two samples, and ended between two.
+
+    Raises `ActionFailed` if no time between `least` and `most` was asked for, and `TooBusy` if only
+    a part of them was, because nobody looked for too long.
+    """
+    if least > asked.high or most < asked.low:
+        raise ActionFailed(f"the pair ended after {most:.1f} s; expected {asked}")
+    if most - least > TOLERATED and not (least in asked and most in asked):
+        raise TooBusy(
+            f"the pair ended after {least:.1f} to {most:.1f} s, nobody saw when; expected {asked}"
+        )
 
 
 def _row(flow: Flow, side: Side, look: Look, at: At) -> None:

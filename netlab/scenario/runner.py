@@ -34,15 +34,23 @@ from netlab.scenario.model import (
 from netlab.scenario.steps import ACTIONS, kind_of
 from netlab.scenario.steps.action import Stage
 from netlab.testbed import forge
-from netlab.testbed.expect import TOLERATED, Held
+from netlab.testbed.expect import Held
 from netlab.testbed.host import PATIENCE
 from netlab.testbed.lab import Lab
 from netlab.testbed.notebook import Notebook, transitions
 
 #: Maximum number of labs open at the same time; each needs 20 descriptors.
 JOBS = 200
+#: Seconds that may be lost before a failure must show again. In a handshake that took 0.2 s, TCP
+#: measures a round trip of 0.2 s, and its time-outs are three times as long as usual.
+UNDISTURBED = 0.1
+PLAYS = 3  # and no more
 #: Errors of this machine, which are no answers of TCP's.
 OUT_OF_SOMETHING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EIO)
+
+
+def _nothing(*_: object) -> None:
+    """What a caller does who has nothing to do with a lab."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +68,10 @@ class Options:
     #: pair has been held, and the other faults need not have dropped anything.
     without: str = ""
     #: Called while a pair is frozen, with the lab and the scenario, once the hold is proven.
-    frozen: Callable[[Lab, Scenario], None] = field(default=lambda lab, scenario: None)
+    frozen: Callable[[Lab, Scenario], None] = _nothing
     #: Called before each step, with the lab and the scenario; for a story, called once with None,
     #: since a story does its own steps.
-    step: Callable[[Lab, Scenario, AnyStep | None], None] = field(
-        default=lambda lab, scenario, step: None
-    )
+    step: Callable[[Lab, Scenario, AnyStep | None], None] = _nothing
 
 
 def play_all(
@@ -96,8 +102,19 @@ def forges(scenario: Scenario) -> bool:
 def play(scenario: Scenario, options: Options = Options()) -> Evidence:
     """Play one scenario from beginning to end.
 
-    Whatever fails is this scenario's outcome; a bug of netlab's is its error, with the place.
+    Whatever fails is this scenario's outcome; a bug of netlab's is its error, with the place. A
+    failure in a lab that was disturbed must show again in another one, unless the caller has
+    looked on (`frozen`, `step`).
     """
+    watched = options.frozen is not _nothing or options.step is not _nothing
+    for plays in range(1, PLAYS + 1):
+        run = replace(_once(scenario, options), plays=plays)
+        if run.outcome != "fail" or run.lost_s <= UNDISTURBED or watched:
+            break
+    return run
+
+
+def _once(scenario: Scenario, options: Options) -> Evidence:
     try:
         return _played(scenario, options)
     except _CallersError as passing:
@@ -357,25 +374,10 @@ class _Play:
         patience = held.since + longest - self._lab.elapsed() + PATIENCE
         end = self._reach("ends", ends.claim, patience)
         self._at("ends", "after")
-        self._lasted_as_long(end.before - held.since, end.since - held.before, ends.after)
+        checks.lasted(end.before - held.since, end.since - held.before, ends.after)
         checks.counters(self._notebook, ends.counters, partial(self._at, "ends"))
         for step in ends.then:
             self._do_step(step)
-
-    def _lasted_as_long(self, least: float, most: float, asked: Range) -> None:
-        """Check how long the pair lasted, which is known as well as one looked: when it came and
-        when it ended, each between two samples.
-
-        Raises `ActionFailed` if no time between `least` and `most` is the one that was asked for,
-        and `TooBusy` if only some are, because nobody looked for too long.
-        """
-        if least > asked.high or most < asked.low:
-            raise ActionFailed(f"the pair ended after {most:.1f} s; expected {asked}")
-        if most - least > TOLERATED and not (least in asked and most in asked):
-            raise TooBusy(
-                f"the pair ended after {least:.1f} to {most:.1f} s, and nobody saw when; "
-                f"expected {asked}"
-            )
 
     def _enough(self) -> bool:
         """True if the faults have done what makes them the cause of the pair."""

@@ -173,7 +173,7 @@ class Host:
             connection.close()
             code = errno.ETIMEDOUT
         if code is None:
-            raise ActionFailed(f"{self.side}: the handshake was not done within {PATIENCE:g} s")
+            raise self._impatient("the handshake was not done")
         if code:
             raise OSError(code, os.strerror(code))
 
@@ -414,5 +414,11 @@ class Host:
 
         done = self._context.wait(attempt, PATIENCE)
         if done is None:
-            raise ActionFailed(f"{self.side}: {what} was not possible within {PATIENCE:g} s")
+            raise self._impatient(f"{what} was not possible")
         return done[0]
+
+    def _impatient(self, what: str) -> ActionFailed:
+        """The error of an application that has waited. Raises `TooBusy` if nobody looked for it."""
+        error = ActionFailed(f"{self.side}: {what} within {PATIENCE:g} s")
+        self._context.excuse(error)
+        return error

@@ -6,16 +6,18 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
+from functools import partial
 from math import inf
 from pathlib import Path
 
 import pytest
 
 from netlab import scheduler
+from netlab.model.errors import ActionFailed
 from netlab.model.evidence import Evidence
 from netlab.render.ladder import ladder
 from netlab.render.style import Style
-from netlab.scenario import catalogue, loader, runner, steps
+from netlab.scenario import catalogue, checks, loader, runner, steps
 from netlab.scenario.model import AnyStep, Do, Scenario
 from netlab.scenario.steps.action import Stage
 from netlab.testbed.lab import Lab
@@ -193,3 +195,46 @@ def test_a_failure_after_nobody_looked_says_nothing(
             r"fewer at once, such as --jobs 20$",
             run.reason,
         )
+
+
+@pytest.mark.parametrize(
+    ("busy_s", "failures", "outcome", "plays"),
+    [
+        (0.2, 1, "pass", 2),  # it was the machine
+        (0.2, 9, "fail", 3),  # it is wrong, however often
+        (0.0, 9, "fail", 1),  # nothing disturbed it
+    ],
+)
+def test_a_failure_in_a_disturbed_lab_must_show_again(
+    monkeypatch: pytest.MonkeyPatch, busy_s: float, failures: int, outcome: str, plays: int
+) -> None:
+    found: list[str] = []
+
+    def frozen(*given: object) -> None:
+        if len(found) < failures:
+            found.append("wrong")
+            time.sleep(busy_s)
+            raise ActionFailed(found[-1])
+
+    monkeypatch.setattr(checks, "frozen", frozen)
+    if not busy_s:  # something else may disturb this machine
+        monkeypatch.setattr(runner, "UNDISTURBED", inf)
+    played = [partial(runner.play, catalogue.one("syn-rejected-with-tcp-reset"))]
+    run = dict(scheduler.side_by_side(played, jobs=1))[0]
+    assert run.outcome == outcome
+    assert run.plays == plays
+
+
+def test_a_failure_that_the_caller_has_looked_at_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever shows labs to a person does not show two for one."""
+    shown: list[Lab] = []
+
+    def frozen(*given: object) -> None:
+        time.sleep(0.2)
+        raise ActionFailed("wrong")
+
+    monkeypatch.setattr(checks, "frozen", frozen)
+    options = runner.Options(step=lambda lab, _, step: None if lab in shown else shown.append(lab))
+    played = [partial(runner.play, catalogue.one("syn-rejected-with-tcp-reset"), options)]
+    run = dict(scheduler.side_by_side(played, jobs=1))[0]
+    assert (run.outcome, run.plays, len(shown)) == ("fail", 1, 1)
