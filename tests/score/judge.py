@@ -72,6 +72,9 @@ class Tally:
     exactly: Counter[str] = field(default_factory=Counter)
     healthy: int = 0
     accused: int = 0
+    #: Ends that see nothing of what is wrong, and how many were told of something that is not true.
+    blind: int = 0
+    invented: int = 0
     confusion: Counter[tuple[str, str]] = field(default_factory=Counter)  # with both ends
     misses: list[Miss] = field(default_factory=list)
 
@@ -107,9 +110,13 @@ def _ask(case: Case, form: str, ends: str, tally: Tally) -> None:
             wrong = bool(about)
         else:
             true = truth.both if ends == "both" else truth.ends.get(ends, ())
-            if not true:
-                continue  # this end has no way to see that anything is wrong
-            wrong = not _count(tally, ends, true, about)
+            if true:
+                wrong = not _count(tally, ends, true, about)
+            else:  # this end has no way to see that anything is wrong
+                true = (NOTHING,)
+                wrong = bool(about) and not any(_hits(each, truth.both) for each in about)
+                tally.blind += 1
+                tally.invented += wrong
         if ends == "both":
             said = _cell(true, about)
             tally.confusion[said if said in true else true[0], said] += 1

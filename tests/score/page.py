@@ -28,6 +28,8 @@ between them. While they are stuck, for one to ten seconds by then, it looks at 
 - *one end*: one of the first two is, of those that this end can know of at all
 - *accused*: of the questions about connections with which nothing is wrong (each is asked about
   with both ends and with each alone), those that were answered by a finding
+- *invented*: of the questions to an end that can know of nothing, those that were answered by a
+  finding that is not true
 
 A class is a finding's cause and at most two others that it says cannot be told from it. In
 brackets: right by the cause alone. Seeds 1, 77 and 2026 are what the rules were mended with; a
@@ -37,11 +39,12 @@ score that is worth keeping comes from another.
 
 def lines(tallies: Mapping[str, Tally]) -> list[str]:
     """The score, one line a form."""
-    found = [f"{'evidence':26} {'both ends':>24} {'one end':>24} {'accused':>14}"]
+    found = [f"{'evidence':26} {'both ends':>24} {'one end':>24} {'accused':>14} {'invented':>14}"]
     for form, tally in tallies.items():
         found.append(
             f"{form:26} {_share(tally, 'both'):>24} {_share(tally, 'one'):>24} "
-            f"{f'{tally.accused} of {tally.healthy}':>14}"
+            f"{f'{tally.accused} of {tally.healthy}':>14} "
+            f"{f'{tally.invented} of {tally.blind}':>14}"
         )
     return found
 
@@ -100,12 +103,14 @@ def page(tallies: Mapping[str, Tally], command: str, cases: int, lost: int, apar
         INTRODUCTION.format(apart=apart),
         f"`{command}`, Linux {os.uname().release}: {cases} labs, {lost} could not be frozen.",
         "",
-        "| evidence | both ends | one end | accused |",
-        "|---|---|---|---|",
+        "| evidence | both ends | one end | accused | invented |",
+        "|---|---|---|---|---|",
     ]
     for form, tally in tallies.items():
         accused = f"{tally.accused} of {tally.healthy}"
-        text.append(f"| {form} | {_share(tally, 'both')} | {_share(tally, 'one')} | {accused} |")
+        invented = f"{tally.invented} of {tally.blind}"
+        shares = f"{_share(tally, 'both')} | {_share(tally, 'one')}"
+        text.append(f"| {form} | {shares} | {accused} | {invented} |")
     for form, tally in tallies.items():
         text += ["", f"## {form}: what was true, and what was answered with both ends", ""]
         text += confusion(tally)

@@ -228,6 +228,18 @@ def test_any_finding_about_a_healthy_connection_accuses_it(
     assert not _judged(monkeypatch, [_truth("idle")]).accused
 
 
+def test_an_end_that_sees_nothing_and_is_told_something_untrue_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tally = _judged(monkeypatch, [LOST], ("data-lost",))
+    assert (tally.blind, tally.invented) == (1, 1)
+    assert [miss.true for miss in tally.misses if miss.ends == "server"] == [("(nothing)",)]
+    assert (tally.asked["one"], tally.healthy) == (1, 0), "it is a count of its own"
+    for found in (((),), (("fin-lost",),)):
+        tally = _judged(monkeypatch, [LOST], *filter(None, found))
+        assert (tally.blind, tally.invented) == (1, 0), found
+
+
 def test_other_connections_findings_are_not_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     other = replace(LOST, client=("10.0.0.1", 40001))
     tally = _judged(monkeypatch, [other], ("fin-lost",))
