@@ -191,6 +191,16 @@ class FailureRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Counterfactual:
+    """The same scenario without one of its faults."""
+
+    fault: str
+    needed: bool  # the pair did not come, or was not held, or its ends did not look the same
+    found: str  # in words: SYN_SENT/LISTEN was not reached (ESTABLISHED/ESTABLISHED)
+    observed: Pair | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything that one run of one scenario showed. Times are seconds since its lab was built."""
 
@@ -218,6 +228,7 @@ class Evidence:
     client: End = End()
     server: End = End()
     recording: Recording | None = None  # where one was asked for
+    counterfactuals: tuple[Counterfactual, ...] = ()  # one for each fault, likewise
 
     def end(self, side: Side) -> End:
         """What one end showed."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from netlab.model.evidence import Evidence, Outcome
 from netlab.model.tcp import State
-from netlab.render.fitting import Columns, Giving, width_of
+from netlab.render.fitting import Columns, Giving, cut, width_of
 from netlab.render.style import OUTCOME_COLOURS, Style
 
 #: What gives way on a narrow terminal, in order. A name is shortened before its pair is.
@@ -74,6 +74,13 @@ class RunTable:
         rest = (*states.words(), held, dropped, healed)
         return self._columns.row([*start, *((text,) for text in rest)])
 
+    def without(self, run: Evidence) -> Iterator[str]:
+        """The lines below it: what came of the scenario without each of its faults."""
+        for tried in run.counterfactuals:
+            text, room = f"  without {tried.fault}: {tried.found}", self._columns.room
+            shown = text if room is None else cut(text, room)
+            yield self._columns.style(shown, "dim" if tried.needed else "red")
+
 
 def counted(runs: Sequence[Evidence], style: Style) -> str:
     """``54 passed, 2 skipped``."""
@@ -96,6 +103,23 @@ def closing_line(runs: Sequence[Evidence], seconds: float, style: Style) -> str:
     families = " and ".join(sorted({str(run.family) for run in runs}))
     kernels = ", ".join(sorted({run.kernel for run in runs}))
     return f"{counted(runs, style)} in {seconds:.1f} s ({families}, kernel {kernels})"
+
+
+def counterfactual_line(runs: Sequence[Evidence]) -> str:
+    """``58 faults of 46 scenarios left out in turn: 1 is not needed``; '' if none was left out."""
+    tried = [each for run in runs for each in run.counterfactuals]
+    if not tried:
+        return ""
+    of = sum(bool(run.counterfactuals) for run in runs)
+    scenarios = f"{of} scenario{'s' if of > 1 else ''}"
+    needless = sum(not each.needed for each in tried)
+    if len(tried) == 1:
+        return f"1 fault of {scenarios} left out: it is {'not ' if needless else ''}needed"
+    found = f"{needless} {'is' if needless == 1 else 'are'} not needed"
+    return (
+        f"{len(tried)} faults of {scenarios} left out in turn: "
+        f"{found if needless else 'all are needed'}"
+    )
 
 
 def stopped_line(left: int, number: int, style: Style) -> str:

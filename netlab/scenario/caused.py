@@ -66,5 +66,5 @@ def _only_before(name: str, found: int) -> str:
     packets = f"{found} packet{'' if found == 1 else 's'}"
     return (
         f"{name} dropped {packets} before the pair was reached, and none while it was held, so it "
-        f"is not what holds it. If it acts only before, say so in 'steps': '- remove: {name}'"
+        f"is not what holds it. If it acts only before, remove it by then: '- remove: {name}'"
     )

@@ -89,9 +89,13 @@ def play_all(
     if any(map(forges, scenarios)):
         forge.scapy()
     telling.load(scenarios)
-    plays = [lambda scenario=scenario: play(scenario, options) for scenario in scenarios]
-    jobs = min(options.jobs, privileges.labs_at_once())
-    return scheduler.side_by_side(plays, jobs, meanwhile)
+    plays = [partial(play, scenario, options) for scenario in scenarios]
+    return scheduler.side_by_side(plays, at_once(options), meanwhile)
+
+
+def at_once(options: Options) -> int:
+    """The number of labs that may be open at the same time."""
+    return min(options.jobs, privileges.labs_at_once())
 
 
 def forges(scenario: Scenario) -> bool:

@@ -170,3 +170,62 @@ def test_a_sysctl_that_is_none_is_bad_usage() -> None:
     done = netlab("run", "--sysctl", "tcp_syn_retries", "syn-dropped")
     assert done.code == 2
     assert "expected NAME=VALUE such as tcp_syn_retries=2; found 'tcp_syn_retries'" in done.err
+
+
+# --- what comes without a fault
+
+#: The lost SYN is another connection's.
+NEEDLESS = ("drop: {segment: SYN, to: server, port: 9}", "client: {connect: {port: 9}}", CONNECT,
+            "server: accept")  # fmt: skip
+
+
+def test_what_passed_is_played_without_each_of_its_faults(tmp_path: Path) -> None:
+    done = netlab("run", "--prove", "--report", tmp_path, "simultaneous-open-synacks-dropped",
+                  "hello-both-ways")  # fmt: skip
+    assert (done.code, done.err) == (0, "")
+    shown = done.out.splitlines()
+    row = next(number for number, line in enumerate(shown) if "synacks-dropped" in line)
+    assert shown[row + 1 : row + 4] == [
+        "  without to-client: SYN_RECV/SYN_RECV was not reached (ESTABLISHED/ESTABLISHED)",
+        "  without to-server: SYN_RECV/SYN_RECV was not reached (ESTABLISHED/ESTABLISHED)",
+        "  without plug-1: SYN_SENT/SYN_SENT was not reached (CLOSED/CLOSED)",
+    ]
+    assert "3 faults of 1 scenario left out in turn: all are needed" in shown
+    assert (
+        "Without <b>plug-1</b>: SYN_SENT/SYN_SENT was not" in (tmp_path / "index.html").read_text()
+    )
+    record = Evidence.from_json((tmp_path / "simultaneous-open-synacks-dropped.json").read_text())
+    assert [(each.fault, each.needed) for each in record.counterfactuals] == [
+        ("to-client", True), ("to-server", True), ("plug-1", True),
+    ]  # fmt: skip
+
+
+def test_a_fault_that_is_not_needed_passes_until_it_is_to_be_proven(tmp_path: Path) -> None:
+    path = scenario(tmp_path, *NEEDLESS, pair="ESTABLISHED/ESTABLISHED")
+    assert netlab("run", path).code == 0
+    done = netlab("run", "--prove", path)
+    assert (done.code, done.err) == (1, "")
+    same = "ESTABLISHED/ESTABLISHED was reached and held all the same"
+    assert f"\n  without drop-1: {same}\n" in done.out
+    assert f"{path}:4: drop-1 is no cause of the pair: without it, ESTABLISHED/" in done.out
+    assert done.out.splitlines()[-1] == "1 fault of 1 scenario left out: it is not needed"
+
+
+def test_the_records_have_what_came_without_a_fault(tmp_path: Path) -> None:
+    path = scenario(tmp_path, *NEEDLESS, pair="ESTABLISHED/ESTABLISHED")
+    done = netlab("run", "--prove", "--json", "--ipv6", path)
+    assert (done.code, done.err) == (1, "")
+    [record] = [json.loads(line) for line in done.out.splitlines()]
+    pair = {"client": "ESTABLISHED", "server": "ESTABLISHED"}
+    assert record["counterfactuals"] == [
+        {
+            "fault": "drop-1",
+            "needed": False,
+            "found": "ESTABLISHED/ESTABLISHED was reached and held all the same",
+            "observed": pair,
+        }
+    ]
+
+
+def test_the_help_has_an_example_of_it() -> None:
+    assert re.search(r"netlab run --prove my-own\.yaml +and that the pair", netlab("run", "-h").out)

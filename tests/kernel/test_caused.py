@@ -39,7 +39,7 @@ class Acts(NamedTuple):
 
 BEFORE_ONLY = (
     "this dropped {} before the pair was reached, and none while it was held, so it is not what "
-    "holds it. If it acts only before, say so in 'steps': '- remove: this'"
+    "holds it. If it acts only before, remove it by then: '- remove: this'"
 )
 ACTS = (
     Acts("acts before and during the hold", "", 1, 1),

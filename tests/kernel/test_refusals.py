@@ -115,6 +115,7 @@ steps:
   - drop: {segment: SYN|ACK, to: client, first: 1}
   - client: {connect: {as: late}}
   - reach: {client: SYN_SENT, server: SYN_RECV, of: late}
+  - remove: drop-1
   - client: {connect: {port: 7777, as: nobody}}
     fails: ECONNREFUSED
   - server: accept

@@ -32,7 +32,13 @@ from netlab.cli.shared.progress import Shown
 from netlab.cli.shared.stopping import Stop, Stopped, stopping
 from netlab.model.errors import LabError, NetlabError, bug
 from netlab.render.style import Style
-from netlab.render.table import Known, RunTable, closing_line, stopped_line
+from netlab.render.table import (
+    Known,
+    RunTable,
+    closing_line,
+    counterfactual_line,
+    stopped_line,
+)
 
 if TYPE_CHECKING:
     from netlab.model.evidence import Evidence
@@ -50,6 +56,7 @@ examples:
   netlab run --json > run.jsonl    one object a line: scenario, outcome, expected, observed, ...
   netlab run fin-dropped --ladder  and every packet, between the lines of both ends
   netlab run --report out          and a page for the browser: out/index.html, with every packet
+  netlab run --prove my-own.yaml   and that the pair does not come without each of its faults
   netlab run fin-dropped --pcap .  and what both ends saw, for Wireshark: ./fin-dropped.pcapng
 
 exit codes: 0 all passed or were skipped, 1 a pair was not held, 2 bad usage or a bad scenario,
@@ -72,6 +79,11 @@ def add(commands: Commands) -> None:
         "--hold", type=seconds, metavar="S", default=0.0, help="hold each pair at least that long"
     )
     add_sysctl(command)
+    command.add_argument(
+        "--prove",
+        action="store_true",
+        help="then play what passed without each of its faults: the pair must not come",
+    )
     command.add_argument(
         "--jobs", type=positive, metavar="N", help="labs that are open at the same time (200)"
     )
@@ -156,12 +168,13 @@ class _Run:
     def play(self, how: runner.Options) -> None:
         """Play until all have ended or a signal comes, and show each that has ended."""
         from netlab.model.evidence import converter
-        from netlab.scenario import runner
+        from netlab.scenario import counterfactual, runner
 
+        play_all = counterfactual.play_all if self._options.prove else runner.play_all
         if self._options.json:
             converter()  # it is slow the first time, and labs would wait for it
         try:
-            for number, evidence in runner.play_all(self._scenarios, how, self._meanwhile):
+            for number, evidence in play_all(self._scenarios, how, self._meanwhile):
                 if not self._stop.asked:
                     self._runs[number] = evidence
                     self._show(evidence)
@@ -185,7 +198,11 @@ class _Run:
         if len(self._runs) == 1:
             for line in self._table.head():
                 self.shown.line(line)
-        self.shown.line(self._drawn(evidence, self._table.row))
+        self.shown.line(self._drawn(evidence, self._lines))
+
+    def _lines(self, run: Evidence) -> str:
+        """Its line of the table, and what came of it without each of its faults."""
+        return "\n".join((self._table.row(run), *self._table.without(run)))
 
     def _drawn(self, run: Evidence, draw: Callable[[Evidence], str]) -> str:
         """What `draw` makes of a run. If it cannot, that is the trouble of this run alone."""
@@ -216,6 +233,8 @@ class _Run:
                 yield f"\n{self._drawn(run, lambda run: failure(run, style))}"
         if runs:
             yield f"\n{closing_line(runs, self._elapsed, style)}"
+        if line := counterfactual_line(runs):
+            yield line
         if self._stop.asked:
             yield self._stopped(style)
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from netlab.model import kernel_run
 from netlab.model.errors import ScenarioError
 from netlab.model.evidence import (
+    Counterfactual,
     End,
     Event,
     Evidence,
@@ -123,6 +124,7 @@ RUNS: st.SearchStrategy[Evidence] = some(
     client=ENDS,
     server=ENDS,
     recording=st.none() | RECORDINGS,
+    counterfactuals=several(some(Counterfactual, observed=st.none() | PAIRS)),
 )
 RUN = evidence("synack-dropped", "SYN_SENT/SYN_RECV")
 
@@ -237,7 +239,7 @@ def test_a_record_of_before_holds_were_counted_is_read() -> None:
         faults=(fault(packets=3, while_held=2),), failure=Failure("it left", reached=True)
     )
     data = json.loads(run.to_json())
-    del data["faults"][0]["while_held"], data["failure"]["reached"]
+    del data["faults"][0]["while_held"], data["failure"]["reached"], data["counterfactuals"]
     read = Evidence.from_json(json.dumps(data))
     assert read.faults == (fault(packets=3, while_held=None),)
     assert read.failure == Failure("it left")

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netlab.model.evidence import (
+    Counterfactual,
     End,
     Event,
     Evidence,
@@ -290,6 +291,22 @@ def test_rules_are_shown_with_what_they_counted() -> None:
         "the rule never matched table inet late {} "
         "plug-1 keeps packets: from 500 ms to the end"
     )
+
+
+def test_rules_are_shown_with_what_came_without_them() -> None:
+    tried = (
+        Counterfactual("drop-1", True, "SYN_SENT/SYN_RECV was not reached (A/B)"),
+        Counterfactual("late", False, "SYN_SENT/SYN_RECV was reached and held all the same"),
+    )
+    held = replace(RUN.faults[0], while_held=2)
+    read = Reader(page(replace(NOT_RECORDED, faults=(held,), counterfactuals=tried)))
+    (rules,) = words(read.all("section", "rules"))
+    assert "3 packets, 2 while the pair was held, 180 bytes, from 2.00 ms to 1.21 s" in rules
+    assert rules.endswith(
+        "Without drop-1: SYN_SENT/SYN_RECV was not reached (A/B) "
+        "Without late: SYN_SENT/SYN_RECV was reached and held all the same"
+    )
+    assert words(read.all("strong", "never")) == [tried[1].found]
 
 
 def test_the_evidence_is_in_tables() -> None:

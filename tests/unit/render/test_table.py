@@ -9,12 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from netlab.model.evidence import Failure, FailureRow
+from netlab.model.evidence import Counterfactual, Failure, FailureRow
 from netlab.model.tcp import State as S
 from netlab.model.vocabulary import Side
 from netlab.render.failure import failure
 from netlab.render.style import Style
-from netlab.render.table import Known, RunTable, closing_line, stopped_line
+from netlab.render.table import (
+    Known,
+    RunTable,
+    closing_line,
+    counterfactual_line,
+    stopped_line,
+)
 from tests.build import evidence, fault, states, step, without_codes
 
 PLAIN, COLOUR = Style(False), Style(True)
@@ -153,6 +159,47 @@ def test_colour_changes_no_word_of_the_table() -> None:
         assert without_codes(table(COLOUR, room)) == table(PLAIN, room)
     assert "\033[32mPASS\033[0m" in table(COLOUR)
     assert "\033[31mFAIL\033[0m" in table(COLOUR)
+
+
+NEEDED = Counterfactual("drop-1", True, "A/B was not reached (C/D)")
+NEEDLESS = Counterfactual("drop-2", False, "A/B was reached and held all the same")
+
+
+def test_below_a_line_stands_what_came_without_each_fault() -> None:
+    run = replace(PASSED, counterfactuals=(NEEDED, NEEDLESS))
+    lines = [
+        "  without drop-1: A/B was not reached (C/D)",
+        "  without drop-2: A/B was reached and held all the same",
+    ]
+    assert [*RunTable([], PLAIN).without(run)] == lines
+    needed, needless = RunTable([], COLOUR).without(run)
+    assert (needed, needless) == (f"\033[2m{lines[0]}\033[0m", f"\033[31m{lines[1]}\033[0m")
+    assert [*RunTable([], PLAIN, 20).without(run)] == [
+        "  without drop-1: A…",
+        "  without drop-2: A…",
+    ]
+    assert [*RunTable([], PLAIN).without(PASSED)] == []
+
+
+@pytest.mark.parametrize(
+    ("tried", "line"),
+    [
+        ((), ""),
+        (((NEEDED,),), "1 fault of 1 scenario left out: it is needed"),
+        (((NEEDLESS,),), "1 fault of 1 scenario left out: it is not needed"),
+        (
+            ((NEEDED, NEEDED), (), (NEEDED,)),
+            "3 faults of 2 scenarios left out in turn: all are needed",
+        ),
+        (((NEEDED, NEEDLESS),), "2 faults of 1 scenario left out in turn: 1 is not needed"),
+        (((NEEDLESS, NEEDLESS),), "2 faults of 1 scenario left out in turn: 2 are not needed"),
+    ],
+)
+def test_a_line_counts_the_faults_that_were_left_out(
+    tried: tuple[tuple[Counterfactual, ...], ...], line: str
+) -> None:
+    runs = [replace(PASSED, counterfactuals=each) for each in tried]
+    assert counterfactual_line(runs) == line
 
 
 def test_a_run_that_was_stopped_says_how_many_had_not_ended() -> None:
