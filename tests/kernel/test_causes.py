@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 from netlab.model.evidence import Evidence
@@ -11,7 +12,7 @@ from netlab.model.vocabulary import Family
 from netlab.scenario import catalogue, counterfactual, loader, runner, stories
 from netlab.scenario.model import FaultStep, Scenario
 
-from ..build import scenario, states
+from ..build import evidence, scenario, states
 
 OPEN = "ESTABLISHED/ESTABLISHED"
 OTHERS_SYN = (
@@ -130,14 +131,28 @@ def test_of_what_did_not_pass_nothing_is_left_out() -> None:
     assert (run.outcome, run.counterfactuals) == ("fail", ())
 
 
-def test_a_lab_that_cannot_be_built_is_no_proof() -> None:
-    run = everything(Family.IPV4)[-1][1]
-    other = Evidence(
-        "mine", "error", "here", "mine.yaml", Family.IPV4, "6.18", run.expected, reason="too busy"
+def test_the_other_faults_need_not_drop_anything_then() -> None:
+    """Without the first rule the SYN is answered, and the second never sees it again."""
+    rules = (
+        "drop: {segment: RST, to: client, port: 9, as: answer}",
+        "drop: {segment: SYN, to: server, port: 9, after: 1, as: again}",
     )
-    [played] = [played for played, each in everything(Family.IPV4) if each is run]
-    found = counterfactual.judged(played, run, {"drop-1": other})
+    run = proven(mine(*OTHERS_SYN[:3], *rules, OTHERS_SYN[4], expect=("of: main",)))
+    same = f"{OPEN} was reached and held all the same"
+    assert told(run) == {"answer": same, "again": same}
+    assert run.failure is not None
+    assert run.failure.summary == (
+        f"answer and again are no causes of the pair: without each of them, {OPEN} is reached and "
+        "held all the same"
+    )
+
+
+def test_a_lab_that_cannot_be_built_is_no_proof() -> None:
+    run = evidence("mine", OPEN)
+    other = replace(run, outcome="error", reason="too busy")
+    found = counterfactual.judged(mine("server: listen"), run, {"drop-1": other})
     assert (found.outcome, found.reason) == ("error", "without drop-1: too busy")
+    assert [(each.needed, each.found) for each in found.counterfactuals] == [(False, "too busy")]
 
 
 def test_the_faults_of_a_story_are_left_out_too(tmp_path: Path) -> None:
