@@ -35,7 +35,7 @@ USUAL, UNSEEN = 0.05, 0.2
 
 #: In seconds: nobody new enters while somebody's turn is this late; but after `NEWCOMER` one does.
 LATE, NEWCOMER = 0.01, 0.25
-#: If somebody was later than `USUAL` since the last one entered, so many times that must pass.
+#: If somebody was later than `UNSEEN` since the last one entered, so many times that must pass.
 REST = 4.0
 
 
@@ -184,7 +184,7 @@ def side_by_side(
             return True
         at = now()
         late = at - turns[0][0]
-        rest = REST * max(late, latest) if max(late, latest) > USUAL else 0.0
+        rest = REST * _more_than(UNSEEN, max(late, latest))
         return at - entered >= rest and (late < LATE or at - entered > NEWCOMER)
 
     try:
