@@ -53,8 +53,8 @@ class Pattern:
 PATTERNS = {
     "idle": (Pattern(),),
     "busy": (Pattern(busy=2),),
-    "stops": (Pattern(stopped=1.0),),
-    "kills": (Pattern(killed=1.0),),
+    "stops": (Pattern(at_once=4, stopped=1.0),),
+    "kills": (Pattern(at_once=4, killed=1.0),),
     "crowd": (Pattern(at_once=20, busy=2),),
     "changing": (
         Pattern(),

@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from .tools import wait
 
 #: Seconds: a moment within each hold, and longer than any hold tolerates.
 HOLD, STOPPED, TOLERATED = 2.0, 3.0, 1.0
@@ -23,13 +28,23 @@ def played(*words: str, stops: int) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "netlab", "run", "--json", f"--hold={HOLD}", *words]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     with run:
+        wait(lambda: namespaces(run.pid) >= 2 or None)  # a lab is there
         for _ in range(stops):
-            time.sleep(1.5)
+            time.sleep(HOLD / 2)
             run.send_signal(signal.SIGSTOP)
             time.sleep(STOPPED)
             run.send_signal(signal.SIGCONT)
         assert run.stdout is not None
         return [json.loads(line) for line in run.stdout]
+
+
+def namespaces(process: int) -> int:
+    """How many network namespaces a process holds."""
+    found = 0
+    for descriptor in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(OSError):  # it is closed by now
+            found += os.readlink(descriptor).startswith("net:")
+    return found
 
 
 @pytest.mark.parametrize("stops", [1, 3])
