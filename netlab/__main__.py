@@ -3,32 +3,80 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
+import time
 import traceback
+from types import FrameType
 
+#: The signals that ask a program to end.
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: Seconds in which more of them do not disturb what is being cleared away. timeout(1) sends its
+#: signal twice, at once; who sends another one after that means it.
+AGAIN = 1.0
 #: The exit code where the machine is at fault; 1 would say that a pair was not held.
 MACHINE = 3
+
+
+class Ended(KeyboardInterrupt):
+    """A signal has asked this process to end; `exit_code` is what shells report of that."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
 
 
 def main() -> int:
     """Run the command line. Ctrl-C counts from the first moment: imports take a while, and may
     fail where files cannot be read or memory is short.
     """
+    heard: list[int] = []
     try:
+        _listen(heard)
         from netlab.cli import main as run
 
         return run()
-    except KeyboardInterrupt:
-        print("netlab: stopped; nothing is left behind", file=sys.stderr)
-        return 130
+    except KeyboardInterrupt as ended:
+        return _stopped(getattr(ended, "exit_code", 128 + signal.SIGINT))
     except (OSError, MemoryError, ImportError) as error:
         print(
             f"netlab: cannot start here: {error or 'there is not enough memory'}", file=sys.stderr
         )
         return MACHINE
-    except Exception:  # a bug: its place is of use, and it is no pair that was not held
-        traceback.print_exc()
+    except Exception:
+        if heard:  # Python makes a RuntimeError of what is raised while it makes a class
+            return _stopped(128 + heard[0])
+        traceback.print_exc()  # a bug: its place is of use, and it is no pair that was not held
         return MACHINE
+    finally:
+        for number in ENDING:  # nothing but Python's own end is left
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _stopped(code: int) -> int:
+    with contextlib.suppress(OSError):  # after SIGHUP there is no terminal
+        print("netlab: stopped; nothing is left behind", file=sys.stderr)
+    return code
+
+
+def _listen(heard: list[int]) -> None:
+    """Raise `Ended` when a signal comes, and add its number to `heard`; those that the caller
+    ignores (nohup, ``&``) stay so.
+    """
+    since = 0.0
+
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal since
+        now = time.monotonic()
+        if not heard or now - since > AGAIN:
+            heard.append(number)
+            since = now
+            raise Ended(number)
+
+    for number in ENDING:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, end)
 
 
 if __name__ == "__main__":

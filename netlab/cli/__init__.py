@@ -141,9 +141,10 @@ def _main(arguments: Sequence[str] | None) -> int:
         if missing is None:
             raise
         return _complain(missing)
-    except KeyboardInterrupt:
-        print("netlab: stopped; nothing is left behind", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as ended:
+        with contextlib.suppress(OSError):  # after SIGHUP there is no terminal
+            print("netlab: stopped; nothing is left behind", file=sys.stderr)
+        return getattr(ended, "exit_code", INTERRUPTED)
     except BrokenPipeError:  # the reader of our output has gone, as with `| head`
         _give_up_stdout()
         return 0

@@ -46,7 +46,14 @@ JOBS = 200
 UNDISTURBED = 0.1
 PLAYS = 3  # and no more
 #: Errors of this machine, which are no answers of TCP's.
-OUT_OF_SOMETHING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EIO)
+OUT_OF_SOMETHING = (
+    errno.EAFNOSUPPORT,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOBUFS,
+    errno.ENOMEM,
+)
 
 
 def _nothing(*_: object) -> None:

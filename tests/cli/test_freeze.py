@@ -222,7 +222,7 @@ def test_over_ipv6_it_is_the_same() -> None:
     assert done.out.startswith("syn-dropped is frozen: SYN_SENT/LISTEN\n")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_however_it_ends_nothing_is_left(
     number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,10 +233,10 @@ def test_however_it_ends_nothing_is_left(
         programs = inhabitants(namespaces, mark) - {held.process.pid}
         assert programs, "nothing runs that could be left behind"
         code, err = held.end(number)
-        if number is signal.SIGINT:
-            assert (code, err) == (130, "netlab: stopped; nothing is left behind\n")
-        else:
+        if number is signal.SIGKILL:
             assert (code, err) == (-number, "")
+        else:
+            assert (code, err) == (128 + number, "netlab: stopped; nothing is left behind\n")
         assert all(map(ended, programs)), "a program outlives netlab"
         assert len(namespaces) == 2
         assert inhabitants(namespaces, mark) == set()

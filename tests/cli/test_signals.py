@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Signals that ask netlab to end, at any moment, and twice: one sentence, the code that shells
+report, and nothing is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import re
+import signal
+import subprocess
+import uuid
+from pathlib import Path
+
+import pytest
+
+from netlab import scheduler
+from tests.kernel.tools import left_over
+
+from .shell import NETLAB, PATIENCE, environment
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+COMMANDS = (
+    "run --hold 10s port-open",
+    "freeze port-closed",
+    "snapshot --twice 60",
+    "matrix --kernel host --hold 10s port-open",
+)
+#: Seconds from the first moment at which netlab hears signals, and between two of them.
+MOMENTS, GAPS = (0.0, 0.05, 0.2, 0.6), (0.0, 0.03)
+
+
+def hears(process: int) -> bool | None:
+    """True once a process catches SIGHUP, which Python does not by itself."""
+    with contextlib.suppress(OSError):
+        caught = re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{process}/status").read_text())
+        if caught and int(caught[1], 16) >> (signal.SIGHUP - 1) & 1:
+            return True
+    return None
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.split()[0])
+def test_twice_in_a_row_at_any_moment(command: str, number: signal.Signals, tmp_path: Path) -> None:
+    mark = uuid.uuid4().hex
+    for moment, gap in itertools.product(MOMENTS, GAPS):
+        with subprocess.Popen(
+            [*NETLAB, *command.split()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(NETLAB_TEST_MARK=mark, NETLAB_CACHE=str(tmp_path)),
+        ) as process:
+            assert scheduler.wait(lambda: hears(process.pid), scheduler.now() + PATIENCE)
+            for pause in (moment, gap):
+                scheduler.wait(process.poll, scheduler.now() + pause)
+                process.send_signal(number)
+            _, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 128 + number, (moment, gap, err)
+        assert re.fullmatch(r"(.*\n)?netlab: stopped[:;] .*\n", err, re.DOTALL), (moment, gap)
+        assert "Traceback" not in err
+        assert "Exception" not in err
+    assert left_over(mark) == []
