@@ -112,9 +112,10 @@ OF_THE_NAME = frozenset(
 NO_THREAD = "can't start new thread"
 
 
-def of_file(error: OSError, said: str) -> NetlabError:
+def of_file(error: OSError, said: str, path: Path | None = None) -> NetlabError:
     """The error for a file that somebody named: about its name, or about this machine."""
-    return (ScenarioError if error.errno in OF_THE_NAME else LabError)(said)
+    about = ScenarioError(said, path)
+    return about if error.errno in OF_THE_NAME else LabError(str(about))
 
 
 def is_machines(error: Exception) -> bool:

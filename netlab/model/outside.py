@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from netlab.model.errors import ScenarioError
+from netlab.model.errors import NetlabError, ScenarioError, of_file
 
 KIB, MIB = 1 << 10, 1 << 20
 GLANCE = MIB
@@ -30,13 +30,14 @@ def opened(path: Path, what: str) -> BinaryIO:
     """A regular file, to be read and closed by the caller; `what` it should be, for messages:
     "a scenario".
 
-    Raises `ScenarioError` where there is none, where it is anything else, or may not be read.
+    Raises `ScenarioError` where there is none, where it is anything else, or may not be read, and
+    `LabError` where the machine cannot read it (a broken disk, too many open files).
     """
     try:
         _check(path, path.stat(), what)  # to open some devices is to act on them
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError as error:
-        raise ScenarioError(f"cannot be read: {error.strerror}", path) from error
+        raise of_file(error, f"cannot be read: {error.strerror}", path) from error
     except ValueError:
         raise ScenarioError("cannot be read: its name has a null byte", path) from None
     file = os.fdopen(descriptor, "rb")
@@ -77,7 +78,7 @@ def glance(path: Path) -> str:
     try:
         with opened(path, "it") as file:
             return file.read(GLANCE).decode(errors="replace")
-    except (ScenarioError, OSError):
+    except (NetlabError, OSError):
         return ""
 
 
@@ -88,7 +89,7 @@ def up_to(most: int, file: BinaryIO, path: Path, instead: str) -> bytes:
     try:
         data = file.read(most + 1)
     except OSError as error:
-        raise ScenarioError(f"cannot be read: {error.strerror}", path) from error
+        raise of_file(error, f"cannot be read: {error.strerror}", path) from error
     if len(data) > most:
         raise ScenarioError(f"is larger than {size(most)}: {instead}", path)
     return data

@@ -32,6 +32,9 @@ def main() -> int:
     parser.add_argument(
         "--alike", type=int, default=3, metavar="N", help="the first N of calls that are alike (3)"
     )
+    parser.add_argument(
+        "--each", type=int, default=1, metavar="N", help="each N-th of all these failures (1)"
+    )
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="at a time (2)")
     options = parser.parse_args()
     if shutil.which("strace") is None:
@@ -57,7 +60,7 @@ def one(
     command = COMMANDS[name]
     free[0].warm_up(command)
     made = free[0].watch(command)
-    found = [*failures(made, options.kinds, options.imports, options.alike)]
+    found = [*failures(made, options.kinds, options.imports, options.alike)][:: options.each]
     print(f"{name}: {len(found)} failures", file=sys.stderr, flush=True)
     idle: queue.SimpleQueue[Place] = queue.SimpleQueue()
     for place in free:
