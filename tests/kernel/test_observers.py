@@ -16,11 +16,12 @@ from netlab.linux.namespace import Namespace
 from netlab.linux.nstat import Counters
 from netlab.linux.procnet import UNUSUAL, Row, TcpTable, endpoint
 from netlab.model.tcp import ACK, SYN, State
-from netlab.model.vocabulary import Family
+from netlab.model.vocabulary import Family, Side
 from netlab.scheduler import now
 from netlab.testbed.context import PORT
 from netlab.testbed.host import PATIENCE
 from netlab.testbed.lab import Lab
+from netlab.testbed.notebook import Notebook
 
 from . import tools
 
@@ -161,6 +162,16 @@ def test_what_has_not_changed_is_not_read_into_a_new_row(established: Lab) -> No
     (after,) = table.sample(now())
     assert after is not before
     assert after.pointer == before.pointer
+
+
+def test_a_notebook_counts_from_when_it_was_opened(lab: Lab) -> None:
+    lab.server.listen()
+    lab.client.connect()
+    notebook = Notebook(lab)
+    assert notebook.counted(Side.CLIENT)["TcpActiveOpens"] == 0
+    lab.client.connect()
+    assert notebook.counted(Side.CLIENT)["TcpActiveOpens"] == 1
+    assert notebook.end(Side.CLIENT, lab.flow()).counters["TcpActiveOpens"] == 1
 
 
 def test_thousands_of_sockets_are_read_without_losing_one(netlab_family: Family) -> None:

@@ -235,6 +235,32 @@ def test_scenarios_are_played_side_by_side(house: House) -> None:
     assert time.monotonic() - began < 24  # one after the other would take more than 30 s
 
 
+def test_what_was_begun_ends_before_a_test_of_another_kind(house: House) -> None:
+    """All scenarios are begun with the first; here something else has shuffled the tests."""
+    ended = house.pytester.path / "ended"
+    house.scenario("first")
+    house.story("last_one", more=f"lab.wait(lambda: None, 2); open({str(ended)!r}, 'x')")
+    house.pytester.makeconftest(
+        """
+        import pytest
+
+        @pytest.hookimpl(trylast=True)
+        def pytest_collection_modifyitems(items):
+            items.sort(key=lambda item: ["first", "test_between"].index(item.name)
+                       if item.name in ("first", "test_between") else 2)
+        """
+    )
+    house.pytester.makepyfile(
+        f"""
+        import os
+
+        def test_between():
+            assert os.path.exists({str(ended)!r})
+        """
+    )
+    house.run().assert_outcomes(passed=3)
+
+
 @pytest.mark.parametrize("workers", ["2", "3"])
 def test_workers_play_each_scenario_once(house: House, workers: str) -> None:
     for number in range(7):

@@ -21,7 +21,7 @@ import pytest
 from netlab import scheduler
 from netlab.model.errors import LabError, NotHeld
 from netlab.model.evidence import Evidence
-from netlab.model.tcp import State
+from netlab.model.tcp import ACK, SYN, State
 from netlab.scenario import loader, runner
 from netlab.testbed import expect
 from netlab.testbed.lab import Lab
@@ -86,6 +86,14 @@ def test_a_machine_may_take_seconds_where_no_timer_runs(
     later(1.5, lab.client.close, lambda: lab.expect(*CLOSED))
 
 
+def test_a_pair_that_a_timer_brings_is_waited_for(lab: Lab) -> None:
+    """The SYN-ACK is sent again after a second, and grace is less."""
+    lab.drop(SYN | ACK, to=lab.client, first=1)
+    lab.client.connect(wait=False)
+    lab.expect(State.SYN_SENT, State.SYN_RECV)
+    assert lab.expect(*ESTABLISHED).since > 0.9
+
+
 # --- held
 
 
@@ -97,6 +105,7 @@ def test_a_pair_that_is_left_is_not_held(lab: Lab) -> None:
 def test_it_is_held_for_as_long_as_was_asked_and_seen_all_the_time(lab: Lab) -> None:
     held = lab.expect(*ESTABLISHED, hold=0.4)
     assert held.seconds >= 0.4
+    assert held.seconds == held.until - held.start < lab.elapsed()
     assert held.gap < held.seconds / 2
     assert held.samples >= held.seconds / held.gap
     assert held.since <= held.start < held.until

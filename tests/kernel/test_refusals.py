@@ -76,6 +76,7 @@ steps:
   - server: listen
   - client: connect
   - server: accept
+  - reach: {client: ESTABLISHED, server: ESTABLISHED, hold: 1500ms} # the clock is of the pair alone
   - client: {send: hello}
   - client: close
 expect:

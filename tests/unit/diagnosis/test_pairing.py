@@ -18,6 +18,22 @@ def test_ends_are_matched_by_ports_where_a_nat_changed_an_address() -> None:
     assert "NAT" in " ".join(found.evidence_against)
 
 
+def test_ports_that_two_have_tell_nothing() -> None:
+    outside = [
+        Socket(s.ESTABLISHED, S, (address, C[1]), 0, 0, Timer.NONE, 0.0, 0, 0, 9)
+        for address in ("203.0.113.8", "203.0.113.9")
+    ]
+    inside = [
+        Socket(s.FIN_WAIT1, (address, C[1]), S, 0, 1, Timer.RETRANSMIT, 0.1, 3, 0, 0)
+        for address in (C[0], "10.0.0.7")
+    ]
+    for here, there in ((inside, outside[:1]), (inside[:1], outside), (inside, outside)):
+        found = diagnose([host(*here), host(*there, LISTENER)]).findings
+        ends = [connection for finding in found for connection in finding.connections]
+        assert len(ends) >= len(here)
+        assert not any(connection.translated for connection in ends)
+
+
 def test_a_third_host_is_not_taken_for_the_other_end() -> None:
     elsewhere = Socket(s.ESTABLISHED, C, ("10.9.9.9", 5432), 0, 0, Timer.NONE, 0.0, 0, 0, 9)
     found = diagnose([host(elsewhere, at_client(s.ESTABLISHED)), host(at_server(s.ESTABLISHED))])

@@ -131,6 +131,26 @@ def test_contradictions(samples: list[Interval], complaint: str) -> None:
         reconciled(OPEN_AND_CLOSE, samples)
 
 
+@pytest.mark.parametrize(
+    "small", [seen(S.TIME_WAIT, 1.02, 2.0), orphan(1.02, 2.0)], ids=["TW", "FW2"]
+)
+@pytest.mark.parametrize(
+    "last", [S.FIN_WAIT1, S.FIN_WAIT2, S.CLOSING, S.ESTABLISHED, S.CLOSE_WAIT, S.LAST_ACK, None]
+)
+def test_what_is_left_of_a_connection_was_one_that_sent_a_fin_first(
+    last: State | None, small: Interval
+) -> None:
+    past = [] if last is None else [Visit(S.SYN_SENT, 0.1), Visit(last, 0.2), Visit(S.CLOSED, 1.0)]
+    if last in (S.FIN_WAIT1, S.FIN_WAIT2, S.CLOSING):
+        assert (
+            names(reconciled(past, [small]))
+            == [S.SYN_SENT, last, small.state][: 3 - (last is small.state)]
+        )
+    else:
+        with pytest.raises(LabError, match=f"sampled {small.state} from"):
+            reconciled(past, [small])
+
+
 def test_a_traced_state_that_samples_should_have_seen() -> None:
     traced = [*LISTENS, Visit(S.SYN_RECV, 1.0), Visit(S.ESTABLISHED, 2.0)]
     with pytest.raises(LabError, match=r"sampled LISTEN until 1\.5000 s, traced SYN_RECV from 1"):

@@ -144,6 +144,14 @@ def test_packets_that_cross_and_say_much_take_a_line_each() -> None:
     assert "╳" not in text
     for bend in "╮╰╭╯":
         assert text.count(bend) == 1
+    lines = text.splitlines()
+    for leaves, arrives in ("╮╰", "╭╯"):
+        [(first, column)] = [
+            (n, line.index(leaves)) for n, line in enumerate(lines) if leaves in line
+        ]
+        (last,) = (n for n, line in enumerate(lines) if arrives in line)
+        assert lines[last][column] == arrives
+        assert all(line[column] != " " for line in lines[first:last]), "a packet under way is drawn"
 
 
 @pytest.mark.parametrize("fault", ["", "a-fault-with-a-name-that-is-rather-long"])
