@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import random
+from itertools import groupby
+from typing import NamedTuple
+
 import pytest
 
 from netlab.model.errors import LabError
 from netlab.model.evidence import Interval, Transition
 from netlab.model.tcp import State, Timer
 from netlab.observe.tracing import Traced
-from netlab.observe.transitions import Visit, reconciled, sampled
+from netlab.observe.transitions import ROUNDING, Visit, reconciled, sampled
 from netlab.testbed.recorder import visits
 
 S = State
@@ -173,6 +177,115 @@ def test_samples_alone() -> None:
         Transition(1.01, S.LISTEN, S.ESTABLISHED, traced=False),
     )
     assert sampled([]) == ()
+
+
+# --- an end whose way is known, looked at now and then
+
+#: The states of one end. A small one is not traced: the kernel tells of its full socket's end.
+WAYS = {
+    "closes first": ((S.SYN_SENT, S.ESTABLISHED, S.FIN_WAIT1, S.FIN_WAIT2), S.TIME_WAIT),
+    "closes at once with the other": ((S.SYN_SENT, S.ESTABLISHED, S.FIN_WAIT1, S.CLOSING),
+                                      S.TIME_WAIT),
+    "is an orphan": ((S.SYN_SENT, S.ESTABLISHED, S.FIN_WAIT1), S.FIN_WAIT2),
+    "closes last": ((S.SYN_SENT, S.ESTABLISHED, S.CLOSE_WAIT, S.LAST_ACK), None),
+    "listens": ((S.LISTEN, S.ESTABLISHED, S.CLOSE_WAIT, S.LAST_ACK), None),
+}  # fmt: skip
+LATER = 5e-6  # seconds from a sample's stamp until the tables were read
+
+
+class Walk(NamedTuple):
+    """When an end came into each of its states, and what was traced and sampled of it."""
+
+    truth: list[tuple[float, State, bool]]  # since, the state, whether it has no full socket
+    traced: list[Visit]
+    samples: list[Interval]
+
+
+def walked(way: str, chance: random.Random) -> Walk:
+    """An end that stays for milliseconds to a second, looked at every 20 ms at least."""
+    states, small = WAYS[way]
+    at, truth = 0.0, [(0.0, S.CLOSED, False)]
+    for state in (*states, small, S.CLOSED):
+        at += chance.choice((0.0005, 0.003, 0.05, 0.3)) * (1 + chance.random())
+        if state is not None:
+            truth.append((at, state, state is small))
+    traced = [Visit(S.CLOSED if gone else state, since) for since, state, gone in truth[1:]]
+    if small is not None:
+        traced.pop()  # what was small leaves without a word
+    looks, now = [], 0.0
+    while now < at + 0.2:
+        now += chance.choice((0.001, 0.02)) * (0.5 + chance.random())
+        looks.append((now, *[rest for since, *rest in truth if since <= now + LATER][-1]))
+    samples = []
+    for (state, gone), group in groupby(looks, key=lambda look: look[1:]):
+        times = [look[0] for look in group]
+        timer = Timer.TIME_WAIT if gone else Timer.NONE
+        samples.append(Interval(state, times[0], times[-1], len(times), timer, 0, 0, 0, 0, 0, 0))
+    return Walk(truth, traced, samples)
+
+
+WALKS = [(way, seed) for way in WAYS for seed in range(60)]
+
+
+def test_of_every_way_the_account_is_the_way() -> None:
+    for way, seed in WALKS:
+        walk = walked(way, random.Random(seed))
+        seen_small = any(each.timer is Timer.TIME_WAIT for each in walk.samples)
+        expected = [
+            (since, state)
+            for (since, state, gone), traced in zip(
+                walk.truth[1:], [*walk.traced, None], strict=False
+            )
+            if seen_small or not gone
+        ]
+        if (
+            WAYS[way][1] is not None and not seen_small
+        ):  # the sample saw it closed when it was small
+            expected[-1] = (walk.traced[-1].since, S.CLOSED)
+        found = reconciled(walk.traced, walk.samples)
+        told = [(change.at, change.after) for change in found]
+        if seen_small:  # its end is only sampled
+            assert told[-1][1] is S.CLOSED
+            assert 0 <= told[-1][0] - expected[-1][0] <= 0.03 + LATER, (way, seed)
+            told, expected = told[:-1], expected[:-1]
+        assert told == [(round(since, 6), state) for since, state in expected], (way, seed)
+
+
+def moved(walk: Walk, number: int, at: float) -> list[Visit] | None:
+    """What was traced, with one change at another time; None where the order would not stay."""
+    visits = [*walk.traced]
+    visits[number] = Visit(visits[number].state, at)
+    times = [visit.since for visit in visits]
+    return visits if times == sorted(times) else None
+
+
+def test_what_was_traced_may_be_beside_what_was_sampled_by_no_more_than_roundings() -> None:
+    agreed = refused = 0
+    for walk in (walked(way, random.Random(seed)) for way, seed in WALKS):
+        for number, visit in enumerate(walk.traced):
+            left = [each for each in walk.samples if each.state is walk.traced[number - 1].state]
+            came = [each for each in walk.samples if each.state is visit.state]
+            if number == 0 or visit.state is S.CLOSED or len(left) != 1:
+                continue
+            if len(came) != 1 or came[0].samples < 2:
+                continue
+            for at, agrees in (
+                (left[0].until - 0.9 * ROUNDING, True),
+                (left[0].until - 1.1 * ROUNDING, False),
+                (came[0].until + 0.9 * ROUNDING, True),
+                (came[0].until + 1.1 * ROUNDING, False),
+            ):
+                traced = moved(walk, number, at)
+                if traced is None:
+                    continue
+                if agrees:
+                    reconciled(traced, walk.samples)
+                    agreed += 1
+                else:
+                    with pytest.raises(LabError, match=r"^sampled|^traced"):
+                        reconciled(traced, walk.samples)
+                    refused += 1
+    assert min(agreed, refused) > 200
 
 
 # --- tracepoints of other kernels
