@@ -31,9 +31,9 @@ ESTABLISHED = (State.ESTABLISHED, State.ESTABLISHED)
 CLOSED = (State.FIN_WAIT2, State.CLOSE_WAIT)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What does not come is waited for no longer than this."""
+    """What is not to come is waited for no longer than this."""
     monkeypatch.setattr(expect, "GRACE", 0.3)
     monkeypatch.setattr(runner, "PATIENCE", 0.3)
 
@@ -61,7 +61,7 @@ def later(seconds: float, do: Callable[[], object], expecting: Callable[[], obje
 # --- reached
 
 
-def test_a_pair_that_does_not_come_is_not_reached(lab: Lab) -> None:
+def test_a_pair_that_does_not_come_is_not_reached(lab: Lab, hurry: None) -> None:
     for within in (None, 0.1):
         began = scheduler.now()
         with pytest.raises(NotHeld, match=r"^pair not reached"):
@@ -80,14 +80,16 @@ def test_a_pair_that_comes_late_is_reached(lab: Lab) -> None:
 
 
 def test_a_machine_may_take_seconds_where_no_timer_runs(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+    lab: Lab,
 ) -> None:
-    monkeypatch.undo()
     later(1.5, lab.client.close, lambda: lab.expect(*CLOSED))
 
 
-def test_a_pair_that_a_timer_brings_is_waited_for(lab: Lab) -> None:
-    """The SYN-ACK is sent again after a second, and grace is less."""
+def test_a_pair_that_a_timer_brings_is_waited_for(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SYN-ACK is sent again after a second."""
+    monkeypatch.setattr(expect, "GRACE", 1.5)
     lab.drop(SYN | ACK, to=lab.client, first=1)
     lab.client.connect(wait=False)
     lab.expect(State.SYN_SENT, State.SYN_RECV)
@@ -98,7 +100,7 @@ def test_a_pair_that_a_timer_brings_is_waited_for(lab: Lab) -> None:
 
 
 def test_a_pair_that_is_left_is_not_held(lab: Lab) -> None:
-    with pytest.raises(NotHeld, match=r"^pair not held, left after 0\.\d\d s"):
+    with pytest.raises(NotHeld, match=r"^pair not held, left after \d"):
         later(0.1, lab.client.close, lambda: lab.expect(*ESTABLISHED, hold=0.5))
 
 
@@ -106,12 +108,11 @@ def test_it_is_held_for_as_long_as_was_asked_and_seen_all_the_time(lab: Lab) -> 
     held = lab.expect(*ESTABLISHED, hold=0.4)
     assert held.seconds >= 0.4
     assert held.seconds == held.until - held.start < lab.elapsed()
-    assert held.gap < held.seconds / 2
     assert held.samples >= held.seconds / held.gap
     assert held.since <= held.start < held.until
 
 
-def test_states_by_turns_must_each_be_seen(lab: Lab) -> None:
+def test_states_by_turns_must_each_be_seen(lab: Lab, hurry: None) -> None:
     both = [State.ESTABLISHED, State.FIN_WAIT2]
     one = [State.ESTABLISHED]
     for client, server in ((both, one), (one, both)):
@@ -126,14 +127,14 @@ def test_a_hold_that_nobody_looked_at_is_none(lab: Lab, monkeypatch: pytest.Monk
         time.sleep(0.2)
         return False
 
-    with pytest.raises(LabError, match=r"too busy: 0\.\d+ s between two samples .*so 3 times"):
+    with pytest.raises(LabError, match=r"too busy: \d+\.\d+ s between two samples .*so 3 times"):
         lab.expect(*ESTABLISHED, hold=0.05, dropped=busy)
 
 
 # --- caused
 
 
-def test_a_hold_without_its_drops_is_not_caused(lab: Lab) -> None:
+def test_a_hold_without_its_drops_is_not_caused(lab: Lab, hurry: None) -> None:
     with pytest.raises(NotHeld, match=r"^pair held, but the wrong number of packets") as caught:
         lab.expect(*ESTABLISHED, hold=0.05, dropped=lambda: False)
     assert caught.value.held
@@ -155,7 +156,9 @@ def played(folder: Path, *lines: str) -> Evidence:
 @pytest.mark.parametrize(
     "dropped", ["dropped: at least 1", "dropped: {data: at least 1}", "within: 5s"]
 )
-def test_a_fault_that_matched_nothing_is_no_cause(tmp_path: Path, dropped: str) -> None:
+def test_a_fault_that_matched_nothing_is_no_cause(
+    tmp_path: Path, hurry: None, dropped: str
+) -> None:
     run = played(tmp_path, dropped, "cause: a test")
     assert run.failure is not None
     assert run.failure.summary.endswith("expected at least 1 by drop-1; found 0")
@@ -175,14 +178,14 @@ def test_what_heals_comes(tmp_path: Path) -> None:
     assert (run.outcome, str(run.healed)) == ("pass", PAIR), run
 
 
-def test_a_pair_that_does_not_heal_is_refused(tmp_path: Path) -> None:
+def test_a_pair_that_does_not_heal_is_refused(tmp_path: Path, hurry: None) -> None:
     run = played(tmp_path, QUEUED[0], "healed: {client: CLOSED, server: CLOSED}")
     assert run.failure is not None
     assert run.failure.summary.startswith("pair not reached")
     assert run.failure.line == 13
 
 
-def test_a_pair_that_only_stays_has_not_healed(tmp_path: Path) -> None:
+def test_a_pair_that_only_stays_has_not_healed(tmp_path: Path, hurry: None) -> None:
     run = played(
         tmp_path,
         *QUEUED,
