@@ -38,7 +38,6 @@ PATIENCE = 90.0  # seconds; a mutant that hangs is killed
 FACTS = ("tests/unit/diagnosis/test_facts.py",)
 ANSWERS = ("tests/unit/diagnosis/test_finding.py", "tests/unit/diagnosis/test_rank.py",
            "-k", "not thousand")  # fmt: skip
-COMPARED = ("tests/unit/kernels/compare",)
 PLAYED = ("tests/unit/testbed/test_expect.py", "tests/kernel/test_proofs.py",
           "tests/kernel/test_stories.py", "tests/kernel/test_refusals.py",
           "-k", "not copy and not each_part and not third_host")  # fmt: skip
@@ -51,8 +50,8 @@ TESTS = {
     "netlab/diagnosis/facts/sending.py": FACTS,
     "netlab/diagnosis/facts/timing.py": FACTS,
     "netlab/diagnosis/rank.py": ANSWERS,
-    "netlab/kernels/compare/changes.py": COMPARED,
-    "netlab/kernels/compare/differences.py": COMPARED,
+    "netlab/kernels/compare/changes.py": ("tests/unit/kernels/compare/test_changes.py",),
+    "netlab/kernels/compare/differences.py": ("tests/unit/kernels/compare/test_differences.py",),
     "netlab/linux/expression.py": ("tests/unit/linux/test_expression.py",),
     "netlab/observe/transitions.py": ("tests/unit/observe/test_transitions.py",),
     "netlab/scenario/checks.py": PLAYED,

@@ -13,10 +13,11 @@ from netlab.model.errors import LabError
 from netlab.model.evidence import Interval, Transition
 from netlab.model.tcp import State, Timer
 from netlab.observe.tracing import Traced
-from netlab.observe.transitions import ROUNDING, Visit, reconciled, sampled
+from netlab.observe.transitions import Visit, reconciled, sampled
 from netlab.testbed.recorder import visits
 
 S = State
+ROUNDING = 2e-5  # seconds
 OPEN_AND_CLOSE = [
     Visit(S.SYN_SENT, 0.010100),
     Visit(S.ESTABLISHED, 0.010200),

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a change explains, and what it does not: its feature, its effects, and its file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from netlab.kernels.compare.behaviour import KernelProfile
+from netlab.kernels.compare.changes import BrokenChanges, Change, Effect, Feature, changes, parse
+from netlab.kernels.compare.differences import Comparison, Difference
+from netlab.model.kernel_run import Machine
+
+MACHINE = Machine("here", "6.1", "#1", "x86_64", 250)
+
+
+def profile(hz: int = 250, **more: Any) -> KernelProfile:
+    return KernelProfile(replace(MACHINE, hz=hz), **more)
+
+
+def sides(feature: Feature, before: KernelProfile, after: KernelProfile) -> object:
+    """The answer, and the turned one for the two in the other order."""
+    turned = feature.sides(after, before)
+    return feature.sides(before, after), turned
+
+
+def test_a_feature_of_a_sysctl_or_a_counter_is_whether_it_is_there() -> None:
+    for kind, field in (("sysctl", "sysctls"), ("counter", "counters")):
+        feature = Feature(kind, "new")
+        old: dict[str, Any] = {field: {"old": 1}}
+        new: dict[str, Any] = {field: {"old": 1, "new": 2}}
+        without, with_ = profile(**old), profile(**new)
+        assert sides(feature, without, with_) == ((False, True), (True, False))
+        assert sides(feature, with_, with_) == (None, None)
+        assert sides(feature, without, without) == (None, None)
+        assert sides(feature, profile(), with_) == (None, None)  # one was not asked
+
+
+def test_a_feature_of_a_value_is_that_it_differs() -> None:
+    feature = Feature("value", "size")
+    one, other = profile(sysctls={"size": "1"}), profile(sysctls={"size": "2"})
+    assert sides(feature, one, other) == ((False, True), (False, True))
+    assert sides(feature, one, one) == (None, None)
+    assert sides(feature, one, profile(sysctls={"old": "1"})) == (None, None)
+    assert sides(feature, one, profile(counters={"size": 2})) == (None, None)
+
+
+def test_a_feature_of_the_tick_is_that_it_differs() -> None:
+    assert sides(Feature("hz"), profile(250), profile(1000)) == ((False, True), (False, True))
+    assert sides(Feature("hz"), profile(250), profile(250)) == (None, None)
+
+
+SEEN = Difference("scenario", "half-close", "step 3: connect", "old", "new")
+
+
+@pytest.mark.parametrize(
+    ("effect", "fits", "turned"),
+    [
+        (Effect("scenario", "half-close"), True, True),
+        (Effect("cell", "half-close"), False, False),
+        (Effect("scenario", "half"), False, False),
+        (Effect("scenario", "half-*", "step *"), True, True),
+        (Effect("scenario", "half-*", "pair"), False, False),
+        (Effect("scenario", "*", without="old"), True, False),
+        (Effect("scenario", "*", without="new"), False, True),
+        (Effect("scenario", "*", with_="n*"), True, False),
+        (Effect("scenario", "*", with_="o*"), False, True),
+        (Effect("scenario", "*", without="old", with_="new"), True, False),
+        (Effect("scenario", "*", without="old", with_="other"), False, False),
+    ],
+)
+def test_an_effect_says_what_is_seen_without_the_change_and_with_it(
+    effect: Effect, fits: bool, turned: bool
+) -> None:
+    assert effect.fits(SEEN, turned=False) is fits
+    assert effect.fits(SEEN, turned=True) is turned
+
+
+WITHOUT, WITH = profile(sysctls={"old": "1"}), profile(sysctls={"old": "1", "new": "1"})
+
+
+def explains(change: Change, one: KernelProfile, other: KernelProfile, **more: Any) -> bool:
+    return change.explains(Comparison(one, other, (), ()), replace(SEEN, **more))
+
+
+def test_a_change_explains_what_only_one_of_two_kernels_has() -> None:
+    effect = Effect("scenario", "half-close", without="old", with_="new")
+    change = Change("a", "6.1", "seen", "b", "c", feature=Feature("sysctl", "new"),
+                    effects=(effect,))  # fmt: skip
+    assert explains(change, WITHOUT, WITH)
+    assert explains(change, WITH, WITHOUT, before="new", after="old")
+    assert not explains(change, WITH, WITHOUT)  # it would be the other way round
+    assert not explains(change, WITH, WITH)
+    assert not explains(change, WITHOUT, WITHOUT)
+    assert not explains(change, WITHOUT, WITH, subject="another")
+    without_effects = replace(change, effects=())
+    assert not explains(without_effects, WITHOUT, WITH)
+
+
+def test_a_scenario_that_names_the_sysctl_it_lacks_is_explained() -> None:
+    change = Change("a", "6.1", "seen", "b", "c", feature=Feature("sysctl", "new"))
+    for why in (("this kernel has no sysctl new", ""), ("", "this kernel has no sysctl new")):
+        assert explains(change, WITHOUT, WITH, aspect="outcome", why=why)
+        assert not explains(change, WITHOUT, WITH, aspect="pair", why=why)
+        assert not explains(change, WITH, WITH, aspect="outcome", why=why)
+        counter = replace(change, feature=Feature("counter", "new"))
+        counted = profile(counters={"old": 1}), profile(counters={"old": 1, "new": 1})
+        assert not explains(counter, *counted, aspect="outcome", why=why)
+    assert not explains(change, WITHOUT, WITH, aspect="outcome", why=("no sysctl old", ""))
+
+
+GOOD = {"id": "a", "since": "6.1", "known": "seen", "what": "b", "source": "c"}
+
+
+def test_an_entry_is_read_with_all_that_it_says() -> None:
+    entry = {
+        **GOOD,
+        "note": "d",
+        "feature": "sysctl new",
+        "with": [6.1],
+        "without": [5.4],
+        "explains": [{"scenario": ["x", "y"], "aspect": "pair", "with": 1, "without": 2},
+                     {"timer": "syn"}],
+    }  # fmt: skip
+    assert parse([entry]) == [
+        Change("a", "6.1", "seen", "b", "c", "d", Feature("sysctl", "new"), (
+            Effect("scenario", "x", "pair", "2", "1"), Effect("scenario", "y", "pair", "2", "1"),
+            Effect("timer", "syn", "*", "", ""),
+        ), ("6.1",), ("5.4",)),
+    ]  # fmt: skip
+    assert parse([GOOD, {**GOOD, "id": "b", "feature": "hz"}])[1].feature == Feature("hz", "")
+    assert parse([GOOD])[0].feature is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        (7, "expected a mapping with an id; found 7"),
+        ({"id": 7}, "expected a mapping with an id"),
+        *(({**GOOD, name: 7}, f"a: {name} must be text") for name in ("since", "what", "source")),
+        ({**GOOD, "known": "rumour"}, "a: known must be one of seen, by source"),
+        ({**GOOD, "weather": 1, "age": 2}, "a: no field is called age, weather"),
+        ({**GOOD, "feature": "sysctl"}, "a: 'sysctl' is not a feature"),
+        ({**GOOD, "feature": "hz 250"}, "a: 'hz 250' is not a feature"),
+        ({**GOOD, "feature": "moon full"}, "a: 'moon full' is not a feature"),
+        ({**GOOD, "explains": [{}]}, "a: {} does not say what it explains"),
+        ({**GOOD, "explains": [{"timer": "x", "cell": "y"}]}, "does not say what it explains"),
+        ({**GOOD, "explains": [{"timer": "x", "because": "y"}]}, "does not say what it explains"),
+    ],
+)
+def test_a_wrong_entry_is_refused(entry: object, says: str) -> None:
+    with pytest.raises(BrokenChanges) as caught:
+        parse([entry])
+    assert says in str(caught.value)
+
+
+def test_of_three_with_one_id_the_first_is_named() -> None:
+    other = {**GOOD, "id": "b"}
+    with pytest.raises(BrokenChanges, match=r"^b: two changes have this id"):
+        parse([GOOD, other, other])
+
+
+def test_those_with_a_feature_come_first() -> None:
+    known = [change.feature is None for change in changes()]
+    assert known == sorted(known)
+    assert 0 < sum(known) < len(known)
