@@ -12,7 +12,7 @@ import pytest
 pytest_plugins = ["pytester"]
 
 HOME = Path(__file__).parents[2]
-CONFTEST = HOME / "tests" / "conftest.py"
+CONFTEST, PROGRAMS = HOME / "tests" / "conftest.py", HOME / "tests" / "programs.py"
 TESTS = """
 import os, select
 import pytest
@@ -49,7 +49,8 @@ def test_together(number):
 
 def played(pytester: pytest.Pytester, conftest: str) -> list[tuple[str, int, int]]:
     """What tests told, in its order: that they begin or end, their number, their process."""
-    pytester.makeconftest(conftest)
+    pytester.makeconftest(conftest.replace("from . import programs", "import programs"))
+    pytester.makepyfile(programs=PROGRAMS.read_text())
     pytester.makepyfile(test_some=TESTS)
     quiet = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest", "-W", "ignore")
     pytester.runpytest_subprocess("-n", "3", *quiet).assert_outcomes(passed=22)

@@ -9,6 +9,7 @@ from netlab.diagnosis.observed import Listener, ObservedEnd
 from netlab.model.tcp import State
 
 REQUEST_TIMEOUT = 1.0  # seconds: TCP_TIMEOUT_INIT, doubled with each time-out of a request
+MOST_RETRANSMITS = 255  # icsk_retransmits has 8 bits
 
 
 @fact
@@ -46,7 +47,9 @@ def answers_more(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     socket = own.socket
     if socket is None or not socket.remaining or not socket.retransmits or held(own, peer):
         return None
-    half = 2 ** (socket.retransmits / 2) * REQUEST_TIMEOUT  # as many SYNs as time-outs
+    half = (
+        2 ** (min(socket.retransmits, MOST_RETRANSMITS) / 2) * REQUEST_TIMEOUT
+    )  # as many SYNs as time-outs
     return socket.remaining <= half if socket.retransmits >= 2 else None
 
 

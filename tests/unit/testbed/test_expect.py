@@ -79,12 +79,6 @@ def test_only_a_pair_that_was_not_seen_before_prolongs_the_wait() -> None:
     assert waits.deadline() == second
 
 
-def test_a_gap_is_tolerated_up_to_a_second_or_half_of_a_long_hold() -> None:
-    assert [expect._tolerated(hold) for hold in (0.0, 1.0, 2.0, 3.0, 30.0)] == [
-        1.0, 1.0, 1.0, 1.5, 15.0,
-    ]  # fmt: skip
-
-
 def failure_rows(flow: Flow, claim: str) -> tuple[FailureRow, ...]:
     error = expect._not_held(flow, expected(claim), "not so", held=True)
     assert isinstance(error, NotHeld)
