@@ -113,14 +113,14 @@ def forges(scenario: Scenario) -> bool:
 def play(scenario: Scenario, options: Options = Options()) -> Evidence:
     """Play one scenario from beginning to end.
 
-    Whatever fails is this scenario's outcome; a bug of netlab's is its error, with the place. A
-    failure in a lab that was disturbed must show again in another one, unless the caller has
+    Whatever fails is this scenario's outcome; a bug of netlab's is its error, with the place. What
+    does not pass in a lab that was disturbed must show again in another one, unless the caller has
     looked on (`frozen`, `step`).
     """
     watched = options.frozen is not _nothing or options.step is not _nothing
     for plays in range(1, PLAYS + 1):
         run = replace(_once(scenario, options), plays=plays)
-        if run.outcome != "fail" or run.lost_s <= UNDISTURBED or watched:
+        if run.outcome in ("pass", "skip") or run.lost_s <= UNDISTURBED or watched:
             break
     return run
 
