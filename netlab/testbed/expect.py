@@ -132,8 +132,7 @@ def _hold(
         context.sample()
         if not claim.admits(flow.pair):
             return False
-        same = _flickers(claim) or _sockets(flow) == before
-        if alone > (TOLERATED if same else UNSEEN):
+        if alone > _tolerated(flow, claim, before):
             raise _Unwatched(alone)
         seen.add(flow.pair)
         samples += 1
@@ -163,8 +162,13 @@ def _sockets(flow: Flow) -> tuple[str, ...]:
     return tuple(row.pointer for row in flow.rows.values() if row is not None)
 
 
-def _flickers(claim: ExpectedPair) -> bool:
-    return len(claim.client) > 1 or len(claim.server) > 1
+def _tolerated(flow: Flow, claim: ExpectedPair, before: tuple[str, ...]) -> float:
+    """How many seconds may lie between a sample with the sockets `before` and this one.
+
+    Where an end alternates between two states, its sockets do.
+    """
+    flickers = len(claim.client) > 1 or len(claim.server) > 1
+    return TOLERATED if flickers or _sockets(flow) == before else UNSEEN
 
 
 def _reach(context: LabContext, claim: ExpectedPair, connection: str, within: float | None) -> Flow:

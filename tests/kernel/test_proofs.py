@@ -226,7 +226,7 @@ BROKEN = {
         "test_it_is_held_for_as_long_as_was_asked_and_seen_all_the_time",
     ),
     "nobody need look": Broken(
-        PROOF, "if gap > _tolerated(hold):", "if False:",
+        PROOF, "if alone > _tolerated(flow, claim, before):", "if False:",
         "test_a_hold_that_nobody_looked_at_is_none",
     ),
     "one of two states is enough": Broken(

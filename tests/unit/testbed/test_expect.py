@@ -79,6 +79,24 @@ def test_only_a_pair_that_was_not_seen_before_prolongs_the_wait() -> None:
     assert waits.deadline() == second
 
 
+@pytest.mark.parametrize(
+    ("claim", "before", "tolerated"),
+    [
+        ("ESTABLISHED/LISTEN", ("a", "b"), 1.0),
+        ("ESTABLISHED/LISTEN", ("a", "c"), 0.2),  # one is another socket: it may have been left
+        ("ESTABLISHED/LISTEN", ("a",), 0.2),
+        ("ESTABLISHED/SYN_RECV|LISTEN", ("a", "c"), 1.0),  # it is left and comes back anyway
+    ],
+)
+def test_a_gap_is_tolerated_for_a_second_while_the_sockets_are_the_same(
+    claim: str, before: tuple[str, ...], tolerated: float
+) -> None:
+    flow = seen(row(S.ESTABLISHED)._replace(pointer="a"), row(S.LISTEN)._replace(pointer="b"))
+    client, server = claim.split("/")
+    pair = ExpectedPair((State[client],), tuple(State[each] for each in server.split("|")))
+    assert expect._tolerated(flow, pair, before) == tolerated
+
+
 def failure_rows(flow: Flow, claim: str) -> tuple[FailureRow, ...]:
     error = expect._not_held(flow, expected(claim), "not so", held=True)
     assert isinstance(error, NotHeld)
