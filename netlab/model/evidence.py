@@ -217,7 +217,8 @@ class Evidence:
     gap_s: float = 0.0  # the longest time between two of them
     elapsed_s: float = 0.0
     lost_s: float = 0.0  # in which nobody looked at the lab who was to look
-    plays: int = 1  # until it passed, or failed without much time being lost
+    #: What did not pass before, in labs at which nobody looked for a while, and was played again.
+    disturbed: tuple[str, ...] = ()
     dropped: int = 0
     healed: Pair | None = None
     reason: str = ""  # of a skip or an error

@@ -74,12 +74,20 @@ class RunTable:
         rest = (*states.words(), held, dropped, healed)
         return self._columns.row([*start, *((text,) for text in rest)])
 
+    def before(self, run: Evidence) -> Iterator[str]:
+        """The lines below it: what did not pass in disturbed labs, and so was played again."""
+        for why in run.disturbed:
+            yield self._columns.style(self._fitting(f"  played again: {why}"), "dim")
+
     def without(self, run: Evidence) -> Iterator[str]:
         """The lines below it: what came of the scenario without each of its faults."""
         for tried in run.counterfactuals:
-            text, room = f"  without {tried.fault}: {tried.found}", self._columns.room
-            shown = text if room is None else cut(text, room)
+            shown = self._fitting(f"  without {tried.fault}: {tried.found}")
             yield self._columns.style(shown, "dim" if tried.needed else "red")
+
+    def _fitting(self, text: str) -> str:
+        room = self._columns.room
+        return text if room is None else cut(text, room)
 
 
 def counted(runs: Sequence[Evidence], style: Style) -> str:

@@ -118,11 +118,15 @@ def play(scenario: Scenario, options: Options = Options()) -> Evidence:
     looked on (`frozen`, `step`).
     """
     watched = options.frozen is not _nothing or options.step is not _nothing
-    for plays in range(1, PLAYS + 1):
-        run = replace(_once(scenario, options), plays=plays)
+    disturbed: list[str] = []
+    while True:
+        run = replace(_once(scenario, options), disturbed=tuple(disturbed))
         if run.outcome in ("pass", "skip") or run.lost_s <= UNDISTURBED or watched:
-            break
-    return run
+            return run
+        if len(disturbed) + 1 == PLAYS:
+            return run
+        why = run.failure.summary if run.failure else run.reason
+        disturbed.append(f"{why} (nobody looked for {run.lost_s:.2f} s)")
 
 
 def _once(scenario: Scenario, options: Options) -> Evidence:

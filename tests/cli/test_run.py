@@ -105,7 +105,7 @@ def test_what_cannot_be_built_exits_with_3_and_is_no_failure(
     step: str, says: str, tmp_path: Path
 ) -> None:
     path = scenario(tmp_path, step)
-    done = netlab("run", path)
+    done = netlab("run", path, "--allow-programs")
     assert done.code == 3
     assert re.search(rf"^mine: {re.escape(str(path))}:4: {says}", done.out, re.MULTILINE)
     assert "1 not built in " in done.out

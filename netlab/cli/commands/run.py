@@ -201,8 +201,11 @@ class _Run:
         self.shown.line(self._drawn(evidence, self._lines))
 
     def _lines(self, run: Evidence) -> str:
-        """Its line of the table, and what came of it without each of its faults."""
-        return "\n".join((self._table.row(run), *self._table.without(run)))
+        """Its line of the table; why it was played again, and what came of it without each of its
+        faults.
+        """
+        lines = (self._table.row(run), *self._table.before(run), *self._table.without(run))
+        return "\n".join(lines)
 
     def _drawn(self, run: Evidence, draw: Callable[[Evidence], str]) -> str:
         """What `draw` makes of a run. If it cannot, that is the trouble of this run alone."""

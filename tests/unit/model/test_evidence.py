@@ -145,7 +145,7 @@ def test_the_promised_keys_are_there_with_their_types() -> None:
     record = json.loads(RUN.to_json())
     types = {key: type(record[key]) for key in (
         "scenario", "outcome", "expected", "observed", "held_s", "samples", "gap_s", "elapsed_s",
-        "lost_s", "plays",
+        "lost_s", "disturbed",
         "dropped", "kernel",
     )}  # fmt: skip
     assert types == {
@@ -158,7 +158,7 @@ def test_the_promised_keys_are_there_with_their_types() -> None:
         "gap_s": float,
         "elapsed_s": float,
         "lost_s": float,
-        "plays": int,
+        "disturbed": list,
         "dropped": int,
         "kernel": str,
     }
