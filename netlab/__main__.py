@@ -19,7 +19,7 @@ AGAIN = 1.0
 MACHINE = 3
 
 
-class Stopping(KeyboardInterrupt):
+class Signalled(KeyboardInterrupt):
     """A signal has asked this process to end; `exit_code` is what shells report of that."""
 
     def __init__(self, number: int) -> None:
@@ -61,7 +61,7 @@ def _stopped(code: int) -> int:
 
 
 def _listen(heard: list[int]) -> None:
-    """Raise `Stopping` when a signal comes, and add its number to `heard`; those that the caller
+    """Raise `Signalled` when a signal comes, and add its number to `heard`; those that the caller
     ignores (nohup, ``&``) stay so.
     """
     since = 0.0
@@ -72,7 +72,7 @@ def _listen(heard: list[int]) -> None:
         if not heard or now - since > AGAIN:
             heard.append(number)
             since = now
-            raise Stopping(number)
+            raise Signalled(number)
 
     for number in ENDING:
         if signal.getsignal(number) != signal.SIG_IGN:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import argparse
 import queue
-import shutil
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -15,6 +15,9 @@ from pathlib import Path
 from tests.failing.calls import KINDS, Failure, failures
 from tests.failing.commands import COMMANDS
 from tests.failing.judge import Place, Verdict, given, places
+
+#: The column of what made Python itself crash.
+CRASHED = "crashed"
 
 
 def main() -> int:
@@ -37,9 +40,6 @@ def main() -> int:
     )
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="at a time (2)")
     options = parser.parse_args()
-    if shutil.which("strace") is None:
-        print("strace is missing: install it (Debian: apt install strace)", file=sys.stderr)
-        return 3
     counts: Counter[tuple[str, str]] = Counter()
     wrong: list[str] = []
     with (
@@ -77,7 +77,8 @@ def one(
     with ThreadPoolExecutor(len(free)) as pool:
         for failure, verdict in zip(found, pool.map(fail, found), strict=True):
             if verdict.befell:
-                counts[name, failure.kind] += 1
+                crashed = verdict.code == -signal.SIGSEGV
+                counts[name, CRASHED if crashed else failure.kind] += 1
             if verdict.befell and verdict.wrong:
                 wrong.append(told(name, failure, verdict))
                 print(wrong[-1], flush=True)
@@ -95,7 +96,7 @@ def told(name: str, failure: Failure, verdict: Verdict) -> str:
 
 def table(counts: Counter[tuple[str, str]]) -> str:
     """How many failures of each kind befell each command."""
-    kinds = [kind for kind in KINDS if any(each == kind for _, each in counts)]
+    kinds = [kind for kind in (*KINDS, CRASHED) if any(each == kind for _, each in counts)]
     names = list(dict.fromkeys(name for name, _ in counts))
     rows = [["", *kinds, "all"]]
     for name in names:

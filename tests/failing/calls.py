@@ -31,7 +31,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "send": (("sendto", "sendmsg"), ("ENOBUFS", "ENOMEM")),
     "receive": (("recvfrom", "recvmsg"), ("ENOBUFS", "ENOMEM")),
     "answer": (("recvfrom", "recvmsg"), ("EPERM", "EBUSY", "ENOMEM", "EOPNOTSUPP")),
-    "memory": (("mmap", "mremap", "brk"), ("ENOMEM",)),
+    "memory": (("mmap", "mremap"), ("ENOMEM",)),  # brk(2) has no errors
     "interrupt": (
         ("openat", "read", "write", "sendto", "recvfrom", "connect", "accept4", "poll", "select"),
         ("EINTR",),
@@ -89,7 +89,7 @@ class Call(NamedTuple):
 _LINE = re.compile(r"(\d+) +(\w+)\((.*)")
 
 
-def calls(trace: Path) -> list[Call]:
+def calls(trace: Path, begins: str = BEGINS) -> list[Call]:
     """The calls of netlab's own code that strace has written down, in order."""
     found: list[Call] = []
     counts: dict[str, int] = {}
@@ -103,7 +103,7 @@ def calls(trace: Path) -> list[Call]:
         if process != first:
             continue
         counts[name] = counts.get(name, 0) + 1
-        begun = begun or BEGINS in seen
+        begun = begun or begins in seen
         if begun:
             found.append(Call(name, counts[name], seen))
     return found

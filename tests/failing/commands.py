@@ -29,16 +29,14 @@ COMMANDS: dict[str, Command] = {
     "show": Command("show port-closed", says="by hand"),
     "atlas": Command("atlas CLOSED/LISTEN", says="CLOSED"),
     "fsm": Command("fsm --svg {results}/fsm.svg", says="fsm.svg"),
-    "snapshot": Command("snapshot", says='"tcp"'),
+    "snapshot": Command("snapshot", says='"looks"'),
     "diagnose": Command("diagnose {given}/stuck.txt", code=1, says="SYN"),
     "diagnose-here": Command("diagnose", says=""),
     "repro": Command("repro {given}/stuck.txt", says="steps:"),
     "compare": Command("compare {given}/a.jsonl {given}/b.jsonl", says="no differences"),
     "record": Command("baseline record --run {given}/a.jsonl -o {results}/a.yaml"),
     "check": Command("baseline check {given}/a.yaml --run {given}/a.jsonl", says="as recorded"),
-    "matrix-here": Command(
-        f"matrix --kernel host {SHORT} --report {{results}}", says="1 of 1 scenarios"
-    ),
+    "matrix-here": Command(f"matrix --kernel host {SHORT} --report {{results}}", says="1 passed"),
     "matrix-missing": Command("matrix --kernel ./no-such-bzImage port-closed", code=2),
     "doctor": Command("doctor", says="ok"),
     "schema": Command("schema", says="$schema"),

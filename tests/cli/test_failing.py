@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A share of what ``./scripts/failing`` does: one system call fails, and a sentence says so. No
+traceback, no wrong exit code, nothing lost and nothing left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from netlab.linux.privileges import in_user_namespace
+from tests.failing import judge
+from tests.failing.calls import Call, Failure, calls, failures
+from tests.failing.commands import COMMANDS, Command
+from tests.kernel.tools import is_root
+from tests.programs import need
+
+pytestmark = [
+    pytest.mark.skipif(not is_root() or in_user_namespace(), reason="looks at tracefs, as root"),
+    pytest.mark.timeout(600),
+]
+#: Of each command, some kinds; of each kind, calls that are not alike.
+SHARE = {
+    "run": ("unshare", "fork", "answer", "socket"),
+    "pcap": ("mount", "folder", "write"),
+    "record": ("open", "write", "folder"),
+    "matrix-missing": ("open", "close"),
+    "schema": ("write", "close"),
+}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[judge.Place]:
+    need("strace")
+    with judge.places(judge.given(tmp_path_factory.mktemp("given")), 1) as (one,):
+        yield one
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [(name, kind) for name, kinds in SHARE.items() for kind in kinds]
+)
+def test_a_call_that_fails_is_a_sentence(place: judge.Place, name: str, kind: str) -> None:
+    command = COMMANDS[name]
+    place.warm_up(command)
+    found = [*failures(place.watch(command), [kind], imports=0, alike=1)]
+    assert found, f"{name} makes no such call: it is no test of {kind}"
+    some = found[:: max(1, len(found) // 8)]
+    verdicts = {failure: place.fail(command, failure) for failure in some}
+    assert any(verdict.befell for verdict in verdicts.values())
+    wrong = {failure: verdict for failure, verdict in verdicts.items() if verdict.wrong}
+    assert wrong == {}
+
+
+def test_a_judge_that_sees_a_traceback_says_so(place: judge.Place, tmp_path: Path) -> None:
+    """The harness can fail: a command that is not netlab's, and one that leaves what it wrote."""
+    (tmp_path / "broken.py").write_text("open('/proc/self/status').read()")
+
+    class Broken(judge.Place):
+        def words(self, command: Command) -> list[str]:
+            return [super().words(command)[0], "-c", command.line]
+
+    broken = Broken(tmp_path, tmp_path, tmp_path / "bytecode")
+    line = "open('half.part','w').write('x'); open('/proc/self/maps')"
+    seen = f'"{Path("/proc/self/maps")}"'
+    call = next(
+        call for call in _all(broken, Command(line)) if seen in call.seen and call.name == "openat"
+    )
+    verdict = broken.fail(Command(line), Failure("open", "openat", "EIO", call.number, call.seen))
+    assert verdict.befell
+    assert verdict.code == 1
+    assert {"a traceback", "exit code 1, not one of [0, 3]"} <= {*verdict.wrong}
+    assert any(each.startswith("left cwd/half.part") for each in verdict.wrong)
+
+
+def _all(place: judge.Place, command: Command) -> list[Call]:
+    place.run(command, "", ["--trace=openat"])
+    return calls(place.trace, begins="")
