@@ -110,9 +110,13 @@ def calls(trace: Path, begins: str = BEGINS) -> list[Call]:
 
 
 def _can(kind: str, call: Call) -> bool:
-    """False for what no kernel does: an answer by netlink elsewhere, an interrupted folder."""
+    """False for what no kernel does: an answer by netlink elsewhere, an interrupted folder, a
+    socket that cannot be closed.
+    """
     if kind == "answer":
         return "NETLINK" in call.seen
+    if kind == "close":  # only what is on a disk may come to light that late
+        return "</" in call.seen and "</proc/" not in call.seen
     return kind != "interrupt" or "O_DIRECTORY" not in call.seen
 
 
