@@ -46,7 +46,7 @@ def test_a_call_that_fails_is_a_sentence(place: judge.Place, name: str, kind: st
     place.warm_up(command)
     found = [*failures(place.watch(command), [kind], imports=0, alike=1)]
     assert found, f"{name} makes no such call: it is no test of {kind}"
-    some = found[:: max(1, len(found) // 8)]
+    some = found[:: max(1, len(found) // 4)]
     verdicts = {failure: place.fail(command, failure) for failure in some}
     assert any(verdict.befell for verdict in verdicts.values())
     wrong = {failure: verdict for failure, verdict in verdicts.items() if verdict.wrong}
