@@ -195,7 +195,8 @@ class Counterfactual:
     """The same scenario without one of its faults."""
 
     fault: str
-    needed: bool  # the pair did not come, or was not held, or its ends did not look the same
+    #: The pair did not come, or was not held, or its ends did not look the same. None: not known.
+    needed: bool | None
     found: str  # in words: SYN_SENT/LISTEN was not reached (ESTABLISHED/ESTABLISHED)
     observed: Pair | None = None
 

@@ -83,7 +83,8 @@ class RunTable:
         """The lines below it: what came of the scenario without each of its faults."""
         for tried in run.counterfactuals:
             shown = self._fitting(f"  without {tried.fault}: {tried.found}")
-            yield self._columns.style(shown, "dim" if tried.needed else "red")
+            colour = {True: "dim", False: "red", None: "yellow"}[tried.needed]
+            yield self._columns.style(shown, colour)
 
     def _fitting(self, text: str) -> str:
         room = self._columns.room
@@ -114,20 +115,20 @@ def closing_line(runs: Sequence[Evidence], seconds: float, style: Style) -> str:
 
 
 def counterfactual_line(runs: Sequence[Evidence]) -> str:
-    """``58 faults of 46 scenarios left out in turn: 1 is not needed``; '' if none was left out."""
+    """``58 faults of 46 scenarios left out in turn: 57 needed, 1 not needed``; '' for none."""
     tried = [each for run in runs for each in run.counterfactuals]
     if not tried:
         return ""
     of = sum(bool(run.counterfactuals) for run in runs)
     scenarios = f"{of} scenario{'s' if of > 1 else ''}"
-    needless = sum(not each.needed for each in tried)
-    if len(tried) == 1:
-        return f"1 fault of {scenarios} left out: it is {'not ' if needless else ''}needed"
-    found = f"{needless} {'is' if needless == 1 else 'are'} not needed"
-    return (
-        f"{len(tried)} faults of {scenarios} left out in turn: "
-        f"{found if needless else 'all are needed'}"
-    )
+    counts = Counter(each.needed for each in tried)
+    found = [
+        f"{counts[kind]} {words}"
+        for kind, words in ((True, "needed"), (False, "not needed"), (None, "not known"))
+        if counts[kind]
+    ]
+    faults = f"{len(tried)} fault{'s' if len(tried) > 1 else ''}"
+    return f"{faults} of {scenarios} left out in turn: {', '.join(found)}"
 
 
 def stopped_line(left: int, number: int, style: Style) -> str:

@@ -73,10 +73,10 @@ def judged(scenario: Scenario, run: Evidence, runs: dict[str, Evidence]) -> Evid
     """The evidence of a run that passed, with those of the same scenario without each fault."""
     tried = tuple(_compared(run, name, other) for name, other in runs.items())
     run = replace(run, counterfactuals=tried)
-    for name, other in runs.items():
-        if other.outcome not in ("pass", "fail"):
-            return replace(run, outcome="error", reason=f"without {name}: {other.reason}")
-    needless = [each.fault for each in tried if not each.needed]
+    unknown = next((each for each in tried if each.needed is None), None)
+    if unknown is not None:
+        return replace(run, outcome="error", reason=f"without {unknown.fault}: {unknown.found}")
+    needless = [each.fault for each in tried if each.needed is False]
     if not needless:
         return run
     it = "it" if len(needless) == 1 else "each of them"
@@ -92,11 +92,10 @@ def _compared(run: Evidence, fault: str, other: Evidence) -> Counterfactual:
     """What came of a scenario without a fault, in words."""
     if other.outcome == "pass":
         said = f"{run.expected} was reached and held all the same"
-    elif other.failure is None:
-        said = other.reason
-    else:
-        said = _what_failed(other.failure)
-    return Counterfactual(fault, other.outcome == "fail", said, other.observed)
+        return Counterfactual(fault, False, said, other.observed)
+    if other.failure is not None:
+        return Counterfactual(fault, True, _what_failed(other.failure), other.observed)
+    return Counterfactual(fault, None, other.reason)
 
 
 def _what_failed(failure: Failure) -> str:

@@ -190,7 +190,7 @@ def test_what_passed_is_played_without_each_of_its_faults(tmp_path: Path) -> Non
         "  without to-server: SYN_RECV/SYN_RECV was not reached (ESTABLISHED/ESTABLISHED)",
         "  without plug-1: SYN_SENT/SYN_SENT was not reached (CLOSED/CLOSED)",
     ]
-    assert "3 faults of 1 scenario left out in turn: all are needed" in shown
+    assert "3 faults of 1 scenario left out in turn: 3 needed" in shown
     assert (
         "Without <b>plug-1</b>: SYN_SENT/SYN_SENT was not" in (tmp_path / "index.html").read_text()
     )
@@ -208,7 +208,7 @@ def test_a_fault_that_is_not_needed_passes_until_it_is_to_be_proven(tmp_path: Pa
     same = "ESTABLISHED/ESTABLISHED was reached and held all the same"
     assert f"\n  without drop-1: {same}\n" in done.out
     assert f"{path}:4: drop-1 is no cause of the pair: without it, ESTABLISHED/" in done.out
-    assert done.out.splitlines()[-1] == "1 fault of 1 scenario left out: it is not needed"
+    assert done.out.splitlines()[-1] == "1 fault of 1 scenario left out in turn: 1 not needed"
 
 
 def test_the_records_have_what_came_without_a_fault(tmp_path: Path) -> None:

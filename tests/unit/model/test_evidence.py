@@ -65,9 +65,9 @@ BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
     "FaultKind": st.sampled_from(["drop", "reject", "hold"]),
     "EventKind": st.sampled_from(["retransmitted", "reset sent", "reset received", "discarded"]),
 }
-BY_TYPE |= {f"{kind} | None": st.none() | BY_TYPE[kind] for kind in ("int", "float", "Side")} | {
-    "Hook | None": st.none() | st.sampled_from(Hook)
-}
+BY_TYPE |= {
+    f"{kind} | None": st.none() | BY_TYPE[kind] for kind in ("int", "float", "bool", "Side")
+} | {"Hook | None": st.none() | st.sampled_from(Hook)}
 
 
 def some(record: type[Any], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

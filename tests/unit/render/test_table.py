@@ -162,22 +162,21 @@ def test_colour_changes_no_word_of_the_table() -> None:
 
 
 NEEDED = Counterfactual("drop-1", True, "A/B was not reached (C/D)")
+UNKNOWN = Counterfactual("drop-3", None, "too busy")
 NEEDLESS = Counterfactual("drop-2", False, "A/B was reached and held all the same")
 
 
 def test_below_a_line_stands_what_came_without_each_fault() -> None:
-    run = replace(PASSED, counterfactuals=(NEEDED, NEEDLESS))
+    run = replace(PASSED, counterfactuals=(NEEDED, NEEDLESS, UNKNOWN))
     lines = [
         "  without drop-1: A/B was not reached (C/D)",
         "  without drop-2: A/B was reached and held all the same",
+        "  without drop-3: too busy",
     ]
     assert [*RunTable([], PLAIN).without(run)] == lines
-    needed, needless = RunTable([], COLOUR).without(run)
-    assert (needed, needless) == (f"\033[2m{lines[0]}\033[0m", f"\033[31m{lines[1]}\033[0m")
-    assert [*RunTable([], PLAIN, 20).without(run)] == [
-        "  without drop-1: A…",
-        "  without drop-2: A…",
-    ]
+    painted = [*RunTable([], COLOUR).without(run)]
+    assert [line.partition("m")[0] for line in painted] == ["\033[2", "\033[31", "\033[33"]
+    assert [*RunTable([], PLAIN, 12).without(run)] == ["  without d…"] * 3
     assert [*RunTable([], PLAIN).without(PASSED)] == []
 
 
@@ -185,14 +184,12 @@ def test_below_a_line_stands_what_came_without_each_fault() -> None:
     ("tried", "line"),
     [
         ((), ""),
-        (((NEEDED,),), "1 fault of 1 scenario left out: it is needed"),
-        (((NEEDLESS,),), "1 fault of 1 scenario left out: it is not needed"),
+        (((NEEDED,),), "1 fault of 1 scenario left out in turn: 1 needed"),
+        (((NEEDED,), (), (NEEDED,)), "2 faults of 2 scenarios left out in turn: 2 needed"),
         (
-            ((NEEDED, NEEDED), (), (NEEDED,)),
-            "3 faults of 2 scenarios left out in turn: all are needed",
+            ((NEEDED, NEEDLESS, UNKNOWN, UNKNOWN),),
+            "4 faults of 1 scenario left out in turn: 1 needed, 1 not needed, 2 not known",
         ),
-        (((NEEDED, NEEDLESS),), "2 faults of 1 scenario left out in turn: 1 is not needed"),
-        (((NEEDLESS, NEEDLESS),), "2 faults of 1 scenario left out in turn: 2 are not needed"),
     ],
 )
 def test_a_line_counts_the_faults_that_were_left_out(
