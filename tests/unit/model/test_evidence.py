@@ -117,6 +117,7 @@ RUNS: st.SearchStrategy[Evidence] = some(
     healed=st.none() | PAIRS,
     failure=st.none() | FAILURES,
     steps=several(some(PlayedStep)),
+    disturbed=several(TEXT),
     faults=several(
         some(FaultRecord, sides=several(st.sampled_from(Side)), segments=several(SEGMENTS))
     ),
