@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
+import socket
 import sys
 from array import array
 from collections.abc import Mapping, Sequence
@@ -115,13 +117,22 @@ def from_json(data: Any, most: int = MOST) -> SocketTable:
     than `most`.
     """
     addresses = _checked(data, "addresses", list)
-    if not all(isinstance(text, str) for text in addresses):
-        raise ValueError("'addresses' holds something other than text")
+    for text in addresses:
+        if text != ANY and not _is_address(text):
+            raise ValueError(f"'addresses' holds {str(text)[:40]!r}, which is none")
     blocks = []
     for block in _checked(data, "blocks", list):
         blocks.append(_block_from_json(block, len(addresses), most))
         most -= blocks[-1].size
     return SocketTable(addresses, blocks)
+
+
+def _is_address(text: Any) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError, TypeError, ValueError):
+            socket.inet_pton(family, text)
+            return True
+    return False
 
 
 def _block_from_json(data: Any, addresses: int, most: int) -> Block:
