@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from netlab.model.evidence import Evidence, Failure
+from netlab.model.text import printable
 from netlab.render.style import Style
 
 LINES = 10  # of a program's output
@@ -31,13 +32,16 @@ LIMITED = {
 def failure(run: Evidence, style: Style) -> str:
     """All that a person needs to see of a run that failed, or of one that could not be built."""
     if run.failure is None:
-        reason = style(f"{run.scenario}: ", "bold") + style(run.reason, "yellow")
+        reason = style(f"{run.scenario}: ", "bold") + style(printable(run.reason), "yellow")
         return "\n".join([reason, *programs(run)])
     found = run.failure
-    lines = [f"{style(_where(run), 'bold')} {style(found.summary, 'red')}", *rows(found, style)]
+    lines = [
+        f"{style(_where(run), 'bold')} {style(printable(found.summary), 'red')}",
+        *rows(found, style),
+    ]
     if run.steps:
         last = run.steps[-1]
-        lines.append(style(f"  last step done: line {last.line}, {last.text}", "dim"))
+        lines.append(style(f"  last step done: line {last.line}, {printable(last.text)}", "dim"))
     lines += programs(run)
     return "\n".join(lines)
 
@@ -62,15 +66,15 @@ def rows(found: Failure, style: Style) -> Iterator[str]:
             text = "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True))
             yield "  " + style(text.rstrip(), *(("red",) if is_off else ()))
     for note in found.notes:
-        yield f"  {note}"
+        yield f"  {printable(note)}"
 
 
 def programs(run: Evidence) -> Iterator[str]:
     """What each program that ran in the lab wrote last, and how it ended."""
     for program in run.programs:
-        yield f"  {program.side} ran {program.command}: {ended(program.exit_code)}"
+        yield f"  {program.side} ran {printable(program.command)}: {ended(program.exit_code)}"
         for line in program.output.splitlines()[-LINES:]:
-            yield f"    {line}"
+            yield f"    {printable(line)}"
 
 
 def ended(code: int | None) -> str:
@@ -79,7 +83,8 @@ def ended(code: int | None) -> str:
         return "still running"
     if code >= 0:
         return f"exit code {code}"
-    name = signal.Signals(-code).name
+    named = -code in set(signal.Signals)
+    name = signal.Signals(-code).name if named else f"signal {-code}"
     return f"ended by {name}" + (f" ({LIMITED[name]})" if name in LIMITED else "")
 
 
@@ -87,4 +92,4 @@ def _where(run: Evidence) -> str:
     near = Path(run.path).absolute()
     path = near.relative_to(Path.cwd()) if near.is_relative_to(Path.cwd()) else run.path
     line = run.failure.line if run.failure else None
-    return f"{path}:{line}:" if line else f"{path}:"
+    return printable(f"{path}:{line}:" if line else f"{path}:")

@@ -51,7 +51,7 @@ class Document:
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
         self.text = self._text = text
-        self._lines = text.splitlines()
+        self._lines = [printable(line) for line in text.splitlines()]  # their comments are shown
 
     @classmethod
     def open(cls, path: Path) -> Document:

@@ -25,6 +25,7 @@ from typing import Any, NoReturn, TypeVar
 
 from netlab.model import outside
 from netlab.model.tcp import State
+from netlab.model.text import UNPRINTABLE, printable
 from netlab.model.vocabulary import ExpectedPair
 from netlab.scenario.document import Document
 from netlab.scenario.model import Code, Expectation, Healing, Scenario
@@ -117,6 +118,10 @@ class _File:
     def stories(self) -> Iterator[Scenario]:
         if f"@{MARK}(" not in self._text:
             return
+        for number, line in enumerate(self._text.splitlines(), 1):
+            if bad := UNPRINTABLE.search(line):
+                what = printable(bad[0])
+                self._fail(f"the control character {what} cannot stand in a story", number)
         try:
             tree = ast.parse(self._text)
         except SyntaxError as error:
@@ -147,14 +152,14 @@ class _File:
         return Scenario(
             name=name,
             path=path,
-            story=told,
-            source=said["source"],
+            story=printable(told),
+            source=printable(said["source"]),
             steps=(),
             expect=Expectation(
                 held.lineno,
                 self._claim(held),
                 hold=_seconds(held),
-                cause=said.get("cause", ""),
+                cause=printable(said.get("cause", "")),
                 healed=None if healed is None else Healing(self._claim(healed)),
             ),
             slow=said.get("slow", False),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
+from netlab.model.text import printable
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _code(scenario: Scenario, style: Style) -> list[str]:
     """A story's source, and what it asks of a router."""
     from netlab.scenario.explain import listing, routed
 
-    where = f" ({scenario.path})"
+    where = printable(f" ({scenario.path})")
     lines = [style("what is done", "bold") + style(where, "dim")]
     for number, line in listing(scenario):
         proof = number == scenario.expect.line

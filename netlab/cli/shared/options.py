@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from netlab.linux import sysctl
+from netlab.model.text import printable
 from netlab.render.style import Style
 from netlab.scenario import kinds
 
@@ -77,7 +78,7 @@ def add_names(command: argparse.ArgumentParser, nargs: str | None, help: str) ->
 
 def note(text: str) -> None:
     """Print a remark on standard error, about output that a person may not expect."""
-    print(f"{Style.of(sys.stderr)('netlab:', 'dim')} {text}", file=sys.stderr)
+    print(f"{Style.of(sys.stderr)('netlab:', 'dim')} {printable(text)}", file=sys.stderr)
 
 
 def say_what_was_left() -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from netlab.cli.shared.folding import Help
+from netlab.model.text import printable
 from netlab.render.style import Style
 
 HELP = ("help", "-h", "--help")
@@ -151,7 +152,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print what is wrong and where help is. Exits with 2."""
         name = Style.of(sys.stderr)(f"{self.prog}:", "red", "bold")
-        said = message.removeprefix("argument ")
+        said = printable(message.removeprefix("argument "))  # words may be names of files
         self.exit(2, f"{name} {said}\nSee '{self.prog} --help'.\n")
 
     def _too_many(self, words: Sequence[str]) -> str:

@@ -7,7 +7,12 @@ import enum
 import json
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
+from netlab.model.text import printable
+
+#: Bytes of a channel that are kept: a kernel can complain without end.
+MOST = 4 << 20
 LAST_LINES = 12
 LONGEST_LINE = 200
 ENDINGS = ('{"record": "done"', '{"record": "error"')
@@ -52,9 +57,9 @@ class Transcript:
     def take(self, way: str, data: bytes) -> list[str]:
         """Add the output of one channel. Returns the records that are complete now."""
         if way == "console":
-            self.console += data
+            self.console = (self.console + data)[-MOST:]
         elif way == "complaints":
-            self.complaints += data
+            self.complaints = (self.complaints + data)[:MOST]
         else:
             *whole, self._begun = (self._begun + data).split(b"\n")
             records = [record.decode(errors="replace") for record in whole]
@@ -73,7 +78,7 @@ class Transcript:
         """The console's lines, without control characters and time stamps."""
         text = self.console.decode(errors="replace").replace("\r", "")
         lines = (_STAMP.sub("", _ESCAPES.sub("", line)).rstrip() for line in text.split("\n"))
-        return [line[:LONGEST_LINE] for line in lines if line]
+        return [printable(line[:LONGEST_LINE]) for line in lines if line]
 
     def last_lines(self) -> tuple[str, ...]:
         """The console's most useful lines: those around a panic's first one, or else the last."""
@@ -90,7 +95,7 @@ class Transcript:
         if self._no_memory():
             return f"the guest ran out of memory: {self.memory} MiB is too little{self._heard_of()}"
         if last.startswith(ENDINGS[1]):
-            return str(json.loads(last)["value"]["error"])
+            return printable(str(_read(last)[1].get("error", "it sent an error without a reason")))
         lines = self.lines()
         panic = next((line for line in lines if PANIC in line), "")
         if panic:
@@ -100,7 +105,7 @@ class Transcript:
         complaint = self.complaints.decode(errors="replace").strip()
         if complaint:
             first = complaint.splitlines()[0].split(": ", maxsplit=1)[-1]
-            return f"QEMU could not run it: {first}"
+            return f"QEMU could not run it: {printable(first)}"
         said = [line for line in lines if line.startswith("netlab: ")]
         if said:
             return said[-1].removeprefix("netlab: ")
@@ -137,7 +142,16 @@ class Transcript:
         played = [record for record in self.records if not record.startswith(ENDINGS)]
         if not played:
             return ""
-        record = json.loads(played[-1])
-        value = record["value"]
-        name = value.get("scenario") or value.get("name") if isinstance(value, dict) else ""
-        return f" (the last it sent: {record['record']}{f' {name}' if name else ''})"
+        kind, value = _read(played[-1])
+        name = value.get("scenario") or value.get("name")
+        return f" (the last it sent: {kind}{f' {printable(str(name))}' if name else ''})"
+
+
+def _read(record: str) -> tuple[str, dict[str, Any]]:
+    """A record's kind and value: what a dying guest sends may be neither."""
+    try:
+        data = json.loads(record)
+        kind, value = printable(str(data["record"])), data["value"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return "something that is no record", {}
+    return kind, value if isinstance(value, dict) else {}

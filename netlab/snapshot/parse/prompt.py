@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from netlab.model.text import printable
+
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07|[\x00-\x08\x0b-\x1f\x7f\ufeff]")
 QUOTE = re.compile(r"(?:\s?>)+ ?")
 #: Prompts of shells: root@web1:~#, [root@web1 ~]$, web1:~ $, bash-4.2#, / #, (venv) me@web1 %.
@@ -42,7 +44,8 @@ def clean(line: str) -> str:
     """A line without what mail programs and terminals add."""
     line = CONTROL.sub("", line)
     match = QUOTE.match(line)
-    return (line[match.end() :] if match else line).rstrip()
+    line = (line[match.end() :] if match else line).rstrip()
+    return line if line.isascii() else printable(line)
 
 
 def command(line: str) -> TypedCommand | None:
