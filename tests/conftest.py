@@ -19,10 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from netlab.pytest_plugin import ScenarioItem, is_scenario, share
 
 from . import programs
+
+#: A test must not fail because the machine is busy with something else.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 #: Beginnings of tests' names, by what unites those that one worker must have. The first groups
 #: begin first, each with a worker of its own, because they take longest.

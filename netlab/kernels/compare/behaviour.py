@@ -28,7 +28,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from netlab.model.evidence import Cell, End, Evidence
+from netlab.model.evidence import Cell, End, Evidence, Outcome
 from netlab.model.kernel_run import KernelRun, Machine, Timing
 from netlab.model.vocabulary import Family, Side
 
@@ -90,7 +90,7 @@ TO_THE_END = "-to-the-end"
 class Play:
     """One scenario, or one pair of the atlas: what is the same whenever a kernel plays it."""
 
-    outcome: str
+    outcome: Outcome
     why: str = ""  # of a failure, an error or a skip: reported, not compared
     script: str = ""  # a checksum of its steps, which must be the same in both runs
     facts: dict[str, str] = field(default_factory=dict)  # pair, healed, step 3: connect, ...
