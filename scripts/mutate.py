@@ -36,8 +36,11 @@ WANTED = 0.92  # the least share of mutants that must be killed
 PATIENCE = 90.0  # seconds; a mutant that hangs is killed
 
 FACTS = ("tests/unit/diagnosis/test_facts.py",)
-ANSWERS = ("tests/unit/diagnosis/test_finding.py", "tests/unit/diagnosis/test_rank.py",
-           "-k", "not thousand")  # fmt: skip
+ANSWERS = (
+    *(f"tests/unit/diagnosis/test_{name}.py" for name in ("finding", "hosts", "rank")),
+    "-k",
+    "not thousand",
+)
 PLAYED = ("tests/unit/testbed/test_expect.py", "tests/kernel/test_proofs.py",
           "tests/kernel/test_stories.py", "tests/kernel/test_refusals.py",
           "-k", "not copy and not each_part and not third_host")  # fmt: skip
@@ -50,10 +53,14 @@ TESTS = {
     "netlab/diagnosis/facts/sending.py": FACTS,
     "netlab/diagnosis/facts/timing.py": FACTS,
     "netlab/diagnosis/rank.py": ANSWERS,
-    "netlab/kernels/compare/changes.py": ("tests/unit/kernels/compare/test_changes.py",),
+    "netlab/kernels/compare/changes.py": (
+        "tests/unit/kernels/compare/test_changes.py",
+        "tests/unit/kernels/compare/test_order.py",
+    ),
     "netlab/kernels/compare/differences.py": ("tests/unit/kernels/compare/test_differences.py",),
     "netlab/linux/expression.py": ("tests/unit/linux/test_expression.py",),
     "netlab/observe/transitions.py": ("tests/unit/observe/test_transitions.py",),
+    "netlab/scenario/caused.py": PLAYED,
     "netlab/scenario/checks.py": PLAYED,
     "netlab/scenario/runner.py": PLAYED,
     "netlab/snapshot/mask.py": ("tests/unit/snapshot/test_mask.py",),

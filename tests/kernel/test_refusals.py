@@ -16,6 +16,7 @@ from netlab.render.failure import failure
 from netlab.render.style import Style
 from netlab.scenario import loader, runner
 from netlab.scenario.language import EXPECT
+from netlab.scenario.model import Scenario
 from netlab.scenario.shapes import Either, MapOf, Struct, Takes
 
 HEALS = """\
@@ -113,10 +114,10 @@ source: here
 steps:
   - server: listen
   - client: {connect: {as: well}}
-  - drop: {segment: SYN|ACK, to: client, first: 1}
+  - drop: {segment: SYN|ACK, to: client, first: 1, as: once}
   - client: {connect: {as: late}}
   - reach: {client: SYN_SENT, server: SYN_RECV, of: late}
-  - remove: drop-1
+  - remove: once
   - client: {connect: {port: 7777, as: nobody}}
     fails: ECONNREFUSED
   - server: accept
@@ -307,7 +308,17 @@ def runs() -> list[Evidence]:
     texts = [*RIGHT, *UNSAID, *map(_changed, WRONG)]
     played = [loader.parse(text, Path("mine.yaml")).variants()[-1] for text in texts]
     by_number = dict(runner.play_all(played))
-    return [by_number[number] for number in sorted(by_number)]
+    return [answered(each, by_number[number]) for number, each in enumerate(played)]
+
+
+def answered(scenario: Scenario, run: Evidence | None = None) -> Evidence:
+    """What came of it; played anew where this machine was too busy for an answer."""
+    for _ in range(3):
+        if run is not None and "this machine was too busy" not in run.reason:
+            break
+        run = runner.play(scenario)
+    assert run is not None
+    return run
 
 
 def test_as_they_stand_the_files_are_right(runs: list[Evidence]) -> None:

@@ -29,7 +29,7 @@ CAUSE = """\
     - {{own: [{states}], points: {points}, because: "{name} of {{own}}"}}
   signs: {signs}
   next: text
-  confirm: text
+  confirm: look at {{port}}
   fix: text
   scenario: syn-dropped
 """
@@ -138,6 +138,12 @@ def test_what_speaks_against_another_is_said_instead_of_what_speaks_for_it() -> 
     )
 
 
+def test_of_another_the_first_reason_is_enough() -> None:
+    signs = "[{if: [own.retransmits >= 3], points: 0.5, because: it repeats}]"
+    finding = found(known(8, 9.5, signs=signs), ALONE)
+    assert finding.evidence_against == ("cause-0 fits as well: cause-0 of this end",)
+
+
 # --- what is judged at all
 
 
@@ -173,6 +179,11 @@ def test_what_is_plainly_well() -> None:
     assert judged(host(at_client(s.ESTABLISHED)), host(at_server(s.CLOSE_WAIT))) == (1, 0, 2)
     assert judged(host(Socket(s.ESTABLISHED, C, C, 0, 0, Timer.NONE, 0.0, 0, 0, 7)))[0] == 1
     assert judged(host(at_client(s.CLOSE_WAIT))) == (1, 0, 1)
+
+
+def test_what_is_well_hides_nothing_that_comes_after_it() -> None:
+    well, stuck = at_client(s.ESTABLISHED), Socket(s.CLOSE_WAIT, C, (S[0], 7), 0, 0, inode=7)
+    assert judged(host(well, stuck)) == judged(host(stuck, well)) == (1, 1, 2)
 
 
 # --- one finding of many connections
@@ -243,6 +254,7 @@ def test_a_service_is_where_somebody_listens_or_has_the_lower_port(
 ) -> None:
     finding = found(known(10), *snapshots)
     assert finding.service == service
+    assert finding.confirm == f"look at {finding.port}"
     assert finding.port == int(service.rpartition(":")[2].removeprefix("port "))
 
 
@@ -261,6 +273,16 @@ def test_a_cause_of_the_second_end_is_told_from_there() -> None:
     finding = found(known(10, states="FIN_WAIT2"), host(at_client(s.FIN_WAIT2)),
                     host(at_server(s.CLOSE_WAIT), LISTENER))  # fmt: skip
     assert finding.connections[0].local == C
+    both = Rules(
+        [
+            *causes.parse(CAUSE.format(name="cause-0", states="CLOSE_WAIT", points=9, signs="[]")),
+            *causes.parse(CAUSE.format(name="cause-1", states="FIN_WAIT2", points=7, signs="[]")),
+        ]
+    )
+    finding = found(both, host(at_client(s.FIN_WAIT2)), host(at_server(s.CLOSE_WAIT), LISTENER))
+    assert (finding.cause, finding.connections[0].local) == ("cause-0", S)
+    assert finding.evidence_for == ("cause-0 of the server",)
+    assert finding.evidence_against == ("cause-1 fits less: cause-1 of the client",)
 
 
 def test_a_cause_of_an_end_that_is_gone_is_told_of_the_other() -> None:

@@ -108,6 +108,7 @@ def test_a_scenario_that_names_the_sysctl_it_lacks_is_explained() -> None:
         differ = profile(sysctls={"new": "1"}), profile(sysctls={"new": "2"})
         assert not explains(value, *differ, aspect="outcome", why=why)
     assert not explains(change, WITHOUT, WITH, aspect="outcome", why=("no sysctl old", ""))
+    assert not explains(change, WITHOUT, WITH, aspect="outcome", why=("no sysctl newer", ""))
 
 
 GOOD = {"id": "a", "since": "6.1", "known": "seen", "what": "b", "source": "c"}
@@ -144,6 +145,8 @@ def test_an_entry_is_read_with_all_that_it_says() -> None:
         ({**GOOD, "feature": "sysctl"}, "a: 'sysctl' is not a feature"),
         ({**GOOD, "feature": "hz 250"}, "a: 'hz 250' is not a feature"),
         ({**GOOD, "feature": "moon full"}, "a: 'moon full' is not a feature"),
+        ({**GOOD, "explains": [{"timer": "x"}]}, "a: x: neither a feature nor"),
+        ({**GOOD, "feature": "value x", "explains": [{"timer": "x"}]}, "neither a feature nor"),
         ({**GOOD, "explains": [{}]}, "a: {} does not say what it explains"),
         ({**GOOD, "explains": [{"timer": "x", "cell": "y"}]}, "does not say what it explains"),
         ({**GOOD, "explains": [{"timer": "x", "because": "y"}]}, "does not say what it explains"),
