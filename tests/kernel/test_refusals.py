@@ -19,6 +19,9 @@ from netlab.scenario.language import EXPECT
 from netlab.scenario.model import Scenario
 from netlab.scenario.shapes import Either, MapOf, Struct, Takes
 
+#: On a busy machine each failure is played up to three times.
+pytestmark = pytest.mark.timeout(600)
+
 HEALS = """\
 source: here
 steps:
