@@ -8,8 +8,18 @@ from typing import Any
 
 import pytest
 
+from netlab.kernels.compare import changes as module
 from netlab.kernels.compare.behaviour import KernelProfile
-from netlab.kernels.compare.changes import BrokenChanges, Change, Effect, Feature, changes, parse
+from netlab.kernels.compare.changes import (
+    BrokenChanges,
+    Change,
+    Doubt,
+    Effect,
+    Feature,
+    changes,
+    explain,
+    parse,
+)
 from netlab.kernels.compare.differences import Comparison, Difference
 from netlab.model.kernel_run import Machine
 
@@ -168,3 +178,68 @@ def test_those_with_a_feature_come_first() -> None:
     known = [change.feature is None for change in changes()]
     assert known == sorted(known)
     assert 0 < sum(known) < len(known)
+
+
+# --- which of several, and in which order the kernels must be
+
+
+def why(
+    monkeypatch: pytest.MonkeyPatch, one: KernelProfile, other: KernelProfile, *known: Change
+) -> tuple[str, str, object]:
+    """The change that explains a difference; the one that would in the other order, and what lacks
+    it then.
+    """
+    monkeypatch.setattr(module, "changes", lambda: known)
+    (told,) = explain(Comparison(one, other, (SEEN,), ()))
+    assert told.difference == SEEN
+    doubt = told.doubt
+    return (
+        told.change.id if told.change else "",
+        doubt.change.id if doubt else "",
+        doubt.lacking if doubt else "",
+    )
+
+
+def released(release: str, hz: int = 250) -> KernelProfile:
+    return KernelProfile(replace(MACHINE, release=release, hz=hz))
+
+
+OLD, NEW, NAMELESS = (released(name) for name in ("6.1.0", "6.8.0", "mine"))
+NEWER = Change("newer", "6.5", "seen", "b", "c",
+               effects=(Effect("scenario", "half-close", without="old", with_="new"),))  # fmt: skip
+BACK = Effect("scenario", "half-close", without="new", with_="old")
+OLDER = replace(NEWER, id="older", effects=(BACK,))
+ANOTHER = replace(NEWER, id="another", effects=(Effect("cell", "*", with_="x"),))
+
+
+def test_the_newer_kernel_must_be_the_one_with_the_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert why(monkeypatch, OLD, NEW, NEWER) == ("newer", "", "")
+    assert why(monkeypatch, NEW, OLD, OLDER) == ("older", "", "")
+    assert why(monkeypatch, OLD, NEW, OLDER) == ("", "older", "after")
+    assert why(monkeypatch, NEW, OLD, NEWER) == ("", "newer", "before")
+    assert why(monkeypatch, OLD, NAMELESS, NEWER) == ("", "newer", None)
+    assert why(monkeypatch, OLD, NEW) == why(monkeypatch, OLD, NEW, ANOTHER) == ("", "", "")
+
+
+def test_the_first_that_explains_is_named_whatever_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    again = replace(NEWER, id="again")
+    assert why(monkeypatch, OLD, NEW, ANOTHER, NEWER, again) == ("newer", "", "")
+    assert why(monkeypatch, OLD, NEW, OLDER, ANOTHER, NEWER) == ("newer", "", "")
+    other = replace(OLDER, id="other")
+    assert why(monkeypatch, OLD, NEW, OLDER, other) == ("", "older", "after")
+
+
+def test_a_tick_rate_is_neither_newer_nor_older(monkeypatch: pytest.MonkeyPatch) -> None:
+    tick = replace(NEWER, id="tick", feature=Feature("hz"))
+    assert not Feature("hz").directed
+    assert Feature("sysctl", "x").directed
+    fast = released("6.1.0", 1000)
+    assert why(monkeypatch, NEW, fast, tick) == ("tick", "", "")
+    assert why(monkeypatch, NAMELESS, fast, tick) == ("tick", "", "")
+    assert why(monkeypatch, NEW, OLD, tick) == ("", "", "")
+
+
+def test_a_doubt_is_a_value() -> None:
+    assert Doubt(NEWER, "after") == Doubt(NEWER, "after") != Doubt(NEWER, None)
