@@ -57,7 +57,12 @@ TESTS = {
         "tests/unit/kernels/compare/test_changes.py",
         "tests/unit/kernels/compare/test_order.py",
     ),
-    "netlab/kernels/compare/differences.py": ("tests/unit/kernels/compare/test_differences.py",),
+    "netlab/kernels/compare/differences.py": (
+        "tests/unit/kernels/compare/test_differences.py",
+        "tests/unit/kernels/compare/test_compare.py",
+        "-k",
+        "not run_to_run and not baseline",
+    ),
     "netlab/linux/expression.py": ("tests/unit/linux/test_expression.py",),
     "netlab/observe/transitions.py": ("tests/unit/observe/test_transitions.py",),
     "netlab/scenario/caused.py": PLAYED,
