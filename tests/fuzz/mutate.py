@@ -32,7 +32,7 @@ STRANGE: tuple[Any, ...] = (
     "2026-01-01", "ESTABLISHED", "client",
 )  # fmt: skip
 
-LONG = 100_000  # characters of a text that is not repeated any more
+LONG = 500  # characters of a text, or items of a list
 
 
 def of_bytes(data: bytes, random: Random) -> bytes:
@@ -101,12 +101,17 @@ def of_values(data: Any, random: Random) -> Any:
                 place[random.choice(("x", "", "kind", "size", key))] = random.choice(STRANGE)
             case _:
                 if isinstance(place[key], list):
-                    place[key] = place[key] * random.choice((0, 2, 300))
+                    place[key] = place[key] * _times(place[key], 300, random)
                 elif isinstance(place[key], (int, float)):
                     place[key] = place[key] * random.choice((-1, 1000, 10**12))
-                elif isinstance(place[key], str) and len(place[key]) < LONG:
-                    place[key] = place[key] * random.choice((0, 2, 5000))
+                elif isinstance(place[key], str):
+                    place[key] = place[key] * _times(place[key], 5000, random)
     return whole[0]
+
+
+def _times(what: list[Any] | str, many: int, random: Random) -> int:
+    """How often it is said: what is long by now is not said many times more."""
+    return random.choice((0, 2, many if len(what) < LONG else 2))
 
 
 def _somewhere(data: Any, random: Random) -> tuple[Any, Any]:
