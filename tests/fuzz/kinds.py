@@ -35,6 +35,8 @@ HOME = Path(__file__).parents[1]
 PLAIN = Style(False)
 Mutation = Callable[[bytes, Random], bytes]
 
+LARGEST = 8 << 20  # bytes of a file: there are thousands
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -50,7 +52,7 @@ class Kind:
         random = Random(number)
         seed = random.choice(self.seeds())
         try:
-            return random.choice(self.mutations)(seed, random)
+            return random.choice(self.mutations)(seed, random)[:LARGEST]
         except RecursionError:  # it became too deep even to be written
             return mutate.of_bytes(seed, random)
 
