@@ -26,8 +26,8 @@ from netlab.testbed.lab import Lab
 
 OWN = 126  # the router's addresses, .253 and .254: far from the ends' additional ones
 LINK = "eth1"  # the name of its link at each end
-SECOND_LINK = 3  # its number at each end, after loopback and the wire
-LINKS = {Side.CLIENT: 2, Side.SERVER: 3}  # their numbers at the router
+SECOND_LINK = wire.VETH + 1  # its number at each end
+LINKS = {Side.CLIENT: wire.VETH, Side.SERVER: wire.VETH + 1}  # their numbers at the router
 FORGETTING = "net.netfilter.nf_conntrack_tcp_timeout_{}"
 
 

@@ -19,7 +19,10 @@ from netlab.model.errors import LabError
 from netlab.model.vocabulary import Family, Side
 
 LINK_PATIENCE = 10.0  # seconds
-LOOPBACK, VETH = 1, 2  # interface numbers in every namespace of a lab
+LOOPBACK = 1  # its number in every namespace
+#: The number of the wire's ends: the first of those that are netlab's. The kernel gives low ones to
+#: what it puts into every namespace: tunnels such as sit0 (net.core.fb_tunnels_only_for_init_net).
+VETH = 1000
 NAME = "eth0"  # of the veth pair, at both ends
 #: The network that addresses are forged from, and its bits.
 FORGED = {Family.IPV4: ("198.18.0.0", 16), Family.IPV6: ("fd66::", 64)}

@@ -5,15 +5,21 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
+
 from netlab import scheduler
+from netlab.linux.namespace import Namespace
 from netlab.model.tcp import ACK, SYN
 from netlab.model.vocabulary import Family
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
+from netlab.testbed.router import Router
+from tests.programs import need
 
 T = TypeVar("T")
 
@@ -76,6 +82,33 @@ def test_nobody_asks_for_hardware_addresses(netlab_family: Family) -> None:
             return [question for seen in taps for question in questions(seen)]
 
     assert in_many_labs(netlab_family, asked) == [[]] * LABS
+
+
+@pytest.mark.needs("ip")
+def test_links_that_the_kernel_puts_into_every_namespace_are_left_alone(
+    netlab_family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As tunl0, sit0 and their like, where their modules are loaded: they have the low numbers."""
+    created = Namespace.created
+
+    @contextlib.contextmanager
+    def with_tunnels() -> Iterator[Namespace]:
+        with created() as namespace:
+            for number in range(2, 12):
+                words = f"link add tunl{number} index {number} type bridge"
+                subprocess.run([need("ip"), *words.split()], check=True)
+            yield namespace
+
+    monkeypatch.setattr(Namespace, "created", with_tunnels)
+    with Lab(netlab_family) as lab, Router(lab) as router:
+        for namespace in (lab.client.namespace, lab.server.namespace, router.namespace):
+            with namespace:
+                assert socket.if_nametoindex("tunl2") == 2
+        lab.server.listen()
+        lab.client.connect()
+        lab.server.accept()
+        lab.client.send("hello")
+        assert lab.server.read(5) == b"hello"
 
 
 def ipv6_addresses(host: Host) -> list[str]:
