@@ -15,6 +15,8 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Seconds in which more of them do not disturb what is being cleared away. timeout(1) sends its
 #: signal twice, at once; who sends another one after that means it.
 AGAIN = 1.0
+#: As netlab.model.errors has it, which may be what cannot be imported.
+NO_MEMORY = "there is not enough memory here: raise ulimit -v and -d, or a container's --memory"
 #: The exit code where the machine is at fault; 1 would say that a pair was not held.
 MACHINE = 3
 
@@ -40,9 +42,7 @@ def main() -> int:
     except KeyboardInterrupt as ended:
         return _stopped(getattr(ended, "exit_code", 128 + signal.SIGINT))
     except (OSError, MemoryError, ImportError) as error:
-        print(
-            f"netlab: cannot start here: {error or 'there is not enough memory'}", file=sys.stderr
-        )
+        print(f"netlab: cannot start here: {str(error) or NO_MEMORY}", file=sys.stderr)
         return MACHINE
     except Exception:
         if heard:  # Python makes a RuntimeError of what is raised while it makes a class

@@ -10,6 +10,7 @@ in. (user_namespaces(7), mount_namespaces(7), and what bubblewrap and Firecracke
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
 import resource
@@ -20,7 +21,17 @@ from pathlib import Path
 
 from netlab.linux import syscalls
 from netlab.linux.seccomp import CallFilter
-from netlab.linux.syscalls import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY
+from netlab.linux.syscalls import (
+    CLONE_NEWCGROUP,
+    CLONE_NEWIPC,
+    CLONE_NEWUSER,
+    CLONE_NEWUTS,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_RDONLY,
+    unshare,
+)
 
 #: What a confined program may read, where it is there. (``/etc`` as the nobody that it is.)
 SYSTEM = tuple(map(Path, ("/usr", "/bin", "/sbin", "/etc", "/opt", "/nix/store", "/gnu/store")))
@@ -66,7 +77,7 @@ class Confinement:
         self._host = host
         self._filter = CallFilter()
         self._shown = [*_system(), *_python(), *filter(None, [self._folder])]
-        self._proc = -1
+        self.proc = -1  # the /proc of outside, once entered
 
     @staticmethod
     def environment() -> dict[str, str]:
@@ -82,9 +93,10 @@ class Confinement:
 
     def enter(self) -> None:
         """Give this process namespaces and a file system of its own. Raises OSError."""
-        self._proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
+        self.proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
         Path("/proc/self/oom_score_adj").write_text("1000")  # before anybody else's
-        syscalls.unshare(syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWCGROUP)
+        for kind in (CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP):
+            unshare(kind)
         socket.sethostname(self._host)
         with contextlib.suppress(OSError):  # of a user namespace before Linux 5.19
             Path("/proc/sys/kernel/shmall").write_text(str(SHARED_MEMORY))
@@ -110,18 +122,36 @@ class Confinement:
             return child
         os.close(ready)
         os.close(tell)
-        number = os.readlink("self", dir_fd=self._proc)
-        syscalls.unshare(syscalls.CLONE_NEWUSER)
+        number = os.readlink("self", dir_fd=self.proc)
+        unshare(CLONE_NEWUSER)
         os.write(told, f"{number}\n".encode())
         if os.read(go, 2) != b"go":
             os._exit(1)
         self._become_nobody()
         return 0
 
+    def memory_in_use(self) -> int:
+        """Bytes that the processes of this process namespace have in memory, besides this one.
+
+        Where there is no ``/proc`` inside, the one outside still has an entry for each.
+        """
+        pages = 0
+        for path in self._of_others("statm"):
+            with contextlib.suppress(OSError):  # it has ended
+                pages += int(_read(path, self.proc).split()[1])
+        return pages * resource.getpagesize()
+
+    def _of_others(self, name: str) -> Iterator[str]:
+        if os.path.exists("/proc/self"):
+            numbers = (each for each in os.listdir("/proc") if each.isdecimal())
+            return (f"/proc/{each}/{name}" for each in numbers if int(each) != os.getpid())
+        own = os.readlink("self", dir_fd=self.proc)
+        return (f"{each}/{name}" for each in _descendants(own, self.proc))
+
     def _map_user(self, number: str) -> None:
-        outside = _spare_user(int(number))
+        outside = _spare_user(int(number), _read("self/uid_map", self.proc))
         for name in ("uid_map", "gid_map"):
-            handle = os.open(f"{number}/{name}", os.O_WRONLY, dir_fd=self._proc)
+            handle = os.open(f"{number}/{name}", os.O_WRONLY, dir_fd=self.proc)
             with open(handle, "w") as file:
                 file.write(f"{USER} {outside} 1")
 
@@ -138,14 +168,17 @@ class Confinement:
         self._filter.enforce()
 
 
-def memory_in_use() -> int:
-    """Bytes that the processes of this process namespace have in memory, besides this one."""
-    pages = 0
-    for name in os.listdir("/proc"):
-        if name.isdecimal() and int(name) != os.getpid():
-            with contextlib.suppress(OSError):  # it has ended
-                pages += int(Path("/proc", name, "statm").read_text().split()[1])
-    return pages * resource.getpagesize()
+def _descendants(number: str, proc: int) -> Iterator[str]:
+    """The children of a process of that number, and theirs, by an open ``/proc``."""
+    with contextlib.suppress(OSError):  # it has ended
+        for child in _read(f"{number}/task/{number}/children", proc).split():
+            yield child
+            yield from _descendants(child, proc)
+
+
+def _read(path: str, folder: int) -> str:
+    with open(os.open(path, os.O_RDONLY, dir_fd=folder)) as file:
+        return file.read()
 
 
 def _lower(limit: int, most: int) -> None:
@@ -173,12 +206,13 @@ def _python() -> Iterator[Path]:
     yield Path(__file__).resolve().parent.parent / "programs"
 
 
-def _spare_user(number: int) -> int:
-    """A user that nobody else is: of this user namespace, for the process of that number.
+def _spare_user(number: int, mapped: str) -> int:
+    """A user that nobody else is, for the process of that number, in a user namespace that has the
+    users of `mapped` (its ``uid_map``).
 
     Where the namespace has but one user, it is that one.
     """
-    first, _, count = map(int, Path("/proc/self/uid_map").read_text().split()[:3])
+    first, _, count = map(int, mapped.split()[:3])
     if first + count > SPARE + number:
         return SPARE + number
     return max(first, first + count - 2)
@@ -232,19 +266,28 @@ def _show(source: Path, target: Path) -> None:
 
 def _make_read_only(base: str, own: set[str], devices: set[str]) -> None:
     """Have nothing below be written or gain privileges, but for folders of its own."""
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        path, words = line.split()[4:6]
-        path = path.encode().decode("unicode_escape")  # a blank is \\040 there
-        if not path.startswith(f"{base}/"):
-            continue
+    for path, words in _mounts_on(base):
         flags = MS_NOSUID
-        for word in words.split(","):
+        for word in words:
             flags |= KEPT.get(word, 0)
         if path not in own:
             flags |= MS_RDONLY
-        if path not in devices or "nodev" in words.split(","):
+        if path not in devices or "nodev" in words:
             flags |= MS_NODEV
         syscalls.remount(path, flags)
+
+
+def _mounts_on(base: str) -> Iterator[tuple[str, list[str]]]:
+    """The mounts on that of `base`, and on those, with their flags; not what `base` covers."""
+    lines = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    # A blank is \040 there. Of the mounts at one path, the last covers the others.
+    at = {number: path.encode().decode("unicode_escape") for number, _, _, _, path, *_ in lines}
+    covering = [number for number, path in at.items() if path == base][-1]
+    found = {covering}
+    for number, parent, _, _, _, words, *_ in lines:
+        if parent in found:
+            found.add(number)
+            yield at[number], words.split(",")
 
 
 def _mount_proc(path: Path) -> None:
@@ -253,5 +296,8 @@ def _mount_proc(path: Path) -> None:
     In a container that hides parts of ``/proc`` it does not: then there is none.
     """
     path.mkdir()
-    with contextlib.suppress(PermissionError):
+    try:
         syscalls.mount("proc", str(path), MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    except syscalls.NoMount as error:
+        if error.errno != errno.EPERM:
+            raise

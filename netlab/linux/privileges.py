@@ -13,10 +13,19 @@ from functools import cache
 from pathlib import Path
 
 from netlab.linux import sysctl
-from netlab.linux.syscalls import CLONE_NEWNET, CLONE_NEWUSER, own_network, setns, unshare
-from netlab.model.errors import Forbidden, LabError
+from netlab.linux.syscalls import (
+    CLONE_NEWNET,
+    CLONE_NEWUSER,
+    NoMount,
+    NoNamespace,
+    own_network,
+    setns,
+    unshare,
+)
+from netlab.model.errors import NO_MEMORY, NO_PROCESS, Forbidden, LabError
 
-CAP_NET_ADMIN, CAP_SYS_ADMIN = 12, 21
+#: Packet sockets take CAP_NET_RAW, which is not among the rights of podman's containers.
+CAPABILITIES = {"NET_ADMIN": 12, "NET_RAW": 13, "SYS_ADMIN": 21}
 
 
 @cache
@@ -26,9 +35,11 @@ def prepare() -> None:
     Without root it enters a user namespace of its own. Raises `Forbidden` where it may not, and
     `LabError` where something else is missing.
     """
+    _has_memory()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    _most_networks()  # inside a user namespace of its own it reads otherwise
     if not privileged():
         enter_user_namespace()
         return
@@ -37,6 +48,20 @@ def prepare() -> None:
             unshare(CLONE_NEWNET)  # root of a user namespace, in a network from outside it
     except OSError as error:
         raise refused(error) from None
+
+
+#: Bytes for one lab, measured. Python itself is aborted by the kernel's refusals when it has less.
+MEMORY = {"v": (resource.RLIMIT_AS, 96 << 20), "d": (resource.RLIMIT_DATA, 48 << 20)}
+
+
+def _has_memory() -> None:
+    for option, (limit, enough) in MEMORY.items():
+        soft, _ = resource.getrlimit(limit)
+        if soft != resource.RLIM_INFINITY and soft < enough:
+            raise LabError(
+                f"there is not enough memory here: raise ulimit -{option} from {soft >> 10} to "
+                f"{enough >> 10} or more"
+            )
 
 
 def _can_come_home() -> bool:
@@ -65,7 +90,7 @@ def privileged() -> bool:
         ) from None
     effective = next(line for line in status.splitlines() if line.startswith("CapEff"))
     held = int(effective.split()[1], 16)
-    return all(held >> capability & 1 for capability in (CAP_NET_ADMIN, CAP_SYS_ADMIN))
+    return all(held >> capability & 1 for capability in CAPABILITIES.values())
 
 
 def in_user_namespace() -> bool:
@@ -102,21 +127,28 @@ def enter_user_namespace() -> None:
 #: Descriptors that a process has besides its labs, and those that one lab may need at most: a
 #: recorded one has 25, and its applications have connections and programs.
 OTHER_DESCRIPTORS, A_LAB = 40, 30
+#: Network namespaces besides those of labs, and of one lab with a router.
+OTHER_NETWORKS, NETWORKS_OF_A_LAB = 2, 3
 
 
 def labs_at_once() -> int:
-    """The number of labs for which this process may have enough descriptors; 1 at least."""
+    """The number of labs for which this process may have enough descriptors and namespaces; 1 at
+    least.
+    """
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return max(1, (limit - OTHER_DESCRIPTORS) // A_LAB)
+    labs = [(limit - OTHER_DESCRIPTORS) // A_LAB]
+    networks = _most_networks()
+    if networks is not None:
+        labs.append((networks - OTHER_NETWORKS) // NETWORKS_OF_A_LAB)
+    return max(1, min(labs))
 
 
-def _limits() -> str:
-    """The limits of namespaces, as far as they can be read: ``0, 15000``."""
-    found = []
-    for name in ("user.max_net_namespaces", "user.max_user_namespaces"):
-        with contextlib.suppress(OSError):
-            found.append(sysctl.read(name))
-    return ", ".join(found) or "unknown here"
+@cache
+def _most_networks() -> int | None:
+    """The limit of network namespaces where this process began, if it can be read there."""
+    with contextlib.suppress(OSError, ValueError):
+        return int(sysctl.read("user.max_net_namespaces"))
+    return None
 
 
 #: Settings that forbid namespaces to ordinary users, and the value that does.
@@ -138,29 +170,51 @@ def forbidding_settings() -> list[str]:
     return found
 
 
+#: As podman and docker take them.
+RIGHTS = " ".join(f"--cap-add {name}" for name in CAPABILITIES)
+#: What there is not enough of, by the error that tells.
+SCARCE = {
+    errno.EMFILE: "too many open files: raise the limit ({most}; ulimit -n), or run with --jobs "
+    "{labs}",
+    errno.ENFILE: "this machine has too many open files: raise fs.file-max",
+    errno.EAGAIN: NO_PROCESS,
+    errno.ENOMEM: f"{NO_MEMORY}, or run fewer at once (--jobs)",
+}
+
+
 def refused(error: OSError) -> LabError:
-    """The error for a refused namespace or descriptor, as one sentence with the remedy."""
-    if error.errno == errno.EMFILE:
-        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return LabError(
-            f"too many open files: raise the limit ({limit}; ulimit -n), or run with --jobs "
-            f"{labs_at_once()}"
-        )
+    """The error for what was refused for want of rights or of something that is limited here, as
+    one sentence with the name of the limit and the remedy.
+    """
+    if error.errno in SCARCE:
+        most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return LabError(SCARCE[error.errno].format(most=most, labs=labs_at_once()))
     settings = forbidding_settings()
     if settings:
         return Forbidden(
             f"this kernel forbids namespaces to ordinary users: {' and '.join(settings)}. "
-            "Run as root (sudo), or have an administrator change that sysctl"
+            f"Run as root (sudo; in a container with {RIGHTS}), or have an administrator change "
+            "that sysctl"
         )
-    if error.errno == errno.ENOSPC:
-        return LabError(
-            "the limit of namespaces is reached: raise user.max_net_namespaces or "
-            f"user.max_user_namespaces ({_limits()}), or run fewer at once (--jobs)"
-        )
+    if error.errno == errno.ENOSPC and isinstance(error, NoNamespace):
+        return LabError(_no_more(error.kinds))
     if error.errno in (errno.EPERM, errno.EACCES):
+        what = "mounting" if isinstance(error, NoMount) else "creating a namespace"
         return Forbidden(
-            "creating a namespace was refused although no sysctl forbids it: a container or a "
-            "security module does. Run as root on the machine itself, or give the container "
-            "CAP_SYS_ADMIN and CAP_NET_ADMIN"
+            f"{what} was refused although no sysctl forbids it: a container or a security module "
+            f"does. Run on the machine itself, or give the container its rights: {RIGHTS}"
         )
     return LabError(f"building a lab failed: {error.strerror}")
+
+
+def _no_more(kinds: tuple[str, ...]) -> str:
+    """The sentence for namespaces of which there may be no more."""
+    limits = []
+    for kind in kinds:
+        name = f"user.max_{kind}_namespaces"
+        try:
+            limits.append(f"{name} ({sysctl.read(name)} here)")
+        except OSError:
+            limits.append(name)
+    fewer = f", or run fewer at once (--jobs {labs_at_once()})" if "net" in kinds else ""
+    return f"the limit of namespaces is reached: raise {' or '.join(limits)}{fewer}"

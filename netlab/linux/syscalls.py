@@ -38,12 +38,34 @@ def _checked(result: int) -> int:
     return result
 
 
+#: Namespaces, as the settings that limit their number name them (``user.max_net_namespaces``).
+KINDS = {
+    CLONE_NEWUSER: "user", CLONE_NEWNET: "net", CLONE_NEWPID: "pid", CLONE_NEWNS: "mnt",
+    CLONE_NEWIPC: "ipc", CLONE_NEWUTS: "uts", CLONE_NEWCGROUP: "cgroup",
+}  # fmt: skip
+
+
+class NoNamespace(OSError):
+    """Namespaces were refused: those of `kinds`."""
+
+    kinds: tuple[str, ...] = ()
+
+
 def unshare(flags: int) -> None:
     """Leave the namespaces of `flags` for new ones (``os.unshare`` came with Python 3.12).
 
-    Raises OSError.
+    Raises NoNamespace.
     """
-    _checked(_libc.unshare(flags))
+    try:
+        _checked(_libc.unshare(flags))
+    except OSError as error:
+        refusal = NoNamespace(*error.args)
+        refusal.kinds = tuple(kind for flag, kind in KINDS.items() if flags & flag)
+        raise refusal from None
+
+
+class NoMount(OSError):
+    """A mount was refused."""
 
 
 def setns(descriptor: int, kind: int = CLONE_NEWNET) -> None:
@@ -108,7 +130,10 @@ def _mount(
     source: str | None, path: str, kind: str | None, flags: int, data: str | None = None
 ) -> None:
     words = [word.encode() if word else None for word in (source, path, kind, data)]
-    _checked(_libc.mount(*words[:3], ctypes.c_ulong(flags), words[3]))
+    try:
+        _checked(_libc.mount(*words[:3], ctypes.c_ulong(flags), words[3]))
+    except OSError as error:
+        raise NoMount(*error.args) from None
 
 
 def no_new_privileges() -> None:

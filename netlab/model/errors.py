@@ -108,8 +108,13 @@ OF_THE_NAME = frozenset(
 )
 
 
+#: What there is too little of here, and which limit to raise.
+NO_MEMORY = "there is not enough memory here: raise ulimit -v and -d, or a container's --memory"
+NO_PROCESS = "no more processes are allowed here: raise ulimit -u, or a container's --pids-limit"
 #: What Python says where the kernel refuses it a thread.
 NO_THREAD = "can't start new thread"
+#: What Python says where an extension in C got no memory.
+NO_REASON = "error return without exception set"
 
 
 def of_file(error: OSError, said: str, path: Path | None = None) -> NetlabError:
@@ -120,7 +125,7 @@ def of_file(error: OSError, said: str, path: Path | None = None) -> NetlabError:
 
 def is_machines(error: Exception) -> bool:
     """True if an exception tells of this machine: a call that failed, no memory, no thread."""
-    return isinstance(error, (OSError, MemoryError)) or str(error) == NO_THREAD
+    return isinstance(error, OSError | MemoryError) or str(error) in (NO_THREAD, NO_REASON)
 
 
 def bug(error: Exception) -> str:
@@ -137,13 +142,15 @@ def bug(error: Exception) -> str:
 
 def _said(error: Exception) -> str:
     match error:
-        case MemoryError():
-            return "there is not enough memory here"
+        case MemoryError() | OSError(errno=errno.ENOMEM):
+            return NO_MEMORY
+        case SystemError() if str(error) == NO_REASON:
+            return NO_MEMORY
         case OSError(strerror=str(why)):
             where = f": {error.filename!r}" if isinstance(error.filename, str) else ""
             return f"this machine refuses what netlab needs: {why}{where}"
         case RuntimeError() if str(error) == NO_THREAD:
-            return "no more processes or threads are allowed here (ulimit -u)"
+            return f"no thread can start: {NO_PROCESS}; or {NO_MEMORY}"
         case _:
             said = f": {error}" if str(error) else ""
             return f"this is a bug of netlab's: {type(error).__name__}{said}"

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from netlab.linux.confinement import FILE, MEMORY, Confinement, memory_in_use
+from netlab.linux.confinement import FILE, MEMORY, Confinement
 from netlab.linux.namespace import Namespace
-from netlab.linux.syscalls import CLONE_NEWPID, die_with_parent, unshare
+from netlab.linux.privileges import SCARCE, refused
+from netlab.linux.syscalls import CLONE_NEWPID, NoMount, NoNamespace, die_with_parent, unshare
 from netlab.model.errors import LabError
 from netlab.programs import tcp_client
 
@@ -32,16 +33,14 @@ def _prepare(telling: int, confinement: Confinement | None) -> None:
     try:
         _contain(confinement)
     except OSError as error:
-        why = error.strerror
-        if error.errno in (errno.EAGAIN, errno.ENOSPC, errno.ENOMEM):
-            why = (
-                "no more processes are allowed here (ulimit -u), or no namespaces "
-                "(user.max_pid_namespaces and its like)"
-            )
-        elif confinement:
-            why = f"the kernel does not confine it: {error}"
-        os.write(telling, str(why).encode())
+        os.write(telling, _why_not(error, confinement).encode())
         raise
+
+
+def _why_not(error: OSError, confinement: Confinement | None) -> str:
+    if isinstance(error, NoNamespace | NoMount) or error.errno in SCARCE:
+        return str(refused(error))
+    return f"the kernel does not confine it: {error}" if confinement else str(error.strerror)
 
 
 def _not_found(error: OSError, confinement: Confinement | None) -> str:
@@ -75,27 +74,29 @@ def _contain(confinement: Confinement | None) -> None:
         confinement.enter()
         program = confinement.fork()
     if program:
-        os._exit(_exit_code_of(program, watched=confinement is not None))
+        os._exit(_exit_code_of(program, confinement))
     die_with_parent()
 
 
-def _exit_code_of(child: int, watched: bool = False) -> int:
+def _exit_code_of(child: int, confinement: Confinement | None = None) -> int:
     """Wait for it, with none of netlab's descriptors open; reap other orphans meanwhile.
 
-    All in a process namespace end with its first process: with this one, where they are watched and
-    take more memory than they may.
+    All in a process namespace end with its first process: with this one, where they are confined
+    and take more memory than they may.
     """
-    os.closerange(3, 1 << 20)
-    if watched:
+    kept = confinement.proc if confinement else 2
+    os.closerange(3, kept)
+    os.closerange(kept + 1, 1 << 20)
+    if confinement:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     while True:
-        process, status = os.waitpid(-1, os.WNOHANG if watched else 0)
+        process, status = os.waitpid(-1, os.WNOHANG if confinement else 0)
         if process == child:
             code = os.waitstatus_to_exitcode(status)
             return code if code >= 0 else DIED_BY_SIGNAL - code
         if process == 0:
             signal.sigtimedwait({signal.SIGCHLD}, LOOKING)
-            if memory_in_use() > MEMORY:
+            if confinement and confinement.memory_in_use() > MEMORY:
                 return DIED_BY_SIGNAL + signal.SIGKILL
 
 
@@ -131,7 +132,7 @@ class Program:
             with namespace:
                 self._process = subprocess.Popen(
                     started,
-                    stdin=subprocess.DEVNULL,
+                    stdin=subprocess.PIPE,  # it ends at once: there may be no /dev/null
                     stdout=self._output,
                     stderr=subprocess.STDOUT,
                     env=confinement.environment() if confinement else None,
@@ -152,6 +153,8 @@ class Program:
             os.close(told)
             if telling >= 0:
                 os.close(telling)
+        if self._process.stdin:
+            self._process.stdin.close()
 
     @property
     def output(self) -> str:

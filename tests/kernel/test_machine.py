@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from netlab.linux import closing, sysctl
 from netlab.linux import namespace as namespaces
-from netlab.linux import sysctl
 from netlab.model.errors import LabError
 from netlab.testbed.lab import Lab
 from netlab.testbed.program import Program
@@ -207,6 +207,7 @@ def test_a_lab_gives_all_its_descriptors_back(lab: Lab) -> None:
         another.server.accept()
         another.client.probe(timeout=0.1)
         another.client.run(["true"])
+    closing.finish()
     assert len(os.listdir("/proc/self/fd")) == before
 
 

@@ -38,6 +38,7 @@ exit codes: 0 labs can be built here, 2 bad usage, 3 they cannot
 NATURAL = {"mark": 7, "what": 31}
 GIVING: tuple[Giving, ...] = ((("what",), 12),)
 BEFORE_FIX = " " * 11
+ENTRY = "netlab.__main__"  # what the command imports, as pip installs it (pyproject.toml)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _namesakes() -> Iterator[Check]:
     own = Path(sys.argv[0]).absolute()
     found = [Path(folder, "netlab") for folder in os.get_exec_path()]
     there = dict.fromkeys(path for path in found if path.is_file() and os.access(path, os.X_OK))
-    others = {path: module for path in there if (module := _module(path)) != "netlab.cli"}
+    others = {path: module for path in there if (module := _module(path)) != ENTRY}
     if not others:
         yield Check("only command called netlab", True, "")
     for path, module in others.items():
@@ -210,7 +211,7 @@ def _confinement(lab: Lab) -> Iterator[Check]:
     yield _tried(
         "confine a scenario's programs",
         lambda: lab.client.run(["true"], confined=True),
-        "it takes user, mount and process namespaces (user.max_*_namespaces)",
+        "until then a scenario with 'run' is an error",
     )
     yield Check(
         "filter their system calls", seccomp.library() is not None, "",
