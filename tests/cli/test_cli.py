@@ -200,6 +200,15 @@ def test_the_doctor_names_another_program_called_netlab(tmp_path: Path) -> None:
     assert "of the package netsim" in lines
 
 
+def test_the_doctor_knows_the_command_that_pip_installs() -> None:
+    installed = Path(sys.executable).parent
+    if not (installed / "netlab").exists():
+        pytest.skip("netlab is not installed here")
+    lines = netlab("doctor", PATH=f"{installed}:/usr/bin:/bin").out
+    assert "only command called netlab" in lines
+    assert "another program" not in lines
+
+
 def test_the_doctor_as_json_has_one_object_a_line() -> None:
     done = netlab("doctor", "--json")
     findings = [json.loads(line) for line in done.out.splitlines()]
