@@ -9,6 +9,7 @@ and sockets when the process ends, however it ends; ``/run/netns`` is never writ
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from functools import cache
@@ -22,6 +23,7 @@ from netlab.model.errors import LabError
 #: Buckets of the connection table of each lab's namespace. A read of /proc/net/tcp walks them
 #: all: 1.6 ms with the host's table, 15 us with this one.
 TABLE_ENTRIES = 1024
+READ_ONLY = " (of a container: give it --cap-add SYS_ADMIN, or podman's --security-opt unmask=ALL)"
 
 
 class Namespace:
@@ -103,7 +105,8 @@ class Namespace:
         except FileNotFoundError:
             raise LabError(f"this kernel has no sysctl {name}") from None
         except OSError as error:
-            raise LabError(f"sysctl {name}={value}: {error.strerror}") from None
+            fix = READ_ONLY if error.errno == errno.EROFS else ""
+            raise LabError(f"sysctl {name}={value}: {error.strerror}{fix}") from None
         if outside is not None and _value(name) != outside:
             # Kernels before 5.13 let a namespace write some settings that all share.
             sysctl.write(name, outside)

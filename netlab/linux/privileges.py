@@ -16,9 +16,14 @@ from netlab.linux import sysctl
 from netlab.linux.syscalls import (
     CLONE_NEWNET,
     CLONE_NEWUSER,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
     NoMount,
     NoNamespace,
+    own_mounts,
     own_network,
+    remount,
     setns,
     unshare,
 )
@@ -44,6 +49,7 @@ def prepare() -> None:
         enter_user_namespace()
         return
     try:
+        _write_sysctls()
         if not _can_come_home():
             unshare(CLONE_NEWNET)  # root of a user namespace, in a network from outside it
     except OSError as error:
@@ -62,6 +68,16 @@ def _has_memory() -> None:
                 f"there is not enough memory here: raise ulimit -{option} from {soft >> 10} to "
                 f"{enough >> 10} or more"
             )
+
+
+def _write_sysctls() -> None:
+    """Where a container has ``/proc/sys`` read-only, have it writable in a mount namespace of this
+    process's own, if its rights are enough: what a lab sets there is the lab's own.
+    """
+    with contextlib.suppress(OSError):
+        if os.statvfs(sysctl.ROOT).f_flag & os.ST_RDONLY:
+            own_mounts()
+            remount(str(sysctl.ROOT), MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 
 def _can_come_home() -> bool:

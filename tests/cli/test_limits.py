@@ -206,11 +206,25 @@ def test_the_number_of_labs_that_is_advised_works(limit: int) -> None:
     assert "7 passed" in done.out
 
 
+READ_ONLY = "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && "
+
+
 @NEEDS_ROOT
-def test_a_setting_in_a_read_only_proc_sys_is_named() -> None:
+def test_a_setting_in_a_read_only_proc_sys_is_the_labs_own() -> None:
+    """Outside netlab's own mount namespace it stays read-only."""
+    still = "grep -q ' /proc/sys ro' /proc/self/mountinfo"
     done = through_a_shell(
-        "unshare -m --propagation private sh -c 'mount --bind /proc/sys /proc/sys && "
-        "mount -o remount,bind,ro /proc/sys && $netlab run --sysctl tcp_sack=0 port-open'"
+        in_a_mount_namespace(f"{READ_ONLY} $netlab run --sysctl tcp_sack=0 port-open && {still}")
+    )
+    assert done.code == 0, done
+
+
+@NEEDS_ROOT
+def test_a_setting_that_cannot_be_made_writable_is_named() -> None:
+    done = through_a_shell(
+        in_a_mount_namespace(
+            f"{READ_ONLY} exec unshare -Urm $netlab run --sysctl tcp_sack=0 port-open"
+        )
     )
     assert done.code == 3
     assert "sysctl net.ipv4.tcp_sack=0: Read-only file system" in done.out
