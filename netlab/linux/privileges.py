@@ -45,11 +45,11 @@ def prepare() -> None:
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     _most_networks()  # inside a user namespace of its own it reads otherwise
+    _write_sysctls()
     if not privileged():
         enter_user_namespace()
         return
     try:
-        _write_sysctls()
         if not _can_come_home():
             unshare(CLONE_NEWNET)  # root of a user namespace, in a network from outside it
     except OSError as error:
@@ -214,7 +214,7 @@ def refused(error: OSError) -> LabError:
         )
     if error.errno == errno.ENOSPC and isinstance(error, NoNamespace):
         return LabError(_no_more(error.kinds))
-    if error.errno in (errno.EPERM, errno.EACCES):
+    if error.errno in (errno.EPERM, errno.EACCES, errno.ENOSYS):  # as a profile answers
         what = "mounting" if isinstance(error, NoMount) else "creating a namespace"
         return Forbidden(
             f"{what} was refused although no sysctl forbids it: a container or a security module "
