@@ -25,7 +25,6 @@ PACKAGES = {
     "nft": "nftables",
     "nsenter": "util-linux",
     "nstat": "iproute2 (Fedora: iproute)",
-    "podman": "podman and crun",
     "qemu-system-x86_64": "qemu-system-x86 (Fedora: qemu-system-x86-core)",
     "rpmbuild": "rpm (Fedora: rpm-build)",
     "setpriv": "util-linux",
@@ -39,7 +38,6 @@ PACKAGES = {
 }
 #: Programs that a test may lack all the same, and why.
 NOT_REQUIRED = {
-    "podman": "many machines of CI are containers, in which it runs no others",
     "tmt": "neither Debian nor Ubuntu has it; whoever changes a plan runs `tmt lint`",
 }
 #: Other names of one program.
