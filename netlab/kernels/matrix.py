@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+from netlab import extras
 from netlab.kernels import cache, suite
 from netlab.kernels.sources import fetch
 from netlab.kernels.sources.kernel import Kernel
@@ -141,7 +142,7 @@ def _all(
         except NetlabError as error:
             yield never_booted(spec.text, str(error))
         except Exception as error:  # the others go on
-            yield never_booted(spec.text, bug(error))
+            yield never_booted(spec.text, _why(error))
     yield from _guests(kernels.values(), plan, watcher)
 
 
@@ -170,6 +171,12 @@ def _distribution() -> str:
         return platform.freedesktop_os_release().get("PRETTY_NAME", "")
     except OSError:  # no such file: a very small system
         return ""
+
+
+def _why(error: Exception) -> str:
+    """A sentence about an exception that nobody expected: a package may be missing."""
+    missing = extras.lacking(error) if isinstance(error, ModuleNotFoundError) else None
+    return str(missing) if missing else bug(error)
 
 
 def _obtained(spec: Spec, plan: Plan, watcher: Watcher) -> Kernel:
@@ -208,7 +215,7 @@ def _guests(kernels: Iterable[Kernel], plan: Plan, watcher: Watcher) -> Iterator
         except NetlabError as error:
             run = never_booted(kernel.spec, str(error))
         except Exception as error:  # the others go on, and nobody waits for this one
-            run = never_booted(kernel.spec, bug(error))
+            run = never_booted(kernel.spec, _why(error))
         news.put((kernel.spec, run))
 
     with ThreadPoolExecutor(at_once(plan), "guest") as pool:

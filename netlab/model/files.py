@@ -23,11 +23,13 @@ def write(path: Path, content: bytes | str, option: str = "") -> None:
 
 
 def replace(path: Path, content: bytes | str) -> None:
-    """Write a file beside its place, and move it there. Raises OSError, and leaves nothing then."""
+    """Write a file beside its place, and move it there: a link that is there is replaced, and what
+    it leads to is not touched. Raises OSError, and leaves nothing then.
+    """
     data = content.encode(errors="replace") if isinstance(content, str) else content
-    path = path.resolve()  # a link stays one
-    if path.exists() and not path.is_file():  # a pipe, or /dev/stdout: it keeps what it is
-        path.write_bytes(data)
+    device = path.absolute().is_relative_to("/dev")  # /dev/stdout may be any file
+    if device or (path.exists() and not path.is_file()):
+        path.write_bytes(data)  # it keeps what it is
         return
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -29,8 +29,8 @@ class Frozen:
 
     def __init__(self, name: str | Path) -> None:
         self.process = subprocess.Popen(
-            [*NETLAB, "freeze", str(name)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True, env=environment(),
+            [*NETLAB, "freeze", "--allow-programs", str(name)], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
         )  # fmt: skip
         assert self.process.stdout is not None
         self.lines = []
@@ -228,15 +228,17 @@ def test_however_it_ends_nothing_is_left(
 ) -> None:
     mark = uuid.uuid4().hex
     monkeypatch.setenv("NETLAB_TEST_MARK", mark)
-    with frozen(scenario(tmp_path, "client: {run: sleep 1000}")) as held:
+    program = f"env NETLAB_TEST_MARK={mark} sleep 1000"  # a confined one inherits nothing
+    with frozen(scenario(tmp_path, f"client: {{run: {program}}}")) as held:
         namespaces = held.namespaces()
         programs = inhabitants(namespaces, mark) - {held.process.pid}
         assert programs, "nothing runs that could be left behind"
         code, err = held.end(number)
+        _, *said = err.splitlines()  # the first is about the program
         if number is signal.SIGKILL:
-            assert (code, err) == (-number, "")
+            assert (code, said) == (-number, [])
         else:
-            assert (code, err) == (128 + number, "netlab: stopped; nothing is left behind\n")
+            assert (code, said) == (128 + number, ["netlab: stopped; nothing is left behind"])
         assert all(map(ended, programs)), "a program outlives netlab"
         assert len(namespaces) == 2
         assert inhabitants(namespaces, mark) == set()
