@@ -126,10 +126,12 @@ def _all(
     if len(guests) < len(specs):
         try:
             yield here(plan.job, watcher)
-        except NetlabError as error:
+        except BrokenPipeError:  # of the watcher: its reader has gone
+            raise
+        except Exception as error:  # the others go on, where there are any
             if not guests:
                 raise
-            yield never_booted(HOST, str(error))
+            yield never_booted(HOST, _why(error))
     kernels: dict[str, Kernel] = {}
     for spec in guests:
         try:
@@ -139,15 +141,17 @@ def _all(
                 yield never_booted(spec.text, str(error))
             else:
                 watcher.fetching(spec.text, f"left out: {error}", 0, 0)
-        except NetlabError as error:
-            yield never_booted(spec.text, str(error))
         except Exception as error:  # the others go on
             yield never_booted(spec.text, _why(error))
     yield from _guests(kernels.values(), plan, watcher)
 
 
 def here(job: suite.Job, watcher: Watcher) -> KernelRun:
-    """Play on the kernel that runs this process: no guest, and no time-outs of hours."""
+    """Play on the kernel that runs this process: no guest, and no time-outs of hours.
+
+    What goes wrong after the first scenario is the run's error, and costs none of its results; what
+    goes wrong before is raised.
+    """
     lines: list[str] = []
     # Time is real here: those would really take hours.
     job = replace(job, timers=tuple(name for name in job.timers if name not in measure.HOURS))
@@ -157,8 +161,19 @@ def here(job: suite.Job, watcher: Watcher) -> KernelRun:
         watcher.heard(HOST, line)
 
     about = suite.machine(HOST, "real", job, _distribution())
-    suite.play(job, about, emit, watcher.meanwhile)
+    try:
+        suite.play(job, about, emit, watcher.meanwhile)
+    except BrokenPipeError:  # of the watcher
+        raise
+    except Exception as error:
+        if not lines or not (run := gather(lines)).scenarios:
+            raise
+        return replace(run, error=_why(error))
     return gather(lines)
+
+
+def _why(error: Exception) -> str:
+    return str(error) if isinstance(error, NetlabError) else bug(error)
 
 
 def never_booted(spec: str, error: str) -> KernelRun:
@@ -212,8 +227,6 @@ def _guests(kernels: Iterable[Kernel], plan: Plan, watcher: Watcher) -> Iterator
             clock = plan.clock or _clock(kernel)
             guest = replace(plan.guest, stop=stop, clock=clock)
             run = boot.play(kernel, plan.job, guest, cache.folder("guests"), heard)
-        except NetlabError as error:
-            run = never_booted(kernel.spec, str(error))
         except Exception as error:  # the others go on, and nobody waits for this one
             run = never_booted(kernel.spec, _why(error))
         news.put((kernel.spec, run))
