@@ -76,10 +76,31 @@ def text(path: Path, most: int, what: str) -> str:
 def glance(path: Path) -> str:
     """The beginning of a text, to see what it is; "" where it cannot be read, or is no file."""
     try:
-        with opened(path, "it") as file:
-            return file.read(GLANCE).decode(errors="replace")
-    except (NetlabError, OSError):
+        return beginning(path)
+    except NetlabError:
         return ""
+
+
+def beginning(path: Path) -> str:
+    """The same, where it must not be missed. Raises as `opened` does."""
+    with opened(path, "it") as file:
+        try:
+            return file.read(GLANCE).decode(errors="replace")
+        except OSError as error:
+            raise of_file(error, f"cannot be read: {error.strerror}", path) from error
+
+
+def below(folder: Path) -> list[Path]:
+    """Every file below a folder, at any depth, sorted.
+
+    Raises as `opened` does where a folder cannot be read: its files must not be missed in silence.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise of_file(error, f"cannot be read: {error.strerror}", Path(error.filename)) from error
+
+    found = os.walk(folder, onerror=refuse)
+    return sorted(Path(inner, name) for inner, _, names in found for name in names)
 
 
 def up_to(most: int, file: BinaryIO, path: Path, instead: str) -> bytes:

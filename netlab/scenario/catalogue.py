@@ -15,7 +15,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from netlab.model.errors import ScenarioError
+from netlab.model import outside
+from netlab.model.errors import LabError, NetlabError, ScenarioError
 from netlab.scenario import stories
 from netlab.scenario.loader import load
 from netlab.scenario.model import TO_THE_END, Scenario
@@ -103,10 +104,13 @@ def is_built_in(scenario: Scenario) -> bool:
 
 
 def names() -> list[str]:
-    """Every name that can be typed, the user's own first. Broken files are skipped: they are of no
-    interest while a word is being completed.
+    """Every name that can be typed, the user's own first. What is broken or cannot be read is
+    skipped: it is of no interest while a word is being completed.
     """
-    shelves = _Shelves(lambda text: None).shelves
+    try:
+        shelves = _Shelves(lambda text: None).shelves
+    except NetlabError:
+        return []
     return list(dict.fromkeys(name for shelf in shelves for name in shelf.names()))
 
 
@@ -251,10 +255,19 @@ def in_file(path: Path) -> list[Scenario]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """The scenario files below a folder, and the Python files that have stories."""
-    for path in sorted(folder.rglob("*")):
-        if (path.suffix == SUFFIX or stories.has_stories(path)) and path.is_file():
-            yield path
+    """The scenario files below a folder, and the Python files that have stories.
+
+    Raises `NetlabError` where a folder or a Python file cannot be read: nobody would know what is
+    missing. Of netlab's own files, that is this machine's affair: nobody has named them.
+    """
+    try:
+        for path in filter(Path.is_file, outside.below(folder)):
+            if path.suffix == SUFFIX or stories.has_stories(path, outside.beginning):
+                yield path
+    except ScenarioError as error:
+        if folder == home() or folder.is_relative_to(_PACKAGE):
+            raise LabError(f"of netlab's own, {error}") from error
+        raise
 
 
 def _empty(folder: Path) -> str:

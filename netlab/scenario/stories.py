@@ -58,9 +58,13 @@ def story(
     return marked
 
 
-def has_stories(path: Path) -> bool:
-    """True if a file is Python and contains the mark. A cheap check: `read` looks closely."""
-    return path.suffix == SUFFIX and f"@{MARK}(" in outside.glance(path)
+def has_stories(path: Path, begin: Callable[[Path], str] = outside.glance) -> bool:
+    """True if a file is Python and contains the mark. A cheap check: `read` looks closely.
+
+    `begin` gives the beginning of the file: `outside.beginning` where one that cannot be read must
+    not be missed, and raises as that does.
+    """
+    return path.suffix == SUFFIX and f"@{MARK}(" in begin(path)
 
 
 def read(path: Path) -> list[Scenario]:

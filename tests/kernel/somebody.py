@@ -15,9 +15,9 @@ import netlab
 from netlab.scenario import catalogue
 
 from ..programs import lacking
+from ..rights import NOBODY
 from . import tools
 
-NOBODY = 65534
 PACKAGE = Path(netlab.__file__).parent
 #: What netlab needs to play scenarios below a folder of its own: itself, and what it imports.
 SOURCES = (PACKAGE.parent, Path(pytest.__file__).parents[1])

@@ -10,9 +10,10 @@ import pytest
 
 from netlab import cli
 from netlab.cli.shared import kernel_options
-from netlab.model.errors import ScenarioError
+from netlab.model.errors import LabError, ScenarioError
 from netlab.scenario import catalogue, loader
 from netlab.scenario.model import Scenario
+from tests.rights import nobody
 from tests.unit.scenario.test_stories import GOOD as STORY
 from tests.unit.scenario.wrong_documents import GOOD as NAMED
 
@@ -192,6 +193,34 @@ def test_a_name_longer_than_any_file_can_have_is_no_name() -> None:
         chosen("a" * 300)
     with pytest.raises(ScenarioError):
         chosen("a" * 300 + ".yaml")
+
+
+# --- what cannot be read
+
+
+@pytest.mark.parametrize("closed", ["deep", "deep/told.py", "mine.yaml"])
+def test_what_may_not_be_read_is_not_missed_in_silence(own: Path, closed: str) -> None:
+    own.parent.chmod(0o755)
+    assert len(catalogue.everything(Path("scenarios"))) == len(OWN) - 1, "without the story"
+    (own / closed).chmod(0)
+    with nobody(), pytest.raises(ScenarioError) as caught:
+        catalogue.everything(Path("scenarios"))
+    (own / closed).chmod(0o755)
+    assert str(caught.value) == f"scenarios/{closed}: cannot be read: Permission denied"
+
+
+@pytest.mark.parametrize("closed", ["deep", "deep/told.py"])
+def test_of_netlabs_own_files_that_is_the_machines_affair(
+    own: Path, closed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.parent.chmod(0o755)
+    monkeypatch.setattr(catalogue, "home", lambda: Path("scenarios"))
+    (own / closed).chmod(0)
+    with nobody(), pytest.raises(LabError) as caught:
+        catalogue.everything()
+    (own / closed).chmod(0o755)
+    said = f"of netlab's own, scenarios/{closed}: cannot be read: Permission denied"
+    assert str(caught.value) == said
 
 
 # --- on other kernels
