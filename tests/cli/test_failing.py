@@ -42,9 +42,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[judge.Place]:
     ("name", "kind"), [(name, kind) for name, kinds in SHARE.items() for kind in kinds]
 )
 def test_a_call_that_fails_is_a_sentence(place: judge.Place, name: str, kind: str) -> None:
-    command = COMMANDS[name]
-    place.warm_up(command)
-    found = [*failures(place.watch(command), [kind], imports=0, alike=1)]
+    command, made = place.watch(COMMANDS[name])
+    found = [*failures(made, [kind], imports=0, alike=1)]
     assert found, f"{name} makes no such call: it is no test of {kind}"
     some = found[:: max(1, len(found) // 4)]
     verdicts = {failure: place.fail(command, failure) for failure in some}

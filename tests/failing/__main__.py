@@ -57,9 +57,7 @@ def one(
     name: str, options: argparse.Namespace, free: list[Place], counts: Counter[tuple[str, str]]
 ) -> list[str]:
     """All failures of one command; returns what was wrong."""
-    command = COMMANDS[name]
-    free[0].warm_up(command)
-    made = free[0].watch(command)
+    command, made = free[0].watch(COMMANDS[name])
     found = [*failures(made, options.kinds, options.imports, options.alike)][:: options.each]
     print(f"{name}: {len(found)} failures", file=sys.stderr, flush=True)
     idle: queue.SimpleQueue[Place] = queue.SimpleQueue()

@@ -15,6 +15,7 @@ class Command(NamedTuple):
     code: int = 0  # where nothing fails
     says: str = ""  # where it ends as it should
     stdin: str = ""
+    prints: str | None = None  # the same each time; None: not known, or never the same
 
 
 COMMANDS: dict[str, Command] = {

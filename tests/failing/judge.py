@@ -103,27 +103,37 @@ class Place:
             check=False,
         )
 
-    def warm_up(self, command: Command) -> None:
-        """Run it once as it is, so that everything it imports is compiled."""
+    def warm_up(self, command: Command) -> str:
+        """Run it once as it is, so that everything it imports is compiled; what it prints."""
         self.clear()
-        subprocess.run(
+        done = subprocess.run(
             self.words(command),
             input=command.stdin,
             capture_output=True,
             text=True,
+            errors="replace",
             cwd=self._mine[2],
             env=self.environment(""),
             check=False,
         )
+        return self._anywhere(done.stdout)
 
-    def watch(self, command: Command) -> list[Call]:
-        """The calls that it makes, when nothing fails. Raises AssertionError if something does."""
+    def watch(self, command: Command) -> tuple[Command, list[Call]]:
+        """The calls that it makes, when nothing fails; and the command, with what it prints, if
+        that is the same twice. Raises AssertionError if something fails.
+        """
+        once = self.warm_up(command)
         done = self.run(command, "", ["--trace=" + ",".join(WATCHED)])
         assert done.returncode == command.code, done.stdout + done.stderr
         assert command.says in done.stdout + done.stderr, done.stdout + done.stderr
         wrong = [*self.left()]
         assert not wrong, wrong
-        return calls(self.trace)
+        same = once == self._anywhere(done.stdout)
+        return command._replace(prints=once if same else None), calls(self.trace)
+
+    def _anywhere(self, text: str) -> str:
+        """A text as it would be in another place."""
+        return text.replace(str(self._folder), "")
 
     def fail(self, command: Command, failure: Failure) -> Verdict:
         """Run it with that failure, and judge."""
@@ -168,8 +178,11 @@ class Place:
             yield f"exit code {code}, not one of {sorted(fine)}"
         elif code == command.code and command.says not in text:
             yield f"it says nothing of {command.says!r}"
-        elif code == MACHINE != command.code and not explains(done.stderr, done.stdout):
+        elif code != command.code and not explains(done.stderr, done.stdout):
             yield "it does not say why"
+        elif code == command.code and command.prints not in (None, self._anywhere(done.stdout)):
+            if not explains(done.stderr, done.stdout):
+                yield "it prints something else, and does not say why"
         writes = f"{self.results}/" in failure.seen and "/.netlab." not in failure.seen
         if writes and "1 passed" in command.says and command.says not in done.stdout:
             yield "results are lost"
@@ -179,7 +192,7 @@ class Place:
 def explains(err: str, out: str) -> bool:
     """True if there is a sentence of netlab's about what went wrong."""
     return "netlab: " in err or any(
-        word in out for word in ("not built", "ERROR", "MISSING", "missing", '"error"')
+        word in out for word in ("not built", "ERROR", "MISSING", "missing", "absent", '"error"')
     )
 
 
