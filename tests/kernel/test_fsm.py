@@ -38,6 +38,10 @@ def shown(netlab_family: Family) -> tuple[Evidence, ...]:
     return runs(netlab_family)
 
 
+def test_nothing_fails(shown: tuple[Evidence, ...]) -> None:
+    assert [run.scenario for run in shown if run.outcome == "fail"] == []
+
+
 def test_every_arrow_is_seen_or_has_its_reason(shown: tuple[Evidence, ...]) -> None:
     seen = fsm.seen(shown)
     assert [str(arrow) for arrow in seen.unaccounted] == []
