@@ -49,10 +49,12 @@ class Runs:
         }
 
     @contextlib.contextmanager
-    def start(self, *options: str) -> Iterator[Process]:
-        """A run, in a process group of its own; of all scenarios if none is named."""
+    def start(self, *options: str, command: str = "run") -> Iterator[Process]:
+        """A run, in a process group of its own, of all scenarios if none is named; or another
+        command.
+        """
         with subprocess.Popen(
-            [*self._through, sys.executable, "-m", "netlab", "run", *options],
+            [*self._through, sys.executable, "-m", "netlab", command, *options],
             env=self._environment,
             cwd=self._home,
             stdout=subprocess.PIPE,
