@@ -153,7 +153,7 @@ def _main(arguments: Sequence[str] | None) -> int:
             return _complain(LabError(bug(error)))
         _give_up_stdout()
         return _complain(LabError(f"standard output cannot be written: {error.strerror}"))
-    except (MemoryError, RuntimeError, SystemError) as error:
+    except (MemoryError, RuntimeError, SystemError, LookupError) as error:
         if not is_machines(error):
             raise
         return _complain(LabError(bug(error)))

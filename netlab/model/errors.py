@@ -115,6 +115,8 @@ NO_PROCESS = "no more processes are allowed here: raise ulimit -u, or a containe
 NO_THREAD = "can't start new thread"
 #: What Python says where an extension in C got no memory.
 NO_REASON = "error return without exception set"
+#: What Python says where it cannot read the module of an encoding.
+NO_ENCODING = "unknown encoding: "
 
 
 def of_file(error: OSError, said: str, path: Path | None = None) -> NetlabError:
@@ -125,7 +127,9 @@ def of_file(error: OSError, said: str, path: Path | None = None) -> NetlabError:
 
 def is_machines(error: Exception) -> bool:
     """True if an exception tells of this machine: a call that failed, no memory, no thread."""
-    return isinstance(error, OSError | MemoryError) or str(error) in (NO_THREAD, NO_REASON)
+    said = str(error)
+    machines = isinstance(error, OSError | MemoryError)
+    return machines or said in (NO_THREAD, NO_REASON) or said.startswith(NO_ENCODING)
 
 
 def bug(error: Exception) -> str:
@@ -151,6 +155,8 @@ def _said(error: Exception) -> str:
             return f"this machine refuses what netlab needs: {why}{where}"
         case RuntimeError() if str(error) == NO_THREAD:
             return f"no thread can start: {NO_PROCESS}; or {NO_MEMORY}"
+        case LookupError() if str(error).startswith(NO_ENCODING):
+            return f"Python's own files cannot be read here: {error}"
         case _:
             said = f": {error}" if str(error) else ""
             return f"this is a bug of netlab's: {type(error).__name__}{said}"

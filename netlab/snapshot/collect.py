@@ -8,6 +8,7 @@ diagnosis needs. Where the kernel does not answer over netlink, both read /proc.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netlab.linux import sysctl
 from netlab.linux.nstat import Counters
-from netlab.model.errors import Forbidden, LabError, ScenarioError
+from netlab.model.errors import OF_THE_NAME, Forbidden, LabError, ScenarioError
 from netlab.model.text import printable
 from netlab.snapshot import columns, sock_diag
 from netlab.snapshot.columns import SOURCE, Block, Column, RawSample, SocketTable
@@ -117,7 +118,9 @@ def inside(namespace: str | None) -> Iterator[None]:
             stack.enter_context(target)
         except PermissionError:
             raise Forbidden(f"only root may enter {namespace}: run this with sudo") from None
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise LabError(f"{namespace} cannot be entered: {error.strerror}") from None
             raise ScenarioError(f"{namespace} is not a network namespace") from None
         yield
 
@@ -133,7 +136,9 @@ def _open(namespace: str) -> int:
         return os.open(path, os.O_RDONLY)
     except PermissionError:
         raise Forbidden(f"{path} may be read by root only: run this with sudo") from None
-    except OSError:
+    except OSError as error:
+        if error.errno not in OF_THE_NAME:
+            raise LabError(f"{path} cannot be opened: {error.strerror}") from None
         raise ScenarioError(
             f"{what}. --netns takes a file (/run/netns/NAME, /proc/PID/ns/net), the name of a "
             "namespace that 'ip netns' made, or the ID of a process"

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from netlab.model import outside
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State
 from netlab.model.vocabulary import ExpectedPair, Side
@@ -167,9 +168,10 @@ def _check(said: dict[str, Any], path: Path, scenario: Scenario) -> None:
 
 
 def _read(path: Path) -> Any:
+    text = outside.text(path, outside.MIB, "a lesson")
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
         raise ScenarioError(f"cannot be read: {error}", path) from None
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlab.model import outside
-from netlab.model.errors import ScenarioError
+from netlab.model.errors import of_file
 
 if TYPE_CHECKING:
     from netlab.snapshot.records import Snapshot
@@ -48,4 +48,4 @@ def _handed_over(source: str | int, shown: str) -> tuple[bytes, str]:
         with open(source, "rb", closefd=source != 0) as file:
             return outside.up_to(LARGEST, file, Path(shown), INSTEAD), shown
     except OSError as error:
-        raise ScenarioError(f"cannot be read: {error.strerror}", Path(shown)) from None
+        raise of_file(error, f"cannot be read: {error.strerror}", Path(shown)) from None

@@ -10,7 +10,7 @@ from typing import Literal
 
 from netlab.kernels.sources import distributions
 from netlab.model import outside
-from netlab.model.errors import ScenarioError
+from netlab.model.errors import ScenarioError, of_file
 
 Kind = Literal["distribution", "packages", "folder", "image", "host"]
 
@@ -47,11 +47,13 @@ class Spec:
 
 
 def parse(text: str) -> Spec:
-    """The kernel that a text names. Raises `ScenarioError`, which lists what is possible."""
+    """The kernel that a text names. Raises `ScenarioError`, which lists what is possible, and
+    `LabError` where this machine cannot look for it.
+    """
     try:
         return _parse(text)
     except OSError as error:  # a name that is too long, a folder that may not be read
-        raise ScenarioError(f"{text} cannot be read: {error.strerror}") from None
+        raise of_file(error, f"{text} cannot be read: {error.strerror}") from None
 
 
 def _parse(text: str) -> Spec:
