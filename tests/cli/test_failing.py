@@ -52,6 +52,25 @@ def test_a_call_that_fails_is_a_sentence(place: judge.Place, name: str, kind: st
     assert wrong == {}
 
 
+@pytest.mark.parametrize(
+    ("name", "call", "error", "seen", "said"),
+    [
+        ("list", "openat", "EACCES", '/scenarios", O_RDONLY|O_NONBLOCK', "of netlab's own, /"),
+        ("list", "read", "EIO", "/middleboxes_forget.py>", "forget.py: cannot be read: Inp"),
+        ("list", "openat", "EMFILE", "/middleboxes_forget.py", "forget.py: cannot be read: Too m"),
+        ("teach", "read", "EIO", "/lessons/port-closed.yaml>", "closed.yaml: cannot be read: Inp"),
+    ],
+)
+def test_a_file_of_netlabs_own_that_cannot_be_read_is_named(
+    place: judge.Place, name: str, call: str, error: str, seen: str, said: str
+) -> None:
+    command, made = place.watch(COMMANDS[name])
+    found = next(each for each in made if each.name == call and seen in each.seen)
+    verdict = place.fail(command, Failure("open", call, error, found.number, found.seen))
+    assert (verdict.befell, verdict.code, verdict.wrong) == (True, 3, ()), verdict.said
+    assert said in verdict.said
+
+
 def test_a_judge_that_sees_a_traceback_says_so(place: judge.Place, tmp_path: Path) -> None:
     """The harness can fail: a command that is not netlab's, and one that leaves what it wrote."""
     (tmp_path / "broken.py").write_text("open('/proc/self/status').read()")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import queue
 import signal
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -57,7 +58,11 @@ def one(
     name: str, options: argparse.Namespace, free: list[Place], counts: Counter[tuple[str, str]]
 ) -> list[str]:
     """All failures of one command; returns what was wrong."""
-    command, made = free[0].watch(COMMANDS[name])
+    try:
+        command, made = free[0].watch(COMMANDS[name])
+    except (AssertionError, subprocess.TimeoutExpired) as error:
+        print(f"{name}: it fails by itself: {error}", flush=True)
+        return [name]
     found = [*failures(made, options.kinds, options.imports, options.alike)][:: options.each]
     print(f"{name}: {len(found)} failures", file=sys.stderr, flush=True)
     idle: queue.SimpleQueue[Place] = queue.SimpleQueue()
@@ -80,6 +85,8 @@ def one(
             if verdict.befell and verdict.wrong:
                 wrong.append(told(name, failure, verdict))
                 print(wrong[-1], flush=True)
+    befell = sum(counts[name, kind] for kind in (*KINDS, CRASHED))
+    print(f"{name}: {befell} befell it, {len(wrong)} wrong", file=sys.stderr, flush=True)
     return wrong
 
 

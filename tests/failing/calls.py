@@ -21,6 +21,8 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "write": (("write", "pwrite64"), ("ENOSPC", "EDQUOT", "EIO")),
     "close": (("close",), ("EIO",)),
     "folder": (("mkdir", "mkdirat", "rename", "renameat"), ("ENOSPC", "EROFS", "EDQUOT")),
+    "look": (("getdents64", "newfstatat", "readlink"), ("EIO",)),
+    "descriptors": (("pipe2", "epoll_create1", "eventfd2", "socketpair", "dup"), ("EMFILE",)),
     "unshare": (("unshare",), ("EPERM", "ENOSPC", "ENOMEM")),
     "setns": (("setns",), ("EPERM", "ENOMEM")),
     "mount": (("mount", "fsopen", "fsconfig", "fsmount"), ("EPERM", "ENOMEM")),

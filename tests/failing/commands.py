@@ -15,6 +15,7 @@ class Command(NamedTuple):
     code: int = 0  # where nothing fails
     says: str = ""  # where it ends as it should
     stdin: str = ""
+    patience: float = 60.0  # seconds: who has not ended by then hangs
     prints: str | None = None  # the same each time; None: not known, or never the same
 
 
@@ -26,17 +27,25 @@ COMMANDS: dict[str, Command] = {
     "ladder": Command(f"run {SHORT} --ladder", says="1 passed"),
     "pcap": Command(f"run {SHORT} --pcap {{results}}", says="1 passed"),
     "json": Command(f"run {SHORT} --json", says='"outcome": "pass"'),
+    "prove": Command(f"run {SHORT} --prove", says="1 passed"),
+    "story": Command("run --hold 10ms nat-that-remembers", says="1 passed"),
     "list": Command("list", says="port-closed"),
     "show": Command("show port-closed", says="by hand"),
     "atlas": Command("atlas CLOSED/LISTEN", says="CLOSED"),
-    "fsm": Command("fsm --svg {results}/fsm.svg", says="fsm.svg"),
+    "fsm": Command("fsm --svg {results}/fsm.svg", says="fsm.svg", patience=300.0),
     "snapshot": Command("snapshot", says='"looks"'),
+    "mask": Command("snapshot --mask word", says='"looks"'),
     "diagnose": Command("diagnose {given}/stuck.txt", code=1, says="SYN"),
     "diagnose-here": Command("diagnose", says=""),
     "repro": Command("repro {given}/stuck.txt", says="steps:"),
+    "repro-file": Command("repro {given}/stuck.txt -o {results}/a.yaml", says="a.yaml"),
+    "page": Command(
+        "compare {given}/a.jsonl {given}/b.jsonl --page {results}/a.html", says="no differences"
+    ),
     "compare": Command("compare {given}/a.jsonl {given}/b.jsonl", says="no differences"),
     "record": Command("baseline record --run {given}/a.jsonl -o {results}/a.yaml"),
     "check": Command("baseline check {given}/a.yaml --run {given}/a.jsonl", says="as recorded"),
+    "record-here": Command(f"baseline record {SHORT} -o {{results}}/a.yaml"),
     "matrix-here": Command(f"matrix --kernel host {SHORT} --report {{results}}", says="1 passed"),
     "matrix-missing": Command("matrix --kernel ./no-such-bzImage port-closed", code=2),
     "doctor": Command("doctor", says="ok"),
