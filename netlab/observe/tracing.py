@@ -189,6 +189,8 @@ def _end(fields: dict[str, str], which: str) -> Endpoint:
 
 # --- tracefs
 
+#: Seconds that an instance usually takes to go, and many times more.
+PARTING_S = 2.0
 #: Waits until the other end of its input is closed, and then until the instance can be removed.
 #: The only argument is the instance.
 GUARDIAN = """
@@ -224,11 +226,17 @@ def _guarded(instance: Path, mount: int, opened: contextlib.ExitStack) -> None:
         pass_fds=[mount],
         start_new_session=True,  # a kill of netlab's process group spares it
     )
-    opened.callback(guardian.wait)
+    opened.callback(_await, guardian)
     assert guardian.stdin is not None
     opened.callback(guardian.stdin.close)
     instance.mkdir()
     opened.callback(_silence, instance)
+
+
+def _await(guardian: subprocess.Popen[bytes]) -> None:
+    """Wait for its end, but not for somebody else who reads the instance: it goes on without."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        guardian.wait(PARTING_S)
 
 
 _number = itertools.count()

@@ -250,6 +250,20 @@ def is_guardian(process: int) -> bool:
     return False
 
 
+def test_who_reads_an_instance_from_outside_delays_its_end_and_not_netlabs() -> None:
+    tracer = Tracer()
+    (name,) = instances_of(os.getpid())
+    mount = tracefs.root()
+    reader = os.open(tracefs.instances(mount) / name / "trace", os.O_RDONLY)
+    try:
+        tracer.close()
+        assert instances_of(os.getpid()) == [name]
+    finally:
+        os.close(reader)
+        os.close(mount)
+    assert tools.wait(lambda: None if instances_of(os.getpid()) else True)
+
+
 def test_instances_of_others_are_left_alone(runs: Runs) -> None:
     tracer = Tracer()
     own = instances_of(os.getpid())
