@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -132,8 +133,8 @@ class Place:
         return command._replace(prints=once if same else None), calls(self.trace)
 
     def _anywhere(self, text: str) -> str:
-        """A text as it would be in another place."""
-        return text.replace(str(self._folder), "")
+        """A text as it would be in another place, and whatever was counted and measured."""
+        return re.sub(r"[\d. ]+", " ", text.replace(str(self._folder), ""))
 
     def fail(self, command: Command, failure: Failure) -> Verdict:
         """Run it with that failure, and judge."""
