@@ -37,7 +37,7 @@ def runs(names: Sequence[str]) -> list[KernelRun]:
 
 def _folder(path: Path) -> list[KernelRun]:
     """All runs at any depth: results of many machines come as a folder from each."""
-    files = sorted(path.rglob(f"*{SUFFIX}"))
+    files = [file for file in outside.below(path) if file.suffix == SUFFIX]
     if not files:
         raise ScenarioError(f"there is no stored run (*{SUFFIX}) in this folder", path)
     return overview.in_order([kernel_run.read(file) for file in files])

@@ -77,7 +77,7 @@ def but(wrong: str, error: Exception, otherwise: Callable[..., Any]) -> Callable
 TROUBLE = [
     (KeyError("gone"), "this is a bug of netlab's: KeyError: 'gone' ("),
     (OSError(5, "Input/output error"), "this machine refuses what netlab needs: Input/output"),
-    (MemoryError(), "there is not enough memory here ("),
+    (MemoryError(), "there is not enough memory here: raise"),
     (LabError("no mirror answers"), "no mirror answers"),
 ]
 

@@ -13,7 +13,10 @@ from netlab.model.errors import bug, is_machines
     [
         (OSError(5, "Input/output error"), "this machine refuses what netlab needs: Input/output"),
         (MemoryError(), "there is not enough memory here"),
-        (RuntimeError("can't start new thread"), "no thread can start: no more processes are allowed"),
+        (
+            RuntimeError("can't start new thread"),
+            "no thread can start: no more processes are allowed",
+        ),
         (LookupError("unknown encoding: ascii"), "Python's own files cannot be read here: unknown"),
     ],
 )
