@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import queue
 import signal
 import subprocess
@@ -46,6 +47,7 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory(prefix="netlab-given-") as folder,
         places(given(Path(folder)), options.jobs) as free,
+        contextlib.suppress(KeyboardInterrupt),  # the table of what befell so far
     ):
         for name in options.commands:
             wrong += one(name, options, free, counts)
