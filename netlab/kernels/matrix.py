@@ -173,7 +173,10 @@ def here(job: suite.Job, watcher: Watcher) -> KernelRun:
 
 
 def _why(error: Exception) -> str:
-    return str(error) if isinstance(error, NetlabError) else bug(error)
+    """A sentence about an error of one kernel; it may be that a package is missing."""
+    missing = extras.lacking(error) if isinstance(error, ModuleNotFoundError) else None
+    known = error if isinstance(error, NetlabError) else missing
+    return str(known) if known else bug(error)
 
 
 def never_booted(spec: str, error: str) -> KernelRun:
@@ -186,12 +189,6 @@ def _distribution() -> str:
         return platform.freedesktop_os_release().get("PRETTY_NAME", "")
     except OSError:  # no such file: a very small system
         return ""
-
-
-def _why(error: Exception) -> str:
-    """A sentence about an exception that nobody expected: a package may be missing."""
-    missing = extras.lacking(error) if isinstance(error, ModuleNotFoundError) else None
-    return str(missing) if missing else bug(error)
 
 
 def _obtained(spec: Spec, plan: Plan, watcher: Watcher) -> Kernel:

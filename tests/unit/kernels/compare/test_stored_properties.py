@@ -24,6 +24,7 @@ TEXTS = st.one_of(
     ),
 )
 WORDS = TEXTS.filter(bool)
+OUTCOMES = st.sampled_from(["pass", "fail", "error", "skip"])
 NAMED = st.dictionaries(WORDS, TEXTS, max_size=3)
 SECONDS = st.integers(0, 10**9).map(lambda ms: ms / 1000)
 MACHINES = st.builds(Machine, TEXTS, TEXTS, TEXTS, TEXTS, st.integers(0, 1000), changed=NAMED)
@@ -31,7 +32,7 @@ TIMINGS = st.builds(
     Timing, TEXTS, TEXTS, st.none() | SECONDS, st.lists(SECONDS, max_size=3).map(tuple), TEXTS
 )
 PLAYS = st.dictionaries(
-    WORDS, st.builds(Play, WORDS, TEXTS, TEXTS, st.dictionaries(WORDS, WORDS, max_size=3)),
+    WORDS, st.builds(Play, OUTCOMES, TEXTS, TEXTS, st.dictionaries(WORDS, WORDS, max_size=3)),
     max_size=3,
 )  # fmt: skip
 PROFILES = st.builds(
