@@ -36,23 +36,11 @@ def text(behaviour: KernelProfile) -> str:
         name: max(step for step in STEPS if step <= number)
         for name, number in behaviour.counters.items()
     }
-    data: dict[str, Any] = converter().unstructure(behaviour)
-    whole = {"netlab-baseline": FORMAT, **_without_blanks(data)}
-    whole |= {"sysctls": behaviour.sysctls, "counters": counters}  # a sysctl may be empty
+    data = converter().copy(omit_if_default=True).unstructure(behaviour)
+    whole = {"netlab-baseline": FORMAT, **data, "counters": counters}
     return HEAD + yaml.safe_dump(
         whole, sort_keys=False, allow_unicode=True, width=100, default_flow_style=None
     )
-
-
-def _without_blanks(data: Any) -> Any:
-    """Without empty values: a missing key is read as its default."""
-    if isinstance(data, dict):
-        return {
-            key: _without_blanks(value)
-            for key, value in data.items()
-            if value not in ("", None, {}, [])
-        }
-    return list(data) if isinstance(data, tuple) else data
 
 
 def read(path: Path) -> KernelProfile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from netlab.kernels.compare import baseline
 from netlab.kernels.compare.behaviour import KernelProfile, Play
 from netlab.model import kernel_run
-from netlab.model.evidence import Cell
+from netlab.model.evidence import Cell, Outcome
 from netlab.model.kernel_run import KernelRun, Machine, Timing
 from tests.build import evidence
 
@@ -24,7 +25,6 @@ TEXTS = st.one_of(
     ),
 )
 WORDS = TEXTS.filter(bool)
-OUTCOMES = st.sampled_from(["pass", "fail", "error", "skip"])
 NAMED = st.dictionaries(WORDS, TEXTS, max_size=3)
 SECONDS = st.integers(0, 10**9).map(lambda ms: ms / 1000)
 MACHINES = st.builds(Machine, TEXTS, TEXTS, TEXTS, TEXTS, st.integers(0, 1000), changed=NAMED)
@@ -32,8 +32,7 @@ TIMINGS = st.builds(
     Timing, TEXTS, TEXTS, st.none() | SECONDS, st.lists(SECONDS, max_size=3).map(tuple), TEXTS
 )
 PLAYS = st.dictionaries(
-    WORDS, st.builds(Play, OUTCOMES, TEXTS, TEXTS, st.dictionaries(WORDS, WORDS, max_size=3)),
-    max_size=3,
+    WORDS, st.builds(Play, st.sampled_from(get_args(Outcome)), TEXTS, TEXTS, NAMED), max_size=3
 )  # fmt: skip
 PROFILES = st.builds(
     KernelProfile, MACHINES, PLAYS, PLAYS, st.dictionaries(WORDS, TIMINGS, max_size=2), NAMED,
