@@ -251,7 +251,7 @@ def _stretch(one: Timing, other: Timing, round_trip: float) -> float:
     no more than a first time-out that is longer by `round_trip` seconds accounts for.
     """
     ours, theirs = ([_gaps(timing)[at] for at in _doubling(one, other)] for timing in (one, other))
-    if not (sum(ours) > 0 and sum(theirs) > 0):
+    if min((*ours, *theirs), default=0.0) <= 0:  # none doubles, or no time has gone by
         return 1.0
     most = 1 + round_trip / min(ours[0], theirs[0])
     return min(max(sum(theirs) / sum(ours), 1 / most), most)

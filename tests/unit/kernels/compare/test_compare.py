@@ -232,8 +232,9 @@ def test_a_pair_of_the_atlas_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "hz", "ticks"),
-    [(0.2, 250, 1), (1, 250, 8), (1, 1000, 64), (16, 250, 64), (60, 250, 512), (120, 1000, 4096)],
-)
+    [(0.2, 250, 1), (1, 250, 8), (1, 1000, 64), (16, 250, 64), (60, 250, 512), (120, 1000, 4096),
+     (0.02, 250, 1), (62 / 250, 250, 1), (63 / 250, 250, 8), (1e9, 250, 8**8)],
+)  # fmt: skip
 def test_the_timer_wheel(seconds: float, hz: int, ticks: int) -> None:
     assert grain(seconds, hz) == ticks / hz
 

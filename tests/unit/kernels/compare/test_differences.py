@@ -19,7 +19,7 @@ from netlab.kernels.compare.differences import (
     timer_aspect,
     told,
 )
-from netlab.model.kernel_run import Machine, Timing
+from netlab.model.kernel_run import Clock, Machine, Timing
 
 #: Not imported: what follows a number does not notice that it is another one.
 SLACK, OFTEN = 0.1, 5
@@ -159,6 +159,122 @@ def test_a_gap_may_differ_by_a_slot_and_what_a_busy_machine_adds(
     assert aspect(every(1, 1), every(1 + sign * off, 1)) == expected
     off = SLACK + 3 * SLOT + beyond
     assert aspect(every(1, 1, 1), every(1, 1, 1 + sign * off)) == expected
+
+
+@pytest.mark.parametrize("rates", [(1000, 100), (100, 1000)])
+def test_of_two_ticks_the_coarser_counts(rates: tuple[int, int]) -> None:
+    slot = 0.08  # of what takes a second, at 100 Hz
+    for beyond, expected in ((-0.002, ""), (0.002, "schedule")):
+        assert aspect(every(1), every(1 + SLACK + slot + beyond), *rates) == expected
+
+
+#: What doubles. At 250 Hz each but the first has a slot of 32 ms, and a longer first one, too.
+DOUBLING = (0.248, 0.496, 0.992)
+
+
+def longer(gaps: tuple[float, ...], by: float, after: float | None = None) -> Timing:
+    """A timer that doubles, of which the first time-out is longer by so many seconds."""
+    return every(*(gap * (1 + by / gaps[0]) for gap in gaps), after=after)
+
+
+@pytest.mark.parametrize(
+    ("clock", "by", "expected"),
+    [
+        ("virtual", 0.0249, ""),  # 10 ms of its round trip, and the slots of all
+        ("virtual", 0.0260, "schedule"),
+        ("real", 0.0670, ""),  # 40 ms, and what a busy machine adds
+        ("real", 0.0735, "schedule"),
+    ],
+)
+def test_what_doubles_keeps_the_round_trip_of_its_first_time_out(
+    clock: Clock, by: float, expected: str
+) -> None:
+    one, other = every(*DOUBLING), longer(DOUBLING, by)
+    assert timer_aspect(one, other, (250, 250), clock) == expected
+    assert timer_aspect(other, one, (250, 250), clock) == expected
+
+
+def test_the_shorter_of_two_first_time_outs_says_how_much_the_round_trip_makes() -> None:
+    one, other = every(*DOUBLING), longer(DOUBLING, 0.0254)
+    assert timer_aspect(other, one, (250, 250), "virtual") == ""
+
+
+def test_time_outs_that_double_no_more_keep_no_round_trip() -> None:
+    first, second = 0.1, 0.2
+    one = every(first, second, second, second)
+    for beyond, expected in ((-0.002, ""), (0.002, "schedule")):
+        late = second + SLACK + 0.004 + 2 * SLOT + beyond  # a slot for each so far
+        other = every(first + 0.04, 2 * (first + 0.04), late, second)
+        assert aspect(one, other) == expected, beyond
+    no_doubling = every(4, 1, 1)
+    for beyond, expected in ((-0.002, ""), (0.002, "schedule")):
+        assert aspect(no_doubling, every(4 + SLACK + 0.256 + beyond, 1, 1)) == expected
+
+
+def test_one_doubling_is_one() -> None:
+    """40 ms of 0.1 s: the second is longer by twice that, but the busy machine's 0.1 s."""
+    one = every(0.1, 0.2)
+    for beyond, expected in ((-0.002, ""), (0.002, "schedule")):
+        assert aspect(one, every(0.14, 0.28 + SLACK + 0.004 + SLOT + beyond)) == expected
+
+
+def test_packets_of_one_moment_have_no_round_trip() -> None:
+    at_once = Timing("t", "", None, (0.0, 0.0, 1.0))
+    assert aspect(at_once, at_once) == ""
+    assert aspect(at_once, every(0.1, 0.9)) == ""
+    assert aspect(every(1, 1.1), Timing("t", "", None, (0.0, 0.0, 3.0))) == "schedule"
+
+
+def test_the_end_follows_the_time_outs_or_is_due_by_itself() -> None:
+    """After 15 s: as much later as the time-outs before it, or measured from the beginning."""
+    gaps, by = DOUBLING, 0.017
+    one = every(*gaps, after=15)
+    slots = 3 * SLOT + 0.256
+    room = 0.01 + slots + 0.015  # work, the slots of all, a thousandth of the time
+    stretch = 1 + 0.01 / gaps[0]
+    for after, expected in (
+        (15, ""),
+        (15 - room + 0.002, ""),
+        (15 - room - 0.002, "schedule"),
+        (15 * stretch, ""),
+        (15 * stretch + room - 0.002, ""),
+        (15 * stretch + room + 0.002, "schedule"),
+    ):
+        other = longer(gaps, by, after=after)
+        assert timer_aspect(one, other, (250, 250), "virtual") == expected, after
+    # The end comes after time-outs that double no more: it is none of theirs.
+    one, other = every(0.1, 0.2, 0.2, after=15), every(0.14, 0.28, 0.2, after=15 * 1.4)
+    assert aspect(one, other) == "schedule"
+
+
+def test_what_shows_in_no_packet_is_seen_to_end_at_looks_that_grow_rarer() -> None:
+    """A thousandth of the time that has passed, beside a slot of the wheel."""
+    room = SLACK + 4096 / 250 + 1.0
+    for beyond, expected in ((-0.01, ""), (0.01, "schedule")):
+        assert aspect(Timing("t", "", 1000), Timing("t", "", 1000 + room + beyond)) == expected
+
+
+def test_only_two_virtual_clocks_are_compared_to_the_hundredth() -> None:
+    virtual = replace(MACHINE, clock="virtual")
+    one, other = {"t": every(1)}, {"t": every(1 + SLOT + 0.05)}
+    for first, second, number in ((virtual, virtual, 1), (virtual, MACHINE, 0),
+                                  (MACHINE, virtual, 0), (MACHINE, MACHINE, 0)):  # fmt: skip
+        told_of = compare(
+            profile(machine=first, timers=one), profile(machine=second, timers=other)
+        ).differences
+        assert len(told_of) == number, (first.clock, second.clock)
+
+
+def test_what_only_one_has_hides_nothing_after_it() -> None:
+    one = profile(
+        scenarios={"gone": played(), "a": played(pair="x")},
+        timers={"gone": every(1), "t": every(1)},
+    )
+    two = profile(scenarios={"a": played(pair="X")}, timers={"t": every(9)})
+    assert [each[:3] for each in found(one, two)] == [
+        ("scenario", "a", "pair"),
+        ("timer", "t", "schedule"),
+    ]
 
 
 def test_another_tick_rounds_otherwise() -> None:
