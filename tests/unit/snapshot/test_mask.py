@@ -58,6 +58,48 @@ def test_the_same_word_gives_the_same_pseudonyms() -> None:
     assert not {*addresses} & {*mask.pseudonyms(addresses, "word")}
 
 
+#: By the word "word". The last ones have a subnet whose first pseudonym may be nobody's address:
+#: 0.0.0.0/8, loopback, link-local, multicast and what is reserved. They get the next one that may.
+KNOWN = {
+    "192.0.2.1": "45.129.121.91",
+    "192.0.2.77": "45.129.121.169",
+    "198.51.100.1": "64.134.154.96",
+    "169.254.7.9": "169.254.235.99",
+    "fe80::1": "fe80::faaa:1ad7:6d53:2342",
+    "fe80::1%eth0": "fe80::faaa:1ad7:6d53:2342",
+    "2001:db8::7": "a2c7:f2cf:869:d866:c370:b7ff:f220:344d",
+    "2001:db8::8": "a2c7:f2cf:869:d866:edbc:dfef:8b29:a277",
+    "2001:db8:0:1::7": "c4cb:a993:2c61:ea25:f53b:3471:67d4:a759",
+    "127.8.9.1": "127.8.9.1",
+    "::1": "::1",
+    ANY: ANY,
+    "10.8.0.1": "1.177.5.223",
+    "10.67.1.1": "223.174.105.36",
+    "10.32.2.1": "108.163.245.3",
+    "10.34.2.1": "144.117.20.222",
+    "10.126.43.1": "222.244.246.209",
+    "10.241.0.1": "85.159.168.167",
+    "10.215.2.1": "9.184.85.109",
+    "10.78.0.1": "81.227.124.0",
+    "10.215.1.1": "4.196.58.134",
+    "2001:db8:1b:1::1": "933a:215d:e8fe:32e2:b8e8:6a9d:716b:ac17",
+    "2001:db8:1b::1": "39e1:59e4:ec5d:435f:e3cd:e8d0:78bb:4fd4",
+}
+
+
+def test_two_hosts_with_the_same_word_agree_whatever_their_netlab() -> None:
+    """A connection is found at its other end by its addresses: these may never change."""
+    assert dict(zip(KNOWN, mask.pseudonyms(KNOWN, "word"), strict=True)) == KNOWN
+
+
+def test_without_a_word_two_processes_do_not_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = mask.pseudonyms(["192.0.2.1"])
+    assert mask.pseudonyms(["192.0.2.1"]) == ours
+    assert len(mask._own_key()) == 32  # bytes: nobody tries them all
+    monkeypatch.setattr(mask, "_KEYS", [])  # as another process begins
+    assert mask.pseudonyms(["192.0.2.1"]) != ours
+
+
 # --- how well addresses are hidden
 
 
