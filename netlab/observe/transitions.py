@@ -101,7 +101,10 @@ class _Way:
         self._here = 0
 
     def match(self, span: Span, following: Span | None) -> None:
-        """Find the visit that a span of samples saw, or add what only samples can see."""
+        """Find the visit that a span of samples saw, or add what only samples can see.
+
+        Visits that are passed over lie between two samples: the span before was seen to its end.
+        """
         found = None if span.small else self._find((span.state,), span)
         if found is None:
             found = self._without_socket(span, following)
@@ -110,8 +113,6 @@ class _Way:
                 f"sampled {span.state} from {span.since:.4f} s to {span.until:.4f} s, "
                 f"traced {self._told(span)}"
             )
-        for number in range(self._here + 1, found):
-            self._too_short(number, span)
         self._here = self._left(found, span)
 
     def _find(self, states: Sequence[State], span: Span) -> int | None:
@@ -141,7 +142,7 @@ class _Way:
         if not self._may_be(span.state, number):
             return None
         gone = self.visits[number]
-        left_just_now = number > 0 and self.visits[number - 1].state not in (*GONE, State.SYN_RECV)
+        left_just_now = self.visits[number - 1].state not in (*GONE, State.SYN_RECV)
         if span.small and left_just_now and number > self._here:
             put_in = [replace(gone, state=span.state)]  # the closed socket turned into it
         else:
@@ -189,15 +190,6 @@ class _Way:
         past = [visit.state for visit in self.visits[:number] if visit.state not in GONE]
         ends = (State.FIN_WAIT1, State.FIN_WAIT2, State.CLOSING, State.TIME_WAIT)
         return bool(past) and past[-1] in ends
-
-    def _too_short(self, number: int, span: Span) -> None:
-        """A visit that no sample saw must lie between two samples."""
-        visit, end = self.visits[number], self._end(number)
-        if visit.since < span.earliest - ROUNDING or end > span.latest + ROUNDING:
-            raise LabError(
-                f"traced {visit.state} from {visit.since:.6f} s to {end:.6f} s, "
-                f"sampled only {span.state} from {span.since:.4f} s"
-            )
 
     def _left(self, found: int, span: Span) -> int:
         """The visit that the last sample of a span saw: the same one, or the state again."""

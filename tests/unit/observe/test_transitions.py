@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
 
@@ -178,6 +179,84 @@ def test_samples_alone() -> None:
         Transition(1.01, S.LISTEN, S.ESTABLISHED, traced=False),
     )
     assert sampled([]) == ()
+
+
+def once(state: State, since: float) -> Interval:
+    """One end, seen so by one sample, which may be read until the next is taken."""
+    return replace(seen(state, since, since), samples=1)
+
+
+def test_a_state_that_several_intervals_saw_is_one() -> None:
+    """Its queues have changed: it has been there since the first, and until the last."""
+    both = [seen(S.ESTABLISHED, 0.02, 0.5), seen(S.ESTABLISHED, 0.52, 0.98)]
+    assert sampled([seen(S.SYN_SENT, 0.01, 0.01), *both]) == (
+        Transition(0.02, S.SYN_SENT, S.ESTABLISHED, traced=False),
+    )
+    assert names(reconciled(OPEN_AND_CLOSE, both))[1] is S.ESTABLISHED
+    with pytest.raises(LabError, match=r"sampled ESTABLISHED until 1\.5"):
+        reconciled(OPEN_AND_CLOSE, [both[0], seen(S.ESTABLISHED, 0.52, 1.5)])
+    with pytest.raises(LabError, match=r"sampled FIN_WAIT1 from 0\.5"):
+        reconciled(OPEN_AND_CLOSE, [seen(S.FIN_WAIT1, 0.5, 0.6), seen(S.FIN_WAIT1, 0.7, 1.00012)])
+
+
+def test_what_one_sample_saw_may_have_come_until_the_next() -> None:
+    """A sample is stamped before the tables are read."""
+    seen_early = [seen(S.ESTABLISHED, 0.02, 0.98), once(S.FIN_WAIT1, 0.99)]
+    after = [seen(S.TIME_WAIT, 1.02, 2.0)]
+    assert len(reconciled(OPEN_AND_CLOSE, seen_early + after)) == len(OPEN_AND_CLOSE)
+    with pytest.raises(LabError, match="sampled FIN_WAIT1"):
+        reconciled(OPEN_AND_CLOSE, [*seen_early, once(S.FIN_WAIT2, 0.995), *after])
+    seen_twice = replace(seen_early[-1], samples=2)  # the first of them was read by then
+    with pytest.raises(LabError, match="sampled FIN_WAIT1"):
+        reconciled(OPEN_AND_CLOSE, [seen_early[0], seen_twice, *after])
+
+
+def test_a_request_begins_after_its_listener_however_soon() -> None:
+    """The two clocks may be a rounding apart."""
+    samples = [seen(S.SYN_RECV, LISTENS[0].since + ROUNDING / 2, 0.99)]
+    assert names(reconciled(LISTENS, samples)) == [S.LISTEN, S.SYN_RECV]
+
+
+def test_a_request_begins_with_no_syn_ack_from_before_a_sample_without_it() -> None:
+    samples = [
+        seen(S.LISTEN, 0.01, 0.09),
+        seen(S.SYN_RECV, 0.11, 0.2),
+        seen(S.LISTEN, 0.22, 0.5),
+        seen(S.SYN_RECV, 0.6, 0.7),
+    ]
+    found = reconciled(LISTENS, samples, requests=[0.1, 0.3, 0.55])
+    assert [each.at for each in found if each.after is S.SYN_RECV] == [0.1, 0.55]
+
+
+def test_a_listener_does_not_end_what_is_left_of_a_connection() -> None:
+    """It may come before TIME_WAIT is seen, while it lasts, or before it is seen to be over."""
+    early = [*OPEN_AND_CLOSE, Visit(S.LISTEN, 1.01)]
+    found = reconciled(early, [seen(S.TIME_WAIT, 1.02, 2.4)])
+    assert found[-1] == Transition(1.02, S.LISTEN, S.TIME_WAIT, traced=False)
+    over = [seen(S.TIME_WAIT, 1.02, 2.4), seen(S.LISTEN, 2.6, 3)]
+    for at in (2.0, 2.5):
+        found = reconciled([*OPEN_AND_CLOSE, Visit(S.LISTEN, at)], over)
+        assert found[-1] == Transition(2.6, S.TIME_WAIT, S.LISTEN, traced=False), at
+    went = [*OPEN_AND_CLOSE, Visit(S.LISTEN, 2.45), Visit(S.CLOSED, 2.5)]
+    found = reconciled(went, [over[0], seen(S.CLOSED, 2.6, 3)])
+    assert found[-1] == Transition(2.6, S.TIME_WAIT, S.CLOSED, traced=False)
+
+
+def test_a_listener_after_time_wait_has_its_exact_time() -> None:
+    samples = [seen(S.TIME_WAIT, 1.02, 2.4), seen(S.CLOSED, 2.6, 2.9), seen(S.LISTEN, 3.1, 4)]
+    found = reconciled([*OPEN_AND_CLOSE, Visit(S.LISTEN, 3.0)], samples)
+    assert found[-2:] == (
+        Transition(2.6, S.TIME_WAIT, S.CLOSED, traced=False),
+        Transition(3.0, S.CLOSED, S.LISTEN, traced=True),
+    )
+
+
+def test_what_was_seen_to_be_closed_is_left_so_until_what_is_left_is_seen() -> None:
+    found = reconciled(OPEN_AND_CLOSE, [seen(S.CLOSED, 1.001, 1.01), seen(S.TIME_WAIT, 1.02, 2)])
+    assert found[-2:] == (
+        Transition(1.00016, S.FIN_WAIT2, S.CLOSED, traced=True),
+        Transition(1.02, S.CLOSED, S.TIME_WAIT, traced=False),
+    )
 
 
 # --- an end whose way is known, looked at now and then
