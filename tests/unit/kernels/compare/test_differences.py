@@ -242,6 +242,9 @@ def test_the_end_follows_the_time_outs_or_is_due_by_itself() -> None:
     ):
         other = longer(gaps, by, after=after)
         assert timer_aspect(one, other, (250, 250), "virtual") == expected, after
+    # That they end at the same time says nothing of the packets before.
+    one, other = every(1, 1, 1, after=100), every(1, 5, 1, after=100)
+    assert aspect(one, other) == aspect(other, one) == "schedule"
     # The end comes after time-outs that double no more: it is none of theirs.
     one, other = every(0.1, 0.2, 0.2, after=15), every(0.14, 0.28, 0.2, after=15 * 1.4)
     assert aspect(one, other) == "schedule"
