@@ -147,16 +147,14 @@ class _Way:
             put_in = [replace(gone, state=span.state)]  # the closed socket turned into it
         else:
             put_in = [gone, self._entered(span, gone)]
-        place, last = number + len(put_in) - 1, number
-        if span.small:
-            last = self._meanwhile(number, span, following)
+        last = self._meanwhile(number, span, following) if span.small else number
         end = self._end(last)
         self.visits[number : number + 1] = put_in
         if following is not None and following.since < end:
             rest = following.state if following.state in GONE else gone.state
             after = last + len(put_in)
             self.visits.insert(after, Visit(rest, following.since, traced=False))
-        return place
+        return number
 
     def _meanwhile(self, number: int, span: Span, following: Span | None) -> int:
         """The last visit during which the connection is still in TIME_WAIT.

@@ -5,6 +5,7 @@ contradicts there fails with a sentence of its own, at its own line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -306,12 +307,19 @@ def test_every_key_of_the_language_is_refused_somewhere() -> None:
 
 
 @pytest.fixture(scope="module")
-def runs() -> list[Evidence]:
-    """All files as they are, and then each of the wrong ones; all side by side."""
-    texts = [*RIGHT, *UNSAID, *map(_changed, WRONG)]
+def runs(request: pytest.FixtureRequest) -> dict[str, Evidence]:
+    """What came of the files as they are, and of the wrong ones that a test asks for, by their
+    texts; all are played side by side.
+    """
+    asked = {
+        item.callspec.params.get("wrong")
+        for item in request.session.items
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+    }
+    texts = [*RIGHT, *UNSAID, *(_changed(wrong) for wrong in WRONG if wrong in asked)]
     played = [loader.parse(text, Path("mine.yaml")).variants()[-1] for text in texts]
     by_number = dict(runner.play_all(played))
-    return [answered(each, by_number[number]) for number, each in enumerate(played)]
+    return {text: answered(played[number], by_number[number]) for number, text in enumerate(texts)}
 
 
 def answered(scenario: Scenario, run: Evidence | None = None) -> Evidence:
@@ -324,25 +332,29 @@ def answered(scenario: Scenario, run: Evidence | None = None) -> Evidence:
     return run
 
 
-def test_as_they_stand_the_files_are_right(runs: list[Evidence]) -> None:
-    assert [run.failure for run in runs[: len(RIGHT)]] == [None] * len(RIGHT)
-    assert {run.outcome for run in runs[: len(RIGHT)]} == {"pass"}
+def test_as_they_stand_the_files_are_right(runs: dict[str, Evidence]) -> None:
+    assert [runs[text].failure for text in RIGHT] == [None] * len(RIGHT)
+    assert {runs[text].outcome for text in RIGHT} == {"pass"}
 
 
+@pytest.mark.parametrize("text", UNSAID, ids=["no drop", "no second drop"])
 def test_what_is_asked_for_without_being_said_is_reported_at_the_pair(
-    runs: list[Evidence],
+    runs: dict[str, Evidence], text: str
 ) -> None:
-    for run, (begins, ends) in zip(runs[len(RIGHT) :], UNSAID.values(), strict=False):
-        shown = failure(run, Style(False)).splitlines()[0]
-        assert shown.startswith(f"mine.yaml:{begins}")
-        assert shown.endswith(ends)
+    begins, ends = UNSAID[text]
+    shown = failure(runs[text], Style(False)).splitlines()[0]
+    assert shown.startswith(f"mine.yaml:{begins}")
+    assert shown.endswith(ends)
 
 
-@pytest.mark.parametrize("number", range(len(WRONG)), ids=str)
-def test_what_is_wrong_is_reported_at_its_own_line(runs: list[Evidence], number: int) -> None:
-    wrong, run = WRONG[number], runs[len(RIGHT) + len(UNSAID) + number]
+def _id(wrong: Wrong) -> str:
+    return re.sub(r"\W+", "-", wrong.new.splitlines()[0]).strip("-")
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=_id)
+def test_what_is_wrong_is_reported_at_its_own_line(runs: dict[str, Evidence], wrong: Wrong) -> None:
     assert wrong.text.count(wrong.old) == 1
-    shown = failure(run, Style(False))
+    shown = failure(runs[_changed(wrong)], Style(False))
     where = f"mine.yaml:{_named(wrong)}: "
     assert where in shown.splitlines()[0], shown
     assert shown.startswith((where, "mine: " + where, "mine-to-the-end: " + where))

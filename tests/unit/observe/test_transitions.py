@@ -97,6 +97,8 @@ def test_a_request_begins_when_its_syn_ack_is_sent() -> None:
 
 def test_a_request_seen_by_the_very_first_sample_comes_after_the_listener() -> None:
     assert names(reconciled(LISTENS, [seen(S.SYN_RECV, 0.11, 0.99)])) == [S.LISTEN, S.SYN_RECV]
+    found = reconciled(LISTENS, [seen(S.SYN_RECV, 0.11, 0.99)], requests=[0.1])
+    assert found[-1] == Transition(0.1, S.LISTEN, S.SYN_RECV, traced=True)
 
 
 def test_a_request_that_flickers_is_seen_each_time() -> None:

@@ -218,6 +218,11 @@ def test_one_doubling_is_one() -> None:
         assert aspect(one, every(0.14, 0.28 + SLACK + 0.004 + SLOT + beyond)) == expected
 
 
+def test_a_late_first_time_out_may_be_made_up_for_later() -> None:
+    """Then it had no longer round trip, and the others are no shorter than they should be."""
+    assert aspect(every(0.1, 0.2, 0.2), every(0.12, 0.2, 0.085)) == ""
+
+
 def test_packets_of_one_moment_have_no_round_trip() -> None:
     at_once = Timing("t", "", None, (0.0, 0.0, 1.0))
     assert aspect(at_once, at_once) == ""
