@@ -3,16 +3,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
 from netlab import scheduler
 from netlab.linux.procnet import Row
-from netlab.model.errors import NotHeld
+from netlab.model.errors import NotHeld, TooBusy
 from netlab.model.evidence import FailureRow
 from netlab.model.tcp import State, Timer
 from netlab.model.vocabulary import ExpectedPair, Side
 from netlab.testbed import expect
 from netlab.testbed.connection import Flow
+from netlab.testbed.context import LabContext
+from netlab.testbed.faults.tally import Tally
 from tests.build import expected
 
 S = State
@@ -119,3 +125,157 @@ def test_a_failure_shows_for_each_end_its_last_state_and_since_when() -> None:
     assert (server.sampled, server.how_long, server.retransmits) == (S.CLOSED, "", 0)
     client, _ = failure_rows(flow, "SYN_SENT or SYN_RECV/LISTEN")
     assert client.how_long == "from +2.00 s"
+
+
+# --- a pair that comes and goes, sample by sample
+
+
+class MadeUp:
+    """A lab of which each sample shows the next of some pairs, and the last one for good."""
+
+    def __init__(self, *pairs: str) -> None:
+        self.flow = Flow(CLIENT, SERVER, scheduler.now())
+        self.flows = SimpleNamespace(named=lambda _: self.flow)
+        self.began = scheduler.now()
+        self._pairs = [*pairs]
+        #: What the tally was told, and when it looked.
+        self.told: list[str] = []
+        self.looks: list[float] = []
+
+    def sample(self) -> None:
+        """Another one."""
+        shown = self._pairs.pop(0) if len(self._pairs) > 1 else self._pairs[0]
+        pair = dict(zip(Side, shown.split("/"), strict=True))
+        for side, state in pair.items():
+            self.flow.rows[side] = seen = None if state == "CLOSED" else row(State[state])
+            self.flow.timelines[side].add(scheduler.now(), seen)
+
+    def elapsed(self) -> float:
+        """Seconds since it was built."""
+        return scheduler.now() - self.began
+
+    def excuse(self, error: NotHeld) -> None:
+        """No time was lost."""
+
+    def prove(
+        self,
+        claim: str,
+        hold: float = 0.0,
+        within: float | None = None,
+        enough: Callable[[], bool] = lambda: True,
+    ) -> expect.Held:
+        """Ask for a pair of states."""
+        context, tally = cast("LabContext", self), cast("Tally", self)
+        return expect.prove(context, expected(claim), hold, within, enough, "", tally)
+
+    def forget(self) -> None:
+        """Of the tally."""
+        self.told.append("forget")
+
+    def begin(self) -> None:
+        """Of the tally."""
+        self.told.append("begin")
+
+    def look(self) -> None:
+        """Of the tally."""
+        self.told.append("look")
+        self.looks.append(scheduler.now())
+
+
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not come is not waited for."""
+    monkeypatch.setattr(expect, "GRACE", 0.1)
+
+
+BOTH, OPENING = "ESTABLISHED/ESTABLISHED", "SYN_SENT/LISTEN"
+
+
+def test_what_was_reached_and_held_says_between_which_samples_it_came() -> None:
+    lab = MadeUp(OPENING, OPENING, BOTH)
+    held = lab.prove(BOTH, hold=0.3)
+    assert str(held.pair) == BOTH
+    assert 0 < held.before < held.since <= held.start
+    assert held.seconds == held.until - held.start >= 0.3
+    assert held.samples > 1
+    assert held.seconds / held.samples <= held.gap <= held.seconds
+    assert MadeUp(BOTH).prove(BOTH).before == 0, "it was there from the first sample on"
+
+
+def test_the_faults_are_counted_anew_for_each_hold_and_only_for_one() -> None:
+    lab = MadeUp(BOTH)
+    lab.prove(BOTH, hold=0.1)
+    assert lab.told[:3] == ["forget", "begin", "look"]
+    assert {*lab.told[3:]} <= {"look"}
+    lab = MadeUp(BOTH)
+    lab.prove(BOTH)
+    assert lab.told == []
+
+
+def test_the_kernel_is_asked_for_its_counters_every_50_ms_at_most() -> None:
+    lab = MadeUp(BOTH)
+    until = scheduler.now() + 0.4
+    lab.prove(BOTH, 0.1, enough=lambda: scheduler.now() > until)
+    assert 1 < len(lab.looks) <= 1 + (lab.looks[-1] - lab.began) / 0.05
+
+
+@pytest.mark.usefixtures("hurry")
+def test_a_hold_may_take_longer_than_patience() -> None:
+    assert MadeUp(BOTH).prove(BOTH, hold=0.4).seconds >= 0.4
+
+
+@pytest.mark.usefixtures("hurry")
+@pytest.mark.parametrize(
+    ("pairs", "claim", "said", "reached", "held"),
+    [
+        ((OPENING,), BOTH, "pair not reached (", False, False),
+        ((BOTH, BOTH, BOTH, "CLOSE_WAIT/FIN_WAIT2"), BOTH, "pair not held, left after 0.", True,
+         False),
+        ((BOTH,), "SYN_SENT or ESTABLISHED/ESTABLISHED",
+         "never seen alternating as SYN_SENT or ESTABLISHED/ESTABLISHED (", True, False),
+        ((BOTH,), "ESTABLISHED/SYN_RECV or ESTABLISHED",
+         "never seen alternating as ESTABLISHED/SYN_RECV or ESTABLISHED (", True, False),
+    ],
+)  # fmt: skip
+def test_a_failure_says_how_far_it_came(
+    pairs: tuple[str, ...], claim: str, said: str, reached: bool, held: bool
+) -> None:
+    with pytest.raises(NotHeld) as error:
+        MadeUp(*pairs).prove(claim, hold=0.2)
+    assert error.value.failure.summary.startswith(said)
+    assert (error.value.failure.reached, error.value.held) == (reached, held)
+
+
+@pytest.mark.usefixtures("hurry")
+def test_what_is_held_without_its_cause_is_another_failure() -> None:
+    for hold in (0.0, 0.1):
+        with pytest.raises(NotHeld, match=r"^pair held, but the wrong number of packets") as error:
+            MadeUp(BOTH).prove(BOTH, hold, enough=lambda: False)
+        assert error.value.held
+        assert error.value.failure.reached
+
+
+def test_states_by_turns_are_each_seen_and_without_a_hold_one_is_enough() -> None:
+    turns = ("ESTABLISHED/SYN_RECV", BOTH) * 50
+    claim = "ESTABLISHED/SYN_RECV or ESTABLISHED"
+    assert MadeUp(*turns).prove(claim, hold=0.1).samples > 2
+    assert str(MadeUp(BOTH).prove(claim).pair) == BOTH
+
+
+def test_within_its_time_is_not_later() -> None:
+    late = (OPENING,) * 8  # looked at ever more rarely
+    began = scheduler.now()
+    with pytest.raises(NotHeld, match=r"^pair not reached"):
+        MadeUp(OPENING).prove(BOTH, within=0.2)
+    assert 0.2 <= scheduler.now() - began < expect.GRACE
+    assert MadeUp(*late, BOTH).prove(BOTH, within=2.0)
+
+
+def test_where_nobody_looks_a_hold_begins_anew_and_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(expect, "TOLERATED", -1.0)  # no two samples are near enough
+    lab = MadeUp(BOTH)
+    with pytest.raises(TooBusy, match=r"s between two samples .* and so 3 times"):
+        lab.prove(BOTH, hold=0.1)
+    assert lab.told == ["forget", *["begin"] * 3]
