@@ -41,7 +41,7 @@ ANSWERS = (
     "-k",
     "not thousand",
 )
-#: Failures of each kind, and what the runner does when it cannot play: those that take seconds only.
+#: Failures of each kind, played on the kernel: those that take seconds only.
 PLAYED = (
     *(f"tests/kernel/test_{name}.py" for name in ("proofs", "stories", "trouble", "refusals")),
     "-k",
