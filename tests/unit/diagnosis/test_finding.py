@@ -7,6 +7,7 @@ The rules here are made up, so that it is known which causes fit, and how well.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -54,6 +55,7 @@ def found(rules: Rules, *snapshots: Snapshot) -> Finding:
     return finding
 
 
+OTHER = (C[0], C[1] + 1)
 ALONE = host(at_client(s.SYN_SENT, **again()))
 BOTH = host(at_client(s.SYN_SENT, **again())), host(LISTENER)
 WITHOUT = host(Socket(s.SYN_SENT, C, S, 0, 0))  # neither timer nor inode, as of ss -tan
@@ -112,6 +114,19 @@ def test_causes_as_good_are_named_too(
     names = [f"cause-{number}" for number in range(1, 1 + also)]
     assert finding.also == tuple(names)
     assert finding.also_titles == tuple(f"{name} it is" for name in names)
+
+
+def test_connections_that_may_be_something_else_are_a_finding_of_their_own() -> None:
+    """Of one end less is known, so a cause that fits less well is named sooner."""
+    signs = "[{if: [own.retransmits >= 3], points: -2, because: it repeats}]"
+    rules = known(10, 5, signs=signs)
+    often, once = again(3), again(1)
+    alone = host(
+        at_client(s.SYN_SENT, **often), replace(at_client(s.SYN_SENT, **once), local=OTHER)
+    )
+    assert sorted(each.also for each in diagnose([alone], rules).findings) == [(), ("cause-1",)]
+    both = diagnose([alone, host(LISTENER)], rules).findings
+    assert [(each.also, len(each.connections)) for each in both] == [((), 2)]
 
 
 def test_the_evidence_against_is_of_the_first_and_of_three_others() -> None:
