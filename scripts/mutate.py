@@ -146,7 +146,9 @@ class Tests:
 
 
 def main() -> int:
-    """Play the mutants; return 1 if one survived that is not known, or too many did."""
+    """Play the mutants; return 1 if one survived that is not known, too many did, or the list of
+    survivors has one that is none.
+    """
     options = _options()
     known = _known()
     chosen = [name for name in TESTS if any(each in name for each in options.modules or [""])]
@@ -154,9 +156,9 @@ def main() -> int:
         play = partial(_module, Path(folder), options.python, known)
         with ThreadPoolExecutor(options.jobs) as pool:
             totals = list(pool.map(play, chosen))
-    number, killed, new = (sum(each) for each in zip(*totals, strict=True))
+    number, killed, new, gone = (sum(each) for each in zip(*totals, strict=True))
     print(f"{killed / number:.1%} of {number} mutants killed; {new} survivors are not known")
-    return int(new > 0 or killed / number < WANTED)
+    return int(new > 0 or gone > 0 or killed / number < WANTED)
 
 
 def _options() -> argparse.Namespace:
@@ -172,8 +174,10 @@ def _known() -> set[Key]:
     return {(name, each["was"], each["now"]) for name, listed in entries.items() for each in listed}
 
 
-def _module(folder: Path, python: str, known: set[Key], name: str) -> tuple[int, int, int]:
-    """Play all mutants of one module: how many there are, were killed, survived unknown."""
+def _module(folder: Path, python: str, known: set[Key], name: str) -> tuple[int, int, int, int]:
+    """Play all mutants of one module: how many there are, were killed, survived unknown, and are
+    known although there are none such.
+    """
     began = time.monotonic()
     copy = folder / name.replace("/", ".")
     shutil.copytree(HOME, copy, ignore=shutil.ignore_patterns(".*", "__pycache__"))
@@ -183,8 +187,10 @@ def _module(folder: Path, python: str, known: set[Key], name: str) -> tuple[int,
     if not tests.pass_():
         raise SystemExit(f"without any mutant, this fails: pytest {' '.join(TESTS[name])}")
     number = killed = new = 0
+    gone = {key for key in known if key[0] == name}
     for mutant in _mutants(name, whole):
         number += 1
+        gone.discard(mutant.key)
         path.write_text(mutant.text)
         if not tests.pass_():
             killed += 1
@@ -195,7 +201,9 @@ def _module(folder: Path, python: str, known: set[Key], name: str) -> tuple[int,
     shutil.rmtree(copy)
     took = time.monotonic() - began
     print(f"{name}: {killed} of {number} killed ({killed / number:.1%}), {took:.0f} s", flush=True)
-    return number, killed, new
+    for _, was, now in sorted(gone):
+        print(f"{KNOWN.name}: {name} has no such mutant any more\n  - {was}\n  + {now}", flush=True)
+    return number, killed, new, len(gone)
 
 
 def _mutants(name: str, whole: str) -> Iterator[Mutant]:
