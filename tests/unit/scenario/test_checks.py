@@ -126,8 +126,9 @@ def test_sockets_are_counted_by_their_state() -> None:
 
 
 WALKED = lab(
-    row(S.CLOSE_WAIT), row(S.LISTEN), row(S.SYN_SENT), row(S.SYN_SENT, again=1), row(S.ESTABLISHED)
-)
+    row(S.CLOSE_WAIT), row(S.LISTEN), row(S.SYN_SENT), row(S.SYN_SENT, again=1),
+    row(S.ESTABLISHED), row(S.ESTABLISHED, queue=1),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -138,6 +139,7 @@ WALKED = lab(
         ((S.ESTABLISHED,), True),
         ((S.ESTABLISHED, S.SYN_SENT), False),
         ((S.SYN_SENT, S.SYN_SENT), False),  # a retransmission is no other state
+        ((S.ESTABLISHED, S.ESTABLISHED), False),
         ((S.LAST_ACK,), False),
     ],
 )
