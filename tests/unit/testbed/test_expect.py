@@ -127,6 +127,14 @@ def test_a_failure_shows_for_each_end_its_last_state_and_since_when() -> None:
     assert client.how_long == "from +2.00 s"
 
 
+def test_a_state_that_was_left_and_came_back_is_there_since_then() -> None:
+    flow = Flow(CLIENT, SERVER, 100.0)
+    for at, state in ((1, S.SYN_RECV), (2, S.LISTEN), (3, S.SYN_RECV), (3.5, S.SYN_RECV)):
+        flow.timelines[Side.SERVER].add(100.0 + at, row(state))
+    assert failure_rows(flow, "SYN_SENT/SYN_RECV")[1].how_long == "for 0.50 s"
+    assert failure_rows(flow, "SYN_SENT/LISTEN")[1].how_long == "from +3.00 s"
+
+
 # --- a pair that comes and goes, sample by sample
 
 

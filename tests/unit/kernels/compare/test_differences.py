@@ -255,6 +255,13 @@ def test_the_end_follows_the_time_outs_or_is_due_by_itself() -> None:
     assert aspect(one, other) == "schedule"
 
 
+def test_what_never_doubles_is_not_stretched() -> None:
+    wait = Timing("t", "", 1.0)
+    for after in (2.0, 0.05):
+        assert aspect(wait, replace(wait, after=after)) == "schedule"
+        assert aspect(every(1), every(after)) == "schedule"
+
+
 def test_what_shows_in_no_packet_is_seen_to_end_at_looks_that_grow_rarer() -> None:
     """A thousandth of the time that has passed, beside a slot of the wheel."""
     room = SLACK + 4096 / 250 + 1.0
