@@ -103,7 +103,11 @@ def fingerprint() -> dict[str, object]:
         "names": (os.uname().nodename, Path("/proc/sys/kernel/core_pattern").read_text()),
         "here": list(Path("/").glob("*/netlab-was-here")),
         "harm": {path.name: path.read_bytes() for path in HARM.iterdir()},
-        "mounts": Path("/proc/self/mountinfo").read_text(),
+        "mounts": [
+            line
+            for line in Path("/proc/self/mountinfo").read_text().splitlines()
+            if line.split()[4] in ("/", "/etc", "/mnt", "/tmp", "/usr")  # others mount elsewhere
+        ],
         "links": sorted(os.listdir("/sys/class/net")),
         "sleepers": [word for word in running() if word[:2] == ["sleep", LEFT_BEHIND]],
     }
