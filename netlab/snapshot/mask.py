@@ -134,6 +134,6 @@ def _permuted(value: int, bits: int, key: bytes) -> int:
     left, right = value >> half, value & ((1 << half) - 1)
     for number in range(ROUNDS):
         seed = b"%d %d %d" % (bits, number, right)
-        digest = hashlib.blake2b(seed, key=key[:64], digest_size=16).digest()
+        digest = hashlib.blake2b(seed, key=key, digest_size=16).digest()
         left, right = right, left ^ (int.from_bytes(digest, "big") & ((1 << half) - 1))
     return left << half | right

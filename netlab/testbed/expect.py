@@ -43,7 +43,7 @@ class Held:
     start: float  # of the hold that is proven: the same, unless nobody looked for too long after it
     until: float
     samples: int  # from `start` on
-    gap: float = 0.0  # the longest time between two of them
+    gap: float  # the longest time between two of them
 
     @property
     def seconds(self) -> float:
