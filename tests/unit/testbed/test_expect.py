@@ -14,7 +14,7 @@ from netlab.linux.procnet import Row
 from netlab.model.errors import NotHeld, TooBusy
 from netlab.model.evidence import FailureRow
 from netlab.model.tcp import State, Timer
-from netlab.model.vocabulary import Side
+from netlab.model.vocabulary import ExpectedPair, Side
 from netlab.testbed import expect
 from netlab.testbed.connection import Flow
 from netlab.testbed.context import LabContext
