@@ -43,6 +43,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tests/kernel/test_atlas.py",
         "tests/kernel/test_causes.py",
         "tests/kernel/test_fsm.py",
+        "tests/kernel/test_harm.py",
         "tests/kernel/test_judges.py",
         "tests/kernel/test_namespaces.py",
         "tests/kernel/test_production.py",

@@ -93,7 +93,6 @@ IMPOSSIBLE = {
         "too many open files: raise the limit (20; ulimit -n), or run with --jobs 1"),
     "little memory": ("ulimit -v 60000; $netlab $words", "raise ulimit -v "),
     "little data": ("ulimit -d 40000; $netlab $words", "raise ulimit -d from 40000 to 49152"),
-    "too little to start": ("ulimit -d 6000; $netlab $words", "raise ulimit -v and -d"),
 }  # fmt: skip
 IMPOSSIBLE_FOR_ROOT = {
     "no /proc": (

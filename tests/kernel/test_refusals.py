@@ -312,9 +312,10 @@ def runs(request: pytest.FixtureRequest) -> dict[str, Evidence]:
     texts; all are played side by side.
     """
     asked = {
-        item.callspec.params.get("wrong")
+        wrong
         for item in request.session.items
         if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+        if isinstance(wrong := item.callspec.params.get("wrong"), Wrong)
     }
     texts = [*RIGHT, *UNSAID, *(_changed(wrong) for wrong in WRONG if wrong in asked)]
     played = [loader.parse(text, Path("mine.yaml")).variants()[-1] for text in texts]

@@ -59,5 +59,5 @@ def test_no_stop_makes_a_failure_and_none_is_proven_across_it(stops: int) -> Non
             assert run["samples"] > 2
         else:
             assert "this machine was too busy: " in run["reason"]
-    stopped = [run for run in runs if run["lost_s"] > STOPPED / 2]
+    stopped = [run for run in runs if run["lost_s"] > STOPPED / 2 or run["disturbed"]]
     assert stopped, "the stop met no lab"
