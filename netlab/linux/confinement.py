@@ -188,11 +188,13 @@ def _lower(limit: int, most: int) -> None:
 
 
 def _is_private(folder: Path) -> bool:
-    """True for a folder in which, or below which, people have their homes."""
+    """True for somebody's home, whoever plays the scenario, and for a folder with homes below."""
+    folder = folder.resolve()
     homes = {Path("/root"), Path("/home"), Path.home()}
-    with contextlib.suppress(KeyError):
-        homes.add(Path(pwd.getpwuid(os.getuid()).pw_dir))
-    return any(home.resolve().is_relative_to(folder.resolve()) for home in homes)
+    homes |= {Path(entry.pw_dir) for entry in pwd.getpwall()}
+    return folder.parent == Path("/home") or any(
+        home.resolve().is_relative_to(folder) for home in homes
+    )
 
 
 def _system() -> Iterator[Path]:

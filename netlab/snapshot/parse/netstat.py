@@ -32,7 +32,7 @@ ROW = re.compile(
 BEGINS = re.compile(r"tcp6?\s+\d")
 #: The same program elsewhere: macOS and BSD, Windows.
 FOREIGN = re.compile(r"tcp(?:4|46|64)\s+\d|TCP\s+\S+:\d+\s+\S+:\d+\s+[A-Z_]+")
-TIMER = re.compile(r"(\S+)\s+\((\d{1,15}\.\d{1,9})/(\d{1,9})/(-?\d{1,9})\)\s*$")
+TIMER = re.compile(r"(?<!\S)(\S{1,20})\s{1,20}\((\d{1,15}\.\d{1,9})/(\d{1,9})/(-?\d{1,9})\)\s*$")
 EXTENDED = re.compile(r"\s*(?P<user>[^\s/]+)\s+(?P<inode>\d{1,15})(?=\s|$)")
 #: An IPv6 address and port of this many characters or more may have been cut.
 NARROW = 22

@@ -365,3 +365,9 @@ def test_a_line_that_was_cut_in_a_paste_has_no_known_inode() -> None:
     )
     (snapshot,) = read(whole, "paste")
     assert [socket.inode for socket in snapshot.samples[0].sockets] == [7, 0, None]
+
+
+def test_a_row_with_a_word_as_long_as_a_line_may_be_is_read_at_once() -> None:
+    """A hundred of them took minutes where each letter could begin the name of a timer."""
+    row = f"tcp        0      0 10.0.0.1:5555      10.0.0.2:80      ESTABLISHED {'2' * 60_000}"
+    assert len(one("\n".join([row] * 100)).samples[0].sockets) == 100
