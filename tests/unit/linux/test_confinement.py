@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which folders of scenarios a confined program is shown."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from netlab.linux import confinement
+
+HOME = Path(pwd.getpwuid(os.getuid()).pw_dir)
+
+
+@pytest.mark.parametrize(
+    "folder", [Path("/"), Path("/root"), Path("/home"), Path("/home/somebody-else"), HOME]
+)
+def test_nobodys_home_is_shown_whoever_plays_the_scenario(folder: Path) -> None:
+    assert confinement._is_private(folder)
+
+
+def test_the_folder_of_a_scenario_is_shown(tmp_path: Path) -> None:
+    assert not confinement._is_private(tmp_path)
+    assert not confinement._is_private(Path("/home/somebody-else/project"))
+
+
+def test_a_home_elsewhere_is_known_by_its_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = pwd.struct_passwd(("a", "x", 4242, 4242, "", str(tmp_path / "homes" / "a"), ""))
+    monkeypatch.setattr(pwd, "getpwall", lambda: [entry])
+    assert confinement._is_private(tmp_path / "homes" / "a")
+    assert confinement._is_private(tmp_path / "homes")
+    assert not confinement._is_private(tmp_path / "homes" / "a" / "project")
