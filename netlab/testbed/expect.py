@@ -67,30 +67,18 @@ def prove(
     samples were too rare to prove anything, or where it fails after nobody looked.
     """
     try:
-        return _prove(context, claim, hold, within, enough, connection, tally)
+        if hold:
+            tally.forget()
+        flow = _reach(context, claim, connection, within)
+        came = _last_without(flow, claim), context.elapsed()
+        for _ in range(HOLDS):
+            try:
+                return _hold(context, flow, claim, hold, enough, came, tally)
+            except _Unwatched as error:
+                gap = error.gap
     except NotHeld as error:
         context.excuse(error)
         raise
-
-
-def _prove(
-    context: LabContext,
-    claim: ExpectedPair,
-    hold: float,
-    within: float | None,
-    enough: Callable[[], bool],
-    connection: str,
-    tally: Tally,
-) -> Held:
-    if hold:
-        tally.forget()
-    flow = _reach(context, claim, connection, within)
-    came = _last_without(flow, claim), context.elapsed()
-    for _ in range(HOLDS):
-        try:
-            return _hold(context, flow, claim, hold, enough, came, tally)
-        except _Unwatched as error:
-            gap = error.gap
     raise TooBusy(
         f"{gap:.2f} s between two samples (20 ms are wanted, {TOLERATED:g} s tolerated), "
         f"and so {HOLDS} times"
