@@ -99,7 +99,8 @@ def test_each_player_has_lost_what_the_others_took_from_it() -> None:
 
     began = now()
     found = dict(side_by_side([idle, busy], jobs=2))
-    assert all(PAUSE - USUAL <= seconds < 3 * PAUSE for seconds in found.values())
+    most = now() - began - PAUSE / 2  # for so long, both had what they waited for
+    assert all(PAUSE - USUAL <= seconds < most for seconds in found.values())
 
 
 def test_what_a_caller_does_between_its_waits_is_not_lost() -> None:
@@ -112,11 +113,15 @@ def test_what_a_caller_does_between_its_waits_is_not_lost() -> None:
 # --- side by side
 
 
-def test_many_waits_take_the_time_of_one() -> None:
-    began = now()
-    plays = [partial(wait, nothing, began + PAUSE) for _ in range(100)]
-    assert sorted(number for number, _ in side_by_side(plays, jobs=100)) == list(range(100))
-    assert now() - began < 20 * PAUSE
+def test_those_that_wait_are_all_under_way() -> None:
+    begun: set[int] = set()
+
+    def play(number: int) -> bool | None:
+        begun.add(number)
+        return wait(lambda: len(begun) == 100 or None, now() + LONG)
+
+    plays = [partial(play, number) for number in range(100)]
+    assert dict(side_by_side(plays, jobs=100)) == dict.fromkeys(range(100), True)
 
 
 def test_results_come_as_they_end_with_their_numbers() -> None:
