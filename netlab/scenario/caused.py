@@ -8,11 +8,20 @@ would stay. Of a fault that acts only before, a scenario says so by removing it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from netlab.model.tcp import RETRANSMITTING
-from netlab.scenario.model import AT_LEAST_ONE, AT_LEAST_TWO, SENDS_AGAIN, Expectation, Range
+from netlab.scenario.model import (
+    AT_LEAST_ONE,
+    AT_LEAST_TWO,
+    SENDS_AGAIN,
+    Expectation,
+    FaultStep,
+    Range,
+    Remove,
+)
+from netlab.scenario.steps import kind_of
 from netlab.testbed.lab import Lab
 
 
@@ -27,6 +36,14 @@ class Lack:
 def lacking(lab: Lab, expect: Expectation) -> Lack | None:
     """What the proof lacks by the last look of the lab's tally; None: the faults are the cause."""
     return next(_lacks(lab, expect), None)
+
+
+def due(removed: Remove, faults: Mapping[str, FaultStep], expect: Expectation) -> Iterator[str]:
+    """The names of the faults that this step removes, and that must have met a packet by then."""
+    for name, fault in faults.items():
+        counts = kind_of(fault).counts and not expect.may_drop_nothing(name)
+        if counts and removed.name in (None, name):
+            yield name
 
 
 def _lacks(lab: Lab, expect: Expectation) -> Iterator[Lack]:

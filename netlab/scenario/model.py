@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -208,6 +209,13 @@ class Ending:
     after: Range
     counters: Mapping[Side, Mapping[str, Range]] = field(default_factory=dict)
     then: tuple[AnyStep, ...] = ()  # what the application finds afterwards
+
+    @property
+    def latest(self) -> float:
+        """Seconds of the pair's life after which its end is overdue; twice the least, if that is
+        all that is claimed.
+        """
+        return self.after.high if math.isfinite(self.after.high) else 2 * self.after.low
 
 
 @dataclass(frozen=True, slots=True)

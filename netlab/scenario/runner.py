@@ -5,9 +5,7 @@ cause and watches the pair heal. Many scenarios are played at the same time.
 
 from __future__ import annotations
 
-import errno
 import itertools
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +17,7 @@ from netlab.model import evidence
 from netlab.model.errors import ActionFailed, LabError, NetlabError, NotHeld, TooBusy, Unmet, bug
 from netlab.model.evidence import Evidence, Failure, FaultRecord
 from netlab.model.vocabulary import ExpectedPair, Family, Pair, Side
-from netlab.scenario import caused, checks, needs, telling, writer
+from netlab.scenario import acting, caused, checks, needs, telling, writer
 from netlab.scenario.model import (
     LAST,
     AnyStep,
@@ -45,15 +43,6 @@ JOBS = 200
 #: measures a round trip of 0.2 s, and its time-outs are three times as long as usual.
 UNDISTURBED = 0.1
 PLAYS = 3  # and no more
-#: Errors of this machine, which are no answers of TCP's.
-OUT_OF_SOMETHING = (
-    errno.EAFNOSUPPORT,
-    errno.EIO,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENOBUFS,
-    errno.ENOMEM,
-)
 
 
 def _nothing(*_: object) -> None:
@@ -385,8 +374,7 @@ class _Play:
         assert ends is not None
         assert held is not None
         self._line = ends.line
-        longest = ends.after.high if math.isfinite(ends.after.high) else 2 * ends.after.low
-        patience = held.since + longest - self._lab.elapsed() + PATIENCE
+        patience = held.since + ends.latest - self._lab.elapsed() + PATIENCE
         end = self._reach("ends", ends.claim, patience)
         self._at("ends", "after")
         checks.lasted(end.before - held.since, end.since - held.before, ends.after)
@@ -401,10 +389,9 @@ class _Play:
 
     def _see_it_act(self, step: Remove, faults: Mapping[str, FaultStep]) -> None:
         """Wait until a fault that is to be removed has dropped something: or it is no cause."""
-        for name, fault in faults.items():
-            asked = kind_of(fault).counts and not self._expect.may_drop_nothing(name)
-            if not asked or self._options.without or step.name not in (None, name):
-                continue
+        if self._options.without:
+            return
+        for name in caused.due(step, faults, self._expect):
             if not self._lab.wait(partial(self._lab.dropped, name), PATIENCE):
                 self._line = step.line
                 raise ActionFailed(f"{writer.line(step)}: expected at least 1 by {name}; found 0")
@@ -418,7 +405,7 @@ class _Play:
         result = ""
         match step:
             case Do():
-                result = self._do(step)
+                result = acting.act(self._stage, step, self._options.family)
             case FaultStep():
                 if step.name != self._options.without:
                     kind_of(step).install(self._stage, step)
@@ -427,19 +414,3 @@ class _Play:
             case Reach():
                 self._lab.expect_pair(step.claim, step.hold, step.within, connection=step.of)
         self._steps.append(writer.played(step, self._options.family, at, result))
-
-    def _do(self, step: Do) -> str:
-        wanted = step.fails.get(self._options.family, "")
-        try:
-            result = ACTIONS[step.action].play(self._stage, step) or ""
-        except OSError as error:
-            name = errno.errorcode.get(error.errno or 0, str(error))
-            if error.errno in OUT_OF_SOMETHING and name != wanted:
-                raise privileges.refused(error) from None
-            if name != wanted:
-                what = f"expected {wanted or 'no error'}; found {name}"
-                raise ActionFailed(f"{writer.line(step)}: {what}") from None
-            return name
-        if wanted:
-            raise ActionFailed(f"{writer.line(step)}: expected {wanted}; found no error")
-        return result

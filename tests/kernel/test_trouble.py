@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from netlab import cli, scheduler
-from netlab.model.errors import ActionFailed
+from netlab.model.errors import ActionFailed, LabError
 from netlab.model.evidence import Evidence
 from netlab.render.ladder import ladder
 from netlab.render.style import Style
@@ -22,6 +22,8 @@ from netlab.scenario.model import AnyStep, Do, Scenario
 from netlab.scenario.steps.action import Stage
 from netlab.testbed.lab import Lab
 from tests.build import scenario
+
+NOTEBOOK = "netlab.testbed.notebook.Notebook"
 
 
 def broken(stage: Stage, step: Do) -> None:
@@ -238,6 +240,69 @@ def test_a_failure_that_the_caller_has_looked_at_stands(monkeypatch: pytest.Monk
     played = [partial(runner.play, catalogue.one("syn-rejected-with-tcp-reset"), options)]
     run = dict(scheduler.side_by_side(played, jobs=1))[0]
     assert (run.outcome, run.disturbed, len(shown)) == ("fail", (), 1)
+
+
+# --- what cannot be noted
+
+
+def _refuse(*given: object) -> None:
+    raise LabError("the kernel does not say")
+
+
+def _wrong(*given: object) -> None:
+    raise ActionFailed("it is wrong")
+
+
+@pytest.mark.parametrize("note", ["netlab.scenario.runner.transitions", "faults"])
+@pytest.mark.parametrize("fails", [False, True], ids=["that passes", "that fails"])
+def test_what_cannot_be_noted_is_an_error_unless_worse_is_known(
+    monkeypatch: pytest.MonkeyPatch, note: str, fails: bool
+) -> None:
+    """Without the numbers of its faults nothing is proven; a failure needs no transitions."""
+    monkeypatch.setattr(runner, "PLAYS", 1)
+    monkeypatch.setattr(note if "." in note else f"{NOTEBOOK}.{note}", _refuse)
+    if fails:
+        monkeypatch.setattr(checks, "frozen", _wrong)
+    run = runner.play(catalogue.one("port-closed"))
+    if fails and "transitions" in note:
+        assert (run.outcome, run.reason) == ("fail", "")
+    else:
+        assert (run.outcome, run.reason) == ("error", "the kernel does not say")
+
+
+def test_what_cannot_be_noted_does_not_hide_the_first_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def without_room(*given: object) -> None:
+        raise LabError("no room")
+
+    monkeypatch.setattr(f"{NOTEBOOK}.faults", _refuse)
+    monkeypatch.setattr(checks, "frozen", without_room)
+    run = runner.play(catalogue.one("port-closed"))
+    assert run.outcome == "error"
+    assert run.reason.endswith(": no room")
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_the_record_is_of_which_connection_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, held: bool
+) -> None:
+    """Where the pair was never held, it is of the last one, on which the steps failed."""
+    steps = (
+        "server: listen",
+        "client: {connect: {as: first}}",
+        "server: accept",
+        "client: {connect: {as: second}}",
+        "{client: close, of: second}",
+        *(() if held else ("{client: {connect: {port: 9}}, fails: ETIMEDOUT}",)),
+    )
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        scenario(*steps, pair="ESTABLISHED/ESTABLISHED", expect=("of: first", "cause: a test"))
+    )
+    run = runner.play(loader.load(mine))
+    assert run.outcome == ("pass" if held else "fail")
+    assert (str(run.observed) == "ESTABLISHED/ESTABLISHED") is held
 
 
 # --- pictures

@@ -12,12 +12,12 @@ from netlab.linux.procnet import Row
 from netlab.model.evidence import FaultRecord
 from netlab.model.tcp import State, Timer
 from netlab.model.vocabulary import Side
-from netlab.scenario.caused import Lack, lacking
-from netlab.scenario.model import Expectation, Range
+from netlab.scenario.caused import Lack, due, lacking
+from netlab.scenario.model import Expectation, FaultStep, Range, Remove
 from netlab.testbed.faults.base import Fault
 from netlab.testbed.faults.tally import Tally
 from netlab.testbed.lab import Lab
-from tests.build import expected
+from tests.build import expected, parsed
 
 NONE, UP_TO_5, SOME = Range(0, 0, "none"), Range(0, 5, "at most 5"), Range(1, 9, "1 to 9")
 #: Of its two ends one waits for an acknowledgment, or none does.
@@ -190,3 +190,30 @@ def test_what_cannot_count_is_not_asked() -> None:
     assert lacks() is None
     assert lacks(Uncounted(0, 0)) is None
     assert lacks(Uncounted(0, 3), dropped={None: NONE}) is None
+
+
+# --- what must have acted before it goes
+
+DROP = "drop: {segment: SYN, to: server}"
+
+
+def going(name: str | None, *names: str, **asked: Range) -> list[str]:
+    """Which of these faults must have met something before a step removes one, or all."""
+    drop = cast(FaultStep, parsed(DROP))
+    expect = Expectation(1, expected(STUCK), dropped=dict(asked.items()))
+    return [*due(Remove(1, "", name), dict.fromkeys(names, drop), expect)]
+
+
+def test_only_what_is_removed_must_have_acted() -> None:
+    assert going("lost", "lost", "other") == ["lost"]
+    assert going(None, "lost", "other") == ["lost", "other"]
+    assert going("another", "lost") == []
+
+
+def test_what_may_drop_nothing_may_go_at_once() -> None:
+    assert going(None, "lost", "other", lost=UP_TO_5, other=SOME) == ["other"]
+
+
+def test_what_counts_nothing_has_nothing_to_show() -> None:
+    cable = cast(FaultStep, parsed("plug: server"))
+    assert [*due(Remove(1, "", None), {"cable": cable}, Expectation(1, expected(STUCK)))] == []

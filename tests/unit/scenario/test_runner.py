@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""When a scenario is played again, and what a caller gets who asks for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from netlab.model.evidence import Evidence, Failure
+from netlab.model.vocabulary import Family
+from netlab.scenario import loader, runner
+from netlab.scenario.model import Scenario
+from tests.build import evidence, scenario
+
+
+class Runs:
+    """What each play of a scenario comes to, in turn."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(runner, "_once", self._next)
+        self._left: Iterator[Evidence] = iter(())
+
+    def are(self, *runs: Evidence) -> None:
+        """Say what they come to."""
+        self._left = iter(runs)
+
+    @property
+    def left(self) -> int:
+        """How many were not asked for."""
+        return len([*self._left])
+
+    def _next(self, scenario: Scenario, options: runner.Options) -> Evidence:
+        return next(self._left)
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
+    return Runs(monkeypatch)
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Scenario:
+    return load(tmp_path, "server: listen")
+
+
+def load(folder: Path, *steps: str) -> Scenario:
+    path = folder / "mine.yaml"
+    path.write_text(scenario(*steps))
+    return loader.load(path)
+
+
+PASSED = evidence(outcome="pass", lost_s=9.0)
+FAILED = evidence(outcome="fail", failure=Failure("not reached"), lost_s=0.5)
+UNBUILT = evidence(outcome="error", reason="no room", lost_s=0.25)
+
+
+def test_who_asks_for_nothing_gets_the_least() -> None:
+    assert runner.Options() == runner.Options(
+        family=Family.IPV4, hold=0.0, jobs=200, record=False, tape=False, sysctls={}, without=""
+    )
+
+
+@pytest.mark.parametrize("outcome", ["pass", "skip"])
+def test_what_passes_is_played_once_however_busy_the_machine(
+    runs: Runs, mine: Scenario, outcome: str
+) -> None:
+    runs.are(replace(PASSED, outcome=outcome), FAILED)  # type: ignore[arg-type]
+    assert runner.play(mine).disturbed == ()
+    assert runs.left == 1
+
+
+def test_what_fails_undisturbed_has_failed(runs: Runs, mine: Scenario) -> None:
+    runs.are(replace(FAILED, lost_s=0.1), PASSED)
+    assert runner.play(mine).outcome == "fail"
+    assert runs.left == 1
+
+
+def test_what_fails_while_it_was_disturbed_is_played_again(runs: Runs, mine: Scenario) -> None:
+    runs.are(replace(FAILED, lost_s=0.11), UNBUILT, PASSED)
+    run = runner.play(mine)
+    assert run.outcome == "pass"
+    assert run.disturbed == (
+        "not reached (nobody looked for 0.11 s)",
+        "no room (nobody looked for 0.25 s)",
+    )
+
+
+def test_three_times_at_most(runs: Runs, mine: Scenario) -> None:
+    runs.are(FAILED, FAILED, UNBUILT, PASSED)
+    run = runner.play(mine)
+    assert (run.outcome, len(run.disturbed), runs.left) == ("error", 2, 1)
+
+
+@pytest.mark.parametrize("name", ["frozen", "step"])
+def test_who_looks_on_is_shown_one_play(runs: Runs, mine: Scenario, name: str) -> None:
+    runs.are(FAILED, PASSED)
+    options = runner.Options(**{name: lambda *_: None})  # type: ignore[arg-type]
+    assert runner.play(mine, options).outcome == "fail"
+
+
+@pytest.mark.parametrize(
+    ("steps", "forged"),
+    [
+        (["server: listen", "client: connect"], False),
+        (["server: listen", "client: {vanish: {}}"], False),
+        (["drop: {segment: SYN, to: server}", "server: listen"], False),
+        (["server: listen", "client: {flood: {count: 3}}"], True),
+    ],
+)
+def test_who_forges_segments_is_known_before(
+    tmp_path: Path, steps: list[str], forged: bool
+) -> None:
+    assert runner.forges(load(tmp_path, *steps)) is forged
