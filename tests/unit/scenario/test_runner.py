@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from netlab.linux import privileges
 from netlab.model.evidence import Evidence, Failure
 from netlab.model.vocabulary import Family
 from netlab.scenario import loader, runner
 from netlab.scenario.model import Scenario
+from netlab.testbed import forge
 from tests.build import evidence, scenario
 
 
@@ -114,3 +116,15 @@ def test_who_forges_segments_is_known_before(
     tmp_path: Path, steps: list[str], forged: bool
 ) -> None:
     assert runner.forges(load(tmp_path, *steps)) is forged
+
+
+def test_scapy_is_loaded_before_the_first_lab_if_anybody_needs_it(
+    monkeypatch: pytest.MonkeyPatch, mine: Scenario, tmp_path: Path
+) -> None:
+    loaded: list[str] = []
+    monkeypatch.setattr(forge, "scapy", lambda: loaded.append("scapy"))
+    monkeypatch.setattr(privileges, "prepare", lambda: None)
+    runner.play_all([mine])
+    assert loaded == []
+    runner.play_all([mine, load(tmp_path, "server: listen", "client: {flood: {count: 3}}")])
+    assert loaded == ["scapy"]
