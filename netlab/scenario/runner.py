@@ -367,7 +367,7 @@ class _Play:
             return error
         self._at(*(self._lacks.asked if self._expect.dropped else ["pair"]))
         failure = replace(error.failure, summary=f"{error.failure.summary}: {self._lacks.says}")
-        return NotHeld(failure, held=True)
+        return NotHeld(failure)
 
     def _wait_for_the_end(self) -> None:
         ends, held = self._expect.ends, self._held
