@@ -21,6 +21,7 @@ from netlab._version import __version__ as __version__
 if TYPE_CHECKING:
     from netlab.linux.privileges import prepare
     from netlab.model.errors import (
+        Absent,
         ActionFailed,
         Forbidden,
         LabError,
@@ -54,8 +55,8 @@ if TYPE_CHECKING:
 #: not pay for what only a lab needs (pyroute2: 0.15 s).
 _HOMES = {
     "netlab.model.errors": (
-        "ActionFailed", "Forbidden", "LabError", "MissingExtra", "NetlabError", "NotHeld",
-        "ScenarioError", "TooBusy", "Unmet",
+        "Absent", "ActionFailed", "Forbidden", "LabError", "MissingExtra", "NetlabError",
+        "NotHeld", "ScenarioError", "TooBusy", "Unmet",
     ),
     "netlab.model.evidence": ("Evidence", "FaultRecord"),
     "netlab.report": ("write_captures", "write_report"),
@@ -82,12 +83,12 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "ActionFailed", "Connection", "Drop", "Evidence",
-    "ExpectedPair", "Family", "Fault", "FaultRecord", "Flow", "Forbidden", "Held", "Hook", "Host",
-    "Lab", "LabError", "MissingExtra", "NetlabError", "NotHeld", "Options", "Pair", "Plug",
-    "Program", "Reject", "Router", "Scenario", "ScenarioError", "Segment", "Side", "State", "Timer",
-    "TooBusy", "Unmet", "choose", "load", "play", "play_all", "prepare", "story", "write_captures",
-    "write_report",
+    "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "Absent", "ActionFailed", "Connection", "Drop",
+    "Evidence", "ExpectedPair", "Family", "Fault", "FaultRecord", "Flow", "Forbidden", "Held",
+    "Hook", "Host", "Lab", "LabError", "MissingExtra", "NetlabError", "NotHeld", "Options", "Pair",
+    "Plug", "Program", "Reject", "Router", "Scenario", "ScenarioError", "Segment", "Side", "State",
+    "Timer", "TooBusy", "Unmet", "choose", "load", "play", "play_all", "prepare", "story",
+    "write_captures", "write_report",
 ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from types import TracebackType
 from netlab.linux import sysctl
 from netlab.linux.privileges import prepare, refused
 from netlab.linux.syscalls import CLONE_NEWNET, own_network, setns, unshare
-from netlab.model.errors import LabError
+from netlab.model.errors import Absent, LabError
 
 #: Buckets of the connection table of each lab's namespace. A read of /proc/net/tcp walks them
 #: all: 1.6 ms with the host's table, 15 us with this one.
@@ -87,8 +87,8 @@ class Namespace:
         """Read a sysctl of this namespace, after writing `value` if given; a name without a dot is
         one of ``net.ipv4``.
 
-        Raises `LabError` where this kernel does not have it or refuses the value, and where it is
-        not the namespace's own: nothing outside changes.
+        Raises `Absent` where this kernel does not have it, `LabError` where it refuses the value,
+        and where it is not the namespace's own: nothing outside changes.
         """
         if value is None and not sysctl.NAME.fullmatch(name):
             raise LabError(f"{name!r} is not the name of a sysctl")
@@ -103,10 +103,11 @@ class Namespace:
                     sysctl.write(name, value)
                 result = sysctl.read(name)
         except FileNotFoundError:
-            raise LabError(f"this kernel has no sysctl {name}") from None
+            raise Absent(f"this kernel has no sysctl {name}") from None
         except OSError as error:
             fix = READ_ONLY if error.errno == errno.EROFS else ""
-            raise LabError(f"sysctl {name}={value}: {error.strerror}{fix}") from None
+            wanted = "" if value is None else f"={value}"
+            raise LabError(f"sysctl {name}{wanted}: {error.strerror}{fix}") from None
         if outside is not None and _value(name) != outside:
             # Kernels before 5.13 let a namespace write some settings that all share.
             sysctl.write(name, outside)

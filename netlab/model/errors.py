@@ -4,6 +4,7 @@
 NetlabError
 ├── ScenarioError     what was asked for is wrong (a file, an option)       exit 2
 ├── LabError          the lab could not be built or a fault not installed   exit 3
+│   ├── Absent        this kernel or machine does not have something        exit 3
 │   ├── Forbidden     the kernel does not let this user build labs          exit 3
 │   └── TooBusy       nobody looked for too long to say anything            exit 3
 ├── MissingExtra      a package that one feature needs is not installed     exit 3
@@ -18,6 +19,7 @@ pair.
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +51,10 @@ class ScenarioError(NetlabError):
 
 class LabError(NetlabError):
     """The testbed could not be built, a fault was not installed, or the machine is in the way."""
+
+
+class Absent(LabError):
+    """Something is not there on this kernel or machine: whoever can do without it, does."""
 
 
 class Forbidden(LabError):
@@ -90,6 +96,33 @@ class NotHeld(Unmet):
 
 class ActionFailed(Unmet):
     """An application's call did not end as the scenario says."""
+
+
+#: Errors of a machine that is out of something, or broken: nothing that it has not, or forbids.
+OUT_OF_SOMETHING = frozenset(
+    {
+        errno.EAFNOSUPPORT,
+        errno.EDQUOT,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOBUFS,
+        errno.ENOMEM,
+        errno.ENOSPC,
+    }
+)
+
+
+#: What ld.so says where a program's library cannot be opened or mapped.
+NO_LIBRARY = "error while loading shared libraries"
+
+
+def is_out_of_something(said: str) -> bool:
+    """True if a program's complaint is about one of these errors, in the C library's words, or it
+    could not even be loaded (ld.so).
+    """
+    words = [NO_LIBRARY, *map(os.strerror, OUT_OF_SOMETHING)]
+    return any(each in said for each in words)
 
 
 #: What is wrong with the name of a file, or with the rights to it: another one is well.

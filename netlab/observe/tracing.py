@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from netlab import scheduler
 from netlab.linux import tracefs
-from netlab.model.errors import LabError
+from netlab.model.errors import OUT_OF_SOMETHING, Absent, LabError
 
 #: Each tracepoint, and what the kernel filters before it writes a record.
 TRACEPOINTS = {
@@ -73,7 +73,7 @@ class Tracer:
             try:
                 (instance / "trace_clock").write_text("mono")
             except OSError as error:
-                raise LabError(f"no clock for tracepoints ({error.strerror})") from None
+                raise _untraced("no clock for tracepoints", error) from None
             #: Tracepoints that this kernel lacks, or has without what tells whose they are.
             self.absent = tuple(
                 name for name, wanted in TRACEPOINTS.items() if not _enable(instance, name, wanted)
@@ -135,10 +135,13 @@ class Tracer:
 
 @cache
 def tracer() -> Tracer | None:
-    """The one that all labs of this process share; None where this machine does not allow it."""
+    """The one that all labs of this process share; None where this machine has none for it.
+
+    Raises `LabError` where the machine has some, and is out of something else.
+    """
     try:
         return Tracer()
-    except LabError:
+    except Absent:
         return None
 
 
@@ -212,7 +215,13 @@ def _instance(opened: contextlib.ExitStack) -> tuple[Path, int]:
             # From here on it is read, and nobody takes it for an orphan.
             return instance, os.open(instance / "trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
-        raise LabError(f"no instance of tracefs ({error.strerror}): states are sampled") from None
+        raise _untraced("no instance of tracefs", error) from None
+
+
+def _untraced(what: str, error: OSError) -> LabError:
+    scarce = error.errno in OUT_OF_SOMETHING
+    kind, sampled = (LabError, "") if scarce else (Absent, ": states are sampled")
+    return kind(f"{what} ({error.strerror}){sampled}")
 
 
 def _guarded(instance: Path, mount: int, opened: contextlib.ExitStack) -> None:
@@ -261,14 +270,17 @@ def _name(process: int) -> str:
 
 
 def _enable(instance: Path, name: str, wanted: str) -> bool:
-    """Enable a tracepoint; False if this kernel lacks it. Raises `LabError` if it is `NEEDED`."""
+    """Enable a tracepoint; False if this kernel lacks it.
+
+    Raises `Absent` if it is `NEEDED`, `LabError` where this machine is out of something.
+    """
     event = instance / "events" / name
     try:
         if wanted:
             (event / "filter").write_text(wanted)
         (event / "enable").write_text("1")
     except OSError as error:
-        if name == NEEDED:
-            raise LabError(f"no tracepoint {name} ({error.strerror}): states are sampled") from None
+        if name == NEEDED or error.errno in OUT_OF_SOMETHING:
+            raise _untraced(f"no tracepoint {name}", error) from None
         return False
     return True

@@ -145,7 +145,8 @@ def _footer(evidence: Evidence, noise: Sequence[Packet], rests: bool) -> Iterato
     if noise:
         yield f"Besides: {kinds_of(noise)}."
     if record.missed:
-        yield f"{record.missed:,} packets came faster than they could be recorded."
+        packets = "1 packet" if record.missed == 1 else f"{record.missed:,} packets"
+        yield f"{packets} came faster than they could be recorded."
 
 
 def _strangers(others: Sequence[Packet], times: Sequence[float]) -> Iterator[Note]:

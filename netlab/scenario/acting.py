@@ -8,22 +8,12 @@ from __future__ import annotations
 import errno
 
 from netlab.linux import privileges
-from netlab.model.errors import ActionFailed
+from netlab.model.errors import OUT_OF_SOMETHING, ActionFailed
 from netlab.model.vocabulary import Family
 from netlab.scenario import writer
 from netlab.scenario.model import Do
 from netlab.scenario.steps import ACTIONS
 from netlab.scenario.steps.action import Stage
-
-#: Errors of this machine, which are no answers of TCP's.
-OUT_OF_SOMETHING = (
-    errno.EAFNOSUPPORT,
-    errno.EIO,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENOBUFS,
-    errno.ENOMEM,
-)
 
 
 def act(stage: Stage, step: Do, family: Family) -> str:

@@ -241,10 +241,11 @@ class _Play:
             blank = replace(blank, outcome="error", reason=blank.reason or str(error))
         flow = lab.flow(self._expect.of if held else LAST)
         pair = held.pair if held else flow.pair
-        ends = {side: self._notebook.end(side, flow) for side in Side}
+        ends = dict.fromkeys(Side, evidence.End())
         try:
-            for side, end in ends.items():
-                ends[side] = replace(end, transitions=transitions(lab, flow, side))
+            for side in Side:
+                ends[side] = self._notebook.end(side, flow)
+                ends[side] = replace(ends[side], transitions=transitions(lab, flow, side))
         except LabError as error:
             if blank.outcome == "pass":
                 blank = replace(blank, outcome="error", reason=str(error))

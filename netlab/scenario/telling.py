@@ -12,8 +12,16 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from netlab.linux import privileges
 from netlab.model import evidence
-from netlab.model.errors import ActionFailed, LabError, NetlabError, NotHeld, ScenarioError
+from netlab.model.errors import (
+    OUT_OF_SOMETHING,
+    ActionFailed,
+    LabError,
+    NetlabError,
+    NotHeld,
+    ScenarioError,
+)
 from netlab.model.vocabulary import ExpectedPair, Pair, Side
 from netlab.scenario import stories
 from netlab.scenario.model import Code, Scenario
@@ -144,6 +152,8 @@ class Telling:
         said = f": {error}" if str(error) else ""
         if isinstance(error, AssertionError):
             return ActionFailed(f"this is not so: {stories.claim(self._code, self.line)}{said}")
+        if isinstance(error, OSError) and error.errno in OUT_OF_SOMETHING:
+            return privileges.refused(error)
         if isinstance(error, OSError) and error.errno is not None:
             name = errno.errorcode.get(error.errno, str(error.errno))
             return ActionFailed(f"{source}: expected no error; found {name}")

@@ -22,7 +22,7 @@ from netlab.linux.netlink import NETLINK_NETFILTER, NETLINK_ROUTE
 from netlab.linux.nstat import Counters
 from netlab.linux.privileges import refused
 from netlab.linux.transport import Transport
-from netlab.model.errors import ActionFailed, LabError
+from netlab.model.errors import Absent, ActionFailed, LabError
 from netlab.model.tcp import Segment
 from netlab.model.vocabulary import Side
 from netlab.testbed import wire
@@ -296,7 +296,7 @@ class Host:
         """True if this kernel has that sysctl."""
         try:
             self.sysctl(name)
-        except LabError:
+        except Absent:
             return False
         return True
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from netlab.linux.nstat import difference
 from netlab.model import evidence
-from netlab.model.errors import LabError
+from netlab.model.errors import Absent, LabError
 from netlab.model.text import printable
 from netlab.model.vocabulary import Side
 from netlab.observe.transitions import sampled
@@ -68,7 +68,7 @@ class Notebook:
         host = self._lab.host(side)
         settings = {}
         for name in TIMING_SYSCTLS:
-            with contextlib.suppress(LabError):
+            with contextlib.suppress(Absent):
                 settings[name] = host.sysctl(name)
         return evidence.End(
             intervals=flow.timelines[side].intervals(),

@@ -18,7 +18,7 @@ from netlab.linux.namespace import Namespace
 from netlab.linux.netlink import NETLINK_ROUTE, NLM_F_ACK
 from netlab.linux.privileges import refused
 from netlab.linux.transport import Request, Transport
-from netlab.model.errors import LabError
+from netlab.model.errors import Absent, LabError, is_out_of_something
 from netlab.model.vocabulary import Family, Side
 from netlab.testbed import wire
 from netlab.testbed.host import Host
@@ -175,7 +175,8 @@ def _reached(family: Family, address: str, link: int, hardware: str) -> Iterator
 @functools.cache
 def lacking(what: str) -> str:
     """The reason why a router cannot have rules here (``rules``), or cannot track connections and
-    translate their addresses as well (``tracking``); '' where it can. Tried in a lab.
+    translate their addresses as well (``tracking``); '' where it can. Tried in a lab. Raises
+    `LabError` where this machine is out of something, so that nobody can tell.
     """
     problem = nftables.lacking("a rule of a router")
     if problem or what == "rules":
@@ -186,7 +187,9 @@ def lacking(what: str) -> str:
         try:
             router.translate()
             router.track()
-        except LabError:
+        except LabError as error:
+            if is_out_of_something(str(error)):
+                raise
             return "this kernel translates no addresses (nf_nat, nft_masq, nft_chain_nat)"
     return ""
 
@@ -196,7 +199,7 @@ def has_conntrack() -> bool:
     namespace = Namespace.create()
     try:
         namespace.sysctl("net.netfilter.nf_conntrack_tcp_loose")
-    except LabError:
+    except Absent:
         return False
     finally:
         namespace.close()

@@ -55,13 +55,16 @@ def test_a_call_that_fails_is_a_sentence(place: judge.Place, name: str, kind: st
 @pytest.mark.parametrize(
     ("name", "call", "error", "seen", "said"),
     [
+        ("json", "read", "EIO", "/ipv4/tcp_fin_timeout>", "sysctl net.ipv4.tcp_fin_timeout: Inp"),
+        ("story", "accept4", "ENOMEM", "", "there is not enough memory here: "),
+        ("ladder", "openat", "EMFILE", "/trace_pipe", "no instance of tracefs (Too many open"),
         ("list", "openat", "EACCES", '/scenarios", O_RDONLY|O_NONBLOCK', "of netlab's own, /"),
         ("list", "read", "EIO", "/middleboxes_forget.py>", "forget.py: cannot be read: Inp"),
         ("list", "openat", "EMFILE", "/middleboxes_forget.py", "forget.py: cannot be read: Too m"),
         ("teach", "read", "EIO", "/lessons/port-closed.yaml>", "closed.yaml: cannot be read: Inp"),
     ],
 )
-def test_a_file_of_netlabs_own_that_cannot_be_read_is_named(
+def test_a_file_that_cannot_be_read_is_named(
     place: judge.Place, name: str, call: str, error: str, seen: str, said: str
 ) -> None:
     command, made = place.watch(COMMANDS[name])

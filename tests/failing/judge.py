@@ -195,7 +195,16 @@ class Place:
 
 #: What a sentence of netlab's on standard output has in it: those of the table, of doctor, of a
 #: record, and of the lesson on port-closed.
-SENTENCES = ("not built", "ERROR", "MISSING", "missing", "absent", '"error"', "port-closed: ")
+SENTENCES = (
+    "came faster than they could be recorded",
+    "not built",
+    "ERROR",
+    "MISSING",
+    "missing",
+    "absent",
+    '"error"',
+    "port-closed: ",
+)
 
 
 def explains(err: str, out: str) -> bool:

@@ -17,7 +17,7 @@ from netlab.scenario.model import Do
 from netlab.scenario.steps.action import Stage
 from tests.build import parsed
 
-SOMETHING = ("EAFNOSUPPORT", "EIO", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")
+SOMETHING = ("EAFNOSUPPORT", "EDQUOT", "EIO", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "ENOSPC")
 REFUSED = "{client: connect, fails: ECONNREFUSED}"
 
 
