@@ -199,7 +199,7 @@ def _from_proc() -> list[Socket]:
 
 def _sysctls() -> Iterator[tuple[str, str]]:
     for name in SYSCTLS:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(FileNotFoundError):  # this kernel has none
             yield name.rpartition(".")[2], sysctl.read(name)
 
 

@@ -197,6 +197,7 @@ class Place:
 #: record, and of the lesson on port-closed.
 SENTENCES = (
     "came faster than they could be recorded",
+    "netlab snapshot, /proc/net/tcp",  # where it has asked instead
     "not built",
     "ERROR",
     "MISSING",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from netlab.cli.shared.options import Commands, positive
 from netlab.model import files
-from netlab.model.errors import ScenarioError
+from netlab.model.errors import LabError, ScenarioError
 from netlab.model.tcp import State
 from netlab.model.vocabulary import ExpectedPair, Family
 from netlab.scenario.model import AnyStep, Do, DropStep, Reach, Scenario
@@ -105,7 +105,10 @@ def scenario(finding: Finding) -> Scenario:
 
 
 def _template(name: str) -> Path:
-    """The scenario's file: one of netlab's own scenarios, or of the atlas."""
+    """The scenario's file: one of netlab's own scenarios, or of the atlas.
+
+    Raises `LabError` where it cannot be found; a test says that each is there.
+    """
     import netlab
     from netlab.scenario import catalogue
 
@@ -113,7 +116,7 @@ def _template(name: str) -> Path:
     for folder in (catalogue.home(), *(package / folder for folder in FOLDERS)):
         for path in folder.rglob(f"{name}.yaml"):
             return path
-    raise AssertionError(f"causes.yaml names a scenario that is not there: {name}")
+    raise LabError(f"of netlab's own, {catalogue.home()} has no {name}.yaml that can be read")
 
 
 def _family(finding: Finding) -> Family | None:
