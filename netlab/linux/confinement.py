@@ -44,6 +44,10 @@ OF_PYTHON = ("PYTHONHOME", "LD_LIBRARY_PATH")
 #: Its user, as it sees it; outside, each program has another, from SPARE on.
 USER = 1000
 SPARE = 0x60000000
+NO_USER = (
+    "root without CAP_SETUID and CAP_SETGID has no user to give to it (a container: give it "
+    "--cap-add SETUID --cap-add SETGID, or --user 1000)"
+)
 
 MIB = 1 << 20
 FILES = 64 * MIB  # of its own, all together
@@ -97,7 +101,8 @@ class Confinement:
         Path("/proc/self/oom_score_adj").write_text("1000")  # before anybody else's
         for kind in (CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP):
             unshare(kind)
-        socket.sethostname(self._host)
+        with contextlib.suppress(PermissionError):  # podman's profile: then it has the container's
+            socket.sethostname(self._host)
         with contextlib.suppress(OSError):  # of a user namespace before Linux 5.19
             Path("/proc/sys/kernel/shmall").write_text(str(SHARED_MEMORY))
         syscalls.own_mounts()
@@ -149,11 +154,24 @@ class Confinement:
         return (f"{each}/{name}" for each in _descendants(own, self.proc))
 
     def _map_user(self, number: str) -> None:
-        outside = _spare_user(int(number), _read("self/uid_map", self.proc))
-        for name in ("uid_map", "gid_map"):
-            handle = os.open(f"{number}/{name}", os.O_WRONLY, dir_fd=self.proc)
-            with open(handle, "w") as file:
-                file.write(f"{USER} {outside} 1")
+        """Give the process of that number a user and a group that nobody else is.
+
+        A process without CAP_SETUID or CAP_SETGID can give but its own, and no way to change
+        groups; root not even that.
+        """
+        spare = _spare_user(int(number), _read("self/uid_map", self.proc))
+        for name, own in (("uid_map", os.geteuid()), ("gid_map", os.getegid())):
+            try:
+                self._tell(f"{number}/{name}", f"{USER} {spare} 1")
+            except PermissionError:
+                if os.geteuid() == 0:
+                    raise PermissionError(NO_USER) from None
+                self._tell(f"{number}/setgroups", "deny")
+                self._tell(f"{number}/{name}", f"{USER} {own} 1")
+
+    def _tell(self, path: str, text: str) -> None:
+        with open(os.open(path, os.O_WRONLY, dir_fd=self.proc), "w") as file:
+            file.write(text)
 
     def _become_nobody(self) -> None:
         with contextlib.suppress(PermissionError):  # in a user namespace they cannot be changed
@@ -212,11 +230,12 @@ def _spare_user(number: int, mapped: str) -> int:
     """A user that nobody else is, for the process of that number, in a user namespace that has the
     users of `mapped` (its ``uid_map``).
 
-    Where the namespace has but one user, it is that one.
+    Where they are too few it is one of the last; where there is but one, that one.
     """
-    first, _, count = map(int, mapped.split()[:3])
-    if first + count > SPARE + number:
+    spans = [(int(first), int(count)) for first, _, count in map(str.split, mapped.splitlines())]
+    if any(first <= SPARE + number < first + count for first, count in spans):
         return SPARE + number
+    first, count = max(spans)
     return max(first, first + count - 2)
 
 

@@ -134,10 +134,23 @@ def enter_user_namespace() -> None:
     try:
         unshare(CLONE_NEWUSER | CLONE_NEWNET)
         Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
+        _map_user(uid)
         Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
     except OSError as error:
         raise refused(error) from None
+
+
+def _map_user(uid: int) -> None:
+    """Make that user the root of the user namespace that this process has just entered."""
+    try:
+        Path("/proc/self/uid_map").write_text(f"0 {uid} 1")
+    except PermissionError:
+        if uid != 0 or forbidding_settings():
+            raise
+        raise Forbidden(
+            "root without CAP_SETFCAP may not be root of a user namespace. Run as another user "
+            f"(in a container: --user 1000), or give the container its rights: {RIGHTS}"
+        ) from None
 
 
 #: Descriptors that a process has besides its labs, and those that one lab may need at most: a
@@ -188,6 +201,11 @@ def forbidding_settings() -> list[str]:
 
 #: As podman and docker take them.
 RIGHTS = " ".join(f"--cap-add {name}" for name in CAPABILITIES)
+#: Where the rights are there, and a profile refuses all the same.
+NO_PROFILE = (
+    "no such profile: --security-opt seccomp=unconfined, and --security-opt apparmor=unconfined "
+    "where there is AppArmor"
+)
 #: What there is not enough of, by the error that tells.
 SCARCE = {
     errno.EMFILE: "too many open files: raise the limit ({most}; ulimit -n), or run with --jobs "
@@ -216,9 +234,10 @@ def refused(error: OSError) -> LabError:
         return LabError(_no_more(error.kinds))
     if error.errno in (errno.EPERM, errno.EACCES, errno.ENOSYS):  # as a profile answers
         what = "mounting" if isinstance(error, NoMount) else "creating a namespace"
+        remedy = f"its rights: {RIGHTS}" if not privileged() else NO_PROFILE
         return Forbidden(
             f"{what} was refused although no sysctl forbids it: a container or a security module "
-            f"does. Run on the machine itself, or give the container its rights: {RIGHTS}"
+            f"does. Run on the machine itself, or give the container {remedy}"
         )
     return LabError(f"building a lab failed: {error.strerror}")
 

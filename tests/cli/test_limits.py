@@ -34,6 +34,15 @@ seccomp.CallFilter().enforce()
 os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
 FILTERED = f"{shlex.join([sys.executable, '-c', REFUSING])} -m netlab"
+#: As podman's does to a container without SYS_ADMIN.
+NAMELESS = """
+import errno, os, sys
+from netlab.linux import seccomp, syscalls
+seccomp.REFUSED, seccomp.UNKNOWN, seccomp.FAMILIES = ["sethostname"], [], range(seccomp.LAST_FAMILY)
+syscalls.no_new_privileges()
+seccomp.CallFilter().enforce()
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
 
 
 def through_a_shell(command: str) -> Done:
@@ -66,9 +75,10 @@ def at_most(kind: str, number: int) -> str:
     return f"echo {number} >/proc/sys/user/max_{kind}_namespaces"
 
 
-def without(capability: str) -> str:
-    """What takes a capability from root."""
-    return f"setpriv --bounding-set -{capability} --inh-caps -{capability}"
+def without(*capabilities: str) -> str:
+    """What takes capabilities from root."""
+    dropped = ",".join(f"-{name}" for name in capabilities)
+    return f"setpriv --bounding-set {dropped} --inh-caps {dropped}"
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -77,6 +87,7 @@ def _programs() -> None:
         need(name)
 
 
+RIGHTS = "give the container its rights: --cap-add NET_ADMIN --cap-add NET_RAW --cap-add SYS_ADMIN"
 #: Where no lab can be built, and what is said of it.
 IMPOSSIBLE = {
     "no network namespaces": (
@@ -86,8 +97,9 @@ IMPOSSIBLE = {
             f"{at_most('user', 0)}; {without('all')} $netlab $words"
         ), "user.max_user_namespaces=0"),
     "system calls refused": (
-        f"{FILTERED} $words",
-        "give the container its rights: --cap-add NET_ADMIN --cap-add NET_RAW --cap-add SYS_ADMIN"),
+        f"{without('all') if os.geteuid() == 0 else ''} {FILTERED} $words", RIGHTS),
+    "system calls refused in spite of all rights": (
+        f"unshare -Ur {FILTERED} $words", "no such profile: --security-opt seccomp=unconfined"),
     "few descriptors": (
         "ulimit -n 20; $netlab $words",
         "too many open files: raise the limit (20; ulimit -n), or run with --jobs 1"),
@@ -95,6 +107,8 @@ IMPOSSIBLE = {
     "little data": ("ulimit -d 40000; $netlab $words", "raise ulimit -d from 40000 to 49152"),
 }  # fmt: skip
 IMPOSSIBLE_FOR_ROOT = {
+    "no capabilities": (
+        f"{without('all')} $netlab $words", "root without CAP_SETFCAP may not be root of a user"),
     "no /proc": (
         in_a_mount_namespace("umount -l /proc && $netlab $words"), "/proc is not mounted here"),
 }  # fmt: skip
@@ -140,6 +154,7 @@ def test_where_programs_cannot_be_confined_the_limit_is_named(kind: str) -> None
 POSSIBLE = {
     **{f"10 {kind} namespaces": in_a_user_namespace(f"{at_most(kind, 10)}; $netlab $words")
        for kind in KINDS.values()},
+    "no name for a host": f"{shlex.join([sys.executable, '-c', NAMELESS])} -m netlab $words",
     "64 descriptors": "ulimit -n 64; $netlab $words",
     "256 descriptors": "ulimit -n 256; $netlab $words",
 }  # fmt: skip
@@ -177,6 +192,20 @@ def passes_all(command: str) -> None:
     done = through_a_shell(command.replace("$words", "doctor"))
     assert done.code == 0, done
     assert "ok       confine a scenario's programs" in done.out
+
+
+@NEEDS_ROOT
+def test_root_that_cannot_confine_programs_says_with_what_it_could() -> None:
+    """The scenario that needs one is not built, and the others pass."""
+    dropped = without("setuid", "setgid", "setfcap")
+    done = through_a_shell(f"{dropped} $netlab run --hold 10ms port-open {PROGRAM}")
+    assert done.code == 3
+    assert "1 passed, 1 not built" in done.out
+    said = "give it --cap-add SETUID --cap-add SETGID, or --user 1000"
+    assert said in done.out
+    done = through_a_shell(f"{dropped} $netlab doctor")
+    (line,) = (line for line in done.out.splitlines() if "confine a scenario's programs" in line)
+    assert said in line
 
 
 @NEEDS_ROOT
@@ -227,3 +256,10 @@ def test_a_setting_that_cannot_be_made_writable_is_named() -> None:
     )
     assert done.code == 3
     assert "sysctl net.ipv4.tcp_sack=0: Read-only file system" in done.out
+    done = through_a_shell(in_a_mount_namespace(f"{READ_ONLY} exec unshare -Urm $netlab doctor"))
+    assert done.code == 0
+    (line,) = (line for line in done.out.splitlines() if "set a lab's sysctls" in line)
+    assert line.startswith("absent")
+    assert "Read-only file system (of a container: give it --cap-add SYS_ADMIN" in line
+    (line,) = (line for line in done.out.splitlines() if "small connection tables" in line)
+    assert line.startswith("absent")

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -32,8 +33,7 @@ class Somebody:
         if tools.is_root():
             os.chown(home, NOBODY, NOBODY)
             identity = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-            # env, because setpriv itself still executes what only root may.
-            self._become = [tools.program("setpriv"), *identity, "env"]
+            self._become = [tools.program("setpriv"), *identity]
         self._environment = {
             "HOME": str(home),
             "TMPDIR": str(home),
@@ -47,10 +47,14 @@ class Somebody:
         where = "from netlab.scenario import catalogue; print(catalogue.home(), end='')"
         self.probes = f"{self.run(*self.python, '-c', where).stdout}/probes"
 
-    def start(self, *command: str) -> subprocess.Popen[str]:
-        """Start a program as that user, at home."""
+    def start(self, *command: str, rights: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Start a program as that user, at home, who keeps those capabilities of root's."""
+        kept = ",".join(f"+{name.lower()}" for name in rights)
+        keep = [f"--inh-caps={kept}", f"--ambient-caps={kept}"] if rights else []
+        # env, because setpriv itself still executes what only root may.
+        become = [*self._become, *keep, "env"] if self._become else []
         return subprocess.Popen(
-            [*self._become, *command],
+            [*become, *command],
             env=self._environment,
             cwd=self.home,
             stdout=subprocess.PIPE,
@@ -58,9 +62,9 @@ class Somebody:
             text=True,
         )
 
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, rights: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
         """Run a program as that user to its end."""
-        with self.start(*command) as process:
+        with self.start(*command, rights=rights) as process:
             printed, complaints = process.communicate()
             return subprocess.CompletedProcess(command, process.returncode, printed, complaints)
 

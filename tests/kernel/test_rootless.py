@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 
+from netlab.linux.privileges import CAPABILITIES
 from netlab.model.evidence import Evidence
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Family
@@ -37,6 +38,15 @@ def test_every_scenario_passes_in_somebody_elses_user_namespace(somebody: Somebo
     enter = [tools.program("unshare"), "--user", "--map-root-user"]
     done = somebody.run(*enter, *somebody.python, "-m", "netlab", "run", "--json")
     assert_all_pass(done, Family.IPV4)
+
+
+@pytest.mark.skipif(not tools.is_root(), reason="only root has rights to give")
+def test_a_user_with_the_rights_of_a_container_confines_programs_too(somebody: Somebody) -> None:
+    """But can give a program no user besides its own (podman's ``--user 1000`` beside rights)."""
+    played = ["run", "--json", "--hold", "10ms", "tcp-client-keeps-sending"]
+    done = somebody.run(*somebody.python, "-m", "netlab", *played, rights=[*CAPABILITIES])
+    assert Evidence.from_json(done.stdout).outcome == "pass", done
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "with workers"])

@@ -193,15 +193,29 @@ def _kernel(lab: Lab) -> Iterator[Check]:
     )
     yield from _confinement(lab)
     yield from _tracepoints()
-    small = lab.client.has_sysctl("tcp_child_ehash_entries")
-    yield Check(
+    yield _tried(
+        "set a lab's sysctls",
+        lambda: lab.client.sysctl("tcp_sack", lab.client.sysctl("tcp_sack")),
+        "until then a scenario that sets one is an error, and so is each with a router",
+    )
+    yield _tables(lab)
+    there = Path("/proc/net/tcp6").exists()
+    yield Check("IPv6", there, "", "boot without ipv6.disable=1; until then leave --ipv6 out")
+
+
+def _tables(lab: Lab) -> Check:
+    """Whether a lab's connection tables are small, which a sample reads as a whole."""
+    from netlab.linux.namespace import CHILD_TABLES
+
+    small = lab.client.namespace.has_small_tables()
+    there = lab.client.has_sysctl(CHILD_TABLES)
+    why = "netlab may not set" if there else "only Linux 6.1 and later have"
+    return Check(
         "small connection tables",
         small,
         "a state sample costs 15 us" if small else "a state sample costs 1 ms and more",
-        "Linux 6.1 and later have net.ipv4.tcp_child_ehash_entries; it works without, slower",
+        f"{why} net.ipv4.{CHILD_TABLES}; it works without, slower",
     )
-    there = Path("/proc/net/tcp6").exists()
-    yield Check("IPv6", there, "", "boot without ipv6.disable=1; until then leave --ipv6 out")
 
 
 def _confinement(lab: Lab) -> Iterator[Check]:

@@ -34,3 +34,17 @@ def test_a_home_elsewhere_is_known_by_its_user(
     assert confinement._is_private(tmp_path / "homes" / "a")
     assert confinement._is_private(tmp_path / "homes")
     assert not confinement._is_private(tmp_path / "homes" / "a" / "project")
+
+
+@pytest.mark.parametrize(
+    ("mapped", "user"),
+    [
+        ("0 0 4294967295", confinement.SPARE + 7),  # root of the machine
+        ("0 1001 1", 0),  # in a namespace of netlab's own
+        ("0 1001 1\n1 100000 65536", 65535),  # in a container of a user's
+        ("1 100000 65536\n0 1001 1", 65535),
+        ("0 100000 65536", 65534),
+    ],
+)
+def test_a_program_has_the_user_that_is_most_likely_nobody_elses(mapped: str, user: int) -> None:
+    assert confinement._spare_user(7, mapped) == user
