@@ -14,10 +14,11 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
 
 from netlab._version import __version__ as __version__
 
+#: As typing has it, which takes 10 ms to import, in which Ctrl-C is Python's own.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from netlab.linux.privileges import prepare
     from netlab.model.errors import (

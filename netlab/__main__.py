@@ -7,7 +7,6 @@ import contextlib
 import signal
 import sys
 import time
-import traceback
 from types import FrameType
 
 #: The signals that ask a program to end.
@@ -47,6 +46,8 @@ def main() -> int:
     except Exception:
         if heard:  # Python makes a RuntimeError of what is raised while it makes a class
             return _stopped(128 + heard[0])
+        import traceback  # not sooner: until signals are heard, each import is a gap
+
         traceback.print_exc()  # a bug: its place is of use, and it is no pair that was not held
         return MACHINE
     finally:

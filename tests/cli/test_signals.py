@@ -10,11 +10,13 @@ import itertools
 import re
 import signal
 import subprocess
+import sys
 import uuid
 from pathlib import Path
 
 import pytest
 
+import netlab
 from netlab import scheduler
 from tests.kernel.tools import left_over
 
@@ -29,6 +31,13 @@ COMMANDS = (
 )
 #: Seconds from the first moment at which netlab hears signals, and between two of them.
 MOMENTS, GAPS = (0.0, 0.05, 0.2, 0.6), (0.0, 0.03)
+#: Prints what `netlab` has imported when it begins to hear signals.
+UNHEARD = """
+import sys
+sys.path.append(sys.argv[1])
+import netlab.__main__
+print(*sys.modules)
+"""
 
 
 def hears(process: int) -> bool | None:
@@ -63,3 +72,16 @@ def test_twice_in_a_row_at_any_moment(command: str, number: signal.Signals, tmp_
         assert "Traceback" not in err
         assert "Exception" not in err
     assert left_over(mark) == []
+
+
+def test_little_is_imported_before_signals_are_heard() -> None:
+    """Until then Ctrl-C is Python's own, with a traceback: typing alone takes 10 ms."""
+    done = subprocess.run(
+        [sys.executable, "-ISc", UNHEARD, str(Path(netlab.__file__).parents[1])],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = done.stdout.split()
+    assert "netlab.__main__" in imported
+    assert not {"typing", "traceback", "linecache", "re", "pathlib"} & {*imported}
