@@ -49,17 +49,37 @@ def alone(root: int) -> Iterator[None]:
         os.close(folder)
 
 
+def name_of(process: int) -> str:
+    """What the instances of a process begin with: the process namespace that it is in, its number,
+    and when it began. Raises OSError where there is no such process.
+    """
+    status = Path(f"/proc/{process}/stat").read_text()
+    began = status[status.rindex(")") :].split()[20]
+    namespace = os.stat(f"/proc/{process}/ns/pid").st_ino
+    return f"{OWN}{namespace}-{process}-{began}"
+
+
+def _lives(instance: str) -> bool:
+    """True if the process of an instance has not ended: it is about to remove that itself."""
+    try:
+        return instance.startswith(f"{name_of(int(instance.split('-')[2]))}-")
+    except (OSError, ValueError, IndexError):
+        return False
+
+
 def remove_orphans(root: int) -> list[str]:
     """Remove the instances that a netlab left, killed together with its guardian; their names.
 
     To be called `alone`. An instance that is read from cannot be removed (EBUSY), so a living
-    netlab keeps its own.
+    netlab keeps its own until it ends.
     """
     removed = []
     for instance in instances(root).glob(f"{OWN}*"):
         with contextlib.suppress(OSError):
+            ending = _lives(instance.name)
             instance.rmdir()
-            removed.append(instance.name)
+            if not ending:
+                removed.append(instance.name)
     return removed
 
 

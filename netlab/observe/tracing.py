@@ -210,7 +210,7 @@ def _instance(opened: contextlib.ExitStack) -> tuple[Path, int]:
         opened.callback(os.close, mount)
         with tracefs.alone(mount):
             tracefs.remove_orphans(mount)
-            instance = tracefs.instances(mount) / f"{_name(os.getpid())}-{next(_number)}"
+            instance = tracefs.instances(mount) / f"{tracefs.name_of(os.getpid())}-{next(_number)}"
             _guarded(instance, mount, opened)
             # From here on it is read, and nobody takes it for an orphan.
             return instance, os.open(instance / "trace_pipe", os.O_RDONLY | os.O_NONBLOCK)
@@ -259,14 +259,6 @@ def _silence(instance: Path) -> None:
 def _remove(instance: Path) -> None:
     with contextlib.suppress(OSError):
         instance.rmdir()
-
-
-def _name(process: int) -> str:
-    """A unique name for a process: its namespace, its number, and when it began."""
-    status = Path(f"/proc/{process}/stat").read_text()
-    began = status[status.rindex(")") :].split()[20]
-    namespace = os.stat(f"/proc/{process}/ns/pid").st_ino
-    return f"{tracefs.OWN}{namespace}-{process}-{began}"
 
 
 def _enable(instance: Path, name: str, wanted: str) -> bool:

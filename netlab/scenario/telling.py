@@ -234,7 +234,9 @@ def _module(text: str, path: Path) -> types.ModuleType:
     module.__file__ = str(path)
     sys.modules[module.__name__] = module  # dataclasses look there
     try:
-        exec(compile(text, str(path), "exec", dont_inherit=True), module.__dict__)
+        # What a story asserts is part of it, with PYTHONOPTIMIZE, too.
+        code = compile(text, str(path), "exec", dont_inherit=True, optimize=0)
+        exec(code, module.__dict__)
     except Exception as error:  # the user's code, as above
         problem = f"cannot be imported, {type(error).__name__}: {error}"
         raise ScenarioError(problem, path, _line(error, str(path))) from None

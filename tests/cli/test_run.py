@@ -229,3 +229,10 @@ def test_the_records_have_what_came_without_a_fault(tmp_path: Path) -> None:
 
 def test_the_help_has_an_example_of_it() -> None:
     assert re.search(r"netlab run --prove my-own\.yaml +and that the pair", netlab("run", "-h").out)
+
+
+def test_what_a_story_asserts_is_played_whatever_python_leaves_out() -> None:
+    """Its server reads within an assert."""
+    done = netlab("run", "--hold", "10ms", "socket-is-connected-with-itself", PYTHONOPTIMIZE="2")
+    assert done.code == 0, done
+    assert "1 passed" in done.out

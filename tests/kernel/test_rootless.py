@@ -138,6 +138,18 @@ def test_the_doctor_names_the_setting(somebody: Somebody, forbidden: list[str]) 
     assert done.returncode == 3
 
 
+def test_the_doctor_passes_over_what_this_user_may_not_look_at(somebody: Somebody) -> None:
+    """A PATH can have folders of root's, as after ``sudo -u``, and commands that nobody reads."""
+    closed, opened = somebody.home / "closed", somebody.home / "opened"
+    closed.mkdir(mode=0)
+    opened.mkdir()
+    (opened / "netlab").touch(mode=0o111)
+    path = f"PATH={closed}:{opened}:/usr/sbin:/usr/bin:/sbin:/bin"
+    done = somebody.run("env", path, *somebody.python, "-m", "netlab", "doctor")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"{opened}/netlab is another program" in done.stdout
+
+
 def test_pytest_says_which_setting_forbids_it_and_nothing_of_netlabs_inside(
     somebody: Somebody, forbidden: list[str]
 ) -> None:

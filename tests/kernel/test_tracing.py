@@ -216,6 +216,20 @@ def test_the_next_netlab_removes_what_was_left_when_the_guardian_was_killed_too(
     pytest.fail(f"{TRIES} times, {command} did not say what it removed:\n{printed}")
 
 
+def test_what_a_living_netlab_is_about_to_remove_itself_is_not_said_to_be_left() -> None:
+    """It closes its instance first, and for some milliseconds that looks like an orphan."""
+    folder = tracefs.root()
+    try:
+        with tracefs.alone(folder):
+            instance = tracefs.instances(folder) / f"{tracefs.name_of(os.getpid())}-test"
+            instance.mkdir()
+            told = tracefs.remove_orphans(folder)
+        assert not instance.exists()
+        assert instance.name not in told
+    finally:
+        os.close(folder)
+
+
 def killed_with_its_guardian(runs: Runs, mark: str) -> str:
     """The instance of tracefs that a run leaves whose guardian is killed, too."""
     with runs.start_recorded() as process:

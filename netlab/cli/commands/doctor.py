@@ -124,7 +124,10 @@ def _namesakes() -> Iterator[Check]:
     """Other programs called netlab: `networklab` on the package index installs one, too."""
     own = Path(sys.argv[0]).absolute()
     found = [Path(folder, "netlab") for folder in os.get_exec_path()]
-    there = dict.fromkeys(path for path in found if path.is_file() and os.access(path, os.X_OK))
+    # (Path.is_file raises PermissionError in a folder of root's, which PATH has after `sudo -u`.)
+    there = dict.fromkeys(
+        path for path in found if os.path.isfile(path) and os.access(path, os.X_OK)
+    )
     others = {path: module for path in there if (module := _module(path)) != ENTRY}
     if not others:
         yield Check("only command called netlab", True, "")
@@ -141,8 +144,12 @@ def _namesakes() -> Iterator[Check]:
 
 def _module(script: Path) -> str:
     """The module that a command installed by pip imports; '' for any other program."""
-    with script.open("rb") as opened:
-        imported = re.search(rb"^\s*from (\S+) import", opened.read(4096), re.MULTILINE)
+    try:
+        with script.open("rb") as opened:
+            beginning = opened.read(4096)
+    except PermissionError:  # it may be executed all the same
+        return ""
+    imported = re.search(rb"^\s*from (\S+) import", beginning, re.MULTILINE)
     return imported[1].decode(errors="replace") if imported else ""
 
 
