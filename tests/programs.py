@@ -25,6 +25,7 @@ PACKAGES = {
     "nft": "nftables",
     "nsenter": "util-linux",
     "nstat": "iproute2 (Fedora: iproute)",
+    "prlimit": "util-linux",
     "qemu-system-x86_64": "qemu-system-x86 (Fedora: qemu-system-x86-core)",
     "rpmbuild": "rpm (Fedora: rpm-build)",
     "setpriv": "util-linux",

@@ -43,7 +43,9 @@ def _why_not(error: OSError, confinement: Confinement | None) -> str:
     return f"the kernel does not confine it: {error}" if confinement else str(error.strerror)
 
 
-def _not_found(error: OSError, confinement: Confinement | None) -> str:
+def _not_started(error: OSError, confinement: Confinement | None) -> str:
+    if error.errno in SCARCE:
+        return str(refused(error))
     if confinement is None or error.errno != errno.ENOENT:
         return str(error.strerror)
     return (
@@ -142,7 +144,9 @@ class Program:
                 )
         except OSError as error:
             os.close(self._output)
-            raise LabError(f"cannot run {command[0]!r}: {_not_found(error, confinement)}") from None
+            raise LabError(
+                f"cannot run {command[0]!r}: {_not_started(error, confinement)}"
+            ) from None
         except subprocess.SubprocessError:  # between fork and exec
             os.close(self._output)
             os.close(telling)

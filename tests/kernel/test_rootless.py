@@ -150,6 +150,15 @@ def test_the_doctor_passes_over_what_this_user_may_not_look_at(somebody: Somebod
     assert f"{opened}/netlab is another program" in done.stdout
 
 
+def test_too_few_processes_for_a_program_are_named(somebody: Somebody) -> None:
+    """By the scenario that starts it; the other passes. (Root has no such limit.)"""
+    limited = [tools.program("prlimit"), "--nproc=1", *somebody.python, "-m", "netlab", "run"]
+    done = somebody.run(*limited, "--hold", "10ms", "port-open", "tcp-client-keeps-sending")
+    assert done.returncode == 3
+    assert "1 passed, 1 not built" in done.stdout
+    assert "cannot run 'tcp_client': no more processes are allowed here: raise" in done.stdout
+
+
 def test_pytest_says_which_setting_forbids_it_and_nothing_of_netlabs_inside(
     somebody: Somebody, forbidden: list[str]
 ) -> None:
