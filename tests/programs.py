@@ -25,6 +25,7 @@ PACKAGES = {
     "nft": "nftables",
     "nsenter": "util-linux",
     "nstat": "iproute2 (Fedora: iproute)",
+    "podman": "podman",
     "prlimit": "util-linux",
     "qemu-system-x86_64": "qemu-system-x86 (Fedora: qemu-system-x86-core)",
     "rpmbuild": "rpm (Fedora: rpm-build)",
@@ -39,6 +40,7 @@ PACKAGES = {
 }
 #: Programs that a test may lack all the same, and why.
 NOT_REQUIRED = {
+    "podman": "what it refuses is refused by seccomp and mounts in tests/cli/test_limits.py, too",
     "tmt": "neither Debian nor Ubuntu has it; whoever changes a plan runs `tmt lint`",
 }
 #: Other names of one program.
