@@ -76,8 +76,9 @@ def unacknowledged(own: ObservedEnd) -> bool:
     if whole is None or silence is None or socket.remaining is None:
         return False
     waited = whole - socket.remaining
-    if own.before is not None and own.before.state is own.state:
-        waited = max(waited, silence - (since(own.before, "lastack") or 0.0))
+    then = own.before
+    if then is not None and then.state is own.state and then.info:
+        waited = max(waited, silence - (since(then, "lastack") or 0.0))
     return min(waited, silence) > LONG
 
 

@@ -428,6 +428,7 @@ def test_the_other_facts_are_fields_and_figures_unchanged(word: str) -> None:
             )
             for before, waits in (
                 (None, False),
+                (sock(s.FIN_WAIT1), False),
                 (sock(s.FIN_WAIT1, **info(lastack=0.9)), True),
                 (sock(s.FIN_WAIT1, **info(lastack=1)), False),
                 (sock(s.FIN_WAIT1, **info(lastack=NEVER)), True),
