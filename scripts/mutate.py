@@ -41,9 +41,10 @@ ANSWERS = (
     "-k",
     "not thousand",
 )
-#: Failures of each kind, played on the kernel: those that take seconds only; what heals first.
+#: A made-up lab first, then failures of each kind on the kernel: those that take seconds only.
 PLAYED = (
     "tests/unit/scenario/test_runner.py",
+    "tests/unit/scenario/test_runner_plays.py",
     "tests/kernel/test_proofs.py::test_what_heals_comes",
     *(
         f"tests/kernel/test_{name}.py"

@@ -206,7 +206,7 @@ class _Play:
         self._held: Held | None = None
         self._healed: Pair | None = None
         self._lacks: caused.Lack | None = None
-        self._line = 0
+        self._line = scenario.expect.line
 
     def evidence(self) -> Evidence:
         """Play it and return the record, whatever the outcome."""
@@ -344,9 +344,9 @@ class _Play:
             if error.held:
                 raise self._not_by_its_faults(error) from None
             rows = error.failure.rows
-            off = [row.side for row in rows if row.sampled not in row.expected]
-            if len(off) == 1 and (word, str(off[0])) in self._expect.lines:
-                self._at(word, off[0])
+            match [row.side for row in rows if row.sampled not in row.expected]:
+                case [side] if (word, str(side)) in self._expect.lines:
+                    self._at(word, side)
             raise
 
     def _see_it_undone(self) -> None:
