@@ -158,7 +158,7 @@ def _sample(keep: Filter, owners: bool) -> RawSample:
     table = filtered(table, keep)
     if owners or _count(table) <= FEW:
         table = with_owners(table)
-    return RawSample(table, counters, dict(_sysctls()), at, source)
+    return RawSample(table, counters, dict(_sysctls()), at, source, whole=keep == EVERYTHING)
 
 
 def _now() -> tuple[float, Mapping[str, int]]:

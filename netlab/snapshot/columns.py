@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import re
 import socket
 import sys
 from array import array
@@ -23,6 +24,8 @@ Column: TypeAlias = "int | str | Sequence[int | None] | Sequence[str] | None"
 
 SOURCE = "netlab snapshot"  # of samples from netlink alone
 ANY = "*"  # no address, or all of them: the other end of a listener
+#: A name or a mask in the place of an address, as people paste them: db1, 10.xx.1.2, <client>.
+WORD = re.compile(r"(?=[^\w*?]{0,3}[\w*?])[^\s\"',;]{1,200}")
 #: The kernel's figures that are milliseconds in columns, and seconds in records.
 MILLISECONDS = frozenset({"rto", "ato", "lastsnd", "lastrcv", "lastack", "rwnd_limited"})
 
@@ -63,6 +66,8 @@ class RawSample(NamedTuple):
     sysctls: Mapping[str, str] = {}
     at: float | None = None  # seconds since the epoch
     source: str = SOURCE
+    whole: bool = True  # whether every socket of the host is in it
+    counts: Mapping[State, int] = {}  # where there were numbers instead of sockets
 
 
 def column(values: list[Any]) -> Column:
@@ -118,13 +123,18 @@ def from_json(data: Any, most: int = MOST) -> SocketTable:
     """
     addresses = _checked(data, "addresses", list)
     for text in addresses:
-        if text != ANY and not _is_address(text):
+        if text != ANY and not _is_address(text) and not _is_word(text):
             raise ValueError(f"'addresses' holds {str(text)[:40]!r}, which is none")
     blocks = []
     for block in _checked(data, "blocks", list):
         blocks.append(_block_from_json(block, len(addresses), most))
         most -= blocks[-1].size
     return SocketTable(addresses, blocks)
+
+
+def _is_word(text: Any) -> bool:
+    """Whether this is what may stand for an address in a pasted listing: a name, a mask."""
+    return type(text) is str and WORD.fullmatch(text) is not None
 
 
 def _is_address(text: Any) -> bool:

@@ -102,7 +102,10 @@ def _own_key() -> bytes:
 def _pseudonym(text: str, key: bytes) -> str:
     if text == ANY:
         return text
-    address = ipaddress.ip_address(text.partition("%")[0])
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:  # a name, or what stands for an address
+        return f"host-{hashlib.blake2b(text.encode(), key=key, digest_size=6).hexdigest()}"
     if address.is_loopback or address.is_unspecified:
         return text
     host_bits = 8 if address.version == 4 else 64

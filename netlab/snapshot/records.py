@@ -49,6 +49,10 @@ class Sample:
     at: float | None = None  # seconds since the epoch
     source: str = ""  # what it was read from: ss -tanoei, /proc/net/tcp, netlab snapshot
     notes: tuple[str, ...] = ()  # remarks for its reader: a last line was truncated
+    #: Whether it has every TCP socket of its host. Of a text this is known by the command in it, or
+    #: by its shape; where it is False, a socket that is not there may exist all the same.
+    whole: bool = True
+    counts: Mapping[State, int] = field(default_factory=dict)  # where a text has numbers, not rows
 
 
 @dataclass(frozen=True, slots=True)

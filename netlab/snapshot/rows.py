@@ -19,7 +19,15 @@ def snapshot(name: str, samples: Sequence[RawSample]) -> Snapshot:
     """A snapshot from samples that were collected or stored."""
     return Snapshot(
         tuple(
-            Sample(sockets(raw.table), raw.counters, raw.sysctls, raw.at, raw.source)
+            Sample(
+                sockets(raw.table),
+                raw.counters,
+                raw.sysctls,
+                raw.at,
+                raw.source,
+                whole=raw.whole,
+                counts=raw.counts,
+            )
             for raw in samples
         ),
         name,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlab.model.errors import ScenarioError
+from netlab.model.tcp import State
 from netlab.model.text import UNPRINTABLE, printable
 from netlab.snapshot import columns
 from netlab.snapshot.columns import SOURCE, RawSample
@@ -28,6 +29,8 @@ def to_json(name: str, samples: Sequence[RawSample]) -> str:
             "source": sample.source,
             "counters": sample.counters,
             "sysctls": sample.sysctls,
+            "whole": sample.whole,
+            "counts": {state.name: count for state, count in sample.counts.items()},
             **columns.to_json(sample.table),
         }
         for sample in samples
@@ -105,7 +108,24 @@ def _raw(data: Any, most: int) -> RawSample:
         _named(data, "sysctls", str),
         at,
         str(data.get("source") or SOURCE),
+        _flag(data, "whole"),
+        _counts(data),
     )
+
+
+def _flag(data: dict[str, Any], key: str) -> bool:
+    """True where an older netlab did not write it: it left nothing out unless it was told to."""
+    value = data.get(key, True)
+    if type(value) is not bool:
+        raise ValueError(f"{key!r} is neither true nor false")
+    return value
+
+
+def _counts(data: dict[str, Any]) -> dict[State, int]:
+    counts = _named(data, "counts", int)
+    if unknown := counts.keys() - State.__members__.keys():
+        raise ValueError(f"'counts' has {min(unknown)!r}, which is no state")
+    return {State[name]: count for name, count in counts.items()}
 
 
 def _named(data: dict[str, Any], key: str, kind: type) -> dict[str, Any]:

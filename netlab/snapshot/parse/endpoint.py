@@ -4,28 +4,48 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
+import zlib
 from functools import lru_cache
 
-from netlab.snapshot.columns import ANY
+from netlab.snapshot.columns import ANY, WORD
 from netlab.snapshot.records import Endpoint
 
+MAPPED = re.compile(r"^::ffff:(?=\D)")
+NAME = re.compile(r"[<\[({$]{0,2}[^\W_][\w.+*-]{0,60}[>\])}]{0,2}|[x*?#X]{1,6}|<[^<>]{1,60}>")
+MASK = re.compile(
+    r"<[^<>\s]{1,20}(?: [^<>\s]{1,20}){1,3}>|\[[A-Za-z]{1,20}(?: [A-Za-z]{1,20}){1,3}\]"
+)
 ANYTHING = frozenset({"*", "0.0.0.0", "::", ""})
 
 
-class Unreadable(ValueError):
-    """A line of a known format that cannot be read: the message gives the reason and the remedy."""
+#: Services that some machines have no /etc/services for.
+SERVICES = {
+    "ssh": 22, "telnet": 23, "smtp": 25, "domain": 53, "http": 80, "sunrpc": 111, "ntp": 123,
+    "imap": 143, "imap2": 143, "ldap": 389, "https": 443, "microsoft-ds": 445, "imaps": 993,
+    "pop3s": 995, "mysql": 3306, "postgresql": 5432, "postgres": 5432, "amqp": 5672,
+    "http-alt": 8080, "webcache": 8080, "redis": 6379, "nfs": 2049, "x11": 6000,
+}  # fmt: skip
+#: Words for ports that nothing knows, masks above all, get numbers from here on.
+NAMELESS = 1 << 16
 
-    def __init__(self, why: str, line: int | None = None) -> None:
-        super().__init__(why)
-        self.line = line  # None: the line that was read last
+
+class Unreadable(ValueError):
+    """A row of a known format that cannot be read: the message gives the reason and the remedy."""
+
+
+def in_one_word(line: str) -> str:
+    """A line in which no mask has a blank: ``<our ip>:80`` becomes ``<our_ip>:80``."""
+    return MASK.sub(lambda found: found[0].replace(" ", "_"), line)
 
 
 @lru_cache(1 << 14)
 def endpoint(text: str) -> Endpoint:
     """``10.0.0.1:80``, ``[::ffff:10.0.0.1]:80``, ``[fe80::1]%eth0:80``, ``:::80``, ``*:*``.
 
-    Raises `Unreadable` for anything else.
+    What stands for an address or a port is as good a key: ``db1:postgresql``, ``10.xx.1.2:80``,
+    ``<client>:51000``. Raises `Unreadable` for anything else.
     """
     address_text, colon, port = text.rpartition(":")
     if not colon:
@@ -35,9 +55,8 @@ def endpoint(text: str) -> Endpoint:
 
 @lru_cache(1 << 14)
 def address(text: str) -> str:
-    """An address as ipaddress writes it; mapped IPv4 as plain IPv4; without its scope.
-
-    Raises `Unreadable` for a name, or an address that is cut off.
+    """An address as ipaddress writes it; mapped IPv4 as plain IPv4; without its scope; a word that
+    stands for one as it is. Raises `Unreadable` for what is cut off or is no word.
     """
     plain = text.partition("%")[0].strip("[]")
     if plain in ANYTHING:
@@ -51,15 +70,11 @@ def address(text: str) -> str:
     try:
         parsed = ipaddress.ip_address(plain)
     except ValueError:
-        raise Unreadable(_why_no_address(text, plain)) from None
+        if text.count("[") != text.count("]") or not WORD.fullmatch(plain):
+            raise Unreadable(f"{text[:40]!r} is no address") from None
+        return MAPPED.sub("", plain)
     parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     return ANY if parsed.is_unspecified else str(parsed)
-
-
-def _why_no_address(text: str, plain: str) -> str:
-    if ":" in plain and not plain.strip("0123456789abcdefABCDEF:."):
-        return f"the IPv6 address {text!r} is not complete: netstat cuts long ones without -W"
-    return f"{text!r} is no address: print numbers instead of names (ss -n, netstat -n)"
 
 
 def _port(text: str) -> int:
@@ -70,9 +85,11 @@ def _port(text: str) -> int:
         if len(text) < 6 and number < 1 << 16:
             return number
         raise Unreadable(f"{text[:20]} is no port")
+    if not NAME.fullmatch(text):
+        raise Unreadable(f"{text[:20]!r} is no port")
+    if text in SERVICES:
+        return SERVICES[text]
     try:
         return socket.getservbyname(text, "tcp")
     except (OSError, ValueError, UnicodeError):
-        raise Unreadable(
-            f"{text!r} is no port: print numbers instead of names (ss -n, netstat -n)"
-        ) from None
+        return NAMELESS + zlib.crc32(text.encode(errors="replace")) % NAMELESS

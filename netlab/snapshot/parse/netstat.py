@@ -6,12 +6,12 @@ from __future__ import annotations
 import re
 
 from netlab.model.tcp import State, Timer
-from netlab.snapshot.parse.endpoint import Unreadable, endpoint
+from netlab.snapshot.parse.endpoint import Unreadable, endpoint, in_one_word
+from netlab.snapshot.parse.listing import Unread
+from netlab.snapshot.parse.words import OF_NETSTAT, TRANSLATED
 from netlab.snapshot.records import Socket
 
-STATES = {state.name: state for state in State if state is not State.CLOSED} | {
-    "CLOSE": State.CLOSED
-}
+STATES = OF_NETSTAT | TRANSLATED
 TIMERS = {
     "off": Timer.NONE,
     "on": Timer.RETRANSMIT,
@@ -26,16 +26,24 @@ IGNORED = re.compile(
     r"only servers|w/o servers)|\s*will not be shown|unix\s+\d|(?:udp|raw|sctp|udplite|dccp)[6l]?\s"
 )
 ROW = re.compile(
-    r"tcp6?\s+(?P<rx>\d{1,15})\s+(?P<tx>\d{1,15})\s+(?P<local>\S+)\s+(?P<remote>\S+)\s+(?P<state>[^\W\d]\S*)"
-    r"(?P<more>.*)"
+    r"tcp6?\s++(?P<rx>\d{1,15})\s++(?P<tx>\d{1,15})\s++(?P<local>[^\s:]*+:\S++)\s++"
+    r"(?P<remote>[^\s:]*+:\S++)\s++(?P<state>[^\W\d]\S*+)(?P<more>.*)"
 )
 BEGINS = re.compile(r"tcp6?\s+\d")
-#: The same program elsewhere: macOS and BSD, Windows.
-FOREIGN = re.compile(r"tcp(?:4|46|64)\s+\d|TCP\s+\S+:\d+\s+\S+:\d+\s+[A-Z_]+")
-TIMER = re.compile(r"(?<!\S)(\S{1,20})\s{1,20}\((\d{1,15}\.\d{1,9})/(\d{1,9})/(-?\d{1,9})\)\s*$")
+TIMER = re.compile(
+    r"(?<!\S)(off|on|keepalive|timewait|probe|unkn-\d{1,3})\s{0,20}"
+    r"\((\d{1,15}\.\d{1,9})/(\d{1,9})/(-?\d{1,9})\)"
+)
 EXTENDED = re.compile(r"\s*(?P<user>[^\s/]+)\s+(?P<inode>\d{1,15})(?=\s|$)")
+#: What may stand on a line of its own after a row: a process, a timer, a user and an inode.
+TAIL = re.compile(r"\s*(?:-\s|-$|\d{1,9}/\S|(?:off|on|keepalive|timewait|probe)\s*\()")
 #: An IPv6 address and port of this many characters or more may have been cut.
 NARROW = 22
+INCOMPLETE = (
+    "the address or the port of one end is missing, or the state: protocol, Recv-Q, Send-Q, local "
+    "and foreign address:port and a state were expected, as netstat -tno prints them (a word may "
+    "stand for an address, as in client:443)"
+)
 
 
 class NetstatReader:
@@ -43,8 +51,12 @@ class NetstatReader:
 
     def __init__(self, command: str = "") -> None:
         self.source = command or "netstat"
-        self._unix = False
+        self.headed = False
+        self.unread: list[Unread] = []
+        self.others: set[str] = set()  # protocols of the rows that were passed over
         self._sockets: list[Socket] = []
+        self._open: tuple[int, str] | None = None  # a row that is not complete
+        self._last = ""  # the row that was taken last, which may go on
         self._cut = False
 
     @property
@@ -56,36 +68,69 @@ class NetstatReader:
 
     def heading(self, line: str) -> bool:
         """Whether this is the first line of a listing, or the second."""
+        self.headed = self.headed or HEADING.match(line) is not None
         return HEADING.match(line) is not None
 
     def row(self, line: str, number: int) -> bool:
-        """Take a line if it is a socket; True if it belongs to the listing.
-
-        Raises `Unreadable` for a socket that is not complete, or output of another system.
-        """
+        """Take a line if it is a socket; True if it belongs to the listing."""
         line = line.lstrip()
-        if IGNORED.match(line) or UNIX.match(line):
-            return True
-        if FOREIGN.match(line):
-            raise Unreadable("this is netstat of another system: only that of Linux can be read")
         match = ROW.match(line)
-        if match is None:
-            if BEGINS.match(line):
-                raise Unreadable(
-                    "this line of netstat is not complete: protocol, Recv-Q, Send-Q, local and "
-                    "foreign address:port and a state were expected"
-                )
-            return False
+        if match is None and BEGINS.match(line):
+            match = ROW.match(in_one_word(line))
+        if match is not None:
+            self._close()
+            self._take(match, line, number)
+            return True
+        if IGNORED.match(line) or UNIX.match(line):
+            self._close()
+            self._last = ""
+            self.others.add(line.split(None, 1)[0].rstrip("6l"))
+            return True
+        if BEGINS.match(line):
+            self._close()
+            self._open, self._last = (number, line), ""
+            return True
+        return False
+
+    def _take(self, match: re.Match[str], line: str, number: int) -> None:
         state = STATES.get(match["state"])
+        self._last = line
         if state is None:
-            raise Unreadable(
+            why = (
                 f"{match['state']!r} is not a state: if netstat uses a language other than "
                 "English, run it as 'LC_ALL=C netstat'"
             )
-        socket = self._socket(match, state)
-        if state is not State.CLOSED:
-            self._sockets.append(socket)
-        return True
+            self.unread.append(Unread(number, line, why))
+        elif state is not State.CLOSED:
+            try:
+                self._sockets.append(self._socket(match, state))
+            except Unreadable as error:
+                self.unread.append(Unread(number, line, str(error)))
+
+    def _close(self, last: int = 0) -> None:
+        if self._open is not None:
+            number, text = self._open
+            self._open = None
+            self.unread.append(Unread(number, text, INCOMPLETE, number))
+
+    def more(self, line: str, number: int) -> bool:
+        """Take a line if it is the rest of the last row, which was broken."""
+        if self._open is not None:
+            first, text = self._open
+            for blank in (" ", ""):
+                row = f"{text}{blank}{line.lstrip()}"
+                if match := ROW.match(row):
+                    self._open = None
+                    self._take(match, row, first)
+                    return True
+            return False
+        if self._last and self._sockets and TAIL.match(line):
+            whole = ROW.match(f"{self._last} {line.lstrip()}")
+            if whole is not None:
+                self._sockets[-1] = self._socket(whole, self._sockets[-1].state)
+                self._last = ""
+                return True
+        return False
 
     def _socket(self, match: re.Match[str], state: State) -> Socket:
         local, remote, more = match["local"], match["remote"], match["more"]
@@ -121,10 +166,7 @@ class NetstatReader:
             "" if owner == "-" else owner,
         )
 
-    def more(self, line: str) -> bool:
-        """Whether a line continues the last socket: never, in netstat."""
-        return False
-
     def finish(self) -> list[Socket]:
         """Every socket of the listing."""
+        self._close()
         return self._sockets

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 
 from netlab.linux.nstat import named
+from netlab.snapshot.parse.listing import Unread
 from netlab.snapshot.records import Socket
 
 HEADING = re.compile(r"#kernel\b|#\d+\.\d+ sampling|#nstat\b")
 ROW = re.compile(
-    r"(?P<name>[A-Z][A-Za-z0-9_]*[a-z0-9A-Z])\s+(?P<count>-?\d{1,20})(?:\s+[\d.]+)?\s*$"
+    r"(?P<name>(?:Tcp|Ip|Icmp|Udp|MPTcp|Sctp)\w{1,60})\s+(?P<count>-?\d{1,20})(?:\s+[\d.]+)?\s*$"
 )
 GROUP = re.compile(r"(?P<group>Tcp|TcpExt|Ip|IpExt|Icmp|IcmpMsg|Udp|UdpLite|MPTcpExt|Ip6|Icmp6):")
 PAIR = re.compile(GROUP.pattern + r"(?P<values>(?:\s+\S+)+)\s*$")
@@ -28,6 +29,10 @@ SENTENCES = {
     "failed connection attempts": "TcpAttemptFails",
     "times the listen queue of a socket overflowed": "ListenOverflows",
     "SYNs to LISTEN sockets dropped": "ListenDrops",
+    "SYNs to LISTEN sockets ignored": "ListenDrops",
+    "active connection openings": "TcpActiveOpens",
+    "active connections openings": "TcpActiveOpens",
+    "passive connection openings": "TcpPassiveOpens",
     "SYN cookies sent": "SyncookiesSent",
     "SYN cookies received": "SyncookiesRecv",
     "invalid SYN cookies received": "SyncookiesFailed",
@@ -41,13 +46,16 @@ class CounterReader:
 
     def __init__(self, command: str = "") -> None:
         self.source = command or "nstat"
+        self.headed = False
+        self.unread: list[Unread] = []
         self.counters: dict[str, int] = {}
         self.notes: list[str] = []
         words = command.split()
         if "nstat" in words and not any("a" in w for w in words if w.startswith("-")):
             self.notes.append("nstat without -a counts from when it last ran: use 'nstat -az'")
         self._names: tuple[str, list[str]] | None = None  # of a pair of lines, the first
-        self._group: str | None = None  # of netstat -s
+        #: Of netstat -s; an excerpt may have lost the line that names it.
+        self._group: str | None = "TcpExt" if "netstat" in words else None
 
     def heading(self, line: str) -> bool:
         """Whether this is the first line of nstat's output."""
@@ -82,7 +90,7 @@ class CounterReader:
             if re.fullmatch(r"-?\d{1,20}", count):
                 self._put(named(group, name), count)
 
-    def more(self, line: str) -> bool:
+    def more(self, line: str, number: int) -> bool:
         """Take an indented line of ``netstat -s``."""
         if self._group is None:
             return False

@@ -1,61 +1,61 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Pasted text to snapshots: one listing or several, of one host or of both.
 
-A listing begins with its heading, a command or a line of another format. Listings of one host
-are one sample, until a connection appears that the sample already has: that starts the next one.
-A listing with the same connections seen from the other side is the other end.
+A listing begins with its heading, a command or a line of another format; `looks` puts listings
+together. Whatever else is in the text is passed over, and counted.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from netlab.model import outside
 from netlab.model.errors import ScenarioError
-from netlab.model.tcp import State
 from netlab.snapshot import columns, store
-from netlab.snapshot.parse import prompt
-from netlab.snapshot.parse.endpoint import Unreadable
+from netlab.snapshot.parse import label, layout, lines, prompt, shape, strangers
+from netlab.snapshot.parse.counts import CountReader
+from netlab.snapshot.parse.lines import Line
+from netlab.snapshot.parse.listing import Unread
+from netlab.snapshot.parse.looks import Listing, Looks
 from netlab.snapshot.parse.netstat import NetstatReader
 from netlab.snapshot.parse.nstat import CounterReader
+from netlab.snapshot.parse.peel import ANCHOR, Peel
 from netlab.snapshot.parse.proc import ProcReader
-from netlab.snapshot.parse.ss import SsReader
-from netlab.snapshot.records import Sample, Snapshot, Socket
+from netlab.snapshot.parse.remarks import EXPECTED, SENTENCES, Remarks
+from netlab.snapshot.parse.ss import STATELESS, SsReader
+from netlab.snapshot.records import Snapshot
 
-AnyReader: TypeAlias = SsReader | NetstatReader | ProcReader | CounterReader
-READERS: tuple[type[AnyReader], ...] = (SsReader, NetstatReader, ProcReader, CounterReader)
-BY_TOOL: dict[str, type[AnyReader]] = {
+AnyReader: TypeAlias = SsReader | NetstatReader | ProcReader | CounterReader | CountReader
+READERS: tuple[type[SsReader | NetstatReader | ProcReader | CounterReader], ...] = (
+    SsReader, NetstatReader, ProcReader, CounterReader,
+)  # fmt: skip
+BY_TOOL: dict[str, type[SsReader | NetstatReader | CounterReader]] = {
     "ss": SsReader,
     "netstat": NetstatReader,
     "nstat": CounterReader,
 }
-EXPECTED = (
-    "netlab reads the output of ss -tanoei (best), netstat -tno, /proc/net/tcp, nstat -az "
-    "and netlab snapshot"
-)
-JSON = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*+\{")
-#: Of a line, in bytes: a listener of 1,000 processes has 30 KiB with ss -p.
-LONGEST = 64 * outside.KIB
-SHOWN = 60  # characters of a line that a message shows
+JSON = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*+\{[ \t\r\n]*+[\"}]")
+#: Of a line that is neither a row nor a heading: longer ones say nothing.
+SENTENCE = 2000
+#: The first lines, which show what stands before the rows of a text.
+FIRST = 2000
 
 
 def read(text: str | bytes, name: str) -> list[Snapshot]:
-    """Every snapshot in a text. Raises `ScenarioError` with the line that cannot be read.
+    """Every snapshot in a text. Raises `ScenarioError` where nothing in it can be read.
 
-    Bytes are decoded line by line: as one text they may become four times as many. A truncated last
-    line is left out, with a note in its sample.
+    Bytes are decoded line by line: as one text they may become four times as many. What is passed
+    over or left out is in the notes of a sample.
     """
     data = text.encode(errors="replace") if isinstance(text, str) else text
     if JSON.match(data):
         return _stored(data.decode(errors="replace").lstrip("\ufeff \t\r\n"), name)
-    snapshots = _read(_numbered(data, name), name)
-    if not snapshots:
-        raise ScenarioError(f"there are no sockets in it. {EXPECTED}", Path(name))
-    return snapshots
+    paste = _Paste(name)
+    for line in _peeled(lines.numbered(data), paste):
+        paste.take(line.text, line.number)
+    return paste.finish()
 
 
 def _stored(text: str, name: str) -> list[Snapshot]:
@@ -69,65 +69,16 @@ def _stored(text: str, name: str) -> list[Snapshot]:
     return snapshots
 
 
-def _numbered(data: bytes, name: str) -> Iterator[tuple[int, str]]:
-    """The lines that are not empty, with their numbers, and without what terminals add."""
-    for number, raw in enumerate(_lines(data), 1):
-        if len(raw) > LONGEST:
-            raise ScenarioError(
-                f"is longer than {outside.size(LONGEST)}, as no line of these tools is. {EXPECTED}",
-                Path(name),
-                number,
-            )
-        if line := prompt.clean(raw.decode(errors="replace")):
-            yield number, line
-
-
-def _lines(data: bytes) -> Iterator[bytes]:
-    """The lines of a text, of which none is copied before it is asked for."""
-    at = 0
-    while (end := data.find(b"\n", at)) >= 0:
-        yield data[at:end]
-        at = end + 1
-    yield data[at:]
-
-
-def _read(numbered: Iterator[tuple[int, str]], name: str) -> list[Snapshot]:
-    paste, number = _Paste(name), 0
-    try:
-        for number, line in numbered:
-            paste.take(line, number)
-        if not number:
-            raise ScenarioError(f"it is empty. {EXPECTED}", Path(name))
-        return paste.finish()
-    except Unreadable as error:
-        wrong = error
-    wrong.line = wrong.line or number
-    if next(numbered, None) is None:
-        try:
-            snapshots = paste.cut(f"line {wrong.line} was cut short and is left out")
-        except Unreadable as earlier:
-            wrong = earlier
-        else:
-            if snapshots:
-                return snapshots
-    raise ScenarioError(str(wrong), Path(name), wrong.line)
-
-
-@dataclass(slots=True)
-class _SampleBuilder:
-    """A sample while it is gathered from listings."""
-
-    sockets: list[Socket] = field(default_factory=list)
-    counters: dict[str, int] = field(default_factory=dict)
-    sources: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    keys: set[object] = field(default_factory=set)  # connections, and listeners
-
-    def record(self) -> Sample:
-        """The sample."""
-        source = ", ".join(dict.fromkeys(self.sources))
-        notes = tuple(dict.fromkeys(self.notes))
-        return Sample(tuple(self.sockets), self.counters, {}, None, source, notes)
+def _peeled(numbered: Iterator[Line], paste: _Paste) -> Iterator[Line]:
+    """The lines, once the first of them have shown what stands before rows."""
+    first = []
+    for line in numbered:
+        first.append(line)
+        paste.peel.learn(line.text)
+        if len(first) == FIRST:
+            break
+    yield from first
+    yield from numbered
 
 
 class _Paste:
@@ -135,167 +86,241 @@ class _Paste:
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self.peel = Peel()
+        self._looks = Looks(name)
         self._reader: AnyReader | None = None
+        self._command: prompt.TypedCommand | None = None  # the one that printed what follows
         self._new = False  # only its command or its heading has been read
-        self._before: AnyReader | None = None  # the listing of sockets before this one
-        self._host = ""
-        self._skipping = False  # the output of another command
-        self._hosts: list[tuple[str, list[_SampleBuilder]]] = []
+        self._elided = False  # somebody left rows out of this listing
+        self._interrupted = False  # a line was passed over since the last row
+        self._foreign = False  # the output of another command
+        self._prefix = ""  # the host that stands before the last row
+        self._remarks = Remarks()
+        self._last = 0
 
     def take(self, line: str, number: int) -> None:
-        """Take the next line. Raises `Unreadable` if it makes no sense here."""
+        """Take the next line."""
+        self._last = number
         reader = self._reader
-        if reader is not None and line[0] == "\t" and reader.more(line):  # as ss -i prints them
-            return
-        if reader is not None and reader.row(line, number):
-            self._new = False
-            return
-        if self._begins(line, number):
-            self._skipping = False
-            return
-        if reader is not None and reader.more(line):
-            return
-        typed = prompt.command(line)
-        if typed is not None:
-            self._typed(typed)
-        elif not (self._ruled(line) or prompt.HARMLESS.match(line) or self._skipping):
-            raise Unreadable(
-                f"{_shown(line)} is not recognized. {EXPECTED}: "
-                "take this line out, or print it again"
-            )
+        if reader is not None:
+            if line[0] == "\t" and not self._interrupted and reader.more(line, number):
+                return
+            if reader.row(line, number):
+                self._new = self._interrupted = False
+                return
+        if len(line) > SENTENCE:
+            self._take_long(line, number)
+        elif not (self._cut(line, number) or self._understood(line, number)):
+            self._pass_over(line, number)
+
+    def _understood(self, line: str, number: int) -> bool:
+        return (
+            self._begins(line, number)
+            or self._peels(line, number)
+            or self._typed(prompt.command(line), tools=True)
+            or self._continues(line, number)
+            or self._counts(line, number)
+            or self._strange(line, number)
+            or self._laid_out(line, number)
+            or self._typed(prompt.command(line), tools=False)
+            or self._labelled(line)
+            or label.HARMLESS.match(line) is not None
+        )
+
+    # --- lines that are rows, in one way or another
+
+    def _cut(self, line: str, number: int) -> bool:
+        """Take rows that were joined into one line, and lines that a program wrote as one word."""
+        if "\\n" in line:
+            parts = line.replace("\\t", "\t").split("\\n")
+        else:
+            starts = [found.start() for found in ANCHOR.finditer(line)]
+            if len(starts) < 2:
+                return False
+            starts[0] = 0
+            ends = [*starts[1:], len(line)]
+            parts = [line[start:end] for start, end in zip(starts, ends, strict=True)]
+        for part in parts:
+            if part.strip():
+                self.take(part.rstrip(), number)
+        return True
+
+    def _take_long(self, line: str, number: int) -> None:
+        if not (self._cut(line, number) or len(line) > lines.LONGEST):
+            if self._begins(line, number) or self._continues(line, number):
+                return
+            if self._peels(line, number):
+                return
+        elif len(line) > lines.LONGEST and not ANCHOR.search(line):
+            self._pass_over(line, number)
 
     def _begins(self, line: str, number: int) -> bool:
         """Whether a listing begins with this line, by its heading or by its first row."""
         for kind in READERS:
             fresh = self._reader if self._new and isinstance(self._reader, kind) else None
-            reader: AnyReader = fresh or kind()
+            reader: AnyReader = fresh or kind(self._text_for(kind))
             if reader.heading(line):
                 if fresh is None:
                     self._start(reader)
-                self._new = True
+                self._new, self._interrupted = True, False
                 return True
         for kind in READERS:
-            other: AnyReader = kind()
+            other: AnyReader = kind(self._text_for(kind))
             if not isinstance(self._reader, kind) and other.row(line, number):
                 self._start(other)
                 return True
         return False
 
-    def _start(self, reader: AnyReader) -> None:
-        self._end()
-        self._reader = reader
+    def _text_for(self, kind: type[AnyReader]) -> str:
+        """The command that printed a listing of this kind, where the text has it."""
+        if self._command is None:
+            return ""
+        for typed in (self._command, *self._command.others):
+            if BY_TOOL.get(typed.tool) is kind:
+                return typed.text
+        return ""
 
-    def _typed(self, typed: prompt.TypedCommand) -> None:
-        """A prompt ends the listing before it; its command begins the next one."""
-        self._end()
-        self._host = typed.host or self._host
-        tool = "nstat" if prompt.prints_statistics(typed) else typed.tool
-        self._skipping = tool not in BY_TOOL
-        if tool in BY_TOOL:
-            self._reader, self._new = BY_TOOL[tool](typed.text), True
-
-    def _ruled(self, line: str) -> bool:
-        """Whether this is a line between two listings, which may name a host."""
-        match = prompt.RULE.match(line)
-        if match is None:
+    def _peels(self, line: str, number: int) -> bool:
+        """Take a line without what stands before it."""
+        peeled = self.peel.off(line)
+        if peeled is None:
             return False
-        self._end()
-        label = match["label"]
-        if label and prompt.LABELLED.match(label):
-            self._host = label.rstrip(":")
+        if peeled.host and peeled.host != self._prefix:
+            self._prefix = peeled.host
+            self._end()
+            self._looks.host = peeled.host
+        if peeled.text.strip():
+            self.take(peeled.text, number)
         return True
 
-    # --- listings, samples and hosts
+    def _continues(self, line: str, number: int) -> bool:
+        reader = self._reader
+        if reader is None or (self._interrupted and not isinstance(reader, CounterReader)):
+            return False
+        return reader.more(line, number)
+
+    def _counts(self, line: str, number: int) -> bool:
+        """Take a number of sockets by state."""
+        reader = CountReader()
+        if isinstance(self._reader, CountReader) or not reader.row(line, number):
+            return False
+        if not reader.counts and self._reader is not None:
+            return False  # the words of a heading: not before there are numbers of states
+        self._start(reader)
+        return True
+
+    def _laid_out(self, line: str, number: int) -> bool:
+        """Take a row whose columns were cut, or put into another order."""
+        row = layout.as_ss_prints(line)
+        if row is None:
+            if not layout.without_state(line):
+                return False
+            self._remarks.unread.append(Unread(number, line, STATELESS))
+            return True
+        if not isinstance(self._reader, SsReader | NetstatReader):
+            self._start(NetstatReader() if layout.spelled_by_netstat(line) else SsReader())
+        if isinstance(self._reader, NetstatReader):
+            row = layout.as_netstat_prints(row)
+        assert self._reader is not None
+        self._interrupted = False
+        return self._reader.row(row, number)
+
+    # --- lines between them
+
+    def _typed(self, typed: prompt.TypedCommand | None, tools: bool) -> bool:
+        """A prompt ends the listing before it; its command begins the next one."""
+        if typed is None or bool(typed.tool) != tools:
+            return False
+        self._end()
+        self._looks.host = typed.host or self._looks.host
+        self._foreign = not tools
+        if not tools:
+            return True
+        self._command = typed
+        tool = "nstat" if prompt.prints_statistics(typed) else typed.tool
+        if typed.counts:
+            self._reader, self._new = CountReader(typed.text, typed.counted, alone=True), True
+        elif tool in BY_TOOL:
+            self._reader, self._new = BY_TOOL[tool](typed.text), True
+        return True
+
+    def _labelled(self, line: str) -> bool:
+        """Whether this is a line between two listings, which may name a host."""
+        found = label.label(line)
+        if found is None:
+            return False
+        self._end()
+        self._looks.host = found.host or self._looks.host
+        self._foreign = False
+        return True
+
+    def _strange(self, line: str, number: int) -> bool:
+        """Whether this is output of a known other program."""
+        stranger = strangers.known(line)
+        if stranger is None:
+            return False
+        self._remarks.passed_over(stranger.name, line, number)
+        self._interrupted = True
+        return True
+
+    def _pass_over(self, line: str, number: int) -> None:
+        if label.PAUSE.search(line):
+            self._looks.pause()
+        if label.ELISION.match(line):
+            self._elided = True
+        if self._reader is not None and not self._interrupted and label.begins_a_row(line):
+            self._remarks.fragment(line, number)
+        elif not self._foreign:
+            self._remarks.passed_over(SENTENCES, line, number)
+        self._interrupted = True
+
+    # --- the end of a listing, and of the text
+
+    def _start(self, reader: AnyReader) -> None:
+        self._end()
+        self._reader, self._interrupted = reader, False
 
     def _end(self) -> None:
-        """The listing is over: add it to the sample that it belongs to."""
+        """The listing is over."""
         reader = self._reader
+        self._reader, self._new, self._interrupted = None, False, False
         if reader is None:
             return
-        sockets = reader.finish()  # on an error the reader stays, without the faulty socket
-        self._reader, self._new = None, False
-        if isinstance(reader, CounterReader):
-            if reader.counters:
-                sample = self._sample_for_counters()
-                sample.counters.update(reader.counters)
-                sample.sources.append(reader.source)
-                sample.notes += reader.notes
-            return
-        sample = self._sample_for(sockets, _are_halves(self._before, reader))
-        self._before = reader
-        sample.sockets += sockets
-        sample.keys.update(map(_key, sockets))
-        sample.sources.append(reader.source)
-        sample.notes += reader.notes
+        listing = Listing(reader.finish(), source=reader.source, notes=reader.notes)
+        self._remarks.unread += reader.unread
+        match reader:
+            case CounterReader():
+                listing.counters = reader.counters
+                if not reader.counters:
+                    return
+            case CountReader():
+                listing.counts = reader.counts
+                if not reader.counts and not reader.notes:
+                    return
+            case ProcReader():
+                listing.part = "6" if reader.six else "4"
+            case _:
+                self._remarks.protocols |= reader.others
+                listing.whole = self._is_whole(listing, reader)
+        self._elided = False
+        self._looks.add(listing)
 
-    def _samples(self) -> list[_SampleBuilder]:
-        """The samples of the host that the prompt names, or of the one that came last."""
-        for host, samples in self._hosts:
-            if host == self._host:
-                return samples
-        if self._hosts and not self._hosts[-1][0]:  # it gets its name only now
-            return self._hosts[-1][1]
-        self._hosts.append((self._host, [_SampleBuilder()]))
-        return self._hosts[-1][1]
-
-    def _sample_for_counters(self) -> _SampleBuilder:
-        samples = self._samples()
-        if samples[-1].counters and samples[-1].sockets:
-            samples.append(_SampleBuilder())
-        return samples[-1]
-
-    def _sample_for(self, sockets: Sequence[Socket], joins: bool) -> _SampleBuilder:
-        samples = self._samples()
-        sample = samples[-1]
-        if joins or not sample.sockets:
-            return sample
-        keys = {_key(socket) for socket in sockets}
-        mirrored = {_mirrored(socket) for socket in sockets if socket.state is not State.LISTEN}
-        other_end = len((mirrored - keys) & sample.keys)
-        again = keys & sample.keys
-        connections_again = sum(isinstance(key, tuple) for key in again)
-        if other_end > connections_again and not self._host:
-            self._hosts.append((f"{self._name} ({len(self._hosts) + 1})", [_SampleBuilder()]))
-            return self._hosts[-1][1][-1]
-        if again:
-            samples.append(_SampleBuilder())
-        return samples[-1]
+    def _is_whole(self, listing: Listing, reader: SsReader | NetstatReader) -> bool:
+        """Whether nothing says that sockets were left out, and something that they were not."""
+        if self._elided or reader.unread:
+            return False
+        if self._command is not None:
+            for typed in (self._command, *self._command.others):
+                if typed.text == reader.source:
+                    return typed.whole
+        return reader.headed and shape.mixed(listing.sockets)
 
     def finish(self) -> list[Snapshot]:
-        """All snapshots. Raises `Unreadable`, once, if the last socket is not complete."""
+        """All snapshots. Raises `ScenarioError` where there is nothing in them."""
         self._end()
-        return [
-            Snapshot(tuple(sample.record() for sample in samples), host or self._name)
-            for host, samples in self._hosts
-        ]
-
-    def cut(self, why: str) -> list[Snapshot]:
-        """All snapshots without the last line, with `why` as a note; empty if that was all."""
-        self._end()
-        samples = [sample for _, samples in self._hosts for sample in samples]
-        if not any(sample.sockets or sample.counters for sample in samples):
-            return []
-        self._hosts[-1][1][-1].notes.append(why)
-        return self.finish()
-
-
-def _are_halves(before: AnyReader | None, after: AnyReader) -> bool:
-    """True if two listings belong together: tcp and tcp6."""
-    both = isinstance(before, ProcReader) and isinstance(after, ProcReader)
-    return both and getattr(before, "six", 0) != getattr(after, "six", 0)
-
-
-def _key(socket: Socket) -> object:
-    """The identity of a socket: a four-tuple, or text for a listener, so that the two differ."""
-    if socket.state is State.LISTEN:
-        return f"{socket.local}"
-    return socket.local, socket.remote
-
-
-def _mirrored(socket: Socket) -> object:
-    return socket.remote, socket.local
-
-
-def _shown(line: str) -> str:
-    short = line.strip()
-    return repr(short if len(short) <= SHOWN else f"{short[: SHOWN - 3]}...")
+        if not self._last:
+            raise ScenarioError(f"it is empty. {EXPECTED}", Path(self._name))
+        notes = [*self._remarks.notes(self._last)]
+        if self._looks.empty and (self._remarks.any or not self._looks.there):
+            raise self._remarks.refusal(self._name)
+        return self._looks.snapshots(notes)

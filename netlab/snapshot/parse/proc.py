@@ -9,7 +9,7 @@ from functools import lru_cache
 from netlab.linux import procnet
 from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY
-from netlab.snapshot.parse.endpoint import Unreadable
+from netlab.snapshot.parse.listing import Unread
 from netlab.snapshot.records import Endpoint, Socket
 
 USER_HZ = 100  # ticks per second in which times are written, on every current architecture
@@ -29,7 +29,9 @@ class ProcReader:
 
     def __init__(self, command: str = "") -> None:
         self.source = "/proc/net/tcp"
+        self.headed = False
         self.six = False
+        self.unread: list[Unread] = []
         self.notes: list[str] = []
         self._sockets: list[Socket] = []
 
@@ -37,23 +39,22 @@ class ProcReader:
         """Whether this is the first line of a file."""
         match = HEADING.match(line)
         if match is not None:
-            self.six = match[1] == "remote_address"
+            self.six, self.headed = match[1] == "remote_address", True
         return match is not None
 
     def row(self, line: str, number: int) -> bool:
-        """Take a line if it is a socket; True if it is one.
-
-        Raises `Unreadable` for a socket that is not complete, or in no known state.
-        """
+        """Take a line if it is a socket; True if it is one."""
         match = ROW.match(line)
         if match is None:
-            if BEGINS.match(line):
-                raise Unreadable("this line of /proc/net/tcp is incomplete or malformed")
-            return False
+            if not BEGINS.match(line):
+                return False
+            why = "this line of /proc/net/tcp is incomplete or malformed"
+            self.unread.append(Unread(number, line, why, number))
+            return True
         state = procnet.STATES.get(match["state"])
         if state is None:
-            raise Unreadable(f"{match['state']} is not a state of Linux")
-        if state is State.CLOSED:
+            self.unread.append(Unread(number, line, f"{match['state']} is not a state of Linux"))
+        if state is None or state is State.CLOSED:
             return True
         self._sockets.append(
             Socket(
@@ -71,7 +72,7 @@ class ProcReader:
         )
         return True
 
-    def more(self, line: str) -> bool:
+    def more(self, line: str, number: int) -> bool:
         """Whether a line continues the last socket: never, in these files."""
         return False
 

@@ -1,70 +1,150 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Lines as people paste them: with prompts, mail quotes, colours, and other programs' output."""
+"""Commands in a text: at a prompt of any shell or at none, on this host or on another."""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
-from netlab.model.text import printable
+from netlab.model.tcp import State
+from netlab.snapshot.parse.words import STATES
 
-CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07|[\x00-\x08\x0b-\x1f\x7f\ufeff]")
-QUOTE = re.compile(r"(?:\s?>)+ ?")
 #: Prompts of shells: root@web1:~#, [root@web1 ~]$, web1:~ $, bash-4.2#, / #, (venv) me@web1 %.
 PROMPT = re.compile(
-    r"(?:\([\w.-]+\)\s*)?(?P<who>[\w.@:~/+\[\] -]{0,80}?)[#$%❯](?:\s+(?P<command>\S.*)?)?$"
+    r"(?:\([\w.-]+\)\s*)?(?P<who>[\w.@:~/+\[\] -]{0,80}?)(?P<mark>[#$%❯❱»›➜λ])"
+    r"(?:\s+(?P<command>\S.*)?)?$"
 )
-HOST = re.compile(r"[\w.-]+@([\w.-]+)")
-TOOL = r"(?:[\w./]*/)?(?:ss|netstat|nstat|busybox\s+netstat|cat\s+/proc/\S*net/\S+)"
-#: A command without a prompt, as in a script's log, after the program that runs it elsewhere.
-COMMAND = re.compile(
-    rf"(?:\++\s)?(?:[\w./-]*(?:sudo|nsenter|ip|ssh|docker|kubectl)\s.*?\s)?{TOOL}(?:\s+[-'|a-z/].*)?$"
+#: The first line of a prompt of two: ``┌──(root㉿kali)-[~]``.
+UPPER = re.compile(r"[┌╭][─━-]")
+HOST = re.compile(r"[\w.-]+[@㉿]([\w.-]+)")
+TOOL = r"(?:[\w./~-]*/)?(?:ss|netstat|nstat|busybox\s+netstat|cat\s+(?:-\w+\s+)?/proc/\S*net/\S+)"
+TOOLS = re.compile(rf"(?:^|[\s;&|(`'\"$#%>❯❱»›➜λ])({TOOL})(?=[\s;|&)`'\",:]|$)([^|;&>`\n]*)")
+#: What follows a tool where a command is meant and not its name in a sentence.
+MEANT = re.compile(r"\s+(?:-{1,2}[a-zA-Z]|state\s|[sd](?:port|st|rc)\s)")
+#: What may stand before a tool that has no options, in a command that has no prompt.
+CALLS = re.compile(
+    r"(?:[+$#>]\s?)?(?:(?:sudo|doas|watch|time|command|exec|ssh|ip|nsenter|adb)\s.*)?$"
 )
-TOOLS = re.compile(rf"(?:^|[\s;&|(])({TOOL})(?=\s|$)([^|;&>]*)")
-#: A line between two listings: === web1 ===, ==> /proc/net/tcp <==, ----.
-RULE = re.compile(r"(?:==> (?P<file>\S+) <==|[=*#~-]{2,}\s*(?P<label>[\w.:@/ -]*?)\s*[=*#~:-]*)$")
-#: Lines to skip: of watch, date and time, notices of nstat, the end of a long heading.
-HARMLESS = re.compile(
-    r"Every [\d.,]+s: |(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? |\d{4}-\d\d-\d\d[T ]\d\d:\d\d|"
-    r"(?:real|user|sys)\s+\d+m|\[?\.{3}\]?$|…$|```|logout$|exit$|"
-    r"(?:Peer\s+)?Address\s*:\s*Port\b|Process$|nstat: |history is |Cannot open netlink socket"
-)
-LABELLED = re.compile(r"[\w.-]+:?$")
+COMMON = frozenset({
+    "date", "uptime", "sleep", "hostname", "uname", "cat", "ls", "ps", "top", "free", "df",
+    "id", "whoami", "exit", "logout", "clear", "echo", "ip", "ifconfig", "dmesg", "ulimit",
+    "sysctl", "lsof", "iptables", "nft", "conntrack", "ipvsadm", "tcpdump", "curl", "ping",
+    "route", "systemctl", "docker", "kubectl", "grep", "cd", "sudo", "su", "w", "history",
+    "head", "tail", "vmstat", "iostat", "lscpu",
+})  # fmt: skip
+#: Options that take the next word as their value.
+VALUED = {
+    "ssh": {"-p", "-i", "-l", "-o", "-F", "-J", "-b", "-c", "-L"},
+    "exec": {"-n", "-c", "-u", "-e", "-w", "--namespace", "--container", "--user", "--context"},
+}
+#: Programs that show each line that they are given.
+PASSING = frozenset({
+    "cat", "less", "more", "column", "sort", "tee", "netlab", "nl", "expand", "tac", "pv",
+})  # fmt: skip
 
 
 class TypedCommand(NamedTuple):
-    """A command that was typed at a prompt."""
+    """A command that was typed, or that a sentence names."""
 
-    host: str  # the prompt's, or ""
+    host: str  # the prompt's, or that on which it was run; "" if nothing says so
     tool: str  # ss, netstat, nstat, cat; "" for all others
     text: str  # the tool and its options
+    after: str = ""  # the rest of its pipeline
+    others: tuple[TypedCommand, ...] = ()  # on the same line, one after the other
 
+    @property
+    def counts(self) -> bool:
+        """Whether it prints a number instead of lines."""
+        return re.search(r"\bwc\s+-l|\bgrep\s+(?:-\w*c|--count)", self.after) is not None
 
-def clean(line: str) -> str:
-    """A line without what mail programs and terminals add."""
-    line = CONTROL.sub("", line)
-    match = QUOTE.match(line)
-    line = (line[match.end() :] if match else line).rstrip()
-    return line if line.isascii() else printable(line)
+    @property
+    def counted(self) -> State | None:
+        """The one state whose sockets it lists or counts."""
+        words = re.findall(r"[\w-]+", f"{self.text} {self.after}")
+        found = {STATES[word.upper()] for word in words if word.upper() in STATES}
+        return found.pop() if len(found) == 1 else None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it prints every TCP socket of its host."""
+        stages = [stage.split() for stage in self.after.split("|")]
+        if any(stage and stage[0] not in PASSING for stage in stages):
+            return False
+        words = self.text.split()[1:]
+        letters = {letter for word in words if not word.startswith("--") for letter in word[1:]}
+        return (
+            self.tool in {"ss", "netstat"}
+            and all(word.startswith("-") for word in words)
+            and ("a" in letters or "--all" in words)
+            and not letters & set("l46sri" if self.tool == "netstat" else "l46sKE")
+            and not {"--listening", "--ipv4", "--ipv6"} & {*words}
+        )
 
 
 def command(line: str) -> TypedCommand | None:
-    """The command on a line that is a prompt or a command; None for other lines."""
+    """The command on a line that has one; None for other lines."""
+    found = [*TOOLS.finditer(line)]
     match = PROMPT.match(line)
+    if found and (match is not None or _meant(line, found[0])):
+        commands = [_command(line, one) for one in found]
+        return commands[0]._replace(others=tuple(commands[1:]))
     if match is None:
-        if COMMAND.match(line) is None:
-            return None
-        host, typed = "", line
-    else:
-        named = HOST.search(match["who"])
-        host, typed = named[1] if named else "", match["command"] or ""
-    tools = TOOLS.search(typed)
-    if tools is None:
-        return TypedCommand(host, "", "")
-    tool = tools[1].split()[0].rpartition("/")[2]
+        return None
+    words = (match["command"] or "").split()
+    if match["mark"] == "#" and not match["who"].strip() and words and words[0] not in COMMON:
+        return None  # a remark
+    named = HOST.search(match["who"])
+    return TypedCommand(named[1] if named else "", "", "")
+
+
+def _meant(line: str, tool: re.Match[str]) -> bool:
+    if MEANT.match(tool[2]):
+        return True
+    return not tool[2].strip() and CALLS.match(line[: tool.start(1)]) is not None
+
+
+def _command(line: str, found: re.Match[str]) -> TypedCommand:
+    before = line[: found.start(1)]
+    tool = found[1].split()[0].rpartition("/")[2]
     tool = "netstat" if tool == "busybox" else tool
-    text = " ".join(f"{tool} {tools[2]}".split())
-    return TypedCommand(host, tool, " ".join(tools[1].split()) if tool == "cat" else text)
+    text = " ".join(f"{tool} {found[2]}".split()).rstrip("`")
+    if tool == "cat":
+        text = " ".join(found[1].split())
+    after = re.split(r"[;`]|&&", line[found.end() :], maxsplit=1)[0].lstrip("|")
+    return TypedCommand(_host(before), tool, _closed(text), after)
+
+
+def _closed(text: str) -> str:
+    """Without the quotation mark or bracket in which the whole command stands."""
+    while text and text[-1] in "'\")" and text.count(text[-1]) % 2 and not text.count("("):
+        text = text[:-1]
+    return text.rstrip(",:. ")
+
+
+def _host(before: str) -> str:
+    """The host on which a command runs, by what stands before it."""
+    words = before.replace('"', " ").replace("'", " ").split()
+    for at, word in enumerate(words):
+        if word in VALUED:
+            if name := _operand(words[at + 1 :], VALUED[word]):
+                return name.rpartition("@")[2]
+        elif word == "nsenter":
+            of = re.search(r"(?:-t|--target)[ =]*(\d{1,9})", before)
+            return f"process {of[1]}" if of else ""
+    named = HOST.search(before)
+    return named[1] if named else ""
+
+
+def _operand(words: list[str], valued: set[str]) -> str:
+    skip = False
+    for word in words:
+        if skip:
+            skip = False
+        elif word in valued:
+            skip = True
+        elif not word.startswith("-"):
+            return word
+    return ""
 
 
 def prints_statistics(command: TypedCommand) -> bool:

@@ -8,41 +8,36 @@ wherever a terminal or a mail program broke the line (``misc/ss.c``, inet_show_s
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from netlab.model.tcp import SS_TIMERS, State, Timer, ss_name
+from netlab.model.tcp import SS_TIMERS, State, Timer
 from netlab.snapshot.columns import MILLISECONDS
-from netlab.snapshot.parse.endpoint import Unreadable, endpoint
+from netlab.snapshot.parse.broken import joined
+from netlab.snapshot.parse.endpoint import Unreadable, endpoint, in_one_word
+from netlab.snapshot.parse.listing import Unread
+from netlab.snapshot.parse.words import FILTERS, OF_SS
 from netlab.snapshot.records import Endpoint, Socket
 from netlab.snapshot.sock_diag import INFO
 
-STATES = {ss_name(state): state for state in State}
-#: The names of states in the filter ``ss state NAME``, with which the column is left out.
-FILTERS = {name.lower(): state for name, state in STATES.items()} | {
-    "established": State.ESTABLISHED,
-    "listening": State.LISTEN,
-    "syn-recv": State.SYN_RECV,
-}
 TIMERS = {name: timer for timer, name in SS_TIMERS.items()}
 #: Sockets of other protocols, which ss lists unless it is run with only -t.
 OTHERS = (
     "udp|raw|icmp6?|u_str|u_dgr|u_seq|p_raw|p_dgr|nl|sctp|dccp|mptcp|v_str|v_dgr|ti_\\w\\w|xdp|unix"
 )
-_NAMES = "|".join(STATES)
+_NAMES = "|".join(OF_SS)
 HEADING = re.compile(
     r"\s*(?:Netid\s+)?(?P<state>State\s+)?Recv-Q\s+Send-Q\s+Local\s+Address\s*:\s*Port\b"
 )
+_ENDS = r"(?P<local>[^\s:]*+:\S++)\s++(?P<remote>[^\s:]*+:\S++)(?P<more>.*)"
 SOCKET = re.compile(
-    rf"(?:tcp\s+)?(?P<state>{_NAMES})"
-    r"\s*(?P<rx>\d{1,15})\s+(?P<tx>\d{1,15})\s+"
-    r"(?P<local>\S*:\S+)\s+(?P<remote>\S*:\S+)(?P<more>.*)"
+    rf"(?:tcp\s+)?(?P<state>{_NAMES})\s*+(?P<rx>\d{{1,15}})\s++(?P<tx>\d{{1,15}})\s++{_ENDS}"
 )
-BEGINS = re.compile(rf"(?:tcp\s+)?(?:{_NAMES})(?=\s|\d|$)")
-WITHOUT_STATE = re.compile(
-    r"(?:tcp\s+)?(?P<rx>\d{1,15})\s+(?P<tx>\d{1,15})\s+(?P<local>\S*:\S+)\s+(?P<remote>\S*:\S+)(?P<more>.*)"
-)
-OTHER = re.compile(rf"(?:{OTHERS})\s+\S+\s+\d+\s+\d+\s")
+#: A state and one number are a count of sockets.
+BEGINS = re.compile(rf"(?:tcp\s+)?(?:{_NAMES})(?!\s+\d{{1,12}}\s*+(?:#|<-|$))(?=\s|\d|$)")
+WITHOUT_STATE = re.compile(rf"(?:tcp\s+)?(?P<rx>\d{{1,15}})\s++(?P<tx>\d{{1,15}})\s++{_ENDS}")
+QUEUES = re.compile(r"(?:tcp\s+)?\d{1,15}\s+\d{1,15}\s+\S+\s+\S")
+OTHER = re.compile(rf"(?P<kind>{OTHERS})\s+\S++\s+\d+\s+\d+\s")
 TIMER = re.compile(r"timer:\((\w+),([^,)]*),(\d{1,9})\)")
 DURATION = re.compile(r"(?:(\d{1,9})min)?(?:(\d{1,9}(?:\.\d{1,9})?)(ms|sec))?")
 INODE = re.compile(r"(?<!\S)ino:(\d{1,15})")
@@ -56,6 +51,14 @@ DETAIL = re.compile(
     r"[\w-]+:\S*|[<-][-<>]{1,2}|\S+bps|\d+|ts|sack|ecn|ecnseen|ecn_mode|fastopen|app_limited|send|"
     r"pacing_rate|delivery_rate|max_pacing_rate|cubic|reno|bbr\d?|vegas|dctcp|htcp|westwood|"
     r"illinois|hybla|prague|yeah|nv|cdg|usec_ts|\S*\)+"
+)
+STATELESS = (
+    "ss leaves out the column State where it is asked for one state: run it without 'state NAME', "
+    "as ss -tanoei, or paste the command line too ('$ ss -tan state NAME')"
+)
+INCOMPLETE = (
+    "the address or the port of one end is missing: state, Recv-Q, Send-Q, local and peer "
+    "address:port were expected (a word may stand for an address, as in client:443)"
 )
 NO_INFO: dict[str, float] = {}
 
@@ -79,18 +82,62 @@ class _OpenSocket:
     """The lines of a socket, as far as they have come."""
 
     number: int  # of the first
-    lines: list[str]
-    length: int  # of all of them
-    addressed: bool  # whether its addresses are there
+    last: int
+    text: str  # of the first lines, until its addresses are there
+    match: re.Match[str] | None
+    tail: list[str] = field(default_factory=list)
+    length: int = 0
+
+    def add(self, line: str, number: int) -> bool:
+        """Take a line if it goes on with this socket."""
+        if self.match is None:
+            return self._addressed(line, number)
+        if not self.tail and not self.match["more"] and (whole := self._port(line)):
+            self.text, self.match = whole.string, whole
+        else:
+            words = line.split()
+            if sum(DETAIL.fullmatch(word) is not None for word in words) * 2 <= len(words):
+                return False
+            self.tail.append(line)
+        self.last, self.length = number, self.length + len(line)
+        return True
+
+    def _addressed(self, line: str, number: int) -> bool:
+        for blank in (" ", ""):
+            text = f"{self.text}{blank}{line.lstrip()}"
+            if match := SOCKET.match(text):
+                self.text, self.match, self.last = text, match, number
+                return True
+        return False
+
+    def _port(self, line: str) -> re.Match[str] | None:
+        """The socket with the rest of its peer's port, where that stands on the next line."""
+        first, _, rest = line.lstrip().partition(" ")
+        if not first.isdecimal() or not (rest or len(self.text) > 78):
+            return None
+        whole = SOCKET.match(f"{self.text}{line.lstrip()}")
+        return (
+            whole if whole and int(whole["remote"].rpartition(":")[2][:6] or 0) < 1 << 16 else None
+        )
+
+    @property
+    def more(self) -> str:
+        """What follows the addresses."""
+        assert self.match is not None
+        text: str = self.match["more"]
+        for line in self.tail:
+            text = joined(text, line)
+        return text
 
 
 class SsReader:
     """One listing of ss."""
 
-    source = "ss"
-
     def __init__(self, command: str = "") -> None:
         self.source = command or "ss"
+        self.headed = False
+        self.unread: list[Unread] = []
+        self.others: set[str] = set()  # protocols of the rows that were passed over
         self._letters = {
             letter
             for word in command.split()[1:]
@@ -98,7 +145,7 @@ class SsReader:
             for letter in word[1:]
         } | {word[2] for word in command.split() if word in {"--options", "--extended"}}
         filters = re.findall(r"\bstate\s+([\w-]+)", command)
-        self._only = FILTERS.get(filters[0].lower()) if len(filters) == 1 else None
+        self._only = FILTERS.get(filters[0].upper()) if len(filters) == 1 else None
         self._stateless = False
         self._lines: list[_SsLine] = []
         self._open: _OpenSocket | None = None  # the last socket, which may go on
@@ -108,82 +155,66 @@ class SsReader:
         """Whether this is the first line of a listing."""
         match = HEADING.match(line)
         if match is not None:
-            self._stateless = match["state"] is None
+            self._stateless, self.headed = match["state"] is None, True
         return match is not None
 
     def row(self, line: str, number: int) -> bool:
-        """Take a line if a socket begins with it; True if so.
-
-        Raises `Unreadable` for a socket without a state, or if the socket before is not complete.
-        """
+        """Take a line if a socket begins with it; True if so."""
         line = line.lstrip()
         if BEGINS.match(line):
-            self._begin(line, number)
-            return True
-        if OTHER.match(line):
             self._close()
+            match = SOCKET.match(line) or SOCKET.match(in_one_word(line))
+            self._open = _OpenSocket(number, number, line, match, length=len(line))
             return True
-        if WITHOUT_STATE.match(line) and (self._stateless or self._only is not None):
+        if other := OTHER.match(line):
             self._close()
-            if self._only is None:
-                raise Unreadable(
-                    "ss leaves out the column State when it is asked for one state: give the "
-                    "command line too ('$ ss -tan state NAME'), or run ss without 'state NAME'"
-                )
-            name = next(name for name, state in STATES.items() if state is self._only)
-            self._begin(f"{name} {line.removeprefix('tcp').lstrip()}", number)
+            self.others.add(other["kind"])
+            return True
+        if (self._stateless or self._only is not None) and (match := WITHOUT_STATE.match(line)):
+            self._close()
+            self._without_state(line, match, number)
+            return True
+        if self._only is not None and QUEUES.match(line):
+            self._close()
+            self.unread.append(Unread(number, line, INCOMPLETE))
             return True
         return False
 
-    def _begin(self, line: str, number: int) -> None:
-        self._close()
-        self._open = _OpenSocket(number, [line], len(line), SOCKET.match(line) is not None)
+    def _without_state(self, line: str, match: re.Match[str], number: int) -> None:
+        state = self._only
+        if state is None and match["remote"] in {"*:*", "0.0.0.0:*", "[::]:*", ":::*"}:
+            state = State.LISTEN
+        if state is None:
+            self.unread.append(Unread(number, line, STATELESS))
+            return
+        name = next(name for name, one in OF_SS.items() if one is state)
+        text = f"{name} {line.removeprefix('tcp').lstrip()}"
+        self._open = _OpenSocket(number, number, text, SOCKET.match(text), length=len(text))
 
-    def more(self, line: str) -> bool:
-        """Take a line if it continues the last socket.
-
-        Raises `Unreadable` for a socket that goes on and on.
-        """
+    def more(self, line: str, number: int) -> bool:
+        """Take a line if it continues the last socket."""
         socket = self._open
-        if socket is None:
+        if socket is None or socket.length + len(line) > LONGEST:
             return False
-        if socket.length + len(line) > LONGEST:
-            raise Unreadable(f"a socket begins here that has more than {LONGEST} characters")
-        if socket.addressed:
-            words = line.split()
-            fits = sum(DETAIL.fullmatch(word) is not None for word in words) * 2 > len(words)
-        else:
-            fits = socket.addressed = SOCKET.match(f"{' '.join(socket.lines)} {line}") is not None
-        if fits:
-            socket.lines.append(line)
-            socket.length += len(line)
-        return fits
-
-    @property
-    def line(self) -> int | None:
-        """The line on which the last socket began, while it may still go on."""
-        return self._open.number if self._open else None
+        return socket.add(line, number)
 
     def _close(self) -> None:
         """Parse the socket, now that all of its lines are there."""
         if self._open is None:
             return
-        number, text = self._open.number, " ".join(self._open.lines)
-        self._open = None
-        match = SOCKET.match(text)
+        socket, self._open = self._open, None
+        match = socket.match
         if match is None:
-            raise Unreadable(
-                "a socket begins here, but its queues or addresses are missing: "
-                "state, Recv-Q, Send-Q, local and peer address:port were expected",
-                number,
-            )
-        state, rx, tx, local, remote, more = match.groups()
+            self.unread.append(Unread(socket.number, socket.text, INCOMPLETE, socket.last))
+            return
+        state, rx, tx, local, remote, _ = match.groups()
+        more = socket.more if socket.tail else match["more"]
         try:
             self._lines.append(
-                _SsLine(STATES[state], endpoint(local), endpoint(remote), int(rx), int(tx), more)
+                _SsLine(OF_SS[state], endpoint(local), endpoint(remote), int(rx), int(tx), more)
             )
         except Unreadable as error:
-            raise Unreadable(str(error), number) from None
+            self.unread.append(Unread(socket.number, socket.text, str(error)))
 
     def finish(self) -> list[Socket]:
         """Every socket of the listing."""

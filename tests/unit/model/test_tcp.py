@@ -24,7 +24,7 @@ from netlab.model.tcp import (
     named,
     why_unreachable,
 )
-from netlab.snapshot.parse import netstat, ss
+from netlab.snapshot.parse import words
 
 #: Every pair that an exhaustive model of two endpoints reaches, and that the kernel confirmed:
 #: one row for each state of the client. A dot cannot be reached.
@@ -175,7 +175,7 @@ WRITTEN = {
 def test_a_state_is_known_by_what_any_tool_prints() -> None:
     spelt = [
         *((state, text) for state, texts in WRITTEN.items() for text in texts),
-        *((state, text) for text, state in (ss.STATES | ss.FILTERS | netstat.STATES).items()),
+        *((state, text) for text, state in (words.FILTERS | words.OF_NETSTAT).items()),
         *((state, text) for text, state in SHORT.items()),
         *((state, state.name) for state in State),
     ]

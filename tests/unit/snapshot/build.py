@@ -19,7 +19,15 @@ ADDRESSES = st.one_of(
 def raw(sample: Sample) -> RawSample:
     """A sample in columns."""
     table = rows.table(sample.sockets)
-    return RawSample(table, sample.counters, sample.sysctls, sample.at, sample.source)
+    return RawSample(
+        table,
+        sample.counters,
+        sample.sysctls,
+        sample.at,
+        sample.source,
+        sample.whole,
+        sample.counts,
+    )
 
 
 def stored(snapshot: Snapshot) -> str:

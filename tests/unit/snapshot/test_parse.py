@@ -320,17 +320,10 @@ REFUSED = {
     "hello world": "pasted:1: 'hello world' is not recognized",
     "root@web1:~# ls\nnotes.txt\n": "there are no sockets in it",
     "$ ss -tan\nbash: ss: command not found": "pasted:2: 'bash: ss: command not found'",
-    "ESTAB 0 0 web1.example.com:80 10.0.0.1:4000\nESTAB 0 0 10.0.0.1:1 10.0.0.2:2": (
-        "pasted:1: 'web1.example.com' is no address: print numbers instead of names"
-    ),
-    "ESTAB 0 0 10.0.0.2:no-such-port 10.0.0.1:4000\nESTAB 0 0 10.0.0.1:1 10.0.0.2:2": (
-        "pasted:1: 'no-such-port' is no port: print numbers instead of names"
-    ),
-    "ESTAB 0 0 10.0.0.1:99999 10.0.0.2:2\nESTAB 0 0 10.0.0.1:1 10.0.0.2:2": "99999 is no port",
-    "ESTAB 0 0\nESTAB 0 0 10.0.0.1:1 10.0.0.2:2": "pasted:1: a socket begins here",
-    "LISTEN\nActive": "pasted:1: a socket begins here",
-    "tcp 0 0 10.0.0.1:1 10.0.0.2:2 VERBUNDEN\n": "LC_ALL=C netstat",
-    "tcp6 0 0 2001:db8:1:2:3:4:80 2001:db8:1:2:3:4:81 ESTABLISHED\n": "cuts long ones without -W",
+    "ESTAB 0 0 10.0.0.1:99999 10.0.0.2:2": "99999 is no port",
+    "ESTAB 0 0\n": "pasted:1: 'ESTAB 0 0' cannot be read: the address or the port",
+    "LISTEN\nActive": "pasted:1: 'LISTEN' cannot be read",
+    "tcp 0 0 10.0.0.1:1 10.0.0.2:2 ANSLUTEN\n": "LC_ALL=C netstat",
     "tcp4  0  0  10.0.0.1.55555  10.0.0.2.443  ESTABLISHED\n": "netstat of another system",
     "  TCP    10.0.0.1:135    0.0.0.0:0    LISTENING\n": "netstat of another system",
     "   0: 0100007F:2382 00000000:0000 0A\n": "this line of /proc/net/tcp is incomplete",
@@ -340,16 +333,54 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_what_cannot_be_read_is_refused_with_its_line(text: str) -> None:
+def test_where_nothing_can_be_read_it_says_what_this_is(text: str) -> None:
     with pytest.raises(ScenarioError, match=re.escape(REFUSED[text])):
         read(text, "pasted")
 
 
-def test_a_foreign_line_between_sockets_is_refused_with_its_line() -> None:
+#: Rows that cannot be read, and why.
+UNREAD = {
+    "ESTAB 0 0 10.0.0.1:99999 10.0.0.2:2": "99999 is no port",
+    "ESTAB 0 0 10.0.0.1:1": "the address or the port of one end is missing",
+    "tcp 0 0 10.0.0.1:1 10.0.0.2:2 ANSLUTEN": "'ANSLUTEN' is not a state",
+    "tcp 0 0 ... ESTABLISHED": "the address or the port of one end is missing",
+}
+
+
+@pytest.mark.parametrize("row", UNREAD)
+def test_a_row_that_cannot_be_read_is_told_wherever_it_stands(row: str) -> None:
+    good = "ESTAB 0 0 10.0.0.1:1 10.0.0.2:2"
+    other = good.replace(":1 ", ":3 ")
+    for text, count in ((f"{row}\n{good}\n", 1), (f"{good}\n{row}\n{other}\n", 2)):
+        found = sample(text)
+        assert len(found.sockets) == count
+        (told,) = found.notes
+        assert told.startswith("1 line looks like a socket and cannot be read")
+        assert UNREAD[row] in told
+        assert not found.whole
+
+
+def test_what_stands_for_an_address_or_a_port_is_as_good_a_key() -> None:
+    found = sample(
+        "ESTAB 0 0 web1.example.com:80 10.xx.0.x:4000\nESTAB 0 0 <our ip>:no-such-port REDACTED:1\n"
+        "tcp6 0 0 2001:db8:1:2:3:4:80 2001:db8:1:2:3:4:81 ESTABLISHED\n"
+    )
+    first, second, third = found.sockets
+    assert (first.local, first.remote) == (("web1.example.com", 80), ("10.xx.0.x", 4000))
+    assert second.local[1] > 65535
+    assert second.remote == ("REDACTED", 1)
+    assert third.local == ("2001:db8:1:2:3:4", 80)
+    assert found.notes == ()
+
+
+def test_a_foreign_line_between_sockets_is_passed_over_and_told() -> None:
     lines = output("server-ss-6.1-tan").splitlines()
     lines.insert(5, "Segmentation fault (core dumped)")
-    with pytest.raises(ScenarioError, match="pasted:6: 'Segmentation fault"):
-        read("\n".join(lines), "pasted")
+    found = sample("\n".join(lines))
+    assert rows(found) == SERVER
+    (told,) = found.notes
+    assert told.startswith("1 line is no output")
+    assert "'Segmentation fault (core dumped)'" in told
 
 
 def test_a_service_name_is_looked_up() -> None:
@@ -369,5 +400,6 @@ def test_a_line_that_was_cut_in_a_paste_has_no_known_inode() -> None:
 
 def test_a_row_with_a_word_as_long_as_a_line_may_be_is_read_at_once() -> None:
     """A hundred of them took minutes where each letter could begin the name of a timer."""
-    row = f"tcp        0      0 10.0.0.1:5555      10.0.0.2:80      ESTABLISHED {'2' * 60_000}"
-    assert len(one("\n".join([row] * 100)).samples[0].sockets) == 100
+    row = f"tcp        0      0 10.0.0.1:5555      10.0.0.2:%d      ESTABLISHED {'2' * 60_000}"
+    text = "\n".join(row % port for port in range(1, 101))
+    assert len(sample(text).sockets) == 100

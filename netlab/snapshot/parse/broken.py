@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Rows that a terminal or a mail program has broken: at a blank, or in the middle of a word."""
+
+from __future__ import annotations
+
+import re
+
+from netlab.snapshot.sock_diag import INFO
+
+#: The words of ``ss -i`` without a value, and the names of those with one, beside those of `INFO`.
+PLAIN = frozenset({
+    "ts", "sack", "ecn", "ecnseen", "ecn_mode", "fastopen", "app_limited", "send",
+    "pacing_rate", "delivery_rate", "max_pacing_rate", "cubic", "reno", "bbr", "vegas", "dctcp",
+    "htcp", "westwood", "illinois", "hybla", "prague", "yeah", "nv", "cdg", "usec_ts", "<->",
+    "---", "-->",
+})  # fmt: skip
+NAMES = frozenset({
+    "wscale", "rto", "rtt", "ato", "mss", "pmtu", "rcvmss", "advmss", "cwnd", "ssthresh",
+    "bytes_sent", "bytes_retrans", "bytes_acked", "bytes_received", "segs_out", "segs_in",
+    "data_segs_out", "data_segs_in", "lastsnd", "lastrcv", "lastack", "unacked", "retrans",
+    "lost", "sacked", "fackets", "reordering", "reord_seen", "rcv_rtt", "rcv_space",
+    "rcv_ssthresh", "notsent", "minrtt", "snd_wnd", "rcv_wnd", "rehash", "delivered",
+    "delivered_ce", "busy", "rwnd_limited", "sndbuf_limited", "backoff", "dsack_dups",
+    "rcv_ooopack", "ino", "sk", "uid", "cgroup", "timer", "users", "skmem", "bbr", "dctcp",
+    "tcp-ulp-tls", "fastopenkey", "mark", "fwmark", "dev", "opt", "class_id",
+}) | {*INFO}  # fmt: skip
+RATE = re.compile(r"[\d.]+[KMGT]?bps$")
+FIGURE = re.compile(r"[\w-]{1,30}:[\d.,/]*\d$")
+TAIL = re.compile(r"[\d.,/%]")
+
+
+def joined(before: str, line: str) -> str:
+    """Two pieces of a row as one: a word that was broken in its middle is whole again."""
+    line = line.lstrip()
+    blank = "" if _one_word(_last(before), line.split(None, 1)[0]) else " "
+    return f"{before}{blank}{line}"
+
+
+def _last(text: str) -> str:
+    words = text[-200:].split()
+    return words[-1] if words and not text[-1].isspace() else ""
+
+
+def _one_word(end: str, begin: str) -> bool:
+    if not end:
+        return False
+    if end.count("(") > end.count(")") and ":(" in end:
+        return True
+    if FIGURE.match(end) and TAIL.match(begin):
+        return True
+    return _known(end + begin) and not (_known(end) and _known(begin))
+
+
+def _known(word: str) -> bool:
+    name, colon, _ = word.partition(":")
+    return (name in NAMES) if colon else (word in PLAIN or RATE.match(word) is not None)

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the rows of a listing show of how it was made: its columns, and what was left out."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+
+from netlab.model.tcp import State
+from netlab.snapshot.records import Socket
+
+#: Rows from which on it is no chance that all of them are alike.
+SEVERAL = 3
+
+
+def columns(sockets: Sequence[Socket]) -> frozenset[str]:
+    """The columns that not every listing has."""
+    found = set()
+    for socket in itertools.islice(sockets, 1000):
+        if socket.timer is not None:
+            found.add("timer")
+        if socket.inode is not None:
+            found.add("inode")
+        if socket.owner:
+            found.add("owner")
+        if socket.info:
+            found.add("info")
+    return frozenset(found)
+
+
+def richness(sockets: Sequence[Socket]) -> int:
+    """How many of them there are."""
+    return len(columns(sockets))
+
+
+def mixed(sockets: Sequence[Socket]) -> bool:
+    """Whether the rows look like all of a host's: not all in one state, at one port, of one
+    program. A few may be alike by chance.
+    """
+    connections = [socket for socket in sockets if socket.state is not State.LISTEN]
+    if len(connections) < SEVERAL:
+        return True
+    if len({socket.state for socket in sockets}) == 1:
+        return False
+    if len(connections) < len(sockets):
+        return True
+    ports = Counter(port for socket in connections for port in {socket.local[1], socket.remote[1]})
+    owners = {socket.owner.partition(",")[0] for socket in connections}
+    return max(ports.values()) < len(connections) and (len(owners) > 1 or owners == {""})
