@@ -57,6 +57,10 @@ class CountReader:
             ]
         return []
 
+    def begins(self, line: str, number: int) -> bool:
+        """Take the first line of counts; headings may have been counted, but not alone."""
+        return COUNTED_TOO.match(line) is None and self.row(line, number)
+
     def heading(self, line: str) -> bool:
         """Whether a listing begins with this line: counts have no heading."""
         return False

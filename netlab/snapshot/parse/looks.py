@@ -123,6 +123,7 @@ class Looks:
         else:
             for look in _looks(listing):
                 self._place(look)
+                self._paused = True
         self._paused = False
 
     def _place(self, listing: Listing) -> None:
@@ -221,8 +222,10 @@ def _looks(listing: Listing) -> Iterator[Listing]:
 
 
 def _other_tool(sample: _SampleBuilder, listing: Listing) -> bool:
-    """Whether a listing was printed by another tool than the sample, or with fewer columns."""
-    tools = {source.split()[0] for source in sample.sources if source}
+    """Whether a listing was printed by another tool than the sample, or with other columns."""
+    if listing.source in sample.sources:
+        return False
+    tools = {source.split()[0] for source in sample.sources}
     if listing.source.split()[0] not in tools:
         return True
     return shape.columns(listing.sockets) != shape.columns(sample.sockets)

@@ -20,6 +20,7 @@ TIMERS = {
     "probe": Timer.PROBE,
 }
 HEADING = re.compile(r"\s*(?:Active Internet connections|Proto\s+Recv-Q\s+Send-Q\s+Local Address)")
+PARTIAL = re.compile(r"\((?:only servers|w/o servers)\)")
 UNIX = re.compile(r"\s*(?:Active UNIX domain sockets|Proto\s+RefCnt\s+Flags)")
 IGNORED = re.compile(
     r"\((?:Not all processes|No info could be read|will not be shown| ?you would have|"
@@ -52,6 +53,7 @@ class NetstatReader:
     def __init__(self, command: str = "") -> None:
         self.source = command or "netstat"
         self.headed = False
+        self.partial = False  # whether the heading says that sockets are left out
         self.unread: list[Unread] = []
         self.others: set[str] = set()  # protocols of the rows that were passed over
         self._sockets: list[Socket] = []
@@ -68,8 +70,10 @@ class NetstatReader:
 
     def heading(self, line: str) -> bool:
         """Whether this is the first line of a listing, or the second."""
-        self.headed = self.headed or HEADING.match(line) is not None
-        return HEADING.match(line) is not None
+        found = HEADING.match(line) is not None
+        self.headed = self.headed or found
+        self.partial = self.partial or (found and PARTIAL.search(line) is not None)
+        return found
 
     def row(self, line: str, number: int) -> bool:
         """Take a line if it is a socket; True if it belongs to the listing."""
@@ -107,11 +111,12 @@ class NetstatReader:
             except Unreadable as error:
                 self.unread.append(Unread(number, line, str(error)))
 
-    def _close(self, last: int = 0) -> None:
+    def _close(self) -> None:
         if self._open is not None:
             number, text = self._open
             self._open = None
-            self.unread.append(Unread(number, text, INCOMPLETE, number))
+            cut = not any(word in STATES for word in text.split())
+            self.unread.append(Unread(number, text, INCOMPLETE, number if cut else 0))
 
     def more(self, line: str, number: int) -> bool:
         """Take a line if it is the rest of the last row, which was broken."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from netlab.model.errors import ScenarioError
+from netlab.model.tcp import State
 from netlab.snapshot import columns, store
 from netlab.snapshot.parse import label, layout, lines, prompt, shape, strangers
 from netlab.snapshot.parse.counts import CountReader
@@ -117,12 +118,12 @@ class _Paste:
         return (
             self._begins(line, number)
             or self._peels(line, number)
-            or self._typed(prompt.command(line), tools=True)
+            or self._typed(line, tools=True)
             or self._continues(line, number)
             or self._counts(line, number)
             or self._strange(line, number)
             or self._laid_out(line, number)
-            or self._typed(prompt.command(line), tools=False)
+            or self._typed(line, tools=False)
             or self._labelled(line)
             or label.HARMLESS.match(line) is not None
         )
@@ -201,13 +202,17 @@ class _Paste:
 
     def _counts(self, line: str, number: int) -> bool:
         """Take a number of sockets by state."""
-        reader = CountReader()
-        if isinstance(self._reader, CountReader) or not reader.row(line, number):
+        reader = CountReader(*self._counting())
+        if isinstance(self._reader, CountReader) or not reader.begins(line, number):
             return False
-        if not reader.counts and self._reader is not None:
-            return False  # the words of a heading: not before there are numbers of states
         self._start(reader)
         return True
+
+    def _counting(self) -> tuple[str, State | None, bool]:
+        """What a number alone would be: what the command picked, where it has printed nothing."""
+        if self._command is None or not self._new:
+            return "", None, False
+        return self._command.text, self._command.counted, self._command.counted is not None
 
     def _laid_out(self, line: str, number: int) -> bool:
         """Take a row whose columns were cut, or put into another order."""
@@ -227,18 +232,21 @@ class _Paste:
 
     # --- lines between them
 
-    def _typed(self, typed: prompt.TypedCommand | None, tools: bool) -> bool:
+    def _typed(self, line: str, tools: bool) -> bool:
         """A prompt ends the listing before it; its command begins the next one."""
+        typed = prompt.command(line)
         if typed is None or bool(typed.tool) != tools:
             return False
         self._end()
         self._looks.host = typed.host or self._looks.host
         self._foreign = not tools
+        if label.PAUSE.search(typed.after if tools else line):
+            self._looks.pause()
         if not tools:
             return True
         self._command = typed
         tool = "nstat" if prompt.prints_statistics(typed) else typed.tool
-        if typed.counts:
+        if typed.counts or prompt.sums_up(typed):
             self._reader, self._new = CountReader(typed.text, typed.counted, alone=True), True
         elif tool in BY_TOOL:
             self._reader, self._new = BY_TOOL[tool](typed.text), True
@@ -299,6 +307,8 @@ class _Paste:
                     return
             case ProcReader():
                 listing.part = "6" if reader.six else "4"
+            case _ if not (listing.sockets or reader.headed or reader.unread or reader.others):
+                return  # a command that printed nothing, or what is not its own
             case _:
                 self._remarks.protocols |= reader.others
                 listing.whole = self._is_whole(listing, reader)
@@ -313,7 +323,7 @@ class _Paste:
             for typed in (self._command, *self._command.others):
                 if typed.text == reader.source:
                     return typed.whole
-        return reader.headed and shape.mixed(listing.sockets)
+        return reader.headed and not reader.partial and shape.mixed(listing.sockets)
 
     def finish(self) -> list[Snapshot]:
         """All snapshots. Raises `ScenarioError` where there is nothing in them."""

@@ -12,7 +12,7 @@ from netlab.snapshot.parse.words import STATES
 #: Prompts of shells: root@web1:~#, [root@web1 ~]$, web1:~ $, bash-4.2#, / #, (venv) me@web1 %.
 PROMPT = re.compile(
     r"(?:\([\w.-]+\)\s*)?(?P<who>[\w.@:~/+\[\] -]{0,80}?)(?P<mark>[#$%❯❱»›➜λ])"
-    r"(?:\s+(?P<command>\S.*)?)?$"
+    r"(?P<blank>\s*)(?P<command>\S.*)?$"
 )
 #: The first line of a prompt of two: ``┌──(root㉿kali)-[~]``.
 UPPER = re.compile(r"[┌╭][─━-]")
@@ -85,14 +85,18 @@ def command(line: str) -> TypedCommand | None:
     """The command on a line that has one; None for other lines."""
     found = [*TOOLS.finditer(line)]
     match = PROMPT.match(line)
+    if upper := UPPER.match(line):
+        named = HOST.search(line[upper.end() :])
+        return TypedCommand(named[1] if named else "", "", "")
     if found and (match is not None or _meant(line, found[0])):
         commands = [_command(line, one) for one in found]
         return commands[0]._replace(others=tuple(commands[1:]))
     if match is None:
         return None
     words = (match["command"] or "").split()
-    if match["mark"] == "#" and not match["who"].strip() and words and words[0] not in COMMON:
-        return None  # a remark
+    remark = match["mark"] == "#" and not match["who"].strip()
+    if words and words[0] not in COMMON and (remark or not match["blank"]):
+        return None
     named = HOST.search(match["who"])
     return TypedCommand(named[1] if named else "", "", "")
 
@@ -110,6 +114,8 @@ def _command(line: str, found: re.Match[str]) -> TypedCommand:
     text = " ".join(f"{tool} {found[2]}".split()).rstrip("`")
     if tool == "cat":
         text = " ".join(found[1].split())
+    if line[found.end() : found.end() + 1] in {">", "&"}:
+        text = re.sub(r" \d$", "", text)  # of 2>&1
     after = re.split(r"[;`]|&&", line[found.end() :], maxsplit=1)[0].lstrip("|")
     return TypedCommand(_host(before), tool, _closed(text), after)
 
@@ -145,6 +151,14 @@ def _operand(words: list[str], valued: set[str]) -> str:
         elif not word.startswith("-"):
             return word
     return ""
+
+
+def sums_up(command: TypedCommand) -> bool:
+    """Whether a command is ``ss -s``, or shows /proc/net/sockstat."""
+    words = command.text.split()[1:]
+    if command.tool == "cat":
+        return any("sockstat" in word for word in words)
+    return command.tool == "ss" and any(re.match(r"-\w*s|--summary", word) for word in words)
 
 
 def prints_statistics(command: TypedCommand) -> bool:

@@ -15,7 +15,7 @@ SEVERAL = 3
 
 
 def columns(sockets: Sequence[Socket]) -> frozenset[str]:
-    """The columns that not every listing has."""
+    """The columns that not every listing has, of its first rows."""
     found = set()
     for socket in itertools.islice(sockets, 1000):
         if socket.timer is not None:

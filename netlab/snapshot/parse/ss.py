@@ -36,6 +36,7 @@ SOCKET = re.compile(
 #: A state and one number are a count of sockets.
 BEGINS = re.compile(rf"(?:tcp\s+)?(?:{_NAMES})(?!\s+\d{{1,12}}\s*+(?:#|<-|$))(?=\s|\d|$)")
 WITHOUT_STATE = re.compile(rf"(?:tcp\s+)?(?P<rx>\d{{1,15}})\s++(?P<tx>\d{{1,15}})\s++{_ENDS}")
+WHOLE = 5  # words of a row
 QUEUES = re.compile(r"(?:tcp\s+)?\d{1,15}\s+\d{1,15}\s+\S+\s+\S")
 OTHER = re.compile(rf"(?P<kind>{OTHERS})\s+\S++\s+\d+\s+\d+\s")
 TIMER = re.compile(r"timer:\((\w+),([^,)]*),(\d{1,9})\)")
@@ -136,6 +137,7 @@ class SsReader:
     def __init__(self, command: str = "") -> None:
         self.source = command or "ss"
         self.headed = False
+        self.partial = False  # whether the heading says that sockets are left out
         self.unread: list[Unread] = []
         self.others: set[str] = set()  # protocols of the rows that were passed over
         self._letters = {
@@ -155,7 +157,8 @@ class SsReader:
         """Whether this is the first line of a listing."""
         match = HEADING.match(line)
         if match is not None:
-            self._stateless, self.headed = match["state"] is None, True
+            self._stateless = self.partial = match["state"] is None
+            self.headed = True
         return match is not None
 
     def row(self, line: str, number: int) -> bool:
@@ -205,7 +208,9 @@ class SsReader:
         socket, self._open = self._open, None
         match = socket.match
         if match is None:
-            self.unread.append(Unread(socket.number, socket.text, INCOMPLETE, socket.last))
+            cut = len(socket.text.split()) < WHOLE
+            last = socket.last if cut else 0
+            self.unread.append(Unread(socket.number, socket.text, INCOMPLETE, last))
             return
         state, rx, tx, local, remote, _ = match.groups()
         more = socket.more if socket.tail else match["more"]
