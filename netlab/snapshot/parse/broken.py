@@ -32,8 +32,13 @@ TAIL = re.compile(r"[\d.,/%]")
 def joined(before: str, line: str) -> str:
     """Two pieces of a row as one: a word that was broken in its middle is whole again."""
     line = line.lstrip()
-    blank = "" if _one_word(_last(before), line.split(None, 1)[0]) else " "
+    blank = "" if in_one_word(before, line.split(None, 1)[0]) else " "
     return f"{before}{blank}{line}"
+
+
+def in_one_word(before: str, begin: str) -> bool:
+    """Whether a row that ends so and a line that begins so were broken in the middle of a word."""
+    return _one_word(_last(before), begin)
 
 
 def _last(text: str) -> str:
@@ -48,9 +53,15 @@ def _one_word(end: str, begin: str) -> bool:
         return True
     if FIGURE.match(end) and TAIL.match(begin):
         return True
-    return _known(end + begin) and not (_known(end) and _known(begin))
+    if end.endswith("m") and FIGURE.match(end[:-1]) and begin.startswith("s"):
+        return True  # milliseconds
+    return _known(end + begin) and not _known(end)
 
 
 def _known(word: str) -> bool:
-    name, colon, _ = word.partition(":")
-    return (name in NAMES) if colon else (word in PLAIN or RATE.match(word) is not None)
+    name, colon, value = word.partition(":")
+    return (
+        (name in NAMES and value != "")
+        if colon
+        else (word in PLAIN or RATE.match(word) is not None)
+    )

@@ -23,12 +23,12 @@ COUNTED_TOO = re.compile(
 )
 ALONE = re.compile(r"\s*(\d{1,12})\s*$")
 SUMMARY = re.compile(
-    r"TCP:\s+\d+\s+\((?P<some>[^()]*)\)|Total: \d+|Transport\s+Total\s+IP\b|"
-    r"(?:RAW|UDP|TCP|INET|FRAG|\*)\s+\d+\s+\d+\s+\d+\s*$"
+    r"\s*(?:TCP:\s+\d+\s+\((?P<some>[^()]*)\)|Total: \d+|Transport\s+Total\s+IP\b|"
+    r"(?:RAW|UDP|TCP|INET|FRAG|\*)\s+\d+\s+\d+\s+\d+\s*$)"
 )
 SOCKSTAT = re.compile(
-    r"TCP: inuse \d+ orphan (?P<orphans>\d+) tw (?P<waiting>\d+)|sockets: used \d+|"
-    r"(?:UDP|UDPLITE|RAW|FRAG|TCP|UDP6|TCP6|RAW6|FRAG6|UDPLITE6): inuse \d+"
+    r"\s*(?:TCP: inuse \d+ orphan (?P<orphans>\d+) tw (?P<waiting>\d+)|sockets: used \d+|"
+    r"(?:UDP|UDPLITE|RAW|FRAG|TCP|UDP6|TCP6|RAW6|FRAG6|UDPLITE6): inuse \d+)"
 )
 OF_SUMMARY = {"estab": State.ESTABLISHED, "synrecv": State.SYN_RECV, "timewait": State.TIME_WAIT}
 
@@ -61,12 +61,19 @@ class CountReader:
         """Take the first line of counts; headings may have been counted, but not alone."""
         return COUNTED_TOO.match(line) is None and self.row(line, number)
 
+    @property
+    def pending(self) -> bool:
+        """Whether the rest of the last row is still to come: never."""
+        return False
+
     def heading(self, line: str) -> bool:
         """Whether a listing begins with this line: counts have no heading."""
         return False
 
     def row(self, line: str, number: int) -> bool:
         """Take a line if it is a number of sockets."""
+        if line.lstrip().startswith("tcp"):
+            return False
         match = NUMBER_FIRST.match(line) or STATE_FIRST.match(line)
         if match is not None:
             state = STATES[match["state"]]

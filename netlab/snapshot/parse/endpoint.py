@@ -12,11 +12,8 @@ from functools import lru_cache
 from netlab.snapshot.columns import ANY, WORD
 from netlab.snapshot.records import Endpoint
 
-MAPPED = re.compile(r"^::ffff:(?=\D)")
+MAPPED = re.compile(r"^::ffff:")
 NAME = re.compile(r"[<\[({$]{0,2}[^\W_][\w.+*-]{0,60}[>\])}]{0,2}|[x*?#X]{1,6}|<[^<>]{1,60}>")
-MASK = re.compile(
-    r"<[^<>\s]{1,20}(?: [^<>\s]{1,20}){1,3}>|\[[A-Za-z]{1,20}(?: [A-Za-z]{1,20}){1,3}\]"
-)
 ANYTHING = frozenset({"*", "0.0.0.0", "::", ""})
 
 
@@ -33,11 +30,6 @@ NAMELESS = 1 << 16
 
 class Unreadable(ValueError):
     """A row of a known format that cannot be read: the message gives the reason and the remedy."""
-
-
-def in_one_word(line: str) -> str:
-    """A line in which no mask has a blank: ``<our ip>:80`` becomes ``<our_ip>:80``."""
-    return MASK.sub(lambda found: found[0].replace(" ", "_"), line)
 
 
 @lru_cache(1 << 14)

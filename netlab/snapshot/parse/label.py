@@ -8,15 +8,17 @@ from typing import NamedTuple
 
 from netlab.snapshot.parse.words import OF_SS
 
+LONGEST = 160  # characters of a line that names a host, or says what was left out
 #: === web1 ===, ==> /proc/net/tcp <==, ----, >> node web1 <<, ### web1
 RULE = re.compile(
-    r"(?:==> (?P<file>\S+) <==|(?:[=*#~<>_─━═-]){2,}\s*(?P<label>[\w.:@/ -]*?)\s*[=*#~<>:_─━═-]*)$"
+    r"(?:==> (?P<file>\S+) <==|(?:[=*#~<>_\u2500\u2501\u2550-]){2,}\s*"
+    r"(?P<label>[\w.:@/ -]*?)\s*[=*#~<>:_\u2500\u2501\u2550-]*)$"
 )
 #: web1:   * web1   - web1:   # web1   [web1]   **web1**   web1 | CHANGED | rc=0 >>
 _NAME = r"((?=[\w.-]*[a-zA-Z])\w[\w.-]{0,80})"
 _KIND = r"(?:host|node|server|pod|container|vm|machine)\s*[:=]?\s+"
 DECORATED = re.compile(
-    rf"(?:(?:[-*+•◦]\s+|#{{1,6}}\s+|\d{{1,2}}[.)]\s+)(?:\*\*|`|__)?{_NAME}(?:\*\*|`|__)?:?"
+    rf"(?:(?:[-*+\u2022\u25e6]\s+|#{{1,6}}\s+|\d{{1,2}}[.)]\s+)(?:\*\*|`|__)?{_NAME}(?:\*\*|`|__)?:?"
     rf"|(?:\*\*|__|`){_NAME}:?(?:\*\*|__|`):?|\[{_NAME}\]:?|(?:{_KIND})?{_NAME}\s*:|{_KIND}{_NAME}"
     rf"|{_NAME}\s*\|\s*(?:CHANGED|SUCCESS|FAILED)\s*\|\s*rc=\d+\s*>>)\s*$",
     re.IGNORECASE,
@@ -33,13 +35,13 @@ ROLE = re.compile(
     rf"\b(?:on|at|from|in)\s+(?:(?:the|my|our|a)\s+)?(?P<one>{_ROLES})\b"
     rf"|\b(?P<two>{_ROLES})(?:\s|-|'s\s)(?:side|end|host|machine|node|box|vm)\b"
     rf"|\bwhat\s+the\s+(?P<three>{_ROLES})\b|^\W*(?P<four>{_ROLES})\W*$"
-    r"|(?P<five>服务器|服务端|客户机|客户端)",
+    r"|(?P<five>\u670d\u52a1\u5668|\u670d\u52a1\u7aef|\u5ba2\u6237\u673a|\u5ba2\u6237\u7aef)",
     re.IGNORECASE,
 )
 #: What somebody left out.
 ELISION = re.compile(
-    r"\W*(?:\.{2,}|…|\[\W*(?:snip|cut|truncated|omitted|elided|\.\.\.).{0,60}\]|<\W*snip.{0,40}>|"
-    r"-+\s*(?:8<|>8|✂|snip).{0,40}|\(?\.*\s*(?:and\s+)?(?:more\s+than\s+|about\s+|over\s+)?\d+\s+(?:more|others?|similar|lines?)\b.{0,60}|"
+    r"\W*(?:\.{2,}|\u2026|\[\W*(?:snip|cut|truncated|omitted|elided|\.\.\.).{0,60}\]|<\W*snip.{0,40}>|"
+    r"-+\s*(?:8<|>8|\u2702|snip).{0,40}|\(?\.*\s*(?:and\s+)?(?:more\s+than\s+|about\s+|over\s+)?\d+\s+(?:more|others?|similar|lines?)\b.{0,60}|"
     r"(?:etc|snip|truncated|omitted|and so on|many more|same for .{1,40})\b.{0,20})\W*$",
     re.IGNORECASE,
 )
@@ -47,7 +49,8 @@ ELISION = re.compile(
 HARMLESS = re.compile(
     r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? .{0,60}\d|\d{4}-\d\d-\d\d[T ]\d\d:\d\d|"
     r"\d\d:\d\d:\d\d$|(?:real|user|sys)\s+\d+m|logout$|exit$|[{}()\[\],;|`'\"_*#>-]{1,3}$|"
-    r"(?:Peer\s+)?Address\s*:\s*Port\b|Process$|nstat: |history is |Cannot open netlink socket"
+    r"(?:Peer\s+)?Address\s*:\s*Port\b|Process$|State\s*$|(?:Foreign|Peer) Address|nstat: |"
+    r"history is |Cannot open netlink socket"
 )
 PAUSE = re.compile(r"\bsleep\s+(\d{1,6}(?:\.\d{1,3})?)([smh]?)\b")
 
@@ -56,6 +59,7 @@ class Label(NamedTuple):
     """A line between two listings, and the host that it names, if it does."""
 
     host: str
+    sentence: bool = False  # which may also stand between two rows
 
 
 def begins_a_row(line: str) -> bool:
@@ -64,16 +68,23 @@ def begins_a_row(line: str) -> bool:
     return any(name.startswith(word) for name in (*OF_SS, "tcp", "tcp6"))
 
 
+def elided(line: str) -> bool:
+    """Whether a line says that others were left out."""
+    return len(line) <= LONGEST and ELISION.match(line) is not None
+
+
 def label(line: str) -> Label | None:
     """What a line between two listings says; None if it is no such line."""
     line = line.strip()
-    if len(line) > 160:
+    if len(line) > LONGEST:
         return None
     if match := RULE.match(line):
+        if match["file"]:
+            return Label("" if match["file"].startswith("/proc/") else match["file"])
         named = LABELLED.match((match["label"] or "").strip())
         return Label(named[1] if named and not named[1].isdecimal() else "")
     if match := DECORATED.match(line):
         name = next(text for text in match.groups() if text)
         return Label(name.rstrip("."))
     roles = {next(text for text in found.groups() if text).lower() for found in ROLE.finditer(line)}
-    return Label(roles.pop()) if len(roles) == 1 else None
+    return Label(roles.pop(), sentence=True) if len(roles) == 1 else None

@@ -11,7 +11,6 @@ import re
 
 from netlab.model.tcp import State, ss_name
 from netlab.snapshot.parse.broken import NAMES
-from netlab.snapshot.parse.endpoint import in_one_word
 from netlab.snapshot.parse.words import OF_NETSTAT, OF_SS, STATES
 
 LONGEST = 4096  # characters of a line that is looked at
@@ -22,7 +21,7 @@ PORT = re.compile(r"\d{1,5}$|\*$|[a-z][\w.+-]{1,40}$|[xX*?]{1,6}$|<[^<>]{1,40}>$
 TIME = re.compile(r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?$")
 QUEUE = re.compile(r"\d{1,15}$")
 PROTOCOL = re.compile(r"tcp[46]?$")
-CELLS = re.compile(r"\s*[|│┃]+\s*|\s*[,;\t]\s*")
+CELLS = re.compile(r"\s*[|\u2502\u2503]+\s*|\s*[,;\t]\s*")
 
 
 def as_ss_prints(line: str) -> str | None:
@@ -73,7 +72,6 @@ def as_netstat_prints(row: str) -> str:
 
 
 def _words(line: str) -> list[str]:
-    line = in_one_word(line)
     words = line.split()
     if len(CELLS.findall(line)) >= 3 and not (
         len(words) > 3 and "," not in line and "|" not in line

@@ -7,7 +7,7 @@ import html
 import quopri
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TypeAlias
 
 from netlab.model import outside
 from netlab.model.text import printable
@@ -16,11 +16,11 @@ from netlab.model.text import printable
 LONGEST = 64 * outside.KIB
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07|[\x00-\x08\x0b-\x1f\x7f]")
 #: What only looks like a blank, a hyphen or a quotation mark, or like nothing.
-LOOKALIKES = str.maketrans(
-    dict.fromkeys("\u00a0\u2002\u2003\u2007\u2009\u202f\u3000", " ")
-    | dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff")
-    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-")
-    | dict.fromkeys("\u201c\u201d\u201e", '"')
+LOOKALIKES: dict[int, str | None] = (
+    dict.fromkeys((0xA0, 0x2002, 0x2003, 0x2007, 0x2009, 0x202F, 0x3000), " ")
+    | dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
+    | dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2212), "-")
+    | dict.fromkeys((0x201C, 0x201D, 0x201E), '"')
 )
 #: Of mails. ``>> web1 <<`` is a heading.
 QUOTE = re.compile(r"(?!.{0,80}<<$)(?:\s?>)+ ?")
@@ -31,14 +31,14 @@ TAG = re.compile(
     re.IGNORECASE,
 )
 BREAK = re.compile(r"<br\s*+/?>|</tr>", re.IGNORECASE)
+#: A mask of several words: ``<our ip>:80`` becomes ``<our_ip>:80``.
+MASK = re.compile(
+    r"<[^<>\s]{1,20}(?: [^<>\s]{1,20}){1,3}>|\[[A-Za-z]{1,20}(?: [A-Za-z]{1,20}){1,3}\](?=:)"
+)
 ENTITY = re.compile(r"&(?:lt|gt|amp|quot|nbsp|#\d{1,5}|#x[\da-f]{1,4});", re.IGNORECASE)
 
 
-class Line(NamedTuple):
-    """A line that is not empty, and its number."""
-
-    number: int
-    text: str
+Line: TypeAlias = tuple[int, str]  # its number, and its text, which is not empty
 
 
 def numbered(data: bytes) -> Iterator[Line]:
@@ -48,16 +48,16 @@ def numbered(data: bytes) -> Iterator[Line]:
         if "<" in text or "{" in text or "&" in text or "`" in text:
             for part in _without_markup(text):
                 if line := clean(part):
-                    yield Line(number, line)
-        elif line := clean(text):
-            yield Line(number, line)
+                    yield number, line
+        elif line := clean(_in_one_word(text) if "[" in text else text):
+            yield number, line
 
 
 def _decoded(data: bytes) -> bytes:
     """UTF-16, as PowerShell writes files, and the quoted-printable of mails as plain bytes."""
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         data = data.decode("utf-16", errors="replace").encode()
-    if b"=3D" in data and re.search(rb"=\r?\n", data):
+    if b"=3D" in data and re.search(rb"=[ \t]*(?:\r\n?|\n)", data):
         data = quopri.decodestring(data)
     return data if b"\n" in data else data.replace(b"\r", b"\n")
 
@@ -74,7 +74,11 @@ def _lines(data: bytes) -> Iterator[bytes]:
 def _without_markup(text: str) -> Iterator[str]:
     for part in BREAK.split(text) if "<" in text else [text]:
         plain = TAG.sub(" ", part.rstrip()) if not part.startswith("```") else ""
-        yield html.unescape(plain) if ENTITY.search(plain) else plain
+        yield _in_one_word(html.unescape(plain) if ENTITY.search(plain) else plain)
+
+
+def _in_one_word(text: str) -> str:
+    return MASK.sub(lambda found: found[0].replace(" ", "_"), text)
 
 
 def clean(line: str) -> str:
@@ -88,4 +92,7 @@ def clean(line: str) -> str:
     if ">" in line[:2]:
         match = QUOTE.match(line)
         line = line[match.end() :] if match else line
-    return line.rstrip()
+    line = line.rstrip()
+    if "\\t" in line and '"' in line:  # a string of JSON
+        line = line.replace("\\t", "\t")
+    return line[:-1].rstrip() if line.endswith("\\") else line

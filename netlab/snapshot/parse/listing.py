@@ -32,6 +32,10 @@ class Reader(Protocol):
     def notes(self) -> list[str]:
         """Remarks for the person who reads the answer."""
 
+    @property
+    def pending(self) -> bool:
+        """Whether the rest of the last row is still to come."""
+
     def heading(self, line: str) -> bool:
         """Whether this is the first line of a listing."""
 

@@ -129,6 +129,8 @@ class Looks:
     def _place(self, listing: Listing) -> None:
         samples = self._samples()
         sample = samples[-1]
+        if not listing.sockets and sample.sockets:
+            return None  # a heading alone
         halves = self._before is not None and {self._before.part, listing.part} == {"4", "6"}
         self._before = listing
         if halves or not sample.sockets:

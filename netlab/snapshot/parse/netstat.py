@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 from netlab.model.tcp import State, Timer
-from netlab.snapshot.parse.endpoint import Unreadable, endpoint, in_one_word
+from netlab.snapshot.parse.endpoint import Unreadable, endpoint
 from netlab.snapshot.parse.listing import Unread
 from netlab.snapshot.parse.words import OF_NETSTAT, TRANSLATED
 from netlab.snapshot.records import Socket
@@ -38,6 +38,7 @@ TIMER = re.compile(
 EXTENDED = re.compile(r"\s*(?P<user>[^\s/]+)\s+(?P<inode>\d{1,15})(?=\s|$)")
 #: What may stand on a line of its own after a row: a process, a timer, a user and an inode.
 TAIL = re.compile(r"\s*(?:-\s|-$|\d{1,9}/\S|(?:off|on|keepalive|timewait|probe)\s*\()")
+LONGEST_TAIL = 80  # characters
 #: An IPv6 address and port of this many characters or more may have been cut.
 NARROW = 22
 INCOMPLETE = (
@@ -79,8 +80,6 @@ class NetstatReader:
         """Take a line if it is a socket; True if it belongs to the listing."""
         line = line.lstrip()
         match = ROW.match(line)
-        if match is None and BEGINS.match(line):
-            match = ROW.match(in_one_word(line))
         if match is not None:
             self._close()
             self._take(match, line, number)
@@ -99,7 +98,9 @@ class NetstatReader:
     def _take(self, match: re.Match[str], line: str, number: int) -> None:
         state = STATES.get(match["state"])
         self._last = line
-        if state is None:
+        if state is None and any(name.startswith(match["state"]) for name in OF_NETSTAT):
+            self._open, self._last = (number, line), ""  # the rest of it is on the next line
+        elif state is None:
             why = (
                 f"{match['state']!r} is not a state: if netstat uses a language other than "
                 "English, run it as 'LC_ALL=C netstat'"
@@ -110,6 +111,11 @@ class NetstatReader:
                 self._sockets.append(self._socket(match, state))
             except Unreadable as error:
                 self.unread.append(Unread(number, line, str(error)))
+
+    @property
+    def pending(self) -> bool:
+        """Whether the rest of the last row is still to come."""
+        return self._open is not None
 
     def _close(self) -> None:
         if self._open is not None:
@@ -122,20 +128,27 @@ class NetstatReader:
         """Take a line if it is the rest of the last row, which was broken."""
         if self._open is not None:
             first, text = self._open
-            for blank in (" ", ""):
+            for blank in ("", " "):
                 row = f"{text}{blank}{line.lstrip()}"
-                if match := ROW.match(row):
+                if (match := ROW.match(row)) and match["state"] in STATES:
                     self._open = None
                     self._take(match, row, first)
                     return True
             return False
-        if self._last and self._sockets and TAIL.match(line):
-            whole = ROW.match(f"{self._last} {line.lstrip()}")
-            if whole is not None:
-                self._sockets[-1] = self._socket(whole, self._sockets[-1].state)
-                self._last = ""
-                return True
+        if self._last and self._sockets and (tail := self._tail(line)):
+            self._sockets[-1] = self._socket(tail, self._sockets[-1].state)
+            self._last = ""
+            return True
         return False
+
+    def _tail(self, line: str) -> re.Match[str] | None:
+        """The last row with the rest of it, if this is the rest."""
+        if TAIL.match(line):
+            return ROW.match(f"{self._last} {line.lstrip()}")
+        broken = ROW.match(f"{self._last}{line.lstrip()}")
+        if broken is None or len(line) > LONGEST_TAIL or TIMER.search(self._last):
+            return None
+        return broken if TIMER.search(broken["more"]) else None
 
     def _socket(self, match: re.Match[str], state: State) -> Socket:
         local, remote, more = match["local"], match["remote"], match["more"]

@@ -12,14 +12,14 @@ from netlab.linux.nstat import named
 from netlab.snapshot.parse.listing import Unread
 from netlab.snapshot.records import Socket
 
-HEADING = re.compile(r"#kernel\b|#\d+\.\d+ sampling|#nstat\b")
+HEADING = re.compile(r"\s*(?:#kernel\b|#\d+\.\d+ sampling|#nstat\b)")
 ROW = re.compile(
-    r"(?P<name>(?:Tcp|Ip|Icmp|Udp|MPTcp|Sctp)\w{1,60})\s+(?P<count>-?\d{1,20})(?:\s+[\d.]+)?\s*$"
+    r"\s*(?P<name>(?:Tcp|Ip|Icmp|Udp|MPTcp|Sctp)\w{1,60})\s+(?P<count>-?\d{1,20})(?:\s+[\d.]+)?\s*$"
 )
 GROUP = re.compile(r"(?P<group>Tcp|TcpExt|Ip|IpExt|Icmp|IcmpMsg|Udp|UdpLite|MPTcpExt|Ip6|Icmp6):")
 PAIR = re.compile(GROUP.pattern + r"(?P<values>(?:\s+\S+)+)\s*$")
 NAMED = re.compile(r"\s+(?P<name>[A-Z]\w+): (?P<count>-?\d{1,20})\s*$")
-SENTENCE = re.compile(r"\s+(?:(?P<count>\d{1,20}) )?(?P<words>\w.*?)\s*$")
+COUNT = re.compile(r"[0-9]{1,20}")
 #: The sentences of ``netstat -s`` for counters that matter to stuck connections.
 SENTENCES = {
     "connection resets received": "TcpEstabResets",
@@ -57,6 +57,11 @@ class CounterReader:
         #: Of netstat -s; an excerpt may have lost the line that names it.
         self._group: str | None = "TcpExt" if "netstat" in words else None
 
+    @property
+    def pending(self) -> bool:
+        """Whether the rest of the last row is still to come: never."""
+        return False
+
     def heading(self, line: str) -> bool:
         """Whether this is the first line of nstat's output."""
         return HEADING.match(line) is not None
@@ -67,12 +72,16 @@ class CounterReader:
         if match is not None:
             self._put(match["name"].removeprefix("TcpExt"), match["count"])
             return True
+        count, _, words = line.strip().partition(" ")
+        if words in SENTENCES and COUNT.fullmatch(count):
+            self._put(SENTENCES[words], count)
+            return True
         match = PAIR.match(line)
         if match is not None:
             self._pair(match["group"], match["values"].split())
             return True
-        match = GROUP.match(line)
-        if match is not None and match.end() == len(line.rstrip()):
+        match = GROUP.match(line.strip())
+        if match is not None and match.end() == len(line.strip()):
             self._group = match["group"]
             return True
         return False
@@ -98,10 +107,7 @@ class CounterReader:
         if match is not None:
             self._put(named(self._group, match["name"]), match["count"])
             return True
-        match = SENTENCE.match(line)
-        if match is not None and match["count"] and match["words"] in SENTENCES:
-            self._put(SENTENCES[match["words"]], match["count"])
-        return match is not None
+        return line[0].isspace()
 
     def finish(self) -> list[Socket]:
         """The sockets of the listing: none."""

@@ -54,8 +54,8 @@ def read(text: str | bytes, name: str) -> list[Snapshot]:
     if JSON.match(data):
         return _stored(data.decode(errors="replace").lstrip("\ufeff \t\r\n"), name)
     paste = _Paste(name)
-    for line in _peeled(lines.numbered(data), paste):
-        paste.take(line.text, line.number)
+    for number, line in _peeled(lines.numbered(data), paste):
+        paste.take(line, number)
     return paste.finish()
 
 
@@ -75,7 +75,7 @@ def _peeled(numbered: Iterator[Line], paste: _Paste) -> Iterator[Line]:
     first = []
     for line in numbered:
         first.append(line)
-        paste.peel.learn(line.text)
+        paste.peel.learn(line[1])
         if len(first) == FIRST:
             break
     yield from first
@@ -95,43 +95,53 @@ class _Paste:
         self._elided = False  # somebody left rows out of this listing
         self._interrupted = False  # a line was passed over since the last row
         self._foreign = False  # the output of another command
+        self._said = ""  # the host that a sentence names, if a listing begins after it
         self._prefix = ""  # the host that stands before the last row
         self._remarks = Remarks()
         self._last = 0
 
-    def take(self, line: str, number: int) -> None:
-        """Take the next line."""
+    def take(self, line: str, number: int, peeled: bool = False) -> None:
+        """Take the next line; `peeled`: what stood before it has been taken off."""
         self._last = number
         reader = self._reader
         if reader is not None:
-            if line[0] == "\t" and not self._interrupted and reader.more(line, number):
+            if (
+                line.startswith("\t ")
+                and isinstance(reader, SsReader)
+                and self._continues(line, number)
+            ):
                 return
             if reader.row(line, number):
                 self._new = self._interrupted = False
                 return
+            if reader.pending and self._continues(line, number):
+                return
         if len(line) > SENTENCE:
             self._take_long(line, number)
-        elif not (self._cut(line, number) or self._understood(line, number)):
+        elif not (self._cut(line, number) or self._understood(line, number, peeled)):
             self._pass_over(line, number)
 
-    def _understood(self, line: str, number: int) -> bool:
+    def _understood(self, line: str, number: int, peeled: bool) -> bool:
         return (
             self._begins(line, number)
-            or self._peels(line, number)
+            or self._strange(line, number)
+            or (not peeled and self._peels(line, number))
             or self._typed(line, tools=True)
             or self._continues(line, number)
             or self._counts(line, number)
-            or self._strange(line, number)
             or self._laid_out(line, number)
             or self._typed(line, tools=False)
+            or self._left_out(line, number)
             or self._labelled(line)
-            or label.HARMLESS.match(line) is not None
+            or label.HARMLESS.match(line.lstrip()) is not None
         )
 
     # --- lines that are rows, in one way or another
 
     def _cut(self, line: str, number: int) -> bool:
         """Take rows that were joined into one line, and lines that a program wrote as one word."""
+        peeled = self.peel.off(line)
+        line = peeled.text if peeled else line
         if "\\n" in line:
             parts = line.replace("\\t", "\t").split("\\n")
         else:
@@ -163,6 +173,7 @@ class _Paste:
             if reader.heading(line):
                 if fresh is None:
                     self._start(reader)
+                    self._looks.host, self._said = self._said or self._looks.host, ""
                 self._new, self._interrupted = True, False
                 return True
         for kind in READERS:
@@ -183,6 +194,7 @@ class _Paste:
 
     def _peels(self, line: str, number: int) -> bool:
         """Take a line without what stands before it."""
+        self.peel.learn(line)
         peeled = self.peel.off(line)
         if peeled is None:
             return False
@@ -191,7 +203,7 @@ class _Paste:
             self._end()
             self._looks.host = peeled.host
         if peeled.text.strip():
-            self.take(peeled.text, number)
+            self.take(peeled.text, number, peeled=True)
         return True
 
     def _continues(self, line: str, number: int) -> bool:
@@ -238,7 +250,8 @@ class _Paste:
         if typed is None or bool(typed.tool) != tools:
             return False
         self._end()
-        self._looks.host = typed.host or self._looks.host
+        self._looks.host = typed.host or (tools and self._said) or self._looks.host
+        self._said = ""
         self._foreign = not tools
         if label.PAUSE.search(typed.after if tools else line):
             self._looks.pause()
@@ -257,9 +270,20 @@ class _Paste:
         found = label.label(line)
         if found is None:
             return False
+        if found.sentence:
+            self._said = found.host
+            return False
         self._end()
         self._looks.host = found.host or self._looks.host
         self._foreign = False
+        return True
+
+    def _left_out(self, line: str, number: int) -> bool:
+        """Whether this says that rows were left out here."""
+        if not label.elided(line):
+            return False
+        self._elided = self._interrupted = True
+        self._remarks.passed_over(SENTENCES, line, number)
         return True
 
     def _strange(self, line: str, number: int) -> bool:
@@ -274,8 +298,6 @@ class _Paste:
     def _pass_over(self, line: str, number: int) -> None:
         if label.PAUSE.search(line):
             self._looks.pause()
-        if label.ELISION.match(line):
-            self._elided = True
         if self._reader is not None and not self._interrupted and label.begins_a_row(line):
             self._remarks.fragment(line, number)
         elif not self._foreign:

@@ -11,27 +11,39 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from netlab.snapshot.parse.words import OF_SS
+from netlab.snapshot.parse.nstat import SENTENCES
+from netlab.snapshot.parse.words import OF_SS, STATES
 
 _NAMES = "|".join(OF_SS)
+_ANY = "|".join(sorted(map(re.escape, STATES), key=len, reverse=True))
+_SENTENCES = "|".join(map(re.escape, SENTENCES))
 #: Where a row or a heading of one of the tools begins, whatever stands before it.
 ANCHOR = re.compile(
-    rf"(?<![\w:.-])(?:(?:tcp\s{{1,9}})?(?:{_NAMES})\s{{0,99}}\d{{1,15}}\s{{1,99}}\d{{1,15}}\s{{1,99}}[^\s:]*+:\S++\s++[^\s:]*+:\S"
+    rf"(?<![\w.-])(?:(?:tcp\s{{1,9}})?(?:{_NAMES})\s{{0,99}}\d{{1,15}}\s{{1,99}}\d{{1,15}}\s{{1,99}}"
+    r"[^\s:]*+:\S++\s++[^\s:]*+:\S"
     r"|tcp6?\s{1,9}\d{1,15}\s{1,99}\d{1,15}\s{1,99}[^\s:]*+:\S++\s++[^\s:]*+:\S++\s++[A-Z]"
     r"|\d{1,9}:\s[0-9A-F]{8,32}:[0-9A-F]{4}\s[0-9A-F]{8,32}:[0-9A-F]{4}\s[0-9A-F]{2}\s"
-    r"|(?:Netid\s++)?(?:State\s++)?Recv-Q\s++Send-Q\s++Local\s"
-    r"|Proto\s++Recv-Q\s++Send-Q\s++Local\s"
-    r"|sl\s++local_address\s"
-    r"|(?:Tcp|Ip|Udp|Icmp)\w{2,50}\s++\d{1,20}\s++\d{1,9}\.\d\s*+$)"
+    r"|(?:Netid\s++)?(?:State\s++)?Recv-Q\s++Send-Q\s++Local(?!\S)"
+    r"|Proto\s++Recv-Q\s++Send-Q\s++Local(?!\S)"
+    r"|sl\s++local_address\s)"
+)
+#: The same for lines that hold no row, but counts and counters, and for commands at a plain prompt.
+OTHER_ANCHOR = re.compile(
+    rf"(?<![\w.-])(?:(?:{_ANY})\s{{1,30}}\d{{1,12}}\W*+$|\d{{1,12}}\s{{1,9}}(?:{_ANY})\W*+$"
+    rf"|\d{{1,20}}\s(?:{_SENTENCES})\W*+$|(?:Tcp|TcpExt):\W*+$"
+    r"|(?:Tcp|Ip|Udp|Icmp)\w{2,50}\s++\d{1,20}\s++\d{1,9}\.\d\W*+$|TCP:\s++\d{1,9}\s\(estab"
+    r"|(?<![^\s\"'|>:])[$#]\s(?:sudo\s)?(?:ss|netstat|nstat)(?!\S))"
 )
 LONGEST = 200  # characters of what stands before a row
 MOST = 20  # shapes in one text
+MARK = re.compile(r"(?<=\S)(?P<blank>\s+)[#>|*/-]{1,2}$")
+ENDPOINT = re.compile(r"\d\.\d{1,3}\.\d{1,3}\.\d{1,3}[.:][\d*]|\]:[\d*]")
 #: The parts of what stands before a row: words with a digit change, and so do months and days.
 PART = re.compile(
-    r"(?P<varies>[A-Za-z]*\d\w*|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|"
-    r"Fri|Sat|Sun)\b)|(?P<blank>\s+)"
+    r"(?P<varies>[A-Za-z_]*\d\w*)|(?P<blank>\s+)|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|"
+    r"Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b"
 )
-BARS = "|│┃║▏"
+BARS = re.compile(r"[|\u2500-\u257f\u258f]")  # of drawn boxes
 QUOTES = "\"'`"
 #: The host that stands before each row: of journald, kubectl, pdsh, docker compose, grep -H.
 HOST = re.compile(
@@ -52,41 +64,54 @@ class Peel:
 
     def __init__(self) -> None:
         self._shapes: dict[str, re.Pattern[str]] = {}
+        self._blanks: dict[str, str] = {}  # what is between it and the row, at least
 
-    def learn(self, line: str) -> str | None:
-        """What stands before a row in this line, None if there is no row or nothing before it."""
-        found = ANCHOR.search(line)
+    def learn(self, line: str) -> None:
+        """See what stands before a row in this line."""
+        found = ANCHOR.search(line) or OTHER_ANCHOR.search(line)
         if found is None or found.start() > LONGEST:
-            return None
+            return
         before = line[: found.start()]
-        if not before.strip():
-            return None
-        if len(self._shapes) < MOST:
-            shape = _shape(before)
-            if shape not in self._shapes:
-                self._shapes[shape] = re.compile(shape)
-        return before
+        text = before.rstrip()
+        if not text or (found[0][0] in "$#" and "@" in text) or ENDPOINT.search(text):
+            return  # a prompt, or a row of another kind
+        self._add(text, before[len(text) :])
+        if (mark := MARK.search(text)) and mark.start():  # which some lines may lack
+            self._add(text[: mark.start()], mark["blank"])
+
+    def _add(self, text: str, blank: str) -> None:
+        shape = _shape(text)
+        if shape in self._shapes:
+            self._blanks[shape] = min(self._blanks[shape], blank, key=len)
+        elif len(self._shapes) < MOST:
+            self._shapes[shape], self._blanks[shape] = re.compile(shape), blank
 
     def off(self, line: str) -> Peeled | None:
         """The line without what stands before it; None if that is nothing."""
-        before = self.learn(line)
-        if before is None:
-            for shape in self._shapes.values():
-                if match := shape.match(line):
-                    before = match[0]
-                    break
-            else:
-                return None
-        host = HOST.search(before)
+        found = None
+        for shape, pattern in self._shapes.items():
+            match, blank = pattern.match(line), self._blanks[shape]
+            if match is None or (found is not None and match.end() <= found.end()):
+                continue
+            if not blank or line[match.end() : match.end() + 1].strip() == "":
+                found, least = match, blank
+        if found is None:
+            return None
+        rest, host = line[found.end() :], HOST.search(f"{found[0]} ")
         name = next((text for text in host.groups() if text), "") if host else ""
-        return Peeled(_without_end(line[len(before) :], before), name)
+        rest = rest.removeprefix(least) if rest.startswith(least) else rest.lstrip()
+        return Peeled(_without_end(rest, found[0]), name)
 
 
 def _shape(before: str) -> str:
     """A regular expression for what stands before a row, and for the like of it."""
-    shape, at = [], 0
-    for part in PART.finditer(before):
-        shape += [re.escape(before[at : part.start()]), r"\w+" if part["varies"] else r"\s*"]
+    shape, at = [r"\s*"], len(before) - len(before.lstrip())
+    for part in PART.finditer(before, at):
+        shape.append(re.escape(before[at : part.start()]))
+        if part["varies"]:
+            shape.append(r"\d+" if part["varies"].isdecimal() else r"(?=\w*\d)\w+")
+        else:
+            shape.append(r"\s+" if part["blank"] else r"[A-Z][a-z]{2}")
         at = part.end()
     return "".join([*shape, re.escape(before[at:])])
 
@@ -94,8 +119,11 @@ def _shape(before: str) -> str:
 def _without_end(line: str, before: str) -> str:
     """Without the bar or the quotation mark that answers to the one before the row."""
     line = line.rstrip()
-    if any(bar in before for bar in BARS):
-        line = line.rstrip(BARS + " ")
+    if BARS.search(before):
+        end = len(line)
+        while end and (line[end - 1].isspace() or BARS.match(line[end - 1])):
+            end -= 1
+        line = line[:end]
     if quote := [mark for mark in QUOTES if mark in before]:
         line = re.sub(rf"(?:\\n)?{re.escape(quote[-1])}[,\]}})]*$", "", line)
     return line

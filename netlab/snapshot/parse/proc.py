@@ -14,7 +14,7 @@ from netlab.snapshot.records import Endpoint, Socket
 
 USER_HZ = 100  # ticks per second in which times are written, on every current architecture
 HEADING = re.compile(r"\s*sl\s+local_address\s+(rem(?:ote)?_address)")
-BEGINS = re.compile(r"\s*\d+: [0-9A-F]")
+BEGINS = re.compile(r"\s*\d+: [0-9A-F]{8}")
 ROW = re.compile(
     r"\s*\d+: (?P<local>[0-9A-F]{8}(?:[0-9A-F]{24})?:[0-9A-F]{4})"
     r" (?P<remote>[0-9A-F]{8}(?:[0-9A-F]{24})?:[0-9A-F]{4})"
@@ -34,6 +34,11 @@ class ProcReader:
         self.unread: list[Unread] = []
         self.notes: list[str] = []
         self._sockets: list[Socket] = []
+
+    @property
+    def pending(self) -> bool:
+        """Whether the rest of the last row is still to come: never."""
+        return False
 
     def heading(self, line: str) -> bool:
         """Whether this is the first line of a file."""

@@ -11,14 +11,17 @@ from netlab.snapshot.parse.words import STATES
 
 #: Prompts of shells: root@web1:~#, [root@web1 ~]$, web1:~ $, bash-4.2#, / #, (venv) me@web1 %.
 PROMPT = re.compile(
-    r"(?:\([\w.-]+\)\s*)?(?P<who>[\w.@:~/+\[\] -]{0,80}?)(?P<mark>[#$%❯❱»›➜λ])"
+    r"(?:\([\w.-]+\)\s*)?(?P<who>[\w.@:~/+\[\] -]{0,80}?)"
+    r"(?P<mark>[#$%\u276f\u2771\u00bb\u203a\u279c\u03bb])"
     r"(?P<blank>\s*)(?P<command>\S.*)?$"
 )
 #: The first line of a prompt of two: ``┌──(root㉿kali)-[~]``.
-UPPER = re.compile(r"[┌╭][─━-]")
-HOST = re.compile(r"[\w.-]+[@㉿]([\w.-]+)")
+UPPER = re.compile(r"[\u250c\u256d][\u2500\u2501-]")
+HOST = re.compile(r"[\w.-]+[@\u327f]([\w.-]+)")
 TOOL = r"(?:[\w./~-]*/)?(?:ss|netstat|nstat|busybox\s+netstat|cat\s+(?:-\w+\s+)?/proc/\S*net/\S+)"
-TOOLS = re.compile(rf"(?:^|[\s;&|(`'\"$#%>❯❱»›➜λ])({TOOL})(?=[\s;|&)`'\",:]|$)([^|;&>`\n]*)")
+TOOLS = re.compile(
+    rf"(?:^|[\s;&|(`'\"$#%>\u276f\u2771\u00bb\u203a\u279c\u03bb])({TOOL})(?=[\s;|&)`'\",:]|$)([^|;&>`\n]*)"
+)
 #: What follows a tool where a command is meant and not its name in a sentence.
 MEANT = re.compile(r"\s+(?:-{1,2}[a-zA-Z]|state\s|[sd](?:port|st|rc)\s)")
 #: What may stand before a tool that has no options, in a command that has no prompt.

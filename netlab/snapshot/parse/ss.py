@@ -8,13 +8,13 @@ wherever a terminal or a mail program broke the line (``misc/ss.c``, inet_show_s
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from netlab.model.tcp import SS_TIMERS, State, Timer
 from netlab.snapshot.columns import MILLISECONDS
-from netlab.snapshot.parse.broken import joined
-from netlab.snapshot.parse.endpoint import Unreadable, endpoint, in_one_word
+from netlab.snapshot.parse.broken import in_one_word, joined
+from netlab.snapshot.parse.endpoint import Unreadable, endpoint
 from netlab.snapshot.parse.listing import Unread
 from netlab.snapshot.parse.words import FILTERS, OF_SS
 from netlab.snapshot.records import Endpoint, Socket
@@ -36,8 +36,18 @@ SOCKET = re.compile(
 #: A state and one number are a count of sockets.
 BEGINS = re.compile(rf"(?:tcp\s+)?(?:{_NAMES})(?!\s+\d{{1,12}}\s*+(?:#|<-|$))(?=\s|\d|$)")
 WITHOUT_STATE = re.compile(rf"(?:tcp\s+)?(?P<rx>\d{{1,15}})\s++(?P<tx>\d{{1,15}})\s++{_ENDS}")
-WHOLE = 5  # words of a row
-QUEUES = re.compile(r"(?:tcp\s+)?\d{1,15}\s+\d{1,15}\s+\S+\s+\S")
+PORT = re.compile(r"[0-9]{1,5}")
+COLUMN = re.compile(r"\d{1,15}|\S*:\S+")  # of a row that is broken several times
+LONGEST_ROW = 400
+#: The beginning of a line of details, as ss indents it.
+OWN = re.compile(r"\t [a-z]")
+LABEL = re.compile(r"\s*[\w.-]+:|\s*-{3,}(?:\s.*)?")
+#: A row without a state, whose rest is on the next line.
+HALF = re.compile(r"(?:tcp\s+)?\d{1,15}\s+\d{1,15}(?:\s+(?!\d{1,15}\s)\S+)?\s*$")
+#: A row that ends before its peer's port.
+CUT = re.compile(r"(?:tcp\s+)?\S+(?:\s+\S+){0,2}(?:\s+\S*:\S*\s+[^\s:]+)?\s*$")
+BROKEN = re.compile(rf"(?P<tcp>tcp\s+)?(?:{_NAMES})\s+\d{{1,15}}$")
+QUEUES = re.compile(r"(?:tcp\s+)?\d{1,15}\s+\d{1,15}\s+(?!\d{1,15}\s)[^\s:]+\s+[^\s:]+(?:\s|$)")
 OTHER = re.compile(rf"(?P<kind>{OTHERS})\s+\S++\s+\d+\s+\d+\s")
 TIMER = re.compile(r"timer:\((\w+),([^,)]*),(\d{1,9})\)")
 DURATION = re.compile(r"(?:(\d{1,9})min)?(?:(\d{1,9}(?:\.\d{1,9})?)(ms|sec))?")
@@ -49,7 +59,7 @@ RETRANS = re.compile(r"(?<!\S)retrans:(\d{1,15})/(\d{1,15})")
 LONGEST = 1 << 16
 #: Words that may be on a separate line after a socket: those of ``-i``, and any with a colon.
 DETAIL = re.compile(
-    r"[\w-]+:\S*|[<-][-<>]{1,2}|\S+bps|\d+|ts|sack|ecn|ecnseen|ecn_mode|fastopen|app_limited|send|"
+    r"[\w-]+:\S*|[<-][-<>]{1,2}|\S+bps|ts|sack|ecn|ecnseen|ecn_mode|fastopen|app_limited|send|"
     r"pacing_rate|delivery_rate|max_pacing_rate|cubic|reno|bbr\d?|vegas|dctcp|htcp|westwood|"
     r"illinois|hybla|prague|yeah|nv|cdg|usec_ts|\S*\)+"
 )
@@ -86,22 +96,33 @@ class _OpenSocket:
     last: int
     text: str  # of the first lines, until its addresses are there
     match: re.Match[str] | None
-    tail: list[str] = field(default_factory=list)
-    length: int = 0
+    length: int
+    tail: list[str] | None = None
 
     def add(self, line: str, number: int) -> bool:
         """Take a line if it goes on with this socket."""
         if self.match is None:
             return self._addressed(line, number)
-        if not self.tail and not self.match["more"] and (whole := self._port(line)):
+        if OWN.match(line):
+            self._append(line)
+        elif not self.tail and not self.match["more"] and (whole := self._port(line)):
             self.text, self.match = whole.string, whole
         else:
             words = line.split()
-            if sum(DETAIL.fullmatch(word) is not None for word in words) * 2 <= len(words):
+            if any(word in OF_SS for word in words[:3]) or LABEL.fullmatch(line):
+                return False  # a row, after something else; or a rule, or a host's name
+            fits = sum(DETAIL.fullmatch(word) is not None for word in words)
+            broken = in_one_word(self.tail[-1] if self.tail else self.match["more"], words[0])
+            if (fits + broken) * 2 <= len(words):
                 return False
-            self.tail.append(line)
+            self._append(line)
         self.last, self.length = number, self.length + len(line)
         return True
+
+    def _append(self, line: str) -> None:
+        if self.tail is None:
+            self.tail = []
+        self.tail.append(line)
 
     def _addressed(self, line: str, number: int) -> bool:
         for blank in (" ", ""):
@@ -109,7 +130,10 @@ class _OpenSocket:
             if match := SOCKET.match(text):
                 self.text, self.match, self.last = text, match, number
                 return True
-        return False
+        if not all(map(COLUMN.fullmatch, line.split())) or len(self.text) > LONGEST_ROW:
+            return False
+        self.text, self.last = f"{self.text} {line.strip()}", number
+        return True
 
     def _port(self, line: str) -> re.Match[str] | None:
         """The socket with the rest of its peer's port, where that stands on the next line."""
@@ -117,17 +141,16 @@ class _OpenSocket:
         if not first.isdecimal() or not (rest or len(self.text) > 78):
             return None
         whole = SOCKET.match(f"{self.text}{line.lstrip()}")
-        return (
-            whole if whole and int(whole["remote"].rpartition(":")[2][:6] or 0) < 1 << 16 else None
-        )
+        port = whole["remote"].rpartition(":")[2] if whole else ""
+        return whole if PORT.fullmatch(port) and int(port) < 1 << 16 else None
 
     @property
     def more(self) -> str:
         """What follows the addresses."""
         assert self.match is not None
         text: str = self.match["more"]
-        for line in self.tail:
-            text = joined(text, line)
+        for line in self.tail or ():
+            text = f"{text} {line}" if OWN.match(line) else joined(text, line)
         return text
 
 
@@ -164,10 +187,10 @@ class SsReader:
     def row(self, line: str, number: int) -> bool:
         """Take a line if a socket begins with it; True if so."""
         line = line.lstrip()
-        if BEGINS.match(line):
+        match = SOCKET.match(line)
+        if match is not None or BEGINS.match(line) or self._is_broken(line):
             self._close()
-            match = SOCKET.match(line) or SOCKET.match(in_one_word(line))
-            self._open = _OpenSocket(number, number, line, match, length=len(line))
+            self._open = _OpenSocket(number, number, line, match, len(line))
             return True
         if other := OTHER.match(line):
             self._close()
@@ -177,11 +200,20 @@ class SsReader:
             self._close()
             self._without_state(line, match, number)
             return True
+        if self._only is not None and HALF.match(line):
+            self._close()
+            self._with_state(self._only, line, number)
+            return True
         if self._only is not None and QUEUES.match(line):
             self._close()
             self.unread.append(Unread(number, line, INCOMPLETE))
             return True
         return False
+
+    def _is_broken(self, line: str) -> bool:
+        """Whether this is the beginning of a row, though it might be a number of sockets."""
+        match = BROKEN.match(line)
+        return match is not None and (self.headed or match["tcp"] is not None)
 
     def _without_state(self, line: str, match: re.Match[str], number: int) -> None:
         state = self._only
@@ -190,9 +222,12 @@ class SsReader:
         if state is None:
             self.unread.append(Unread(number, line, STATELESS))
             return
+        self._with_state(state, line, number)
+
+    def _with_state(self, state: State, line: str, number: int) -> None:
         name = next(name for name, one in OF_SS.items() if one is state)
         text = f"{name} {line.removeprefix('tcp').lstrip()}"
-        self._open = _OpenSocket(number, number, text, SOCKET.match(text), length=len(text))
+        self._open = _OpenSocket(number, number, text, SOCKET.match(text), len(text))
 
     def more(self, line: str, number: int) -> bool:
         """Take a line if it continues the last socket."""
@@ -201,6 +236,11 @@ class SsReader:
             return False
         return socket.add(line, number)
 
+    @property
+    def pending(self) -> bool:
+        """Whether the addresses of the last socket are still to come."""
+        return self._open is not None and self._open.match is None
+
     def _close(self) -> None:
         """Parse the socket, now that all of its lines are there."""
         if self._open is None:
@@ -208,8 +248,7 @@ class SsReader:
         socket, self._open = self._open, None
         match = socket.match
         if match is None:
-            cut = len(socket.text.split()) < WHOLE
-            last = socket.last if cut else 0
+            last = socket.last if CUT.match(socket.text[:LONGEST_ROW]) else 0
             self.unread.append(Unread(socket.number, socket.text, INCOMPLETE, last))
             return
         state, rx, tx, local, remote, _ = match.groups()

@@ -22,7 +22,6 @@ TRANSLATED = {
     "VERBUNDEN": State.ESTABLISHED,
     "ESTABELECIDA": State.ESTABLISHED,
     "ESTABLECIDO": State.ESTABLISHED,
-    "OUÇA": State.LISTEN,
     "ESCUCHAR": State.LISTEN,
 }
 #: All of them, and what is typed after grep.

@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The same sockets in other clothes: what shells, loggers, mails, pages and people do to a text.
+
+Each variant takes a text and a random, and gives a text in which the same sockets are to be read.
+"""
+
+from __future__ import annotations
+
+import html
+import quopri
+import re
+from collections.abc import Callable
+from random import Random
+
+from netlab.snapshot.parse.peel import ANCHOR
+
+Variant = Callable[[str, Random], str]
+
+ROW = re.compile(
+    r"\s*(?:tcp6?\s+)?(?:[A-Z][A-Z0-9-]+\s+)?\d+\s+\d+\s+\S*:\S+\s+\S*:\S+|\s*\d+: [0-9A-F]{8}"
+)
+TYPED = re.compile(
+    r"^(?P<indent>\s*)(?P<prompt>\$|[\w@.~:/\[\] -]*[#$])\s*"
+    r"(?P<command>(?:sudo )?(?:ss|netstat|nstat)\b.*)$"
+)
+
+PREFIXES: dict[str, Callable[[int], str]] = {
+    "kubectl's time": lambda n: f"2024-05-01T10:00:{n % 60:02}.{n * 7919 % 10**9:09}Z ",
+    "journald": lambda n: f"May 01 10:{n // 60 % 60:02}:{n % 60:02} web01 diag[123]: ",
+    "journald, ISO": lambda n: f"2024-05-01T10:{n // 60 % 60:02}:{n % 60:02}+0200 web01 diag[77]: ",
+    "syslog": lambda n: f"<13>May  1 10:{n // 60 % 60:02}:{n % 60:02} web01 root: ",
+    "klog": lambda n: f"I0501 10:00:{n % 60:02}.123456       1 diag.go:{n + 10}] ",
+    "a logger": lambda n: f"[2024-05-01 10:00:{n % 60:02},{n % 1000:03}] INFO  diag - ",
+    "a time": lambda n: f"10:{n // 60 % 60:02}:{n % 60:02} ",
+    "dmesg": lambda n: f"[{n + 100:5}.{n * 7919 % 10**6:06}] ",
+    "a pod": lambda _: "[pod/web-abc-7d9f/app] ",
+    "docker compose": lambda _: "web-1  | ",
+    "pdsh": lambda _: "web01: ",
+    "a file's name": lambda _: "web01.txt:",
+    "grep -n": lambda n: f"{n + 1}:",
+    "cat -n": lambda n: f"{n + 1:6}\t",
+    "numbers": lambda n: f"{n + 1:3} | ",
+    "GitHub's log": lambda n: f"2024-05-01T10:00:{n % 60:02}.1234567Z ##[group] ",
+    "a bar": lambda _: "| ",
+    "a drawn bar": lambda _: "│ ",
+    "a mail": lambda _: "> ",
+    "a mail of a mail": lambda _: ">> ",
+    "two mails": lambda _: "> > ",
+    "an initial": lambda _: "jd> ",
+    "bullets": lambda _: "* ",
+    "dashes": lambda _: "- ",
+    "a remark": lambda _: "# ",
+    "C": lambda _: "// ",
+    "indents": lambda _: "        ",
+    "a tab": lambda _: "\t",
+    "a stream": lambda _: "stdout: ",
+    "ts": lambda n: f"Wed May  1 10:00:{n % 60:02} 2024  ",
+}  # fmt: skip
+PROMPTS = [
+    "$ ", "# ", "% ", "root@web01:~# ", "[root@web01 ~]# ", "user@web01:/var/log$ ", "➜  ~ ",
+    "➜  app git:(main) ✗ ", "❯ ", "❱ ", "PS C:\\Users\\me> ", "C:\\Users\\me>", "bash-5.1$ ",
+    "/ # ", "~ # ", "(venv) me@web01:~$ ", "web01 ~ > ", "» ", "λ ", "me@web01 ~ % ", "+ ",
+    "sh-4.2# ", "#", "$", "root@web01 [~]# ", "[10:00:01] root@web01:~# ", "└─# ",
+    "┌──(root㉿kali)-[~]\n└─$ ", "╭─me@web01 ~\n╰─$ ", "~ web01 ❯❯❯ ", "", "sudo ", "$ sudo ",
+    "$ time ", "$ watch -n1 ", "$ ssh web01 ", "me@laptop:~$ ssh -p 2222 root@web01 ",
+    "$ kubectl exec -it web-0 -n prod -- ", "$ docker exec -it web ", "# nsenter -t 4711 -n ",
+    "# ip netns exec blue ", "> ", "  $ ", "1. Run ", "Output of `",
+]  # fmt: skip
+SENTENCES = [
+    "Here is what I see:", "This is from the web server, about an hour after the restart.",
+    "Any ideas? Thanks in advance!", "1. then I ran it again", "-- \nJohn",
+    "Note: the app is fine.", "I have attached the output (see below).", "Hello everybody,",
+    "Linux web01 5.10.0-8-amd64 x86_64", "这是服务器的输出",
+    "We see 3 of them in CLOSE_WAIT, and the count grows by 10 a minute.",
+    "On Mon, May 6, 2024 at 10:00 AM Jane <jane@example.com> wrote:", "## Steps to reproduce",
+    "Segmentation fault (core dumped)", "http://example.com:8080/path is what the client calls",
+    "(some rows are masked)", "Regards", "ulimit -n\n1024", "load average: 0.00, 0.01, 0.05",
+    "5 minutes later I killed it; 10.0.0.1:80 was unreachable", "net.ipv4.tcp_fin_timeout = 60",
+    "top - 10:00:01 up 3 days", "tcp_max_syn_backlog is 128", "I did `ss` before, it is the same",
+]  # fmt: skip
+ELISIONS = [
+    "...", "[...]", "[...snip...]", "<snip>", "(40 more lines like this)", "… and 12 more",
+    "[truncated]", "-- snip --", "... (more than 30 like these)", "....", "[cut]", "etc.",
+]  # fmt: skip
+
+
+def lines_of(text: str) -> list[str]:
+    return text.replace("\r", "").rstrip("\n").split("\n")
+
+
+def prefixed(prefix: Callable[[int], str]) -> Variant:
+    return lambda text, _: "\n".join(f"{prefix(n)}{one}" for n, one in enumerate(lines_of(text)))
+
+
+def prompted(prompt: str) -> Variant:
+    def typed(text: str, _: Random) -> str:
+        return "\n".join(
+            f"{prompt}{found['command']}" if (found := TYPED.match(one)) else one
+            for one in lines_of(text)
+        )
+
+    return typed
+
+
+def between(words: list[str], often: int = 3) -> Variant:
+    """Words before rows; those that follow a row belong to it, so none is put there."""
+
+    def put(text: str, random: Random) -> str:
+        told = []
+        for one in lines_of(text):
+            if ROW.match(one) and not random.randrange(often):
+                told.append(random.choice(words))
+            told.append(one)
+        return "\n".join(told)
+
+    return put
+
+
+def around(before: str, after: str) -> Variant:
+    return lambda text, _: f"{before}\n{text.rstrip()}\n{after}\n"
+
+
+def boxed(text: str, _: Random) -> str:
+    rows = lines_of(text.expandtabs())
+    width = max(map(len, rows))
+    bar = "─" * (width + 2)
+    return "\n".join([f"┌{bar}┐", *(f"│ {one:{width}} │" for one in rows), f"└{bar}┘"])
+
+
+def in_json(text: str, _: Random) -> str:
+    rows = [
+        one.replace("\\", "\\\\").replace('"', "'").replace("\t", "\\t") for one in lines_of(text)
+    ]
+    return '"stdout_lines": [\n' + "".join(f'        "{one}",\n' for one in rows) + "    ]\n"
+
+
+def as_web_page(text: str, _: Random) -> str:
+    return "<p>" + "<br>\n".join(html.escape(one, quote=False) for one in lines_of(text)) + "</p>\n"
+
+
+def in_a_mail(text: str, _: Random) -> str:
+    encoded = quopri.encodestring(text.encode()).decode()
+    return encoded if "=3D" in encoded else text
+
+
+def coloured(text: str, _: Random) -> str:
+    return re.sub(r"\b([A-Z]{3,}(?:[-_][A-Z0-9]+)*)\b", "\x1b[1;32m\\1\x1b[0m", text)
+
+
+def with_other_blanks(text: str, random: Random) -> str:
+    blank = random.choice("\u00a0\u2003\u3000")
+    return re.sub(r"(?<=\S) (?=\S)|(?<=\S)  +(?=\S)", blank, text)
+
+
+def without_heading(text: str, _: Random) -> str:
+    rows = lines_of(text)
+    if any("State" not in one for one in rows if "Recv-Q" in one):
+        return text
+    return "\n".join(one for one in rows if "Recv-Q" not in one) + "\n"
+
+
+SINGLE: dict[str, Variant] = {
+    **{f"after {name}": prefixed(prefix) for name, prefix in PREFIXES.items()},
+    **{f"prompt {prompt!r}": prompted(prompt) for prompt in PROMPTS},
+    "prose between": between(SENTENCES),
+    "elisions": between(ELISIONS, 4),
+    "prose around": around("Hello,\n\nplease see this:\n", "\nWhat can I do?\n\nThanks\n"),
+    "a fence": around("```bash", "```"),
+    "a fence of tildes": around("~~~", "~~~"),
+    "Jira": around("{noformat}", "{noformat}"),
+    "Jira's code": around("{code:title=web01|bash}", "{code}"),
+    "HTML": around("<pre><code class=\"bash\">", "</code></pre>"),
+    "details": around("<details><summary>ss</summary>\n", "</details>"),
+    "a quotation": around("[quote]", "[/quote]"),
+    "script": around("Script started on 2024-05-01 10:00:00+02:00", "Script done on 2024-05-01"),
+    "ansible": around("web01 | CHANGED | rc=0 >>", ""),
+    "boxed": boxed,
+    "JSON": in_json,
+    "a web page": as_web_page,
+    "a mail's encoding": in_a_mail,
+    "coloured": coloured,
+    "other blanks": with_other_blanks,
+    "without heading": without_heading,
+    "CRLF": lambda text, _: "\r\n".join(lines_of(text)),
+    "CR": lambda text, _: "\r".join(lines_of(text)),
+    "blank lines": lambda text, _: "\n\n".join(lines_of(text)),
+    "blanks behind": lambda text, _: "".join(f"{one}    \n" for one in lines_of(text)),
+    "a backslash behind": lambda text, _: "".join(f"{one} \\\n" for one in lines_of(text)),
+    "tabs": lambda text, _: re.sub(r"(?<=\S) {2,}(?=\S)", "\t", text),
+    "one blank": lambda text, _: re.sub(r"(?<=\S) {2,}(?=\S)", " ", text),
+    "UTF-8 with its mark": lambda text, _: f"\ufeff{text}",
+}  # fmt: skip
+
+
+def one_line(text: str, _: Random) -> str:
+    """All rows in one line, where the tool's rows are known for what they are."""
+    rows = [one for one in lines_of(text) if ANCHOR.match(one.lstrip()) or not one.strip()]
+    return " ".join(" ".join(rows).split()) if len(rows) == len(lines_of(text)) else text
+
+
+# --- what is told apart by more than its clothes
+
+
+MASKS = [
+    "10.xx.xx.{}", "<host{}>", "REDACTED_{}", "db{}.example", "203.x.*.{}", "{}.<hidden>",
+    "<our ip {}>",
+]  # fmt: skip
+
+
+def masked(text: str, random: Random) -> tuple[str, dict[str, str]]:
+    """Each address as something else, the same one always as the same; and what became of them."""
+    masks: dict[str, str] = {}
+
+    def other(found: re.Match[str]) -> str:
+        address = found[0]
+        if address in {"0.0.0.0", "127.0.0.1"}:
+            return address
+        number = len(masks) + 1
+        kind = random.choice(MASKS)
+        return masks.setdefault(address, kind.format(number))
+
+    return re.sub(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?=\]?:[\w*])", other, text), masks
+
+
+def hard_wrapped(text: str, random: Random) -> str:
+    """As a terminal breaks lines: at its width, in the middle of words and numbers."""
+    width = random.choice([100, 132, 150])
+    return "\n".join(
+        one[start : start + width]
+        for one in lines_of(text.expandtabs())
+        for start in range(0, max(1, len(one)), width)
+    )
+
+
+def soft_wrapped(text: str, random: Random) -> str:
+    """As a mail program does: at a blank."""
+    width, told = random.choice([72, 76, 78]), []
+    for line in lines_of(text):
+        rest = line.rstrip()
+        while len(rest) > width and (cut := rest.rfind(" ", 1, width)) > len(rest) - len(
+            rest.lstrip()
+        ):
+            told.append(rest[:cut])
+            rest = rest[cut + 1 :]
+        told.append(rest)
+    return "\n".join(told)
