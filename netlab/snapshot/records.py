@@ -46,7 +46,8 @@ class Sample:
     sockets: tuple[Socket, ...]
     counters: Mapping[str, int] = field(default_factory=dict)  # named as in netlab.linux.nstat
     sysctls: Mapping[str, str] = field(default_factory=dict)
-    at: float | None = None  # seconds since the epoch
+    #: Seconds since the epoch; of a text that tells only how long it waited, since its first look.
+    at: float | None = None
     source: str = ""  # what it was read from: ss -tanoei, /proc/net/tcp, netlab snapshot
     notes: tuple[str, ...] = ()  # remarks for its reader: a last line was truncated
     #: Whether it has every TCP socket of its host. Of a text this is known by the command in it, or

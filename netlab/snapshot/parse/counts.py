@@ -16,6 +16,9 @@ NUMBER_FIRST = re.compile(rf"\s*(?P<count>\d{{1,12}})[\s:=|,x]+(?P<state>{_NAMES
 STATE_FIRST = re.compile(
     rf"[\s\"'|]*(?P<state>{_NAMES})[\s:=|,\"'.>-]+(?P<count>\d{{1,12}})\s*\|?{_END}"
 )
+#: Several on one line: CLOSE_WAIT=710 ESTABLISHED=138.
+SEVERAL = re.compile(rf"[\"']?\b({_NAMES})[\"']?\s{{0,3}}[:=]\s{{0,3}}(\d{{1,12}})\b")
+LONGEST = 1000  # characters of such a line
 #: The words of headings, which were counted too.
 COUNTED_TOO = re.compile(
     r"\s*(?:\d{1,12}\s+(?:State|Foreign|established\)|Address|servers\)|Local|Recv-Q|Active|Process|-)"
@@ -74,6 +77,10 @@ class CountReader:
         """Take a line if it is a number of sockets."""
         if line.lstrip().startswith("tcp"):
             return False
+        several = SEVERAL.findall(line[:LONGEST])
+        if len(several) > 1 and not SEVERAL.sub("", line[:LONGEST]).strip(" \t,;|{}[]"):
+            self.counts.update({STATES[name]: int(count) for name, count in several})
+            return True
         match = NUMBER_FIRST.match(line) or STATE_FIRST.match(line)
         if match is not None:
             state = STATES[match["state"]]
@@ -105,7 +112,6 @@ class CountReader:
         match = ALONE.match(line) if self._alone else None
         if match is None:
             return False
-        self._alone = False
         if self._counted is not None:
             self.counts[self._counted] = int(match[1])
         return True

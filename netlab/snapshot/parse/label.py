@@ -52,7 +52,6 @@ HARMLESS = re.compile(
     r"(?:Peer\s+)?Address\s*:\s*Port\b|Process$|State\s*$|(?:Foreign|Peer) Address|nstat: |"
     r"history is |Cannot open netlink socket"
 )
-PAUSE = re.compile(r"\bsleep\s+(\d{1,6}(?:\.\d{1,3})?)([smh]?)\b")
 
 
 class Label(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from netlab.linux import procnet
 from netlab.model.tcp import State, ss_name
 from netlab.snapshot.parse.broken import NAMES
 from netlab.snapshot.parse.words import OF_NETSTAT, OF_SS, STATES
@@ -18,6 +19,7 @@ END = re.compile(
     r"(?:\[[\w:.*%-]{2,60}\]|[^\s:,;()\"]{1,80}(?::[\w:.%-]{1,60})?|:{2,3}|\*|::1|):[\w*<>.+-]{1,60}"
 )
 PORT = re.compile(r"\d{1,5}$|\*$|[a-z][\w.+-]{1,40}$|[xX*?]{1,6}$|<[^<>]{1,40}>$")
+HEXADECIMAL = re.compile(r"(?:[0-9A-F]{8}|[0-9A-F]{32}):[0-9A-F]{4}")
 TIME = re.compile(r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?$")
 QUEUE = re.compile(r"\d{1,15}$")
 PROTOCOL = re.compile(r"tcp[46]?$")
@@ -29,6 +31,8 @@ def as_ss_prints(line: str) -> str | None:
     if len(line) > LONGEST or ":" not in line:
         return None
     words = _words(line)
+    if len(words) >= 3 and all(map(HEXADECIMAL.fullmatch, words[:2])):
+        return _of_proc(words)
     state: State | None = None
     ends: list[str] = []
     numbers: list[str] = []
@@ -51,6 +55,18 @@ def as_ss_prints(line: str) -> str | None:
         return None
     rx, tx = numbers[-2:] if len(numbers) >= 2 else [*(numbers or ["0"])[-1:], "0"]
     return " ".join([ss_name(state), rx, tx, *ends, *_more(words[at:])])
+
+
+def _of_proc(words: list[str]) -> str | None:
+    """Columns of /proc/net/tcp: both ends and the state, in hexadecimal digits."""
+    state = procnet.STATES.get(words[2])
+    if state is None:
+        return None
+    ends = []
+    for word in words[:2]:
+        address, _, port = word.partition(":")
+        ends.append(f"[{procnet.address(address)}]:{int(port, 16) or '*'}")
+    return " ".join([ss_name(state), "0", "0", *ends, ""])
 
 
 def without_state(line: str) -> bool:

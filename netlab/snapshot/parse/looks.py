@@ -39,6 +39,7 @@ class Listing:
     source: str = ""
     notes: list[str] = field(default_factory=list)
     whole: bool = False
+    every: float | None = None  # seconds between its looks, if it is of a loop
     part: str = ""  # /proc/net/tcp or tcp6: one of two halves
 
 
@@ -54,12 +55,14 @@ class _SampleBuilder:
     keys: set[object] = field(default_factory=set)  # connections, and listeners
     whole: bool = False
     parts: set[str] = field(default_factory=set)
+    at: float | None = None
 
     def record(self) -> Sample:
         """The sample."""
         return Sample(
             tuple(self.sockets),
             self.counters,
+            at=self.at,
             source=", ".join(dict.fromkeys(self.sources)),
             notes=tuple(dict.fromkeys(self.notes)),
             whole=self.whole or len(self.parts) > 1,
@@ -103,10 +106,22 @@ class Looks:
         self._hosts: list[tuple[str, list[_SampleBuilder]]] = []
         self._before: Listing | None = None  # the listing of sockets before
         self._paused = False
+        self._clock: float | None = None  # seconds, as far as the text tells them
 
-    def pause(self) -> None:
-        """Time passes until the next listing: it is another look."""
+    def pause(self, seconds: float) -> None:
+        """So much time passes until the next listing, which is another look."""
         self._paused = True
+        if self._clock is None:
+            self._clock = 0.0
+            if self._hosts:
+                for sample in self._hosts[-1][1]:
+                    sample.at = self._clock
+        self._clock += seconds
+
+    def time(self, at: float) -> None:
+        """The next listing was taken at this time."""
+        self._paused = self._paused or (self._clock is not None and at > self._clock)
+        self._clock = at
 
     def add(self, listing: Listing) -> None:
         """The next listing."""
@@ -124,6 +139,8 @@ class Looks:
             for look in _looks(listing):
                 self._place(look)
                 self._paused = True
+                if listing.every is not None:
+                    self.pause(listing.every)
         self._paused = False
 
     def _place(self, listing: Listing) -> None:
@@ -134,20 +151,24 @@ class Looks:
         halves = self._before is not None and {self._before.part, listing.part} == {"4", "6"}
         self._before = listing
         if halves or not sample.sockets:
-            return sample.add(listing)
+            return self._put(sample, listing)
         keys = {*map(_key, listing.sockets)}
         mirrored = {_mirrored(one) for one in listing.sockets if one.state is not State.LISTEN}
         other_end = len((mirrored - keys) & sample.keys)
         again = keys & sample.keys
         if other_end > sum(isinstance(key, tuple) for key in again) and not self.host:
             self._hosts.append((f"{self._name} ({len(self._hosts) + 1})", [_SampleBuilder()]))
-            return self._hosts[-1][1][-1].add(listing)
+            return self._put(self._hosts[-1][1][-1], listing)
         if not again:
-            return sample.add(listing)
+            return self._put(sample, listing)
         if not self._paused and _other_tool(sample, listing):
             return sample.merge(listing)
         samples.append(_SampleBuilder())
-        return samples[-1].add(listing)
+        return self._put(samples[-1], listing)
+
+    def _put(self, sample: _SampleBuilder, listing: Listing) -> None:
+        sample.at = self._clock if sample.at is None else sample.at
+        sample.add(listing)
 
     def _samples(self) -> list[_SampleBuilder]:
         """The samples of the host that the text names, or of the one that came last."""

@@ -30,7 +30,7 @@ ROW = re.compile(
     r"tcp6?\s++(?P<rx>\d{1,15})\s++(?P<tx>\d{1,15})\s++(?P<local>[^\s:]*+:\S++)\s++"
     r"(?P<remote>[^\s:]*+:\S++)\s++(?P<state>[^\W\d]\S*+)(?P<more>.*)"
 )
-BEGINS = re.compile(r"tcp6?\s+\d")
+BEGINS = re.compile(r"tcp6?\s+\d(?!.{0,80}\ssrc=)")  # that is conntrack's
 TIMER = re.compile(
     r"(?<!\S)(off|on|keepalive|timewait|probe|unkn-\d{1,3})\s{0,20}"
     r"\((\d{1,15}\.\d{1,9})/(\d{1,9})/(-?\d{1,9})\)"

@@ -15,7 +15,7 @@ from typing import TypeAlias
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State
 from netlab.snapshot import columns, store
-from netlab.snapshot.parse import label, layout, lines, prompt, shape, strangers
+from netlab.snapshot.parse import label, layout, lines, moments, prompt, shape, strangers
 from netlab.snapshot.parse.counts import CountReader
 from netlab.snapshot.parse.lines import Line
 from netlab.snapshot.parse.listing import Unread
@@ -38,6 +38,8 @@ BY_TOOL: dict[str, type[SsReader | NetstatReader | CounterReader]] = {
     "nstat": CounterReader,
 }
 JSON = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*+\{[ \t\r\n]*+[\"}]")
+OURS = re.compile(JSON.pattern + rb'netlab"')
+LOOP = re.compile(r"\b(?:while|for|until)\b")
 #: Of a line that is neither a row nor a heading: longer ones say nothing.
 SENTENCE = 2000
 #: The first lines, which show what stands before the rows of a text.
@@ -51,8 +53,21 @@ def read(text: str | bytes, name: str) -> list[Snapshot]:
     over or left out is in the notes of a sample.
     """
     data = text.encode(errors="replace") if isinstance(text, str) else text
-    if JSON.match(data):
+    if not JSON.match(data):
+        return _pasted(data, name)
+    try:
         return _stored(data.decode(errors="replace").lstrip("\ufeff \t\r\n"), name)
+    except ScenarioError:
+        if OURS.match(data):
+            raise
+        try:  # of another program, which may hold what ss printed
+            return _pasted(data, name)
+        except ScenarioError:
+            pass
+        raise
+
+
+def _pasted(data: bytes, name: str) -> list[Snapshot]:
     paste = _Paste(name)
     for number, line in _peeled(lines.numbered(data), paste):
         paste.take(line, number)
@@ -91,6 +106,7 @@ class _Paste:
         self._looks = Looks(name)
         self._reader: AnyReader | None = None
         self._command: prompt.TypedCommand | None = None  # the one that printed what follows
+        self._every: float | None = None  # the pauses of the loop that it is in
         self._new = False  # only its command or its heading has been read
         self._elided = False  # somebody left rows out of this listing
         self._interrupted = False  # a line was passed over since the last row
@@ -127,12 +143,13 @@ class _Paste:
             or self._strange(line, number)
             or (not peeled and self._peels(line, number))
             or self._typed(line, tools=True)
+            or self._laid_out(line, number)
             or self._continues(line, number)
             or self._counts(line, number)
-            or self._laid_out(line, number)
             or self._typed(line, tools=False)
             or self._left_out(line, number)
             or self._labelled(line)
+            or self._timed(line)
             or label.HARMLESS.match(line.lstrip()) is not None
         )
 
@@ -253,11 +270,10 @@ class _Paste:
         self._looks.host = typed.host or (tools and self._said) or self._looks.host
         self._said = ""
         self._foreign = not tools
-        if label.PAUSE.search(typed.after if tools else line):
-            self._looks.pause()
         if not tools:
+            self._wait(line)
             return True
-        self._command = typed
+        self._command, self._every = typed, moments.pause(line) if LOOP.search(line) else None
         tool = "nstat" if prompt.prints_statistics(typed) else typed.tool
         if typed.counts or prompt.sums_up(typed):
             self._reader, self._new = CountReader(typed.text, typed.counted, alone=True), True
@@ -278,6 +294,20 @@ class _Paste:
         self._foreign = False
         return True
 
+    def _timed(self, line: str) -> bool:
+        """Whether this is a time, as date prints it."""
+        at = moments.moment(line)
+        if at is None:
+            return False
+        self._end()
+        self._looks.time(at)
+        return True
+
+    def _wait(self, line: str) -> None:
+        seconds = moments.pause(line)
+        if seconds is not None:
+            self._looks.pause(seconds)
+
     def _left_out(self, line: str, number: int) -> bool:
         """Whether this says that rows were left out here."""
         if not label.elided(line):
@@ -296,8 +326,7 @@ class _Paste:
         return True
 
     def _pass_over(self, line: str, number: int) -> None:
-        if label.PAUSE.search(line):
-            self._looks.pause()
+        self._wait(line)
         if self._reader is not None and not self._interrupted and label.begins_a_row(line):
             self._remarks.fragment(line, number)
         elif not self._foreign:
@@ -316,7 +345,9 @@ class _Paste:
         self._reader, self._new, self._interrupted = None, False, False
         if reader is None:
             return
-        listing = Listing(reader.finish(), source=reader.source, notes=reader.notes)
+        listing = Listing(
+            reader.finish(), source=reader.source, notes=reader.notes, every=self._every
+        )
         self._remarks.unread += reader.unread
         match reader:
             case CounterReader():

@@ -15,6 +15,7 @@ PROMPT = re.compile(
     r"(?P<mark>[#$%\u276f\u2771\u00bb\u203a\u279c\u03bb])"
     r"(?P<blank>\s*)(?P<command>\S.*)?$"
 )
+EVERY = re.compile(r"Every [\d.,]{1,9}s: ")
 #: The first line of a prompt of two: ``┌──(root㉿kali)-[~]``.
 UPPER = re.compile(r"[\u250c\u256d][\u2500\u2501-]")
 HOST = re.compile(r"[\w.-]+[@\u327f]([\w.-]+)")
@@ -86,6 +87,8 @@ class TypedCommand(NamedTuple):
 
 def command(line: str) -> TypedCommand | None:
     """The command on a line that has one; None for other lines."""
+    if line.startswith("Every "):
+        return _watched(line)
     found = [*TOOLS.finditer(line)]
     match = PROMPT.match(line)
     if upper := UPPER.match(line):
@@ -102,6 +105,20 @@ def command(line: str) -> TypedCommand | None:
         return None
     named = HOST.search(match["who"])
     return TypedCommand(named[1] if named else "", "", "")
+
+
+def _watched(line: str) -> TypedCommand | None:
+    """The command in the first line of watch, which has the host and the time at its end."""
+    every = EVERY.match(line)
+    if every is None:
+        return None
+    typed, *rest = re.split(r"\s{2,}", line[every.end() :], maxsplit=1)
+    found = TOOLS.search(typed)
+    host = re.match(r"(\S+): ", rest[0]) if rest else None
+    if found is None:
+        return TypedCommand(host[1] if host else "", "", "")
+    watched = _command(typed, found)
+    return watched._replace(host=host[1] if host else watched.host)
 
 
 def _meant(line: str, tool: re.Match[str]) -> bool:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from netlab.model.tcp import SS_TIMERS, State, Timer
 from netlab.snapshot.columns import MILLISECONDS
+from netlab.snapshot.parse import layout
 from netlab.snapshot.parse.broken import in_one_word, joined
 from netlab.snapshot.parse.endpoint import Unreadable, endpoint
 from netlab.snapshot.parse.listing import Unread
@@ -59,7 +60,7 @@ RETRANS = re.compile(r"(?<!\S)retrans:(\d{1,15})/(\d{1,15})")
 LONGEST = 1 << 16
 #: Words that may be on a separate line after a socket: those of ``-i``, and any with a colon.
 DETAIL = re.compile(
-    r"[\w-]+:\S*|[<-][-<>]{1,2}|\S+bps|ts|sack|ecn|ecnseen|ecn_mode|fastopen|app_limited|send|"
+    r"[a-zA-Z_][\w-]*:\S*|[<-][-<>]{1,2}|\S+bps|ts|sack|ecn|ecnseen|ecn_mode|fastopen|app_limited|send|"
     r"pacing_rate|delivery_rate|max_pacing_rate|cubic|reno|bbr\d?|vegas|dctcp|htcp|westwood|"
     r"illinois|hybla|prague|yeah|nv|cdg|usec_ts|\S*\)+"
 )
@@ -188,6 +189,8 @@ class SsReader:
         """Take a line if a socket begins with it; True if so."""
         line = line.lstrip()
         match = SOCKET.match(line)
+        if match is None and BEGINS.match(line) and (row := layout.as_ss_prints(line)):
+            line, match = row, SOCKET.match(row)
         if match is not None or BEGINS.match(line) or self._is_broken(line):
             self._close()
             self._open = _OpenSocket(number, number, line, match, len(line))
