@@ -8,6 +8,7 @@ the same connections seen from the other side is the other end.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +16,8 @@ from netlab.model.tcp import State
 from netlab.snapshot.parse import shape
 from netlab.snapshot.records import Sample, Snapshot, Socket
 
+#: The rows with which a look begins: some of them may be gone in the next one.
+FIRST = 3
 COUNTERS_ONLY = (
     "there are no sockets in it, only counters, which count since boot: add ss -tanoei, and look "
     "twice (ss -tanoei; nstat -az; sleep 5; ss -tanoei; nstat -az)"
@@ -146,8 +149,9 @@ class Looks:
     def _place(self, listing: Listing) -> None:
         samples = self._samples()
         sample = samples[-1]
-        if not listing.sockets and sample.sockets:
-            return None  # a heading alone
+        if not listing.sockets and sample.sockets:  # a heading alone
+            sample.parts |= {listing.part} - {""}
+            return None
         halves = self._before is not None and {self._before.part, listing.part} == {"4", "6"}
         self._before = listing
         if halves or not sample.sockets:
@@ -236,11 +240,10 @@ def _looks(listing: Listing) -> Iterator[Listing]:
             seen = set()
         seen.add(key)
         looks[-1].append(socket)
-    if any(len(look) * 2 < len(looks[0]) for look in looks[1:-1]) or len(looks[-1]) > 2 * len(
-        looks[0]
-    ):
-        yield listing  # one that is there twice, by chance
-        return
+    for one, other in itertools.pairwise(looks):
+        if _key(other[0]) not in {*map(_key, one[:FIRST])}:
+            yield listing  # one that is there twice, by chance
+            return
     yield from (replace(listing, sockets=look) for look in looks)
 
 

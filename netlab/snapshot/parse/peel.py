@@ -19,7 +19,7 @@ _ANY = "|".join(sorted(map(re.escape, STATES), key=len, reverse=True))
 _SENTENCES = "|".join(map(re.escape, SENTENCES))
 #: Where a row or a heading of one of the tools begins, whatever stands before it.
 ANCHOR = re.compile(
-    rf"(?<![\w.-])(?:(?:tcp\s{{1,9}})?(?:{_NAMES})\s{{0,99}}\d{{1,15}}\s{{1,99}}\d{{1,15}}\s{{1,99}}"
+    rf"(?<![\w.-])(?=[A-Zst\d])(?:(?:tcp\s{{1,9}})?(?:{_NAMES})\s{{0,99}}\d{{1,15}}\s{{1,99}}\d{{1,15}}\s{{1,99}}"
     r"[^\s:]*+:\S++\s++[^\s:]*+:\S"
     r"|tcp6?\s{1,9}\d{1,15}\s{1,99}\d{1,15}\s{1,99}[^\s:]*+:\S++\s++[^\s:]*+:\S++\s++[A-Z]"
     r"|\d{1,9}:\s[0-9A-F]{8,32}:[0-9A-F]{4}\s[0-9A-F]{8,32}:[0-9A-F]{4}\s[0-9A-F]{2}\s"
@@ -35,6 +35,7 @@ OTHER_ANCHOR = re.compile(
     r"|(?<![^\s\"'|>:])[$#]\s(?:sudo\s)?(?:ss|netstat|nstat)(?!\S))"
 )
 LONGEST = 200  # characters of what stands before a row
+SEEN = 2000  # characters of a line in which it is looked for
 MOST = 20  # shapes in one text
 MARK = re.compile(r"(?<=\S)(?P<blank>\s+)[#>|*/-]{1,2}$")
 ENDPOINT = re.compile(r"\d\.\d{1,3}\.\d{1,3}\.\d{1,3}[.:][\d*]|\]:[\d*]")
@@ -68,7 +69,8 @@ class Peel:
 
     def learn(self, line: str) -> None:
         """See what stands before a row in this line."""
-        found = ANCHOR.search(line) or OTHER_ANCHOR.search(line)
+        line = line[:SEEN]
+        found = ANCHOR.search(line) or (len(line) < SEEN and OTHER_ANCHOR.search(line)) or None
         if found is None or found.start() > LONGEST:
             return
         before = line[: found.start()]

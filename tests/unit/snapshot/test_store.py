@@ -6,9 +6,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State, Timer
 from netlab.snapshot import store
 from netlab.snapshot.records import Sample, Snapshot, Socket
@@ -41,6 +43,9 @@ MOMENTS = st.builds(
     st.dictionaries(st.just("tcp_fin_timeout"), st.just("60")),
     st.one_of(st.none(), st.integers(0, 1 << 31).map(float)),
     st.just("ss -tan"),
+    st.just(()),
+    st.booleans(),
+    st.dictionaries(st.sampled_from(State), st.integers(0, 1 << 31)),
 )
 SNAPSHOTS = st.builds(
     Snapshot, st.lists(MOMENTS, min_size=1, max_size=2).map(tuple), st.just("web1")
@@ -52,9 +57,34 @@ def test_a_snapshot_survives_its_file(snapshot: Snapshot) -> None:
     again = store.from_json(stored(snapshot), "file")
     for sample, before in zip(again.samples, snapshot.samples, strict=True):
         assert sorted(map(_sorted, sample.sockets)) == sorted(map(_sorted, before.sockets))
-    assert [(sample.counters, sample.sysctls, sample.at) for sample in again.samples] == [
-        (sample.counters, sample.sysctls, sample.at) for sample in snapshot.samples
-    ]
+    assert [*map(_beside_sockets, again.samples)] == [*map(_beside_sockets, snapshot.samples)]
+
+
+def _beside_sockets(sample: Sample) -> object:
+    return sample.counters, sample.sysctls, sample.at, sample.whole, sample.counts
+
+
+def test_a_file_of_an_older_netlab_is_whole() -> None:
+    document = json.loads(stored(Snapshot((Sample(()),), "web1")))
+    (look,) = document["looks"]
+    del look["whole"], look["counts"]
+    (sample,) = store.from_json(json.dumps(document), "file").samples
+    assert (sample.whole, sample.counts) == (True, {})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("whole", 1, "'whole' is neither true nor false"),
+        ("counts", {"OPEN": 3}, "'counts' has 'OPEN', which is no state"),
+        ("counts", {"LISTEN": "3"}, "'counts' is not an object of int values"),
+    ],
+)
+def test_what_is_no_word_or_no_count_is_refused(key: str, value: object, why: str) -> None:
+    document = json.loads(stored(Snapshot((Sample(()),), "web1")))
+    document["looks"][0][key] = value
+    with pytest.raises(ScenarioError, match=why):
+        store.from_json(json.dumps(document), "file")
 
 
 def test_what_a_terminal_would_obey_is_written_out() -> None:
