@@ -23,6 +23,21 @@ DECORATED = re.compile(
     rf"|{_NAME}\s*\|\s*(?:CHANGED|SUCCESS|FAILED)\s*\|\s*rc=\d+\s*>>)\s*$",
     re.IGNORECASE,
 )
+#: What is a host's name whatever it is.
+SAID = re.compile(rf"^{_KIND}|rc=\d+\s*>>", re.IGNORECASE)
+#: Words that are names of hosts though they have neither a digit nor a dot.
+HOSTS = frozenset({
+    "client", "server", "caller", "callee", "sender", "receiver", "reader", "writer", "proxy",
+    "backend", "frontend", "upstream", "gateway", "balancer", "web", "db", "app", "lb", "master",
+    "slave", "primary", "replica", "standby", "leader", "follower", "worker", "router", "nat",
+    "source", "destination", "local", "remote", "peer", "laptop", "localhost", "database",
+})  # fmt: skip
+#: Names of looks, and of parts of a report.
+LOOK = re.compile(
+    r"(?:step|case|test|run|try|look|part|fig|figure|v|take|sample|attempt|time|t|round|no|note|"
+    r"case|iteration|terminal|shell|tab|window|edit|update)?[\W_]*\d+(?:\.\d+)?",
+    re.IGNORECASE,
+)
 LABELLED = re.compile(
     r"(?:(?:host|node|server|pod|container|on)\s*[:=]?\s+)?([\w.-]+):?$", re.IGNORECASE
 )
@@ -72,6 +87,13 @@ def elided(line: str) -> bool:
     return len(line) <= LONGEST and ELISION.match(line) is not None
 
 
+def _host(name: str) -> str:
+    """The name if it may be a host's; ``before:`` and ``step 2:`` begin another look at one."""
+    if LOOK.fullmatch(name):
+        return ""
+    return name if re.search(r"[\d._-]", name) or name.lower() in HOSTS else ""
+
+
 def label(line: str) -> Label | None:
     """What a line between two listings says; None if it is no such line."""
     line = line.strip()
@@ -81,9 +103,9 @@ def label(line: str) -> Label | None:
         if match["file"]:
             return Label("" if match["file"].startswith("/proc/") else match["file"])
         named = LABELLED.match((match["label"] or "").strip())
-        return Label(named[1] if named and not named[1].isdecimal() else "")
+        return Label(_host(named[1]) if named else "")
     if match := DECORATED.match(line):
         name = next(text for text in match.groups() if text)
-        return Label(name.rstrip("."))
+        return Label(name if SAID.search(line) else _host(name.rstrip(".")))
     roles = {next(text for text in found.groups() if text).lower() for found in ROLE.finditer(line)}
     return Label(roles.pop(), sentence=True) if len(roles) == 1 else None

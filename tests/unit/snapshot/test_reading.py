@@ -131,6 +131,13 @@ def test_what_is_no_time_is_none(line: str) -> None:
     assert moment(line) is None
 
 
+@pytest.mark.parametrize("labels", ["{}:", "=== {} ===", "## {}", "* {}", "**{}**", "- {}:"])
+@pytest.mark.parametrize("names", [("before", "after"), ("Output", "Edit"), ("step1", "step2")])
+def test_what_names_no_host_begins_another_look(labels: str, names: tuple[str, str]) -> None:
+    text = "".join(f"{labels.format(name)}\n{HEADING}{MIXED}" for name in names)
+    assert len(found(text).samples) == 2
+
+
 # --- counts
 
 COUNTED = {
