@@ -112,7 +112,7 @@ class Looks:
         self._clock: float | None = None  # seconds, as far as the text tells them
 
     def pause(self, seconds: float) -> None:
-        """So much time passes until the next listing, which is another look."""
+        """So many seconds pass until the next listing, which is another look."""
         self._paused = True
         if self._clock is None:
             self._clock = 0.0
@@ -122,7 +122,7 @@ class Looks:
         self._clock += seconds
 
     def time(self, at: float) -> None:
-        """The next listing was taken at this time."""
+        """The next listing was taken at this time, in seconds since the epoch."""
         self._paused = self._paused or (self._clock is not None and at > self._clock)
         self._clock = at
 
