@@ -48,6 +48,7 @@ class Case:
     points: float
     because: str
     scenario: str
+    confirm: str = ""  # where it differs from the cause's
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,15 @@ class Cause:
     host: tuple[HostCase, ...]  # for the host as a whole, whatever its connections
     destinations: tuple[DestinationCase, ...]
 
-    def at_port(self, port: int) -> Cause:
-        """The cause with a port filled in in its advice."""
+    def advising(self, port: int, here: bool = True) -> Cause:
+        """The cause with its advice about a port, which is at this end or at the other one.
+
+        ``{side}`` is where a filter of ss has that port: sport or dport.
+        """
+        side = "sport" if here else "dport"
         next_, confirm, fix = (
-            text.replace("{port}", str(port)) for text in (self.next, self.confirm, self.fix)
+            text.replace("{port}", str(port)).replace("{side}", side)
+            for text in (self.next, self.confirm, self.fix)
         )
         return replace(self, next=next_, confirm=confirm, fix=fix)
 
@@ -134,7 +140,7 @@ def _cause(entry: Any, number: int) -> Cause:
 
 
 def _case(entry: Any, where: str, scenario: str) -> Case:
-    optional = ("peer", "if", "unless", "scenario")
+    optional = ("peer", "if", "unless", "scenario", "confirm")
     values = _checked(entry, where, ("own", "points", "because"), optional)
     own = frozenset(_states(values["own"], where))
     if None in own:
@@ -147,6 +153,7 @@ def _case(entry: Any, where: str, scenario: str) -> Case:
         points=_number(values, "points", where),
         because=because(values["because"], where),
         scenario=values.get("scenario", scenario),
+        confirm=values.get("confirm", ""),
     )
 
 

@@ -137,6 +137,8 @@ def _counter(name: str, how: str | None, text: str, where: str) -> Fact:
             return host.counters[name] > 0 if name in host.counters else None
         if host.risen is None:
             return None
+        if how == "steady" and name not in host.counters:
+            return None  # left out, which is not the same as 0
         return (host.risen.get(name, 0) > 0) is (how == "rises")
 
     return fact

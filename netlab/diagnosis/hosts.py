@@ -28,7 +28,7 @@ def _of_destination(candidate: HostCandidate, destination: Destination) -> Findi
         for socket in destination.sockets
     )
     return replace(
-        _finding(candidate.cause.at_port(destination.remote[1]), candidate, told),
+        _finding(candidate.cause.advising(destination.remote[1], here=False), candidate, told),
         service=written(destination.remote),
         port=destination.remote[1] or None,
         connections=connections,
@@ -38,7 +38,7 @@ def _of_destination(candidate: HostCandidate, destination: Destination) -> Findi
 def of_host(host: ObservedHost, rules: Rules) -> Iterator[Finding]:
     """Findings from the counters of a host alone."""
     for candidate in rules.of_host(host):
-        told = tuple(wording.of_host(text, host.name) for text in candidate.evidence)
+        told = tuple(wording.of_host(text, host) for text in candidate.evidence)
         yield _finding(candidate.cause, candidate, told)
 
 

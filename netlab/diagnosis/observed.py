@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import functools
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,10 @@ from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.records import Endpoint, Sample, Snapshot, Socket
 
+YOUNG = 1.0  # seconds: a state younger than that may be transient
+LIVELY = 3.0  # seconds: a SYN that was lost twice has been repeated twice by then
+TIME_WAIT = 60.0  # seconds (TCP_TIMEWAIT_LEN)
+SYNCHRONIZED = (State.ESTABLISHED, State.CLOSE_WAIT, State.FIN_WAIT2)
 PORT_RANGE = (32768, 60999)  # ip_local_port_range, where the snapshot does not have it
 
 
@@ -18,12 +23,14 @@ PORT_RANGE = (32768, 60999)  # ip_local_port_range, where the snapshot does not 
 class Listener:
     """The connections and requests that wait at one port of a host, and its backlog."""
 
-    waiting: int = 0
+    waiting: int = 0  # at the fullest, if several listen at this port
     backlog: int | None = None
     requests: int = 0
+    full: bool = False  # one of them
+    owner: str = ""
 
 
-@dataclass(slots=True)
+@dataclass
 class ObservedHost:
     """One host: its sockets, what was counted between the samples, and its listeners' queues."""
 
@@ -32,11 +39,68 @@ class ObservedHost:
     counters: Mapping[str, int] = field(default_factory=dict)  # of the last sample
     risen: Mapping[str, int] | None = None  # from the first sample to the last; None: only one
     sysctls: Mapping[str, str] = field(default_factory=dict)
+    counts: Mapping[State, int] = field(default_factory=dict)  # where a text has no rows
     listeners: dict[int, Listener] = field(default_factory=dict)
     addresses: set[str] = field(default_factory=set)
-    #: Sockets in CLOSE_WAIT that a process holds, by local port and by remote endpoint.
+    #: Sockets in CLOSE_WAIT that a process holds, not young, by local port and remote endpoint.
     crowds: Counter[int | Endpoint] = field(default_factory=Counter)
     has_windows: bool = False  # ss omits snd_wnd where it is 0; old versions always do
+
+    @functools.cached_property
+    def used_here(self) -> Counter[int]:
+        """How many connections each local port has."""
+        return Counter(socket.local[1] for socket in self.sockets)
+
+    @functools.cached_property
+    def used_there(self) -> Counter[int]:
+        """How many connections each remote port has."""
+        return Counter(socket.remote[1] for socket in self.sockets)
+
+    @functools.cached_property
+    def connected(self) -> frozenset[Endpoint]:
+        """The endpoints to which it has connections in ESTABLISHED."""
+        established = State.ESTABLISHED
+        return frozenset(socket.remote for socket in self.sockets if socket.state is established)
+
+    @functools.cached_property
+    def census(self) -> Counter[tuple[int | Endpoint, State]]:
+        """How many connections each local port, and each remote endpoint, has in each state."""
+        keys = ((key, s.state) for s in self.sockets for key in (s.local[1], s.remote))
+        return Counter(keys)
+
+    @functools.cached_property
+    def well(self) -> int:
+        """How many of its connections live, or have ended in good order."""
+        good = (State.ESTABLISHED, State.TIME_WAIT)
+        return sum(socket.state in good for socket in self.sockets)
+
+    @functools.cached_property
+    def lively(self) -> Counter[int | Endpoint]:
+        """How many connections of a local port or remote endpoint just heard, or have ended."""
+        lively = (socket for socket in self.sockets if self.is_lively(socket))
+        return Counter(key for socket in lively for key in (socket.local[1], socket.remote))
+
+    def is_lively(self, socket: Socket) -> bool:
+        """Whether a connection heard from the other end, or has ended in good order, just now."""
+        if socket.state is State.TIME_WAIT:
+            return (socket.remaining or 0.0) > TIME_WAIT - LIVELY
+        if "rto" not in socket.info:  # a listing without figures
+            return socket.state is State.ESTABLISHED
+        if socket.state not in SYNCHRONIZED:
+            return False
+        heard = (socket.info.get(name, 0.0) for name in ("lastrcv", "lastack"))
+        return min(heard) < LIVELY
+
+    @functools.cached_property
+    def tried(self) -> dict[tuple[int | Endpoint, State], int]:
+        """By local port or remote endpoint, and state, how often a socket has tried again."""
+        most: dict[tuple[int | Endpoint, State], int] = defaultdict(int)
+        for socket in self.sockets:
+            tries = max(socket.retransmits or 0, socket.probes or 0)
+            if tries:
+                for key in (socket.local[1], socket.remote):
+                    most[key, socket.state] = max(most[key, socket.state], tries)
+        return most
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -50,7 +114,7 @@ class ObservedHost:
     def of(cls, snapshot: Snapshot) -> ObservedHost:
         """The host that a snapshot shows."""
         first, last = snapshot.samples[0], snapshot.samples[-1]
-        host = cls(snapshot.name, last.sockets, last.counters, None, last.sysctls)
+        host = cls(snapshot.name, last.sockets, last.counters, None, last.sysctls, last.counts)
         if len(snapshot.samples) > 1 and first.counters and last.counters:
             host.risen = {
                 name: count - first.counters.get(name, 0) for name, count in last.counters.items()
@@ -71,11 +135,16 @@ class ObservedHost:
                 listener.waiting = max(listener.waiting, socket.rx_queue)
                 if knows_backlog:
                     listener.backlog = max(listener.backlog or 0, socket.tx_queue)
+                    listener.full |= socket.rx_queue > socket.tx_queue
+                listener.owner = listener.owner or socket.owner
             elif state is request and not socket.inode:
                 self.listeners.setdefault(socket.local[1], Listener()).requests += 1
-            elif state is leaving and (socket.inode != 0 or socket.owner):
+            elif state is leaving and (socket.inode != 0 or socket.owner) and not _young(socket):
                 self.crowds[socket.local[1]] += 1
                 self.crowds[socket.remote] += 1
+        asked = [each for each in self.listeners.values() if each.requests]
+        if len(asked) == 1:  # a paste may show some of them, and count all
+            asked[0].requests = max(asked[0].requests, sample.counts.get(request, 0))
 
     def destinations(self) -> Iterator[Destination]:
         """The endpoints to which this host has several connections from ephemeral ports."""
@@ -97,6 +166,12 @@ class ObservedHost:
             yield Destination(self, address, remote, sockets)
 
 
+def _young(socket: Socket) -> bool:
+    """Whether it heard from the other end within the last second."""
+    heard = socket.info.get("lastrcv", 0.0), socket.info.get("lastack", 0.0)
+    return "rto" in socket.info and min(heard) < YOUNG
+
+
 @dataclass(slots=True)
 class ObservedEnd:
     """One end of a connection. Without a socket it is gone, or a listener."""
@@ -106,6 +181,7 @@ class ObservedEnd:
     socket: Socket | None = None
     before: Socket | None = None  # the same one in the first sample
     elapsed: float | None = None  # seconds between the two samples
+    translated: bool = False  # a NAT changed an address between it and the other end
 
     @property
     def listener(self) -> Listener | None:

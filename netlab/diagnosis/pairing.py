@@ -2,24 +2,38 @@
 """Matches the two ends of each connection by their four-tuples.
 
 A NAT on the way changes the address (or the port) of one end: sockets that are left over are
-matched by their two ports, if only one socket on each side has them, and the pair records that. If
-the other host is known and has no such socket, that is known as well: the end is gone, or a
-listener.
+matched by their two ports, if only one socket on each side has them, and the pair records that.
+
+If the other host is known and has no such socket, that is known as well: the end is gone, or a
+listener. But two hosts are rarely looked at in the same instant, and connections come and go. Only
+a socket that has been as it is for longer than what may lie between the looks is missed at the
+other host; of all others, nothing is known.
 """
 
 from __future__ import annotations
 
 import functools
+import statistics
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from netlab.diagnosis import services
+from netlab.diagnosis.facts.passing import passing
+from netlab.diagnosis.facts.sending import repeats
+from netlab.diagnosis.facts.timing import quiet, since
 from netlab.diagnosis.observed import ObservedEnd, ObservedHost
 from netlab.model.tcp import State
-from netlab.snapshot.columns import ANY
+from netlab.snapshot.columns import ANY, SOURCE
 from netlab.snapshot.records import Endpoint, Snapshot, Socket
 
 FourTuple: TypeAlias = tuple[Endpoint, Endpoint]
+#: Seconds that may lie between the looks at two hosts, where nothing says how many; and those that
+#: one look takes, or a clock is wrong by.
+APART, INSTANT = 5.0, 1.0
+#: States that an end may rest in for hours: by itself, none shows that anything is wrong.
+LASTING = (State.ESTABLISHED, State.CLOSE_WAIT, State.FIN_WAIT2)
 
 
 @dataclass(slots=True)
@@ -46,6 +60,9 @@ class _HostTable:
     def __init__(self, snapshot: Snapshot, host: ObservedHost) -> None:
         self.host = host
         last = snapshot.samples[-1]
+        self.at = last.at  # seconds since the epoch
+        #: Whether what is not in it can be missed: a text without a socket may be of anything.
+        self.shows_its_host = last.whole and (bool(last.sockets) or last.source == SOURCE)
         self.sockets = last.sockets
         self._before: dict[FourTuple, Socket] | None = None
         self._elapsed: float | None = None
@@ -67,6 +84,11 @@ class _HostTable:
         """The addresses of the other hosts that its connections go to."""
         others = {socket.remote[0] for socket in self.sockets} - {ANY, *self.host.addresses}
         return {address for address in others if not _is_loopback(address)}
+
+    @functools.cached_property
+    def repeated(self) -> Counter[FourTuple]:
+        """How often each connection is listed: more than once while netstat's table changes."""
+        return Counter((socket.local, socket.remote) for socket in self.sockets)
 
     @property
     def talks_to_itself(self) -> bool:
@@ -105,9 +127,12 @@ class _Matcher:
                     known.setdefault((socket.local, socket.remote), []).append(socket)
             self._all.append((table, known))
         self._done: set[int] = set()
+        #: By how many seconds the second of two tables is later, as each of their pairs has it.
+        self._later: dict[tuple[int, int], list[float]] = {}
+        self._left: set[int] = set()  # sockets without another end that has their numbers
 
     def pairs(self) -> Iterator[EndPair]:
-        """Pairs by four-tuples, then by ports, then single ends."""
+        """Pairs by four-tuples, then by one end, then by ports, then single ends."""
         left = []
         for table in self._tables:
             for socket in table.sockets:
@@ -117,10 +142,15 @@ class _Matcher:
                     continue
                 elif other := self._other(table, socket):
                     self._done |= {id(socket), id(other[1])}
+                    self._compare((table, socket), other)
                     yield EndPair(table.end(socket), other[0].end(other[1]))
                 else:
                     left.append((table, socket))
-        yield from self._by_ports([pair for pair in left if id(pair[1]) not in self._done])
+        left = [pair for pair in left if id(pair[1]) not in self._done]
+        yield from self._by_one_end(left)
+        left = [pair for pair in left if id(pair[1]) not in self._done]
+        self._left = {id(socket) for _, socket in left}
+        yield from self._by_ports(left)
 
     def _other(self, table: _HostTable, socket: Socket) -> tuple[_HostTable, Socket] | None:
         first: tuple[_HostTable, Socket] | None = None
@@ -136,6 +166,46 @@ class _Matcher:
                 first = other, matching[-1]
         return first
 
+    def _compare(self, one: tuple[_HostTable, Socket], other: tuple[_HostTable, Socket]) -> None:
+        """Note that these two hosts meet without a NAT, and how far apart they were looked at."""
+        for (table, socket), (its_table, its_socket) in ((one, other), (other, one)):
+            later = self._later.setdefault((id(table), id(its_table)), [])
+            if (seconds := _later(socket, its_socket)) is not None:
+                later.append(seconds)
+
+    def _apart(self, table: _HostTable, other: _HostTable) -> float:
+        """Seconds that may lie between the looks at two hosts."""
+        if table is other:
+            return INSTANT
+        if table.at is not None and other.at is not None:
+            return abs(table.at - other.at) + INSTANT
+        told = [*self._later.get((id(table), id(other)), ())]
+        told += [-seconds for seconds in self._later.get((id(other), id(table)), ())]
+        return abs(statistics.median(told)) + INSTANT if told else APART
+
+    def _by_one_end(self, left: Sequence[tuple[_HostTable, Socket]]) -> Iterator[EndPair]:
+        """Pairs in which a NAT has changed where one end goes to (DNAT): the other answers it.
+
+        A client's own endpoint tells it from all others. To a service's, anybody may go.
+        """
+        goes_to: dict[Endpoint, list[tuple[_HostTable, Socket]]] = {}
+        comes_from: dict[Endpoint, list[Socket]] = {}
+        for table, socket in left:
+            goes_to.setdefault(socket.remote, []).append((table, socket))
+            comes_from.setdefault(socket.local, []).append(socket)
+        for table, socket in left:
+            others = goes_to.get(socket.local, [])
+            if not len(others) == len(comes_from[socket.local]) == 1:
+                continue
+            if services.of(table.end(socket), None)[1]:
+                continue
+            other, its_socket = others[0]
+            if other is not table and _is_loopback(socket.local[0]):
+                continue
+            if self._done.isdisjoint({id(socket), id(its_socket)}):
+                self._done |= {id(socket), id(its_socket)}
+                yield _translated(table.end(socket), other.end(its_socket))
+
     def _by_ports(self, left: Sequence[tuple[_HostTable, Socket]]) -> Iterator[EndPair]:
         ports: dict[tuple[int, int], list[tuple[_HostTable, Socket]]] = {}
         for table, socket in left:
@@ -145,32 +215,85 @@ class _Matcher:
                 continue
             local, remote = socket.local[1], socket.remote[1]
             same, others = ports[local, remote], ports.get((remote, local), [])
-            if len(same) == len(others) == 1 and others[0][0] is not table:
+            crosses = not _is_loopback(socket.remote[0])
+            if crosses and len(same) == len(others) == 1 and others[0][0] is not table:
                 other, its_socket = others[0]
                 self._done |= {id(socket), id(its_socket)}
-                yield EndPair(table.end(socket), other.end(its_socket), translated=True)
+                yield _translated(table.end(socket), other.end(its_socket))
             else:
                 self._done.add(id(socket))
-                yield EndPair(table.end(socket), self._gone(table, socket))
+                end = table.end(socket)
+                yield EndPair(end, self._gone(table, end))
 
-    def _gone(self, table: _HostTable, socket: Socket) -> ObservedEnd | None:
-        """The other end as gone or listening, if its host is known."""
+    def _gone(self, table: _HostTable, end: ObservedEnd) -> ObservedEnd | None:
+        """The other end as gone or listening, if its host is known, and would still have it."""
+        socket = end.socket
+        assert socket is not None
+        if table.repeated[socket.local, socket.remote] > 1:
+            return None  # this row is there twice, and the other one may have been matched
         for other in self._hosts_of(table, socket):
+            if not _outlasts(end, self._apart(table, other)):
+                return None
+            if (id(table), id(other)) not in self._later and self._may_be_another(other, socket):
+                return None
             listens = socket.remote[1] in other.listening
             return ObservedEnd(State.LISTEN if listens else State.CLOSED, other.host)
         return None
 
+    def _may_be_another(self, other: _HostTable, socket: Socket) -> bool:
+        """Whether the other end may be a socket with other numbers: a NAT may change them all."""
+        return any(
+            its_socket.local[1] == socket.remote[1] and its_socket.state is not State.LISTEN
+            for its_socket in other.sockets
+            if id(its_socket) in self._left
+        )
+
     def _hosts_of(self, table: _HostTable, socket: Socket) -> Iterator[_HostTable]:
         address = socket.remote[0]
-        if _is_loopback(address) or address in table.host.addresses:
-            yield table
+        if _is_loopback(address):
+            yield from [table] if table.shows_its_host else ()
             return
-        others = [other for other in self._tables if other is not table]
+        if address in table.host.addresses:
+            return  # the kernel would tell it; but its own address may be translated (DNAT, IPVS)
+        others = [other for other in self._tables if other is not table and other.shows_its_host]
         yield from (other for other in others if address in other.host.addresses)
         # No socket of the other host shows that host's address: it is the one that everything here
         # goes to, or nothing is known about it.
         if len(others) == 1 and not others[0].host.addresses and len(table.destinations) == 1:
             yield others[0]
+
+
+def _translated(own: ObservedEnd, peer: ObservedEnd) -> EndPair:
+    own.translated = peer.translated = True
+    return EndPair(own, peer, translated=True)
+
+
+def _later(socket: Socket, its_socket: Socket) -> float | None:
+    """By how many seconds the second was looked at later: it received what the first sent last."""
+    sent, received = since(socket, "lastsnd"), since(its_socket, "lastrcv")
+    if not socket.info.get("data_segs_out") or not its_socket.info.get("data_segs_in"):
+        return None
+    if sent is None or received is None or socket.tx_queue:
+        return None
+    return received - sent
+
+
+def _outlasts(end: ObservedEnd, seconds: float) -> bool:
+    """Whether an end has certainly been as it is for so long."""
+    if end.elapsed is not None:
+        if end.before is None or end.before.state is not end.state:
+            return False
+        if end.socket is not None and _heard(end.socket) > _heard(end.before):
+            return False  # the other end was there until a moment ago
+    if end.state not in LASTING or repeats(end, None):
+        return not passing(end, None)
+    rest = quiet(end, None)
+    return end.elapsed is not None or (rest is not None and rest >= seconds)
+
+
+def _heard(socket: Socket) -> float:
+    """The number of segments with data that it received."""
+    return socket.info.get("data_segs_in", 0)
 
 
 def _is_loopback(address: str) -> bool:

@@ -1,24 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""From snapshots to an answer: what is stuck and why, the most important finding first.
-
-Connections of one service with the same cause and the same states are one finding.
-"""
+"""From snapshots to an answer: what is stuck and why, the most important finding first."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from netlab.diagnosis import hosts, pairing, wording
+from netlab.diagnosis import hosts, pairing, services, unseen, wording
+from netlab.diagnosis.facts.passing import UNTIMED, ages, tries
+from netlab.diagnosis.grouping import Group, Groups
 from netlab.diagnosis.observed import ObservedEnd, ObservedHost
 from netlab.diagnosis.pairing import EndPair
 from netlab.diagnosis.rules import Candidate, Rules, rules
 from netlab.diagnosis.wording import Phrasing
-from netlab.model.findings import Diagnosis, Finding, OtherEnd, StuckConnection
+from netlab.model.findings import Diagnosis, Finding, OtherEnd
 from netlab.model.tcp import State
-from netlab.snapshot.columns import ANY
-from netlab.snapshot.records import Snapshot
+from netlab.snapshot.records import Snapshot, Socket
 
 #: Causes whose points differ by no more than this cannot be told apart: with both ends, with one.
 SAME, SAME_WITH_ONE_END = 1.0, 4.0
@@ -26,27 +23,19 @@ SAME, SAME_WITH_ONE_END = 1.0, 4.0
 #: does not read does not close either.
 CERTAIN = 0.5
 MOST_ALSO = 2
-#: The factor for states without timers (``ss -tan``), which may be transient.
+#: The factor for states of an unknown age (``ss -tan``; CLOSE_WAIT in netstat): they may pass.
 STATES_ONLY = 0.7
 LEAST_SURE, MOST_SURE = 0.05, 0.99
-
-
-@dataclass(slots=True)
-class _Group:
-    """Connections of one finding while they are collected; texts are about the first."""
-
-    pair: EndPair
-    candidates: tuple[Candidate, ...]
-    service: tuple[str, int]
-    here: bool  # whether the service is at the first end
-    connections: list[StuckConnection] = field(default_factory=list)
-    owners: Counter[str] = field(default_factory=Counter)
+#: The same where one end, a second look, or counters are missing.
+MOST_SURE_OTHERWISE = 0.95
+#: The same after so few tries that two losses in a row would explain them.
+MOST_SURE_SO_FAR, FEW_TRIES = 0.85, 2
 
 
 def diagnose(snapshots: Sequence[Snapshot], known: Rules | None = None) -> Diagnosis:
     """The stuck connections of the hosts of these snapshots, with their causes."""
     known = known or rules()
-    groups: dict[object, _Group] = {}
+    groups = Groups()
     total = stuck = 0
     observed = [ObservedHost.of(snapshot) for snapshot in snapshots]
     for pair in pairing.pairs(snapshots, observed):
@@ -56,8 +45,8 @@ def diagnose(snapshots: Sequence[Snapshot], known: Rules | None = None) -> Diagn
         candidates = known.judge(pair.own, pair.peer)
         if candidates:
             stuck += _sockets(pair)
-            _add(groups, pair, candidates)
-    findings = [_finding(group, known) for group in groups.values()]
+            groups.add(pair, candidates, _also(candidates, pair.peer is not None))
+    findings = [_finding(group, known) for group in groups]
     for host in observed:
         findings += hosts.of_destinations(host, known)
         if not groups:
@@ -66,7 +55,27 @@ def diagnose(snapshots: Sequence[Snapshot], known: Rules | None = None) -> Diagn
     notes = (
         f"{s.name}: {note}" for s in snapshots for sample in s.samples for note in sample.notes
     )
-    return Diagnosis(tuple(findings), total - stuck, total, tuple(dict.fromkeys(notes)))
+    return Diagnosis(
+        tuple(findings),
+        total - stuck,
+        total,
+        tuple(dict.fromkeys(notes)),
+        tuple(_unseen(snapshots, observed, findings)),
+    )
+
+
+def _unseen(
+    snapshots: Sequence[Snapshot], observed: Sequence[ObservedHost], findings: Sequence[Finding]
+) -> Iterator[str]:
+    told = {
+        ends
+        for finding in findings
+        for each in finding.connections
+        for ends in ((each.local, each.remote), (each.remote, each.local))
+    }
+    for snapshot, host in zip(snapshots, observed, strict=True):
+        for text in unseen.of(snapshot, host, told):
+            yield f"{snapshot.name}: {text}"
 
 
 def _sockets(pair: EndPair) -> int:
@@ -95,47 +104,6 @@ def _idle(end: ObservedEnd) -> bool:
     )
 
 
-# --- grouping
-
-
-def _add(groups: dict[object, _Group], pair: EndPair, candidates: tuple[Candidate, ...]) -> None:
-    first = candidates[0]
-    own, peer = _oriented(pair, first)
-    service, here = _service(own, peer)
-    states = (own.state,) if peer is None else (own.state, peer.state)
-    causes = (first.cause.id, *_also(candidates, peer is not None))
-    key = (causes, states, service, here)
-    group = groups.get(key)
-    if group is None:
-        oriented = EndPair(own, peer, pair.translated)
-        group = groups[key] = _Group(oriented, candidates, service, here)
-    local, remote = wording.four_tuple(own, peer)
-    group.connections.append(StuckConnection(local, remote, states, pair.translated))
-    for end in (own, peer):
-        if end is not None and end.socket is not None and end.socket.owner:
-            group.owners[end.socket.owner] += 1
-
-
-def _oriented(pair: EndPair, candidate: Candidate) -> tuple[ObservedEnd, ObservedEnd | None]:
-    if candidate.turned and pair.peer is not None:
-        return pair.peer, pair.own
-    return pair.own, pair.peer
-
-
-def _service(own: ObservedEnd, peer: ObservedEnd | None) -> tuple[tuple[str, int], bool]:
-    """The endpoint of the service, and whether it is at the connection's own end."""
-    local, remote = wording.four_tuple(own, peer)
-    if remote[0] == ANY:
-        return (ANY, local[1]), True
-    if local[1] in own.host.listeners:
-        return (ANY, local[1]), True
-    if peer is not None and remote[1] in peer.host.listeners:
-        return remote, False
-    if local[1] < remote[1]:  # services have the lower port, more often than not
-        return (ANY, local[1]), True
-    return remote, False
-
-
 def _also(candidates: tuple[Candidate, ...], both: bool) -> tuple[str, ...]:
     least = candidates[0].points - (SAME if both else SAME_WITH_ONE_END)
     near = [candidate.cause.id for candidate in candidates[1:] if candidate.points >= least]
@@ -145,12 +113,13 @@ def _also(candidates: tuple[Candidate, ...], both: bool) -> tuple[str, ...]:
 # --- one finding
 
 
-def _finding(group: _Group, known: Rules) -> Finding:
+def _finding(group: Group, known: Rules) -> Finding:
     own, peer = group.pair.own, group.pair.peer
     first = group.candidates[0]
-    cause = first.cause.at_port(group.service[1])
+    service = group.service
+    cause = replace(first.cause, confirm=first.confirm).advising(service[1], group.here)
     also = _also(group.candidates, peer is not None)
-    phrase = Phrasing(own, peer, group.service, group.here)
+    phrase = Phrasing(own, peer, service, group.here)
     return Finding(
         cause=cause.id,
         title=cause.title,
@@ -161,9 +130,9 @@ def _finding(group: _Group, known: Rules) -> Finding:
         fix=cause.fix,
         also=also,
         also_titles=tuple(known.causes[name].title for name in also),
-        service=wording.service(group.service, group.here),
-        port=group.service[1] or None,
-        owners=tuple(owner for owner, _ in group.owners.most_common(3)),
+        service=services.name(group.endpoints, group.here),
+        port=service[1] or None,
+        owners=tuple(group.named_owners()),
         evidence_for=tuple(phrase(text) for text in first.for_),
         evidence_against=_against(group, phrase),
         other_end=_other_end(own, known) if peer is None else (),
@@ -171,7 +140,7 @@ def _finding(group: _Group, known: Rules) -> Finding:
     )
 
 
-def _against(group: _Group, phrase: Phrasing) -> tuple[str, ...]:
+def _against(group: Group, phrase: Phrasing) -> tuple[str, ...]:
     first = group.candidates[0]
     texts = [f"against {first.cause.id}: {phrase(text)}" for text in first.against]
     for other in group.candidates[1:4]:
@@ -196,7 +165,7 @@ def _less(other: Candidate, first: Candidate) -> str:
     return "fits as well" if other.points >= first.points - SAME else "fits less"
 
 
-def _confidence(group: _Group) -> float:
+def _confidence(group: Group) -> float:
     """The share of the odds (0 to 1) of the cause and those that cannot be told from it."""
     margin = CERTAIN if group.pair.peer is None else SAME
     best = group.candidates[0].points - margin
@@ -205,9 +174,29 @@ def _confidence(group: _Group) -> float:
     sure = sum(w for w, same in zip(weights, alike, strict=True) if same) / sum(weights)
     ends = (group.pair.own, group.pair.peer)
     sockets = [end.socket for end in ends if end is not None and end.socket is not None]
-    if all(socket.timer is None and socket.inode is None for socket in sockets):
+    if any(_of_unknown_age(socket) for socket in sockets):
         sure *= STATES_ONLY
-    return float(round(min(MOST_SURE, max(LEAST_SURE, sure)), 2))
+    most = MOST_SURE if _is_well_seen(group.pair) else MOST_SURE_OTHERWISE
+    if any(0 < tries(socket) <= FEW_TRIES for socket in sockets):
+        most = MOST_SURE_SO_FAR
+    return float(round(min(most, max(LEAST_SURE, sure)), 2))
+
+
+def _of_unknown_age(socket: Socket) -> bool:
+    """Whether nothing shows how long it has been so, and other states than this one may follow."""
+    if socket.state in UNTIMED:
+        return not ages(socket)
+    if socket.state is State.ESTABLISHED and socket.rx_queue:
+        return not socket.info  # a reader that is slow has a full queue again and again
+    return socket.timer is None and socket.inode is None
+
+
+def _is_well_seen(pair: EndPair) -> bool:
+    """Whether both ends are known, and one of them at two moments and with its counters."""
+    peer = pair.peer
+    return peer is not None and any(
+        end.elapsed is not None and end.host.counters for end in (pair.own, peer)
+    )
 
 
 def _importance(finding: Finding) -> tuple[float, str]:

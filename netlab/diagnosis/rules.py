@@ -28,6 +28,7 @@ class Candidate:
     scenario: str
     for_: tuple[str, ...]
     against: tuple[str, ...]
+    confirm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class Rules:
                     case.scenario,
                     (case.because, *(sign.because for sign in signs if sign.points > 0)),
                     tuple(sign.because for sign in signs if sign.points < 0),
+                    case.confirm or cause.confirm,
                 )
 
     def other_end(self, own: ObservedEnd) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from netlab.diagnosis.conditions import PLACE
 from netlab.diagnosis.facts import DESTINATION_FACTS, FACTS, Value
-from netlab.diagnosis.observed import Destination, ObservedEnd
+from netlab.diagnosis.observed import Destination, ObservedEnd, ObservedHost
+from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.records import Endpoint, written
 
@@ -26,11 +27,6 @@ def alternatives(states: Sequence[str]) -> str:
     words = [state for state in states if state not in ("CLOSED", "LISTEN")]
     words.sort(key=lambda word: word.startswith("SYN"))
     return " or ".join([*words, *(["nothing"] if len(words) < len(states) else [])])
-
-
-def service(endpoint: Endpoint, here: bool) -> str:
-    """The service of a connection: a port of this host, or an endpoint elsewhere."""
-    return f"port {endpoint[1]}" if here else written(endpoint)
 
 
 class Phrasing:
@@ -69,9 +65,11 @@ def of_destination(text: str, destination: Destination) -> str:
     return PLACE.sub(lambda match: _written(DESTINATION_FACTS[match[2]](destination)), text)
 
 
-def of_host(text: str, name: str) -> str:
-    """A text of a rule about hosts with the host's name filled in."""
-    return PLACE.sub(name or "this host", text)
+def of_host(text: str, host: ObservedHost) -> str:
+    """A text of a rule about hosts with the host's name and its facts filled in."""
+    end = ObservedEnd(State.CLOSED, host)
+    name = host.name or "this host"
+    return PLACE.sub(lambda m: _written(FACTS[m[2]](end, None)) if m[2] else name, text)
 
 
 def _written(value: Value) -> str:

@@ -8,6 +8,9 @@ from typing import Any
 
 from netlab.model.tcp import State
 
+#: From here on (0 to 1), a finding without a connection counts like one with some.
+BY_COUNTERS = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class StuckConnection:
@@ -89,6 +92,12 @@ class Diagnosis:
     healthy: int  # sockets without a finding
     sockets: int  # all that were judged
     notes: tuple[str, ...] = ()  # what readers left out, each with its snapshot's name
+    unseen: tuple[str, ...] = ()  # what the evidence cannot show, likewise
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether a connection is stuck, or the counters of a host say that some are."""
+        return any(f.connections or f.confidence >= BY_COUNTERS for f in self.findings)
 
     def to_json(self) -> dict[str, Any]:
         """The diagnosis as plain data for JSON."""
@@ -96,5 +105,5 @@ class Diagnosis:
             "findings": [finding.to_json() for finding in self.findings],
             "healthy": self.healthy,
             "sockets": self.sockets,
-            "notes": list(self.notes),
+            "notes": [*self.notes, *self.unseen],
         }

@@ -17,6 +17,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
 
 from netlab.model.findings import Diagnosis, Finding, StuckConnection
@@ -34,7 +35,7 @@ LABEL = 7  # columns
 def findings(diagnosis: Diagnosis, style: Style, width: int = 80, explain: bool = False) -> str:
     """The whole answer, in lines of at most `width` columns."""
     lines = [_heading(diagnosis, style)]
-    for note in diagnosis.notes:  # first: the findings may cover less than was meant
+    for note in (*diagnosis.notes, *diagnosis.unseen):  # first: the findings may cover less
         lines += _labelled("note", note, width, style)
     for number, finding in enumerate(diagnosis.findings, start=1):
         full = explain or number <= IN_FULL
@@ -47,6 +48,8 @@ def findings(diagnosis: Diagnosis, style: Style, width: int = 80, explain: bool 
 def _heading(diagnosis: Diagnosis, style: Style) -> str:
     number = len(diagnosis.findings)
     judged = _sockets(diagnosis.sockets)
+    if number == 0 and diagnosis.unseen:
+        return f"{style('Nothing is seen to be stuck', 'yellow', 'bold')} in {judged}, but:"
     if number == 0:
         return f"{style('Nothing is stuck', 'green', 'bold')} in {judged}."
     causes = style(f"{number} cause{'s' * (number > 1)}", "red", "bold")
@@ -106,11 +109,11 @@ def _who(finding: Finding) -> str:
     number = len(finding.connections)
     if number == 0:
         return "by the counters of the host"
-    states = "/".join(map(_state, finding.connections[0].states))
+    kinds = Counter("/".join(map(_state, each.states)) for each in finding.connections)
     many = (
-        f"{number:,} x {states}"
+        ", ".join(f"{count:,} x {states}" for states, count in kinds.most_common())
         if number > 1
-        else f"{states}  {_four_tuple(finding.connections[0])}"
+        else f"{next(iter(kinds))}  {_four_tuple(finding.connections[0])}"
     )
     service = f", {finding.service}" if number > 1 else ""
     owners = f", of {', '.join(finding.owners)}" if finding.owners else ""

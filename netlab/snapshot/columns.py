@@ -27,7 +27,7 @@ ANY = "*"  # no address, or all of them: the other end of a listener
 #: A name or a mask in the place of an address, as people paste them: db1, 10.xx.1.2, <client>.
 WORD = re.compile(r"(?=[^\w*?]{0,3}[\w*?])[^\s\"',;]{1,200}")
 #: The kernel's figures that are milliseconds in columns, and seconds in records.
-MILLISECONDS = frozenset({"rto", "ato", "lastsnd", "lastrcv", "lastack", "rwnd_limited"})
+MILLISECONDS = frozenset({"rto", "ato", "lastsnd", "lastrcv", "lastack", "busy", "rwnd_limited"})
 
 #: The columns of every block. Those of `PERHAPS` hold null where a value is unknown.
 KNOWN = ("local", "local_port", "remote", "remote_port", "rx_queue", "tx_queue")

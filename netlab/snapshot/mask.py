@@ -15,17 +15,15 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import itertools
-import re
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from netlab.snapshot.columns import ANY, Column, RawSample
+from netlab.snapshot.owners import HOLDER, NETSTAT
 
 ROUNDS = 6
-#: One of the processes that hold a socket, as ``ss -p`` writes it. Its name may hold anything.
-HOLDER = re.compile(r'\("(.*?)",pid=(\d+),fd=(\d+)\)')
 #: What a person who masks has to know.
 TOLD = (
     "masked: addresses, names and numbers of processes, inodes, the host's name; "
@@ -77,6 +75,8 @@ class _Numbers:
 
     def _owner(self, owner: Any) -> Any:
         """Written anew of what was understood: nothing else of the text can stay in it."""
+        if netstat := NETSTAT.fullmatch(owner or ""):
+            return f"{self._processes[netstat[1]]}/process-{self._names[netstat[2]]}"
         holders = [
             f'("process-{self._names[name]}",pid={self._processes[process]},fd={descriptor})'
             for name, process, descriptor in HOLDER.findall(owner)

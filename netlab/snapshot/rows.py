@@ -10,7 +10,7 @@ from typing import Any
 from netlab.model.tcp import State, Timer
 from netlab.snapshot.columns import MILLISECONDS, Block, Column, RawSample, SocketTable, column
 from netlab.snapshot.records import Endpoint, Sample, Snapshot, Socket
-from netlab.snapshot.sock_diag import INFO
+from netlab.snapshot.sock_diag import FIGURES
 
 _EMPTY: Mapping[str, float] = {}
 
@@ -90,7 +90,7 @@ def _rows(block: Block) -> Iterator[dict[str, float]]:
     columns: list[tuple[str, list[Any]]] = [
         (name, values if isinstance(values, list) else [values] * block.size)
         for name, values in block.info.items()
-        if name in INFO
+        if name in FIGURES
     ]
     for number in range(block.size):
         yield {

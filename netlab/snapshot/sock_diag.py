@@ -41,10 +41,12 @@ INFO = {
     "advmss": (84, 4, 1), "retrans_total": (100, 4, 1), "bytes_acked": (120, 8, 1),
     "bytes_received": (128, 8, 1), "segs_out": (136, 4, 1), "segs_in": (140, 4, 1),
     "notsent": (144, 4, 1), "data_segs_in": (152, 4, 1), "data_segs_out": (156, 4, 1),
-    "rwnd_limited": (176, 8, 1000), "delivered": (192, 4, 1), "bytes_sent": (200, 8, 1),
-    "bytes_retrans": (208, 8, 1), "dsack_dups": (216, 4, 1), "snd_wnd": (228, 4, 1),
-    "rcv_wnd": (232, 4, 1),
+    "busy": (168, 8, 1000), "rwnd_limited": (176, 8, 1000), "delivered": (192, 4, 1),
+    "bytes_sent": (200, 8, 1), "bytes_retrans": (208, 8, 1), "dsack_dups": (216, 4, 1),
+    "snd_wnd": (228, 4, 1), "rcv_wnd": (232, 4, 1),
 }  # fmt: skip
+#: All that a record of a socket may have: ``ss -m`` also prints what was dropped for want of room.
+FIGURES = frozenset({*INFO, "drops"})
 RETRANSMITS, PROBES = 2, 3  # in struct tcp_info
 
 

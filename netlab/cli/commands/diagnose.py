@@ -66,5 +66,4 @@ def main(options: argparse.Namespace) -> int:
 
         width = max(60, min(120, shutil.get_terminal_size().columns))
         print(findings(diagnosis, Style.of(sys.stdout), width, options.explain))
-    stuck = any(finding.connections for finding in diagnosis.findings)
-    return Unmet.exit_code if stuck else 0
+    return Unmet.exit_code if diagnosis.is_bad else 0

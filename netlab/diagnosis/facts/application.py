@@ -9,7 +9,10 @@ from netlab.diagnosis.facts.timing import RECENT, quiet, since, stays, surplus, 
 from netlab.diagnosis.observed import ObservedEnd
 from netlab.model.tcp import State
 
-YOUNG = 0.2  # seconds: a state younger than that may be transient
+IGNORED = 3.0  # seconds
+#: States that pass by in a round trip, and how many times as many as ESTABLISHED are not normal.
+WAITING = (State.SYN_SENT, State.FIN_WAIT1, State.LAST_ACK, State.CLOSING)
+NEARLY_ALL = 5
 CROWD = 10  # sockets of one service that wait to be closed: a healthy service closes faster
 
 
@@ -18,10 +21,13 @@ def held(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """A process has a descriptor for it: it is neither closed nor waiting to be accepted."""
     socket = own.socket
     if socket is None:
-        return False
+        return None
     if socket.owner or socket.inode:
         return True
-    return None if socket.inode is None else False
+    if socket.inode is None:  # netstat -p writes "-" for what nobody holds, if it may see the rest
+        listener = own.listener
+        return False if listener is not None and listener.owner else None
+    return False
 
 
 @fact
@@ -30,6 +36,8 @@ def unread(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     socket, before = own.socket, own.before
     if socket is None or socket.rx_queue == 0:
         return False
+    if before is not None and not (socket.info or before.info):
+        return before.rx_queue == socket.rx_queue or None
     if before is not None:
         received = socket.info.get("bytes_received"), before.info.get("bytes_received")
         if before.rx_queue == 0 or received[0] is None or received[1] is None:
@@ -52,8 +60,18 @@ def unaccepted(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 
 @fact
+def ignored(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """It has been in the accept queue for longer than any pause of a program that works."""
+    listener = own.listener
+    if not unaccepted(own, peer) or listener is None or not listener.waiting:
+        return False
+    age = quiet(own, peer)
+    return None if age is None else age >= IGNORED
+
+
+@fact
 def crowd(own: ObservedEnd, peer: ObservedEnd | None) -> int:
-    """The number of sockets of its service in CLOSE_WAIT that a process holds.
+    """The number of sockets of its service in CLOSE_WAIT that a process holds, and not just now.
 
     A healthy service closes within milliseconds: a sample rarely has two of them.
     """
@@ -64,17 +82,33 @@ def crowd(own: ObservedEnd, peer: ObservedEnd | None) -> int:
 
 
 @fact
+def counted_leaving(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """The number in CLOSE_WAIT by a count, where it is a crowd, and not the lesser part."""
+    counts = own.host.counts
+    leaving = counts.get(State.CLOSE_WAIT, 0)
+    return leaving if leaving >= max(CROWD, counts.get(State.ESTABLISHED, 0)) else 0
+
+
+@fact
+def counted_waiting(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """The number in states that wait for an answer by a count, where they are nearly all."""
+    counts = own.host.counts
+    waiting = sum(counts.get(state, 0) for state in WAITING)
+    return waiting if waiting >= max(CROWD, NEARLY_ALL * counts.get(State.ESTABLISHED, 0)) else 0
+
+
+@fact
 def young(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """It has just heard from the other end, so its state may be transient."""
     if own.before is not None and own.before.state is own.state:
         return False
-    if crowd(own, peer) >= CROWD:
-        return False
     age = unheard(own, peer)
+    if age is None and crowd(own, peer) >= CROWD:
+        return False
     again = surplus(own, peer)
     if again is not None and again >= 2:  # what it hears is repetitions
         return False
-    return None if age is None else age < YOUNG
+    return None if age is None else age < RECENT
 
 
 @fact
@@ -88,9 +122,6 @@ def active(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
             socket.info.get(name, 0) > before.info.get(name, 0)
             for name in ("data_segs_in", "data_segs_out")
         )
-    if crowd(own, peer) >= CROWD:  # connections that came recently and are still to be closed
-        sent = since(socket, "lastsnd") if socket.info.get("data_segs_out") else None
-        return sent is not None and sent < YOUNG
     ages = [since(socket, "lastrcv") if socket.info.get("data_segs_in") else None]
     ages.append(since(socket, "lastsnd") if socket.info.get("data_segs_out") else None)
     known = [age for age in ages if age is not None]

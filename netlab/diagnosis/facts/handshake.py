@@ -5,10 +5,17 @@ from __future__ import annotations
 
 from netlab.diagnosis.facts.application import held
 from netlab.diagnosis.facts.registry import Value, fact
+from netlab.diagnosis.facts.timing import RECENT, since
 from netlab.diagnosis.observed import Listener, ObservedEnd
 from netlab.model.tcp import State
 
 REQUEST_TIMEOUT = 1.0  # seconds: TCP_TIMEOUT_INIT, doubled with each time-out of a request
+#: What programs ask for, and what the kernel cuts it to (net.core.somaxconn): 128, later 4096.
+BACKLOGS = frozenset(
+    {5, 10, 16, 32, 50, 64, 100, 128, 200, 256, 300, 500, 511, 512, 1000, 1024, 2048, 4096}
+)
+SEVERAL = 3  # wait to be accepted: in a service that works, few looks meet two
+WAITING = (State.ESTABLISHED, State.CLOSE_WAIT)  # states of what is in an accept queue
 MOST_RETRANSMITS = 255  # icsk_retransmits has 8 bits
 
 
@@ -55,9 +62,71 @@ def answers_more(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 @fact
 def overflows(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """The accept queue of its port is full (sk_acceptq_is_full)."""
-    listener = own.listener
+    """Its accept queue, or that of a listener at its port, is full (sk_acceptq_is_full).
+
+    With SO_REUSEPORT each listener of a port has a queue of its own.
+    """
+    socket, listener = own.socket, own.listener
+    if own.state is State.LISTEN and socket and listener and listener.backlog is not None:
+        return socket.rx_queue > socket.tx_queue
     return _overflows(own, listener)
+
+
+@fact
+def looks_full(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """As many wait as a usual backlog lets in, which is one more; the listing shows none."""
+    listener = own.listener
+    if own.socket is None or own.state is not State.LISTEN or listener is None:
+        return False
+    return listener.backlog is None and own.socket.rx_queue - 1 in BACKLOGS
+
+
+@fact
+def unclaimed(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """As many connections at its port as wait at this listener are held by no process."""
+    socket, listener = own.socket, own.listener
+    if own.state is not State.LISTEN or socket is None or listener is None or not listener.owner:
+        return None
+    port = socket.local[1]
+    ages = [
+        since(each, "lastack")
+        for each in own.host.sockets
+        if each.local[1] == port and each.state in WAITING and not (each.owner or each.inode)
+    ]
+    known = [age for age in ages if age is not None]
+    if len(ages) < socket.rx_queue:
+        return False
+    return min(known) >= RECENT if known else socket.rx_queue >= SEVERAL
+
+
+@fact
+def behind_full_queue(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """The listener at its port looks full, or does not accept those that are there."""
+    listener = own.listener
+    if listener is None or listener.backlog is not None or not listener.waiting:
+        return False
+    return listener.waiting - 1 in BACKLOGS or bool(listener.owner)
+
+
+@fact
+def only_listener(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """No other port of its host is shown to have a listener."""
+    return own.state is State.LISTEN and len(own.host.listeners) == 1
+
+
+@fact
+def still_waits(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """Connections wait at this listener now, and as many or more than in the first look."""
+    socket, before = own.socket, own.before
+    if own.state is not State.LISTEN or socket is None or before is None:
+        return None
+    return socket.rx_queue >= before.rx_queue > 0
+
+
+@fact
+def others_connected(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """Its host has ESTABLISHED connections to the endpoint that it wants to reach."""
+    return own.socket is not None and own.socket.remote in own.host.connected
 
 
 @fact
@@ -74,8 +143,23 @@ def _overflows(own: ObservedEnd, listener: Listener | None) -> Value:
     if listener.waiting == 0:
         return False
     if listener.backlog is not None:
-        return listener.waiting > listener.backlog
+        return listener.full
     return None if own.host.risen is None else own.host.risen.get("ListenOverflows", 0) > 0
+
+
+@fact
+def requested(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """Its port has requests from the host of the other end, whose answers therefore do leave."""
+    if peer is None or peer.socket is None:
+        return None
+    port, address = peer.socket.remote[1], peer.socket.local[0]
+    return any(
+        request.state is State.SYN_RECV
+        and request.local[1] == port
+        and request.remote[0] == address
+        and bool(request.retransmits)
+        for request in own.host.sockets
+    )
 
 
 @fact

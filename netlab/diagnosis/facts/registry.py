@@ -61,6 +61,6 @@ for _name in ("timer", "remaining", "retransmits", "probes", "tx_queue", "rx_que
     FACTS[_name] = _attribute(_name)
 for _name in (
     "segs_in", "segs_out", "data_segs_in", "data_segs_out", "bytes_acked", "bytes_received",
-    "lastsnd", "lastrcv", "lastack", "sacked", "mss", "pmtu", "unacked", "lost",
+    "lastsnd", "lastrcv", "lastack", "sacked", "mss", "pmtu", "unacked", "lost", "drops",
 ):  # fmt: skip
     FACTS[_name] = _figure(_name)

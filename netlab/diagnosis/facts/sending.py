@@ -3,15 +3,36 @@
 
 from __future__ import annotations
 
+from netlab.diagnosis.facts.passing import one_of_few_with_data, passing
 from netlab.diagnosis.facts.registry import Value, fact
 from netlab.diagnosis.facts.timing import RECENT, since
 from netlab.diagnosis.observed import ObservedEnd
 from netlab.model.tcp import State, Timer
+from netlab.snapshot.records import Socket
 
 OVERDUE = 0.4  # seconds left of the first second (TCP_TIMEOUT_INIT)
 LONG = 2.0  # seconds without an answer: longer than any path, whatever the time-out
-#: Figures that grow as long as a transfer makes progress.
-PROGRESS = ("bytes_acked", "data_segs_out")
+#: States that end as soon as something is acknowledged.
+REPEATING = (State.SYN_SENT, State.SYN_RECV, State.FIN_WAIT1, State.LAST_ACK, State.CLOSING)
+UNREACHABLE = ("IcmpInDestUnreachs", "Icmp6InDestUnreachs")
+PATIENCE = 5.0  # seconds without any answer while something is on its way: no network is as slow
+
+
+@fact
+def advanced(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """Some of what it sent was acknowledged between the samples: slow it may be, stuck it is not.
+
+    Without figures a queue that has become shorter says so, and one that is as long as before
+    denies it.
+    """
+    now, then = own.socket, own.before
+    if now is None or then is None or now.state is not then.state:
+        return None
+    if "bytes_acked" in now.info or "bytes_acked" in then.info:
+        return now.info.get("bytes_acked", 0) > then.info.get("bytes_acked", 0)
+    if now.tx_queue == then.tx_queue:
+        return False
+    return True if now.tx_queue < then.tx_queue else None
 
 
 @fact
@@ -20,7 +41,7 @@ def repeats(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     socket = own.socket
     if socket is None:
         return False
-    if socket.timer is Timer.KEEPALIVE:
+    if socket.timer is Timer.KEEPALIVE or advanced(own, peer):
         return False
     if socket.retransmits is None and socket.probes is None:
         return True if socket.info.get("backoff", 0) >= 1 else None
@@ -41,23 +62,62 @@ def overdue(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 @fact
 def insists(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """It has repeated the same data more than once: one time-out is normal on a busy network."""
+    """It has repeated the same data more than once: one time-out is normal on a busy network.
+
+    Or it has waited for so long that the number of its tries does not matter.
+    """
     socket = own.socket
     if socket is None or not socket.tx_queue:
         return False
-    if socket.timer is Timer.KEEPALIVE:
+    if socket.timer is Timer.KEEPALIVE or advanced(own, peer):
         return False
+    if _nothing_sent(socket):
+        return False
+    if (pending(own, peer) or 0.0) >= PATIENCE:
+        return True
     if socket.retransmits is None and socket.probes is None:
         backoff = socket.info.get("backoff")
-        return None if backoff is None and not socket.info else (backoff or 0) >= 2
+        if backoff is None and not socket.info:
+            # Where one message follows the other, all may be of the same length.
+            stands = advanced(own, peer) is False and not one_of_few_with_data(own)
+            return True if stands else None
+        return (backoff or 0) >= 2
     again = (own.before.retransmits or 0) >= 1 if own.before else False
     tries = max(socket.retransmits or 0, socket.probes or 0)
     return tries >= 2 or (tries >= 1 and again)
 
 
+def _nothing_sent(socket: Socket) -> bool:
+    """Whether all of its queue is still to be sent, so that none of it can have been lost."""
+    return 0 < socket.tx_queue <= socket.info.get("notsent", 0)
+
+
+@fact
+def pending(own: ObservedEnd, peer: ObservedEnd | None) -> float | None:
+    """Seconds for which something has been on its way and nothing was acknowledged.
+
+    The queue has not been empty since ``busy`` began (tcp_chrono_start), or since the first sample.
+    """
+    socket, before = own.socket, own.before
+    if socket is None or not socket.tx_queue or _nothing_sent(socket):
+        return None
+    silence = since(socket, "lastack")
+    if silence is None:
+        return None
+    if "busy" in socket.info:
+        return min(silence, socket.info["busy"])
+    if before is None or not before.tx_queue or before.state is not own.state:
+        return None
+    return min(silence, own.elapsed or 0.0)
+
+
 @fact
 def fresh(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """It waits for an answer and has not repeated anything yet: its state may be transient."""
+    """It waits for an answer and has not repeated anything yet, or once where others are answered:
+    its state may be transient.
+    """
+    if own.state in REPEATING and passing(own, peer):
+        return True
     again = repeats(own, peer)
     return None if again is None else not (again or unacknowledged(own))
 
@@ -80,6 +140,19 @@ def unacknowledged(own: ObservedEnd) -> bool:
     if then is not None and then.state is own.state and then.info:
         waited = max(waited, silence - (since(then, "lastack") or 0.0))
     return min(waited, silence) > LONG
+
+
+@fact
+def untimed(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """Whether it repeats, or probes, is not shown: the listing has no timers."""
+    socket = own.socket
+    return socket is not None and socket.timer is None and socket.retransmits is None
+
+
+@fact
+def translated(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """A NAT changed an address between the two ends."""
+    return own.translated
 
 
 @fact
@@ -106,9 +179,15 @@ def zero_window(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     socket = own.socket
     if socket is None:
         return False
-    if socket.timer is not Timer.PROBE:
-        return None if socket.timer is None else False
-    window = socket.info.get("snd_wnd", 0 if own.host.has_windows and socket.info else None)
+    if socket.timer is None and not (_nothing_sent(socket) and socket.info.get("backoff")):
+        return None
+    if socket.timer is not Timer.PROBE and socket.timer is not None:
+        return False
+    limited, busy = socket.info.get("rwnd_limited", 0.0), socket.info.get("busy")
+    if busy and limited < busy / 2:
+        return False  # it does not wait for room (tcp_chrono_start, TCP_CHRONO_RWND_LIMITED)
+    tells = own.host.has_windows or limited
+    window = socket.info.get("snd_wnd", 0 if tells and socket.info else None)
     if window is not None:
         return window == 0
     if peer is not None and peer.socket is not None:
@@ -123,11 +202,13 @@ def stalled(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     Any segment from the other end sets the probes back to 0, but not the back-off.
     """
     socket, before = own.socket, own.before
-    if socket is None or socket.timer is not Timer.PROBE:
+    if socket is None or socket.timer not in (Timer.PROBE, None):
         return None
-    if before is not None and before.info and (own.elapsed or 0) >= RECENT:
-        progress = (socket.info.get(name) != before.info.get(name) for name in PROGRESS)
-        if before.timer is Timer.PROBE and not any(progress):
+    if advanced(own, peer):
+        return False
+    if before is not None and before.timer is Timer.PROBE and (own.elapsed or 0) >= RECENT:
+        sent = before.info.get("data_segs_out") != socket.info.get("data_segs_out")
+        if advanced(own, peer) is False and not sent:
             return True
     silence, waits = since(socket, "lastsnd"), socket.remaining
     if max(socket.probes or 0, socket.info.get("backoff", 0)) >= 2:
@@ -148,7 +229,16 @@ def refused(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     socket = own.socket
     if socket is None:
         return False
+    if advanced(own, peer):
+        return False
     if socket.timer is Timer.PROBE and not socket.retransmits:
+        tries = max(socket.probes or 0, socket.info.get("backoff", 0))
+        silence = since(socket, "lastack")
+        if tries < 2 and socket.tx_queue > 1:
+            if silence is not None and silence < RECENT:
+                return False  # between two bursts of a transfer, for some milliseconds
+            if silence is None and advanced(own, peer) is not False:
+                return None  # and nothing shows how long it has been so
         closed = zero_window(own, peer)
         if closed is None:  # a FIN alone hardly needs a window
             return True if socket.tx_queue == 1 else None
@@ -168,6 +258,39 @@ def large(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
         return None
     size = own.socket.info.get("mss")
     return None if size is None else own.socket.tx_queue >= size
+
+
+@fact
+def first_large(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """Nothing of what it has sent was acknowledged, and all of it is in full segments.
+
+    The other end's request came before, and the handshake was completed: small ones get through.
+    """
+    if own.socket is None or not large(own, peer):
+        return None
+    info = own.socket.info
+    return info.get("bytes_acked", 0) <= 1 and info.get("bytes_received", 0) >= 1
+
+
+@fact
+def unanswered_send(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """It repeats something, or has waited for an acknowledgment for a long time."""
+    again = repeats(own, peer)
+    return again or insists(own, peer) or again
+
+
+@fact
+def told_unreachable(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """ICMP of either family said between the samples that a destination cannot be reached."""
+    risen = own.host.risen
+    return None if risen is None else any(risen.get(name, 0) > 0 for name in UNREACHABLE)
+
+
+@fact
+def was_told_unreachable(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """The same, at any time since the host booted."""
+    known = [own.host.counters[name] > 0 for name in UNREACHABLE if name in own.host.counters]
+    return any(known) if known else None
 
 
 @fact

@@ -10,7 +10,11 @@ from netlab.snapshot.records import Socket
 
 #: ss prints the time since boot where nothing was ever sent or heard.
 NEVER = 1e6
+#: ``ss`` leaves out milliseconds from 10 s, and seconds from 10 min (misc/ss.c, print_ms_timer).
+COARSE = ((600.0, 60.0), (10.0, 1.0))
 RECENT = 1.0  # seconds: an application that sent or received data since then is active
+#: Seconds of the longest time-out, TCP_RTO_MAX, and how often the shortest is doubled before it.
+LONGEST, DOUBLINGS = 120.0, 9
 FIN_TIMEOUT = 60.0  # tcp_fin_timeout, where the snapshot does not have it
 #: Segments without data that an orderly connection receives: two of the handshake, and a FIN.
 ORDERLY = 3
@@ -23,6 +27,14 @@ def since(socket: Socket, name: str) -> float | None:
     """
     age = socket.info.get(name, 0.0 if "rto" in socket.info else None)
     return None if age is None or age >= NEVER else age
+
+
+def at_most(remaining: float) -> float:
+    """The longest time that a timer of `remaining` seconds, as printed, may still have."""
+    for least, unit in COARSE:
+        if remaining >= least and remaining == int(remaining):
+            return remaining + unit
+    return remaining
 
 
 @fact
@@ -74,12 +86,18 @@ def surplus(own: ObservedEnd, peer: ObservedEnd | None) -> float | None:
 @fact
 def idle_before(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """Seconds of silence before the first transmission of the data that is repeated now."""
-    if own.socket is None or not own.socket.retransmits:
+    if own.socket is None:
         return None
     silence, timeout = unheard(own, peer), own.socket.info.get("rto")
+    if silence is not None and own.socket.tx_queue and "busy" in own.socket.info:
+        return max(0.0, silence - own.socket.info["busy"])
+    if not own.socket.retransmits:
+        return None
     if silence is None or timeout is None:
         return None
     repeating = 2 * timeout - (own.socket.remaining or 0)  # each time-out is twice the one before
+    if timeout >= LONGEST:  # until it is the longest (TCP_RTO_MAX), after nine
+        repeating += max(0, own.socket.retransmits - DOUBLINGS) * LONGEST
     return max(0.0, silence - repeating)
 
 
@@ -90,13 +108,19 @@ def waited(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
         return None
     if own.socket.timer is Timer.TIME_WAIT and own.socket.remaining is not None:
         whole = float(own.host.sysctls.get("tcp_fin_timeout", FIN_TIMEOUT))
-        return max(0.0, whole - own.socket.remaining)
+        return max(0.0, whole - at_most(own.socket.remaining))
     return unheard(own, peer)
 
 
 @fact
 def unanswered(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """Its keepalive probes are not answered."""
+    """Its keepalive probes are not answered: one that is on its way says nothing."""
     if own.socket is None or own.socket.timer is not Timer.KEEPALIVE:
         return False
-    return (own.socket.probes or 0) >= 1
+    return (own.socket.probes or 0) >= 2
+
+
+@fact
+def expires(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """The kernel ends it by itself within tcp_fin_timeout: an orphan in FIN_WAIT2 (tcp_close)."""
+    return own.socket is not None and own.socket.timer is Timer.TIME_WAIT

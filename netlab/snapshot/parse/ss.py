@@ -55,6 +55,7 @@ DURATION = re.compile(r"(?:(\d{1,9})min)?(?:(\d{1,9}(?:\.\d{1,9})?)(ms|sec))?")
 INODE = re.compile(r"(?<!\S)ino:(\d{1,15})")
 USERS, USERS_END = "users:((", re.compile(r"\)\)(?!\S)")
 FIGURE = re.compile(r"(?<!\S)([a-z_]+):(\d{1,20}(?:\.\d{1,9})?)")
+DROPS = re.compile(r"(?<!\S)skmem:\([^()]{0,200},d(\d{1,15})\)")
 RETRANS = re.compile(r"(?<!\S)retrans:(\d{1,15})/(\d{1,15})")
 #: The characters of a socket: a listener of 1,000 processes has 30,000.
 LONGEST = 1 << 16
@@ -348,4 +349,6 @@ def _info(more: str) -> dict[str, float]:
     match = RETRANS.search(more)
     if match is not None:
         info["retrans"], info["retrans_total"] = int(match[1]), int(match[2])
+    if (drops := DROPS.search(more)) is not None:
+        info["drops"] = int(drops[1])
     return info

@@ -29,6 +29,7 @@ CAUSE = """\
   fix: text
   scenario: syn-dropped
 """
+NOWHERE = ObservedHost()
 #: Pairs of states with which nothing is wrong, whatever their sockets show.
 WELL = {
     "CLOSED/CLOSED", "CLOSED/LISTEN", "CLOSED/TIME_WAIT", "TIME_WAIT/CLOSED", "TIME_WAIT/LISTEN",
@@ -43,6 +44,44 @@ def test_a_good_cause_is_read() -> None:
     assert [condition.text for condition in case.when] == ["own.retransmits >= 1"]
     assert case.scenario == "syn-dropped"
     assert [sign.points for sign in cause.signs] == [-1.5]
+
+
+def test_a_case_may_have_a_check_of_its_own() -> None:
+    text = CAUSE.replace("points: 9,", "points: 9, confirm: look, ")
+    own, peer = ObservedEnd(State.SYN_SENT, ObservedHost()), ObservedEnd(State.LISTEN, NOWHERE)
+    own.socket = Socket(State.SYN_SENT, ("10.0.0.1", 1), ("10.0.0.2", 2), 0, 0, retransmits=1)
+    for each, check in ((CAUSE, "text"), (text, "look")):
+        (candidate,) = rules.Rules(causes.parse(each)).judge(own, peer)
+        assert candidate.confirm == check
+
+
+def test_advice_names_the_port_on_its_side() -> None:
+    advice = "confirm: \"ss '{side} = :{port}'\""
+    (cause,) = causes.parse(CAUSE.replace("confirm: text", advice))
+    assert cause.advising(443).confirm == "ss 'sport = :443'"
+    assert cause.advising(443, here=False).confirm == "ss 'dport = :443'"
+
+
+@pytest.mark.parametrize(
+    ("how", "counters", "risen", "holds"),
+    [
+        ("rises", {"TcpOutRsts": 2}, None, None),
+        ("rises", {"TcpOutRsts": 2}, {"TcpOutRsts": 1}, True),
+        ("rises", {"TcpOutRsts": 2}, {"TcpOutRsts": 0}, False),
+        ("rises", {}, {}, False),
+        ("is steady", {"TcpOutRsts": 2}, None, None),
+        ("is steady", {"TcpOutRsts": 2}, {"TcpOutRsts": 0}, True),
+        ("is steady", {"TcpOutRsts": 2}, {"TcpOutRsts": 1}, False),
+        ("is steady", {}, {}, None),  # left out by who pasted it, which is not the same as 0
+    ],
+)
+def test_a_counter_that_was_left_out_is_not_steady(
+    how: str, counters: dict[str, int], risen: dict[str, int] | None, holds: bool | None
+) -> None:
+    (cause,) = causes.parse(CAUSE.replace("own.TcpOutRsts rises", f"own.TcpOutRsts {how}"))
+    (condition,) = cause.host[0].when
+    end = ObservedEnd(State.CLOSED, ObservedHost(counters=counters, risen=risen))
+    assert condition.holds(end, None) is holds
 
 
 @pytest.mark.parametrize(

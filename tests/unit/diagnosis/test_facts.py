@@ -19,6 +19,8 @@ from .build import C, S, s
 NONE, AGAIN, PROBE, ALIVE = Timer.NONE, Timer.RETRANSMIT, Timer.PROBE, Timer.KEEPALIVE
 WAITS = Timer.TIME_WAIT
 NEVER = 1e6
+#: Backlogs: what Python, Redis, nginx, Apache, Java, Go and Node.js ask for, and somaxconn allows.
+USUAL = (5, 10, 16, 32, 50, 64, 100, 128, 200, 256, 300, 500, 511, 512, 1000, 1024, 2048, 4096)
 
 
 def sock(state: State = s.ESTABLISHED, **more: Any) -> Socket:
@@ -46,10 +48,28 @@ def at(**more: Any) -> ObservedHost:
     return ObservedHost(**more)
 
 
-def listening(waiting: int = 0, backlog: int | None = None, requests: int = 0) -> dict[str, Any]:
+def listening(
+    waiting: int = 0, backlog: int | None = None, requests: int = 0, owner: str = ""
+) -> dict[str, Any]:
     """A host with a listener at the client's port, and at the one that the other end wants."""
-    listener = Listener(waiting, backlog, requests)
-    return {"listeners": {C[1]: listener}}
+    full = backlog is not None and waiting > backlog
+    return {"listeners": {C[1]: Listener(waiting, backlog, requests, full, owner)}}
+
+
+def listener(
+    rx_queue: int, tx_queue: int = 0, before: Socket | None = None, **more: Any
+) -> ObservedEnd:
+    """The end of a listener; `more` is about its host."""
+    return end(s.LISTEN, at(**more), before, rx_queue=rx_queue, tx_queue=tx_queue)
+
+
+def queued(*ages: float | None, **more: Any) -> dict[str, Any]:
+    """A host whose listener has an owner, and as many connections to it that nobody holds."""
+    each = [
+        sock(**{"inode": 0, "info": {} if age is None else {"lastack": age}, **more})
+        for age in ages
+    ]
+    return {**listening(1, owner="nginx"), "sockets": each}
 
 
 def crowds(local: int, remote: int) -> ObservedHost:
@@ -58,7 +78,16 @@ def crowds(local: int, remote: int) -> ObservedHost:
     return host
 
 
+def counted(**counts: int) -> ObservedEnd:
+    """An end on a host of which only the numbers by state are known."""
+    return ObservedEnd(
+        s.CLOSED, at(counts={State[name]: number for name, number in counts.items()})
+    )
+
+
 GONE = ObservedEnd(s.CLOSED, at())
+#: Beside a connection, a listener that programs hold: its own holder would be shown, too.
+OWNED = at(**listening(owner="nginx"))
 #: The other end: its socket goes to the client's port.
 PEER = ObservedEnd(s.ESTABLISHED, at(), sock(local=S, remote=C))
 
@@ -78,15 +107,21 @@ def alone(*cases: tuple[ObservedEnd, Value]) -> list[Case]:
 CASES: dict[str, list[Case]] = {
     # --- application
     "held": alone(
-        (GONE, False), (end(), None), (end(inode=0), False), (end(inode=7), True),
+        (GONE, None), (end(), None), (end(inode=0), False), (end(inode=7), True),
+        (end(host=OWNED), False), (end(host=OWNED, owner="nginx"), True),
+        (end(host=OWNED, inode=7), True), (end(host=at(**listening())), None),
         (end(owner="nginx"), True), (end(inode=0, owner="nginx"), True),
     ),
     "unread": alone(
         (GONE, False), (end(**info(lastrcv=9)), False), (end(rx_queue=5), None),
+        (end(rx_queue=1, **info(lastrcv=9)), True),
         (end(rx_queue=5, **info(lastrcv=0.9)), False), (end(rx_queue=5, **info(lastrcv=1)), True),
         (end(rx_queue=5, **info(lastrcv=NEVER)), None), (end(rx_queue=5, **info(rto=1)), False),
         (end(before=sock(**info(bytes_received=5)), rx_queue=5, **info(bytes_received=5)), False),
         (end(before=sock(rx_queue=5), rx_queue=5, **info(lastrcv=9, bytes_received=5)), None),
+        (end(before=sock(rx_queue=5), rx_queue=5), True),  # the same number twice, of ss -tan
+        (end(before=sock(rx_queue=5), rx_queue=6), None),
+        (end(before=sock(rx_queue=6), rx_queue=5), None),
         (end(before=sock(rx_queue=5, **info(bytes_received=5)), rx_queue=5), None),
         *((end(before=sock(rx_queue=5, **info(bytes_received=9)), rx_queue=queue,
                **info(bytes_received=20)), value)
@@ -99,6 +134,15 @@ CASES: dict[str, list[Case]] = {
         (end(inode=0, **info(lastsnd=1, lastrcv=1, lastack=1)), True),
         (end(inode=0, **info(lastsnd=0.9, lastrcv=1, lastack=1)), False),
     ),
+    "ignored": alone(
+        (GONE, False), (end(inode=0, **info(lastack=9)), False),
+        *((end(host=at(**listening(waiting)), inode=inode, **info(lastsnd=NEVER, lastrcv=age,
+                                                                  lastack=NEVER)), value)
+          for waiting, inode, age, value in (
+              (1, 0, 3, True), (1, 0, 2.9, False), (0, 0, 3, False), (1, 7, 3, False),
+              (1, 0, 0.5, False), (2, 0, 60, True))),
+        (end(host=at(**listening(1)), inode=0, elapsed=9, before=sock()), None),
+    ),
     "crowd": alone(
         (GONE, 0), (end(host=crowds(3, 3), inode=7), 0),
         (end(s.CLOSE_WAIT, crowds(3, 3), inode=0), 0),
@@ -106,13 +150,13 @@ CASES: dict[str, list[Case]] = {
         (ObservedEnd(s.CLOSE_WAIT, crowds(3, 3)), 0),
     ),
     "young": alone(
-        (end(), None), (end(**info(lastrcv=0.19)), True), (end(**info(lastrcv=0.2)), False),
-        (end(**info(lastsnd=0.1)), None), (end(**info(lastack=0.19, lastrcv=5)), True),
+        (end(), None), (end(**info(lastrcv=0.9)), True), (end(**info(lastrcv=1)), False),
+        (end(**info(lastsnd=0.1)), None), (end(**info(lastack=0.9, lastrcv=5)), True),
         (end(before=sock(), **info(lastrcv=0.1)), False),
         (end(before=sock(s.SYN_SENT), **info(lastrcv=0.1)), True),
         (end(**info(lastrcv=0.1, segs_in=5)), False), (end(**info(lastrcv=0.1, segs_in=4)), True),
-        (end(s.CLOSE_WAIT, crowds(10, 0), **info(lastrcv=0.1)), False),
-        (end(s.CLOSE_WAIT, crowds(9, 0), **info(lastrcv=0.1)), True),
+        (end(s.CLOSE_WAIT, crowds(10, 0), **info(lastrcv=0.1)), True),  # however many: it is new
+        (end(s.CLOSE_WAIT, crowds(10, 0)), False), (end(s.CLOSE_WAIT, crowds(9, 0)), None),
     ),
     "active": alone(
         (GONE, False), (end(), None), (end(**info(lastrcv=0.1, lastsnd=0.1)), None),
@@ -134,11 +178,17 @@ CASES: dict[str, list[Case]] = {
             (info(), info(data_segs_in=1, lastrcv=0.1), True),
             (info(data_segs_in=1), info(), None),
         )),
-        (end(s.CLOSE_WAIT, crowds(10, 0), **info(data_segs_out=1, lastsnd=0.19)), True),
-        (end(s.CLOSE_WAIT, crowds(10, 0), **info(data_segs_out=1, lastsnd=0.2)), False),
-        (end(s.CLOSE_WAIT, crowds(10, 0), **info(data_segs_out=0, lastsnd=0.1)), False),
-        (end(s.CLOSE_WAIT, crowds(10, 0), **info(data_segs_in=1, lastrcv=0.1)), False),
-        (end(s.CLOSE_WAIT, crowds(9, 0), **info(data_segs_in=1, lastrcv=0.1)), True),
+    ),
+    "counted_leaving": alone(
+        (GONE, 0), (counted(CLOSE_WAIT=9), 0), (counted(CLOSE_WAIT=10), 10),
+        (counted(CLOSE_WAIT=99, ESTABLISHED=100), 0), (counted(CLOSE_WAIT=99, ESTABLISHED=99), 99),
+        (counted(FIN_WAIT1=99), 0),
+    ),
+    "counted_waiting": alone(
+        (GONE, 0), (counted(SYN_SENT=4, FIN_WAIT1=3, LAST_ACK=2), 0),
+        (counted(SYN_SENT=4, FIN_WAIT1=3, LAST_ACK=2, CLOSING=1), 10),
+        (counted(SYN_SENT=50, ESTABLISHED=10), 50), (counted(SYN_SENT=49, ESTABLISHED=10), 0),
+        (counted(CLOSE_WAIT=99), 0),
     ),
     # --- handshake
     "port_chosen": alone(
@@ -176,7 +226,74 @@ CASES: dict[str, list[Case]] = {
         (end(host=at(**listening(1), risen={"ListenOverflows": 0})), False),
         (end(host=at(**listening(1), risen={"ListenOverflows": 1})), True),
         (end(host=at(**listening(0), risen={"ListenOverflows": 1})), False),
+        # of several listeners at one port, each has a queue of its own
+        (listener(129, 128, **listening(129, 128)), True),
+        (listener(128, 128, **listening(129, 128)), False),
+        (listener(0, 128, **listening(129, 128)), False),
+        (listener(129, 128), False), (listener(1, **listening(1)), None),
+        (ObservedEnd(s.LISTEN, at(**listening(129, 128))), False),
     ),
+    "looks_full": alone(
+        (GONE, False), (ObservedEnd(s.LISTEN, at(**listening(129))), False),
+        (listener(129), False), (end(host=at(**listening(129)), rx_queue=129), False),
+        *((listener(backlog + more, **listening(backlog + more)), backlog + more - 1 in USUAL)
+          for backlog in (-1, *USUAL) for more in (0, 1, 2)),
+        (listener(129, **listening(129, 4096)), False),
+    ),
+    "unclaimed": alone(
+        (GONE, None), (end(host=at(**queued(1))), None), (listener(1), None),
+        (ObservedEnd(s.LISTEN, at(**queued(1))), None),
+        (listener(1, **{**queued(1), **listening(1)}), None),
+        (listener(1, **queued(1)), True), (listener(1, **queued(0.9)), False),
+        (listener(2, **queued(1)), False), (listener(2, **queued(1, 1)), True),
+        (listener(2, **queued(1, 0.9)), False), (listener(2, **queued(1, None)), True),
+        (listener(1, **queued(1, 1)), True), (listener(3, **queued(None, None, None)), True),
+        (listener(2, **queued(None, None)), False), (listener(0, **queued()), False),
+        (listener(1, **queued(1, inode=7)), False), (listener(1, **queued(1, owner="a")), False),
+        (listener(1, **queued(1, local=(C[0], C[1] + 1))), False),
+        (listener(1, **queued(1, local=(C[0], C[1] - 1))), False),
+        (listener(1, **{**queued(), "sockets": [sock(s.CLOSE_WAIT, **info(lastack=1))]}), True),
+        (listener(1, **{**queued(), "sockets": [sock(s.SYN_RECV, **info(lastack=1))]}), False),
+    ),
+    "behind_full_queue": alone(
+        (GONE, False), (end(), False),
+        *((end(host=at(**listening(waiting, backlog, owner=owner))), value)
+          for waiting, backlog, owner, value in (
+              (129, None, "", True), (128, None, "", False), (130, None, "", False),
+              (129, 4096, "", False), (0, None, "nginx", False), (1, None, "nginx", True),
+              (1, 128, "nginx", False), (1, None, "", False))),
+    ),
+    "only_listener": alone(
+        (GONE, False), (listener(0), False), (listener(0, **listening()), True),
+        (end(host=at(**listening())), False),
+        (listener(0, listeners={C[1]: Listener(), 80: Listener()}), False),
+    ),
+    "still_waits": alone(
+        (GONE, None), (listener(1), None), (end(before=sock(rx_queue=1), rx_queue=1), None),
+        (ObservedEnd(s.LISTEN, at(), None, sock(s.LISTEN, rx_queue=1)), None),
+        *((listener(now, before=sock(s.LISTEN, rx_queue=then)), value)
+          for then, now, value in ((1, 1, True), (1, 2, True), (2, 1, False), (0, 1, False),
+                                   (0, 0, False))),
+    ),
+    "others_connected": alone(
+        (GONE, False), (end(s.SYN_SENT), False),
+        *((end(s.SYN_SENT, at(sockets=[sock(state, remote=remote)])), value)
+          for state, remote, value in (
+              (s.ESTABLISHED, S, True), (s.SYN_SENT, S, False), (s.CLOSE_WAIT, S, False),
+              (s.ESTABLISHED, (S[0], 80), False), (s.ESTABLISHED, ("10.0.0.3", S[1]), False))),
+    ),
+    "requested": [
+        (GONE, None, None), (GONE, GONE, None), (GONE, PEER, False),
+        *((ObservedEnd(s.LISTEN, at(sockets=[sock(state, **more)])), PEER, value)
+          for state, more, value in (
+              (s.SYN_RECV, {"retransmits": 1}, True), (s.SYN_RECV, {"retransmits": 0}, False),
+              (s.SYN_RECV, {}, False), (s.ESTABLISHED, {"retransmits": 1}, False),
+              (s.SYN_RECV, {"retransmits": 1, "local": (C[0], 1)}, False),
+              (s.SYN_RECV, {"retransmits": 1, "remote": (S[0], 1)}, True),
+              (s.SYN_RECV, {"retransmits": 1, "remote": ("10.0.0.3", S[1])}, False),
+              (s.SYN_RECV, {"retransmits": 1, "local": (C[0], 60000)}, False),
+              (s.SYN_RECV, {"retransmits": 1, "remote": ("10.0.0.1", S[1])}, False))),
+    ],
     "port_overflows": [
         (end(host=at(**listening(129, 128))), None, None),
         (end(host=at(**listening(129, 128))), GONE, None),
@@ -198,10 +315,27 @@ CASES: dict[str, list[Case]] = {
         (GONE, PEER, False),
     ],
     # --- sending
+    "advanced": alone(
+        (GONE, None), (end(), None), (ObservedEnd(s.CLOSED, at(), None, sock()), None),
+        (end(before=sock(s.SYN_SENT, **info(bytes_acked=1)), **info(bytes_acked=2)), None),
+        *((end(before=sock(tx_queue=9, **then), tx_queue=queue, **now), value)
+          for then, now, queue, value in (
+              (info(bytes_acked=5), info(bytes_acked=6), 9, True),
+              (info(bytes_acked=5), info(bytes_acked=5), 8, False),
+              (info(bytes_acked=5), info(bytes_acked=5), 9, False),
+              (info(rto=1), info(bytes_acked=1), 9, True),
+              (info(rto=1), info(bytes_acked=0), 9, False),
+              (info(bytes_acked=0), info(rto=1), 8, False),
+              (info(bytes_acked=1), info(rto=1), 8, False),
+              (info(), info(), 8, True), (info(), info(), 9, False), (info(), info(), 10, None),
+              (info(rto=1), info(rto=1), 8, True))),
+    ),
     "repeats": alone(
         (GONE, False), (end(), None), (end(**info(backoff=0)), None),
         (end(**info(backoff=1)), True),
         (end(timer=ALIVE, retransmits=3, probes=3), False), (end(retransmits=1), True),
+        (end(before=sock(**info(bytes_acked=5)), retransmits=3, **info(bytes_acked=6)), False),
+        (end(before=sock(**info(bytes_acked=5)), retransmits=3, **info(bytes_acked=5)), True),
         (end(retransmits=0), False), (end(retransmits=0, probes=1), True), (end(probes=0), False),
         (end(probes=1), True), (end(probes=0, **info(backoff=1)), False),
         (end(retransmits=0, **info(backoff=1)), False),
@@ -220,6 +354,18 @@ CASES: dict[str, list[Case]] = {
     "insists": alone(
         (GONE, False), (end(retransmits=2), False), (end(timer=ALIVE, tx_queue=1, probes=2), False),
         (end(tx_queue=1), None), (end(tx_queue=1, **info(rto=1)), False),
+        # the same queue twice, of ss -tan; a longer one; one that becomes shorter
+        *((end(tx_queue=2, before=sock(tx_queue=then)), value)
+          for then, value in ((2, True), (1, None), (3, False))),
+        (end(tx_queue=2, before=sock(**info(bytes_acked=5)), probes=9, **info(bytes_acked=6)),
+         False),
+        (end(tx_queue=2, before=sock(**info(bytes_acked=5)), probes=9, **info(bytes_acked=5)),
+         True),
+        (end(tx_queue=2, probes=9, **info(notsent=2)), False),
+        (end(tx_queue=2, probes=9, **info(notsent=1)), True),
+        (end(tx_queue=2, probes=0, **info(busy=5, lastack=5)), True),
+        (end(tx_queue=2, probes=0, **info(busy=4.9, lastack=5)), False),
+        (end(tx_queue=2, timer=ALIVE, **info(busy=5, lastack=5)), False),
         (end(tx_queue=1, **info(backoff=1)), False), (end(tx_queue=1, **info(backoff=2)), True),
         (end(tx_queue=1, retransmits=1), False), (end(tx_queue=1, retransmits=2), True),
         (end(tx_queue=1, probes=1), False), (end(tx_queue=1, probes=2), True),
@@ -228,6 +374,26 @@ CASES: dict[str, list[Case]] = {
         *((end(tx_queue=1, retransmits=now, before=sock(retransmits=then)), value)
           for then, now, value in ((None, 1, False), (0, 1, False), (1, 1, True), (2, 1, True),
                                    (1, 0, False))),
+    ),
+    "pending": alone(
+        (GONE, None), (end(**info(busy=5, lastack=5)), None),
+        (end(tx_queue=1, **info(busy=5, lastack=6, notsent=1)), None),
+        *((end(tx_queue=2, **figures), value) for figures, value in (
+            (info(busy=5, lastack=6), 5), (info(busy=6, lastack=5), 5), (info(busy=5), None),
+            (info(busy=5, lastack=NEVER), None), (info(busy=5, rto=1), 0.0),
+            (info(lastack=5), None), (info(busy=5, lastack=6, notsent=2), None),
+            (info(busy=5, lastack=6, notsent=3), None), (info(busy=5, lastack=6, notsent=1), 5))),
+        *((end(tx_queue=2, before=before, elapsed=elapsed, **info(lastack=5)), value)
+          for before, elapsed, value in (
+              (sock(tx_queue=2), 4, 4), (sock(tx_queue=1), 6, 5), (sock(), 4, None),
+              (sock(s.CLOSE_WAIT, tx_queue=2), 4, None), (sock(tx_queue=2), None, 0.0))),
+    ),
+    "untimed": alone(
+        (GONE, False), (end(), True), (end(timer=NONE), False), (end(retransmits=0), False),
+        (end(timer=AGAIN, retransmits=1), False),
+    ),
+    "translated": alone(
+        (end(), False), (ObservedEnd(s.ESTABLISHED, at(), sock(), translated=True), True),
     ),
     "fresh": alone(
         (end(), None), (end(retransmits=0), True), (end(retransmits=1), False),
@@ -249,7 +415,19 @@ CASES: dict[str, list[Case]] = {
         *alone((GONE, False), (end(), None), (end(timer=AGAIN), False),
                (end(timer=PROBE, **info(snd_wnd=0)), True),
                (end(timer=PROBE, **info(snd_wnd=1)), False),
-               (end(timer=PROBE, host=at(has_windows=True), **info(rto=1)), True)),
+               (end(timer=PROBE, host=at(has_windows=True), **info(rto=1)), True),
+               # ss -ti has no timers, but tells what is not sent, and why
+               (end(tx_queue=2, **info(notsent=2, backoff=1, rwnd_limited=1)), True),
+               (end(tx_queue=2, **info(notsent=1, backoff=1, rwnd_limited=1)), None),
+               (end(tx_queue=0, **info(notsent=0, backoff=1, rwnd_limited=1)), None),
+               (end(tx_queue=2, **info(notsent=2, backoff=0, rwnd_limited=1)), None),
+               (end(tx_queue=2, **info(notsent=2, rwnd_limited=1)), None),
+               (end(tx_queue=2, timer=AGAIN, **info(notsent=2, backoff=1, rwnd_limited=1)), False),
+               (end(timer=PROBE, **info(busy=4, rwnd_limited=2)), True),
+               (end(timer=PROBE, **info(busy=4, rwnd_limited=1.9, snd_wnd=0)), False),
+               (end(timer=PROBE, **info(busy=4, snd_wnd=0)), False),
+               (end(timer=PROBE, **info(busy=0.5, rwnd_limited=0.2, snd_wnd=0)), False),
+               (end(timer=PROBE, **info(busy=4, rwnd_limited=4, snd_wnd=9)), False)),
         (end(timer=PROBE), None, None), (end(timer=PROBE), GONE, None),
         (end(timer=PROBE), theirs(rx_queue=1), False), (end(timer=PROBE), theirs(rx_queue=2), True),
         (end(timer=PROBE, host=at(has_windows=True)), None, None),
@@ -272,7 +450,13 @@ CASES: dict[str, list[Case]] = {
               (1, AGAIN, info(bytes_acked=5, data_segs_out=5), False),
               (1, PROBE, info(bytes_acked=4, data_segs_out=5), False),
               (1, PROBE, info(bytes_acked=5, data_segs_out=4), False))),
-        (end(timer=PROBE, elapsed=1, before=sock(timer=PROBE), **info(lastsnd=0.5)), False),
+        *((end(timer=PROBE, elapsed=1, before=sock(timer=PROBE, tx_queue=then), tx_queue=2,
+               **info(lastsnd=0.5)), value)  # without figures, the queue tells
+          for then, value in ((2, True), (1, False), (3, False))),
+        (end(timer=PROBE, before=sock(**info(bytes_acked=5)), probes=9, **info(bytes_acked=6)),
+         False),
+        (end(probes=9), True), (end(**info(lastsnd=0.9)), False), (end(**info(lastsnd=1)), True),
+        (end(timer=NONE, probes=9), None),
     ),
     "refused": [
         *alone(
@@ -290,10 +474,47 @@ CASES: dict[str, list[Case]] = {
         ),
         (end(timer=PROBE, tx_queue=1), None, True), (end(timer=PROBE, tx_queue=2), None, None),
         (end(timer=PROBE, tx_queue=0), None, None),
+        (end(before=sock(**info(bytes_acked=5)), timer=PROBE, **info(snd_wnd=9, bytes_acked=6)),
+         None, False),
+        # a transfer may have nothing on its way for some milliseconds
+        *((end(timer=PROBE, tx_queue=queue, probes=probes,
+               **info(snd_wnd=9, lastack=lastack, backoff=backoff)), None, value)
+          for queue, probes, backoff, lastack, value in (
+              (2, 1, 1, 0.9, False), (2, 1, 1, 1, True), (2, 2, 0, 0.9, True),
+              (2, 0, 2, 0.9, True), (1, 1, 0, 0.9, True), (2, None, 0, 0.9, False),
+              (2, 1, 0, NEVER, None))),
     ],
     "large": alone(
         (GONE, None), (end(tx_queue=9), None), (end(tx_queue=1448, **info(mss=1448)), True),
         (end(tx_queue=1447, **info(mss=1448)), False),
+    ),
+    "first_large": alone(
+        (GONE, None), (end(tx_queue=9), None),
+        *((end(tx_queue=queue, **info(mss=9, **figures)), value) for queue, figures, value in (
+            (9, {"bytes_received": 1}, True), (8, {"bytes_received": 1}, None),
+            (9, {"bytes_received": 0}, False), (9, {}, False),
+            (9, {"bytes_received": 1, "bytes_acked": 1}, True),
+            (9, {"bytes_received": 1, "bytes_acked": 2}, False))),
+    ),
+    "unanswered_send": alone(
+        (GONE, False), (end(), None), (end(tx_queue=1), None), (end(retransmits=0), False),
+        (end(retransmits=1), True), (end(tx_queue=1, retransmits=0), False),
+        (end(tx_queue=1, retransmits=0, **info(busy=5, lastack=5)), True),
+    ),
+    "told_unreachable": alone(
+        (GONE, None),
+        *((end(host=at(risen=risen, counters={"IcmpInDestUnreachs": 9})), value)
+          for risen, value in (
+              (None, None), ({}, False), ({"IcmpInDestUnreachs": 0}, False),
+              ({"IcmpInDestUnreachs": 1}, True), ({"Icmp6InDestUnreachs": 1}, True),
+              ({"IcmpInEchos": 1}, False))),
+    ),
+    "was_told_unreachable": alone(
+        (GONE, None),
+        *((end(host=at(counters=counters)), value) for counters, value in (
+            ({"IcmpInEchos": 1}, None), ({"IcmpInDestUnreachs": 0}, False),
+            ({"IcmpInDestUnreachs": 1}, True), ({"Icmp6InDestUnreachs": 1}, True),
+            ({"IcmpInDestUnreachs": 0, "Icmp6InDestUnreachs": 1}, True))),
     ),
     "all_arrived": [
         (GONE, PEER, None), (end(), None, None), (end(**info(bytes_sent=5)), GONE, None),
@@ -343,11 +564,24 @@ CASES: dict[str, list[Case]] = {
         (end(retransmits=1, **info(rto=6, lastrcv=400, lastack=400)), 388),
         (end(retransmits=1, **info(rto=6, lastrcv=12.5, lastack=12.5)), 0.5),
         (end(retransmits=1, **info(rto=6, lastrcv=11, lastack=11)), 0.0),
+        # the longest time-out is not doubled any more
+        *((end(retransmits=tries, **info(rto=rto, lastrcv=900, lastack=900)), value)
+          for tries, rto, value in ((9, 120, 660), (10, 120, 540), (11, 120, 420), (10, 119, 662),
+                                    (8, 120, 660), (99, 120, 0.0))),
+        # where it is said since when something has been on its way
+        *((end(tx_queue=queue, retransmits=1, **info(rto=6, lastrcv=40, lastack=40, busy=busy)),
+           value) for queue, busy, value in ((1, 30, 10), (1, 50, 0.0), (0, 30, 28))),
+        (end(tx_queue=1, **info(lastrcv=40, lastack=NEVER, busy=30)), 10),
+        (end(tx_queue=1, **info(lastrcv=NEVER, lastack=NEVER, busy=30)), None),
     ),
     "waited": alone(
         (GONE, None), (end(), None), (end(**info(lastrcv=4, lastack=5)), 4),
-        (end(s.FIN_WAIT2, timer=WAITS, remaining=20), 40.0),
-        (end(s.FIN_WAIT2, at(sysctls={"tcp_fin_timeout": "30"}), timer=WAITS, remaining=20), 10.0),
+        # ss writes 59sec for what is less than 60
+        *((end(s.FIN_WAIT2, timer=WAITS, remaining=rest), value)
+          for rest, value in ((59.0, 0.0), (20.0, 39.0), (20.5, 39.5), (10.0, 49.0), (9.0, 51.0))),
+        *((end(s.FIN_WAIT2, at(sysctls={"tcp_fin_timeout": "3600"}), timer=WAITS, remaining=rest),
+           value) for rest, value in ((599.0, 3000.0), (600.0, 2940.0), (660.0, 2880.0))),
+        (end(s.FIN_WAIT2, at(sysctls={"tcp_fin_timeout": "30"}), timer=WAITS, remaining=20), 9.0),
         (end(s.FIN_WAIT2, timer=WAITS, remaining=59.5), 0.5),
         (end(s.FIN_WAIT2, timer=WAITS, remaining=70), 0.0),
         (end(s.FIN_WAIT2, timer=WAITS, **info(lastrcv=4)), 4),
@@ -356,7 +590,11 @@ CASES: dict[str, list[Case]] = {
     "unanswered": alone(
         (GONE, False), (end(probes=1), False), (end(timer=AGAIN, probes=1), False),
         (end(timer=ALIVE), False), (end(timer=ALIVE, probes=0), False),
-        (end(timer=ALIVE, probes=1), True), (end(timer=ALIVE, probes=2), True),
+        (end(timer=ALIVE, probes=1), False),  # it may be on its way
+        (end(timer=ALIVE, probes=2), True), (end(timer=ALIVE, probes=3), True),
+    ),
+    "expires": alone(
+        (GONE, False), (end(timer=WAITS), True), (end(timer=ALIVE), False), (end(), False),
     ),
     # --- and those that are fields of sockets
     "state": alone((GONE, "CLOSED"), (end(), "ESTABLISHED")),
@@ -365,7 +603,7 @@ CASES: dict[str, list[Case]] = {
 FIELDS = {"remaining", "retransmits", "probes", "tx_queue", "rx_queue"}
 FIGURES = {
     "segs_in", "segs_out", "data_segs_in", "data_segs_out", "bytes_acked", "bytes_received",
-    "lastsnd", "lastrcv", "lastack", "sacked", "mss", "pmtu", "unacked", "lost",
+    "lastsnd", "lastrcv", "lastack", "sacked", "mss", "pmtu", "unacked", "lost", "drops",
 }  # fmt: skip
 
 
@@ -384,7 +622,7 @@ def test_a_fact_is_what_the_sockets_show(word: str) -> None:
 
 
 def test_every_fact_is_asked_for_here() -> None:
-    assert FACTS.keys() == CASES.keys() | FIELDS | FIGURES
+    assert FACTS.keys() == CASES.keys() | FIELDS | FIGURES | {"passing"}  # test_passing_states.py
 
 
 @pytest.mark.parametrize("word", sorted(FIELDS | FIGURES))

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from netlab.diagnosis import causes
 from netlab.diagnosis.rank import diagnose
 from netlab.diagnosis.rules import Rules, rules
@@ -75,6 +77,13 @@ def test_the_next_cause_of_a_host_is_an_entry() -> None:
     assert (finding.cause, finding.confidence) == ("resets", 0.4)
     assert (finding.evidence_for, finding.connections) == (("web1 sends RSTs",), ())
     assert diagnose([counted(1, 1, LISTENER)], RULES).findings == ()
+
+
+@pytest.mark.parametrize(("confidence", "bad"), [(0.5, True), (0.49, False)])
+def test_counters_alone_may_be_bad_news(confidence: float, bad: bool) -> None:
+    entries = ENTRIES.replace("confidence: 0.4", f"confidence: {confidence}")
+    answer = diagnose([counted(1, 2, LISTENER)], Rules(causes.parse(entries)))
+    assert ([each.cause for each in answer.findings], answer.is_bad) == (["resets"], bad)
 
 
 def test_a_host_whose_sockets_are_stuck_is_not_judged_by_its_counters() -> None:

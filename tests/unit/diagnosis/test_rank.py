@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,8 @@ from netlab.snapshot.columns import ANY
 from netlab.snapshot.records import Sample, Snapshot, Socket
 
 from .build import LISTENER, C, S, again, at_client, at_server, causes, host, s, twice
+
+IDLE = {"lastsnd": 60.0, "lastrcv": 60.0, "lastack": 60.0}
 
 
 @pytest.mark.parametrize(
@@ -28,7 +31,7 @@ from .build import LISTENER, C, S, again, at_client, at_server, causes, host, s,
         (at_client(s.FIN_WAIT1, Timer.PROBE, 0, probes=3, tx_queue=1), "own-firewall"),
         (at_client(s.FIN_WAIT1, Timer.PROBE, 0, probes=3, tx_queue=90000, info={"snd_wnd": 0}),
          "orphans-wait"),  # D5
-        (at_client(s.FIN_WAIT2, Timer.TIME_WAIT, 0, remaining=20.0), "not-closed"),  # D7
+        (at_client(s.FIN_WAIT2, inode=7, info={"rto": 0.2, **IDLE}), "half-closed"),  # D7
         (at_client(s.SYN_SENT, **again()), "syn-lost"),
         (at_client(s.SYN_SENT, **again(info={"retrans": 0, "retrans_total": 3})), "own-firewall"),
         (at_client(s.SYN_SENT, **again(info={"segs_in": 3})), "rst-lost"),  # D2
@@ -61,13 +64,69 @@ BOTH = [
      at_server(s.LAST_ACK, inode=0, **again()), "fin-lost"),  # D6
     (at_client(s.TIME_WAIT, Timer.TIME_WAIT, 0, remaining=59.0),
      at_server(s.LAST_ACK, inode=0, **again()), "last-ack-lost"),
-    (at_client(s.ESTABLISHED), LISTENER, "peer-gone"),  # D14
+    (at_client(s.ESTABLISHED, info={"rto": 0.2, **IDLE}), LISTENER, "peer-gone"),  # D14
     (at_client(s.ESTABLISHED, **again()), LISTENER, "rst-lost"),  # D13
     (at_client(s.ESTABLISHED, **again(tx_queue=5, info={"bytes_sent": 20, "bytes_retrans": 15})),
      at_server(s.ESTABLISHED, info={"bytes_received": 5}), "data-ack-lost"),
     (at_client(s.ESTABLISHED, **again(tx_queue=5, info={"bytes_sent": 20, "bytes_retrans": 15})),
      at_server(s.ESTABLISHED, info={"bytes_received": 0, "rto": 0.2}), "data-lost"),
 ]  # fmt: skip
+
+
+WAITS = {"rto": 0.4, "lastack": 13.0, "lastrcv": 13.0, "busy": 13.0, "mss": 1448}
+
+
+def test_what_has_waited_for_long_is_stuck_though_its_timer_fired_once() -> None:
+    """The first round trip took seconds, and so does the time-out: 13 s, and one repetition."""
+    waits = at_client(s.ESTABLISHED, **again(1, tx_queue=30, info=WAITS))
+    assert causes(host(waits))[0] == "data-lost"
+    assert causes(host(at_client(s.ESTABLISHED, **again(1, tx_queue=30)))) == ()
+
+
+def test_icmp_that_came_in_the_meantime_tells_why() -> None:
+    waits = at_client(s.ESTABLISHED, **again(3, tx_queue=30, info=WAITS))
+    for counter in ("IcmpInDestUnreachs", "Icmp6InDestUnreachs"):
+        assert causes(twice(waits, {counter: 1}, {counter: 4}))[0] == "icmp-error"
+    assert causes(twice(waits, {"IcmpInDestUnreachs": 4}, {"IcmpInDestUnreachs": 4}))[0] != (
+        "icmp-error"
+    )
+
+
+def test_a_route_that_is_gone_leaves_the_least_path_mtu() -> None:
+    info = {"rto": 0.4, "snd_wnd": 65536, "backoff": 3, "lastack": 9.0, "pmtu": 68}
+    probes = at_client(s.ESTABLISHED, Timer.PROBE, probes=3, tx_queue=2000, info=info)
+    assert causes(host(probes))[0] == "no-route"
+    info = {**info, "pmtu": 1500}
+    probes = at_client(s.ESTABLISHED, Timer.PROBE, probes=3, tx_queue=2000, info=info)
+    assert causes(host(probes))[0] == "own-firewall"
+
+
+def test_a_translation_that_carries_nothing_any_more() -> None:
+    client = replace(at_client(s.ESTABLISHED, **again(3, tx_queue=30)), remote=("10.96.0.1", 80))
+    server = at_server(s.ESTABLISHED, **again(3, tx_queue=30))
+    (found,) = diagnose([host(client), host(server)]).findings
+    assert found.cause == "nat-broken"
+    assert found.connections[0].translated
+    idle = replace(server, tx_queue=0, timer=Timer.NONE, retransmits=0)
+    assert "nat-broken" not in causes(host(client), host(idle))
+
+
+def test_a_full_queue_is_seen_from_the_client_and_in_netstat() -> None:
+    works = Socket(s.ESTABLISHED, (C[0], 40009), S, 0, 0, Timer.NONE, 0.0, 0, 0, 9)
+    stuck = at_client(s.SYN_SENT, **again())
+    assert causes(host(stuck, works))[0] == "accept-queue-full"
+    assert causes(host(stuck))[0] == "syn-lost"
+    listens = Socket(s.LISTEN, ("0.0.0.0", 443), (ANY, 0), 129, 0, owner="7/nginx")
+    for waiting, expected in ((129, ("accept-queue-full",)), (128, ())):
+        sample = Sample((replace(listens, rx_queue=waiting),), source="netstat -tnap")
+        assert causes(Snapshot((sample,), "host"))[:1] == expected
+
+
+def test_a_fin_behind_unsent_data_is_not_what_is_lost() -> None:
+    """As ss -tan shows it: 50 KB in Send-Q, no timers."""
+    found = causes(host(Socket(s.FIN_WAIT1, C, S, 0, 50_000)))
+    assert set(found) >= {"orphans-wait", "data-lost"}
+    assert "fin-lost" not in causes(host(Socket(s.FIN_WAIT1, C, S, 0, 50_000)))[:1]
 
 
 @pytest.mark.parametrize(("client", "server", "first"), BOTH)
@@ -88,6 +147,8 @@ def test_both_ends_name_the_segment(
         (at_client(s.TIME_WAIT, Timer.TIME_WAIT, 0, remaining=30.0),),
         (at_client(s.SYN_SENT, Timer.RETRANSMIT, tx_queue=1, remaining=0.95),),
         (at_client(s.FIN_WAIT1, Timer.RETRANSMIT, 0, tx_queue=1),),  # it passes by
+        (at_client(s.FIN_WAIT2, Timer.TIME_WAIT, 0, remaining=20.0),),  # an orphan: 60 s at most
+        (at_client(s.ESTABLISHED, Timer.KEEPALIVE, probes=1),),  # a probe is on its way
         (at_client(s.ESTABLISHED, Timer.KEEPALIVE, remaining=7000.0),),
     ],
 )
@@ -190,17 +251,21 @@ def leaving(port: int, inode: int = 1, **info: float) -> Socket:
                   info={**known, "lastack": 0.1, **info})  # fmt: skip
 
 
-def test_many_in_close_wait_at_once_are_a_leak_however_young() -> None:
-    (found,) = diagnose([host(LISTENER, *map(leaving, range(2000, 2030)))]).findings
+def test_many_in_close_wait_are_a_leak_only_when_they_are_not_young() -> None:
+    """Thirty closed within a second are a service under load, which closes them in a moment."""
+    assert causes(host(LISTENER, *map(leaving, range(2000, 2030)))) == ()
+    old = [leaving(port, lastrcv=9.0, lastack=9.0, lastsnd=9.0) for port in range(2000, 2030)]
+    (found,) = diagnose([host(LISTENER, *old)]).findings
     assert (found.cause, len(found.connections)) == ("not-closed", 30)
     assert "30 of one service are in CLOSE_WAIT at once" in found.evidence_for[-1]
     pool = [
         Socket(s.CLOSE_WAIT, (C[0], port), S, 1, 0, Timer.NONE, 0.0, 0, 0, port,
-               info={"rto": 0.2, "lastrcv": 0.1, "lastack": 0.1, "data_segs_in": 1})
+               info={"rto": 0.2, "lastrcv": 9.0, "lastack": 9.0, "data_segs_in": 1})
         for port in range(40000, 40010)
     ]  # fmt: skip
     (found,) = diagnose([host(*pool)]).findings
     assert (found.cause, found.service) == ("not-closed", "10.0.0.2:443")
+    assert "'dport = :443'" in found.confirm
 
 
 def test_a_few_in_close_wait_or_many_that_still_send_are_well() -> None:
@@ -209,8 +274,9 @@ def test_a_few_in_close_wait_or_many_that_still_send_are_well() -> None:
 
 
 def test_ten_thousand_of_one_service_are_one_finding() -> None:
+    owner = 'users:(("app",pid=7,fd=3))'
     leaked = [
-        Socket(s.CLOSE_WAIT, S, ("10.1.0.1", port), 1, 0, Timer.NONE, 0.0, 0, 0, port, "app")
+        Socket(s.CLOSE_WAIT, S, ("10.1.0.1", port), 1, 0, Timer.NONE, 0.0, 0, 0, port, owner)
         for port in range(20000, 30000)
     ]
     other = at_client(s.SYN_SENT, **again())
@@ -218,12 +284,14 @@ def test_ten_thousand_of_one_service_are_one_finding() -> None:
     assert [(each.cause, len(each.connections)) for each in found.findings] == [
         ("not-closed", 10000), ("syn-lost", 1),
     ]  # fmt: skip
-    assert (found.findings[0].service, found.findings[0].owners) == ("port 443", ("app",))
+    assert (found.findings[0].service, found.findings[0].owners) == (
+        "port 443", ("app (pid 7)",),
+    )  # fmt: skip
     assert found.healthy == 1
     shown = findings(found, Style(False), width=80).splitlines()
     second = next(number for number, line in enumerate(shown) if line.startswith("2  syn-lost"))
     assert (second <= 22, len(shown) <= 30) == (True, True), "all of it fits a screen or so"
-    assert "10,000 x CLOSE_WAIT, port 443, of app" in "\n".join(shown[:5])
+    assert "10,000 x CLOSE_WAIT, port 443, of app (pid 7)" in "\n".join(shown[:5])
     assert max(map(len, shown)) <= 80
 
 
@@ -237,7 +305,8 @@ def test_one_end_says_what_the_other_would_mean() -> None:
 
 def test_states_alone_are_less_sure() -> None:
     only = Socket(s.CLOSE_WAIT, S, C, 1, 0)
-    (sure,) = diagnose([host(at_server(s.CLOSE_WAIT, rx_queue=1))]).findings
+    aged = at_server(s.CLOSE_WAIT, rx_queue=1, info={"rto": 0.2, "lastrcv": 9.0, "lastack": 9.0})
+    (sure,) = diagnose([host(aged)]).findings
     (unsure,) = diagnose([host(only)]).findings
     assert unsure.cause == sure.cause
     assert unsure.confidence < sure.confidence

@@ -175,6 +175,16 @@ def test_no_name_and_no_number_of_a_process_is_left() -> None:
     assert [s.remote[1] for s in first] == [4000, 4001, 4002, 4003]
 
 
+def test_what_netstat_names_is_masked_in_its_own_form() -> None:
+    sockets = tuple(
+        Socket(State.CLOSE_WAIT, ("192.0.2.1", 80), ("198.51.100.7", port), 1, 0, owner=owner)
+        for port, owner in ((4000, "4711/nginx: worker"), (4001, "4712/nginx: worker"), (4002, "-"))
+    )
+    (masked,) = mask.masked([raw(Sample(sockets))], "word")
+    shown = rows.snapshot("a", [masked]).samples[0].sockets
+    assert [each.owner for each in shown] == ["1/process-1", "2/process-1", "users:()"]
+
+
 def found(samples: Iterable[RawSample]) -> Counter[object]:
     """What a diagnosis says, but for whom it names."""
     snapshot = rows.snapshot("a", [*samples])

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whether a state may be one in passing: any network takes time, and loses a packet at times."""
+
+from __future__ import annotations
+
+from netlab.diagnosis.facts.registry import Value, fact
+from netlab.diagnosis.observed import ObservedEnd, ObservedHost
+from netlab.model.tcp import State
+from netlab.snapshot.records import Endpoint, Socket
+
+#: States without a timer of their own: only figures tell how long an end has been in one.
+UNTIMED = (State.CLOSE_WAIT, State.FIN_WAIT2)
+WELL = (State.ESTABLISHED, State.TIME_WAIT)
+MANY = 10  # connections
+
+
+@fact
+def passing(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """It tried again as often as one loss needs, or for an unknown time, and others live.
+
+    One loss is normal, and so is to meet a few connections on their way to the next state.
+    """
+    socket = own.socket
+    if socket is None or own.state is State.LISTEN:
+        return False
+    if own.before is not None:
+        return own.before.state is not own.state and tries(socket) <= _after_one_loss(own.state)
+    if not ages(socket):
+        return own.elapsed is not None or _one_of_few(own, peer)
+    if own.state in UNTIMED:
+        return None
+    if tries(socket) > _after_one_loss(own.state) or _insists_beside(own):
+        return False
+    return _works(own, peer)
+
+
+def ages(socket: Socket) -> bool:
+    """Whether anything shows how long a socket has been in its state."""
+    if socket.info or socket.state in UNTIMED:
+        return bool(socket.info) or tries(socket) >= 1
+    return socket.timer is not None or socket.retransmits is not None
+
+
+def tries(socket: Socket) -> int:
+    """How often it has tried again."""
+    return max(socket.retransmits or 0, socket.probes or 0)
+
+
+def _after_one_loss(state: State) -> int:
+    """How often an end tries again at most before the loss of one packet is mended.
+
+    A SYN-ACK is sent again by its own timer, and for each SYN (num_retrans of a request).
+    """
+    return 2 if state is State.SYN_RECV else 1
+
+
+def _insists_beside(own: ObservedEnd) -> bool:
+    """Whether another connection of its service has tried oftener in this state: so will this."""
+    assert own.socket is not None
+    tried = own.host.tried
+    keys = own.socket.local[1], own.socket.remote
+    return max(tried[key, own.state] for key in keys) > _after_one_loss(own.state)
+
+
+def _works(own: ObservedEnd, peer: ObservedEnd | None) -> bool:
+    """Whether other connections of its service were heard, or ended in good order, just now."""
+    assert own.socket is not None
+    local, remote = own.socket.local, own.socket.remote
+    return _others_live(own, local[1], remote) or (
+        peer is not None and _others_live(peer, remote[1], local)
+    )
+
+
+def _others_live(end: ObservedEnd, port: int, remote: Endpoint) -> bool:
+    """Whether others than this connection use a port of a host, or an endpoint that it reaches.
+
+    Where the accept queue is full, those that came before may be well, and nobody else gets in.
+    """
+    host = end.host
+    listener = host.listeners.get(port)
+    if listener is not None and listener.full:
+        return False
+    itself = end.socket is not None and host.is_lively(end.socket)
+    return max(host.lively[port], host.lively[remote]) > itself
+
+
+def _one_of_few(own: ObservedEnd, peer: ObservedEnd | None) -> bool:
+    """Whether it is one of a few, and twice as many of its service live or ended in good order.
+
+    Or it is the only one of its service in this state, on a host with many that live.
+    """
+    assert own.socket is not None
+    local, remote = own.socket.local, own.socket.remote
+    alike = max(1, _most(own.host, local[1], remote, own.state))
+    well = _most(own.host, local[1], remote, *WELL)
+    if peer is not None:
+        well = max(well, _most(peer.host, remote[1], local, *WELL))
+    return (2 * alike <= well and alike < MANY) or (alike == 1 and own.host.well >= MANY)
+
+
+def _most(host: ObservedHost, port: int, remote: Endpoint, *states: State) -> int:
+    """How many connections in these states a host has at a port of its own, or to an endpoint."""
+    return max(sum(host.census[key, state] for state in states) for key in (port, remote))
+
+
+def one_of_few_with_data(own: ObservedEnd) -> bool:
+    """Whether most connections of its service have nothing to send: it is the next message."""
+    assert own.socket is not None
+    same = [
+        socket.tx_queue > 0
+        for socket in own.host.sockets
+        if socket.state is own.state
+        and (socket.local[1] == own.socket.local[1] or socket.remote == own.socket.remote)
+    ]
+    return 2 * sum(same) < len(same)

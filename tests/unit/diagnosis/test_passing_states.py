@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What passes by itself on a network with delay and loss is no finding, and what stays is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from netlab.diagnosis.facts import FACTS
+from netlab.diagnosis.observed import ObservedEnd, ObservedHost
+from netlab.diagnosis.rank import diagnose
+from netlab.model.tcp import State, Timer
+from netlab.snapshot import parse
+from netlab.snapshot.records import Sample, Snapshot, Socket
+
+from .build import LISTENER, C, S, again, at_client, at_server, causes, host, s
+
+LISTS = ("State Recv-Q Send-Q Local Address:Port Peer Address:Port",)
+
+
+def listed(*rows: str) -> tuple[str, ...]:
+    """The causes that a listing without timers and figures is answered by."""
+    return causes(*parse.read("\n".join((*LISTS, *rows)) + "\n", "host"))
+
+
+def row(state: str, port: int, remote: str = "10.0.0.2:443", queue: int = 0) -> str:
+    return f"{state} 0 {queue} 10.0.0.1:{port} {remote}"
+
+
+def other(state: State = s.ESTABLISHED, port: int = 40002, **more: Any) -> Socket:
+    """Another connection of the client's to the same service."""
+    given = {"rx_queue": 0, "tx_queue": 0, "retransmits": 0, "probes": 0, "remaining": 0.0, **more}
+    return Socket(state, (C[0], port), S, inode=8, **given)
+
+
+def heard(ago: float, port: int = 40002, state: State = s.ESTABLISHED) -> Socket:
+    """One that heard from the service so many seconds ago."""
+    info = {"rto": 0.2, "segs_in": 9, "lastrcv": ago, "lastack": ago, "lastsnd": ago}
+    return other(state, port, timer=Timer.NONE, info=info)
+
+
+def ended(remaining: float) -> Socket:
+    return other(s.TIME_WAIT, timer=Timer.TIME_WAIT, remaining=remaining)
+
+
+def passes(socket: Socket, *others: Socket, **more: Any) -> object:
+    """Whether it may be passing, with others at its host."""
+    observed = ObservedHost.of(host(socket, *others))
+    return FACTS["passing"](ObservedEnd(socket.state, observed, socket, **more), None)
+
+
+def syn(times: int) -> Socket:
+    return at_client(s.SYN_SENT, **again(times))
+
+
+# --- one loss
+
+
+def test_one_lost_syn_is_normal_where_others_are_answered() -> None:
+    assert causes(host(syn(1), heard(0.5))) == ()
+    assert "syn-lost" in causes(host(syn(2), heard(0.5)))
+
+
+@pytest.mark.parametrize(
+    ("neighbour", "works"),
+    [
+        (heard(2.9), True),
+        (heard(3.0), False),
+        (ended(57.1), True),
+        (ended(57.0), False),
+        (heard(0.1, state=s.SYN_SENT), False),
+    ],
+)
+def test_a_service_works_if_it_was_heard_within_three_seconds(
+    neighbour: Socket, works: bool
+) -> None:
+    assert passes(syn(1), neighbour) is works
+
+
+def test_one_lost_syn_to_a_service_that_nobody_else_reaches_is_a_finding() -> None:
+    assert "syn-lost" in causes(host(syn(1)))
+    elsewhere = Socket(
+        s.ESTABLISHED, (C[0], 40002), ("10.0.0.9", 443), 0, 0, Timer.NONE, 0.0, 0, 0, 8,
+        info={"rto": 0.2, "lastrcv": 0.1, "lastack": 0.1},
+    )  # fmt: skip
+    assert "syn-lost" in causes(host(syn(1), elsewhere))
+
+
+@pytest.mark.parametrize("state", [s.FIN_WAIT1, s.LAST_ACK, s.CLOSING])
+def test_one_lost_fin_is_normal_where_others_are_answered(state: State) -> None:
+    assert causes(host(at_client(state, **again(1)), heard(0.5))) == ()
+    assert causes(host(at_client(state, **again(2)), heard(0.5)))
+
+
+def test_what_was_so_in_both_looks_does_not_pass() -> None:
+    stuck = syn(1)
+    assert passes(stuck, heard(0.5), before=stuck, elapsed=3.0) is False
+    assert passes(stuck, heard(0.5), before=at_client(s.ESTABLISHED), elapsed=3.0) is True
+
+
+def test_a_repeated_syn_ack_is_not_blamed_on_a_host_that_was_looked_at_later() -> None:
+    request = at_server(s.SYN_RECV, inode=0, **again(1))
+    lively = Socket(
+        s.ESTABLISHED, S, (C[0], 40002), 0, 0, Timer.NONE, 0.0, 0, 0, 8,
+        info={"rto": 0.2, "segs_in": 3, "lastrcv": 0.1, "lastack": 0.1},
+    )  # fmt: skip
+    client = host(Socket(s.ESTABLISHED, (C[0], 40009), S, 0, 0, Timer.NONE, 0.0, 0, 0, 9))
+    assert causes(host(request, lively, LISTENER), client) == ()
+    twice = at_server(s.SYN_RECV, inode=0, **again(2))  # by its timer, and for the repeated SYN
+    assert causes(host(twice, lively, LISTENER), client) == ()
+    stuck = at_server(s.SYN_RECV, inode=0, **again(3))
+    assert causes(host(stuck, lively, LISTENER), client)
+
+
+def test_the_connection_itself_does_not_show_that_its_service_works() -> None:
+    alive: dict[str, Any] = {
+        "info": {"rto": 0.2, "segs_in": 2, "lastrcv": 0.5, "lastack": 0.5, "lastsnd": 0.5}
+    }
+    request = at_server(s.SYN_RECV, inode=0, **again(1))
+    answers = causes(host(at_client(s.ESTABLISHED, **alive)), host(request, LISTENER))
+    assert answers[0] == "handshake-ack-lost"
+
+
+def test_a_full_accept_queue_is_no_loss_though_others_are_well() -> None:
+    full = Socket(s.LISTEN, S, ("0.0.0.0", 0), 2, 1, Timer.NONE, 0.0, 0, 0, 5)
+    request = at_server(s.SYN_RECV, inode=0, **again(1))
+    lively = Socket(
+        s.ESTABLISHED, S, (C[0], 40002), 0, 0, Timer.NONE, 0.0, 0, 0, 8,
+        info={"rto": 0.2, "segs_in": 3, "lastrcv": 0.1, "lastack": 0.1},
+    )  # fmt: skip
+    answers = causes(host(at_client(s.ESTABLISHED)), host(request, lively, full))
+    assert answers[0] == "accept-queue-full"
+
+
+# --- an unknown age
+
+
+def test_one_state_in_passing_among_twice_as_many_that_live() -> None:
+    living = [row("ESTAB", 40010 + n) for n in range(4)]
+    assert listed(row("CLOSE-WAIT", 40001), row("CLOSE-WAIT", 40002), *living) == ()
+    assert "not-closed" in listed(row("CLOSE-WAIT", 40001), row("CLOSE-WAIT", 40002), *living[:3])
+
+
+def test_ten_are_not_few_however_many_live() -> None:
+    living = [row("ESTAB", 40100 + n) for n in range(40)]
+    assert listed(*(row("CLOSE-WAIT", 40001 + n) for n in range(9)), *living) == ()
+    assert "not-closed" in listed(*(row("CLOSE-WAIT", 40001 + n) for n in range(10)), *living)
+
+
+def test_those_that_ended_in_good_order_count_and_those_of_other_services_do_not() -> None:
+    assert listed(row("LAST-ACK", 40001), row("TIME-WAIT", 40002), row("TIME-WAIT", 40003)) == ()
+    elsewhere = [row("ESTAB", 40010 + n, "10.0.0.9:80") for n in range(9)]
+    assert listed(row("LAST-ACK", 40001), *elsewhere)
+
+
+def test_a_single_one_on_a_host_with_many_that_live_may_pass() -> None:
+    elsewhere = [row("ESTAB", 40010 + n, "10.0.0.9:80") for n in range(10)]
+    assert listed(row("SYN-SENT", 40001), *elsewhere) == ()
+    assert "syn-lost" in listed(row("SYN-SENT", 40001), row("SYN-SENT", 40002), *elsewhere)
+
+
+def test_a_leak_is_found_without_ages_but_not_as_surely() -> None:
+    netstat = "\n".join(
+        f"tcp 1 0 10.0.0.1:{port} 10.0.0.2:443 CLOSE_WAIT 77/app off (0.00/0/0)"
+        for port in range(40001, 40006)
+    )
+    (finding,) = diagnose(parse.read(netstat + "\n", "host")).findings
+    assert finding.cause in ("not-closed", "not-read")
+    assert finding.confidence <= 0.7
+
+
+def netstat(queue: int, timer: str, other_queue: int = 0) -> str:
+    return (
+        f"tcp 0 {queue} 10.0.0.1:40001 10.0.0.2:443 ESTABLISHED 77/app {timer}\n"
+        f"tcp 0 {other_queue} 10.0.0.1:40002 10.0.0.2:443 ESTABLISHED 77/app off (0.00/0/0)\n"
+    )
+
+
+def test_a_transfer_between_two_bursts_is_not_refused_by_its_own_host() -> None:
+    between = netstat(117288, "probe (0.24/0/0)")
+    assert causes(*parse.read(between, "host")) == ()
+    later = netstat(120184, "probe (0.25/0/0)")
+    assert causes(*parse.read(between + "\n" + later, "host")) == ()
+
+
+def test_one_probe_of_a_window_is_not_blamed_on_the_own_firewall() -> None:
+    def probing(silence: float) -> Snapshot:
+        info = {"rto": 0.25, "backoff": 1, "lastsnd": silence, "lastrcv": 9.0, "lastack": 0.3}
+        more: dict[str, Any] = {"timer": Timer.PROBE, "probes": 1, "tx_queue": 160000, "info": info}
+        return host(at_client(s.ESTABLISHED, **more))
+
+    assert causes(probing(0.3)) == ()
+    assert causes(probing(1.0)) != ()
+
+
+def test_the_next_message_may_be_as_long_as_the_last_one() -> None:
+    def look(*queues: int) -> Snapshot:
+        sockets = tuple(
+            Socket(s.ESTABLISHED, (C[0], 40001 + n), S, 0, queue) for n, queue in enumerate(queues)
+        )
+        return Snapshot((Sample(sockets, {}, source="ss -tan"),) * 2, "host")
+
+    assert causes(look(200, 0, 0)) == ()
+    assert "data-lost" in causes(look(200, 0))
+
+
+def test_a_row_that_netstat_prints_twice_is_one_connection() -> None:
+    def told(*sockets: Socket) -> Snapshot:
+        return Snapshot((Sample(sockets, {}, source="netstat"),) * 2, "host")
+
+    def idle(local: tuple[str, int], remote: tuple[str, int]) -> Socket:
+        return Socket(s.ESTABLISHED, local, remote, 0, 0, Timer.NONE, 0.0, 0, 0)
+
+    server, client = idle(S, C), idle(C, S)
+    unpaired = idle(S, (C[0], 40077))
+    assert causes(told(client), told(server, server, LISTENER)) == ()
+    assert "peer-gone" in causes(told(client), told(server, unpaired, LISTENER))
+
+
+def test_an_end_that_just_heard_is_not_missed_though_it_was_there_before() -> None:
+    def half_closed(*segments: int) -> Snapshot:
+        ago = {"rto": 0.2, "lastrcv": 1.5, "lastack": 1.5, "lastsnd": 9.0}
+        sockets = [
+            at_client(s.FIN_WAIT2, info={**ago, "data_segs_in": number}) for number in segments
+        ]
+        samples = [Sample((each,), {}, at=3.0 * n) for n, each in enumerate(sockets)]
+        return Snapshot(tuple(samples), "client")
+
+    server = Snapshot((Sample((LISTENER, _elsewhere()), {}, at=3.0),), "server")
+    assert "peer-gone" not in causes(half_closed(4, 9), server)
+    assert "peer-gone" in causes(half_closed(9, 9), server)
+
+
+def _elsewhere() -> Socket:
+    """What shows that the server has this address."""
+    return Socket(s.ESTABLISHED, (S[0], 22), ("10.0.0.7", 40001), 0, 0, Timer.NONE, 0.0, 0, 0, 5)
