@@ -65,7 +65,11 @@ TESTS = {
     "netlab/diagnosis/facts/registry.py": FACTS,
     "netlab/diagnosis/facts/sending.py": FACTS,
     "netlab/diagnosis/facts/timing.py": FACTS,
+    "netlab/diagnosis/grouping.py": ("tests/unit/diagnosis/test_grouping.py",),
+    "netlab/diagnosis/pairing.py": ("tests/unit/diagnosis/test_pairing.py",),
     "netlab/diagnosis/rank.py": ANSWERS,
+    "netlab/diagnosis/services.py": ("tests/unit/diagnosis/test_services.py",),
+    "netlab/diagnosis/unseen.py": ("tests/unit/diagnosis/test_unseen.py",),
     "netlab/kernels/compare/changes.py": (
         "tests/unit/kernels/compare/test_changes.py",
         "tests/unit/kernels/compare/test_order.py",

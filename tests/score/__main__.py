@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from netlab.linux import privileges
 from netlab.model.errors import NetlabError
 
-from . import corpus, injections, page, record
+from . import corpus, injections, network, onlookers, page, record
 from .corpus import Case
 from .judge import FORMS, judge
 
+ROUNDS = 2  # of looks at each path
 PAGE = Path(__file__).parents[2] / "docs" / "score.md"
 
 
@@ -26,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Play or replay, judge, print."""
     given = _options().parse_args(arguments)
     try:
+        if given.network:
+            return _network(given)
         cases, lost = _cases(given)
     except NetlabError as error:
         print(f"score: {error}", file=sys.stderr)
@@ -38,12 +42,32 @@ def main(arguments: list[str] | None = None) -> int:
         found = [miss for tally in tallies.values() for miss in tally.misses]
         print("\n".join(["", *page.misses(found)]))
     if given.write:
-        PAGE.parent.mkdir(exist_ok=True)
+        before = PAGE.read_text() if PAGE.exists() else ""
         command = "./scripts/score " + (
             "--replay ..." if given.replay else f"--seed {given.seed}{' --quick' * given.quick}"
         )
-        PAGE.write_text(page.page(tallies, command, len(cases), len(lost), record.APART))
+        text = page.page(tallies, command, len(cases), len(lost), record.APART)
+        PAGE.write_text(page.with_network(text, page.network_of(before)))
     return 0 if all(page.good_enough(tally) for tally in tallies.values()) else 1
+
+
+def _network(given: argparse.Namespace) -> int:
+    """Only healthy connections, on paths with delay and loss: who is accused?"""
+    if given.replay:
+        rounds = onlookers.load(given.replay)
+    else:
+        privileges.prepare()
+        rounds = onlookers.watch(network.PATHS, ROUNDS, given.seed)
+    if given.keep:
+        onlookers.keep(rounds, given.keep)
+    verdicts = onlookers.judge(rounds)
+    text = page.of_network(verdicts, f"./scripts/score --network --seed {given.seed}")
+    print(text)
+    if given.misses:
+        print("\n".join(page.accusations(verdicts)))
+    if given.write:
+        PAGE.write_text(page.with_network(PAGE.read_text(), text))
+    return 0 if page.spares(verdicts) else 1
 
 
 def _options() -> argparse.ArgumentParser:
@@ -54,6 +78,9 @@ def _options() -> argparse.ArgumentParser:
     options.add_argument("--replay", type=Path, metavar="DIR", help="ask about those files")
     options.add_argument("--form", action="append", choices=list(FORMS), help="only this evidence")
     options.add_argument("--misses", action="store_true", help="print every wrong answer")
+    options.add_argument(
+        "--network", action="store_true", help="ask about healthy ones on paths that lose packets"
+    )
     options.add_argument("--write", action="store_true", help="write docs/score.md")
     return options
 

@@ -9,9 +9,22 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from .judge import NOTHING, Miss, Tally
+from .onlookers import FORMS, TIMED, Accusation, Verdicts
 
 #: What must hold: with both ends, with one end, and healthy ones accused in a thousand.
 WANTED = {"both": 0.98, "one": 0.90}
+#: Of healthy connections on a path with delay and loss, where the evidence shows ages: accused in a
+#: thousand questions. Without ages some are accused, less surely. The confidence is never as high.
+MOST_ACCUSED, TOO_SURE = 1.0, 0.9
+NETWORK = "## Healthy connections on paths with delay and loss"
+NETWORK_INTRODUCTION = """\
+Thirteen kinds of healthy applications (`tests/score/traffic.py`) on a line that takes time,
+jitters, and loses packets in both directions. Both hosts are looked at together and 1, 3 and 5 s
+apart, once and twice, and the question is asked with one end and with both. A question is one
+connection that is not in TIME_WAIT; any finding about one is an accusation. `ss -tan` shows no ages
+at all and netstat none of CLOSE_WAIT and FIN_WAIT2, so that some of what passes looks like what
+stays.
+"""
 INTRODUCTION = """\
 # The blind score of `netlab diagnose`
 
@@ -27,7 +40,8 @@ between them. While they are stuck, for one to ten seconds by then, it looks at 
 - *both ends*: the first finding about the connection is the true class
 - *one end*: one of the first two is, of those that this end can know of at all
 - *accused*: of the questions about connections with which nothing is wrong (each is asked about
-  with both ends and with each alone), those that were answered by a finding
+  with both ends and with each alone), those that were answered by a finding. These are between two
+  hosts without delay or loss, looked at in the same instant; other paths have a table of their own
 - *invented*: of the questions to an end that can know of nothing, those that were answered by a
   finding that is not true
 
@@ -115,3 +129,62 @@ def page(tallies: Mapping[str, Tally], command: str, cases: int, lost: int, apar
         text += ["", f"## {form}: what was true, and what was answered with both ends", ""]
         text += confusion(tally)
     return "\n".join(text) + "\n"
+
+
+# --- the network
+
+
+def spares(verdicts: Verdicts) -> bool:
+    """Whether healthy connections are let alone as they must be."""
+    return verdicts.of(TIMED).per_mille <= MOST_ACCUSED and verdicts.surest < TOO_SURE
+
+
+def of_network(verdicts: Verdicts, command: str) -> str:
+    """The section about healthy connections on real paths: by path, and by cause."""
+    text = [NETWORK, "", NETWORK_INTRODUCTION, f"`{command}`:", ""]
+    text += ["| path | " + " | ".join(FORMS) + " |", "|---|" + "---|" * len(FORMS)]
+    for path in dict.fromkeys(path for path, _, _ in verdicts.asked):
+        row = (verdicts.of([form], path) for form in FORMS)
+        text.append(f"| {path} | " + " | ".join(map(_of_questions, row)) + " |")
+    whole = (verdicts.of([form]) for form in FORMS)
+    text.append("| all | " + " | ".join(map(_of_questions, whole)) + " |")
+    text += ["", "| accused by | form | times | surest |", "|---|---|---|---|"]
+    causes = Counter((each.cause, each.form) for each in verdicts.accusations)
+    for (cause, form), count in causes.most_common():
+        surest = max(
+            each.confidence
+            for each in verdicts.accusations
+            if (each.cause, each.form) == (cause, form)
+        )
+        text.append(f"| {cause.replace('|', ' or ')} | {form} | {count} | {surest:.2f} |")
+    return "\n".join(text) + "\n"
+
+
+def _of_questions(verdicts: Verdicts) -> str:
+    return f"{len(verdicts.accusations)} of {verdicts.questions}"
+
+
+def network_of(page: str) -> str:
+    """The section about real paths of a page, or nothing."""
+    _, mark, rest = page.partition(NETWORK)
+    return mark + rest
+
+
+def with_network(page: str, section: str) -> str:
+    """A page with that section instead of the one it had; it is the last one."""
+    head, _, _ = page.partition(NETWORK)
+    return head.rstrip("\n") + "\n" + ("\n" + section if section else "")
+
+
+def accusations(verdicts: Verdicts) -> list[str]:
+    """Every accusation with its evidence, those alike together, for whoever mends the rules."""
+
+    def alike(one: Accusation) -> tuple[str, str, str, str]:
+        return one.cause, one.states, one.kind, one.form
+
+    text = []
+    for key, group in groupby(sorted(verdicts.accusations, key=alike), key=alike):
+        some = list(group)
+        text.append(f"{len(some):4} x {', '.join(key)}; such as {some[0].path}, {some[0].occasion}")
+        text += [f"       {line}" for line in (*some[0].evidence[:1], *some[0].lines)]
+    return text

@@ -129,6 +129,8 @@ class _Story:
             return waiting
         if self._pair[side] is State.CLOSE_WAIT:
             return self._application(side)
+        if self._pair[side] is State.FIN_WAIT2 and self._did[side].ending == "close":
+            return NOTHING  # an orphan: the kernel ends it within a minute, whatever the peer does
         if self._pair[side] is State.FIN_WAIT2:  # what keeps the peer from closing is not seen here
             return self.of_both() | self._application(side)
         return self._application(side)
@@ -217,7 +219,7 @@ class _Story:
         did, state, peer = self._did[side], self._pair[side], self._pair[side.peer]
         other = self._did[side.peer]
         if did.listens and not did.accepted and state in (State.ESTABLISHED, State.CLOSE_WAIT):
-            return frozenset({"not-accepted"}) if other.sent or other.ending else NOTHING
+            return frozenset({"not-accepted"})
         if state is State.CLOSE_WAIT:
             causes = {"not-closed"} if did.reads else {"not-read", "not-closed"}
             if other.ending == "shutdown" and peer is State.FIN_WAIT2:
@@ -262,11 +264,16 @@ def _conduct(scenario: Scenario, side: Side) -> _Conduct:
     """Follow what one side does; a connect begins a new life."""
     listens = accepted = reads = False
     sent, ending, got = 0, "", 0
+    ports = set[object]()  # that the other end has connected from
     for step in scenario.steps:
         if not isinstance(step, Do) or step.fails:
             continue
         if step.side is side.peer and step.action == "send":
             got += _size(step)
+        if step.side is side.peer and step.action == "connect":
+            port = step.arguments.get("source_port")
+            accepted &= port in ports  # the last one that came is looked at; or it meets the old
+            ports |= {port} - {None}
         if step.side is not side:
             continue
         match step.action:

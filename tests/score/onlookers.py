@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Looks at healthy hosts on a real path as their owners would, asks netlab, and counts accusations.
+
+A question is one connection in what is handed in; any finding about it is an accusation. What has
+only TIME_WAITs is not counted, unless it is accused: hundreds of them would flatter the share.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path as File
+from typing import Any, TypeAlias
+
+from netlab.diagnosis import rank
+from netlab.linux.namespace import Namespace
+from netlab.model.errors import ScenarioError
+from netlab.model.findings import BY_COUNTERS, Finding
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Side
+from netlab.snapshot import collect, parse, store
+
+from .network import Path, network
+from .traffic import NAMES
+
+#: Seconds after the first look of a round at which both hosts are looked at again.
+MOMENTS = (0.0, 1.0, 3.0, 5.0)
+SETTLES = 4.0  # seconds until every service is in use
+COMMANDS = {
+    "ss -tanoei": ("ss", "-tanoei"),
+    "ss -tan": ("ss", "-tan"),
+    "netstat -tnop": ("netstat", "-tnop"),
+}
+SNAPSHOT = "netlab snapshot"
+FORMS = (*COMMANDS, SNAPSHOT)
+TIMED = ("ss -tanoei", SNAPSHOT)  # forms that show how long a connection has been as it is
+TWICE = 2  # the moment of the second look, where one asks with two
+
+Texts: TypeAlias = dict[str, str]  # by form, of one host at one moment; "twice": both snapshots
+Ends: TypeAlias = frozenset[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """All that was seen of both hosts, by side and moment."""
+
+    path: Path
+    views: Mapping[str, Sequence[Texts]]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What somebody hands in: the name of the form, of the occasion, and the texts by side."""
+
+    form: str
+    occasion: str
+    texts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Accusation:
+    """A finding about a connection with which nothing is wrong."""
+
+    path: Path
+    form: str
+    occasion: str
+    kind: str  # of the connection
+    cause: str
+    confidence: float
+    states: str
+    evidence: tuple[str, ...]
+    lines: tuple[str, ...]  # of the texts, about this connection
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """What was asked, and what was accused."""
+
+    asked: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # path, form, occasion
+    accusations: list[Accusation] = field(default_factory=list)
+
+    @property
+    def questions(self) -> int:
+        """The number of questions."""
+        return self.asked.total()
+
+    @property
+    def per_mille(self) -> float:
+        """Accusations in a thousand questions."""
+        return 1000 * len(self.accusations) / max(1, self.questions)
+
+    def of(self, forms: Sequence[str], path: str = "") -> Verdicts:
+        """Those about these forms, and this path if one is named."""
+        asked = Counter(
+            {
+                key: count
+                for key, count in self.asked.items()
+                if key[1] in forms and path in ("", key[0])
+            }
+        )
+        accused = [
+            each for each in self.accusations if each.form in forms and path in ("", str(each.path))
+        ]
+        return Verdicts(asked, accused)
+
+    @property
+    def surest(self) -> float:
+        """The confidence of the surest accusation, from 0 to 1."""
+        return max((each.confidence for each in self.accusations), default=0.0)
+
+
+# --- looking
+
+
+def watch(paths: Iterable[Path], rounds: int, seed: int) -> list[Round]:
+    """Look at the hosts on each path so many times, one path after the other."""
+    return [
+        seen
+        for number, path in enumerate(paths)
+        for seen in _watch_one(path, rounds, seed + number)
+    ]
+
+
+def _watch_one(path: Path, rounds: int, seed: int) -> list[Round]:
+    with network(path, seed) as hosts:
+        time.sleep(SETTLES)
+        return [_round(path, hosts) for _ in range(rounds)]
+
+
+def _round(path: Path, hosts: Mapping[Side, Namespace]) -> Round:
+    views: dict[str, list[Texts]] = {str(side): [] for side in hosts}
+    samples: dict[str, list[Any]] = {str(side): [] for side in hosts}
+    began = time.monotonic()
+    for moment in MOMENTS:
+        time.sleep(max(0.0, began + moment - time.monotonic()))
+        for side in hosts:
+            views[str(side)].append({})
+        for form, command in COMMANDS.items():
+            for side, host in hosts.items():
+                with host:
+                    views[str(side)][-1][form] = _printed(command)
+        for side, host in hosts.items():
+            with host:
+                samples[str(side)].append(collect.collect())
+    for name, taken in samples.items():
+        for texts, sample in zip(views[name], taken, strict=True):
+            texts[SNAPSHOT] = store.to_json(name, sample)
+        views[name][TWICE]["twice"] = store.to_json(name, [*taken[0], *taken[TWICE]])
+    return Round(path, views)
+
+
+def _printed(command: Sequence[str]) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+# --- asking
+
+
+def judge(rounds: Iterable[Round], forms: Sequence[str] = FORMS) -> Verdicts:
+    """Ask about everything that was seen, in every way in which somebody may."""
+    verdicts = Verdicts()
+    for seen in rounds:
+        for form in forms:
+            for question in _questions(seen, form):
+                _ask(seen.path, question, verdicts)
+    return verdicts
+
+
+def _questions(seen: Round, form: str) -> Iterator[Question]:
+    client, server = (seen.views[str(side)] for side in (Side.CLIENT, Side.SERVER))
+    yield Question(form, "client", {"client": client[0][form]})
+    yield Question(form, "server", {"server": server[0][form]})
+    for number, moment in enumerate(MOMENTS):
+        when = f"{moment:g} s apart" if number else "together"
+        texts = {"client": client[0][form], "server": server[number][form]}
+        yield Question(form, f"both, {when}", texts)
+        if number:
+            texts = {"client": client[number][form], "server": server[0][form]}
+            yield Question(form, f"both, {when}", texts)
+    twice = {side: _twice(views, form) for side, views in (("client", client), ("server", server))}
+    for side, text in twice.items():
+        yield Question(form, f"{side}, twice", {side: text})
+    yield Question(form, "both, twice", twice)
+
+
+def _twice(views: Sequence[Texts], form: str) -> str:
+    if form == SNAPSHOT:
+        return views[TWICE]["twice"]
+    return views[0][form] + views[TWICE][form]
+
+
+def _ask(path: Path, question: Question, verdicts: Verdicts) -> None:
+    snapshots = [one for side, text in question.texts.items() for one in parse.read(text, side)]
+    lasting = {
+        frozenset((socket.local, socket.remote))
+        for snapshot in snapshots
+        for socket in snapshot.samples[-1].sockets
+        if socket.state is not State.TIME_WAIT
+    }
+    verdicts.asked[str(path), question.form, question.occasion] += len(lasting)
+    for finding in rank.diagnose(snapshots).findings:
+        verdicts.accusations += _accusations(path, question, finding)
+
+
+def _accusations(path: Path, question: Question, finding: Finding) -> Iterator[Accusation]:
+    evidence = (*finding.evidence_for, *finding.evidence_against)
+    causes = "|".join((finding.cause, *finding.also))
+    for each in finding.connections:
+        ends = (each.local, each.remote)
+        kind = next((NAMES[port] for _, port in ends if port in NAMES), "?")
+        states = "/".join(map(str, each.states))
+        lines = tuple(_lines(question, {port for _, port in ends}))
+        yield Accusation(
+            path, question.form, question.occasion, kind,
+            causes, finding.confidence, states, evidence, lines,
+        )  # fmt: skip
+    if not finding.connections and finding.confidence >= BY_COUNTERS:  # less is a hint
+        yield Accusation(
+            path, question.form, question.occasion, "the host",
+            causes, finding.confidence, "", evidence, (),
+        )  # fmt: skip
+
+
+def _lines(question: Question, ports: set[int]) -> Iterator[str]:
+    """What the texts say of a connection: its line, and the indented one below."""
+    for side, text in question.texts.items():
+        if question.form == SNAPSHOT:
+            continue
+        shown = False
+        for line in text.splitlines():
+            shown = (
+                shown if line[:1].isspace() else all(f":{port} " in line for port in ports - {0})
+            )
+            if shown:
+                yield f"{side}: {line.strip()}"
+
+
+# --- keeping
+
+
+def keep(rounds: Iterable[Round], folder: File) -> None:
+    """Write each round to a file of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, seen in enumerate(rounds):
+        said = {"rtt": seen.path.rtt, "loss": seen.path.loss, "views": seen.views}
+        (folder / f"round-{number:04}.json").write_text(json.dumps(said) + "\n")
+
+
+def load(folder: File) -> list[Round]:
+    """Read what `keep` wrote. Raises `ScenarioError` where there is nothing."""
+    files = sorted(folder.glob("round-*.json"))
+    if not files:
+        raise ScenarioError("has no round-*.json: expected what --network --keep wrote", folder)
+    said = [json.loads(file.read_text()) for file in files]
+    return [Round(Path(each["rtt"], each["loss"]), each["views"]) for each in said]
