@@ -22,7 +22,7 @@ from netlab.linux.netlink import NETLINK_NETFILTER, NETLINK_ROUTE
 from netlab.linux.nstat import Counters
 from netlab.linux.privileges import refused
 from netlab.linux.transport import Transport
-from netlab.model.errors import Absent, ActionFailed, LabError
+from netlab.model.errors import ActionFailed, LabError, is_out_of_something
 from netlab.model.tcp import Segment
 from netlab.model.vocabulary import Side
 from netlab.testbed import wire
@@ -293,10 +293,15 @@ class Host:
         return self.namespace.sysctl(name, value)
 
     def has_sysctl(self, name: str) -> bool:
-        """True if this kernel has that sysctl."""
+        """True if this kernel has that sysctl, and lets it be read.
+
+        Raises `LabError` where this machine is out of something, so that nobody can tell.
+        """
         try:
             self.sysctl(name)
-        except Absent:
+        except LabError as error:
+            if is_out_of_something(str(error)):
+                raise
             return False
         return True
 

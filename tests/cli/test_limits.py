@@ -143,7 +143,8 @@ def test_where_programs_cannot_be_confined_the_limit_is_named(kind: str) -> None
     done = through_a_shell(limited.replace("$words", f"run --hold 10ms port-open {PROGRAM}"))
     assert done.code == 3
     assert "1 passed, 1 not built" in done.out
-    (complaint,) = (line for line in done.out.splitlines() if "cannot run 'tcp_client'" in line)
+    (complaint,) = (line for line in done.out.splitlines() if line.startswith(f"{PROGRAM}: "))
+    assert "cannot run 'tcp_client'" in complaint
     assert f"{said} (0 here)" in complaint or f"{said}=0" in complaint
     done = through_a_shell(limited.replace("$words", "doctor"))
     (line,) = (line for line in done.out.splitlines() if "confine a scenario's programs" in line)

@@ -58,5 +58,5 @@ def test_the_wheel_lists_plays_and_explains(installed: Path, tmp_path: Path) -> 
     ):
         done = netlab_in(tmp_path, *words, **where)
         assert done.code == 0, (words, done.err)
-    diagnosis = netlab_in(tmp_path, "diagnose", OUTPUTS / "client-ss-6.1-tanoei.txt", **where)
+    diagnosis = netlab_in(tmp_path, "diagnose", OUTPUTS / "server-ss-6.1-tanoei.txt", **where)
     assert (diagnosis.code, diagnosis.err) == (1, "")

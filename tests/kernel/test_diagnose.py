@@ -33,7 +33,7 @@ def test_a_service_that_leaks_is_told_on_the_first_screen(lab: Lab) -> None:
         client = lab.client.connect(8080)
         lab.server.accept()
         lab.client.close(client)
-    lab.expect(client=State.FIN_WAIT2, server=State.CLOSE_WAIT, hold=0.5)
+    lab.expect(client=State.FIN_WAIT2, server=State.CLOSE_WAIT, hold=1.5)
     shown = findings(asked(lab.server), Style(False), width=80).splitlines()
     assert "not-closed: the application has not closed its end" in shown[2]
     assert "20 x CLOSE_WAIT, port 8080" in shown[3]
