@@ -17,6 +17,7 @@ EXTRAS = {
     "kernels": ("debian", "zstandard"),
     "live": ("textual",),
     "report": ("jinja2", "markupsafe"),
+    "watch": ("prometheus_client",),
 }
 
 

@@ -15,22 +15,33 @@ import pytest
 
 #: What a person has to install where a program is missing (Debian; Fedora where it differs).
 PACKAGES = {
+    "ansible-playbook": "ansible-core",
     "apt-get": "apt",
     "bash": "bash",
+    "busybox": "busybox-static (Fedora: busybox)",
     "capinfos": "wireshark-common (Fedora: wireshark-cli)",
     "chromium": "chromium",
+    "conntrack": "conntrack (Fedora: conntrack-tools)",
+    "containerd": "containerd",
+    "ctr": "containerd",
+    "dash": "dash",
     "gpg": "gnupg (Fedora: gnupg2)",
     "ip": "iproute2 (Fedora: iproute)",
     "mergecap": "wireshark-common (Fedora: wireshark-cli)",
+    "netstat": "net-tools",
     "nft": "nftables",
     "nsenter": "util-linux",
     "nstat": "iproute2 (Fedora: iproute)",
-    "podman": "podman",
+    "podman": "podman, crun and runc",
     "prlimit": "util-linux",
+    "prometheus": "prometheus (Fedora: golang-github-prometheus)",
     "qemu-system-x86_64": "qemu-system-x86 (Fedora: qemu-system-x86-core)",
     "rpmbuild": "rpm (Fedora: rpm-build)",
     "setpriv": "util-linux",
+    "shellcheck": "shellcheck (Fedora: ShellCheck)",
     "ss": "iproute2 (Fedora: iproute)",
+    "ssh-keygen": "openssh-client (Fedora: openssh)",
+    "sshd": "openssh-server",
     "strace": "strace",
     "tcpdump": "tcpdump",
     "tmt": "tmt, with pipx",
@@ -40,7 +51,9 @@ PACKAGES = {
 }
 #: Programs that a test may lack all the same, and why.
 NOT_REQUIRED = {
-    "podman": "what it refuses is refused by seccomp and mounts in tests/cli/test_limits.py, too",
+    "containerd": "many machines of CI are containers, in which it runs no others",
+    "ctr": "comes with containerd",
+    "podman": "many machines of CI are containers, in which it runs no others",
     "tmt": "neither Debian nor Ubuntu has it; whoever changes a plan runs `tmt lint`",
 }
 #: Other names of one program.

@@ -8,18 +8,24 @@ are one finding, however many peers and ports they have, and whether or not data
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from netlab.diagnosis import services, wording
+from netlab.diagnosis.facts.timing import stuck_for
 from netlab.diagnosis.observed import ObservedEnd
 from netlab.diagnosis.pairing import EndPair
 from netlab.diagnosis.rules import Candidate
 from netlab.model.findings import StuckConnection
 from netlab.model.tcp import State
 from netlab.snapshot.owners import processes
-from netlab.snapshot.records import Endpoint
+from netlab.snapshot.records import Endpoint, Socket
 
+#: The name and the number of each process that holds a socket.
+Holders: TypeAlias = Callable[[Socket], Iterable[tuple[str, str]]]
+#: The processes at each end of a connection.
+Held: TypeAlias = Sequence[tuple[tuple[str, str], ...]]
 #: What a program that forgets its connections shows: who does not read does not close either.
 FORGOTTEN = frozenset({"not-closed", "not-read"})
 #: What a full queue of a listener shows, at it and at all who wait behind it.
@@ -41,6 +47,9 @@ class Group:
     connections: list[StuckConnection] = field(default_factory=list)
     endpoints: Counter[Endpoint] = field(default_factory=Counter)  # of the service
     owners: Counter[tuple[str, str]] = field(default_factory=Counter)  # names, and numbers
+    hosts: Counter[str] = field(default_factory=Counter)
+    programs: Counter[str] = field(default_factory=Counter)  # names, at the end that it is about
+    oldest: float | None = None  # seconds: see `stuck_for`
 
     @property
     def service(self) -> Endpoint:
@@ -57,12 +66,27 @@ class Group:
             many = f" x {number}" if number > 1 and len(self.owners) > 1 else ""
             yield f"{name} (pid {process}){many}"
 
+    def grow(
+        self, connection: StuckConnection, service: Endpoint, held: Held, age: float | None
+    ) -> None:
+        """One more connection, its service, the processes that hold each end, and for how many
+        seconds it has been stuck.
+        """
+        self.connections.append(connection)
+        self.endpoints[service] += 1
+        self.owners.update(process for end in held for process in end)
+        at_fault = held[0] or held[-1]
+        self.programs.update({name for name, _ in at_fault})
+        if age is not None:
+            self.oldest = max(age, self.oldest or 0.0)
+
 
 class Groups:
     """Every stuck connection, in the group of its fault."""
 
-    def __init__(self) -> None:
+    def __init__(self, holders: Holders) -> None:
         self._known: dict[object, Group] = {}
+        self._holders = holders
 
     def __iter__(self) -> Iterator[Group]:
         return iter(self._known.values())
@@ -76,7 +100,8 @@ class Groups:
         own, peer = _oriented(pair, first)
         service, here = services.of(own, peer)
         states = (own.state,) if peer is None else (own.state, peer.state)
-        holders = _holders(own, peer)
+        held = [self._held(end) for end in (own, peer) if end is not None]
+        holders = [process for end in held for process in end]
         kind = None if first.cause.id in QUEUED else states
         key = (kind, here, *_fault(first, also, own, service, holders))
         group = self._known.get(key)
@@ -86,9 +111,12 @@ class Groups:
         elif kind is None and first.points > group.candidates[0].points:
             group.pair, group.candidates = EndPair(own, peer, pair.translated), candidates
         local, remote = wording.four_tuple(own, peer)
-        group.connections.append(StuckConnection(local, remote, states, pair.translated))
-        group.endpoints[service] += 1
-        group.owners.update(holders)
+        connection = StuckConnection(local, remote, states, pair.translated)
+        group.grow(connection, service, held, stuck_for(own))
+        group.hosts.update(_hosts(own, peer))
+
+    def _held(self, end: ObservedEnd) -> tuple[tuple[str, str], ...]:
+        return () if end.socket is None else tuple(self._holders(end.socket))
 
 
 def _fault(
@@ -108,13 +136,15 @@ def _fault(
     return (first.cause.id, *also), service[1], tuple(holders)
 
 
-def _holders(own: ObservedEnd, peer: ObservedEnd | None) -> list[tuple[str, str]]:
-    return [
-        process
-        for end in (own, peer)
-        if end is not None and end.socket is not None
-        for process in processes(end.socket.owner)
-    ]
+def as_listed(socket: Socket) -> Iterator[tuple[str, str]]:
+    """The processes that hold a socket, of those that its listing names."""
+    return processes(socket.owner)
+
+
+def _hosts(own: ObservedEnd, peer: ObservedEnd | None) -> list[str]:
+    """The host of the first end, then that of the other one, where it is seen there."""
+    ends = [own] if peer is None or peer.socket is None else [own, peer]
+    return [*dict.fromkeys(end.host.name for end in ends)]
 
 
 def _oriented(pair: EndPair, candidate: Candidate) -> tuple[ObservedEnd, ObservedEnd | None]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -45,13 +45,21 @@ class EndPair:
     translated: bool = False  # matched by ports: a NAT changed an address
 
 
-def pairs(snapshots: Sequence[Snapshot], hosts: Sequence[ObservedHost]) -> Iterator[EndPair]:
-    """Every connection of the snapshots once, and every listener; `hosts`: one per snapshot."""
+def pairs(
+    snapshots: Sequence[Snapshot],
+    hosts: Sequence[ObservedHost],
+    but_for: Callable[[Socket, Socket | None], bool] = lambda socket, other: False,
+) -> Iterator[EndPair]:
+    """Every connection of the snapshots once, and every listener; `hosts`: one per snapshot.
+
+    `but_for`: which to leave out, by the sockets of both ends, or of one whose other end is not
+    among them. Most sockets of a host are well, and a pair costs more than to see that.
+    """
     tables = [_HostTable(snapshot, host) for snapshot, host in zip(snapshots, hosts, strict=True)]
     if len(tables) == 1 and not tables[0].talks_to_itself:
-        yield from tables[0].alone()
+        yield from tables[0].alone(but_for)
         return
-    yield from _Matcher(tables).pairs()
+    yield from _Matcher(tables, but_for).pairs()
 
 
 class _HostTable:
@@ -64,15 +72,19 @@ class _HostTable:
         #: Whether what is not in it can be missed: a text without a socket may be of anything.
         self.shows_its_host = last.whole and (bool(last.sockets) or last.source == SOURCE)
         self.sockets = last.sockets
-        self._before: dict[FourTuple, Socket] | None = None
+        self._first = snapshot.samples[0].sockets if len(snapshot.samples) > 1 else None
         self._elapsed: float | None = None
-        if len(snapshot.samples) > 1:
+        if self._first is not None:
             first = snapshot.samples[0]
-            self._before = {(socket.local, socket.remote): socket for socket in first.sockets}
             if first.at is not None and last.at is not None:
                 self._elapsed = last.at - first.at
             else:
                 self._elapsed = 1.0  # seconds: samples without a time were taken by hand
+
+    @functools.cached_property
+    def _before(self) -> dict[FourTuple, Socket]:
+        """The sockets of the first sample."""
+        return {(socket.local, socket.remote): socket for socket in self._first or ()}
 
     @functools.cached_property
     def listening(self) -> set[int]:
@@ -103,21 +115,24 @@ class _HostTable:
 
     def end(self, socket: Socket) -> ObservedEnd:
         """A socket as an end, with its record of the first sample."""
-        if self._before is None:
+        if self._first is None:
             return ObservedEnd(socket.state, self.host, socket)
         before = self._before.get((socket.local, socket.remote))
         return ObservedEnd(socket.state, self.host, socket, before, self._elapsed)
 
-    def alone(self) -> Iterator[EndPair]:
+    def alone(self, but_for: Callable[[Socket, Socket | None], bool]) -> Iterator[EndPair]:
         """Every socket, with an unknown other end."""
-        return (EndPair(self.end(socket)) for socket in self.sockets)
+        return (EndPair(self.end(each)) for each in self.sockets if not but_for(each, None))
 
 
 class _Matcher:
     """Several snapshots, or one of a host that talks to itself."""
 
-    def __init__(self, tables: Sequence[_HostTable]) -> None:
+    def __init__(
+        self, tables: Sequence[_HostTable], but_for: Callable[[Socket, Socket | None], bool]
+    ) -> None:
         self._tables = tables
+        self._but_for = but_for
         #: By table and four-tuple, the last one first. A listing may have one several times.
         self._all: list[tuple[_HostTable, dict[FourTuple, list[Socket]]]] = []
         for table in tables:
@@ -141,8 +156,11 @@ class _Matcher:
                 elif id(socket) in self._done:
                     continue
                 elif other := self._other(table, socket):
-                    self._done |= {id(socket), id(other[1])}
+                    self._done.add(id(socket))
+                    self._done.add(id(other[1]))
                     self._compare((table, socket), other)
+                    if self._but_for(socket, other[1]):
+                        continue
                     yield EndPair(table.end(socket), other[0].end(other[1]))
                 else:
                     left.append((table, socket))
@@ -168,6 +186,9 @@ class _Matcher:
 
     def _compare(self, one: tuple[_HostTable, Socket], other: tuple[_HostTable, Socket]) -> None:
         """Note that these two hosts meet without a NAT, and how far apart they were looked at."""
+        if one[0] is other[0]:  # in one instant
+            self._later.setdefault((id(one[0]), id(one[0])), [])
+            return
         for (table, socket), (its_table, its_socket) in ((one, other), (other, one)):
             later = self._later.setdefault((id(table), id(its_table)), [])
             if (seconds := _later(socket, its_socket)) is not None:

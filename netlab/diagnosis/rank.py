@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from netlab.diagnosis import hosts, pairing, services, unseen, wording
 from netlab.diagnosis.facts.passing import UNTIMED, ages, tries
-from netlab.diagnosis.grouping import Group, Groups
+from netlab.diagnosis.grouping import Group, Groups, Holders, as_listed
 from netlab.diagnosis.observed import ObservedEnd, ObservedHost
 from netlab.diagnosis.pairing import EndPair
 from netlab.diagnosis.rules import Candidate, Rules, rules
@@ -32,15 +32,19 @@ MOST_SURE_OTHERWISE = 0.95
 MOST_SURE_SO_FAR, FEW_TRIES = 0.85, 2
 
 
-def diagnose(snapshots: Sequence[Snapshot], known: Rules | None = None) -> Diagnosis:
-    """The stuck connections of the hosts of these snapshots, with their causes."""
+def diagnose(
+    snapshots: Sequence[Snapshot], known: Rules | None = None, holders: Holders = as_listed
+) -> Diagnosis:
+    """The stuck connections of the hosts of these snapshots, with their causes.
+
+    `holders` is asked for the processes that hold a stuck socket.
+    """
     known = known or rules()
-    groups = Groups()
-    total = stuck = 0
+    groups = Groups(holders)
+    total, stuck = sum(len(snapshot.samples[-1].sockets) for snapshot in snapshots), 0
     observed = [ObservedHost.of(snapshot) for snapshot in snapshots]
-    for pair in pairing.pairs(snapshots, observed):
-        total += _sockets(pair)
-        if _plainly_well(pair):
+    for pair in pairing.pairs(snapshots, observed, but_for=_plainly_well):
+        if _is_well(pair):
             continue
         candidates = known.judge(pair.own, pair.peer)
         if candidates:
@@ -48,9 +52,12 @@ def diagnose(snapshots: Sequence[Snapshot], known: Rules | None = None) -> Diagn
             groups.add(pair, candidates, _also(candidates, pair.peer is not None))
     findings = [_finding(group, known) for group in groups]
     for host in observed:
-        findings += hosts.of_destinations(host, known)
+        of_host = [*hosts.of_destinations(host, known)]
         if not groups:
-            findings += hosts.of_host(host, known)
+            of_host += hosts.of_host(host, known)
+        findings += [replace(finding, hosts=(host.name,)) for finding in of_host]
+    if len(observed) == 1:  # it goes without saying
+        findings = [replace(finding, hosts=()) for finding in findings]
     findings.sort(key=_importance)
     notes = (
         f"{s.name}: {note}" for s in snapshots for sample in s.samples for note in sample.notes
@@ -82,21 +89,26 @@ def _sockets(pair: EndPair) -> int:
     return 1 + (pair.peer is not None and pair.peer.socket is not None)
 
 
-def _plainly_well(pair: EndPair) -> bool:
-    """True for most sockets of a host: the rules would find nothing, and need not be applied."""
+def _is_well(pair: EndPair) -> bool:
+    """Whether the rules would find nothing, and need not be applied."""
     own, peer = pair.own, pair.peer
+    if own.socket is None or (peer is not None and peer.socket is None):
+        return own.state is State.TIME_WAIT
+    return _plainly_well(own.socket, None if peer is None else peer.socket)
+
+
+def _plainly_well(own: Socket, other: Socket | None) -> bool:
+    """The same for two sockets, or for one of whose other end nothing is known."""
     if own.state is State.TIME_WAIT:
-        return peer is None or peer.socket is None or peer.state is State.TIME_WAIT
-    if own.state is not State.ESTABLISHED or own.socket is None:
+        return other is None or other.state is State.TIME_WAIT
+    if own.state is not State.ESTABLISHED or not _is_idle(own):
         return False
-    return _idle(own) and (peer is None or (peer.state is State.ESTABLISHED and _idle(peer)))
+    return other is None or (other.state is State.ESTABLISHED and _is_idle(other))
 
 
-def _idle(end: ObservedEnd) -> bool:
-    socket = end.socket
+def _is_idle(socket: Socket) -> bool:
     return (
-        socket is not None
-        and not socket.tx_queue
+        not socket.tx_queue
         and not socket.rx_queue
         and not socket.probes
         and socket.inode != 0
@@ -133,6 +145,9 @@ def _finding(group: Group, known: Rules) -> Finding:
         service=services.name(group.endpoints, group.here),
         port=service[1] or None,
         owners=tuple(group.named_owners()),
+        hosts=tuple(name for name, _ in group.hosts.most_common()),
+        programs=tuple(name for name, _ in group.programs.most_common()),
+        oldest=group.oldest,
         evidence_for=tuple(phrase(text) for text in first.for_),
         evidence_against=_against(group, phrase),
         other_end=_other_end(own, known) if peer is None else (),

@@ -17,6 +17,9 @@ from netlab.diagnosis.conditions import Condition
 from netlab.diagnosis.observed import Destination, ObservedEnd, ObservedHost
 from netlab.model.tcp import State, why_unreachable
 
+#: Shapes that are remembered (1 KB each): a host that is watched for weeks shows ever new ones.
+MOST_SHAPES = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -73,6 +76,8 @@ class Rules:
         there = None if peer is None else self._shape(peer, own)
         shape = (own.state, None if peer is None else peer.state, here, there)
         if shape not in self._judged:
+            if len(self._judged) >= MOST_SHAPES:
+                self._judged.clear()
             fitting = [*self._fitting(own.state, shape[1], here, turned=False)]
             if peer is not None and there is not None:
                 fitting += self._fitting(peer.state, own.state, there, turned=True)
@@ -104,6 +109,8 @@ class Rules:
         """What an unknown other end may show: ids of causes, each with the states that mean it."""
         shape = (own.state, self._shape(own, None))
         if shape not in self._other_end:
+            if len(self._other_end) >= MOST_SHAPES:
+                self._other_end.clear()
             meaning: dict[str, list[str]] = {}
             host = ObservedHost()
             for state in State:

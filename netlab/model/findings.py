@@ -59,6 +59,9 @@ class Finding:
     service: str = ""  # where its connections go: port 443 here, 10.0.0.2:443
     port: int | None = None  # of the service
     owners: tuple[str, ...] = ()  # processes, as the snapshot names them
+    hosts: tuple[str, ...] = ()  # where its ends are, if several hosts were looked at
+    programs: tuple[str, ...] = ()  # their names at the end that it is about, most sockets first
+    oldest: float | None = None  # seconds for which one of them has been stuck, by its own figures
     evidence_for: tuple[str, ...] = ()
     evidence_against: tuple[str, ...] = ()
     other_end: tuple[OtherEnd, ...] = ()  # where only one end is known
@@ -73,6 +76,7 @@ class Finding:
             "title": self.title,
             "service": self.service,
             "owners": list(self.owners),
+            "hosts": list(self.hosts),
             "evidence_for": list(self.evidence_for),
             "evidence_against": list(self.evidence_against),
             "next": self.next,

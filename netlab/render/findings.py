@@ -28,6 +28,8 @@ from netlab.render.style import Style
 IN_FULL = 3
 #: Connections that are listed: normally, and with --explain.
 NAMED, NAMED_EXPLAINED = 2, 10
+#: Hosts that are named.
+MOST_HOSTS = 3
 SURE, UNSURE = 0.8, 0.5
 LABEL = 7  # columns
 
@@ -106,9 +108,9 @@ def _also(finding: Finding, explain: bool) -> str:
 
 
 def _who(finding: Finding) -> str:
-    number = len(finding.connections)
+    number, where = len(finding.connections), _where(finding.hosts)
     if number == 0:
-        return "by the counters of the host"
+        return f"by the counters of the host{where}"
     kinds = Counter("/".join(map(_state, each.states)) for each in finding.connections)
     many = (
         ", ".join(f"{count:,} x {states}" for states, count in kinds.most_common())
@@ -117,7 +119,12 @@ def _who(finding: Finding) -> str:
     )
     service = f", {finding.service}" if number > 1 else ""
     owners = f", of {', '.join(finding.owners)}" if finding.owners else ""
-    return many + service + owners
+    return many + service + owners + where
+
+
+def _where(hosts: tuple[str, ...]) -> str:
+    more = f" and {len(hosts) - MOST_HOSTS} more" if len(hosts) > MOST_HOSTS else ""
+    return f", on {', '.join(hosts[:MOST_HOSTS])}{more}" if hosts else ""
 
 
 def _state(state: State) -> str:

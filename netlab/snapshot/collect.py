@@ -8,8 +8,6 @@ diagnosis needs. Where the kernel does not answer over netlink, both read /proc.
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,13 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netlab.linux import sysctl
 from netlab.linux.nstat import Counters
-from netlab.model.errors import OF_THE_NAME, Forbidden, LabError, ScenarioError
-from netlab.model.text import printable
+from netlab.model.errors import LabError
 from netlab.snapshot import columns, sock_diag
 from netlab.snapshot.columns import SOURCE, Block, Column, RawSample, SocketTable
+from netlab.snapshot.holders import descriptors, listed
+from netlab.snapshot.places import Location, inside
 
 if TYPE_CHECKING:
-    from netlab.snapshot.records import Snapshot, Socket
+    from netlab.snapshot.records import Sample, Snapshot, Socket
 
 #: Sysctls that decide what is possible and how long it lasts (Linux's ip-sysctl.rst).
 SYSCTLS = (
@@ -64,18 +63,17 @@ EVERYTHING = Filter()
 
 
 def collect(
-    namespace: str | None = None,
+    place: Location | None = None,
     keep: Filter = EVERYTHING,
     twice: float | None = None,
     owners: bool = False,
 ) -> list[RawSample]:
     """One sample of a namespace, or two that are `twice` seconds apart.
 
-    `namespace`: a file, the ID of a process, or a name; None is that of this process. Raises
-    `ScenarioError` if there is no such namespace, `Forbidden` if it may not be entered, and
-    `LabError` if its counters cannot be read.
+    None is the one that this thread is in. Raises `ScenarioError` if there is no such namespace,
+    `Forbidden` if it may not be entered, and `LabError` if its counters cannot be read.
     """
-    with inside(namespace):
+    with inside(place):
         samples = [_sample(keep, owners)]
         if twice is not None:
             from netlab import scheduler
@@ -85,64 +83,31 @@ def collect(
     return samples
 
 
-def snapshot(name: str) -> Snapshot:
-    """A sample of the namespace that this process is in, as records. Raises as `collect` does."""
+def snapshot(place: Location) -> Snapshot:
+    """A sample of a namespace as records, by its name. Raises as `collect` does."""
+    from netlab.snapshot.records import Snapshot
+
+    with inside(place):
+        return Snapshot((sample(),), place.name)
+
+
+def sample(owners: bool = True) -> Sample:
+    """A sample of the namespace that this process is in, as a record; without `owners`, no socket
+    names the processes that hold it.
+    """
     from netlab.snapshot import rows
-    from netlab.snapshot.records import Sample, Snapshot
+    from netlab.snapshot.records import Sample
 
     at, counters = _now()
     try:
         table = sock_diag.table()
     except UNANSWERED:
-        sockets, source = _with_owners(_from_proc()), PROC
+        sockets, source = _from_proc(), PROC
+        named = _with_owners(sockets) if owners else tuple(sockets)
     else:
-        sockets = rows.sockets(with_owners(table) if _count(table) <= FEW else table)
         source = SOURCE
-    return Snapshot((Sample(sockets, counters, dict(_sysctls()), at, source),), name)
-
-
-@contextlib.contextmanager
-def inside(namespace: str | None) -> Iterator[None]:
-    """Run the body in a network namespace; None is the one that this thread is in.
-
-    Raises `ScenarioError` if there is no such namespace, `Forbidden` if it may not be entered.
-    """
-    if namespace is None:
-        yield
-        return
-    from netlab.linux.namespace import Namespace  # 10 ms, not needed to stay in this one
-
-    with contextlib.ExitStack() as stack:
-        target = stack.enter_context(contextlib.closing(Namespace(_open(namespace))))
-        try:
-            stack.enter_context(target)
-        except PermissionError:
-            raise Forbidden(f"only root may enter {namespace}: run this with sudo") from None
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise LabError(f"{namespace} cannot be entered: {error.strerror}") from None
-            raise ScenarioError(f"{namespace} is not a network namespace") from None
-        yield
-
-
-def _open(namespace: str) -> int:
-    if namespace.isdecimal():
-        path, what = f"/proc/{namespace}/ns/net", f"there is no process {namespace}"
-    elif "/" in namespace:
-        path, what = namespace, f"there is no {namespace}"
-    else:
-        path, what = f"/run/netns/{namespace}", f"'ip netns' has no namespace {namespace!r}"
-    try:
-        return os.open(path, os.O_RDONLY)
-    except PermissionError:
-        raise Forbidden(f"{path} may be read by root only: run this with sudo") from None
-    except OSError as error:
-        if error.errno not in OF_THE_NAME:
-            raise LabError(f"{path} cannot be opened: {error.strerror}") from None
-        raise ScenarioError(
-            f"{what}. --netns takes a file (/run/netns/NAME, /proc/PID/ns/net), the name of a "
-            "namespace that 'ip netns' made, or the ID of a process"
-        ) from None
+        named = rows.sockets(with_owners(table) if owners and _count(table) <= FEW else table)
+    return Sample(named, counters, dict(_sysctls()), at, source)
 
 
 # --- one sample
@@ -273,22 +238,9 @@ def _with_owners(sockets: Sequence[Socket]) -> tuple[Socket, ...]:
     return tuple(replace(socket, owner=owners.get(socket.inode, "")) for socket in sockets)
 
 
-def _read(process: str) -> str:
-    """What a process calls itself, which may be anything."""
-    raw = Path(f"/proc/{process}/comm").read_bytes()
-    return raw.rstrip(b"\n").decode(errors="replace").replace("\n", "\\n")
-
-
 def _owners() -> dict[object, str]:
     """By inode of a socket: the processes that have it open, of those this user may inspect."""
     holders: dict[object, list[str]] = {}
-    for process in filter(str.isdecimal, os.listdir("/proc")):
-        name = ""
-        with contextlib.suppress(OSError):  # another user's process, or it has just ended
-            for descriptor in os.listdir(f"/proc/{process}/fd"):
-                link = os.readlink(f"/proc/{process}/fd/{descriptor}")
-                if link.startswith("socket:["):
-                    name = name or printable(_read(process))
-                    holder = f'("{name}",pid={process},fd={descriptor})'
-                    holders.setdefault(int(link[8:-1]), []).append(holder)
-    return {inode: f"users:({','.join(texts)})" for inode, texts in holders.items()}
+    for inode, holder in descriptors():
+        holders.setdefault(inode, []).append(holder)
+    return {inode: listed(texts) for inode, texts in holders.items()}

@@ -12,13 +12,13 @@ import socket
 import struct
 import sys
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from netlab.linux import netlink
 from netlab.linux.netlink import NETLINK_SOCK_DIAG, NLM_F_DUMP, NLMSG_DONE, NLMSG_ERROR
 from netlab.model.tcp import State
-from netlab.snapshot.columns import ANY, Block, Column, SocketTable
+from netlab.snapshot.columns import ANY, MILLISECONDS, Block, Column, SocketTable
 
 Numbers: TypeAlias = "int | list[int]"  # a column of numbers that are all known
 
@@ -147,6 +147,14 @@ class _Fields:
                 return False
         return True
 
+    def zero(self, at: int, size: int) -> bool:
+        """Whether a field is 0 in all messages."""
+        return not any(self.first(at, size)) and self.same(at, size)
+
+    def of(self, number: int, at: int) -> tuple[bytes, int]:
+        """Where a field of one message is, as `struct` wants it."""
+        return self._bytes, number * self._length + at
+
     def first(self, at: int, size: int) -> bytes:
         return self._bytes[at : at + size]
 
@@ -231,18 +239,58 @@ def _block(messages: bytes, length: int, addresses: _Addresses) -> Block:
     columns["retransmits"] = fields.byte(start + RETRANSMITS)
     columns["probes"] = fields.byte(start + PROBES)
     (size,) = struct.unpack_from("=H", messages, start - 4)
-    return Block(state, fields.count, columns, _info(fields, start, size - 4))
+    return Block(state, fields.count, columns, Answered(fields, start, size - 4))
 
 
-def _info(fields: _Fields, start: int, size: int) -> dict[str, Column]:
-    info: dict[str, Column] = {}
-    readers = {1: fields.byte, 4: fields.word, 8: fields.double}
-    for name, (offset, width, divisor) in INFO.items():
-        if offset + width <= size:
-            column = readers[width](start + offset)
-            if column != 0:
-                info[name] = _divided(column, divisor)
-    return info
+class Answered(Mapping[str, Column]):
+    """The figures of all messages, as columns that are read when somebody asks for them.
+
+    A column of zeros is left out, as ``ss`` does. `row` has those of one message.
+    """
+
+    def __init__(self, fields: _Fields, start: int, size: int) -> None:
+        self._fields, self._start = fields, start
+        self._places = {
+            name: place
+            for name, place in INFO.items()
+            if place[0] + place[1] <= size and not fields.zero(start + place[0], place[1])
+        }
+        self._columns: dict[str, Column] = {}
+        self._struct = struct.Struct(_layout(self._places.values()))
+
+    def __getitem__(self, name: str) -> Column:
+        if name not in self._columns:
+            offset, width, divisor = self._places[name]
+            fields = self._fields
+            read = {1: fields.byte, 4: fields.word, 8: fields.double}[width]
+            self._columns[name] = _divided(read(self._start + offset), divisor)
+        return self._columns[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def row(self, number: int) -> dict[str, float]:
+        """The figures of one message; times in seconds."""
+        values = self._struct.unpack_from(*self._fields.of(number, self._start))
+        return {
+            name: value // divisor / 1000 if name in MILLISECONDS else value // divisor
+            for (name, (_, _, divisor)), value in zip(self._places.items(), values, strict=True)
+        }
+
+
+def _layout(places: Iterable[tuple[int, int, int]]) -> str:
+    """The struct of fields that follow each other, each at its offset."""
+    layout, at = "=", 0
+    for offset, width, _ in places:
+        layout += f"{offset - at}x{CODES[width]}"
+        at = offset + width
+    return layout
+
+
+CODES = {1: "B", 4: "I", 8: "Q"}
 
 
 def _divided(column: Numbers, divisor: int) -> Numbers:

@@ -238,6 +238,8 @@ def test_completion_is_code_for_the_shell(shell: str) -> None:
         ("netlab help fre", "freeze"),
         ("netlab run --js", "--json"),
         ("netlab run --banana --js", "--json"),
+        ("netlab coll", "collector"),
+        ("netlab diagnose --all", "--all-namespaces"),
         ("netlab show fins-c", "fins-cross"),
         ("netlab baseline ch", "check"),
         ("netlab completion ba", "bash"),

@@ -82,6 +82,12 @@ def _modules_of_the_base() -> set[str]:
     return {module for module, of in metadata.packages_distributions().items() if names & {*of}}
 
 
+def test_a_watch_needs_no_library_but_for_prometheus() -> None:
+    done = netlab_without(EXTRAS, "watch", "--for", "10ms")
+    assert (done.code, done.err) == (0, "")
+    assert "1 look: " in done.out
+
+
 @pytest.mark.parametrize(
     ("extra", "arguments"),
     [
@@ -90,6 +96,8 @@ def _modules_of_the_base() -> set[str]:
         ("report", ("compare", "{run}", "{run}", "--page", "{folder}/page.html")),
         ("kernels", ("matrix", "port-closed", "--kernel", "{folder}/linux.deb")),
         ("completion", ("completion", "bash")),
+        ("watch", ("watch", "--prometheus", "127.0.0.1:9123")),
+        ("watch", ("watch", "--textfile", "{folder}")),
     ],
 )  # fmt: skip
 def test_what_needs_an_extra_names_it(

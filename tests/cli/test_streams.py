@@ -24,6 +24,7 @@ COMMANDS = (
     "completion bash",
     "doctor",
     "snapshot",
+    "watch --for 10ms",
     "run port-open",
     "run --json port-open",
     "atlas --json SYN_SENT",

@@ -80,9 +80,10 @@ def read_scenario(path: Path) -> None:
 
 @cache
 def texts() -> list[bytes]:
-    """Outputs of all tools and their versions."""
-    folder = HOME / "unit" / "snapshot" / "outputs"
-    return [path.read_bytes() for path in sorted(folder.iterdir())]
+    """Outputs of all tools and their versions, and files of the collector."""
+    folder = HOME / "unit" / "snapshot"
+    paths = [*(folder / "outputs").iterdir(), *(folder / "collected").iterdir()]
+    return [path.read_bytes() for path in sorted(paths)]
 
 
 @cache

@@ -19,11 +19,13 @@ from netlab.diagnosis.rank import diagnose
 from netlab.model.errors import LabError, ScenarioError
 from netlab.model.tcp import ACK, DATA, FIN, SYN, State, Timer
 from netlab.snapshot import collect as collector
-from netlab.snapshot import columns, mask, sock_diag, store
+from netlab.snapshot import columns, mask, places, sock_diag, store
 from netlab.snapshot.collect import Filter, collect
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.parse import read
+from netlab.snapshot.places import Location
 from netlab.snapshot.records import Snapshot, Socket
+from netlab.snapshot.rows import sockets as rows_of
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
 
@@ -130,6 +132,17 @@ def test_a_snapshot_has_what_proc_lists(crowd: Lab) -> None:
         )
 
 
+def test_one_socket_has_the_figures_that_the_columns_have(crowd: Lab) -> None:
+    """`Answered` reads them in two ways: all sockets at once to be stored, one to be diagnosed."""
+    for host in crowd.hosts:
+        with host.namespace:
+            table = sock_diag.table()
+        stored = columns.from_json(json.loads(json.dumps(columns.to_json(table))))
+        one_by_one, from_columns = rows_of(table), rows_of(stored)
+        assert one_by_one == from_columns
+        assert any(each.info["segs_in"] > 1 for each in one_by_one if "segs_in" in each.info)
+
+
 def test_timers_and_figures_are_those_of_ss(crowd: Lab) -> None:
     ours = {(s.local, s.remote): s for s in snapshot(crowd.server).samples[0].sockets}
     theirs = {(s.local, s.remote): s for s in shown(crowd.server).samples[0].sockets}
@@ -202,7 +215,7 @@ def test_two_samples_have_a_direction(crowd: Lab) -> None:
 
 def test_a_namespace_is_looked_at_from_outside(crowd: Lab) -> None:
     path = f"/proc/self/fd/{crowd.server.namespace.fd}"
-    samples = collect(path)
+    samples = collect(places.of_netns(path))
     again = snapshot(crowd.server)
     assert rows(store.from_json(store.to_json("x", samples), "x")) == rows(again)
     own = collect()  # and this thread has come back
@@ -217,7 +230,7 @@ def test_what_is_no_namespace_is_said_to_be_none() -> None:
         ("/etc/passwd", "is not a network namespace"),
     ):
         with pytest.raises(ScenarioError, match=why):
-            collect(name)
+            collect(places.of_netns(name))
 
 
 def test_proc_is_read_where_the_kernel_does_not_answer(
@@ -230,7 +243,7 @@ def test_proc_is_read_where_the_kernel_does_not_answer(
     expected = {(s.state, s.local, s.remote) for s in snapshot(host).samples[0].sockets}
     monkeypatch.setattr(sock_diag, "table", no_module)
     with host.namespace:
-        live = collector.snapshot("host")
+        live = collector.snapshot(Location("host"))
     for found in (snapshot(host), live):
         (sample,) = found.samples
         assert {(s.state, s.local, s.remote) for s in sample.sockets} == expected
@@ -243,7 +256,7 @@ def test_proc_is_read_where_the_kernel_does_not_answer(
 
 def test_a_diagnosis_has_what_a_stored_snapshot_has(crowd: Lab) -> None:
     with crowd.server.namespace:
-        live = collector.snapshot("host")
+        live = collector.snapshot(Location("host"))
     assert rows(live) == rows(snapshot(crowd.server))
     assert [s.source for s in live.samples] == ["netlab snapshot"]
 

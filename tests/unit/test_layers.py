@@ -30,6 +30,7 @@ FLOORS = (
     ("observe", "render"),
     ("snapshot",),
     ("diagnosis",),
+    ("watch",),
     ("testbed",),
     ("scenario",),
     ("live",),
@@ -45,8 +46,17 @@ NARROWER = {
     "netlab.render": {"model", "packets"},  # evidence to pictures, without a kernel
     "netlab.snapshot": {"linux", "model", "scheduler"},  # it runs on any host, and so does the next
     "netlab.diagnosis": {"model", "snapshot"},
+    "netlab.watch": {"diagnosis", "model", "scheduler", "snapshot"},
 }
-HEAVY = {"pyroute2", "scapy", "rich", "cattrs", "textual", "jinja2"}  # 0.05 to 0.5 s each
+HEAVY = {
+    "pyroute2",
+    "scapy",
+    "rich",
+    "cattrs",
+    "textual",
+    "jinja2",
+    "prometheus_client",
+}  # 0.05 to 0.5 s each
 
 
 def room(module: str) -> str:

@@ -9,6 +9,7 @@ import json
 import shutil
 import sys
 
+from netlab.cli.shared import places
 from netlab.cli.shared.options import Commands
 from netlab.cli.shared.snapshots import snapshots
 from netlab.model.errors import Unmet
@@ -19,6 +20,9 @@ examples:
   netlab diagnose                          this host, now
   ss -tanoei | netlab diagnose -           what is pasted or piped, from any distribution's ss
   netlab diagnose client.txt server.txt    both ends: they name the packet that is lost
+  netlab diagnose --container web          a container of this machine, or --netns, --pid
+  netlab diagnose --all-namespaces         all of them, each as a host: both ends of what they say
+  netlab diagnose web1.txt db1.txt         of hosts without Python: see netlab collector
   netlab diagnose --explain web1.json      the evidence for and against each cause
   netlab diagnose --json web1.json         findings as JSON
   netlab repro web1.json                   the first finding as a scenario, to be played in a lab
@@ -27,7 +31,8 @@ The most useful options are -tanoei for ss, -tnop for netstat. Two looks show mo
   ss -tanoei; nstat -az; sleep 5; ss -tanoei; nstat -az
   netlab snapshot --twice 5
 
-exit codes: 0 nothing is stuck, 1 something is, 2 the input cannot be read
+exit codes: 0 nothing is stuck, 1 something is, 2 the input cannot be read or the place is not
+there, 3 only root may look there
 """
 
 
@@ -43,9 +48,10 @@ def add(commands: Commands) -> None:
         "files",
         metavar="FILE",
         nargs="*",
-        help="output of ss, netstat, /proc/net/tcp, nstat, or netlab snapshot; - for standard "
-        "input; several for several hosts (default: this host)",
+        help="output of ss, netstat, /proc/net/tcp, nstat, netlab snapshot or the collector; - for "
+        "standard input; several for several hosts (default: this host)",
     )
+    places.add(command)
     command.add_argument(
         "--explain", action="store_true", help="all of the evidence, for and against"
     )
@@ -58,7 +64,7 @@ def main(options: argparse.Namespace) -> int:
     from netlab.diagnosis.rank import diagnose
 
     gc.disable()  # no reference cycles are made here, and 100,000 sockets are many objects
-    diagnosis = diagnose(snapshots(options.files))
+    diagnosis = diagnose(snapshots(options.files, options))
     if options.json:
         print(json.dumps(diagnosis.to_json(), ensure_ascii=False))
     else:

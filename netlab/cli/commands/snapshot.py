@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import gc
-import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
+
+from netlab.cli.shared import places
 
 if TYPE_CHECKING:
     from netlab.cli.shared.options import Commands
@@ -20,14 +22,16 @@ examples:
   netlab snapshot > web1.json              this host, to mail to the person who runs diagnose
   netlab snapshot --twice 5 > web1.json    two looks, so that counters and timers have a direction
   netlab snapshot --port 5432              only connections with this port at either end
-  netlab snapshot --netns 4711             the namespace of a process, as in a container
+  netlab snapshot --container web          a container's: nothing needs to be installed in it
+  netlab snapshot --netns blue --pid 4711  a name of 'ip netns', the namespace of a process
+  netlab snapshot --all-namespaces         every one of this machine; one JSON object each
   netlab snapshot --mask                   with pseudonyms of addresses and processes
   netlab snapshot --mask=WORD              the same ones on every host that is given this word
 
 It holds every TCP socket with its queues, timers and the kernel's figures, the names and
 numbers of the processes that hold them, the counters of nstat, and some sysctls.
 
-exit codes: 0 printed, 2 bad usage or no such namespace, 3 only root may look there
+exit codes: 0 printed, 2 bad usage or no such namespace or container, 3 only root may look there
 """
 
 
@@ -39,12 +43,7 @@ def add(commands: Commands) -> None:
         description="Print all TCP sockets of a host or a network namespace as JSON.",
         epilog=EPILOG,
     )
-    command.add_argument(
-        "--netns",
-        metavar="FILE|PID",
-        nargs="+",
-        help="other namespaces: a file, a process, or a name of 'ip netns'; one JSON object each",
-    )
+    places.add(command)
     command.add_argument("--port", type=_port, metavar="N", help="only with this port")
     command.add_argument("--address", type=_address, metavar="A", help="only with this address")
     command.add_argument(
@@ -91,6 +90,7 @@ def main(options: argparse.Namespace) -> int:
     """Collect the samples and print them."""
     from netlab.snapshot import store
     from netlab.snapshot.collect import Filter, collect
+    from netlab.snapshot.places import here
 
     if options.mask is not None:
         from netlab.cli.shared.options import note
@@ -99,10 +99,14 @@ def main(options: argparse.Namespace) -> int:
         note(mask.TOLD)
     gc.disable()  # no reference cycles are made here, and 100,000 sockets are many objects
     keep = Filter(options.port, options.address)
-    for namespace in options.netns or [None]:
-        samples = collect(namespace, keep, options.twice, options.owners)
-        name = f"{os.uname().nodename} {namespace}" if namespace else os.uname().nodename
-        if options.mask is not None:
-            name, samples = "", mask.masked(samples, options.mask)
-        sys.stdout.write(store.to_json(name, samples) + "\n")
+    look = partial(collect, keep=keep, twice=options.twice, owners=options.owners)
+    own = here()
+    for place, samples in places.each(options, look, [own]):
+        name = f"{own.name} {place.name}" if place.path else own.name
+        text = (
+            store.to_json(name, samples)
+            if options.mask is None
+            else store.to_json("", mask.masked(samples, options.mask))
+        )
+        sys.stdout.write(text + "\n")
     return 0

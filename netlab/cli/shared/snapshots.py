@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import os
+import argparse
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,15 +22,20 @@ INSTEAD = "print less, with ss -tan, or for one port: ss -tanoei '( sport = :443
 HANDED_OVER = re.compile(r"/dev/(?:fd/\d+|stdin)|/proc/self/fd/\d+")
 
 
-def snapshots(files: Sequence[str]) -> list[Snapshot]:
-    """The snapshots in the files, or of this host. Raises `ScenarioError` for unreadable ones."""
-    if not files:
-        from netlab.snapshot import collect
-
-        return [collect.snapshot(os.uname().nodename)]
+def snapshots(files: Sequence[str], where: argparse.Namespace | None = None) -> list[Snapshot]:
+    """The snapshots in the files and at the places that the options name; without any, of this
+    host. Raises `ScenarioError` for unreadable files, and places that are not there.
+    """
     from netlab.snapshot import parse
 
-    return [snapshot for name in files for snapshot in parse.read(*_text(name))]
+    found = [snapshot for name in files for snapshot in parse.read(*_text(name))]
+    if where is not None:
+        from netlab.cli.shared.places import each
+        from netlab.snapshot import collect, places
+
+        here = [] if files else [places.here()]
+        found += [snapshot for _, snapshot in each(where, collect.snapshot, here)]
+    return found
 
 
 def _text(name: str) -> tuple[bytes, str]:

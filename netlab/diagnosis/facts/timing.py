@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from netlab.diagnosis.facts.registry import Value, fact
 from netlab.diagnosis.observed import ObservedEnd
-from netlab.model.tcp import Timer
+from netlab.model.tcp import State, Timer
 from netlab.snapshot.records import Socket
 
 #: ss prints the time since boot where nothing was ever sent or heard.
@@ -35,6 +35,23 @@ def at_most(remaining: float) -> float:
         if remaining >= least and remaining == int(remaining):
             return remaining + unit
     return remaining
+
+
+#: States in which nothing was ever heard: the figures are then those of the machine's start.
+BEFORE_ANY = (State.LISTEN, State.SYN_SENT, State.SYN_RECV)
+
+
+def stuck_for(end: ObservedEnd) -> float | None:
+    """Seconds for which an end that is stuck has been so, as far as its own figures tell: since it
+    last heard from the other end, or since it has had data to be acknowledged, if that is less.
+    """
+    socket = end.socket
+    if socket is None or end.state in BEFORE_ANY:
+        return None
+    silence = _least(end, "lastrcv", "lastack")
+    if silence is not None and socket.tx_queue and "busy" in socket.info:
+        return min(silence, socket.info["busy"])
+    return silence
 
 
 @fact

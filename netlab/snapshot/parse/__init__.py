@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Text to snapshots: the output of ss, netstat and nstat, and ``/proc/net/tcp``."""
+"""Text to snapshots: files of the collector, the output of ss, netstat and nstat, and
+``/proc/net/tcp``.
+"""
 
-from netlab.snapshot.parse.paste import read
+from netlab.snapshot.parse.file import read
 
 __all__ = ["read"]

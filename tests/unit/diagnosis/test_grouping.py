@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from netlab.diagnosis.grouping import Group, Groups
+from netlab.diagnosis.grouping import Group, Groups, as_listed
 from netlab.diagnosis.observed import Listener, ObservedEnd, ObservedHost
 from netlab.diagnosis.pairing import EndPair
 from netlab.diagnosis.rank import diagnose
@@ -35,7 +35,7 @@ def end(state: State, at: ObservedHost = HERE, **more: Any) -> ObservedEnd:
 
 
 def grouped(*each: tuple[ObservedEnd, str], also: Sequence[str] = ()) -> list[Group]:
-    groups = Groups()
+    groups = Groups(as_listed)
     assert not groups
     for own, cause in each:
         groups.add(EndPair(own), (fits(cause),), also)
@@ -70,7 +70,7 @@ def test_without_a_program_a_leak_is_told_by_service() -> None:
 
 
 def test_the_first_cause_tells_the_group() -> None:
-    groups = Groups()
+    groups = Groups(as_listed)
     for second in ("data-lost", "rst-lost"):
         groups.add(EndPair(end(s.SYN_SENT)), (fits("syn-lost"), fits(second)), ())
     assert [len(group.connections) for group in groups] == [2]
@@ -93,7 +93,7 @@ def test_what_the_network_does_is_told_by_service_and_not_by_program() -> None:
 
 
 def test_what_may_be_something_else_is_a_group_of_its_own() -> None:
-    groups = Groups()
+    groups = Groups(as_listed)
     for also in ((), ("fin-lost",), ("fin-lost",)):
         groups.add(EndPair(end(s.FIN_WAIT1)), (fits("rst-lost"),), also)
     assert [len(group.connections) for group in groups] == [1, 2]
@@ -121,7 +121,7 @@ def test_a_full_queue_is_one_with_all_that_wait_behind_it() -> None:
 
 
 def test_of_a_queue_and_who_waits_there_the_one_that_tells_most_is_told() -> None:
-    groups = Groups()
+    groups = Groups(as_listed)
     listener, waits = behind(state=s.LISTEN), behind()
     told = [(waits, "not-accepted", 9), (listener, "accept-queue-full", 12),
             (behind(), "not-accepted", 12), (waits, "syn-queue-full", 11)]  # fmt: skip
@@ -133,7 +133,7 @@ def test_of_a_queue_and_who_waits_there_the_one_that_tells_most_is_told() -> Non
 
 
 def test_of_all_others_the_first_one_is_told() -> None:
-    groups = Groups()
+    groups = Groups(as_listed)
     for own, points in ((first := end(s.SYN_SENT), 9), (end(s.SYN_SENT), 12)):
         groups.add(EndPair(own), (replace(fits("syn-lost"), points=points),), ())
     (group,) = groups
@@ -169,7 +169,7 @@ def test_the_service_of_a_group_is_where_most_go() -> None:
 
 
 def test_a_group_is_told_from_the_end_that_the_cause_is_about() -> None:
-    groups = Groups()
+    groups = Groups(as_listed)
     own, peer = end(s.FIN_WAIT2), end(s.CLOSE_WAIT, local=S, remote=C, owner=OF_WEB)
     groups.add(EndPair(own, peer, translated=True), (fits("not-closed", turned=True),), ())
     groups.add(EndPair(own, peer), (fits("not-closed"),), ())
