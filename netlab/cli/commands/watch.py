@@ -35,7 +35,7 @@ examples:
   netlab watch                              this host, a look every ten seconds
   netlab watch --every 2s --for 1h          more often, and only for an hour
   netlab watch --netns 4711                 the namespace of a process, as in a container
-  netlab watch --json >> stuck.jsonl        one object a line
+  netlab watch --json > stuck.jsonl         one object a line
   netlab watch --prometheus :9123           also answers a Prometheus, at all addresses
   netlab watch --prometheus 127.0.0.1:9123  at this one only
   netlab watch --textfile /var/lib/node     a file there for node_exporter
@@ -66,7 +66,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--every", type=_every, default=10.0, metavar="TIME", help="between two looks (10s)"
     )
-    command.add_argument("--for", dest="lasting", type=seconds, metavar="TIME", help="then end")
+    command.add_argument("--for", dest="lasting", type=_lasting, metavar="TIME", help="then end")
     command.add_argument(
         "--netns",
         metavar="FILE|PID",
@@ -86,6 +86,11 @@ def add(commands: Commands) -> None:
         help="write netlab.prom there at each look, for node_exporter; removed at the end",
     )
     command.set_defaults(main=main)
+
+
+def _lasting(text: str) -> float:
+    hours = text.removesuffix("h")
+    return float(hours) * 3600 if text != hours and hours.isdecimal() else seconds(text)
 
 
 def _every(text: str) -> float:
