@@ -15,6 +15,7 @@ from netlab.snapshot.records import Endpoint, Sample, Snapshot, Socket
 YOUNG = 1.0  # seconds: a state younger than that may be transient
 LIVELY = 3.0  # seconds: a SYN that was lost twice has been repeated twice by then
 TIME_WAIT = 60.0  # seconds (TCP_TIMEWAIT_LEN)
+ACCEPTABLE = (State.ESTABLISHED, State.CLOSE_WAIT)  # states of what is in an accept queue
 SYNCHRONIZED = (State.ESTABLISHED, State.CLOSE_WAIT, State.FIN_WAIT2)
 PORT_RANGE = (32768, 60999)  # ip_local_port_range, where the snapshot does not have it
 
@@ -67,6 +68,30 @@ class ObservedHost:
         """How many connections each local port, and each remote endpoint, has in each state."""
         keys = ((key, s.state) for s in self.sockets for key in (s.local[1], s.remote))
         return Counter(keys)
+
+    @functools.cached_property
+    def sending(self) -> Counter[tuple[int | Endpoint, State]]:
+        """The same, of those that have data to send."""
+        some = (socket for socket in self.sockets if socket.tx_queue)
+        return Counter((key, s.state) for s in some for key in (s.local[1], s.remote))
+
+    @functools.cached_property
+    def unclaimed(self) -> dict[int, list[Socket]]:
+        """By local port, the connections that no process is shown to hold."""
+        found: dict[int, list[Socket]] = defaultdict(list)
+        for socket in self.sockets:
+            if socket.state in ACCEPTABLE and not (socket.owner or socket.inode):
+                found[socket.local[1]].append(socket)
+        return found
+
+    @functools.cached_property
+    def requests(self) -> frozenset[tuple[int, str]]:
+        """The ports that have requests whose SYN-ACK was sent again, and the addresses of those."""
+        return frozenset(
+            (socket.local[1], socket.remote[0])
+            for socket in self.sockets
+            if socket.state is State.SYN_RECV and socket.retransmits
+        )
 
     @functools.cached_property
     def well(self) -> int:

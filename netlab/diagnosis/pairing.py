@@ -144,7 +144,8 @@ class _Matcher:
         self._done: set[int] = set()
         #: By how many seconds the second of two tables is later, as each of their pairs has it.
         self._later: dict[tuple[int, int], list[float]] = {}
-        self._left: set[int] = set()  # sockets without another end that has their numbers
+        #: The tables and local ports of sockets without another end that has their numbers.
+        self._left: set[tuple[int, int]] = set()
 
     def pairs(self) -> Iterator[EndPair]:
         """Pairs by four-tuples, then by one end, then by ports, then single ends."""
@@ -167,7 +168,7 @@ class _Matcher:
         left = [pair for pair in left if id(pair[1]) not in self._done]
         yield from self._by_one_end(left)
         left = [pair for pair in left if id(pair[1]) not in self._done]
-        self._left = {id(socket) for _, socket in left}
+        self._left = {(id(table), socket.local[1]) for table, socket in left}
         yield from self._by_ports(left)
 
     def _other(self, table: _HostTable, socket: Socket) -> tuple[_HostTable, Socket] | None:
@@ -263,11 +264,7 @@ class _Matcher:
 
     def _may_be_another(self, other: _HostTable, socket: Socket) -> bool:
         """Whether the other end may be a socket with other numbers: a NAT may change them all."""
-        return any(
-            its_socket.local[1] == socket.remote[1] and its_socket.state is not State.LISTEN
-            for its_socket in other.sockets
-            if id(its_socket) in self._left
-        )
+        return (id(other), socket.remote[1]) in self._left
 
     def _hosts_of(self, table: _HostTable, socket: Socket) -> Iterator[_HostTable]:
         address = socket.remote[0]

@@ -16,7 +16,7 @@ from itertools import islice
 from netlab.model.findings import Finding, StuckConnection
 from netlab.model.watching import Happened, Key, Standing, Turn
 
-#: LiveLooks without a finding after which it has ended: what comes and goes is not told each time.
+#: Looks without a finding after which it has ended: what comes and goes is not told each time.
 MISSED = 2
 #: Connections that are remembered of a finding, to know it again.
 REMEMBERED = 100

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""LiveLooks at a host, each diagnosed with the one before: what moved between the two is not stuck.
+"""Looks at a host, each diagnosed with the one before: what moved between the two is not stuck.
 
 A look at 10,000 sockets takes 0.08 s of one core. So nothing is done for a socket that is well but
 to see that it is, and only who holds a stuck one is looked up.

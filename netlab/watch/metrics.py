@@ -71,7 +71,7 @@ class Metrics(Collector):
             )
         yield stuck
         yield CounterMetricFamily(
-            "netlab_looks", "LiveLooks since netlab watch was started.", value=self._looks
+            "netlab_looks", "Looks since netlab watch was started.", value=self._looks
         )
 
     def text(self) -> bytes:

@@ -15,7 +15,6 @@ BACKLOGS = frozenset(
     {5, 10, 16, 32, 50, 64, 100, 128, 200, 256, 300, 500, 511, 512, 1000, 1024, 2048, 4096}
 )
 SEVERAL = 3  # wait to be accepted: in a service that works, few looks meet two
-WAITING = (State.ESTABLISHED, State.CLOSE_WAIT)  # states of what is in an accept queue
 MOST_RETRANSMITS = 255  # icsk_retransmits has 8 bits
 
 
@@ -87,12 +86,7 @@ def unclaimed(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     socket, listener = own.socket, own.listener
     if own.state is not State.LISTEN or socket is None or listener is None or not listener.owner:
         return None
-    port = socket.local[1]
-    ages = [
-        since(each, "lastack")
-        for each in own.host.sockets
-        if each.local[1] == port and each.state in WAITING and not (each.owner or each.inode)
-    ]
+    ages = [since(each, "lastack") for each in own.host.unclaimed.get(socket.local[1], ())]
     known = [age for age in ages if age is not None]
     if len(ages) < socket.rx_queue:
         return False
@@ -152,14 +146,7 @@ def requested(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """Its port has requests from the host of the other end, whose answers therefore do leave."""
     if peer is None or peer.socket is None:
         return None
-    port, address = peer.socket.remote[1], peer.socket.local[0]
-    return any(
-        request.state is State.SYN_RECV
-        and request.local[1] == port
-        and request.remote[0] == address
-        and bool(request.retransmits)
-        for request in own.host.sockets
-    )
+    return (peer.socket.remote[1], peer.socket.local[0]) in own.host.requests
 
 
 @fact

@@ -106,10 +106,12 @@ def _most(host: ObservedHost, port: int, remote: Endpoint, *states: State) -> in
 def one_of_few_with_data(own: ObservedEnd) -> bool:
     """Whether most connections of its service have nothing to send: it is the next message."""
     assert own.socket is not None
-    same = [
-        socket.tx_queue > 0
-        for socket in own.host.sockets
-        if socket.state is own.state
-        and (socket.local[1] == own.socket.local[1] or socket.remote == own.socket.remote)
-    ]
-    return 2 * sum(same) < len(same)
+    census, sending, state = own.host.census, own.host.sending, own.state
+    port, remote = own.socket.local[1], own.socket.remote
+    by_port = census[port, state] >= census[remote, state]
+    same, some = (
+        (census[port, state], sending[port, state])
+        if by_port
+        else (census[remote, state], sending[remote, state])
+    )
+    return 2 * some < same

@@ -186,9 +186,7 @@ class Looks:
 
     def _sample_for_counters(self) -> _SampleBuilder:
         samples = self._samples()
-        if samples[-1].counters and (
-            samples[-1].sockets or self._paused or not samples[-1].sockets
-        ):
+        if samples[-1].counters:
             samples.append(_SampleBuilder())
         return samples[-1]
 

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from netlab.model.tcp import State, Timer
 from netlab.render.findings import findings
 from netlab.render.style import Style
 from netlab.snapshot.columns import ANY
-from netlab.snapshot.records import Sample, Snapshot, Socket
+from netlab.snapshot.records import Endpoint, Sample, Snapshot, Socket
 
 from .build import LISTENER, C, S, again, at_client, at_server, causes, host, s, twice
 
@@ -293,6 +295,52 @@ def test_ten_thousand_of_one_service_are_one_finding() -> None:
     assert (second <= 22, len(shown) <= 30) == (True, True), "all of it fits a screen or so"
     assert "10,000 x CLOSE_WAIT, port 443, of app (pid 7)" in "\n".join(shown[:5])
     assert max(map(len, shown)) <= 80
+
+
+def _plain(number: int, state: State, local: Endpoint, remote: Endpoint, **more: Any) -> Socket:
+    """A row of a listing without timers and figures, with a port of its own."""
+    first, second = ((a, p or 1024 + number) for a, p in (local, remote))
+    return Socket(state, first, second, **{"rx_queue": 0, "tx_queue": 0, **more})
+
+
+OTHER = ("10.9.0.9", 0)
+#: What a host may have many of, each with another way to look at all the others.
+CROWDS: dict[str, Callable[[int], list[Snapshot]]] = {
+    "a queue that stands in two looks": lambda size: [
+        Snapshot((Sample(many), Sample(many)), "host")
+        for many in [
+            tuple(_plain(n, s.ESTABLISHED, (C[0], 0), S, tx_queue=7) for n in range(size))
+        ]
+    ],
+    "ends behind a NAT": lambda size: [
+        host(*(_plain(n, s.ESTABLISHED, (C[0], 0), S, **again()) for n in range(size))),
+        host(LISTENER, *(_plain(n, s.ESTABLISHED, (S[0], 7), OTHER) for n in range(size))),
+    ],
+    "requests": lambda size: [
+        host(*(_plain(n, s.SYN_SENT, (C[0], 0), S, **again()) for n in range(size))),
+        host(LISTENER, *(_plain(n, s.ESTABLISHED, (S[0], 0), OTHER) for n in range(size))),
+    ],
+    "listeners": lambda size: [
+        host(
+            *(_plain(n, s.LISTEN, (C[0], 0), (ANY, 1), rx_queue=1, owner="7/app")
+              for n in range(size)),
+            *(_plain(n, s.ESTABLISHED, (C[0], 0), OTHER) for n in range(size)),
+        )
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+def test_four_times_as_many_sockets_take_about_four_times_as_long(crowd: str) -> None:
+    """Processor time, of which sixteen times as much would be each looking at each other."""
+
+    def cost(size: int) -> float:
+        snapshots = CROWDS[crowd](size)
+        began = time.process_time()
+        diagnose(snapshots)
+        return time.process_time() - began
+
+    assert min(cost(8000), cost(8000)) < 10 * max(min(cost(2000), cost(2000)), 0.02)
 
 
 def test_one_end_says_what_the_other_would_mean() -> None:
