@@ -137,6 +137,7 @@ def enter_user_namespace() -> None:
         _map_user(uid)
         Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
     except OSError as error:
+        error.filename = None  # whoever may not write these may not have the namespace
         raise refused(error) from None
 
 
@@ -223,6 +224,8 @@ def refused(error: OSError) -> LabError:
     if error.errno in SCARCE:
         most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return LabError(SCARCE[error.errno].format(most=most, labs=labs_at_once()))
+    if error.filename is not None:
+        return LabError(f"building a lab failed: {error.filename}: {error.strerror}")
     settings = forbidding_settings()
     if settings:
         return Forbidden(

@@ -141,7 +141,11 @@ class _Reopened:
         return self._parsed.values()
 
     def _open(self) -> int:
-        return os.open(self.name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._directory)
+        try:
+            return os.open(self.name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._directory)
+        except OSError as error:
+            error.filename = f"/proc/net/{self.name}"
+            raise
 
     def read(self) -> str:
         """The whole file. Raises `LabError` if it reads as empty even when opened anew."""

@@ -34,8 +34,8 @@ class Started:
         """The error where nobody has allowed it."""
         shortened = textwrap.shorten(self.command, SHOWN, placeholder=" ...")
         return ScenarioError(
-            f"starts a program on the {self.side}: {shortened}. Read the file, and if it may, "
-            "allow it with --allow-programs (pytest: netlab_programs = true)",
+            f"starts a program on the {self.side}. Read the file, and if it may, allow it with "
+            f"--allow-programs (pytest: netlab_programs = true). The program: {shortened}",
             self.scenario.path,
             self.line,
         )

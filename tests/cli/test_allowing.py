@@ -47,8 +47,11 @@ def test_nothing_starts_that_nobody_has_allowed(strangers: Path, command: str) -
     done = netlab(*command.replace("FILE", str(strangers)).split())
     assert (done.code, done.out) == (2, "")
     assert f"strangers runs, confined, {SAID}" in done.err
-    assert f"strangers.yaml:4: starts a program {SAID}" in done.err
-    assert "--allow-programs" in done.err
+    side, command = SAID.split(": ", 1)
+    assert f"strangers.yaml:4: starts a program {side}. Read the file, and if it may" in done.err
+    assert (
+        f"--allow-programs (pytest: netlab_programs = true). The program: {command}\n" in done.err
+    )
 
 
 def test_it_is_said_and_played_where_it_is_allowed(strangers: Path) -> None:
