@@ -5,21 +5,42 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import queue
 import signal
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
+
+from tabulate import tabulate
 
 from tests.failing.calls import KINDS, Failure, failures
 from tests.failing.commands import COMMANDS
 from tests.failing.judge import Place, Verdict, given, places
 
-#: The column of what made Python itself crash.
-CRASHED = "crashed"
+#: The columns of what made Python itself crash, and of commands that fail without any failure.
+CRASHED, ITSELF = OTHERS = ("crashed", "by itself")
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many calls were to fail, how many of them did, and after how many something was wrong."""
+
+    played: int = 0
+    befell: int = 0
+    wrong: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.befell}/{self.played}" + (f" {self.wrong}!" if self.wrong else "")
+
+
+#: By command and kind.
+Tallies: TypeAlias = dict[tuple[str, str], Tally]
 
 
 def main() -> int:
@@ -38,34 +59,37 @@ def main() -> int:
         "--alike", type=int, default=3, metavar="N", help="the first N of calls that are alike (3)"
     )
     parser.add_argument(
-        "--each", type=int, default=1, metavar="N", help="each N-th of all these failures (1)"
+        "--most",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of each kind, N failures of each command, evenly from the first to the last (0: all)",
     )
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="at a time (2)")
     options = parser.parse_args()
-    counts: Counter[tuple[str, str]] = Counter()
-    wrong: list[str] = []
+    tallies: Tallies = {}
     with (
         tempfile.TemporaryDirectory(prefix="netlab-given-") as folder,
         places(given(Path(folder)), options.jobs) as free,
         contextlib.suppress(KeyboardInterrupt),  # the table of what befell so far
     ):
         for name in options.commands:
-            wrong += one(name, options, free, counts)
-    print(table(counts))
-    print(f"{sum(counts.values())} failures, {len(wrong)} wrong")
-    return 1 if wrong else 0
+            one(name, options, free, tallies)
+    print(table(tallies))
+    everything = total(tallies.values())
+    print(f"{everything}: befallen of those played, ! of them wrong; {os.uname().release}")
+    return 1 if everything.wrong else 0
 
 
-def one(
-    name: str, options: argparse.Namespace, free: list[Place], counts: Counter[tuple[str, str]]
-) -> list[str]:
-    """All failures of one command; returns what was wrong."""
+def one(name: str, options: argparse.Namespace, free: list[Place], tallies: Tallies) -> None:
+    """All failures of one command; what was wrong is printed at once."""
     try:
         command, made = free[0].watch(COMMANDS[name])
     except (AssertionError, subprocess.TimeoutExpired) as error:
         print(f"{name}: it fails by itself: {error}", flush=True)
-        return [name]
-    found = [*failures(made, options.kinds, options.imports, options.alike)][:: options.each]
+        tallies[name, ITSELF] = Tally(1, 1, 1)
+        return
+    found = [*failures(made, options.kinds, options.imports, options.alike, options.most)]
     print(f"{name}: {len(found)} failures", file=sys.stderr, flush=True)
     idle: queue.SimpleQueue[Place] = queue.SimpleQueue()
     for place in free:
@@ -78,18 +102,17 @@ def one(
         finally:
             idle.put(place)
 
-    wrong = []
     with ThreadPoolExecutor(len(free)) as pool:
         for failure, verdict in zip(found, pool.map(fail, found), strict=True):
-            if verdict.befell:
-                crashed = verdict.code == -signal.SIGSEGV
-                counts[name, CRASHED if crashed else failure.kind] += 1
+            crashed = verdict.befell and verdict.code == -signal.SIGSEGV
+            tally = tallies.setdefault((name, CRASHED if crashed else failure.kind), Tally())
+            tally.played += 1
+            tally.befell += verdict.befell
             if verdict.befell and verdict.wrong:
-                wrong.append(told(name, failure, verdict))
-                print(wrong[-1], flush=True)
-    befell = sum(counts[name, kind] for kind in (*KINDS, CRASHED))
-    print(f"{name}: {befell} befell it, {len(wrong)} wrong", file=sys.stderr, flush=True)
-    return wrong
+                tally.wrong += 1
+                print(told(name, failure, verdict), flush=True)
+    every = total(tally for (whose, _), tally in tallies.items() if whose == name)
+    print(f"{name}: {every}", file=sys.stderr, flush=True)
 
 
 def told(name: str, failure: Failure, verdict: Verdict) -> str:
@@ -101,19 +124,30 @@ def told(name: str, failure: Failure, verdict: Verdict) -> str:
     )
 
 
-def table(counts: Counter[tuple[str, str]]) -> str:
-    """How many failures of each kind befell each command."""
-    kinds = [kind for kind in (*KINDS, CRASHED) if any(each == kind for _, each in counts)]
-    names = list(dict.fromkeys(name for name, _ in counts))
-    rows = [["", *kinds, "all"]]
-    for name in names:
-        row = [counts[name, kind] for kind in kinds]
-        rows.append([name, *map(str, row), str(sum(row))])
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
+def total(tallies: Iterable[Tally]) -> Tally:
+    """Their sum."""
+    every = Tally()
+    for tally in tallies:
+        every.played += tally.played
+        every.befell += tally.befell
+        every.wrong += tally.wrong
+    return every
+
+
+def table(tallies: Tallies) -> str:
+    """What was played of each kind with each command, what befell it, and what was wrong."""
+    kinds = [kind for kind in (*KINDS, *OTHERS) if any(each == kind for _, each in tallies)]
+    names = list(dict.fromkeys(name for name, _ in tallies))
+
+    def row(heading: str, of: Sequence[str]) -> list[str]:
+        cells = [
+            total(tally for (name, each), tally in tallies.items() if name in of and each in which)
+            for which in (*([kind] for kind in kinds), kinds)
+        ]
+        return [heading, *(str(cell) if cell.played else "" for cell in cells)]
+
+    rows = [["", *kinds, "all"], *(row(name, [name]) for name in names), row("all", names)]
+    return tabulate(rows, headers="firstrow", tablefmt="github", disable_numparse=True)
 
 
 if __name__ == "__main__":

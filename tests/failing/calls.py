@@ -10,9 +10,11 @@ from __future__ import annotations
 import errno
 import re
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 #: Kinds of failures: the calls that they befall, and the errors.
 KINDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -123,27 +125,41 @@ def _can(kind: str, call: Call) -> bool:
 
 
 def failures(
-    made: Iterable[Call], kinds: Iterable[str], imports: int, alike: int
+    made: Iterable[Call], kinds: Iterable[str], imports: int, alike: int, most: int = 0
 ) -> Iterator[Failure]:
     """Every failure of these kinds. Of what Python does to import modules, each `imports`-th call
-    (0: none); of calls that are alike, as those of a loop are, the first `alike` of them.
+    (0: none); of calls that are alike, as those of a loop are, the last and the first `alike` - 1
+    of them; of what remains of a kind, `most` failures, spread evenly (0: all).
     """
     made = list(made)
     for kind in kinds:
         names, errors = KINDS[kind]
-        counts: dict[str, int] = {}
-        skipped = 0
-        for call in made:
-            if call.name not in names or not _can(kind, call):
-                continue
-            if call.imports:
-                skipped += 1
-                if not imports or skipped % imports:
-                    continue
-            else:
-                shape = f"{call.name} {call.shape}"
-                counts[shape] = counts.get(shape, 0) + 1
-                if counts[shape] > alike:
-                    continue
-            for error in errors[:1] if call.imports else errors:
-                yield Failure(kind, call.name, error, call.number, call.seen)
+        can = [call for call in made if call.name in names and _can(kind, call)]
+        imported = [call for call in can if call.imports]
+        own = _unlike([call for call in can if not call.imports], alike)
+        found = [(call, error) for call in own for error in errors]
+        found += [(call, errors[0]) for call in imported[imports - 1 :: imports] if imports]
+        found.sort(key=lambda each: each[0].number)  # of two names of calls side by side
+        for call, error in spread(found, most):
+            yield Failure(kind, call.name, error, call.number, call.seen)
+
+
+def _unlike(made: list[Call], alike: int) -> list[Call]:
+    """Of the calls of each loop the last, and the first `alike` - 1."""
+    loops: dict[str, list[Call]] = {}
+    for call in made:
+        loops.setdefault(f"{call.name} {call.shape}", []).append(call)
+    return [
+        call
+        for calls in loops.values()
+        for call in (calls if len(calls) <= alike else [*calls[: alike - 1], calls[-1]])
+    ]
+
+
+def spread(every: Sequence[T], most: int) -> list[T]:
+    """So many of them (0: all), the first and the last among them, and the others evenly."""
+    if not 0 < most < len(every):
+        return list(every)
+    if most == 1:
+        return [every[0]]
+    return [every[round(place * (len(every) - 1) / (most - 1))] for place in range(most)]
