@@ -12,7 +12,8 @@ import pytest
 
 from netlab.linux.privileges import in_user_namespace
 from tests.failing import judge
-from tests.failing.calls import Call, Failure, calls, failures
+from tests.failing.__main__ import CRASHED, Tally, table
+from tests.failing.calls import Call, Failure, calls, failures, spread
 from tests.failing.commands import COMMANDS, Command
 from tests.kernel.tools import is_root
 from tests.programs import need
@@ -76,6 +77,35 @@ def test_a_file_that_cannot_be_read_is_named(
     verdict = place.fail(command, Failure("open", call, error, found.number, found.seen))
     assert (verdict.befell, verdict.code, verdict.wrong) == (True, 3, ()), verdict.said
     assert said in verdict.said
+
+
+def test_what_is_played_begins_with_the_first_and_ends_with_the_last() -> None:
+    assert spread(range(10), 4) == [0, 3, 6, 9]
+    assert spread(range(3), 4) == spread(range(3), 0) == [0, 1, 2]
+    made = [Call("write", number, f'1</tmp/a>, "{number}", 1) = 1') for number in range(1, 10)]
+    made += [Call("write", 10, '1</tmp/a.py>, "", 1) = 1')]  # of an import
+    played = [*failures(made, ["write"], imports=0, alike=3)]
+    errors = ("ENOSPC", "EDQUOT", "EIO")
+    assert [(each.number, each.error) for each in played] == [
+        (number, error) for number in (1, 2, 9) for error in errors
+    ]
+    some = failures(made, ["write"], imports=1, alike=3, most=2)
+    assert [(each.number, each.error) for each in some] == [(1, "ENOSPC"), (10, "ENOSPC")]
+
+
+def test_the_table_tells_of_each_kind_what_befell_and_what_was_wrong() -> None:
+    tallies = {
+        ("run", "open"): Tally(played=5, befell=4, wrong=1),
+        ("list", "open"): Tally(played=2, befell=2),
+        ("list", CRASHED): Tally(played=1, befell=1),
+    }
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in table(tallies).splitlines()]
+    assert [rows[0], *rows[2:]] == [
+        ["", "open", "crashed", "all"],
+        ["run", "4/5 1!", "", "4/5 1!"],
+        ["list", "2/2", "1/1", "3/3"],
+        ["all", "6/7 1!", "1/1", "7/8 1!"],
+    ]
 
 
 def test_a_judge_that_sees_a_traceback_says_so(place: judge.Place, tmp_path: Path) -> None:

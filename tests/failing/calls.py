@@ -138,7 +138,8 @@ def failures(
         imported = [call for call in can if call.imports]
         own = _unlike([call for call in can if not call.imports], alike)
         found = [(call, error) for call in own for error in errors]
-        found += [(call, errors[0]) for call in imported[imports - 1 :: imports] if imports]
+        if imports:
+            found += [(call, errors[0]) for call in imported[imports - 1 :: imports]]
         found.sort(key=lambda each: each[0].number)  # of two names of calls side by side
         for call, error in spread(found, most):
             yield Failure(kind, call.name, error, call.number, call.seen)
