@@ -32,7 +32,7 @@ COMMANDS: dict[str, Command] = {
     "list": Command("list", says="port-closed"),
     "show": Command("show port-closed", says="by hand"),
     "atlas": Command("atlas CLOSED/LISTEN", says="CLOSED"),
-    "fsm": Command("fsm --svg {results}/fsm.svg", says="fsm.svg", patience=300.0),
+    "fsm": Command("fsm --svg {results}/fsm.svg", says="arrows seen", patience=300.0),
     "snapshot": Command("snapshot", says='"looks"'),
     "mask": Command("snapshot --mask word", says='"looks"'),
     "diagnose": Command("diagnose {given}/stuck.txt", code=1, says="SYN"),

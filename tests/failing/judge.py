@@ -125,8 +125,9 @@ class Place:
         """
         once = self.warm_up(command)
         done = self.run(command, "", ["--trace=" + ",".join(WATCHED)])
-        assert done.returncode == command.code, done.stdout + done.stderr
-        assert command.says in done.stdout + done.stderr, done.stdout + done.stderr
+        text = done.stdout + done.stderr
+        assert done.returncode == command.code, f"exit code {done.returncode}: {text}"
+        assert command.says in text, f"nothing of {command.says!r}: {text}"
         wrong = [*self.left()]
         assert not wrong, wrong
         same = once == self._anywhere(done.stdout)
