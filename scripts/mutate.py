@@ -39,7 +39,7 @@ FACTS = ("tests/unit/diagnosis/test_facts.py",)
 ANSWERS = (
     *(f"tests/unit/diagnosis/test_{name}.py" for name in ("finding", "hosts", "rank")),
     "-k",
-    "not thousand",
+    "not thousand and not four_times",
 )
 #: A made-up lab first, then failures of each kind on the kernel: those that take seconds only.
 PLAYED = (
@@ -62,6 +62,7 @@ TESTS = {
     "netlab/diagnosis/facts/application.py": FACTS,
     "netlab/diagnosis/facts/destination.py": FACTS,
     "netlab/diagnosis/facts/handshake.py": FACTS,
+    "netlab/diagnosis/facts/passing.py": ("tests/unit/diagnosis/test_passing_states.py",),
     "netlab/diagnosis/facts/registry.py": FACTS,
     "netlab/diagnosis/facts/sending.py": FACTS,
     "netlab/diagnosis/facts/timing.py": FACTS,
