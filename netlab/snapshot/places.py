@@ -173,7 +173,7 @@ def inside(place: Location | None) -> Iterator[None]:
         try:
             stack.enter_context(target)
         except PermissionError:
-            raise Forbidden(f"only root may enter {place.name}: run this with sudo") from None
+            raise _forbidden(f"{place.name} may not be entered") from None
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise LabError(f"{place.name} cannot be entered: {error.strerror}") from None
@@ -185,8 +185,18 @@ def _open(place: Location) -> int:
     try:
         return os.open(place.path, os.O_RDONLY)
     except PermissionError:
-        raise Forbidden(f"{place.path} may be read by root only: run this with sudo") from None
+        raise _forbidden(f"{place.path} may not be read") from None
     except OSError as error:
         if error.errno not in OF_THE_NAME:
             raise LabError(f"{place.path} cannot be opened: {error.strerror}") from None
         raise ScenarioError(place.missing) from None
+
+
+def _forbidden(what: str) -> Forbidden:
+    """The error, with what helps: root, or as many rights as whoever is in the namespace has."""
+    if os.geteuid():
+        return Forbidden(f"{what}: only root may, so run this with sudo")
+    return Forbidden(
+        f"{what}, even by root: it has fewer capabilities here than the processes in there, or a "
+        "security module forbids it. Run this outside of the container"
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from netlab import cli
 from netlab.linux.privileges import in_user_namespace
 from tests.failing import judge
 from tests.failing.__main__ import CRASHED, Tally, table
@@ -77,6 +78,12 @@ def test_a_file_that_cannot_be_read_is_named(
     verdict = place.fail(command, Failure("open", call, error, found.number, found.seen))
     assert (verdict.befell, verdict.code, verdict.wrong) == (True, 3, ()), verdict.said
     assert said in verdict.said
+
+
+def test_no_command_is_left_out() -> None:
+    """But help, which prints what the others declare."""
+    played = {command.line.split()[0] for command in COMMANDS.values()}
+    assert played == cli.parser().parts.keys() - {"help"}
 
 
 def test_what_is_played_begins_with_the_first_and_ends_with_the_last() -> None:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +46,17 @@ Tallies: TypeAlias = dict[tuple[str, str], Tally]
 def main() -> int:
     """Let them fail, and return 1 if something was wrong."""
     parser = argparse.ArgumentParser(prog="scripts/failing", description=__doc__)
-    parser.add_argument("--commands", nargs="+", choices=COMMANDS, default=[*COMMANDS])
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=[*KINDS])
+    parser.add_argument(
+        "commands", nargs="*", type=_one_of(COMMANDS), metavar="COMMAND", help=", ".join(COMMANDS)
+    )
+    parser.add_argument(
+        "--kinds",
+        nargs="+",
+        type=_one_of(KINDS),
+        default=[*KINDS],
+        metavar="KIND",
+        help=", ".join(KINDS),
+    )
     parser.add_argument(
         "--imports",
         type=int,
@@ -73,12 +82,21 @@ def main() -> int:
         places(given(Path(folder)), options.jobs) as free,
         contextlib.suppress(KeyboardInterrupt),  # the table of what befell so far
     ):
-        for name in options.commands:
+        for name in options.commands or COMMANDS:
             one(name, options, free, tallies)
     print(table(tallies))
     everything = total(tallies.values())
     print(f"{everything}: befallen of those played, ! of them wrong; {os.uname().release}")
     return 1 if everything.wrong else 0
+
+
+def _one_of(known: Iterable[str]) -> Callable[[str], str]:
+    def name(text: str) -> str:
+        if text not in known:
+            raise argparse.ArgumentTypeError(f"expected one of {', '.join(known)}; found {text!r}")
+        return text
+
+    return name
 
 
 def one(name: str, options: argparse.Namespace, free: list[Place], tallies: Tallies) -> None:

@@ -233,6 +233,8 @@ def is_whole(path: Path) -> bool:
                 return data.endswith(b"\n")
             case ".pcapng":
                 return int.from_bytes(data[-4:], "little") <= len(data) > 28
+            case ".prom":
+                return False  # it is gone with who looks
             case _:
                 return bool(data)
     except ValueError:

@@ -19,7 +19,7 @@ from netlab.snapshot import places
 from netlab.snapshot.parse import read
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
-from tests.cli.shell import Done, netlab
+from tests.cli.shell import NETLAB, Done, netlab
 from tests.programs import need
 
 from . import tools
@@ -154,6 +154,22 @@ def test_an_ordinary_user_is_told_what_is_hidden(leak: Lab) -> None:
     assert "run this with sudo" in everywhere.stderr
     assert (one.returncode, one.stdout) == (3, "")
     assert "run this with sudo" in one.stderr
+
+
+@REAL_ROOT
+def test_root_that_may_not_is_not_told_to_become_root(leak: Lab) -> None:
+    """As in a container: the processes of the machine have capabilities that it has not."""
+    command = [need("setpriv"), "--bounding-set=-sys_ptrace", "--inh-caps=-all", *NETLAB]
+    with resident(leak.server) as number:
+        done = subprocess.run(
+            [*command, "snapshot", "--pid", str(number)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"/proc/{number}/ns/net may not be read, even by root: it has fewer cap" in done.stderr
+    assert "sudo" not in done.stderr
 
 
 def test_loopback_connections_of_two_places_are_not_taken_for_one(lab: Lab) -> None:
