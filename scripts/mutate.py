@@ -37,7 +37,7 @@ PATIENCE = 90.0  # seconds; a mutant that hangs is killed
 
 FACTS = ("tests/unit/diagnosis/test_facts.py",)
 ANSWERS = (
-    *(f"tests/unit/diagnosis/test_{name}.py" for name in ("finding", "hosts", "rank")),
+    *(f"tests/unit/diagnosis/test_{name}.py" for name in ("finding", "unseen", "hosts", "rank")),
     "-k",
     "not thousand and not four_times",
 )
@@ -67,7 +67,10 @@ TESTS = {
     "netlab/diagnosis/facts/sending.py": FACTS,
     "netlab/diagnosis/facts/timing.py": FACTS,
     "netlab/diagnosis/grouping.py": ("tests/unit/diagnosis/test_grouping.py",),
-    "netlab/diagnosis/pairing.py": ("tests/unit/diagnosis/test_pairing.py",),
+    "netlab/diagnosis/pairing.py": (
+        "tests/unit/diagnosis/test_pairing.py",
+        "tests/unit/diagnosis/test_passing_states.py",
+    ),
     "netlab/diagnosis/rank.py": ANSWERS,
     "netlab/diagnosis/services.py": ("tests/unit/diagnosis/test_services.py",),
     "netlab/diagnosis/unseen.py": ("tests/unit/diagnosis/test_unseen.py",),

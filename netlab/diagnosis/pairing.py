@@ -56,10 +56,11 @@ def pairs(
     among them. Most sockets of a host are well, and a pair costs more than to see that.
     """
     tables = [_HostTable(snapshot, host) for snapshot, host in zip(snapshots, hosts, strict=True)]
-    if len(tables) == 1 and not tables[0].talks_to_itself:
-        yield from tables[0].alone(but_for)
-        return
-    yield from _Matcher(tables, but_for).pairs()
+    match tables:
+        case [only] if not only.talks_to_itself:
+            yield from only.alone(but_for)
+        case _:
+            yield from _Matcher(tables, but_for).pairs()
 
 
 class _HostTable:
@@ -165,7 +166,6 @@ class _Matcher:
                     yield EndPair(table.end(socket), other[0].end(other[1]))
                 else:
                     left.append((table, socket))
-        left = [pair for pair in left if id(pair[1]) not in self._done]
         yield from self._by_one_end(left)
         left = [pair for pair in left if id(pair[1]) not in self._done]
         self._left = {(id(table), socket.local[1]) for table, socket in left}
@@ -187,9 +187,6 @@ class _Matcher:
 
     def _compare(self, one: tuple[_HostTable, Socket], other: tuple[_HostTable, Socket]) -> None:
         """Note that these two hosts meet without a NAT, and how far apart they were looked at."""
-        if one[0] is other[0]:  # in one instant
-            self._later.setdefault((id(one[0]), id(one[0])), [])
-            return
         for (table, socket), (its_table, its_socket) in ((one, other), (other, one)):
             later = self._later.setdefault((id(table), id(its_table)), [])
             if (seconds := _later(socket, its_socket)) is not None:
@@ -277,8 +274,9 @@ class _Matcher:
         yield from (other for other in others if address in other.host.addresses)
         # No socket of the other host shows that host's address: it is the one that everything here
         # goes to, or nothing is known about it.
-        if len(others) == 1 and not others[0].host.addresses and len(table.destinations) == 1:
-            yield others[0]
+        match others:
+            case [other] if not other.host.addresses and len(table.destinations) == 1:
+                yield other
 
 
 def _translated(own: ObservedEnd, peer: ObservedEnd) -> EndPair:

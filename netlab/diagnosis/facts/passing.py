@@ -91,7 +91,7 @@ def _one_of_few(own: ObservedEnd, peer: ObservedEnd | None) -> bool:
     """
     assert own.socket is not None
     local, remote = own.socket.local, own.socket.remote
-    alike = max(1, _most(own.host, local[1], remote, own.state))
+    alike = _most(own.host, local[1], remote, own.state)
     well = _most(own.host, local[1], remote, *WELL)
     if peer is not None:
         well = max(well, _most(peer.host, remote[1], local, *WELL))

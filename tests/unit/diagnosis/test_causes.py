@@ -127,16 +127,15 @@ def test_no_cause_has_two_entries() -> None:
 
 def _stuck(state: State, own: str, peer: str) -> ObservedEnd:
     """An end as it looks after a while: what waits for an answer has repeated itself."""
-    host = ObservedHost()
     if state in (State.CLOSED, State.LISTEN):
-        return ObservedEnd(state, host)
+        return ObservedEnd(state, ObservedHost())
     again = state in RETRANSMITTING
     timer = Timer.RETRANSMIT if again else Timer.NONE
     gone = state in (State.TIME_WAIT, State.SYN_RECV, State.LAST_ACK, State.CLOSING)
     socket = Socket(
         state, (own, 1), (peer, 2), 0, int(again), timer, 0.3, 2 * again, 0, 0 if gone else 7
     )
-    return ObservedEnd(state, host, socket)
+    return ObservedEnd(state, ObservedHost(sockets=(socket,)), socket)
 
 
 @pytest.mark.parametrize("pair", sorted(store.reachable()))

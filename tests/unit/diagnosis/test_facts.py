@@ -10,6 +10,7 @@ import pytest
 from netlab.diagnosis.facts import DESTINATION_FACTS, FACTS
 from netlab.diagnosis.facts.registry import Value
 from netlab.diagnosis.facts.sending import unacknowledged
+from netlab.diagnosis.facts.timing import stuck_for
 from netlab.diagnosis.observed import Destination, Listener, ObservedEnd, ObservedHost
 from netlab.model.tcp import State, Timer
 from netlab.snapshot.records import Socket
@@ -399,6 +400,8 @@ CASES: dict[str, list[Case]] = {
         (end(), None), (end(retransmits=0), True), (end(retransmits=1), False),
         (end(s.FIN_WAIT1, timer=AGAIN, retransmits=0, remaining=6, **info(rto=9, lastack=3)),
          False),
+        (end(s.SYN_SENT, at(sockets=[sock(local=(C[0], 40002))]), timer=AGAIN, retransmits=1), True),
+        (end(s.ESTABLISHED, at(sockets=[sock(local=(C[0], 40002))]), timer=AGAIN, retransmits=1), False),
     ),
     "repeated": alone(
         (GONE, None), (end(), None), (end(before=sock()), None),
@@ -474,6 +477,8 @@ CASES: dict[str, list[Case]] = {
         ),
         (end(timer=PROBE, tx_queue=1), None, True), (end(timer=PROBE, tx_queue=2), None, None),
         (end(timer=PROBE, tx_queue=0), None, None),
+        (end(before=sock(tx_queue=2), timer=PROBE, tx_queue=2, **info(snd_wnd=9)), None, True),
+        (end(timer=PROBE, tx_queue=2, **info(snd_wnd=9)), None, None),
         (end(before=sock(**info(bytes_acked=5)), timer=PROBE, **info(snd_wnd=9, bytes_acked=6)),
          None, False),
         # a transfer may have nothing on its way for some milliseconds
@@ -677,6 +682,25 @@ def test_the_other_facts_are_fields_and_figures_unchanged(word: str) -> None:
 )  # fmt: skip
 def test_a_fin_waits_longer_than_any_path(own: ObservedEnd, expected: bool) -> None:
     assert unacknowledged(own) is expected
+
+
+@pytest.mark.parametrize(
+    ("own", "seconds"),
+    [
+        (GONE, None), (end(), None), (end(**info(lastrcv=3, lastack=4, lastsnd=1)), 3),
+        *((end(state, **info(lastrcv=3, lastack=4)), None)
+          for state in (s.LISTEN, s.SYN_SENT, s.SYN_RECV)),
+        (end(tx_queue=1, **info(lastrcv=3, lastack=4, busy=2)), 2),
+        (end(tx_queue=1, **info(lastrcv=3, lastack=4, busy=5)), 3),
+        (end(**info(lastrcv=3, lastack=4, busy=2)), 3),
+        (end(tx_queue=1, **info(lastrcv=3, lastack=4)), 3),
+        (end(tx_queue=1, **info(busy=2)), None),
+    ],
+)  # fmt: skip
+def test_what_is_stuck_has_heard_nothing_or_waits_for_as_long(
+    own: ObservedEnd, seconds: float | None
+) -> None:
+    assert stuck_for(own) == seconds
 
 
 def test_what_is_known_of_a_destination() -> None:

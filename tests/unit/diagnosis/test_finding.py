@@ -305,3 +305,19 @@ def test_the_notes_of_all_samples_are_told_once_with_their_hosts() -> None:
     samples = (Sample((), notes=("cut short",)), Sample((), notes=("cut short", "late")))
     answer = diagnose([Snapshot(samples, "a"), Snapshot(samples[:1], "b")], known(10))
     assert answer.notes == ("a: cut short", "a: late", "b: cut short")
+
+
+@pytest.mark.parametrize(
+    ("shown", "sure"),
+    [
+        ({"rx_queue": 9, "info": {"rto": 0.2, "lastrcv": 9.0, "lastack": 9.0}}, True),
+        ({"rx_queue": 9}, False),
+        ({"tx_queue": 9, "timer": Timer.RETRANSMIT, "retransmits": 9}, True),
+        ({"tx_queue": 9, "timer": None, "inode": None}, False),
+    ],
+)
+def test_of_what_has_no_age_no_answer_is_sure(shown: dict[str, Any], sure: bool) -> None:
+    given = {"timer": Timer.NONE, "inode": 7, "rx_queue": 0, "tx_queue": 0, **shown}
+    socket = Socket(s.ESTABLISHED, C, S, **given)
+    (found,) = diagnose([host(socket)], known(9, states="ESTABLISHED")).findings
+    assert found.confidence == (0.95 if sure else 0.7)

@@ -148,6 +148,46 @@ def test_a_full_queue_is_of_the_program_that_listens() -> None:
     assert sizes((nowhere, "accept-queue-full"), (nowhere, "syn-queue-full")) == [2]
 
 
+def test_the_programs_are_those_at_the_end_that_it_is_about() -> None:
+    """And where nobody is known to hold that one, those at the other end."""
+    own, peer = end(s.CLOSE_WAIT, owner=OF_APP), end(s.FIN_WAIT2, local=S, remote=C, owner=OF_WEB)
+    for ends, programs in (
+        ((own, peer), ["app"]), ((replace_socket(own), peer), ["web"]), ((own, None), ["app"]),
+        ((replace_socket(own), None), []),
+    ):  # fmt: skip
+        groups = Groups(as_listed)
+        groups.add(EndPair(*ends), (fits("not-closed"),), ())
+        (group,) = groups
+        assert [*group.programs] == programs
+
+
+def replace_socket(own: ObservedEnd) -> ObservedEnd:
+    """The same end, held by nobody who is known."""
+    assert own.socket is not None
+    return replace(own, socket=replace(own.socket, owner=""))
+
+
+def test_a_group_is_as_old_as_its_oldest() -> None:
+    ages = [None, 0.0, 0.25, 4.0, 0.5]
+    figures = [{} if age is None else {"info": {"rto": 0.2, "lastrcv": age, "lastack": age}}
+               for age in ages]  # fmt: skip
+    each = [(end(s.CLOSE_WAIT, **shown), "not-closed") for shown in figures]
+    for number, oldest in ((1, None), (2, 0.0), (3, 0.25), (4, 4.0), (5, 4.0)):
+        (group,) = grouped(*each[:number])
+        assert group.oldest == oldest
+
+
+def test_a_group_names_the_hosts_of_which_a_socket_is_seen() -> None:
+    client, server = ObservedHost("client"), ObservedHost("server")
+    own, seen = end(s.SYN_SENT, client), end(s.SYN_RECV, server, local=S, remote=C)
+    gone = ObservedEnd(s.CLOSED, server)
+    for peer, names in ((None, ["client"]), (gone, ["client"]), (seen, ["client", "server"])):
+        groups = Groups(as_listed)
+        groups.add(EndPair(own, peer), (fits("syn-ack-lost"),), ())
+        (group,) = groups
+        assert [*group.hosts] == names
+
+
 def test_the_three_that_hold_most_are_named_with_how_many() -> None:
     owners = ["d", "c", "c", "b", "b", "b", "a", "a", "a", "a"]
     each = [(end(s.SYN_SENT, owner=f"{ord(name)}/{name}"), "syn-lost") for name in owners]

@@ -315,6 +315,11 @@ def test_a_listing_that_repeats_itself_has_each_pair_as_often() -> None:
     copies = [replace(client), replace(client)], [replace(server), replace(server)]
     assert matched(look(*copies[0]), look(*copies[1])) == [(client, server, False)] * 2
     assert matched(look(*copies[0]), look(server)) == [(client, server, False)]
+    later = replace(client, rx_queue=7), replace(server, rx_queue=9)
+    assert matched(look(client, later[0]), look(server, later[1])) == [
+        (client, server, False),
+        (*later, False),
+    ]
 
 
 def test_the_other_end_is_looked_for_at_other_hosts_first() -> None:
@@ -380,6 +385,29 @@ def test_no_end_is_left_out_whatever_comes_before_it() -> None:
     outside = replace(server, remote=("203.0.113.9", C[1]))
     shown = ends(look(client), look(outside, *more))
     assert shown == [(client, outside), *((each, None) for each in more)]
+
+
+def test_what_follows_one_that_is_well_or_was_matched_is_seen() -> None:
+    client, server = at_client(s.ESTABLISHED), at_server(s.ESTABLISHED)
+    after = Socket(s.SYN_SENT, (C[0], 40009), ("10.9.9.9", 80), 0, 1)
+    snapshots = look(client, after), look(server)
+    hosts = [ObservedHost.of(snapshot) for snapshot in snapshots]
+    found = pairs(snapshots, hosts, but_for=lambda own, peer: own.state is s.ESTABLISHED)
+    assert [pair.own.socket for pair in found] == [after]
+    outside = replace(server, remote=("203.0.113.9", C[1]))
+    assert ends(look(client, after), look(outside)) == [(client, outside), (after, None)]
+    alone = Socket(s.SYN_RECV, S, THIRD, 0, 1)
+    assert ends(look(client), look(outside, alone)) == [(client, outside), (alone, None)]
+
+
+def test_what_was_matched_by_one_end_does_not_keep_another_from_its_ports() -> None:
+    """Two clients with one port, through one DNAT; the second one is behind a SNAT as well."""
+    virtual = ("10.0.0.99", S[1])
+    one, two = (Socket(s.ESTABLISHED, (host, C[1]), virtual, 0, 0) for host in (C[0], "10.0.0.5"))
+    server = at_server(s.ESTABLISHED)
+    of_two = replace(server, remote=("203.0.113.9", C[1]))
+    found = matched(look(one), look(two), look(server, of_two))
+    assert found == [(one, server, True), (two, of_two, True)]
 
 
 def test_of_what_a_listing_has_twice_the_first_is_meant() -> None:

@@ -122,6 +122,58 @@ def test_the_connection_itself_does_not_show_that_its_service_works() -> None:
     assert answers[0] == "handshake-ack-lost"
 
 
+def to_server(state: State, port: int, **more: Any) -> Socket:
+    """The server's socket of another client than the one of `at_server`."""
+    given = {"rx_queue": 0, "tx_queue": 0, "retransmits": 0, "probes": 0, "remaining": 0.0, **more}
+    return Socket(state, S, ("10.0.0.7", port), inode=8, **given)
+
+
+LIVELY: dict[str, Any] = {
+    "timer": Timer.NONE,
+    "info": {"rto": 0.2, "segs_in": 3, "lastrcv": 0.1, "lastack": 0.1},
+}
+
+
+def test_a_server_is_well_where_another_client_of_its_port_is_and_has_not_tried_as_often() -> None:
+    request = at_server(s.SYN_RECV, inode=0, **again(1))
+    well = to_server(s.ESTABLISHED, 40002, **LIVELY)
+    assert passes(request, well) is True
+    assert passes(request, well, to_server(s.SYN_RECV, 40003, **again(2))) is True
+    assert passes(request, well, to_server(s.SYN_RECV, 40003, **again(3))) is False
+
+
+def test_one_that_insists_shows_that_its_neighbours_will() -> None:
+    tired = other(s.SYN_SENT, 40003, **again(2))
+    assert passes(syn(1), heard(0.5)) is True
+    assert passes(syn(1), heard(0.5), tired) is False
+    assert passes(tired, heard(0.5)) is False
+
+
+def test_what_the_other_end_s_host_hears_counts_as_well() -> None:
+    fin = at_client(s.FIN_WAIT1, **again(1))
+    own = ObservedEnd(fin.state, ObservedHost.of(host(fin)), fin)
+    peer_socket = at_server(s.ESTABLISHED)
+    for neighbours, works in (([to_server(s.ESTABLISHED, 40002, **LIVELY)], True), ([], False)):
+        server = ObservedHost.of(host(peer_socket, *neighbours))
+        peer = ObservedEnd(s.ESTABLISHED, server, peer_socket)
+        assert FACTS["passing"](own, peer) is works
+
+
+def test_nobody_gets_through_a_full_accept_queue() -> None:
+    request, well = (
+        at_server(s.SYN_RECV, inode=0, **again(1)),
+        to_server(s.ESTABLISHED, 40002, **LIVELY),
+    )
+    full = Socket(s.LISTEN, S, ("0.0.0.0", 0), 2, 1, Timer.NONE, 0.0, 0, 0, 5)
+    assert passes(request, well, LISTENER) is True
+    assert passes(request, well, full) is False
+
+
+def test_a_listener_does_not_pass_and_neither_does_what_is_gone() -> None:
+    assert passes(LISTENER) is False
+    assert FACTS["passing"](ObservedEnd(s.CLOSED, ObservedHost()), None) is False
+
+
 def test_a_full_accept_queue_is_no_loss_though_others_are_well() -> None:
     full = Socket(s.LISTEN, S, ("0.0.0.0", 0), 2, 1, Timer.NONE, 0.0, 0, 0, 5)
     request = at_server(s.SYN_RECV, inode=0, **again(1))
@@ -134,6 +186,49 @@ def test_a_full_accept_queue_is_no_loss_though_others_are_well() -> None:
 
 
 # --- an unknown age
+
+
+def test_what_shows_how_long_a_state_has_lasted() -> None:
+    """A timer or its tries; in states that have none, figures. Else the state was not there in the
+    look before, or may have been there for ever.
+    """
+
+    def plain(state: State, **more: Any) -> Socket:
+        return Socket(state, C, S, 0, 0, inode=7, **more)
+
+    for shown in ({"timer": Timer.RETRANSMIT}, {"retransmits": 0}):
+        assert passes(plain(s.SYN_SENT, **shown), elapsed=3.0) is False  # and no other one lives
+    assert passes(plain(s.SYN_SENT), elapsed=3.0) is True
+    for shown in ({"retransmits": 1}, {"probes": 1}, {"info": {"rto": 0.2}}):
+        assert passes(plain(s.CLOSE_WAIT, **shown)) is None  # its figures are judged elsewhere
+    for shown in ({"timer": Timer.NONE, "retransmits": 0, "probes": 0}, {}):
+        assert passes(plain(s.CLOSE_WAIT, **shown)) is False
+
+
+def at_service(state: str, port: int, queue: int = 0) -> str:
+    return f"{state} 0 {queue} 10.0.0.2:443 10.0.0.1:{port}"
+
+
+def test_at_a_server_the_clients_of_its_port_are_compared() -> None:
+    living = [at_service("ESTAB", 40010 + n) for n in range(4)]
+    leaving = [at_service("CLOSE-WAIT", 40001), at_service("CLOSE-WAIT", 40002)]
+    assert listed(*leaving, *living) == ()
+    assert listed(*leaving, *living[:3])
+    sending = [at_service("ESTAB", 40001, queue=200), *living[:2]]
+    assert causes(*parse.read("\n".join((*LISTS, *sending, *LISTS, *sending)), "host")) == ()
+
+
+def test_those_at_the_other_end_s_host_are_compared_too() -> None:
+    client = parse.read("\n".join((*LISTS, row("LAST-ACK", 40001))), "client")
+    rows = [f"{state} 0 0 10.0.0.2:443 10.0.0.1:40001" for state in ("FIN-WAIT-2",)]
+    others = [f"ESTAB 0 0 10.0.0.2:443 10.0.0.7:{40001 + n}" for n in range(2)]
+    own = client[0].samples[0].sockets[0]
+    (server,) = parse.read("\n".join((*LISTS, *rows, *others)), "server")
+    end = ObservedEnd(own.state, ObservedHost.of(client[0]), own)
+    for sockets, few in ((server.samples[0].sockets, True), (server.samples[0].sockets[:1], False)):
+        observed = ObservedHost.of(host(*sockets))
+        peer = ObservedEnd(sockets[0].state, observed, sockets[0])
+        assert FACTS["passing"](end, peer) is few
 
 
 def test_one_state_in_passing_among_twice_as_many_that_live() -> None:
@@ -203,6 +298,7 @@ def test_the_next_message_may_be_as_long_as_the_last_one() -> None:
 
     assert causes(look(200, 0, 0)) == ()
     assert "data-lost" in causes(look(200, 0))
+    assert "data-lost" in causes(look(200, 200, 0))
 
 
 def test_a_row_that_netstat_prints_twice_is_one_connection() -> None:
@@ -222,13 +318,15 @@ def test_an_end_that_just_heard_is_not_missed_though_it_was_there_before() -> No
     def half_closed(*segments: int) -> Snapshot:
         ago = {"rto": 0.2, "lastrcv": 1.5, "lastack": 1.5, "lastsnd": 9.0}
         sockets = [
-            at_client(s.FIN_WAIT2, info={**ago, "data_segs_in": number}) for number in segments
+            at_client(s.FIN_WAIT2, info={**ago, **({"data_segs_in": number} if number else {})})
+            for number in segments
         ]
         samples = [Sample((each,), {}, at=3.0 * n) for n, each in enumerate(sockets)]
         return Snapshot(tuple(samples), "client")
 
     server = Snapshot((Sample((LISTENER, _elsewhere()), {}, at=3.0),), "server")
     assert "peer-gone" not in causes(half_closed(4, 9), server)
+    assert "peer-gone" not in causes(half_closed(0, 1), server)  # ss leaves a zero out
     assert "peer-gone" in causes(half_closed(9, 9), server)
 
 

@@ -304,6 +304,7 @@ def _plain(number: int, state: State, local: Endpoint, remote: Endpoint, **more:
 
 
 OTHER = ("10.9.0.9", 0)
+MOST = [s.TIME_WAIT] * 6 + [s.ESTABLISHED] * 3 + [s.CLOSE_WAIT]  # of ten
 #: What a host may have many of, each with another way to look at all the others.
 CROWDS: dict[str, Callable[[int], list[Snapshot]]] = {
     "a queue that stands in two looks": lambda size: [
@@ -325,6 +326,12 @@ CROWDS: dict[str, Callable[[int], list[Snapshot]]] = {
             *(_plain(n, s.LISTEN, (C[0], 0), (ANY, 1), rx_queue=1, owner="7/app")
               for n in range(size)),
             *(_plain(n, s.ESTABLISHED, (C[0], 0), OTHER) for n in range(size)),
+        )
+    ],
+    "what most hosts have": lambda size: [
+        host(
+            *(_plain(n, MOST[n % 10], (S[0], 443), (f"10.{n >> 15}.0.1", 0), rx_queue=n % 10 // 9,
+                     timer=Timer.NONE, inode=n + 1) for n in range(size))
         )
     ],
 }  # fmt: skip
@@ -361,13 +368,30 @@ def test_states_alone_are_less_sure() -> None:
 
 
 def test_a_host_with_a_hundred_thousand_sockets() -> None:
-    kinds = [s.TIME_WAIT] * 6 + [s.ESTABLISHED] * 3 + [s.CLOSE_WAIT]
-    sockets = tuple(
-        Socket(kinds[n % 10], S, (f"10.{n >> 15}.0.1", 1024 + n % 60000), n % 10 // 9, 0,
-               Timer.NONE, 0.0, 0, 0, n + 1)
-        for n in range(100_000)
-    )  # fmt: skip
-    began = time.process_time()
-    found = diagnose([host(*sockets)])
-    assert time.process_time() - began < 2.0
-    assert [len(each.connections) for each in found.findings] == [10_000]
+    (found,) = diagnose(CROWDS["what most hosts have"](100_000)).findings
+    assert len(found.connections) == 10_000
+
+
+def test_what_is_well_hides_nothing_that_comes_after_it() -> None:
+    """A client in TIME_WAIT whose server has forgotten it, as it should."""
+    ended = at_client(s.TIME_WAIT, timer=Timer.TIME_WAIT, remaining=9.0)
+    stuck = Socket(s.SYN_SENT, (C[0], 40002), (S[0], 80), 0, 1, Timer.RETRANSMIT, 9.0, 4, 0, 7)
+    near, far = (at_client(s.ESTABLISHED), at_server(s.ESTABLISHED))
+    near, far = (
+        replace(near, local=(C[0], 40003)),
+        replace(far, remote=(C[0], 40003)),
+    )
+    (found,) = diagnose([host(ended, stuck, near), host(far, LISTENER)]).findings
+    assert found.cause == "syn-lost"
+
+
+def test_an_answer_tells_the_port_the_hosts_and_how_many_sockets_it_has_looked_at() -> None:
+    stuck = at_client(s.SYN_SENT, **again())
+    client = Snapshot((Sample((stuck,)), Sample((stuck, replace(stuck, local=(C[0], 40002))))), "web1")
+    (found,) = (answer := diagnose([client])).findings
+    assert (found.port, found.hosts, answer.total, answer.healthy) == (443, (), 2, 0)
+    (found,) = diagnose([client, Snapshot((Sample((LISTENER,)),), "db1")]).findings
+    assert (found.port, found.hosts) == (443, ("web1",))
+    nowhere = replace(stuck, remote=(S[0], 0))
+    (found,) = diagnose([host(nowhere)]).findings
+    assert found.port is None
