@@ -134,14 +134,18 @@ class _Matcher:
     ) -> None:
         self._tables = tables
         self._but_for = but_for
-        #: By table and four-tuple, the last one first. A listing may have one several times.
-        self._all: list[tuple[_HostTable, dict[FourTuple, list[Socket]]]] = []
+        #: By four-tuple and table, the last one first. A listing may have one several times.
+        self._known: dict[FourTuple, dict[_HostTable, list[Socket]]] = {}
         for table in tables:
-            known: dict[FourTuple, list[Socket]] = {}
             for socket in reversed(table.sockets):
                 if socket.state is not State.LISTEN:
-                    known.setdefault((socket.local, socket.remote), []).append(socket)
-            self._all.append((table, known))
+                    there = self._known.setdefault((socket.local, socket.remote), {})
+                    there.setdefault(table, []).append(socket)
+        self._whole = [table for table in tables if table.shows_its_host]
+        self._at: dict[str, list[_HostTable]] = {}  # by address
+        for table in self._whole:
+            for address in table.host.addresses:
+                self._at.setdefault(address, []).append(table)
         self._done: set[int] = set()
         #: By how many seconds the second of two tables is later, as each of their pairs has it.
         self._later: dict[tuple[int, int], list[float]] = {}
@@ -172,18 +176,30 @@ class _Matcher:
         yield from self._by_ports(left)
 
     def _other(self, table: _HostTable, socket: Socket) -> tuple[_HostTable, Socket] | None:
-        first: tuple[_HostTable, Socket] | None = None
-        for other, known in self._all:
-            matching = known.get((socket.remote, socket.local), [])
-            while matching and id(matching[-1]) in self._done:
-                matching.pop()
-            if not matching:
-                continue
-            if (other is table) == _is_loopback(socket.remote[0]):
-                return other, matching[-1]
-            if not _is_loopback(socket.remote[0]):
-                first = other, matching[-1]
-        return first
+        """The first socket that may be its other end: at another host, or else at its own. On the
+        loopback, only there.
+        """
+        known = self._known.get((socket.remote, socket.local))
+        if known is None:
+            return None
+        if _is_loopback(socket.remote[0]):
+            return self._next(known, table)
+        for other in tuple(known):
+            if other is not table and (found := self._next(known, other)):
+                return found
+        return self._next(known, table)
+
+    def _next(
+        self, known: dict[_HostTable, list[Socket]], table: _HostTable
+    ) -> tuple[_HostTable, Socket] | None:
+        """The first of these sockets of a host that has not been matched yet."""
+        matching = known.get(table, [])
+        while matching and id(matching[-1]) in self._done:
+            matching.pop()
+        if matching:
+            return table, matching[-1]
+        known.pop(table, None)  # all have been: nobody needs to look again
+        return None
 
     def _compare(self, one: tuple[_HostTable, Socket], other: tuple[_HostTable, Socket]) -> None:
         """Note that these two hosts meet without a NAT, and how far apart they were looked at."""
@@ -270,11 +286,10 @@ class _Matcher:
             return
         if address in table.host.addresses:
             return  # the kernel would tell it; but its own address may be translated (DNAT, IPVS)
-        others = [other for other in self._tables if other is not table and other.shows_its_host]
-        yield from (other for other in others if address in other.host.addresses)
+        yield from (other for other in self._at.get(address, ()) if other is not table)
         # No socket of the other host shows that host's address: it is the one that everything here
         # goes to, or nothing is known about it.
-        match others:
+        match [other for other in self._whole[:3] if other is not table]:
             case [other] if not other.host.addresses and len(table.destinations) == 1:
                 yield other
 

@@ -38,6 +38,7 @@ TRACEPOINTS = {
 NEEDED = "sock/inet_sock_set_state"  # Linux 4.16
 INTERVAL = 0.001  # seconds; many labs ask for the same records
 CHUNK = 1 << 16
+SAMPLED = ": states are sampled, and the kernel does not say why it drops a packet"
 
 Endpoint = tuple[str, int]
 
@@ -133,19 +134,33 @@ class Tracer:
             heard(traced)
 
 
-@cache
 def tracer() -> Tracer | None:
     """The one that all labs of this process share; None where this machine has none for it.
 
     Raises `LabError` where the machine has some, and is out of something else.
     """
+    found = _tracer()
+    return found if isinstance(found, Tracer) else None
+
+
+def untraced() -> str:
+    """Why this machine has none for it, and what is missing then; otherwise ""."""
+    try:
+        found = _tracer()
+    except LabError:  # it is out of something, and each of its labs says so
+        return ""
+    return "" if isinstance(found, Tracer) else str(found)
+
+
+@cache
+def _tracer() -> Tracer | Absent:
     try:
         return Tracer()
-    except Absent:
-        return None
+    except Absent as absent:
+        return absent
 
 
-os.register_at_fork(after_in_child=tracer.cache_clear)
+os.register_at_fork(after_in_child=_tracer.cache_clear)
 
 
 # --- the text
@@ -220,7 +235,7 @@ def _instance(opened: contextlib.ExitStack) -> tuple[Path, int]:
 
 def _untraced(what: str, error: OSError) -> LabError:
     scarce = error.errno in OUT_OF_SOMETHING
-    kind, sampled = (LabError, "") if scarce else (Absent, ": states are sampled")
+    kind, sampled = (LabError, "") if scarce else (Absent, SAMPLED)
     return kind(f"{what} ({error.strerror}){sampled}")
 
 

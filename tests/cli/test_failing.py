@@ -80,6 +80,15 @@ def test_a_file_that_cannot_be_read_is_named(
     assert said in verdict.said
 
 
+def test_what_a_ladder_lacks_without_tracepoints_is_said(place: judge.Place) -> None:
+    """It is drawn all the same."""
+    command, made = place.watch(COMMANDS["ladder"])
+    found = next(each for each in made if each.name == "mkdir" and "/instances/" in each.seen)
+    verdict = place.fail(command, Failure("folder", "mkdir", "EROFS", found.number, found.seen))
+    assert (verdict.befell, verdict.code, verdict.wrong) == (True, 0, ()), verdict.said
+    assert "no instance of tracefs (Read-only file system): states are sampled" in verdict.said
+
+
 def test_no_command_is_left_out() -> None:
     """But help, which prints what the others declare."""
     played = {command.line.split()[0] for command in COMMANDS.values()}

@@ -108,6 +108,7 @@ def add(commands: Commands) -> None:
 def main(options: argparse.Namespace) -> int:
     """Play, print, and return the exit code."""
     from netlab.model.vocabulary import Family
+    from netlab.observe.tracing import untraced
     from netlab.scenario import catalogue, runner
 
     scenarios = catalogue.choose(options.names, options.slow, note)
@@ -127,6 +128,8 @@ def main(options: argparse.Namespace) -> int:
         run = _Run(options, scenarios, stop)
         try:
             run.play(how)
+            if how.record and run.ended and (why := untraced()):
+                note(why)
             run.tell()
             run.write_files()
         finally:

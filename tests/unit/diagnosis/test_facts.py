@@ -400,8 +400,8 @@ CASES: dict[str, list[Case]] = {
         (end(), None), (end(retransmits=0), True), (end(retransmits=1), False),
         (end(s.FIN_WAIT1, timer=AGAIN, retransmits=0, remaining=6, **info(rto=9, lastack=3)),
          False),
-        (end(s.SYN_SENT, at(sockets=[sock(local=(C[0], 40002))]), timer=AGAIN, retransmits=1), True),
-        (end(s.ESTABLISHED, at(sockets=[sock(local=(C[0], 40002))]), timer=AGAIN, retransmits=1), False),
+        *((end(state, at(sockets=[sock(local=(C[0], 40002))]), timer=AGAIN, retransmits=1), value)
+          for state, value in ((s.SYN_SENT, True), (s.ESTABLISHED, False))),
     ),
     "repeated": alone(
         (GONE, None), (end(), None), (end(before=sock()), None),

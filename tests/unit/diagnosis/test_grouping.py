@@ -132,6 +132,15 @@ def test_of_a_queue_and_who_waits_there_the_one_that_tells_most_is_told() -> Non
     assert len(group.connections) == 4
 
 
+def test_only_what_tells_more_than_its_best_takes_its_place() -> None:
+    groups = Groups(as_listed)
+    best = replace(fits("accept-queue-full"), points=12), replace(fits("syn-flood"), points=5)
+    groups.add(EndPair(listener := behind(state=s.LISTEN)), best, ())
+    groups.add(EndPair(behind()), (replace(fits("not-accepted"), points=9),), ())
+    (group,) = groups
+    assert (group.pair.own, group.candidates) == (listener, best)
+
+
 def test_of_all_others_the_first_one_is_told() -> None:
     groups = Groups(as_listed)
     for own, points in ((first := end(s.SYN_SENT), 9), (end(s.SYN_SENT), 12)):
@@ -168,10 +177,8 @@ def replace_socket(own: ObservedEnd) -> ObservedEnd:
 
 
 def test_a_group_is_as_old_as_its_oldest() -> None:
-    ages = [None, 0.0, 0.25, 4.0, 0.5]
-    figures = [{} if age is None else {"info": {"rto": 0.2, "lastrcv": age, "lastack": age}}
-               for age in ages]  # fmt: skip
-    each = [(end(s.CLOSE_WAIT, **shown), "not-closed") for shown in figures]
+    ages = [{"rto": 0.2, "lastrcv": age, "lastack": age} for age in (0.0, 0.25, 4.0, 0.5)]
+    each = [(end(s.CLOSE_WAIT, info=info), "not-closed") for info in ({}, *ages)]
     for number, oldest in ((1, None), (2, 0.0), (3, 0.25), (4, 4.0), (5, 4.0)):
         (group,) = grouped(*each[:number])
         assert group.oldest == oldest

@@ -410,6 +410,15 @@ def test_what_was_matched_by_one_end_does_not_keep_another_from_its_ports() -> N
     assert found == [(one, server, True), (two, of_two, True)]
 
 
+def test_a_host_that_answers_itself_by_a_name_of_the_loopback_hides_nobody_after_it() -> None:
+    """Two at one host that would be the ends of a DNAT elsewhere, and a pair after them."""
+    inner = ("127.0.0.1", 40011)
+    near = Socket(s.ESTABLISHED, inner, ("10.9.9.9", 443), 0, 0)
+    far = Socket(s.ESTABLISHED, S, inner, 0, 0)
+    client, server = dnat()
+    assert (client, server) in ends(look(near, client), look(far, server))
+
+
 def test_of_what_a_listing_has_twice_the_first_is_meant() -> None:
     client, first, second = at_client(s.ESTABLISHED), *map(at_server, (s.LAST_ACK, s.CLOSE_WAIT))
     assert ends(look(client, first, second), look(LISTENER))[0] == (client, first)

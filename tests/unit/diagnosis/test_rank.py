@@ -328,6 +328,7 @@ CROWDS: dict[str, Callable[[int], list[Snapshot]]] = {
             *(_plain(n, s.ESTABLISHED, (C[0], 0), OTHER) for n in range(size)),
         )
     ],
+    "hosts": lambda size: [host(_plain(n, s.FIN_WAIT2, (C[0], 0), S)) for n in range(size)],
     "what most hosts have": lambda size: [
         host(
             *(_plain(n, MOST[n % 10], (S[0], 443), (f"10.{n >> 15}.0.1", 0), rx_queue=n % 10 // 9,
@@ -387,10 +388,13 @@ def test_what_is_well_hides_nothing_that_comes_after_it() -> None:
 
 def test_an_answer_tells_the_port_the_hosts_and_how_many_sockets_it_has_looked_at() -> None:
     stuck = at_client(s.SYN_SENT, **again())
-    client = Snapshot((Sample((stuck,)), Sample((stuck, replace(stuck, local=(C[0], 40002))))), "web1")
+    client = Snapshot(
+        (Sample((stuck,)), Sample((stuck, replace(stuck, local=(C[0], 40002))))), "web1"
+    )
     (found,) = (answer := diagnose([client])).findings
-    assert (found.port, found.hosts, answer.total, answer.healthy) == (443, (), 2, 0)
-    (found,) = diagnose([client, Snapshot((Sample((LISTENER,)),), "db1")]).findings
+    assert (found.port, found.hosts, answer.sockets, answer.healthy) == (443, (), 2, 0)
+    both = Snapshot((Sample((stuck,)),), "web1"), Snapshot((Sample((LISTENER,)),), "db1")
+    (found,) = diagnose(both).findings
     assert (found.port, found.hosts) == (443, ("web1",))
     nowhere = replace(stuck, remote=(S[0], 0))
     (found,) = diagnose([host(nowhere)]).findings
