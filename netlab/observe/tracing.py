@@ -210,9 +210,10 @@ def _end(fields: dict[str, str], which: str) -> Endpoint:
 #: Seconds that an instance usually takes to go, and many times more.
 PARTING_S = 2.0
 #: Waits until the other end of its input is closed, and then until the instance can be removed.
-#: The only argument is the instance.
+#: The only argument is the instance. Where no process can begin any more, it becomes the last one.
 GUARDIAN = """
 trap '' INT TERM HUP QUIT
+trap 'exec rmdir "$0" 2>/dev/null' EXIT
 read -r _
 while [ -d "$0" ] && ! rmdir "$0" 2>/dev/null; do sleep 0.02; done
 """

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
@@ -137,6 +138,13 @@ class Place:
         """A text as it would be in another place, and whatever was counted and measured."""
         return re.sub(r"[\d. ]+", " ", text.replace(str(self._folder), ""))
 
+    def _changed(self, usual: str, said: str) -> Iterator[str]:
+        """The lines that are not the usual ones, or are missing."""
+        now = self._anywhere(said)
+        lines = difflib.unified_diff(usual.splitlines(), now.splitlines(), lineterm="", n=0)
+        yield from (line for line in lines if not line.startswith(("---", "+++", "@@")))
+        yield "the same lines, in another order or number"
+
     def fail(self, command: Command, failure: Failure) -> Verdict:
         """Run it with that failure, and judge."""
         mark = uuid.uuid4().hex
@@ -187,7 +195,8 @@ class Place:
             and command.prints not in (None, self._anywhere(done.stdout))
             and not explains(done.stderr, done.stdout)
         ):
-            yield "it prints something else, and does not say why"
+            line = next(self._changed(command.prints or "", done.stdout))
+            yield f"it prints something else, and does not say why: {line}"
         writes = f"{self.results}/" in failure.seen and "/.netlab." not in failure.seen
         if writes and "1 passed" in command.says and command.says not in done.stdout:
             yield "results are lost"

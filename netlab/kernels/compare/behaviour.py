@@ -75,6 +75,7 @@ OF_THE_MACHINE = frozenset(
 )  # fmt: skip
 SECRET = "net.ipv4.tcp_fastopen_key"  # which only root can read
 ANY = "(any)"  # stands for the value of those
+EMPTY = "(empty)"  # stands for a value without a character; no value at all is ""
 #: Results of steps that are the same in each run on one kernel: an error, bytes, an answer. An
 #: address is not: it differs from run to run.
 RESULT = re.compile(r"E[A-Z0-9]+|\d+ bytes|[A-Z]+(\|[A-Z]+)*|no answer")
@@ -112,6 +113,12 @@ class KernelProfile:
     sysctls: dict[str, str] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)  # the number of ends at which each moved
     error: str = ""  # why the run is not complete
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for a counter that is negative, which only an edited file has."""
+        for name, number in self.counters.items():
+            if number < 0:
+                raise ValueError(f"counter {name} is {number}")
 
 
 def behaviour(run: KernelRun) -> KernelProfile:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
 from typing import Literal
 
-from netlab.kernels.compare.behaviour import ANY, OFTEN, KernelProfile, Play
+from netlab.kernels.compare.behaviour import ANY, EMPTY, OFTEN, KernelProfile, Play
 from netlab.model.kernel_run import Clock, Timing
 
 Topic = Literal["scenario", "cell", "timer", "sysctl", "counter"]
@@ -310,9 +310,14 @@ def _sysctls(before: KernelProfile, after: KernelProfile) -> Iterator[Difference
     for name in sorted({*before.sysctls, *after.sysctls}):
         one, other = before.sysctls.get(name), after.sysctls.get(name)
         if one is None or other is None:
-            yield Difference("sysctl", name, "there", one or "", other or "")
+            yield Difference("sysctl", name, "there", _shown(one), _shown(other))
         elif one != other and ANY not in (one, other):
-            yield Difference("sysctl", name, "value", one, other)
+            yield Difference("sysctl", name, "value", _shown(one), _shown(other))
+
+
+def _shown(value: str | None) -> str:
+    """The value of a sysctl; "" where there is none such."""
+    return "" if value is None else value or EMPTY
 
 
 def _counters(before: KernelProfile, after: KernelProfile) -> Iterator[Difference]:

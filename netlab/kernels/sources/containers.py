@@ -56,11 +56,14 @@ def deb(whole: BinaryIO, size: int) -> Iterator[PackedFile]:
     Raises ValueError, EOFError or one of tarfile's exceptions where it is damaged.
     """
     data, data_size = _data(whole, size)
-    plain = packed.stream(data, packed.ceiling(data_size))
+    most = packed.ceiling(data_size)
+    plain = packed.stream(data, most)
     number = 0
     with tarfile.open(fileobj=plain, mode="r|", bufsize=BLOCK, tarinfo=_TarHeader) as archive:
         for member in archive:
             number = _counted(number)
+            if archive.offset > most:  # where the next one begins: tarfile would seek there
+                raise packed.TooLarge(most)
             file = archive.extractfile(member) if member.isreg() else None
             if file is not None:
                 yield PackedFile(member.name, member.size, file)

@@ -162,6 +162,15 @@ def test_a_failure_is_told_with_its_reason_and_without_its_path() -> None:
     ]
 
 
+def test_a_sysctl_without_a_character_is_one() -> None:
+    """As ``net.ipv4.ip_local_reserved_ports`` is on most machines."""
+    reserved = "net.ipv4.ip_local_reserved_ports"
+    runs = [run(sysctls={"a": "1", **more}) for more in ({}, {reserved: ""}, {reserved: "80"})]
+    assert told_of(runs[0], runs[1]) == [f"sysctl {reserved} = (empty) is new on 6.8"]
+    assert told_of(runs[1], runs[0]) == [f"sysctl {reserved} = (empty) is gone on 6.8"]
+    assert told_of(runs[1], runs[2]) == [f"sysctl {reserved} is 80 on 6.8, (empty) on 6.1"]
+
+
 def test_several_of_one_kind_are_one_sentence() -> None:
     names = [f"scenario-{letter}" for letter in "abcdef"]
     before = run(*(play(name) for name in names))
@@ -615,6 +624,10 @@ def test_what_was_played_with_other_steps_is_not_as_recorded() -> None:
         ("netlab-baseline: 1", "has format 1, this netlab reads 2; record it again"),
         ("netlab-baseline: 2", "is not a complete baseline"),
         ("netlab-baseline: 2\nmachine: 3", "is not a complete baseline"),
+        (
+            baseline.text(behaviour(run(counters=("TW",)))).replace("TW: 0", "TW: -1"),
+            "counter TW is -1",
+        ),
     ],
 )
 def test_what_is_no_baseline_is_refused(text: str, said: str, tmp_path: Path) -> None:

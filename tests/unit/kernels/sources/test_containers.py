@@ -75,6 +75,14 @@ def test_a_small_rpm_that_unpacks_to_gigabytes(tmp_path: Path) -> None:
     assert said == "cannot be unpacked: it unpacks to more than 64 MiB, as no kernel's does"
 
 
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.GNUTYPE_SPARSE, b"?"])
+def test_a_file_that_claims_to_have_no_end(tmp_path: Path, kind: bytes) -> None:
+    """There is nothing in it, and tarfile would look for the end of it for years."""
+    data = zstandard.compress(tar(("usr/share/doc/endless", 1 << 60, kind)))
+    said = refused(tmp_path / "endless.deb", deb_of(data, b"data.tar.zst"))
+    assert said == "cannot be unpacked: it unpacks to more than 64 MiB, as no kernel's does"
+
+
 def test_more_files_than_any_kernel_has(tmp_path: Path) -> None:
     many = tar(("x", 0, tarfile.REGTYPE)) * (containers.MOST_FILES + 1)
     said = refused(tmp_path / "many.deb", deb_of(zstandard.compress(many)))
