@@ -12,6 +12,7 @@ A tracepoint sees every namespace. Subscriptions are by address, and no two labs
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import itertools
 import os
@@ -80,6 +81,10 @@ class Tracer:
                 name for name, wanted in TRACEPOINTS.items() if not _enable(instance, name, wanted)
             )
             self._opened = opened.pop_all()
+
+    def let_go(self) -> None:
+        """Stop reading, so that the guardian can remove the instance at its first try."""
+        os.close(self._pipe)
 
     def close(self) -> None:
         """Let go of the tracepoints, and of the instance."""
@@ -155,9 +160,11 @@ def untraced() -> str:
 @cache
 def _tracer() -> Tracer | Absent:
     try:
-        return Tracer()
+        found = Tracer()
     except Absent as absent:
         return absent
+    atexit.register(found.let_go)
+    return found
 
 
 os.register_at_fork(after_in_child=_tracer.cache_clear)
