@@ -82,12 +82,12 @@ class Said:
 def asked(data: bytes) -> Said:
     """What `netlab diagnose --json` says of a text."""
     try:
-        told = diagnose(read(data, "FILE")).to_json()
+        answer = diagnose(read(data, "FILE"))
     except ScenarioError as error:
         return Said(code=2, message=_own_words(f"netlab: {error}", data))
+    told = answer.to_json()
     notes = [_own_words(note, data) for note in told["notes"]]
-    stuck = any(finding["connections"] for finding in told["findings"])
-    return Said(told["findings"], notes, told["sockets"], int(stuck))
+    return Said(told["findings"], notes, told["sockets"], int(answer.is_bad))
 
 
 def _own_words(text: str, data: bytes) -> str:

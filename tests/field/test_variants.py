@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import quopri
 from functools import cache
 from random import Random
 from typing import Any
@@ -14,13 +13,12 @@ from netlab.model.errors import ScenarioError
 from netlab.snapshot.parse import read
 from netlab.snapshot.records import Sample, Socket
 
-from . import variants
-from .score import OPEN, corpus
+from . import answers, variants
+from .score import corpus
 
 PAIRS = 400
 #: Not for a text that is in this form already.
 NOT_OF = {("without heading", "min/one-line.txt")}
-LAST = {"CR", "a mail's encoding"}  # whatever is done to a line after it is done to half of one
 
 
 @cache
@@ -28,8 +26,7 @@ def texts() -> dict[str, str]:
     """Those of the corpus in which there is something to be read."""
     found = {}
     for entry in corpus():
-        data = (OPEN / entry["file"]).read_bytes()
-        text = (quopri.decodestring(data) if b"=3D" in data else data).decode()
+        text = answers.text_of(entry)
         if told(text) is not None:
             found[entry["file"]] = text
     return found
@@ -72,12 +69,30 @@ def test_and_in_two_variants_at_once_but_for_a_few() -> None:
     random, lost = Random(14), []
     for _ in range(PAIRS):
         file = random.choice([*texts()])
-        one = random.choice([name for name in variants.SINGLE if name not in LAST])
+        one = random.choice([name for name in variants.SINGLE if name not in answers.LAST])
         other = random.choice([*variants.SINGLE])
         varied = variants.SINGLE[other](variants.SINGLE[one](texts()[file], random), random)
         if told(varied) != told(texts()[file]):
             lost.append((one, other, file))
     assert len(lost) * 100 <= PAIRS, lost
+
+
+def test_the_answers_stay_good_but_for_a_few() -> None:
+    """``python -m tests.field.answers`` asks about more of them."""
+    found = [one for entry in corpus() for one in answers.turned(entry, each=10, seed=1)]
+    worse = [one for one in found if one is not None]
+    assert len(found) > 1000
+    assert 100 * len(worse) <= len(found), worse
+    assert not [one for one in worse if one.verdict == "wrong"]
+
+
+def test_a_good_answer_that_is_turned_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    (entry,) = [entry for entry in corpus() if entry["file"] == "min/noise-box.txt"]
+    for text, verdict in (("hello", "refused-badly"), ("LISTEN 0 128 *:80 *:*\n", "silent")):
+        monkeypatch.setattr(answers, "varied", lambda *_, text=text: (("other",), text))
+        (one,) = answers.turned(entry, each=1, seed=1)
+        assert one is not None
+        assert (one.file, one.verdict) == (entry["file"], verdict)
 
 
 @pytest.mark.parametrize("seed", range(5))

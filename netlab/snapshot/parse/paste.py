@@ -7,6 +7,7 @@ together. Whatever else is in the text is passed over, and counted.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from netlab.snapshot.parse.listing import Unread
 from netlab.snapshot.parse.looks import Listing, Looks
 from netlab.snapshot.parse.netstat import NetstatReader
 from netlab.snapshot.parse.nstat import CounterReader
-from netlab.snapshot.parse.peel import ANCHOR, Peel
+from netlab.snapshot.parse.peel import ANCHOR, Peel, usual
 from netlab.snapshot.parse.proc import ProcReader
 from netlab.snapshot.parse.remarks import EXPECTED, SENTENCES, Remarks
 from netlab.snapshot.parse.ss import STATELESS, SsReader
@@ -71,7 +72,19 @@ def _pasted(data: bytes, name: str) -> list[Snapshot]:
     paste = _Paste(name)
     for number, line in _peeled(lines.numbered(data), paste):
         paste.take(line, number)
-    return paste.finish()
+    try:
+        return paste.finish()
+    except ScenarioError:
+        if paste.says_something:
+            raise
+        bare = _Paste(name)
+        for number, line in lines.numbered(data):
+            bare.take(usual(line), number)
+        with contextlib.suppress(ScenarioError):
+            return bare.finish()
+        if bare.says_something:
+            raise bare.refusal() from None
+        raise
 
 
 def _stored(text: str, name: str) -> list[Snapshot]:
@@ -130,7 +143,8 @@ class _Paste:
             if reader.row(line, number):
                 self._new = self._interrupted = False
                 return
-            if reader.pending and self._continues(line, number):
+            stands_before = not peeled and self.peel.off(line) is not None
+            if reader.pending and not stands_before and self._continues(line, number):
                 return
         if len(line) > SENTENCE:
             self._take_long(line, number)
@@ -385,5 +399,14 @@ class _Paste:
             raise ScenarioError(f"it is empty. {EXPECTED}", Path(self._name))
         notes = [*self._remarks.notes(self._last)]
         if self._looks.empty and (self._remarks.any or not self._looks.there):
-            raise self._remarks.refusal(self._name)
+            raise self.refusal()
         return self._looks.snapshots(notes)
+
+    @property
+    def says_something(self) -> bool:
+        """Whether there is anything that a tool has printed, though it may be of no use."""
+        return self._remarks.recognized
+
+    def refusal(self) -> ScenarioError:
+        """Why nothing in the text can be used."""
+        return self._remarks.refusal(self._name)

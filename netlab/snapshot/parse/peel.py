@@ -34,6 +34,16 @@ OTHER_ANCHOR = re.compile(
     r"|(?:Tcp|Ip|Udp|Icmp)\w{2,50}\s++\d{1,20}\s++\d{1,9}\.\d\W*+$|TCP:\s++\d{1,9}\s\(estab"
     r"|(?<![^\s\"'|>:])[$#]\s(?:sudo\s)?(?:ss|netstat|nstat)(?!\S))"
 )
+#: What loggers, pages, mails and people put before any line. Data may look so, too: it is taken
+#: off only where nothing in a text can be read as it is.
+USUAL = re.compile(
+    r"\s*(?:[IWEF]\d{4} [\d:.]+\s+\d+ [\w.]+:\d+\]"  # klog
+    r"|(?:<\d+>)?(?:\d{4}-\d\d-\d\d[T ]|(?:[A-Z][a-z]{2}\s+){1,2}\d{1,2} )?\d\d:\d\d:\d\d[\d.,]*+"
+    r"(?:Z|[+-]\d\d:?\d\d|\s\d{4})?(?:\s[\w.-]{1,99} [\w./@-]{1,99}(?:\[\d+\])?:)?(?=\s)"
+    r"|#*\[[^\]]{1,99}\](?=\s)|(?:DEBUG|INFO|WARN(?:ING)?|ERROR)\b(?:\s+[\w.]+ -)?(?=\s)"
+    r"|[\w./-]{1,99}\s*[|:]|\d{1,9}\t|\w{0,3}[>|\u2502*#-]{1,2}(?=\s|>)|//(?=\s))"
+)
+AT_MOST = 4  # of them, one after the other
 LONGEST = 200  # characters of what stands before a row
 SEEN = 2000  # characters of a line in which it is looked for
 MOST = 20  # shapes in one text
@@ -75,8 +85,10 @@ class Peel:
             return
         before = line[: found.start()]
         text = before.rstrip()
-        if not text or (found[0][0] in "$#" and "@" in text) or ENDPOINT.search(text):
-            return  # a prompt, or a row of another kind
+        if not text or (found[0][0] in "$#" and "@" in text):
+            return  # a prompt
+        if ENDPOINT.search(line[: found.start() + 1]):
+            return  # a row of another kind, or a part of one
         self._add(text, before[len(text) :])
         if (mark := MARK.search(text)) and mark.start():  # which some lines may lack
             self._add(text[: mark.start()], mark["blank"])
@@ -103,6 +115,17 @@ class Peel:
         name = next((text for text in host.groups() if text), "") if host else ""
         rest = rest.removeprefix(least) if rest.startswith(least) else rest.lstrip()
         return Peeled(_without_end(rest, found[0]), name)
+
+
+def usual(line: str) -> str:
+    """The line without what is often put before lines."""
+    at = 0
+    for _ in range(AT_MOST):
+        found = USUAL.match(line, at)
+        if found is None:
+            break
+        at = found.end()
+    return line[at:].lstrip() if at else line
 
 
 def _shape(before: str) -> str:

@@ -71,6 +71,11 @@ class Remarks:
         """Whether there was anything but rows."""
         return bool(self.unread or self._passed or self.protocols)
 
+    @property
+    def recognized(self) -> bool:
+        """Whether any of it was output of a known program, or looked like a socket."""
+        return bool(self.unread or self.protocols or self._passed.keys() - {SENTENCES})
+
     def refusal(self, name: str) -> ScenarioError:
         """Why nothing in the text can be used, and what to run instead."""
         why, line = self._why()
