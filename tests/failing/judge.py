@@ -135,7 +135,10 @@ class Place:
         return command._replace(prints=once if same else None), calls(self.trace)
 
     def _anywhere(self, text: str) -> str:
-        """A text as it would be in another place, and whatever was counted and measured."""
+        """A text as it would be in another place, whatever was counted and measured, and however
+        long nothing happened.
+        """
+        text = re.sub(r"^.*\u2506 .*\u2506.*\n", "", text, flags=re.MULTILINE)  # of a ladder
         return re.sub(r"[\d. ]+", " ", text.replace(str(self._folder), ""))
 
     def _changed(self, usual: str, said: str) -> Iterator[str]:
@@ -209,6 +212,7 @@ SENTENCES = (
     "came faster than they could be recorded",
     "netlab snapshot, /proc/net/tcp",  # where it has asked instead
     "not built",
+    "played again: ",
     "ERROR",
     "MISSING",
     "missing",

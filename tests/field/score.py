@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -382,6 +382,26 @@ def judged_all(only: Sequence[str] = ()) -> dict[str, Judged]:
         for entry in corpus()
         if not only or entry["file"] in only
     }
+
+
+def sureness() -> Iterator[tuple[float, bool, bool]]:
+    """Of each text with a finding: how sure the first one is, whether its class is true, and its
+    cause alone. Of what cannot be decided, a suspect is true.
+    """
+    for entry in corpus():
+        said = asked((OPEN / entry["file"]).read_bytes())
+        if said.findings:
+            first = said.findings[0]
+            known = [answer for answer in entry["answer"] if "refuse" not in answer]
+            hits = [
+                any(
+                    _is(first, name, _listed(answer.get("cause", answer.get("suspects"))), answer)
+                    for answer in known
+                    for name in names
+                )
+                for names in (_names(first), [first["cause"]])
+            ]
+            yield first["confidence"], hits[0], hits[1]
 
 
 def main(only: Sequence[str]) -> None:

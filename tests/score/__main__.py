@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 from netlab.linux import privileges
 from netlab.model.errors import NetlabError
 
+from ..field.score import sureness
 from . import corpus, injections, network, onlookers, page, record
 from .corpus import Case
 from .judge import FORMS, judge
@@ -46,7 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
         command = "./scripts/score " + (
             "--replay ..." if given.replay else f"--seed {given.seed}{' --quick' * given.quick}"
         )
-        text = page.page(tallies, command, len(cases), len(lost), record.APART)
+        pastes = Counter(sureness())
+        text = page.page(tallies, pastes, command, len(cases), len(lost), record.APART)
         PAGE.write_text(page.with_network(text, page.network_of(before)))
     return 0 if all(page.good_enough(tally) for tally in tallies.values()) else 1
 

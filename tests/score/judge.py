@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from netlab.diagnosis import rank
 from netlab.model.findings import Finding
@@ -49,6 +50,10 @@ FORMS: dict[str, Callable[[Views], str]] = {
 ENDS = {"both": SIDES, "client": ("client",), "server": ("server",)}
 
 
+#: How often an answer was so sure (0 to 1), whether its class is true, and its cause alone.
+Sureness: TypeAlias = Counter[tuple[float, bool, bool]]
+
+
 @dataclass(frozen=True, slots=True)
 class Miss:
     """An answer that was wrong, for whoever mends the rules."""
@@ -76,6 +81,7 @@ class Tally:
     blind: int = 0
     invented: int = 0
     confusion: Counter[tuple[str, str]] = field(default_factory=Counter)  # with both ends
+    sure: Sureness = field(default_factory=Counter)  # of the first findings about connections
     misses: list[Miss] = field(default_factory=list)
 
 
@@ -102,6 +108,10 @@ def _ask(case: Case, form: str, ends: str, tally: Tally) -> None:
     findings = rank.diagnose(snapshots).findings
     for truth in case.truths:
         about = list(_about(truth, findings))
+        if about:
+            known = (*truth.both, *truth.ends.get(ends, ()))
+            hits = _hits(about[0], known), about[0].cause in known
+            tally.sure[about[0].confidence, *hits] += 1
         answers = tuple("|".join((each.cause, *each.also)) for each in about)
         if truth.healthy:
             tally.healthy += 1

@@ -6,9 +6,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 
-from .judge import NOTHING, Miss, Tally
+from .judge import NOTHING, Miss, Sureness, Tally
 from .onlookers import FORMS, TIMED, Accusation, Verdicts
 
 #: What must hold: with both ends, with one end, and healthy ones accused in a thousand.
@@ -51,6 +51,19 @@ score that is worth keeping comes from another.
 """
 
 
+#: Bounds of how sure an answer is: each is in the band that ends with it.
+BANDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
+CALIBRATION = """\
+## How sure, and how often right
+
+The first finding about each connection, in all of the forms above, with both ends and with one. An
+answer about a healthy connection is wrong. How sure it is, is said of the class.
+"""
+PASTES = """\
+Of the pastes out of public threads (`tests/field`), which the rules were mended with:
+"""
+
+
 def lines(tallies: Mapping[str, Tally]) -> list[str]:
     """The score, one line a form."""
     found = [f"{'evidence':26} {'both ends':>24} {'one end':>24} {'accused':>14} {'invented':>14}"]
@@ -75,6 +88,22 @@ def good_enough(tally: Tally) -> bool:
     """Whether a score is as high as it must be."""
     shares = all(tally.right[kind] >= wanted * tally.asked[kind] for kind, wanted in WANTED.items())
     return shares and not tally.accused
+
+
+def calibration(sure: Sureness) -> list[str]:
+    """How sure answers are by how often they are right, as a table in Markdown."""
+    found = [
+        "| sure | answers | on average | class right | cause alone |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    for low, high in pairwise(BANDS):
+        band = {key: n for key, n in sure.items() if low < key[0] <= high}
+        if number := sum(band.values()):
+            mean = sum(key[0] * n for key, n in band.items()) / number
+            shares = (sum(n for key, n in band.items() if key[which]) / number for which in (1, 2))
+            said = " | ".join(f"{share:.1%}" for share in (mean, *shares))
+            found.append(f"| {low:.0%} to {high:.0%} | {number:,} | {said} |")
+    return found
 
 
 def confusion(tally: Tally) -> list[str]:
@@ -111,8 +140,15 @@ def misses(found: Sequence[Miss]) -> list[str]:
     return text
 
 
-def page(tallies: Mapping[str, Tally], command: str, cases: int, lost: int, apart: float) -> str:
-    """docs/score.md."""
+def page(
+    tallies: Mapping[str, Tally],
+    pastes: Sureness,
+    command: str,
+    cases: int,
+    lost: int,
+    apart: float,
+) -> str:
+    """docs/score.md. `pastes`: of the answers about texts out of public threads."""
     text = [
         INTRODUCTION.format(apart=apart),
         f"`{command}`, Linux {os.uname().release}: {cases} labs, {lost} could not be frozen.",
@@ -125,6 +161,8 @@ def page(tallies: Mapping[str, Tally], command: str, cases: int, lost: int, apar
         invented = f"{tally.invented} of {tally.blind}"
         shares = f"{_share(tally, 'both')} | {_share(tally, 'one')}"
         text.append(f"| {form} | {shares} | {accused} | {invented} |")
+    answers = sum((tally.sure for tally in tallies.values()), Counter[tuple[float, bool, bool]]())
+    text += ["", CALIBRATION, *calibration(answers), "", PASTES, *calibration(pastes)]
     for form, tally in tallies.items():
         text += ["", f"## {form}: what was true, and what was answered with both ends", ""]
         text += confusion(tally)

@@ -18,6 +18,7 @@ from netlab.scenario import catalogue
 from netlab.scenario.model import Do, DropStep
 from netlab.snapshot import parse
 
+from ..field.score import sureness
 from ..score import corpus, injections, page
 from ..score.__main__ import main
 from ..score.corpus import Case, Truth, Views
@@ -188,6 +189,7 @@ def _judged(
                 SimpleNamespace(
                     cause=cause,
                     also=tuple(also),
+                    confidence=0.9,
                     connections=[SimpleNamespace(local=SERVER, remote=CLIENT)],
                 )
                 for cause, *also in findings
@@ -249,10 +251,30 @@ def test_other_connections_findings_are_not_its_own(monkeypatch: pytest.MonkeyPa
 
 def test_the_page_says_what_was_confused(monkeypatch: pytest.MonkeyPatch) -> None:
     tally = _judged(monkeypatch, [LOST, LOST], ("data-lost",))
-    text = page.page({"ss -tanoei": tally}, "./scripts/score", 1, 0, 3.0)
+    text = page.page({"ss -tanoei": tally}, tally.sure, "./scripts/score", 1, 0, 3.0)
     assert "| ss -tanoei | 0.0% of 2 (0.0%) |" in text
     assert "| fin-lost | 2 | data-lost 2 |" in text
     assert "true fin-lost; answered data-lost" in "\n".join(page.misses(tally.misses))
+
+
+def test_how_sure_is_compared_with_how_often_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each case is asked about with both ends and with each alone; only one of them sees it."""
+    sure = _judged(monkeypatch, [LOST], ("fin-lost",)).sure
+    sure += _judged(monkeypatch, [LOST], ("data-lost", "fin-lost")).sure
+    sure += _judged(monkeypatch, [_truth("idle")], ("half-closed",)).sure
+    assert sure == {(0.9, True, True): 3, (0.9, True, False): 3, (0.9, False, False): 3}
+    sure[0.91, True, True] = 1
+    assert page.calibration(sure)[2:] == [
+        "| 80% to 90% | 9 | 90.0% | 66.7% | 33.3% |",
+        "| 90% to 95% | 1 | 91.0% | 100.0% | 100.0% |",
+    ]
+
+
+def test_of_the_pastes_the_sure_answers_are_right() -> None:
+    """No answer above 95 %, or as sure as that with one end, is wrong."""
+    told = [*sureness()]
+    assert len(told) > 50
+    assert not [each for each in told if each[0] >= 0.9 and not each[1]]
 
 
 def test_the_command_needs_a_corpus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
