@@ -92,7 +92,7 @@ class Call(NamedTuple):
 
 #: Files that are on no disk: of procfs, and of a tracefs that is mounted nowhere. (A call that
 #: is to fail is not made at all: their locks would stay, which no failing close(2) does.)
-OF_THE_KERNEL = re.compile(r"</(proc|instances|events)\b")
+OF_THE_KERNEL = re.compile(r"</(>|(proc|instances|events)\b)")
 
 _LINE = re.compile(r"(\d+) +(\w+)\((.*)")
 

@@ -213,6 +213,7 @@ SENTENCES = (
     "netlab snapshot, /proc/net/tcp",  # where it has asked instead
     "not built",
     "played again: ",
+    '"disturbed": ["',
     "ERROR",
     "MISSING",
     "missing",
