@@ -141,8 +141,8 @@ def _all(
                 yield never_booted(spec.text, str(error))
             else:
                 watcher.fetching(spec.text, f"left out: {error}", 0, 0)
-        except Exception as error:  # the others go on
-            yield never_booted(spec.text, _why(error))
+        except Exception as error:  # the others go on; it is named already
+            yield never_booted(spec.text, _why(error).removeprefix(f"{spec.text}: "))
     yield from _guests(kernels.values(), plan, watcher)
 
 

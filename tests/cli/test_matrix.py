@@ -84,7 +84,7 @@ def test_a_kernel_that_cannot_be_got_stops_no_other(cache: Path, tmp_path: Path)
     broken.write_bytes(b"!<arch>\n and no more")
     done = matrix(cache, *SHORT, "--kernel", broken, "host")
     assert done.code == 3
-    assert re.search(rf"{re.escape(str(broken))}: ERROR: .*linux-image-6.1.deb", done.err)
+    assert re.search(rf"{re.escape(str(broken))}: ERROR: cannot be unpacked, it may be", done.err)
     assert "1 passed" in done.err
 
 
