@@ -188,6 +188,13 @@ def test_silence_means_nothing_where_nothing_was_repeated_meanwhile(
     assert set(causes(client, SILENT)) == causes_alike
 
 
+def test_resets_are_no_answer_to_an_end_that_is_silent() -> None:
+    """A busy host sends some all the time: health checks end by them."""
+    client = twice(at_client(s.ESTABLISHED, info={"rto": 0.2, **IDLE}), {}, {})
+    assert causes(client, ANSWERS)[0] == "peer-gone"
+    assert causes(client, SILENT)[0] == "peer-gone"
+
+
 BLOCKED = {"snd_wnd": 0, "lastrcv": 4.0, "lastack": 0.1, "rto": 0.204, "data_segs_out": 80}
 
 
