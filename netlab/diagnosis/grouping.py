@@ -19,6 +19,7 @@ from netlab.diagnosis.pairing import EndPair
 from netlab.diagnosis.rules import Candidate
 from netlab.model.findings import StuckConnection
 from netlab.model.tcp import State
+from netlab.snapshot.columns import ANY
 from netlab.snapshot.owners import processes
 from netlab.snapshot.records import Endpoint, Socket
 
@@ -53,12 +54,13 @@ class Group:
 
     @property
     def service(self) -> Endpoint:
-        """Where most of them go."""
+        """Where most of them go, as the end that the texts are about has it."""
         ports = Counter[int]()
         for (_, port), number in self.endpoints.items():
             ports[port] += number
         (port, _), *_ = ports.most_common(1)
-        return next(endpoint for endpoint in self.endpoints if endpoint[1] == port)
+        there = [endpoint for endpoint in self.endpoints if endpoint[1] == port]
+        return next((each for each in there if (each[0] == ANY) is self.here), there[0])
 
     def named_owners(self) -> Iterator[str]:
         """The processes that hold most of them, and how many each."""
@@ -102,14 +104,17 @@ class Groups:
         states = (own.state,) if peer is None else (own.state, peer.state)
         held = [self._held(end) for end in (own, peer) if end is not None]
         holders = [process for end in held for process in end]
-        kind = None if first.cause.id in QUEUED else states
-        key = (kind, here, *_fault(first, also, own, service, holders))
+        key: tuple[object, ...]
+        if queued := first.cause.id in QUEUED:
+            key = _queue(own, peer, service, here)
+        else:
+            key = (states, here, *_fault(first, also, own, service, holders))
         group = self._known.get(key)
+        oriented = EndPair(own, peer, pair.translated)
         if group is None:
-            oriented = EndPair(own, peer, pair.translated)
             group = self._known[key] = Group(oriented, candidates, here)
-        elif kind is None and first.points > group.candidates[0].points:
-            group.pair, group.candidates = EndPair(own, peer, pair.translated), candidates
+        elif queued and first.points > group.candidates[0].points:
+            group.pair, group.candidates, group.here = oriented, candidates, here
         local, remote = wording.four_tuple(own, peer)
         connection = StuckConnection(local, remote, states, pair.translated)
         group.grow(connection, service, held, stuck_for(own))
@@ -119,6 +124,19 @@ class Groups:
         return () if end.socket is None else tuple(self._holders(end.socket))
 
 
+def _queue(
+    own: ObservedEnd, peer: ObservedEnd | None, service: Endpoint, here: bool
+) -> tuple[object, ...]:
+    """The queue that a connection waits in or behind: of the program that listens, where its host
+    is seen, whichever end that is.
+    """
+    end = own if here else peer
+    listener = None if end is None else end.host.listeners.get(service[1])
+    if listener is None:
+        return "queue", here, service[1]
+    return "queue", tuple(processes(listener.owner)) or service[1]
+
+
 def _fault(
     first: Candidate,
     also: Iterable[str],
@@ -126,9 +144,6 @@ def _fault(
     service: Endpoint,
     holders: Iterable[tuple[str, str]],
 ) -> tuple[object, ...]:
-    if first.cause.id in QUEUED:
-        listener = own.listener
-        return "queue", tuple(processes(listener.owner if listener else "")) or service[1]
     if first.cause.id not in FORGOTTEN:
         return (first.cause.id, *also), service[1]
     if own.state is State.CLOSE_WAIT:

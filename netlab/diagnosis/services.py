@@ -45,7 +45,11 @@ def _is_service(local: int, remote: int, host: ObservedHost) -> bool:
 
 
 def name(endpoints: Collection[Endpoint], here: bool) -> str:
-    """What several connections go to: a port of this host, an endpoint elsewhere, or many."""
+    """What several connections go to: a port of this host, an endpoint elsewhere, or many.
+
+    Those of one fault may be seen from either side: it is called as whoever is `here` calls it.
+    """
+    endpoints = [endpoint for endpoint in endpoints if (endpoint[0] == ANY) is here]
     ports = {port for _, port in endpoints}
     if len(endpoints) == 1:
         (endpoint,) = endpoints

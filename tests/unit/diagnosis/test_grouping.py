@@ -17,9 +17,10 @@ from netlab.diagnosis.rules import Candidate, rules
 from netlab.model.tcp import State
 from netlab.render.findings import findings
 from netlab.render.style import Style
+from netlab.snapshot.columns import ANY
 from netlab.snapshot.records import Socket
 
-from .build import C, S, host, s
+from .build import C, S, again, at_client, at_server, host, s
 
 HERE = ObservedHost()
 OF_APP, OF_WEB = ('users:(("{}",pid={},fd=3))'.format(*each) for each in (("app", 7), ("web", 8)))
@@ -155,6 +156,29 @@ def test_a_full_queue_is_of_the_program_that_listens() -> None:
     assert sizes((one, "not-accepted"), (behind(OF_WEB, port=80), "not-accepted")) == [1, 1]
     nowhere = end(s.SYN_SENT)  # the client's side: no listener is known
     assert sizes((nowhere, "accept-queue-full"), (nowhere, "syn-queue-full")) == [2]
+
+
+def test_a_queue_is_one_from_whichever_end_it_is_seen() -> None:
+    """A SYN is not let in: its client, the queue, and who waits in it are of one fault."""
+    syn = at_client(s.SYN_SENT, **again())
+    full = Socket(s.LISTEN, S, (ANY, 0), 3, 2, inode=7, owner=OF_APP)
+    ages = {"lastsnd": 5.0, "lastrcv": 5.0, "lastack": 5.0}
+    waits = at_server(s.ESTABLISHED, inode=0, rx_queue=9, info=ages)
+    waits = replace(waits, remote=(C[0], 40002))
+    connected = replace(at_client(s.ESTABLISHED), local=(C[0], 40002))
+    client, server = host(syn, connected), host(full, waits)
+    for snapshots in ([client, server], [server, client]):
+        (finding,) = diagnose(snapshots).findings
+        assert finding.cause == "accept-queue-full"
+        assert len(finding.connections) == 3
+        assert finding.service == "10.0.0.2:443"  # as the one that tells most has it
+        assert "the client repeats its SYN" in finding.evidence_for[0]
+
+
+def test_behind_a_queue_that_is_not_seen_nobody_is_taken_for_its_own() -> None:
+    elsewhere, here = end(s.SYN_SENT), end(s.SYN_RECV, local=(C[0], 443), remote=(S[0], 40000))
+    assert sizes((elsewhere, "accept-queue-full"), (behind(), "not-accepted")) == [1, 1]
+    assert sizes((elsewhere, "accept-queue-full"), (here, "accept-queue-full")) == [1, 1]
 
 
 def test_the_programs_are_those_at_the_end_that_it_is_about() -> None:

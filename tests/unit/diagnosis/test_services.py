@@ -98,6 +98,8 @@ A, B = ("10.1.0.1", 443), ("10.1.0.2", 443)
         ([A, B], False, "port 443 of 2 hosts"),
         ([(ANY, 443), (ANY, 80)], True, "2 ports"),
         ([A, ("10.1.0.1", 80)], False, "2 ports elsewhere"),
+        ([(ANY, 443), A], True, "port 443"),
+        ([(ANY, 443), A], False, "10.1.0.1:443"),
     ],
 )
 def test_how_a_service_is_called(endpoints: list[Endpoint], here: bool, name: str) -> None:
