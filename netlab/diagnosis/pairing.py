@@ -208,15 +208,26 @@ class _Matcher:
             if (seconds := _later(socket, its_socket)) is not None:
                 later.append(seconds)
 
-    def _apart(self, table: _HostTable, other: _HostTable) -> float:
-        """Seconds that may lie between the looks at two hosts."""
+    def _apart(self, table: _HostTable, other: _HostTable, elapsed: float | None) -> float:
+        """Seconds that may lie between the looks at two hosts: none, where the first was looked at
+        twice, `elapsed` seconds apart, and the other one meanwhile.
+        """
         if table is other:
             return INSTANT
+        later = self._by_how_much_later(table, other)
+        if later is None:
+            return APART if elapsed is None else 0.0
+        if elapsed is not None and -elapsed <= later <= 0:
+            return 0.0
+        return abs(later) + INSTANT
+
+    def _by_how_much_later(self, table: _HostTable, other: _HostTable) -> float | None:
+        """By how many seconds the second was looked at later, as far as anything tells it."""
         if table.at is not None and other.at is not None:
-            return abs(table.at - other.at) + INSTANT
+            return other.at - table.at
         told = [*self._later.get((id(table), id(other)), ())]
         told += [-seconds for seconds in self._later.get((id(other), id(table)), ())]
-        return abs(statistics.median(told)) + INSTANT if told else APART
+        return statistics.median(told) if told else None
 
     def _by_one_end(self, left: Sequence[tuple[_HostTable, Socket]]) -> Iterator[EndPair]:
         """Pairs in which a NAT has changed where one end goes to (DNAT): the other answers it.
@@ -267,7 +278,7 @@ class _Matcher:
         if table.repeated[socket.local, socket.remote] > 1:
             return None  # this row is there twice, and the other one may have been matched
         for other in self._hosts_of(table, socket):
-            if not _outlasts(end, self._apart(table, other)):
+            if not _outlasts(end, self._apart(table, other, end.elapsed)):
                 return None
             if (id(table), id(other)) not in self._later and self._may_be_another(other, socket):
                 return None
@@ -319,12 +330,14 @@ def _outlasts(end: ObservedEnd, seconds: float) -> bool:
     if end.state not in LASTING or repeats(end, None):
         return not passing(end, None)
     rest = quiet(end, None)
-    return end.elapsed is not None or (rest is not None and rest >= seconds)
+    if rest is None:
+        rest = end.elapsed  # nothing is known to have happened in it
+    return rest is not None and rest >= seconds
 
 
 def _heard(socket: Socket) -> float:
-    """The number of segments with data that it received."""
-    return socket.info.get("data_segs_in", 0)
+    """The number of segments that it received, with data or without, as far as it is known."""
+    return socket.info.get("segs_in", socket.info.get("data_segs_in", 0))
 
 
 def _is_loopback(address: str) -> bool:

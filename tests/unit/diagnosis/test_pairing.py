@@ -195,6 +195,38 @@ def test_what_was_there_in_both_looks_is_missed_however_young(
     assert missed(Snapshot((first, last), "host"), look(LISTENER)) is gone
 
 
+@pytest.mark.parametrize(
+    ("there", "seconds"), [(0.0, 0.0), (3.0, 0.0), (5.0, 0.0), (7.0, 3.0), (-2.0, 8.0)]
+)
+def test_two_looks_say_nothing_of_what_became_of_it_after_them(
+    there: float, seconds: float
+) -> None:
+    """They were at 0 and 5 s, and the other host was looked at between them, later or before."""
+    for age, gone in ((seconds, True), (seconds - 0.1, False)):
+        samples = [Sample((at_client(s.ESTABLISHED, **ages(max(0.0, age))),), at=at)
+                   for at in (0.0, 5.0)]  # fmt: skip
+        twice = Snapshot(tuple(samples), "host")
+        assert missed(twice, look(LISTENER, at=there)) is (gone or not seconds)
+        assert missed(look(LISTENER, at=there), twice) is (gone or not seconds)
+
+
+@pytest.mark.parametrize(("there", "gone"), [(9.0, True), (9.1, False)])
+def test_without_ages_two_looks_are_as_far_apart_as_is_known(there: float, gone: bool) -> None:
+    samples = [Sample((at_client(s.ESTABLISHED),), at=at) for at in (0.0, 5.0)]
+    assert missed(Snapshot(tuple(samples), "host"), look(LISTENER, at=there)) is gone
+
+
+@pytest.mark.parametrize("name", ["segs_in", "data_segs_in"])
+def test_whoever_was_heard_between_two_looks_is_not_missed(name: str) -> None:
+    """An application that has the client's FIN goes on answering, and its data is acknowledged."""
+    for heard, gone in ((6, True), (11, False)):
+        samples = [
+            Sample((at_client(s.CLOSE_WAIT, **ages(60.0, **{name: number})),), at=at)
+            for at, number in ((0.0, 6), (1.0, heard))
+        ]
+        assert missed(Snapshot(tuple(samples), "host"), look(LISTENER, at=1.0)) is gone
+
+
 # --- whose listing it is, and what it shows
 
 OLD = at_client(s.ESTABLISHED, **ages(60.0))
