@@ -31,6 +31,23 @@ system_packages() {
     fi
 }
 
+# Installs what programs come in where one is missing: the programs, Debian's packages, Fedora's.
+programs() {
+    for program in $1; do
+        command -v "$program" >/dev/null && continue
+        say "installing what is needed: $program"
+        system_packages "$2" "$3" || say "cannot install $program here: what asks it will fail"
+        return
+    done
+}
+
+# Installs a program that comes as a service, which nobody has asked for: it does not run.
+resting() { # the program, its service, Debian's package, Fedora's
+    ! command -v "$1" >/dev/null || return 0
+    programs "$1" "$3" "$4"
+    systemctl disable --now "$2" "$1" >/dev/null 2>&1 || :
+}
+
 python_is_new_enough() {
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }

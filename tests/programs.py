@@ -15,6 +15,7 @@ import pytest
 
 #: What a person has to install where a program is missing (Debian; Fedora where it differs).
 PACKAGES = {
+    "ab": "apache2-utils (Fedora: httpd-tools)",
     "ansible-playbook": "ansible-core",
     "apt-get": "apt",
     "bash": "bash",
@@ -24,22 +25,33 @@ PACKAGES = {
     "conntrack": "conntrack (Fedora: conntrack-tools)",
     "containerd": "containerd",
     "ctr": "containerd",
+    "curl": "curl",
     "dash": "dash",
     "gpg": "gnupg (Fedora: gnupg2)",
+    "haproxy": "haproxy",
+    "initdb": "postgresql (Fedora: postgresql-server)",
     "ip": "iproute2 (Fedora: iproute)",
     "mergecap": "wireshark-common (Fedora: wireshark-cli)",
     "netstat": "net-tools",
     "nft": "nftables",
+    "nginx": "nginx",
     "nsenter": "util-linux",
     "nstat": "iproute2 (Fedora: iproute)",
+    "pgbench": "postgresql (Fedora: postgresql-contrib)",
     "podman": "podman, crun and runc",
+    "postgres": "postgresql (Fedora: postgresql-server)",
     "prlimit": "util-linux",
     "prometheus": "prometheus (Fedora: golang-github-prometheus)",
+    "psql": "postgresql-client (Fedora: postgresql)",
     "qemu-system-x86_64": "qemu-system-x86 (Fedora: qemu-system-x86-core)",
+    "redis-benchmark": "redis-tools (Fedora: redis)",
+    "redis-cli": "redis-tools (Fedora: redis)",
+    "redis-server": "redis-server (Fedora: redis)",
     "rpmbuild": "rpm (Fedora: rpm-build)",
     "setpriv": "util-linux",
     "shellcheck": "shellcheck (Fedora: ShellCheck)",
     "ss": "iproute2 (Fedora: iproute)",
+    "ssh": "openssh-client (Fedora: openssh-clients)",
     "ssh-keygen": "openssh-client (Fedora: openssh)",
     "sshd": "openssh-server",
     "strace": "strace",
@@ -56,16 +68,27 @@ NOT_REQUIRED = {
     "podman": "many machines of CI are containers, in which it runs no others",
     "tmt": "neither Debian nor Ubuntu has it; whoever changes a plan runs `tmt lint`",
 }
+#: Asked by nothing but ``./scripts/score --busy``, which installs them.
+OF_SERVICES = (
+    *("ab", "curl", "haproxy", "initdb", "nginx", "pgbench", "postgres", "psql"),
+    *("redis-benchmark", "redis-cli", "redis-server", "ssh"),
+)
+NOT_REQUIRED |= dict.fromkeys(OF_SERVICES, "real services are asked about by hand")
 #: Other names of one program.
 NAMES = {"chromium": ("chromium", "chromium-browser")}
 
 
+def found(name: str) -> str | None:
+    """The path of a program, if it is there."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    paths = (shutil.which(each, path=path) for each in NAMES.get(name, (name,)))
+    return next((each for each in paths if each), None)
+
+
 def need(name: str) -> str:
     """The path of a program. Fails the test where it is missing and required, else skips it."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    for each in NAMES.get(name, (name,)):
-        if found := shutil.which(each, path=path):
-            return found
+    if path := found(name):
+        return path
     missing = f"{name} is missing: install {PACKAGES[name]}"
     if name in NOT_REQUIRED:
         pytest.skip(missing)

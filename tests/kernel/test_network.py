@@ -3,17 +3,21 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path as File
 
 import pytest
 
 from netlab.linux import privileges
+from netlab.linux.privileges import in_user_namespace
 
-from ..score import onlookers, page
+from ..score import onlookers, page, services
 from ..score.network import Path
 from ..score.onlookers import SNAPSHOT, TIMED, Round
-from .tools import program
+from .tools import left_over, marked, program, wait
 
 LINE = Path(rtt=0.04, loss=0.01)
 #: More than of the whole: of so few, one that is unlucky is met in all questions.
@@ -69,3 +73,23 @@ def test_what_was_kept_is_judged_alike(rounds: list[Round], tmp_path: File) -> N
     )
     assert before.asked == after.asked
     assert len(before.accusations) == len(after.accusations)
+
+
+@pytest.mark.needs("setpriv", "unshare")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or in_user_namespace(), reason="whoever is contained changes users"
+)
+def test_a_service_ends_with_whoever_runs_it() -> None:
+    """Also one that changes users, of which the kernel forgets that it should."""
+    script = "cat hello; exec setpriv --reuid 65534 sleep 600"
+    command = [*services.MORTAL, *services.contained({"hello": "there\n"}, script)]
+    starter = f"import subprocess; subprocess.run({command!r})"
+    mark = f"contained-{os.getpid()}"
+    with subprocess.Popen(
+        [sys.executable, "-c", starter], stdout=subprocess.PIPE, env={**os.environ, "MARK": mark}
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"there\n"
+        assert wait(lambda: marked(mark) or None)
+        process.kill()
+    assert left_over(mark) == []

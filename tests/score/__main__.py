@@ -17,8 +17,9 @@ from pathlib import Path
 from netlab.linux import privileges
 from netlab.model.errors import NetlabError
 
+from .. import programs
 from ..field.score import sureness
-from . import corpus, injections, network, onlookers, page, record
+from . import busy, corpus, injections, network, onlookers, page, record, services
 from .corpus import Case
 from .judge import FORMS, judge
 
@@ -30,6 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Play or replay, judge, print."""
     given = _options().parse_args(arguments)
     try:
+        if given.busy:
+            return _busy(given)
         if given.network:
             return _network(given)
         cases, lost = _cases(given)
@@ -73,17 +76,46 @@ def _network(given: argparse.Namespace) -> int:
     return 0 if page.spares(verdicts) else 1
 
 
+def _busy(given: argparse.Namespace) -> int:
+    """Real services that are busy and well, for minutes: who is accused?"""
+    if given.replay:
+        (seen,) = onlookers.load(given.replay)
+    else:
+        for name in services.NEEDED:
+            if not programs.found(name):
+                raise NetlabError(f"{name} is missing: install {programs.PACKAGES[name]}")
+        privileges.prepare()
+        seen = busy.watch(given.minutes, given.seed)
+    if given.keep:
+        onlookers.keep([seen], given.keep)
+    verdicts = busy.judge(seen, given.form or busy.FORMS)
+    command = f"./scripts/score --busy --minutes {given.minutes:g} --seed {given.seed}"
+    print(page.of_busy(verdicts, command))
+    if given.misses:
+        print("\n".join(page.accusations(busy.apart(verdicts)[0])))
+    return 0 if page.spares_busy(verdicts) else 1
+
+
 def _options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="score", description=__doc__)
     options.add_argument("--seed", type=int, default=1, help="other ports, other mixtures")
     options.add_argument("--quick", action="store_true", help="a few of each kind")
     options.add_argument("--keep", type=Path, metavar="DIR", help="write what was seen to files")
     options.add_argument("--replay", type=Path, metavar="DIR", help="ask about those files")
-    options.add_argument("--form", action="append", choices=list(FORMS), help="only this evidence")
+    options.add_argument(
+        "--form",
+        action="append",
+        choices=[*dict.fromkeys((*FORMS, *busy.FORMS))],
+        help="only this evidence",
+    )
     options.add_argument("--misses", action="store_true", help="print every wrong answer")
     options.add_argument(
         "--network", action="store_true", help="ask about healthy ones on paths that lose packets"
     )
+    options.add_argument(
+        "--busy", action="store_true", help="ask about real services, busy and well"
+    )
+    options.add_argument("--minutes", type=float, default=10.0, help="of --busy (default: 10)")
     options.add_argument("--write", action="store_true", help="write docs/score.md")
     return options
 

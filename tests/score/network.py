@@ -3,7 +3,8 @@
 
 Each host has a TUN device. A process of its own carries the packets from one to the other, as a
 router on a long line would, since not every kernel has ``netem``. In each host runs a process with
-applications (`traffic`). Only descriptors hold the hosts, and their processes end with this one.
+applications (`traffic`, or real ones: `services`). Only descriptors hold the hosts, and their
+processes end with this one.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from netlab.linux import rtnetlink
 from netlab.linux.namespace import Namespace
@@ -37,6 +39,10 @@ JITTER = 0.1  # of the delay
 ADDRESSES = {Side.CLIENT: "10.66.0.1", Side.SERVER: "10.66.0.2"}
 
 
+#: A RST that was lost: when, by `time.monotonic`, and the ports of its sender and its receiver.
+RESET = struct.Struct("!dHH")
+
+
 @dataclass(frozen=True, slots=True)
 class Path:
     """What lies between the hosts: the round trip in seconds, and the share lost each way."""
@@ -51,9 +57,22 @@ class Path:
 PATHS = tuple(Path(rtt, loss) for rtt in (0.0, 0.02, 0.08) for loss in (0.0, 0.005, 0.02))
 
 
+#: What a host's process does: the server's address, a seed, and what can be read when it is over.
+Applications: TypeAlias = Callable[[str, int, int], None]
+
+
 @contextlib.contextmanager
-def network(path: Path, seed: int) -> Iterator[Mapping[Side, Namespace]]:
-    """The two hosts, with applications that use the path. Raises `NetlabError`, OSError."""
+def network(
+    path: Path,
+    seed: int,
+    serve: Applications = traffic.serve,
+    use: Applications = traffic.use,
+    resets: int | None = None,
+) -> Iterator[Mapping[Side, Namespace]]:
+    """The two hosts, with applications that use the path. Raises `NetlabError`, OSError.
+
+    For each RST that the line loses, a `RESET` is written to `resets`: nobody repeats one.
+    """
     with contextlib.ExitStack() as opened:
         hosts, tuns = {}, {}
         for side in Side:
@@ -68,9 +87,9 @@ def network(path: Path, seed: int) -> Iterator[Mapping[Side, Namespace]]:
         end = opened.enter_context(_closing(lives))
         server = ADDRESSES[Side.SERVER]
         roles: list[Callable[[], None]] = [
-            lambda: _carry(tuns[Side.CLIENT], tuns[Side.SERVER], path, seed, ended),
-            lambda: _inside(hosts[Side.SERVER], lambda: traffic.serve(server, seed, ended)),
-            lambda: _inside(hosts[Side.CLIENT], lambda: traffic.use(server, seed, ended)),
+            lambda: _carry(tuns[Side.CLIENT], tuns[Side.SERVER], path, seed, ended, resets),
+            lambda: _inside(hosts[Side.SERVER], lambda: serve(server, seed, ended)),
+            lambda: _inside(hosts[Side.CLIENT], lambda: use(server, seed, ended)),
         ]
         forked = multiprocessing.get_context("fork")
         for role in roles:
@@ -112,7 +131,8 @@ def _tun(host: Namespace, address: str) -> int:
         index = socket.if_nametoindex("tun0")
         with contextlib.closing(Transport(NETLINK_ROUTE)) as route:
             own = rtnetlink.address(Family.IPV4, address, index, 24)
-            route.send([own, rtnetlink.up(index), rtnetlink.mtu(index, 1500)])
+            loopback = rtnetlink.up(socket.if_nametoindex("lo"))
+            route.send([own, loopback, rtnetlink.up(index), rtnetlink.mtu(index, 1500)])
     return tun
 
 
@@ -122,11 +142,14 @@ def _tun(host: Namespace, address: str) -> int:
 class _Direction:
     """The packets on their way to one of the hosts."""
 
-    def __init__(self, source: int, target: int, path: Path, chance: random.Random) -> None:
+    def __init__(
+        self, source: int, target: int, path: Path, chance: random.Random, resets: int | None
+    ) -> None:
         self.source = source
         self._target = target
         self._path = path
         self._chance = chance
+        self._resets = resets
         self._free = self._last = 0.0  # when the line is free again; when the last one arrives
         self._under_way: deque[tuple[float, bytes]] = deque()
 
@@ -143,6 +166,8 @@ class _Direction:
 
     def _send(self, packet: bytes, now: float) -> None:
         if self._chance.random() < self._path.loss or self._free - now > QUEUE:
+            if self._resets is not None and (ports := _reset(packet)):
+                os.write(self._resets, RESET.pack(now, *ports))
             return
         self._free = max(self._free, now) + len(packet) / BANDWIDTH
         delay = self._path.rtt / 2 * (1 + self._chance.uniform(0, JITTER))
@@ -156,10 +181,24 @@ class _Direction:
                 os.write(self._target, self._under_way.popleft()[1])
 
 
-def _carry(one: int, other: int, path: Path, seed: int, ended: int) -> None:
+def _reset(packet: bytes) -> tuple[int, int] | None:
+    """The ports of a RST (RFC 9293, 3.1, behind the header of RFC 791); None of other packets."""
+    size = (packet[0] & 15) * 4
+    if packet[0] >> 4 != 4 or packet[9] != socket.IPPROTO_TCP or not packet[size + 13] & 4:
+        return None
+    source, target = struct.unpack_from("!HH", packet, size)
+    return source, target
+
+
+def _carry(
+    one: int, other: int, path: Path, seed: int, ended: int, resets: int | None = None
+) -> None:
     """Carry packets between two devices until `ended` can be read."""
     chance = random.Random(seed)
-    ways = (_Direction(one, other, path, chance), _Direction(other, one, path, chance))
+    ways = (
+        _Direction(one, other, path, chance, resets),
+        _Direction(other, one, path, chance, resets),
+    )
     while True:
         due = min(way.next for way in ways)
         wait = None if due == float("inf") else max(0.0, due - time.monotonic())

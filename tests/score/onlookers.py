@@ -11,7 +11,7 @@ import json
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as File
 from typing import Any, TypeAlias
@@ -41,7 +41,7 @@ TIMED = ("ss -tanoei", SNAPSHOT)  # forms that show how long a connection has be
 TWICE = 2  # the moment of the second look, where one asks with two
 
 Texts: TypeAlias = dict[str, str]  # by form, of one host at one moment; "twice": both snapshots
-Ends: TypeAlias = frozenset[tuple[str, int]]
+Ends: TypeAlias = Collection[tuple[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Round:
 
     path: Path
     views: Mapping[str, Sequence[Texts]]
+    #: RSTs that the line lost, where that is known: seconds after the first look, and the ports.
+    resets: Sequence[tuple[float, int, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +77,18 @@ class Accusation:
     evidence: tuple[str, ...]
     lines: tuple[str, ...]  # of the texts, about this connection
 
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What it was an answer to, as `Verdicts` counts it."""
+        return str(self.path), self.form, self.occasion, self.kind
+
 
 @dataclass(slots=True)
 class Verdicts:
     """What was asked, and what was accused."""
 
-    asked: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # path, form, occasion
+    #: By path, form, occasion and the connection's kind.
+    asked: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     accusations: list[Accusation] = field(default_factory=list)
 
     @property
@@ -93,19 +101,14 @@ class Verdicts:
         """Accusations in a thousand questions."""
         return 1000 * len(self.accusations) / max(1, self.questions)
 
-    def of(self, forms: Sequence[str], path: str = "") -> Verdicts:
-        """Those about these forms, and this path if one is named."""
-        asked = Counter(
-            {
-                key: count
-                for key, count in self.asked.items()
-                if key[1] in forms and path in ("", key[0])
-            }
-        )
-        accused = [
-            each for each in self.accusations if each.form in forms and path in ("", str(each.path))
-        ]
-        return Verdicts(asked, accused)
+    def of(self, forms: Sequence[str], path: str = "", kind: str = "") -> Verdicts:
+        """Those about these forms, and this path and kind if one is named."""
+
+        def fits(key: tuple[str, str, str, str]) -> bool:
+            return key[1] in forms and path in ("", key[0]) and kind in ("", key[3])
+
+        asked = Counter({key: count for key, count in self.asked.items() if fits(key)})
+        return Verdicts(asked, [each for each in self.accusations if fits(each.key)])
 
     @property
     def surest(self) -> float:
@@ -142,7 +145,7 @@ def _round(path: Path, hosts: Mapping[Side, Namespace]) -> Round:
         for form, command in COMMANDS.items():
             for side, host in hosts.items():
                 with host:
-                    views[str(side)][-1][form] = _printed(command)
+                    views[str(side)][-1][form] = printed(command)
         for side, host in hosts.items():
             with host:
                 samples[str(side)].append(collect.collect())
@@ -153,7 +156,7 @@ def _round(path: Path, hosts: Mapping[Side, Namespace]) -> Round:
     return Round(path, views)
 
 
-def _printed(command: Sequence[str]) -> str:
+def printed(command: Sequence[str]) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
@@ -166,7 +169,7 @@ def judge(rounds: Iterable[Round], forms: Sequence[str] = FORMS) -> Verdicts:
     for seen in rounds:
         for form in forms:
             for question in _questions(seen, form):
-                _ask(seen.path, question, verdicts)
+                ask(seen.path, question, verdicts, _service)
     return verdicts
 
 
@@ -193,7 +196,8 @@ def _twice(views: Sequence[Texts], form: str) -> str:
     return views[0][form] + views[TWICE][form]
 
 
-def _ask(path: Path, question: Question, verdicts: Verdicts) -> None:
+def ask(path: Path, question: Question, verdicts: Verdicts, kind: Callable[[Ends], str]) -> None:
+    """Ask, and count what was asked and who is accused, by the kinds of connections."""
     snapshots = [one for side, text in question.texts.items() for one in parse.read(text, side)]
     lasting = {
         frozenset((socket.local, socket.remote))
@@ -201,21 +205,28 @@ def _ask(path: Path, question: Question, verdicts: Verdicts) -> None:
         for socket in snapshot.samples[-1].sockets
         if socket.state is not State.TIME_WAIT
     }
-    verdicts.asked[str(path), question.form, question.occasion] += len(lasting)
+    for ends in lasting:
+        key = str(path), question.form, question.occasion, kind(ends)
+        verdicts.asked[key] += 1
     for finding in rank.diagnose(snapshots).findings:
-        verdicts.accusations += _accusations(path, question, finding)
+        verdicts.accusations += _accusations(path, question, finding, kind)
 
 
-def _accusations(path: Path, question: Question, finding: Finding) -> Iterator[Accusation]:
+def _service(ends: Ends) -> str:
+    return next((NAMES[port] for _, port in ends if port in NAMES), "?")
+
+
+def _accusations(
+    path: Path, question: Question, finding: Finding, kind: Callable[[Ends], str]
+) -> Iterator[Accusation]:
     evidence = (*finding.evidence_for, *finding.evidence_against)
     causes = "|".join((finding.cause, *finding.also))
     for each in finding.connections:
         ends = (each.local, each.remote)
-        kind = next((NAMES[port] for _, port in ends if port in NAMES), "?")
         states = "/".join(map(str, each.states))
         lines = tuple(_lines(question, {port for _, port in ends}))
         yield Accusation(
-            path, question.form, question.occasion, kind,
+            path, question.form, question.occasion, kind(ends),
             causes, finding.confidence, states, evidence, lines,
         )  # fmt: skip
     if not finding.connections and finding.confidence >= BY_COUNTERS:  # less is a hint
@@ -228,7 +239,7 @@ def _accusations(path: Path, question: Question, finding: Finding) -> Iterator[A
 def _lines(question: Question, ports: set[int]) -> Iterator[str]:
     """What the texts say of a connection: its line, and the indented one below."""
     for side, text in question.texts.items():
-        if question.form == SNAPSHOT:
+        if question.form.startswith(SNAPSHOT):
             continue
         shown = False
         for line in text.splitlines():
@@ -246,7 +257,12 @@ def keep(rounds: Iterable[Round], folder: File) -> None:
     """Write each round to a file of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, seen in enumerate(rounds):
-        said = {"rtt": seen.path.rtt, "loss": seen.path.loss, "views": seen.views}
+        said = {
+            "rtt": seen.path.rtt,
+            "loss": seen.path.loss,
+            "views": seen.views,
+            "resets": seen.resets,
+        }
         (folder / f"round-{number:04}.json").write_text(json.dumps(said) + "\n")
 
 
@@ -254,6 +270,13 @@ def load(folder: File) -> list[Round]:
     """Read what `keep` wrote. Raises `ScenarioError` where there is nothing."""
     files = sorted(folder.glob("round-*.json"))
     if not files:
-        raise ScenarioError("has no round-*.json: expected what --network --keep wrote", folder)
+        raise ScenarioError("has no round-*.json: expected what --keep wrote", folder)
     said = [json.loads(file.read_text()) for file in files]
-    return [Round(Path(each["rtt"], each["loss"]), each["views"]) for each in said]
+    return [
+        Round(
+            Path(each["rtt"], each["loss"]),
+            each["views"],
+            [(at, one, other) for at, one, other in each.get("resets", ())],
+        )
+        for each in said
+    ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby, pairwise
 
+from . import busy, services
 from .judge import NOTHING, Miss, Sureness, Tally
 from .onlookers import FORMS, TIMED, Accusation, Verdicts
 
@@ -181,7 +182,7 @@ def of_network(verdicts: Verdicts, command: str) -> str:
     """The section about healthy connections on real paths: by path, and by cause."""
     text = [NETWORK, "", NETWORK_INTRODUCTION, f"`{command}`:", ""]
     text += ["| path | " + " | ".join(FORMS) + " |", "|---|" + "---|" * len(FORMS)]
-    for path in dict.fromkeys(path for path, _, _ in verdicts.asked):
+    for path in dict.fromkeys(path for path, *_ in verdicts.asked):
         row = (verdicts.of([form], path) for form in FORMS)
         text.append(f"| {path} | " + " | ".join(map(_of_questions, row)) + " |")
     whole = (verdicts.of([form]) for form in FORMS)
@@ -200,6 +201,61 @@ def of_network(verdicts: Verdicts, command: str) -> str:
 
 def _of_questions(verdicts: Verdicts) -> str:
     return f"{len(verdicts.accusations)} of {verdicts.questions}"
+
+
+# --- real services
+
+
+def spares_busy(verdicts: Verdicts) -> bool:
+    """Whether busy services are let alone as they must be: with both ends, always."""
+    accused, _ = busy.apart(verdicts.of(busy.TIMED))
+    both = [each for each in accused.accusations if busy.ends(each) == "both"]
+    return not both and accused.per_mille <= MOST_ACCUSED
+
+
+def of_busy(verdicts: Verdicts, command: str) -> str:
+    """The table of real busy services: by service and form, by ends, and what is gray."""
+    accused, gray = busy.apart(verdicts)
+    kinds = [*dict.fromkeys(services.KINDS.values())]
+    kinds.append(services.HALF_OPEN)
+    others = {each.kind for each in accused.accusations} | {key[3] for key in verdicts.asked}
+    kinds += sorted(others - {*kinds})
+    text = [f"`{command}`: accused of questions, and how surely at most", ""]
+    for forms in (busy.TIMED, busy.PLAIN):
+        text += _heading("service", forms)
+        for kind in kinds:
+            text.append(_row(kind, (accused.of([form], kind=kind) for form in forms)))
+        text.append(_row("all", (accused.of([form]) for form in forms)))
+        for ends in busy.ENDS:
+            text.append(_row(f"all, {ends}", (_with(accused.of([form]), ends) for form in forms)))
+        text.append("")
+    timed, _ = busy.apart(verdicts.of(busy.TIMED))
+    text.append(f"With ages: {_of_questions(timed)}, {timed.per_mille:.2f} in 1,000.")
+    text.append("")
+    found = Counter((each.kind, each.cause) for each in gray)
+    for (kind, cause), count in found.most_common():
+        reason = services.GRAY[kind].reason
+        text.append(f"gray: {kind}: {cause.replace('|', ' or ')}, {count} times: {reason}")
+    return "\n".join(text) + "\n"
+
+
+def _heading(first: str, columns: Sequence[str]) -> list[str]:
+    return [f"| {first} | {' | '.join(columns)} |", "|---|" + "---|" * len(columns)]
+
+
+def _row(first: str, columns: Iterable[Verdicts]) -> str:
+    return f"| {first} | {' | '.join(map(_surely, columns))} |"
+
+
+def _surely(verdicts: Verdicts) -> str:
+    surest = f", {verdicts.surest:.2f}" if verdicts.accusations else ""
+    return _of_questions(verdicts) + surest
+
+
+def _with(verdicts: Verdicts, ends: str) -> Verdicts:
+    """Those that were asked with these ends."""
+    asked = Counter({k: n for k, n in verdicts.asked.items() if k[2].startswith(f"{ends},")})
+    return Verdicts(asked, [each for each in verdicts.accusations if busy.ends(each) == ends])
 
 
 def network_of(page: str) -> str:

@@ -194,7 +194,7 @@ def serve(address: str, seed: int, ended: int) -> None:
             sock.bind((address, port))
             await asyncio.start_server(_whole(service.serve, chance), sock=sock, backlog=128)
 
-    _run(listen(), ended)
+    run(listen(), ended)
 
 
 def use(address: str, seed: int, ended: int) -> None:
@@ -213,7 +213,7 @@ def use(address: str, seed: int, ended: int) -> None:
             await asyncio.sleep(STARTS / len(clients))
 
     tasks: set[asyncio.Task[None]] = set()
-    _run(start(), ended)
+    run(start(), ended)
 
 
 async def _client(address: str, port: int, service: Service, chance: random.Random) -> None:
@@ -235,7 +235,9 @@ def _whole(talk: Talk, chance: random.Random) -> Callable[[Reader, Writer], Awai
     return talk_and_close
 
 
-def _run(start: Awaitable[None], ended: int) -> None:
+def run(start: Awaitable[None], ended: int) -> None:
+    """Start, and go on until `ended` can be read; then end this process."""
+
     async def main() -> None:
         over = asyncio.Event()
         asyncio.get_running_loop().add_reader(ended, over.set)
