@@ -37,7 +37,10 @@ def advanced(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 @fact
 def repeats(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """It repeats or probes. A tail loss probe does not count; a refusal by its own host does."""
+    """It repeats or probes. A tail loss probe does not count; a refusal by its own host does.
+
+    What was sent once and waits is not repeated: any network loses one packet.
+    """
     socket = own.socket
     if socket is None:
         return False
@@ -45,9 +48,7 @@ def repeats(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
         return False
     if socket.retransmits is None and socket.probes is None:
         return True if socket.info.get("backoff", 0) >= 1 else None
-    if (socket.retransmits or 0) >= 1 or (socket.probes or 0) >= 1:
-        return True
-    return bool(overdue(own, peer))
+    return (socket.retransmits or 0) >= 1 or (socket.probes or 0) >= 1
 
 
 @fact

@@ -340,8 +340,10 @@ CASES: dict[str, list[Case]] = {
         (end(retransmits=0), False), (end(retransmits=0, probes=1), True), (end(probes=0), False),
         (end(probes=1), True), (end(probes=0, **info(backoff=1)), False),
         (end(retransmits=0, **info(backoff=1)), False),
-        (end(s.SYN_SENT, timer=AGAIN, retransmits=0, remaining=0.4), True),
-        (end(s.SYN_SENT, timer=AGAIN, retransmits=0, remaining=0.5), False),
+        # sent once, and not repeated yet, however little is left of the first second
+        (end(s.SYN_SENT, timer=AGAIN, retransmits=0, remaining=0.05), False),
+        (end(s.SYN_RECV, timer=AGAIN, retransmits=0, remaining=0.05), False),
+        (end(s.SYN_SENT, timer=AGAIN, retransmits=1, remaining=1.9), True),
     ),
     "overdue": alone(
         (GONE, False), (ObservedEnd(s.SYN_SENT, at()), False),
@@ -596,7 +598,8 @@ CASES: dict[str, list[Case]] = {
         (GONE, False), (end(probes=1), False), (end(timer=AGAIN, probes=1), False),
         (end(timer=ALIVE), False), (end(timer=ALIVE, probes=0), False),
         (end(timer=ALIVE, probes=1), False),  # it may be on its way
-        (end(timer=ALIVE, probes=2), True), (end(timer=ALIVE, probes=3), True),
+        (end(timer=ALIVE, probes=2), False),  # of many such connections, one loses two
+        (end(timer=ALIVE, probes=3), True),
     ),
     "expires": alone(
         (GONE, False), (end(timer=WAITS), True), (end(timer=ALIVE), False), (end(), False),

@@ -148,9 +148,12 @@ def test_both_ends_name_the_segment(
         (at_client(s.ESTABLISHED, Timer.RETRANSMIT, tx_queue=5000),),  # in flight
         (at_client(s.TIME_WAIT, Timer.TIME_WAIT, 0, remaining=30.0),),
         (at_client(s.SYN_SENT, Timer.RETRANSMIT, tx_queue=1, remaining=0.95),),
+        (at_client(s.SYN_SENT, Timer.RETRANSMIT, tx_queue=1, remaining=0.05),),  # sent once
+        (at_server(s.SYN_RECV, Timer.RETRANSMIT, 0, remaining=0.2),),
         (at_client(s.FIN_WAIT1, Timer.RETRANSMIT, 0, tx_queue=1),),  # it passes by
         (at_client(s.FIN_WAIT2, Timer.TIME_WAIT, 0, remaining=20.0),),  # an orphan: 60 s at most
         (at_client(s.ESTABLISHED, Timer.KEEPALIVE, probes=1),),  # a probe is on its way
+        (at_client(s.ESTABLISHED, Timer.KEEPALIVE, probes=2),),  # and one was lost
         (at_client(s.ESTABLISHED, Timer.KEEPALIVE, remaining=7000.0),),
     ],
 )
@@ -158,6 +161,12 @@ def test_what_is_normal_is_not_accused(sockets: tuple[Socket, ...]) -> None:
     found = diagnose([host(*sockets)])
     assert found.findings == ()
     assert (found.healthy, found.sockets) == (len(sockets), len(sockets))
+
+
+def test_a_third_probe_without_an_answer_is_no_loss_any_more() -> None:
+    for probes, expected in ((2, ()), (3, ("idle-timeout",))):
+        idle = at_client(s.ESTABLISHED, Timer.KEEPALIVE, probes=probes)
+        assert causes(host(idle), host(at_server(s.ESTABLISHED), LISTENER)) == expected
 
 
 SILENT, ANSWERS = (
