@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path as File
 from typing import Any, TypeAlias
 
@@ -23,6 +24,7 @@ from netlab.model.findings import BY_COUNTERS, Finding
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Side
 from netlab.snapshot import collect, parse, store
+from netlab.snapshot.records import Snapshot
 
 from .network import Path, network
 from .traffic import NAMES
@@ -198,7 +200,7 @@ def _twice(views: Sequence[Texts], form: str) -> str:
 
 def ask(path: Path, question: Question, verdicts: Verdicts, kind: Callable[[Ends], str]) -> None:
     """Ask, and count what was asked and who is accused, by the kinds of connections."""
-    snapshots = [one for side, text in question.texts.items() for one in parse.read(text, side)]
+    snapshots = [one for side, text in question.texts.items() for one in _read(text, side)]
     lasting = {
         frozenset((socket.local, socket.remote))
         for snapshot in snapshots
@@ -210,6 +212,11 @@ def ask(path: Path, question: Question, verdicts: Verdicts, kind: Callable[[Ends
         verdicts.asked[key] += 1
     for finding in rank.diagnose(snapshots).findings:
         verdicts.accusations += _accusations(path, question, finding, kind)
+
+
+@lru_cache(maxsize=2)  # one look is asked about with both ends, and then with each
+def _read(text: str, side: str) -> tuple[Snapshot, ...]:
+    return tuple(parse.read(text, side))
 
 
 def _service(ends: Ends) -> str:
