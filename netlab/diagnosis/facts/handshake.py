@@ -110,11 +110,20 @@ def only_listener(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 @fact
 def still_waits(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """Connections wait at this listener now, and as many or more than in the first look."""
+    """Connections wait at this listener now, and as many or more than in the first look.
+
+    Of few, each look may have met others, and whoever has waited all the time is shown, held by
+    nobody. Only what its client has reset is not, and that says nothing until it is accepted.
+    """
     socket, before = own.socket, own.before
     if own.state is not State.LISTEN or socket is None or before is None:
         return None
-    return socket.rx_queue >= before.rx_queue > 0
+    if not socket.rx_queue >= before.rx_queue > 0:
+        return False
+    if socket.rx_queue >= SEVERAL or socket.inode is None:
+        return True
+    ages = [since(each, "lastack") for each in own.host.unclaimed.get(socket.local[1], ())]
+    return any(age is None or age >= RECENT for age in ages)
 
 
 @fact

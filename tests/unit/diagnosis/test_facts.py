@@ -275,6 +275,12 @@ CASES: dict[str, list[Case]] = {
         *((listener(now, before=sock(s.LISTEN, rx_queue=then)), value)
           for then, now, value in ((1, 1, True), (1, 2, True), (2, 1, False), (0, 1, False),
                                    (0, 0, False))),
+        *((end(s.LISTEN, at(sockets=shown), sock(s.LISTEN, rx_queue=now), rx_queue=now, inode=7),
+           value) for now, shown, value in (
+               (2, [], False), (3, [], True), (2, [sock(inode=0)], True),
+               (2, [sock(inode=0, **info(lastack=1.0))], True),
+               (2, [sock(inode=0, **info(lastack=0.9))], False),  # it has only just come
+               (2, [sock(inode=9)], False), (2, [sock(inode=0, local=(C[0], 80))], False))),
     ),
     "others_connected": alone(
         (GONE, False), (end(s.SYN_SENT), False),

@@ -204,6 +204,18 @@ def test_resets_are_no_answer_to_an_end_that_is_silent() -> None:
     assert causes(client, SILENT)[0] == "peer-gone"
 
 
+def test_whoever_goes_on_answering_a_client_that_has_shut_down_has_not_forgotten_to_close() -> None:
+    """The client's host was looked at before, while the FIN was on its way."""
+    answering = [
+        Sample((at_server(s.CLOSE_WAIT, info={"rto": 0.2, "data_segs_out": sent, "lastrcv": 3.0}),))
+        for sent in (12, 26)
+    ]
+    client = host(at_client(s.FIN_WAIT1, Timer.RETRANSMIT, tx_queue=1, info={"rto": 0.2}))
+    assert causes(Snapshot(tuple(answering), "server"), client) == ()
+    still = Snapshot((answering[0], answering[0]), "server")
+    assert causes(still, client) == ("not-closed",)
+
+
 BLOCKED = {"snd_wnd": 0, "lastrcv": 4.0, "lastack": 0.1, "rto": 0.204, "data_segs_out": 80}
 
 
