@@ -64,6 +64,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 #: All that are marked `alone`. They come last: whoever is alone first waits for all others to end
 #: what they do, and the fewer times that happens, the better.
 ALONE = (
+    "tests/cli/test_fleet.py::test_five_faults_",
     "tests/kernel/test_capture.py::test_a_hundred_thousand_",
     "tests/kernel/test_capture.py::test_times_are_on_the_clock_of_samples",
     "tests/kernel/test_namespaces.py::test_hundreds_of_labs_",

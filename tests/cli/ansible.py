@@ -38,6 +38,7 @@ INVENTORY = """\
 ansible_user=root
 ansible_port={port}
 ansible_ssh_private_key_file={folder}/user
+ansible_ssh_args=-C
 ansible_ssh_common_args=-F none -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
 -o ConnectTimeout=20
 [services]
@@ -92,13 +93,14 @@ def _listens(place: Namespace) -> bool | None:
     return any(each.local[1] == PORT for each in tools.sockets(place)) or None
 
 
-def played(place: Namespace, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """The playbook, played at a host that reaches all others, and itself."""
+def played(
+    place: Namespace, folder: Path, *words: str, patience: float = PATIENCE
+) -> subprocess.CompletedProcess[str]:
+    """The playbook, played at a host that reaches all others, and itself, within `patience` s."""
     environment = {name: value for name, value in os.environ.items() if "ANSIBLE" not in name}
     environment |= {
         "ANSIBLE_HOME": str(folder / "ansible"),
         "ANSIBLE_LOCAL_TEMP": str(folder / "ansible"),
-        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(folder / "cp"),
         "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
         "ANSIBLE_NOCOLOR": "1",
         "LC_ALL": "C.UTF-8",
@@ -108,5 +110,5 @@ def played(place: Namespace, folder: Path, *words: str) -> subprocess.CompletedP
             [need("ansible-playbook"), "-i", "hosts.ini", "-f", "20", "collect.yaml",
              "-e", f"netlab={folder / 'netlab'}", "-e", "seconds=1", *words],
             cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            check=False, timeout=PATIENCE,
+            check=False, timeout=patience,
         )  # fmt: skip

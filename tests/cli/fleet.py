@@ -17,6 +17,13 @@ from netlab.testbed import wire
 
 NETWORK, GATEWAY = "10.67.0.0", "10.67.255.254"
 LOOPBACK = 1
+SETTINGS = {
+    # Small tables have room for few: see ip-sysctl.rst.
+    "tcp_max_tw_buckets": 16384,
+    # What is stuck does not give up, however long a busy machine takes to look at it.
+    "tcp_fin_timeout": 3600,
+    "tcp_syn_retries": 20,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +93,8 @@ def fleet(names: list[str]) -> Iterator[Fleet]:
         for number, name in enumerate(names, start=1):
             host = Namespace.create()
             opened.callback(host.close)
-            # Small tables have room for few: see tcp_max_tw_buckets in ip-sysctl.rst.
-            host.sysctl("tcp_max_tw_buckets", 16384)
+            for setting, value in SETTINGS.items():
+                host.sysctl(setting, value)
             machines[name] = Machine(name, f"10.67.0.{number}", host)
             _join(machines[name], router, route, wire.VETH + number)
         yield Fleet(router, machines)

@@ -82,22 +82,36 @@ def network(
             hosts[side].sysctl("tcp_max_tw_buckets", 16384)
             tuns[side] = _tun(hosts[side], ADDRESSES[side])
             opened.callback(os.close, tuns[side])
-        ended, lives = os.pipe()  # whoever reads it learns that this process has ended
+        client, server = hosts[Side.CLIENT], hosts[Side.SERVER]
+        to = ADDRESSES[Side.SERVER]
+        opened.enter_context(
+            processes(
+                lambda ended: _carry(
+                    tuns[Side.CLIENT], tuns[Side.SERVER], path, seed, ended, resets
+                ),
+                lambda ended: inside(server, lambda: serve(to, seed, ended)),
+                lambda ended: inside(client, lambda: use(to, seed, ended)),
+            )
+        )
+        yield hosts
+
+
+@contextlib.contextmanager
+def processes(*roles: Callable[[int], None]) -> Iterator[None]:
+    """Each role in a process of its own, which plays it until the descriptor that it is given can
+    be read: when the body ends, or this process does.
+    """
+    with contextlib.ExitStack() as opened:
+        ended, lives = os.pipe()
         opened.callback(os.close, ended)
         end = opened.enter_context(_closing(lives))
-        server = ADDRESSES[Side.SERVER]
-        roles: list[Callable[[], None]] = [
-            lambda: _carry(tuns[Side.CLIENT], tuns[Side.SERVER], path, seed, ended, resets),
-            lambda: _inside(hosts[Side.SERVER], lambda: serve(server, seed, ended)),
-            lambda: _inside(hosts[Side.CLIENT], lambda: use(server, seed, ended)),
-        ]
         forked = multiprocessing.get_context("fork")
         for role in roles:
-            process = forked.Process(target=_without(lives, role), daemon=True)
+            process = forked.Process(target=_without(lives, role, ended), daemon=True)
             process.start()
             opened.callback(process.join)
             opened.callback(end)
-        yield hosts
+        yield
 
 
 @contextlib.contextmanager
@@ -108,17 +122,18 @@ def _closing(fd: int) -> Iterator[Callable[[], None]]:
         yield opened.close
 
 
-def _without(lives: int, role: Callable[[], None]) -> Callable[[], None]:
+def _without(lives: int, role: Callable[[int], None], ended: int) -> Callable[[], None]:
     """The role for a child, which must not hold its parent's end of the pipe."""
 
     def play() -> None:
         os.close(lives)
-        role()
+        role(ended)
 
     return play
 
 
-def _inside(host: Namespace, role: Callable[[], None]) -> None:
+def inside(host: Namespace, role: Callable[[], None]) -> None:
+    """Play a role at a host."""
     with host:
         role()
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import random
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -198,18 +199,25 @@ def serve(address: str, seed: int, ended: int) -> None:
 
 
 def use(address: str, seed: int, ended: int) -> None:
-    """Use them all until `ended` can be read."""
+    """Use all services of a host until `ended` can be read."""
+    use_each([address], seed, ended)
+
+
+def use_each(servers: Sequence[str], seed: int, ended: int, most: int | None = None) -> None:
+    """Use all services until `ended` can be read, each with `most` clients at a time at most; one
+    client after the other turns to the next of the servers.
+    """
     chance = random.Random(seed)
+    clients = [
+        (port, service)
+        for port, service in enumerate(SERVICES, FIRST)
+        for _ in range(service.clients)[:most]
+    ]
 
     async def start() -> None:
         loop = asyncio.get_running_loop()
-        clients = [
-            (port, service)
-            for port, service in enumerate(SERVICES, FIRST)
-            for _ in range(service.clients)
-        ]
-        for port, service in clients:
-            tasks.add(loop.create_task(_client(address, port, service, chance)))
+        for (port, service), server in zip(clients, itertools.cycle(servers)):
+            tasks.add(loop.create_task(_client(server, port, service, chance)))
             await asyncio.sleep(STARTS / len(clients))
 
     tasks: set[asyncio.Task[None]] = set()
