@@ -48,7 +48,7 @@ class Trial:
 
 
 def trials(kind: Kind, numbers: range, folder: Path) -> Iterator[Trial]:
-    """Break and read the files of these numbers. Those that show a fault are left in the folder."""
+    """Break and read the files of these numbers."""
     left = list(numbers)
     while left:
         batch = left[:BATCH]
@@ -109,10 +109,8 @@ def _trial(kind: Kind, number: int, folder: Path) -> Trial:
             errors="replace"
         ).decode()
     seconds = time.process_time() - begun
-    trial = Trial(number, read, seconds, max(0, _memory() - before), wrong)
-    if not trial.fault:
-        path.unlink()
-    return trial
+    path.unlink()
+    return Trial(number, read, seconds, max(0, _memory() - before), wrong)
 
 
 def _place(error: BaseException) -> str:
