@@ -66,4 +66,4 @@ def test_every_kind_of_fault_is_seen(tmp_path: Path) -> None:
     assert seen[2].fault.startswith("took 3")
     assert "SystemExit" in seen[3].fault
     assert [trial.fault for trial in seen[4:]] == ["", ""]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.txt", "1.txt", "2.txt", "3.txt"]
+    assert [*tmp_path.iterdir()] == []

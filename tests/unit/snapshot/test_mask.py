@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ipaddress
 import random
+import re
 from collections import Counter
 from collections.abc import Iterable
 
@@ -85,6 +86,14 @@ KNOWN = {
     "2001:db8:1b:1::1": "933a:215d:e8fe:32e2:b8e8:6a9d:716b:ac17",
     "2001:db8:1b::1": "39e1:59e4:ec5d:435f:e3cd:e8d0:78bb:4fd4",
 }
+
+
+def test_a_name_and_what_stands_for_an_address_have_pseudonyms_of_their_own() -> None:
+    names = ["db1", "x.x.x.x", "10.xx.1.2", "<client>"]
+    found = mask.pseudonyms(names, "word")
+    assert len({*found}) == len(names)
+    assert all(re.fullmatch("host-[0-9a-f]{12}", each) for each in found)
+    assert mask.pseudonyms(names, "word") == found != mask.pseudonyms(names, "another")
 
 
 def test_two_hosts_with_the_same_word_agree_whatever_their_netlab() -> None:
@@ -178,11 +187,21 @@ def test_no_name_and_no_number_of_a_process_is_left() -> None:
 def test_what_netstat_names_is_masked_in_its_own_form() -> None:
     sockets = tuple(
         Socket(State.CLOSE_WAIT, ("192.0.2.1", 80), ("198.51.100.7", port), 1, 0, owner=owner)
-        for port, owner in ((4000, "4711/nginx: worker"), (4001, "4712/nginx: worker"), (4002, "-"))
+        for port, owner in (
+            (4000, "4711/nginx: worker"),
+            (4001, "4712/nginx: worker"),
+            (4002, "-"),
+            (4003, "4711/nginx: exiting"),  # the first one, which has another name by now
+        )
     )
     (masked,) = mask.masked([raw(Sample(sockets))], "word")
     shown = rows.snapshot("a", [masked]).samples[0].sockets
-    assert [each.owner for each in shown] == ["1/process-1", "2/process-1", "users:()"]
+    assert [each.owner for each in shown] == [
+        "1/process-1",
+        "2/process-1",
+        "users:()",
+        "1/process-2",
+    ]
 
 
 def found(samples: Iterable[RawSample]) -> Counter[object]:
