@@ -136,7 +136,10 @@ class NetstatReader:
                     return True
             return False
         if self._last and self._sockets and (tail := self._tail(line)):
-            self._sockets[-1] = self._socket(tail, self._sockets[-1].state)
+            try:
+                self._sockets[-1] = self._socket(tail, self._sockets[-1].state)
+            except Unreadable:  # with it the row would be none: it is something else
+                return False
             self._last = ""
             return True
         return False
