@@ -185,7 +185,7 @@ def zero_window(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     if socket.timer is not Timer.PROBE and socket.timer is not None:
         return False
     limited, busy = socket.info.get("rwnd_limited", 0.0), socket.info.get("busy")
-    if busy and limited < busy / 2:
+    if busy and limited < min(busy, since(socket, "lastsnd") or busy) / 2:
         return False  # it does not wait for room (tcp_chrono_start, TCP_CHRONO_RWND_LIMITED)
     tells = own.host.has_windows or limited
     window = socket.info.get("snd_wnd", 0 if tells and socket.info else None)

@@ -438,7 +438,11 @@ CASES: dict[str, list[Case]] = {
                (end(timer=PROBE, **info(busy=4, rwnd_limited=1.9, snd_wnd=0)), False),
                (end(timer=PROBE, **info(busy=4, snd_wnd=0)), False),
                (end(timer=PROBE, **info(busy=0.5, rwnd_limited=0.2, snd_wnd=0)), False),
-               (end(timer=PROBE, **info(busy=4, rwnd_limited=4, snd_wnd=9)), False)),
+               (end(timer=PROBE, **info(busy=4, rwnd_limited=4, snd_wnd=9)), False),
+               # it was busy, and the window has closed since it sent for the last time
+               (end(timer=PROBE, **info(busy=4, rwnd_limited=1.7, lastsnd=1.4)), True),
+               (end(timer=PROBE, **info(busy=4, rwnd_limited=0.6, lastsnd=1.4)), False),
+               (end(timer=PROBE, **info(busy=4, rwnd_limited=0.6, lastsnd=9)), False)),
         (end(timer=PROBE), None, None), (end(timer=PROBE), GONE, None),
         (end(timer=PROBE), theirs(rx_queue=1), False), (end(timer=PROBE), theirs(rx_queue=2), True),
         (end(timer=PROBE, host=at(has_windows=True)), None, None),

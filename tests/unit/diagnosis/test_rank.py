@@ -169,6 +169,20 @@ def test_a_third_probe_without_an_answer_is_no_loss_any_more() -> None:
         assert causes(host(idle), host(at_server(s.ESTABLISHED), LISTENER)) == expected
 
 
+def test_a_window_that_closes_after_a_long_transfer_is_no_firewall() -> None:
+    """As of nginx for `curl --limit-rate`: most of the time it was busy it had room."""
+    info = {
+        **dict.fromkeys(("rto", "rtt"), 0.3), "busy": 4.068, "rwnd_limited": 1.708, "backoff": 2,
+        "lastsnd": 1.4, "lastack": 0.068, "lastrcv": 4.068, "notsent": 41392, "data_segs_out": 169,
+    }  # fmt: skip
+    sends = at_server(
+        s.ESTABLISHED, Timer.PROBE, tx_queue=41392, probes=0, remaining=1.228, info=info
+    )
+    reads = at_client(s.ESTABLISHED, rx_queue=93272, info={"rto": 0.3, "lastrcv": 1.344})
+    for hosts in ([host(sends)], [host(sends), host(reads)]):
+        assert [each.split()[0] for each in causes(*hosts)] == ["not-read"]
+
+
 SILENT, ANSWERS = (
     Snapshot((Sample((LISTENER,), {"TcpOutRsts": 1}), Sample((LISTENER,), {"TcpOutRsts": after})))
     for after in (1, 4)
