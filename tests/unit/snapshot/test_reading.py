@@ -243,9 +243,9 @@ def test_a_long_line_costs_as_much_as_it_is_long(odd: str, before: str) -> None:
 def test_what_would_make_a_broken_row_none_is_not_its_rest() -> None:
     """Two pastes that got into each other: the rest of a row after somebody's prompt."""
     text = (
-        "tcp6       0      0 fd00::2:5555            :::*                    LISTEN      off (0.00/0/0)\n"
+        "tcp6       0      0 fd00::2:5555  :::*  LISTEN      off (0.00/0/0)\n"
         "tcp6       0      0 fd00::2:5555  root@a:~# ss -tan\n"
-        "          fd00::1:36890           ESTABLISHED off (0.00/0/0)\n"
+        "          fd00::1:36890  ESTABLISHED off (0.00/0/0)\n"
     )
     (found,) = read(text, "pasted")
     assert [each.state for each in found.samples[0].sockets] == [State.LISTEN]
