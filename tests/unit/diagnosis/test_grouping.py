@@ -155,6 +155,8 @@ def test_a_full_queue_is_of_the_program_that_listens() -> None:
     assert sizes((one, "not-accepted"), (other, "accept-queue-full")) == [2]
     assert sizes((one, "not-accepted"), (behind(OF_WEB, port=80), "not-accepted")) == [1, 1]
     nowhere = end(s.SYN_SENT)  # the client's side: no listener is known
+    elsewhere = end(s.SYN_SENT, remote=(S[0], 80))
+    assert sizes((nowhere, "accept-queue-full"), (elsewhere, "accept-queue-full")) == [1, 1]
     assert sizes((nowhere, "accept-queue-full"), (nowhere, "syn-queue-full")) == [2]
 
 
