@@ -8,7 +8,9 @@ reader that reads slowly, as it is meant to be, is counted apart (`services.GRAY
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -118,9 +120,8 @@ def _look(hosts: Mapping[Side, Namespace], before: dict[Side, Sequence[Any]]) ->
     """One look at both hosts by every tool; `before` has the samples of the last, and gets its."""
     texts: dict[Side, Texts] = {side: {} for side in hosts}
     for form, command in COMMANDS.items():
-        for side, host in hosts.items():
-            with host:
-                texts[side][form] = printed(command)
+        for side, text in _at_once(hosts, command).items():
+            texts[side][form] = text
     now = {}
     for side, host in hosts.items():
         with host:
@@ -131,6 +132,27 @@ def _look(hosts: Mapping[Side, Namespace], before: dict[Side, Sequence[Any]]) ->
             texts[side]["twice"] = store.to_json(str(side), [*before[side], *sample])
     before.update(now)
     return texts
+
+
+def _at_once(hosts: Mapping[Side, Namespace], command: Sequence[str]) -> dict[Side, str]:
+    """What a command prints at both hosts, side by side: what closes in between is at one end only.
+
+    Into files, since a pipe that nobody reads holds up whoever has much to say.
+    """
+    with contextlib.ExitStack() as opened:
+        running = {}
+        for side, host in hosts.items():
+            said = opened.enter_context(tempfile.TemporaryFile())
+            with host:
+                running[side] = said, subprocess.Popen(command, stdout=said)
+        for _, process in running.values():
+            if process.wait():
+                raise LabError(f"{' '.join(command)} ended with {process.returncode}")
+        sizes = {side: os.fstat(said.fileno()).st_size for side, (said, _) in running.items()}
+        return {
+            side: os.pread(said.fileno(), sizes[side], 0).decode()
+            for side, (said, _) in running.items()
+        }
 
 
 # --- asking

@@ -66,7 +66,9 @@ class Gray:
 
 
 GRAY = {
-    NAMES[LARGE]: Gray(("not-read",), "curl --limit-rate reads 30 kB/s of what comes faster"),
+    NAMES[LARGE]: Gray(
+        ("not-read", "orphans-wait"), "curl --limit-rate reads 30 kB/s of what comes faster"
+    ),
     NAMES[SUBSCRIBERS]: Gray(("not-read",), "reads every two seconds, into 16 kB"),
     NAMES[STALE]: Gray(("not-closed",), "learns only when it asks again that nginx has closed"),
     NAMES[FULL]: Gray((), "maxconn 3, backlog 4, and 12 clients: it is full, and drops"),
