@@ -196,7 +196,7 @@ def test_what_was_there_in_both_looks_is_missed_however_young(
 
 
 @pytest.mark.parametrize(
-    ("there", "seconds"), [(0.0, 0.0), (3.0, 0.0), (5.0, 0.0), (7.0, 3.0), (-2.0, 8.0)]
+    ("there", "seconds"), [(0.0, 0.0), (3.0, 0.0), (5.0, 0.0), (5.5, 1.5), (7.0, 3.0), (-2.0, 8.0)]
 )
 def test_two_looks_say_nothing_of_what_became_of_it_after_them(
     there: float, seconds: float
