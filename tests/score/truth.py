@@ -272,7 +272,8 @@ def _conduct(scenario: Scenario, side: Side) -> _Conduct:
             got += _size(step)
         if step.side is side.peer and step.action == "connect":
             port = step.arguments.get("source_port")
-            accepted &= port in ports  # the last one that came is looked at; or it meets the old
+            # The last one that came is looked at, unless it meets the old one.
+            accepted &= port in ports and ending not in ("close", "abort")
             ports |= {port} - {None}
         if step.side is not side:
             continue

@@ -74,6 +74,7 @@ TRUE = {
         "not-accepted",
         {"server": "not-accepted"},
     ),
+    "port-is-reused": ("not-accepted", {"server": "not-accepted"}),  # its second connection
 }
 
 
