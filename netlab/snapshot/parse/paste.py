@@ -127,12 +127,16 @@ class _Paste:
         self._said = ""  # the host that a sentence names, if a listing begins after it
         self._prefix = ""  # the host that stands before the last row
         self._remarks = Remarks()
+        self._void = ""  # the line before, if it was passed over, and so would be the same again
         self._last = 0
 
     def take(self, line: str, number: int, peeled: bool = False) -> None:
         """Take the next line; `peeled`: what stood before it has been taken off."""
         self._last = number
-        reader = self._reader
+        reader, void, self._void = self._reader, self._void, ""
+        if void and line == void:
+            self._pass_over(line, number)
+            return
         if reader is not None:
             if (
                 line.startswith("\t ")
@@ -345,6 +349,7 @@ class _Paste:
             self._remarks.fragment(line, number)
         elif not self._foreign:
             self._remarks.passed_over(SENTENCES, line, number)
+        self._void = line if self._interrupted else ""
         self._interrupted = True
 
     # --- the end of a listing, and of the text

@@ -249,3 +249,12 @@ def test_what_would_make_a_broken_row_none_is_not_its_rest() -> None:
     )
     (found,) = read(text, "pasted")
     assert [each.state for each in found.samples[0].sockets] == [State.LISTEN]
+
+
+def test_the_same_line_again_and_again_is_passed_over_and_counted() -> None:
+    """Whatever it is, and what comes after it is read."""
+    row = "tcp 0 0 10.0.0.1:80 10.0.0.2:4{:04} ESTABLISHED\n"
+    text = row.format(1) + "28\n" * 500 + row.format(2) + "28\n" * 3 + row.format(3)
+    found = [sample for one in read(text, "pasted") for sample in one.samples]
+    assert sum(len(sample.sockets) for sample in found) == 3
+    assert any("503 lines are no output" in note for sample in found for note in sample.notes)
