@@ -14,6 +14,8 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Seconds in which more of them do not disturb what is being cleared away. timeout(1) sends its
 #: signal twice, at once; who sends another one after that means it.
 AGAIN = 1.0
+#: Seconds until a signal's exception that Python ignored is raised again.
+SOON = 0.01
 #: As netlab.model.errors has it, which may be what cannot be imported.
 NO_MEMORY = "there is not enough memory here: raise ulimit -v and -d, or a container's --memory"
 #: The exit code where the machine is at fault; 1 would say that a pair was not held.
@@ -51,7 +53,7 @@ def main() -> int:
         traceback.print_exc()  # a bug: its place is of use, and it is no pair that was not held
         return MACHINE
     finally:
-        for number in ENDING:  # nothing but Python's own end is left
+        for number in (*ENDING, signal.SIGALRM):  # nothing but Python's own end is left
             signal.signal(number, signal.SIG_IGN)
 
 
@@ -64,6 +66,9 @@ def _stopped(code: int) -> int:
 def _listen(heard: list[int]) -> None:
     """Raise `Signalled` when a signal comes, and add its number to `heard`; those that the caller
     ignores (nohup, ``&``) stay so.
+
+    Where Python cannot raise it (it ignores what a finalizer or a weak reference's callback raises,
+    and an import has such), it is raised again as soon as that is over.
     """
     since = 0.0
 
@@ -75,6 +80,17 @@ def _listen(heard: list[int]) -> None:
             since = now
             raise Signalled(number)
 
+    def again(number: int, frame: FrameType | None) -> None:
+        raise Signalled(heard[-1])
+
+    def ignored(unraisable: sys.UnraisableHookArgs) -> None:
+        if isinstance(unraisable.exc_value, Signalled):
+            signal.setitimer(signal.ITIMER_REAL, SOON)
+        else:
+            sys.__unraisablehook__(unraisable)
+
+    signal.signal(signal.SIGALRM, again)
+    sys.unraisablehook = ignored
     for number in ENDING:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, end)

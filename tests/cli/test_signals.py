@@ -38,6 +38,28 @@ sys.path.append(sys.argv[1])
 import netlab.__main__
 print(*sys.modules)
 """
+#: Is asked to end where Python ignores what is raised, twice in a row, and would wait for an hour.
+IGNORED = """
+import signal, sys, time, weakref
+import netlab.__main__ as entry
+import netlab.cli
+
+class Thing:
+    def __del__(self):
+        signal.raise_signal(number)
+        time.sleep(0)
+
+def command():
+    thing = Thing()
+    watched = weakref.ref(thing, lambda gone: (signal.raise_signal(number), time.sleep(0)))
+    del thing
+    time.sleep(3600)
+    return 0
+
+number = int(sys.argv[1])
+netlab.cli.main = command
+sys.exit(entry.main())
+"""
 
 
 def hears(process: int) -> bool | None:
@@ -72,6 +94,16 @@ def test_twice_in_a_row_at_any_moment(command: str, number: signal.Signals, tmp_
         assert "Traceback" not in err
         assert "Exception" not in err
     assert left_over(mark) == []
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_where_python_ignores_what_is_raised_a_signal_is_not_lost(number: signal.Signals) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IGNORED, str(int(number))],
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert done.stderr == "netlab: stopped; nothing is left behind\n"
+    assert done.returncode == 128 + number
 
 
 def test_little_is_imported_before_signals_are_heard() -> None:
