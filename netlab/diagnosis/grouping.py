@@ -110,7 +110,7 @@ class Groups:
         else:
             key = (states, here, *_fault(first, also, own, service, holders))
         group = self._known.get(key)
-        oriented = EndPair(own, peer, pair.translated)
+        oriented = EndPair(own, peer, pair.translated, pair.translator)
         if group is None:
             group = self._known[key] = Group(oriented, candidates, here)
         elif queued and first.points > group.candidates[0].points:

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from netlab.diagnosis.translation import Tracked
 from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.records import Endpoint, Sample, Snapshot, Socket
@@ -207,6 +208,7 @@ class ObservedEnd:
     before: Socket | None = None  # the same one in the first sample
     elapsed: float | None = None  # seconds between the two samples
     translated: bool = False  # a NAT changed an address between it and the other end
+    tracked: Sequence[Tracked] = ()  # by hosts on the way
 
     @property
     def listener(self) -> Listener | None:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Matches the two ends of each connection by their four-tuples.
 
-A NAT on the way changes the address (or the port) of one end: sockets that are left over are
-matched by their two ports, if only one socket on each side has them, and the pair records that.
+A NAT on the way changes the address (or the port) of one end. Where its connection tracking is
+among the snapshots, that says who belongs to whom. Otherwise, sockets that are left over are
+matched by their two ports, if only one socket on each side has them. The pair records either.
 
 If the other host is known and has no such socket, that is known as well: the end is gone, or a
 listener. But two hosts are rarely looked at in the same instant, and connections come and go. Only
@@ -17,18 +18,17 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from netlab.diagnosis import services
 from netlab.diagnosis.facts.passing import passing
 from netlab.diagnosis.facts.sending import repeats
 from netlab.diagnosis.facts.timing import quiet, since
 from netlab.diagnosis.observed import ObservedEnd, ObservedHost
+from netlab.diagnosis.translation import Translations, mirrored
 from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY, SOURCE
-from netlab.snapshot.records import Endpoint, Snapshot, Socket
+from netlab.snapshot.records import Endpoint, FourTuple, Snapshot, Socket
 
-FourTuple: TypeAlias = tuple[Endpoint, Endpoint]
 #: Seconds that may lie between the looks at two hosts, where nothing says how many; and those that
 #: one look takes, or a clock is wrong by.
 APART, INSTANT = 5.0, 1.0
@@ -42,7 +42,8 @@ class EndPair:
 
     own: ObservedEnd
     peer: ObservedEnd | None = None
-    translated: bool = False  # matched by ports: a NAT changed an address
+    translated: bool = False  # a NAT changed an address, and they were matched all the same
+    translator: str = ""  # the host whose connection tracking matched them; "": their ports did
 
 
 def pairs(
@@ -55,19 +56,24 @@ def pairs(
     `but_for`: which to leave out, by the sockets of both ends, or of one whose other end is not
     among them. Most sockets of a host are well, and a pair costs more than to see that.
     """
-    tables = [_HostTable(snapshot, host) for snapshot, host in zip(snapshots, hosts, strict=True)]
+    translations = Translations(snapshots)
+    tables = [
+        _HostTable(snapshot, host, translations)
+        for snapshot, host in zip(snapshots, hosts, strict=True)
+    ]
     match tables:
         case [only] if not only.talks_to_itself:
             yield from only.alone(but_for)
         case _:
-            yield from _Matcher(tables, but_for).pairs()
+            yield from _Matcher(tables, translations, but_for).pairs()
 
 
 class _HostTable:
     """The sockets of one snapshot."""
 
-    def __init__(self, snapshot: Snapshot, host: ObservedHost) -> None:
+    def __init__(self, snapshot: Snapshot, host: ObservedHost, translations: Translations) -> None:
         self.host = host
+        self._translations = translations
         last = snapshot.samples[-1]
         self.at = last.at  # seconds since the epoch
         #: Whether what is not in it can be missed: a text without a socket may be of anything.
@@ -116,10 +122,13 @@ class _HostTable:
 
     def end(self, socket: Socket) -> ObservedEnd:
         """A socket as an end, with its record of the first sample."""
-        if self._first is None:
-            return ObservedEnd(socket.state, self.host, socket)
-        before = self._before.get((socket.local, socket.remote))
-        return ObservedEnd(socket.state, self.host, socket, before, self._elapsed)
+        end = ObservedEnd(socket.state, self.host, socket)
+        if self._first is not None:
+            end.before = self._before.get((socket.local, socket.remote))
+            end.elapsed = self._elapsed
+        if self._translations:
+            end.tracked = self._translations.of((socket.local, socket.remote))
+        return end
 
     def alone(self, but_for: Callable[[Socket, Socket | None], bool]) -> Iterator[EndPair]:
         """Every socket, with an unknown other end."""
@@ -130,9 +139,13 @@ class _Matcher:
     """Several snapshots, or one of a host that talks to itself."""
 
     def __init__(
-        self, tables: Sequence[_HostTable], but_for: Callable[[Socket, Socket | None], bool]
+        self,
+        tables: Sequence[_HostTable],
+        translations: Translations,
+        but_for: Callable[[Socket, Socket | None], bool],
     ) -> None:
         self._tables = tables
+        self._translations = translations
         self._but_for = but_for
         #: By four-tuple and table, the last one first. A listing may have one several times.
         self._known: dict[FourTuple, dict[_HostTable, list[Socket]]] = {}
@@ -153,7 +166,9 @@ class _Matcher:
         self._left: set[tuple[int, int]] = set()
 
     def pairs(self) -> Iterator[EndPair]:
-        """Pairs by four-tuples, then by one end, then by ports, then single ends."""
+        """Pairs by four-tuples, as connection tracking has them, too; then by one end, then by
+        ports, then single ends.
+        """
         left = []
         for table in self._tables:
             for socket in table.sockets:
@@ -164,10 +179,17 @@ class _Matcher:
                 elif other := self._other(table, socket):
                     self._done.add(id(socket))
                     self._done.add(id(other[1]))
-                    self._compare((table, socket), other)
+                    translated = other[1].remote != socket.local or other[1].local != socket.remote
+                    if not translated:
+                        self._compare((table, socket), other)
                     if self._but_for(socket, other[1]):
                         continue
-                    yield EndPair(table.end(socket), other[0].end(other[1]))
+                    own, peer = table.end(socket), other[0].end(other[1])
+                    yield (
+                        _translated(own, peer, _translator(own))
+                        if translated
+                        else EndPair(own, peer)
+                    )
                 else:
                     left.append((table, socket))
         yield from self._by_one_end(left)
@@ -179,15 +201,24 @@ class _Matcher:
         """The first socket that may be its other end: at another host, or else at its own. On the
         loopback, only there.
         """
-        known = self._known.get((socket.remote, socket.local))
+        ends = self._leads_to(socket)
+        known = self._known.get(ends or (socket.remote, socket.local))
         if known is None:
             return None
-        if _is_loopback(socket.remote[0]):
+        if ends is None and _is_loopback(socket.remote[0]):
             return self._next(known, table)
         for other in tuple(known):
             if other is not table and (found := self._next(known, other)):
                 return found
         return self._next(known, table)
+
+    def _leads_to(self, socket: Socket) -> FourTuple | None:
+        """The four-tuple of its other end, where connection tracking has another than it would be
+        without a NAT.
+        """
+        if not self._translations:
+            return None
+        return self._translations.other_end((socket.local, socket.remote))
 
     def _next(
         self, known: dict[_HostTable, list[Socket]], table: _HostTable
@@ -277,12 +308,15 @@ class _Matcher:
         assert socket is not None
         if table.repeated[socket.local, socket.remote] > 1:
             return None  # this row is there twice, and the other one may have been matched
-        for other in self._hosts_of(table, socket):
+        ends = self._leads_to(socket)
+        there = ends[0] if ends else socket.remote
+        for other in self._hosts_of(table, there):
             if not _outlasts(end, self._apart(table, other, end.elapsed)):
                 return None
-            if (id(table), id(other)) not in self._later and self._may_be_another(other, socket):
+            met = ends is not None or (id(table), id(other)) in self._later
+            if not met and self._may_be_another(other, socket):
                 return None
-            listens = socket.remote[1] in other.listening
+            listens = there[1] in other.listening
             return ObservedEnd(State.LISTEN if listens else State.CLOSED, other.host)
         return None
 
@@ -290,8 +324,8 @@ class _Matcher:
         """Whether the other end may be a socket with other numbers: a NAT may change them all."""
         return (id(other), socket.remote[1]) in self._left
 
-    def _hosts_of(self, table: _HostTable, socket: Socket) -> Iterator[_HostTable]:
-        address = socket.remote[0]
+    def _hosts_of(self, table: _HostTable, remote: Endpoint) -> Iterator[_HostTable]:
+        address = remote[0]
         if _is_loopback(address):
             yield from [table] if table.shows_its_host else ()
             return
@@ -305,9 +339,18 @@ class _Matcher:
                 yield other
 
 
-def _translated(own: ObservedEnd, peer: ObservedEnd) -> EndPair:
+def _translated(own: ObservedEnd, peer: ObservedEnd, translator: str = "") -> EndPair:
     own.translated = peer.translated = True
-    return EndPair(own, peer, translated=True)
+    return EndPair(own, peer, True, translator)
+
+
+def _translator(end: ObservedEnd) -> str:
+    """The first host that is known to translate the connection of an end."""
+    return next(
+        tracked.host
+        for tracked in end.tracked
+        if tracked.entry is not None and tracked.entry.reply != mirrored(tracked.entry.original)
+    )
 
 
 def _later(socket: Socket, its_socket: Socket) -> float | None:

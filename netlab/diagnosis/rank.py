@@ -163,7 +163,10 @@ def _against(group: Group, phrase: Phrasing) -> tuple[str, ...]:
             sentence = phrase(text, other.turned != first.turned)
             texts.append(f"{other.cause.id} {_less(other, first)}: {sentence}")
     if group.pair.translated:
-        texts.append("the two ends were matched by their ports: an address was translated (NAT)")
+        by = f"connection tracking of {group.pair.translator}" if group.pair.translator else ""
+        texts.append(
+            f"the two ends were matched by {by or 'their ports'}: an address was translated (NAT)"
+        )
     return tuple(texts)
 
 

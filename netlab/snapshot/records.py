@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from netlab.model.tcp import State, Timer
 
 Endpoint = tuple[str, int]  # an address as ipaddress writes it, and a port
+FourTuple = tuple[Endpoint, Endpoint]  # local and remote, or source and destination
 
 
 def written(endpoint: Endpoint) -> str:
@@ -40,6 +41,25 @@ class Socket:
 
 
 @dataclass(frozen=True, slots=True)
+class ConntrackEntry:
+    """A TCP connection as connection tracking has it, on any host that it passes."""
+
+    original: FourTuple  # of the packets of who began it, before anything is translated
+    reply: FourTuple  # of the packets of who answers, before they are translated back
+    state: str = ""  # SYN_SENT, ESTABLISHED, ..., as conntrack names them
+    remaining: int | None = None  # seconds until it is forgotten
+    answered: bool = True  # False: no packet came back ([UNREPLIED])
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """The TCP connections that a host tracks."""
+
+    entries: tuple[ConntrackEntry, ...]
+    whole: bool = False  # whether they are all of them
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One host, or one network namespace, at one moment."""
 
@@ -54,6 +74,7 @@ class Sample:
     #: by its shape; where it is False, a socket that is not there may exist all the same.
     whole: bool = True
     counts: Mapping[State, int] = field(default_factory=dict)  # where a text has numbers, not rows
+    tracking: Tracking | None = None  # where somebody asked for it
 
 
 @dataclass(frozen=True, slots=True)

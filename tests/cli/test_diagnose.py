@@ -112,6 +112,22 @@ def test_what_cannot_be_read_exits_with_2(tmp_path: Path, text: str) -> None:
         assert "text.txt" in done.err
 
 
+def test_what_a_nat_tracks_belongs_to_sockets(tmp_path: Path) -> None:
+    """Alone it is no listing of sockets; beside one it is read without a remark."""
+    entry = (
+        "tcp 6 9 FIN_WAIT src=10.0.0.1 dst=10.0.0.9 sport=40000 dport=80 "
+        "src=10.0.0.2 dst=10.0.0.1 sport=8080 dport=40000 mark=0 use=1\n"
+    )
+    nat = written(tmp_path, "nat.txt", f"# conntrack -L\n{entry}")
+    code, out, err = netlab("diagnose", str(nat))
+    assert (code, out) == (2, "")
+    assert "entries of connection tracking" in err
+    assert "ss -tanoei of both ends" in err
+    code, out, _ = netlab("diagnose", str(nat), str(written(tmp_path, "fin.txt", FIN)))
+    assert code == 1
+    assert "nat.txt" not in out
+
+
 def test_a_file_that_is_not_there_exits_with_2(tmp_path: Path) -> None:
     done = netlab("diagnose", tmp_path / "nothing.txt")
     assert done.code == 2

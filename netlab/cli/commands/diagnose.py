@@ -20,6 +20,7 @@ examples:
   netlab diagnose                          this host, now
   ss -tanoei | netlab diagnose -           what is pasted or piped, from any distribution's ss
   netlab diagnose client.txt server.txt    both ends: they name the packet that is lost
+  netlab diagnose web.txt db.txt nat.txt   with 'conntrack -L' of the NAT between the two
   netlab diagnose --container web          a container of this machine, or --netns, --pid
   netlab diagnose --all-namespaces         all of them, each as a host: both ends of what they say
   netlab diagnose web1.txt db1.txt         of hosts without Python: see netlab collector
@@ -48,7 +49,8 @@ def add(commands: Commands) -> None:
         "files",
         metavar="FILE",
         nargs="*",
-        help="output of ss, netstat, /proc/net/tcp, nstat, netlab snapshot or the collector; - for "
+        help="output of ss, netstat, /proc/net/tcp, nstat, conntrack -L, netlab snapshot or the "
+        "collector; - for "
         "standard input; several for several hosts (default: this host)",
     )
     places.add(command)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlab.model import outside
-from netlab.model.errors import of_file
+from netlab.model.errors import ScenarioError, of_file
 
 if TYPE_CHECKING:
     from netlab.snapshot.records import Snapshot
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 #: Bytes: 120,000 sockets of ss -tanoei, or 1,400,000 of ss -tan.
 LARGEST = 64 * outside.MIB
 INSTEAD = "print less, with ss -tan, or for one port: ss -tanoei '( sport = :443 or dport = :443 )'"
+NO_SOCKETS = (
+    "there are no TCP sockets in it, but entries of connection tracking, which say whose the two "
+    "ends of a connection are: give it together with ss -tanoei of both ends"
+)
 #: What a shell makes of <(ssh web1 ss -tanoei).
 HANDED_OVER = re.compile(r"/dev/(?:fd/\d+|stdin)|/proc/self/fd/\d+")
 
@@ -35,7 +39,17 @@ def snapshots(files: Sequence[str], where: argparse.Namespace | None = None) -> 
 
         here = [] if files else [places.here()]
         found += [snapshot for _, snapshot in each(where, collect.snapshot, here)]
+    if files and found and all(map(_only_tracks, found)):
+        raise ScenarioError(NO_SOCKETS, Path(files[0]))
     return found
+
+
+def _only_tracks(snapshot: Snapshot) -> bool:
+    """Whether it has what somebody's connection tracking knows, and nothing else."""
+    return all(
+        sample.tracking is not None and not (sample.sockets or sample.counters or sample.counts)
+        for sample in snapshot.samples
+    )
 
 
 def _text(name: str) -> tuple[bytes, str]:

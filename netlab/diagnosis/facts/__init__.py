@@ -1,7 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The facts about a connection or a destination that rules may use: one function each."""
 
-from netlab.diagnosis.facts import application, destination, handshake, passing, sending, timing
+from netlab.diagnosis.facts import (
+    application,
+    destination,
+    handshake,
+    passing,
+    sending,
+    timing,
+    tracking,
+)
 from netlab.diagnosis.facts.registry import DESTINATION_FACTS, FACTS, DestinationFact, Fact, Value
 
 __all__ = [
@@ -16,4 +24,5 @@ __all__ = [
     "passing",
     "sending",
     "timing",
+    "tracking",
 ]

@@ -17,7 +17,8 @@ from pathlib import Path
 from netlab.model.errors import ScenarioError
 from netlab.model.text import printable
 from netlab.snapshot.parse import paste
-from netlab.snapshot.records import Sample, Snapshot
+from netlab.snapshot.parse.conntrack import ConntrackReader
+from netlab.snapshot.records import Sample, Snapshot, Tracking
 
 VERSION = 1
 FIRST = re.compile(rb"^\W{0,3}# netlab collector (?P<version>\d{1,6})\b", re.MULTILINE)
@@ -92,6 +93,7 @@ class _Look:
 def _host(data: bytes, start: int, end: int, name: str) -> Snapshot:
     looks: list[_Look] = []
     sysctls: dict[str, str] = {}
+    tracking: Tracking | None = None
     host, reached = "", set[str]()
     marks = [*MARK.finditer(data, start, end)]
     for mark, following in zip_longest(marks, marks[1:]):
@@ -109,6 +111,9 @@ def _host(data: bytes, start: int, end: int, name: str) -> Snapshot:
         elif word == "sysctls":
             found = SYSCTL.findall(data, mark.end(), stop)
             sysctls = {_last(key): " ".join(_text(value).split()) for key, value in found}
+        elif word == "conntrack" and not rest:
+            failed = following is not None and following["word"] == b"failed"
+            tracking = _tracking(data[mark.end() : stop], whole=not failed)
         if looks and word in WITHIN and not reached & AFTER:
             looks[-1].end = stop
     if not looks:
@@ -118,8 +123,18 @@ def _host(data: bytes, start: int, end: int, name: str) -> Snapshot:
         replace(_sample(data, look, name), sysctls=sysctls, at=at)
         for look, at in zip(looks, _times(looks), strict=True)
     ]
-    samples[-1] = replace(samples[-1], notes=(*notes, *samples[-1].notes))
+    if tracking is not None and "end" not in reached:
+        tracking = replace(tracking, whole=False)
+    notes += samples[-1].notes
+    samples[-1] = replace(samples[-1], notes=tuple(notes), tracking=tracking)
     return Snapshot(tuple(samples), host or name)
+
+
+def _tracking(text: bytes, whole: bool) -> Tracking:
+    reader = ConntrackReader()
+    for number, line in enumerate(_text(text).split("\n")):
+        reader.row(line, number)
+    return reader.tracking(whole)
 
 
 def _cut(looks: list[_Look], reached: set[str]) -> Iterator[str]:

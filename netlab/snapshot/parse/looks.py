@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from netlab.model.tcp import State
 from netlab.snapshot.parse import shape
-from netlab.snapshot.records import Sample, Snapshot, Socket
+from netlab.snapshot.records import Sample, Snapshot, Socket, Tracking
 
 #: The rows with which a look begins: some of them may be gone in the next one.
 FIRST = 3
@@ -44,6 +44,7 @@ class Listing:
     whole: bool = False
     every: float | None = None  # seconds between its looks, if it is of a loop
     part: str = ""  # /proc/net/tcp or tcp6: one of two halves
+    tracking: Tracking | None = None
 
 
 @dataclass(slots=True)
@@ -59,6 +60,7 @@ class _SampleBuilder:
     whole: bool = False
     parts: set[str] = field(default_factory=set)
     at: float | None = None
+    tracking: Tracking | None = None
 
     def record(self) -> Sample:
         """The sample."""
@@ -70,6 +72,7 @@ class _SampleBuilder:
             notes=tuple(dict.fromkeys(self.notes)),
             whole=self.whole or len(self.parts) > 1,
             counts=self.counts,
+            tracking=self.tracking,
         )
 
     def add(self, listing: Listing) -> None:
@@ -133,6 +136,9 @@ class Looks:
             sample.counters.update(listing.counters)
             sample.sources.append(listing.source)
             sample.notes += listing.notes
+        elif listing.tracking is not None:
+            sample = self._samples()[-1]
+            sample.tracking = listing.tracking  # of two, the later one is as it is now
         elif listing.counts:
             sample = self._samples()[-1]
             sample.counts.update(listing.counts)
@@ -194,7 +200,7 @@ class Looks:
     def empty(self) -> bool:
         """Whether nothing has been read that says anything."""
         return not any(
-            sample.sockets or sample.counters or sample.counts
+            sample.sockets or sample.counters or sample.counts or sample.tracking
             for _, samples in self._hosts
             for sample in samples
         )
@@ -207,6 +213,8 @@ class Looks:
             return ""
         if any(sample.counters for sample in samples):
             return COUNTERS_ONLY
+        if any(sample.tracking for sample in samples):
+            return ""  # it belongs to sockets in other files
         return COUNTS_ONLY if any(sample.counts for sample in samples) else NOTHING
 
     @property

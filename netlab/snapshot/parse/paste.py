@@ -17,6 +17,7 @@ from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State
 from netlab.snapshot import columns, store
 from netlab.snapshot.parse import label, layout, lines, moments, prompt, shape, strangers
+from netlab.snapshot.parse.conntrack import WHOLE, ConntrackReader
 from netlab.snapshot.parse.counts import CountReader
 from netlab.snapshot.parse.lines import Line
 from netlab.snapshot.parse.listing import Unread
@@ -29,14 +30,16 @@ from netlab.snapshot.parse.remarks import EXPECTED, SENTENCES, Remarks
 from netlab.snapshot.parse.ss import STATELESS, SsReader
 from netlab.snapshot.records import Snapshot
 
-AnyReader: TypeAlias = SsReader | NetstatReader | ProcReader | CounterReader | CountReader
-READERS: tuple[type[SsReader | NetstatReader | ProcReader | CounterReader], ...] = (
-    SsReader, NetstatReader, ProcReader, CounterReader,
+Beginning: TypeAlias = SsReader | NetstatReader | ProcReader | CounterReader | ConntrackReader
+AnyReader: TypeAlias = Beginning | CountReader
+READERS: tuple[type[Beginning], ...] = (
+    SsReader, NetstatReader, ProcReader, CounterReader, ConntrackReader,
 )  # fmt: skip
-BY_TOOL: dict[str, type[SsReader | NetstatReader | CounterReader]] = {
+BY_TOOL: dict[str, type[SsReader | NetstatReader | CounterReader | ConntrackReader]] = {
     "ss": SsReader,
     "netstat": NetstatReader,
     "nstat": CounterReader,
+    "conntrack": ConntrackReader,
 }
 JSON = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*+\{[ \t\r\n]*+[\"}]")
 OURS = re.compile(JSON.pattern + rb'netlab"')
@@ -377,6 +380,10 @@ class _Paste:
                 listing.counts = reader.counts
                 if not reader.counts and not reader.notes:
                     return
+            case ConntrackReader():
+                listing.tracking = reader.tracking(self._tracks_all(reader))
+                if not (reader.entries or reader.headed or reader.unread):
+                    return
             case ProcReader():
                 listing.part = "6" if reader.six else "4"
             case _ if not (listing.sockets or reader.headed or reader.unread or reader.others):
@@ -396,6 +403,11 @@ class _Paste:
                 if typed.text == reader.source:
                     return typed.whole
         return reader.headed and not reader.partial and shape.mixed(listing.sockets)
+
+    def _tracks_all(self, reader: ConntrackReader) -> bool:
+        """Whether a listing has every TCP connection that its host tracks."""
+        left_out = self._elided or (self._command is not None and self._command.after.strip())
+        return not left_out and WHOLE.fullmatch(reader.source) is not None
 
     def finish(self) -> list[Snapshot]:
         """All snapshots. Raises `ScenarioError` where there is nothing in them."""

@@ -19,7 +19,10 @@ EVERY = re.compile(r"Every [\d.,]{1,9}s: ")
 #: The first line of a prompt of two: ``┌──(root㉿kali)-[~]``.
 UPPER = re.compile(r"[\u250c\u256d][\u2500\u2501-]")
 HOST = re.compile(r"[\w.-]+[@\u327f]([\w.-]+)")
-TOOL = r"(?:[\w./~-]*/)?(?:ss|netstat|nstat|busybox\s+netstat|cat\s+(?:-\w+\s+)?/proc/\S*net/\S+)"
+TOOL = (
+    r"(?:[\w./~-]*/)?(?:ss|netstat|nstat|busybox\s+netstat|conntrack(?=\s+(?:-L|--dump)\b)"
+    r"|cat\s+(?:-\w+\s+)?/proc/\S*net/\S+)"
+)
 TOOLS = re.compile(
     rf"(?:^|[\s;&|(`'\"$#%>\u276f\u2771\u00bb\u203a\u279c\u03bb])({TOOL})(?=[\s;|&)`'\",:]|$)([^|;&>`\n]*)"
 )
@@ -134,6 +137,7 @@ def _command(line: str, found: re.Match[str]) -> TypedCommand:
     text = " ".join(f"{tool} {found[2]}".split()).rstrip("`")
     if tool == "cat":
         text = " ".join(found[1].split())
+        tool = "conntrack" if text.endswith("/nf_conntrack") else tool
     if line[found.end() : found.end() + 1] in {">", "&"}:
         text = re.sub(r" \d$", "", text)  # of 2>&1
     after = re.split(r"[;`]|&&", line[found.end() :], maxsplit=1)[0].lstrip("|")

@@ -37,7 +37,8 @@ STRANGERS = (
         "connection tracking",
         _of(r"(?:\[\w+\]\s*)?(?:ipv[46]\s+\d+\s+)?(?:tcp|udp|icmp)\s+\d+\s+(?:\d+\s+)?(?:[A-Z_0-9]+\s+)?src=|"
             r"conntrack v\d"),
-        "entries of connection tracking are no sockets: run ss -tanoei at both ends",
+        "these are no whole entries of conntrack -L, and entries are no sockets: run ss -tanoei at "
+        "both ends",
     ),
     Stranger(
         "MPTCP",

@@ -12,8 +12,9 @@ from netlab.diagnosis.facts.registry import Value
 from netlab.diagnosis.facts.sending import unacknowledged
 from netlab.diagnosis.facts.timing import stuck_for
 from netlab.diagnosis.observed import Destination, Listener, ObservedEnd, ObservedHost
+from netlab.diagnosis.translation import Tracked
 from netlab.model.tcp import State, Timer
-from netlab.snapshot.records import Socket
+from netlab.snapshot.records import ConntrackEntry, Socket
 
 from .build import C, S, s
 
@@ -84,6 +85,21 @@ def counted(**counts: int) -> ObservedEnd:
     return ObservedEnd(
         s.CLOSED, at(counts={State[name]: number for name, number in counts.items()})
     )
+
+
+def on_the_way(
+    *states: str | None, state: State = s.ESTABLISHED, answered: bool = True
+) -> ObservedEnd:
+    """An end whose connection some hosts track, in these states; None: one of them has no entry."""
+    one = end(state)
+    one.tracked = [
+        Tracked(
+            f"router{number}",
+            None if entry is None else ConntrackEntry((C, S), (S, C), entry, answered=answered),
+        )
+        for number, entry in enumerate(states)
+    ]
+    return one
 
 
 GONE = ObservedEnd(s.CLOSED, at())
@@ -403,6 +419,28 @@ CASES: dict[str, list[Case]] = {
     ),
     "translated": alone(
         (end(), False), (ObservedEnd(s.ESTABLISHED, at(), sock(), translated=True), True),
+    ),
+    "forgotten": alone(
+        (end(), None), (on_the_way(None), True), (on_the_way("ESTABLISHED"), False),
+        (on_the_way("ESTABLISHED", None), True),
+    ),
+    "tracked": alone(
+        (end(), None), (on_the_way(None), False), (on_the_way("ESTABLISHED"), True),
+        (on_the_way(None, "ESTABLISHED"), True),
+    ),
+    "answered_there": alone(
+        (end(), None), (on_the_way(None), None), (on_the_way("ESTABLISHED"), True),
+        (on_the_way("ESTABLISHED", answered=False), False),
+        (on_the_way("SYN_SENT", state=s.SYN_SENT, answered=False), False),
+        (on_the_way("SYN_RECV", state=s.SYN_SENT), True),
+        (on_the_way("ESTABLISHED", state=s.SYN_SENT), False),  # an older one with these ports
+    ),
+    "tracker": alone(
+        (end(), None), (on_the_way(None), None), (on_the_way(None, "ESTABLISHED"), "router1"),
+    ),
+    "forgetter": alone(
+        (end(), None), (on_the_way("ESTABLISHED"), None),
+        (on_the_way("ESTABLISHED", None), "router1"),
     ),
     "fresh": alone(
         (end(), None), (end(retransmits=0), True), (end(retransmits=1), False),

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What hosts on the way have of a connection, where their connection tracking is known."""
+
+from __future__ import annotations
+
+from netlab.diagnosis.facts.registry import Value, fact
+from netlab.diagnosis.observed import ObservedEnd
+from netlab.model.tcp import State
+
+
+@fact
+def forgotten(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """A host that tracks all connections between these two addresses has no entry for this one."""
+    if not own.tracked:
+        return None
+    return any(tracked.entry is None for tracked in own.tracked)
+
+
+@fact
+def tracked(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """A host has an entry for it: an entry is made when its first packet has passed."""
+    if not own.tracked:
+        return None
+    return any(tracked.entry is not None for tracked in own.tracked)
+
+
+@fact
+def answered_there(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """Such a host has seen an answer, too. To a SYN that is a SYN-ACK: an entry in any other state
+    than SYN_RECV is of an older connection with the same ports.
+    """
+    entries = [tracked.entry for tracked in own.tracked if tracked.entry is not None]
+    if not entries:
+        return None
+    if own.state is State.SYN_SENT:
+        return any(entry.state == "SYN_RECV" for entry in entries)
+    return any(entry.answered for entry in entries)
+
+
+@fact
+def tracker(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """The name of the first host that has an entry for it."""
+    return next((tracked.host for tracked in own.tracked if tracked.entry is not None), None)
+
+
+@fact
+def forgetter(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """The name of the first host that tracks others like it, and has no entry for it."""
+    return next((tracked.host for tracked in own.tracked if tracked.entry is None), None)
