@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ..score import corpus, injections, record
+from ..score import corpus, injections, record, states
 from ..score.corpus import Case
 from ..score.judge import FORMS, Tally, judge
 from .tools import program
@@ -37,6 +37,15 @@ def test_netlab_knows_what_was_broken(cases: list[Case], form: str) -> None:
     assert tally.right["one"] >= ONE * tally.asked["one"], said
     assert tally.healthy >= 100
     assert not tally.accused, said
+
+
+def test_the_rules_know_more_than_a_table_of_states(cases: list[Case]) -> None:
+    """A third of what the states alone tell wrongly, at most."""
+    (rules,) = judge(cases, ["ss -tanoei"]).values()
+    by_states = states.judge(cases)
+    asked = by_states.asked["both"]
+    assert asked == rules.asked["both"]
+    assert 3 * (asked - rules.right["both"]) <= asked - by_states.right["both"]
 
 
 def test_what_was_kept_is_judged_alike(cases: list[Case], tmp_path: Path) -> None:

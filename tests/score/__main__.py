@@ -19,7 +19,7 @@ from netlab.model.errors import NetlabError
 
 from .. import programs
 from ..field.score import sureness
-from . import busy, corpus, injections, network, onlookers, page, record, services
+from . import busy, corpus, injections, network, onlookers, page, record, services, states
 from .corpus import Case
 from .judge import FORMS, judge
 
@@ -42,7 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     if given.keep:
         corpus.keep(cases, given.keep)
     tallies = judge(cases, given.form or FORMS)
-    print("\n".join(page.lines(tallies)))
+    by_states = states.judge(cases)
+    print("\n".join(page.lines({**tallies, page.STATES: by_states})))
     if given.misses:
         found = [miss for tally in tallies.values() for miss in tally.misses]
         print("\n".join(["", *page.misses(found)]))
@@ -52,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
             "--replay ..." if given.replay else f"--seed {given.seed}{' --quick' * given.quick}"
         )
         pastes = Counter(sureness())
-        text = page.page(tallies, pastes, command, len(cases), len(lost), record.APART)
+        text = page.page(tallies, by_states, pastes, command, len(cases), len(lost), record.APART)
         PAGE.write_text(page.with_network(text, page.network_of(before)))
     return 0 if all(page.good_enough(tally) for tally in tallies.values()) else 1
 

@@ -80,6 +80,10 @@ class Tally:
     #: Ends that see nothing of what is wrong, and how many were told of something that is not true.
     blind: int = 0
     invented: int = 0
+    #: Findings about these connections, and those whose cause, or one that they say cannot be told
+    #: from it, is true of the connection for whoever sees both ends.
+    named: int = 0
+    named_truly: int = 0
     confusion: Counter[tuple[str, str]] = field(default_factory=Counter)  # with both ends
     sure: Sureness = field(default_factory=Counter)  # of the first findings about connections
     misses: list[Miss] = field(default_factory=list)
@@ -112,6 +116,8 @@ def _ask(case: Case, form: str, ends: str, tally: Tally) -> None:
             known = (*truth.both, *truth.ends.get(ends, ()))
             hits = _hits(about[0], known), about[0].cause in known
             tally.sure[about[0].confidence, *hits] += 1
+        tally.named += len(about)
+        tally.named_truly += sum(_hits(each, truth.both) for each in about)
         answers = tuple("|".join((each.cause, *each.also)) for each in about)
         if truth.healthy:
             tally.healthy += 1

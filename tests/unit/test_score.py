@@ -19,7 +19,7 @@ from netlab.scenario.model import Do, DropStep
 from netlab.snapshot import parse
 
 from ..field.score import sureness
-from ..score import corpus, injections, page
+from ..score import corpus, injections, page, states
 from ..score.__main__ import main
 from ..score.corpus import Case, Truth, Views
 from ..score.judge import Tally, judge
@@ -252,10 +252,51 @@ def test_other_connections_findings_are_not_its_own(monkeypatch: pytest.MonkeyPa
 
 def test_the_page_says_what_was_confused(monkeypatch: pytest.MonkeyPatch) -> None:
     tally = _judged(monkeypatch, [LOST, LOST], ("data-lost",))
-    text = page.page({"ss -tanoei": tally}, tally.sure, "./scripts/score", 1, 0, 3.0)
+    text = page.page({"ss -tanoei": tally}, Tally(), tally.sure, "./scripts/score", 1, 0, 3.0)
     assert "| ss -tanoei | 0.0% of 2 (0.0%) |" in text
+    assert f"| {page.STATES} | - | - | 0 of 0 | 0 of 0 | - |" in text
     assert "| fin-lost | 2 | data-lost 2 |" in text
     assert "true fin-lost; answered data-lost" in "\n".join(page.misses(tally.misses))
+
+
+def test_what_is_named_is_true_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With both ends and with each: three times. What one end cannot know may be true."""
+    for truths, found, named, truly in (
+        ([LOST], (), 0, 0),
+        ([LOST], (("fin-lost",),), 3, 3),
+        ([LOST], (("fin-lost",), ("data-lost",)), 6, 3),
+        ([_truth("idle")], (("fin-lost",),), 3, 0),
+    ):
+        tally = _judged(monkeypatch, truths, *found)
+        assert (tally.named, tally.named_truly) == (named, truly)
+
+
+def _frozen(state: str, cause: str) -> Case:
+    """A client in some state whose server has gone; the cause is true for both and for it."""
+    views = {
+        side: Views((f"State Recv-Q Send-Q Local Address:Port Peer Address:Port\n{row}",), (), ())
+        for side, row in (("client", f"{state} 0 0 10.0.0.1:40000 10.0.0.2:80\n"), ("server", ""))
+    }
+    true = (cause,) if cause else ()
+    about = Truth("x", ("10.0.0.1", 40000), ("10.0.0.2", 80), ("", ""), not cause, true,
+                  {"client": true})  # fmt: skip
+    return Case("x", "ipv4", (about,), views)
+
+
+def test_a_table_of_states_answers_with_what_was_most_often_true_elsewhere() -> None:
+    known = [_frozen("FIN-WAIT-1", "fin-lost")] * 4 + [_frozen("ESTAB", "")] * 4
+    tally = states.judge(known)
+    assert (tally.asked, tally.right) == ({"both": 4, "one": 4}, {"both": 4, "one": 4})
+    assert (tally.healthy, tally.accused) == (12, 0)
+    assert (tally.blind, tally.invented) == (4, 0)
+    assert (tally.named, tally.named_truly) == (8, 8)
+
+
+def test_such_a_table_does_not_know_its_own_half() -> None:
+    """The labs take turns: what is in one half alone was never seen by the other."""
+    turns = [_frozen("FIN-WAIT-1", "fin-lost"), _frozen("LAST-ACK", "last-ack-lost")] * 3
+    tally = states.judge(turns)
+    assert (tally.asked["both"], tally.right["both"], tally.named) == (6, 0, 0)
 
 
 def test_how_sure_is_compared_with_how_often_right(monkeypatch: pytest.MonkeyPatch) -> None:
