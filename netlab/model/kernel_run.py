@@ -20,6 +20,8 @@ from netlab.model.evidence import Cell, Evidence, OlderRecord, converter, refuse
 
 #: Of the file of a run, in bytes. All scenarios and all pairs take half a megabyte.
 LARGEST = 16 * outside.MIB
+#: Ticks a second (CONFIG_HZ): 100 to 1000, and 1024 on Alpha.
+FASTEST = 1024
 T = TypeVar("T")
 Clock = Literal["real", "virtual"]
 
@@ -156,14 +158,15 @@ def gather(lines: Iterable[str]) -> KernelRun:
 
 
 def _structured(value: object, kind: type[T]) -> T:
-    import cattrs
-
     if kind is Evidence:
         refuse_older(value)
     try:
-        return converter().structure(value, kind)
-    except cattrs.BaseValidationError as error:
-        first = error.exceptions[0]
-        while isinstance(first, cattrs.BaseValidationError):
-            first = first.exceptions[0]
-        raise ValueError(f"not a {getattr(kind, '__name__', kind)}: {first}") from None
+        found = converter().structure(value, kind)
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise ValueError(f"not a {getattr(kind, '__name__', kind)}: {error}") from None
+    match found:
+        case Machine(hz=hz) if not 0 < hz <= FASTEST:
+            raise ValueError(f"no kernel has {hz} ticks a second")
+        case Timing(after=after, sends=sends) if min((*sends, after or 0.0)) < 0:
+            raise ValueError("a packet was sent before the first one")
+    return found

@@ -45,8 +45,6 @@ def text(behaviour: KernelProfile) -> str:
 
 def read(path: Path) -> KernelProfile:
     """A baseline. Raises `ScenarioError` where the file cannot be read or is not a baseline."""
-    import cattrs
-
     data = _data(outside.text(path, LARGEST, "a baseline"), path)
     if not isinstance(data, dict) or "netlab-baseline" not in data:
         raise ScenarioError(f"is not a baseline; {EXPECTED}", path)
@@ -57,9 +55,8 @@ def read(path: Path) -> KernelProfile:
         )
     try:
         return converter().structure(data, KernelProfile)
-    except (cattrs.BaseValidationError, TypeError, ValueError) as error:
-        first = error.exceptions[0] if isinstance(error, cattrs.BaseValidationError) else error
-        raise ScenarioError(f"is not a complete baseline ({first}); {EXPECTED}", path) from None
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise ScenarioError(f"is not a complete baseline ({error}); {EXPECTED}", path) from None
 
 
 def _data(text: str, path: Path) -> Any:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from netlab.model import kernel_run
 from netlab.model.errors import ScenarioError
 from netlab.model.evidence import (
+    LARGEST,
     Counterfactual,
     End,
     Event,
@@ -40,12 +41,13 @@ EXAMPLES = settings(deadline=None, database=None, phases=[Phase.generate])
 TEXT = st.text(max_size=8).map(printable)  # as it is read: nothing that a terminal would obey
 NUMBER = st.integers(0, 1 << 40)
 SECONDS = st.floats(0, 1e6)
+WHOLE_NUMBER = st.integers(-LARGEST, LARGEST)
 STATES = st.sampled_from(State)
 PAIRS = st.builds(Pair, STATES, STATES)
 ADDRESSES = st.tuples(TEXT, NUMBER)
 #: What a file may say of a step, once YAML has been read.
 SAID: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
+    st.none() | st.booleans() | WHOLE_NUMBER | st.floats(-1e18, 1e18) | TEXT,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXT, inner, max_size=2),
     max_leaves=4,
 )
@@ -94,7 +96,7 @@ ENDS = some(
     End,
     intervals=several(some(Interval)),
     transitions=several(some(Transition)),
-    counters=st.dictionaries(TEXT, st.integers(), max_size=2),
+    counters=st.dictionaries(TEXT, WHOLE_NUMBER, max_size=2),
     sysctls=st.dictionaries(TEXT, TEXT, max_size=2),
 )
 FAILURES = some(
@@ -185,6 +187,8 @@ RUBBISH = {
     "no key": "{}",
     "brackets, 100000 deep": "[" * 100_000,
     "another outcome": WHOLE.replace('"pass"', '"perhaps"'),
+    "more seconds than there are": WHOLE.replace('"held_s": 0.0', f'"held_s": 1{"0" * 400}'),
+    "a larger number than the kernel's": WHOLE.replace('"held_s": 0.0', '"held_s": 1e30'),
     "words for seconds": WHOLE.replace('"held_s": 0.0', '"held_s": "long"'),
     "a number for a step": WHOLE.replace('"steps": []', '"steps": [1]'),
     "an unknown state": WHOLE.replace('"intervals": []', '"intervals": [{"state": "BORED"}]'),

@@ -14,7 +14,7 @@ import pytest
 from netlab.kernels.compare import baseline, overview
 from netlab.kernels.compare.behaviour import behaviour
 from netlab.model.errors import ScenarioError
-from netlab.model.evidence import Cell, Failure
+from netlab.model.evidence import Cell, Evidence, Failure
 from netlab.model.kernel_run import KernelRun, Machine, Timing, read
 from netlab.model.text import UNPRINTABLE
 from tests.build import evidence, fault, step
@@ -25,6 +25,7 @@ WRONG: tuple[Any, ...] = (
     5,
     -1,
     1.5,
+    10**400,
     float("nan"),
     "x",
     "\x1b[2J",
@@ -100,6 +101,29 @@ def test_every_value_that_is_spoilt_is_read_or_refused(tmp_path: Path) -> None:
     assert lines == 0
     assert refused > 1000
     assert taken > 100
+
+
+def test_a_number_that_no_kernel_has_is_refused_where_it_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "run.jsonl"
+    timing = next(n for n, text in enumerate(RUN.lines()) if '"timing"' in text)
+    for number, path, value in (
+        (0, ("value", "hz"), 0), (0, ("value", "hz"), 10**400), (0, ("value", "hz"), 2000),
+        (timing, ("value", "sends"), [0.0, -1.0]), (timing, ("value", "after"), -1.0),
+    ):  # fmt: skip
+        records = [json.loads(line) for line in RUN.lines()]
+        records[number] = with_value(records[number], path, value)
+        file.write_text("\n".join(map(json.dumps, records)))
+        with pytest.raises(ScenarioError, match=f"line {number + 1} is no record"):
+            read(file)
+
+
+def test_the_first_of_many_mistakes_is_enough() -> None:
+    """To list all of them would take seconds: work is counted, not time."""
+    record = json.loads(evidence().to_json())
+    record["counterfactuals"] = ["x"] * 50_000
+    with pytest.raises(ValueError, match="not a record") as raised:
+        Evidence.from_json(json.dumps(record))
+    assert len(str(raised.value)) < 500
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "5", '{"record": "machine"}', "\x00"])

@@ -27,7 +27,7 @@ TEXTS = st.one_of(
 WORDS = TEXTS.filter(bool)
 NAMED = st.dictionaries(WORDS, TEXTS, max_size=3)
 SECONDS = st.integers(0, 10**9).map(lambda ms: ms / 1000)
-MACHINES = st.builds(Machine, TEXTS, TEXTS, TEXTS, TEXTS, st.integers(0, 1000), changed=NAMED)
+MACHINES = st.builds(Machine, TEXTS, TEXTS, TEXTS, TEXTS, st.integers(1, 1000), changed=NAMED)
 TIMINGS = st.builds(
     Timing, TEXTS, TEXTS, st.none() | SECONDS, st.lists(SECONDS, max_size=3).map(tuple), TEXTS
 )
