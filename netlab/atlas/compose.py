@@ -64,7 +64,7 @@ def _steps(recipe: Recipe) -> Iterator[str]:
         yield f"  - drop: {{segment: {written}, to: {side}, as: to-{side}}}"
     again = _needs_same_numbers(recipe)
     passive = accepted = False
-    for call, before, after in _played(recipe):
+    for call, before, after in played(recipe):
         yield f"  - {call.side}: {_call(call, again)}"
         if after.pair != before.pair and call is not recipe.calls[-1]:
             yield f"  - reach: {{client: {after.pair.client}, server: {after.pair.server}}}"
@@ -91,7 +91,7 @@ def _losing_no_more(recipe: Recipe) -> Iterator[Side]:
         yield from (side for side, _ in _by_side(recipe) if side not in {to for to, _ in met})
 
 
-def _played(recipe: Recipe) -> Iterator[tuple[Call, Exchange, Exchange]]:
+def played(recipe: Recipe) -> Iterator[tuple[Call, Exchange, Exchange]]:
     """Each call with the settled exchanges before and after it."""
     before = NOTHING
     for call in recipe.calls:
@@ -143,6 +143,6 @@ def healed_pair(recipe: Recipe) -> Pair:
 
 def _frozen(recipe: Recipe) -> Exchange:
     frozen = NOTHING
-    for _, _, after in _played(recipe):
+    for _, _, after in played(recipe):
         frozen = after
     return frozen

@@ -40,7 +40,7 @@ def recipes(most_losses: int = MOST_LOSSES, most_calls: int = MOST_CALLS) -> dic
     The client never listens: pairs are (client, server), as the articles draw them.
     """
     found: dict[Pair, Recipe] = {}
-    reached = _Search(most_calls)
+    reached = Search(most_calls)
     for size in range(most_losses + 1):
         shortest: dict[Pair, Recipe] = {}
         for losses in itertools.combinations(CLASSES, size):
@@ -53,7 +53,7 @@ def recipes(most_losses: int = MOST_LOSSES, most_calls: int = MOST_CALLS) -> dic
     return found
 
 
-class _Search:
+class Search:
     """The exchanges that applications can lead to. The behaviour of two ends is the same under any
     losses, and computed once.
     """

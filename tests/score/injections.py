@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What is broken: every scenario and every cell of the atlas, and stories about data in flight.
+"""What is broken: every scenario and every cell of the atlas, stories about data in flight, and
+faults that are composed at random, others for each seed.
 
 Each is made anew: other ports, the drop at the other hook, data that is lost with the FIN. The
 scenarios' own claims about counters and rows are left out, since other connections share the lab.
@@ -13,6 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from netlab.atlas import cells
+from netlab.atlas.compose import compose, played
+from netlab.atlas.search import CLASSES, MOST_CALLS, Recipe, Search
 from netlab.model.tcp import ACK, DATA, FIN, SYN, State
 from netlab.model.vocabulary import Family, Hook, Side
 from netlab.scenario import catalogue
@@ -40,6 +43,12 @@ OF_THE_HOST = frozenset(
 CLOSING = frozenset({State.FIN_WAIT1, State.CLOSING, State.LAST_ACK})
 #: Labs with several connections, for each family; and how many broken ones are in each.
 MIXED, BROKEN_AT_ONCE = 30, (3, 6)
+#: Composed at random, for each family: labs, or a few; classes of segments that are lost in each.
+COMPOSED, COMPOSED_QUICK, LOST_AT_ONCE = 60, 6, (0, 1, 1, 1, 2)
+#: The part of them in which a server listens, and nobody connects twice: most of the world.
+ORDINARY = 0.75
+#: States that show nothing of a connection, or that pass by themselves.
+PASSED = frozenset({State.CLOSED, State.LISTEN, State.TIME_WAIT})
 #: How long everything may have been stuck when somebody looks, beyond the scenario's own hold.
 WAITS = (0.0, 0.0, 1.0, 3.0, 8.0)  # seconds
 
@@ -90,6 +99,10 @@ def setups(seed: int, quick: bool) -> list[Setup]:
             several = tuple(_several(fitting, chance))
             name = f"mixed {number + 1}"
             found.append(Setup(name, family, several, 8, chance.getrandbits(32)))
+        apart = random.Random(f"composed {seed} {family}")  # the others stay as they were
+        for scenario in composed(apart, COMPOSED_QUICK if quick else COMPOSED):
+            one = moved(*apart.choice([*_variants(scenario)]), _ports(apart))
+            found.append(Setup(one.name, family, (one,), 2, apart.getrandbits(32)))
         for number in range(1 if quick else 6):
             name = f"nothing wrong {number + 1}"
             found.append(Setup(name, family, (), 30, chance.getrandbits(32)))
@@ -108,6 +121,50 @@ def stories() -> list[Scenario]:
         name = text.partition("\n")[0].removeprefix("# ").strip()
         found.append(parse(text, Path(f"{name or number}.yaml")))
     return found
+
+
+def composed(chance: random.Random, count: int) -> list[Scenario]:
+    """Faults that nobody has named: some segments are lost for ever, applications make some calls,
+    and where that settles, by the model of the atlas, somebody looks.
+    """
+    reached = Search(MOST_CALLS - 1)
+    found: list[Scenario] = []
+    while len(found) < count:
+        size = chance.choice(LOST_AT_ONCE)
+        losses = tuple(sorted(chance.sample(CLASSES, size), key=CLASSES.index))
+        recipes = [
+            Recipe(ends.pair, losses, calls)
+            for ends, calls in reached.under(frozenset(losses))
+            if not {ends.pair.client, ends.pair.server} <= PASSED
+        ]
+        if chance.random() < ORDINARY:
+            recipes = [recipe for recipe in recipes if _is_ordinary(recipe)]
+        if not recipes:
+            continue
+        recipe = _needed(chance.choice(recipes))
+        calls = ", ".join(map(str, recipe.calls))
+        lost = ", ".join(f"{segment} to the {side}" for side, segment in recipe.losses) or "nothing"
+        text = compose(recipe)
+        name = Path(f"composed-{len(found)}.yaml")
+        found.append(replace(parse(text, name), name=f"composed: {calls}; lost: {lost}"))
+    return found
+
+
+def _needed(recipe: Recipe) -> Recipe:
+    """Without the losses that meet nothing, or change nothing."""
+    for one in recipe.losses:
+        fewer = replace(recipe, losses=tuple(loss for loss in recipe.losses if loss != one))
+        try:
+            same = [*played(fewer)] == [*played(recipe)]
+        except AssertionError:  # without it, these calls are not possible
+            continue
+        recipe = fewer if same else recipe
+    return recipe
+
+
+def _is_ordinary(recipe: Recipe) -> bool:
+    made = [call.action for call in recipe.calls if call.action in ("listen", "connect")]
+    return made == ["listen", "connect"] and recipe.calls[0].side is Side.SERVER
 
 
 def _variants(scenario: Scenario) -> Iterator[tuple[Scenario, str]]:

@@ -64,6 +64,9 @@ class _Conduct:
     reads: bool = False  # to the end
     sent: int = 0
     ending: str = ""  # the last of close, shutdown, abort, vanish
+    #: The numbers of the steps at which it sent last, and ended; -1: never.
+    sent_at: int = -1
+    ended_at: int = -1
 
 
 def truth(scenario: Scenario, pair: Mapping[Side, State]) -> Truth:
@@ -145,11 +148,21 @@ class _Story:
 
     def _data_waits(self, side: Side) -> bool:
         sent = self._did[side].sent
-        answered = not self._lost(side, DATA) and not self._lost(side.peer, ACK)
+        answered = not self._lost(side, DATA) and (
+            not self._lost(side.peer, ACK) or self._answered_by_more(side)
+        )
         nobody = self._pair[side.peer] in ABSENT and bool(self._lost(side.peer, RST))
+        nobody = nobody and self._did[side].sent_at > self._did[side.peer].ended_at
         closed_window = sent > WINDOW and not self._did[side.peer].reads
         opened = self._pair[side] not in (State.SYN_SENT, State.SYN_RECV, State.CLOSED)
         return opened and bool(sent) and (not answered or nobody or closed_window)
+
+    def _answered_by_more(self, side: Side) -> bool:
+        """Whether the peer sent data or a FIN later on, which acknowledge as an ACK does."""
+        own, peer = self._did[side], self._did[side.peer]
+        data = peer.sent_at > own.sent_at and not self._lost(side.peer, DATA)
+        fin = peer.ending in ("close", "shutdown") and peer.ended_at > own.sent_at
+        return data or (fin and not self._lost(side.peer, FIN))
 
     def _why_unanswered(self, side: Side, segment: Segment) -> Causes:
         """Why what one end sends brings it no acknowledgment."""
@@ -264,8 +277,9 @@ def _conduct(scenario: Scenario, side: Side) -> _Conduct:
     """Follow what one side does; a connect begins a new life."""
     listens = accepted = reads = False
     sent, ending, got = 0, "", 0
+    sent_at = ended_at = -1
     ports = set[object]()  # that the other end has connected from
-    for step in scenario.steps:
+    for number, step in enumerate(scenario.steps):
         if not isinstance(step, Do) or step.fails:
             continue
         if step.side is side.peer and step.action == "send":
@@ -282,19 +296,20 @@ def _conduct(scenario: Scenario, side: Side) -> _Conduct:
                 listens = True
             case "connect":
                 listens, accepted, reads, sent, ending = False, True, False, 0, ""
+                sent_at = ended_at = -1
             case "accept":
                 accepted = True
             case "send":
-                sent += _size(step)
+                sent, sent_at = sent + _size(step), number
             case "run":  # tcp_client: it sends lines, and neither reads nor closes
-                listens, accepted, sent = False, True, sent + 20
+                listens, accepted, sent, sent_at = False, True, sent + 20, number
             case "drain":
                 reads = True
             case "read":
                 reads = reads or _size(step) >= got > 0
             case "close" | "shutdown" | "abort" | "vanish":
-                ending = step.action
-    return _Conduct(listens, accepted, reads, sent, ending)
+                ending, ended_at = step.action, number
+    return _Conduct(listens, accepted, reads, sent, ending, sent_at, ended_at)
 
 
 def _size(step: Do) -> int:

@@ -11,10 +11,13 @@ from types import SimpleNamespace
 import pytest
 
 from netlab.atlas import cells
+from netlab.atlas.exchange import Call
+from netlab.atlas.search import Recipe
 from netlab.diagnosis import rank
-from netlab.model.tcp import DATA, FIN, State
-from netlab.model.vocabulary import Family, Hook, Side
+from netlab.model.tcp import DATA, FIN, SYN, State
+from netlab.model.vocabulary import Family, Hook, Pair, Side
 from netlab.scenario import catalogue
+from netlab.scenario.loader import parse as parse_scenario
 from netlab.scenario.model import Do, DropStep
 from netlab.snapshot import parse
 
@@ -105,6 +108,58 @@ def test_every_pair_that_waits_has_a_truth() -> None:
 def test_setups_are_the_same_for_a_seed_and_others_for_another() -> None:
     assert injections.setups(7, quick=True) == injections.setups(7, quick=True)
     assert injections.setups(7, quick=True) != injections.setups(8, quick=True)
+
+
+def test_what_is_composed_is_another_for_each_seed() -> None:
+    one, same, other = (injections.composed(random.Random(seed), 8) for seed in ("3", "3", "4"))
+    names = [scenario.name for scenario in one]
+    assert one == same
+    assert len({*names, *(scenario.name for scenario in other)}) >= 12
+    known = {each.name for each in KNOWN.values()}
+    assert not known & {*names}
+
+
+def test_no_loss_is_composed_that_loses_nothing() -> None:
+    """The scenario would fail: each of its rules must have matched."""
+    side = Side.SERVER
+    calls = (Call(side, "listen"), Call(side.peer, "connect"), Call(side.peer, "close"))
+    pair = Pair(State.FIN_WAIT1, State.ESTABLISHED)
+    losses = ((side, FIN), (side, DATA), (side.peer, SYN))
+    needed = injections._needed(Recipe(pair, losses, calls))
+    assert needed == Recipe(pair, ((side, FIN),), calls)
+
+
+ESTABLISHED = {Side.CLIENT: State.ESTABLISHED, Side.SERVER: State.ESTABLISHED}
+
+
+def _told(*steps: str, pair: dict[Side, State] = ESTABLISHED) -> frozenset[str]:
+    """What is true with both ends of a connection, after these steps in netlab's language."""
+    opened = "{server: listen}", "{client: connect}", "{server: accept}"
+    text = "\n".join(f"  - {step}" for step in (*opened, *steps))
+    ends = f"{{client: {pair[Side.CLIENT]}, server: {pair[Side.SERVER]}}}"
+    scenario = parse_scenario(
+        f"source: a test\nsteps:\n{text}\nexpect: {{pair: {ends}, cause: it is asked about}}\n",
+        Path("told.yaml"),
+    )
+    return truth(scenario, pair).both
+
+
+def test_what_the_other_end_sends_later_acknowledges_as_an_ack_does() -> None:
+    lost, sent = "{drop: {segment: ACK, to: client, as: x}}", "{client: {send: hello}}"
+    assert _told(lost, sent) == {"data-ack-lost"}
+    assert _told(lost, sent, "{server: {send: hello}}") == set()
+    assert _told(lost, "{server: {send: hello}}", sent) == {"data-ack-lost"}
+    dropped = "{drop: {segment: [ACK, DATA], to: client, as: x}}"
+    assert "data-ack-lost" in _told(dropped, sent, "{server: {send: hello}}")
+    half = {Side.CLIENT: State.CLOSE_WAIT, Side.SERVER: State.FIN_WAIT2}
+    assert "data-ack-lost" not in _told(lost, sent, "{server: shutdown}", pair=half)
+
+
+def test_what_was_acknowledged_before_the_end_went_is_not_waited_for() -> None:
+    gone = {Side.CLIENT: State.CLOSED, Side.SERVER: State.ESTABLISHED}
+    lost, sent = "{drop: {segment: RST, to: server, as: x}}", "{server: {send: hello}}"
+    assert _told(lost, "{client: abort}", sent, pair=gone) == {"rst-lost"}
+    assert _told(sent, lost, "{client: abort}", pair=gone) == {"rst-lost", "peer-gone"}
 
 
 def test_everything_is_injected_over_both_families() -> None:
