@@ -25,7 +25,11 @@ from tests.kernel.tools import left_over, trace_instances
 
 STRACE = ("strace", "--follow-forks", "--seccomp-bpf", "-qq", "--decode-fds=path,socket")
 PATIENCE = 60.0  # seconds that what was left may take to go
-USAGE, MACHINE = 2, 3  # exit codes: of what was asked for, and where the machine is at fault
+#: Exit codes: a pair was not held, what was asked for is wrong, the machine is at fault.
+FAILED, USAGE, MACHINE = 1, 2, 3
+#: What stands before the message of the program that a scenario runs. The n-th call fails in every
+#: process: where it is the program's, that has not done its part.
+PROGRAM = "tcp_client: "
 INJECTED = "(INJECTED"  # or (INJECTED: args)
 
 
@@ -187,6 +191,8 @@ class Place:
         fine = {command.code} if failure.kind == "interrupt" else {command.code, MACHINE}
         if failure.error == "EACCES":  # the rights to a file are its owner's affair
             fine |= {USAGE}
+        if PROGRAM in text:
+            fine |= {FAILED}
         if code not in fine:
             yield f"exit code {code}, not one of {sorted(fine)}"
         elif code == command.code and command.says not in text:
@@ -224,8 +230,8 @@ SENTENCES = (
 
 
 def explains(err: str, out: str) -> bool:
-    """True if there is a sentence of netlab's about what went wrong."""
-    return "netlab: " in err or any(word in out for word in SENTENCES)
+    """True if there is a sentence of netlab's, or of a lab's program, about what went wrong."""
+    return "netlab: " in err or PROGRAM in err or any(word in out for word in SENTENCES)
 
 
 def is_whole(path: Path) -> bool:
