@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import ipaddress
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from netlab.diagnosis.translation import Tracked
 from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY
-from netlab.snapshot.records import Endpoint, Sample, Snapshot, Socket
+from netlab.snapshot.records import Endpoint, Neighbourhood, Sample, Snapshot, Socket
 
 YOUNG = 1.0  # seconds: a state younger than that may be transient
 LIVELY = 3.0  # seconds: a SYN that was lost twice has been repeated twice by then
@@ -46,6 +47,7 @@ class ObservedHost:
     addresses: set[str] = field(default_factory=set)
     #: Sockets in CLOSE_WAIT that a process holds, not young, by local port and remote endpoint.
     crowds: Counter[int | Endpoint] = field(default_factory=Counter)
+    neighbourhood: Neighbourhood | None = None
     has_windows: bool = False  # ss omits snd_wnd where it is 0; old versions always do
 
     @functools.cached_property
@@ -145,9 +147,28 @@ class ObservedHost:
             host.risen = {
                 name: count - first.counters.get(name, 0) for name, count in last.counters.items()
             }
+        beside = [s.neighbourhood for s in snapshot.samples if s.neighbourhood]
+        host.neighbourhood = beside[-1] if beside else None
         host._read(last)
         host.addresses = {socket.local[0] for socket in last.sockets} - {ANY, "0.0.0.0", "::"}
         return host
+
+    def next_hop(self, address: str) -> str | None:
+        """The neighbour to which this host hands what goes to an address; None: nobody knows."""
+        known = self.neighbourhood
+        if known is None:
+            return None
+        if address in known.silent:
+            return address
+        try:
+            to = ipaddress.ip_address(address)
+        except ValueError:  # a name, or a mask
+            return None
+        networks = (ipaddress.ip_network(text) for text in known.routers)
+        fitting = [net for net in networks if net.version == to.version and to in net]
+        if not fitting:
+            return None
+        return known.routers[str(max(fitting, key=lambda net: net.prefixlen))]
 
     def _read(self, sample: Sample) -> None:
         knows_backlog = "proc" not in sample.source and "netstat" not in sample.source

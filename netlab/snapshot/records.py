@@ -60,6 +60,14 @@ class Tracking:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """The next hops of a host, as far as somebody listed them."""
+
+    silent: Mapping[str, bool] = field(default_factory=dict)  # by address: does it not answer ARP?
+    routers: Mapping[str, str] = field(default_factory=dict)  # by network: 0.0.0.0/0, 10.9.0.0/16
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One host, or one network namespace, at one moment."""
 
@@ -75,6 +83,7 @@ class Sample:
     whole: bool = True
     counts: Mapping[State, int] = field(default_factory=dict)  # where a text has numbers, not rows
     tracking: Tracking | None = None  # where somebody asked for it
+    neighbourhood: Neighbourhood | None = None  # likewise
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,3 +100,27 @@ def test_every_scenario_of_a_finding_passes_with_another_port(netlab_family: Fam
     assert len(runs) == len(names) >= 40
     failed = {run.scenario: run.failure or run.reason for run in runs if run.outcome != "pass"}
     assert not failed
+
+
+def test_a_neighbour_that_does_not_answer_is_told_from_loss(established: Lab) -> None:
+    """Its machine is off: the kernel asks for its address, and keeps what it would send."""
+    lab = established
+    there = lab.server.address
+    tools.inside(lab.client, "ip", "neigh", "del", there, "dev", "eth0")
+    tools.inside(lab.server, "ip", "link", "set", "dev", "eth0", "down")
+    lab.client.send("hello")
+
+    def silent() -> Diagnosis | None:
+        beside = tools.inside(lab.client, "ip", "neigh")
+        listed = tools.inside(lab.client, "ss", "-tanoei")
+        if f"{there} dev eth0 lladdr" in beside or ",4)" not in listed:
+            return None
+        return diagnose(parse.read(f"$ ip neigh\n{beside}$ ss -tanoei\n{listed}", "client"))
+
+    found = lab.wait(silent, 10)
+    assert found is not None
+    (finding,) = found.findings
+    assert (finding.cause, finding.also) == ("next-hop-silent", ())
+    assert there in " ".join(finding.evidence_for)
+    (alone,) = asked(lab.client).findings
+    assert "own-firewall" not in (alone.cause, *alone.also), "no rule refuses anything"

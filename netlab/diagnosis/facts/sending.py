@@ -248,8 +248,24 @@ def refused(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
         repeated = socket.info.get("retrans_total")
         if repeated is None:
             return None
+        if held_back(own, peer):
+            return False
         return repeated >= 1 and not socket.info.get("retrans")
     return None if socket.timer is None else False
+
+
+@fact
+def held_back(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """Its timer fired more often than it tried: what it sent first is still in a queue of this
+    host, and no copy of it is made (skb_still_in_host_queue). What a rule refuses was a try.
+    """
+    socket = own.socket
+    if socket is None or socket.timer is not Timer.RETRANSMIT:
+        return False
+    tried = socket.info.get("retrans_total")
+    if tried is None or socket.retransmits is None:
+        return None
+    return socket.retransmits >= 2 and tried < socket.retransmits
 
 
 @fact

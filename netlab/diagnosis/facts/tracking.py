@@ -1,11 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What hosts on the way have of a connection, where their connection tracking is known."""
+"""What is known of a connection's way: the next hop, and what hosts on it track."""
 
 from __future__ import annotations
 
 from netlab.diagnosis.facts.registry import Value, fact
 from netlab.diagnosis.observed import ObservedEnd
 from netlab.model.tcp import State
+
+
+@fact
+def next_hop(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """The neighbour that its packets are handed to first."""
+    return None if own.socket is None else own.host.next_hop(own.socket.remote[0])
+
+
+@fact
+def hop_silent(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+    """That neighbour does not answer ARP, or neighbour discovery (FAILED, INCOMPLETE)."""
+    hop = next_hop(own, peer)
+    if hop is None or own.host.neighbourhood is None:
+        return None
+    return own.host.neighbourhood.silent.get(str(hop))
 
 
 @fact

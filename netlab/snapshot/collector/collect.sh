@@ -168,6 +168,18 @@ show_conntrack() {
     fi
 }
 
+# What this host hands its packets to, and whether that answers.
+show_neighbours() {
+    if has ip; then
+        say '#: neighbours'
+        run ip route
+        run ip -6 route
+        run ip neigh
+    else
+        say '#: neighbours ip is not installed'
+    fi
+}
+
 main() {
     set +e # a tool that fails costs what it would have shown, and nothing else
     seconds=5 name=
@@ -197,7 +209,7 @@ main() {
     say "# netlab collector 1: the TCP sockets of a host, to be read with 'netlab diagnose FILE'"
     say "#: host ${name:-$(first /proc/sys/kernel/hostname '')}"
     say "#: kernel $(first /proc/sys/kernel/ostype '?') $(first /proc/sys/kernel/osrelease '?')"
-    for tool in ss netstat nstat conntrack date sleep cat; do
+    for tool in ss netstat nstat conntrack ip date sleep cat; do
         if has "$tool"; then say "#: tool $tool"; else say "#: missing $tool"; fi
     done
     look 1
@@ -208,6 +220,7 @@ main() {
         say '#: note one look: nothing in it can be seen to move'
     fi
     show_sysctls
+    show_neighbours
     show_conntrack
     say '#: end'
     exit 0

@@ -18,7 +18,8 @@ from netlab.model.errors import ScenarioError
 from netlab.model.text import printable
 from netlab.snapshot.parse import paste
 from netlab.snapshot.parse.conntrack import ConntrackReader
-from netlab.snapshot.records import Sample, Snapshot, Tracking
+from netlab.snapshot.parse.neighbours import NeighbourReader
+from netlab.snapshot.records import Neighbourhood, Sample, Snapshot, Tracking
 
 VERSION = 1
 FIRST = re.compile(rb"^\W{0,3}# netlab collector (?P<version>\d{1,6})\b", re.MULTILINE)
@@ -35,7 +36,7 @@ ROW = re.compile(rb"^(?!\$ |#: |\s*(?:sl|Netid|State|Active|Proto)\b)[^\r\n]*\S"
 REMARKS = frozenset({"missing", "failed", "note"})
 #: Words of lines within a look, and of those that come after the last one.
 WITHIN = frozenset({"counters", "sockets", *REMARKS})
-AFTER = frozenset({"sysctls", "conntrack", "end"})
+AFTER = frozenset({"sysctls", "neighbours", "conntrack", "end"})
 AGAIN = "collect it anew: netlab collector > collect.sh"
 
 
@@ -94,6 +95,7 @@ def _host(data: bytes, start: int, end: int, name: str) -> Snapshot:
     looks: list[_Look] = []
     sysctls: dict[str, str] = {}
     tracking: Tracking | None = None
+    neighbourhood: Neighbourhood | None = None
     host, reached = "", set[str]()
     marks = [*MARK.finditer(data, start, end)]
     for mark, following in zip_longest(marks, marks[1:]):
@@ -111,6 +113,8 @@ def _host(data: bytes, start: int, end: int, name: str) -> Snapshot:
         elif word == "sysctls":
             found = SYSCTL.findall(data, mark.end(), stop)
             sysctls = {_last(key): " ".join(_text(value).split()) for key, value in found}
+        elif word == "neighbours" and not rest:
+            neighbourhood = _neighbourhood(data[mark.end() : stop])
         elif word == "conntrack" and not rest:
             failed = following is not None and following["word"] == b"failed"
             tracking = _tracking(data[mark.end() : stop], whole=not failed)
@@ -126,8 +130,17 @@ def _host(data: bytes, start: int, end: int, name: str) -> Snapshot:
     if tracking is not None and "end" not in reached:
         tracking = replace(tracking, whole=False)
     notes += samples[-1].notes
-    samples[-1] = replace(samples[-1], notes=tuple(notes), tracking=tracking)
+    samples[-1] = replace(
+        samples[-1], notes=tuple(notes), tracking=tracking, neighbourhood=neighbourhood
+    )
     return Snapshot(tuple(samples), host or name)
+
+
+def _neighbourhood(text: bytes) -> Neighbourhood | None:
+    reader = NeighbourReader()
+    for line in _text(text).split("\n"):
+        reader.row(line)
+    return reader.found()
 
 
 def _tracking(text: bytes, whole: bool) -> Tracking:
@@ -191,7 +204,7 @@ def _last(name: bytes) -> str:
 
 def _text(raw: bytes) -> str:
     """Words out of a file, as they may be printed."""
-    return printable(raw.decode(errors="replace")).strip()
+    return printable(raw.replace(b"\r", b"").decode(errors="replace")).strip()
 
 
 def _line(data: bytes, at: int) -> int:

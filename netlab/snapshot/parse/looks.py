@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from netlab.model.tcp import State
 from netlab.snapshot.parse import shape
-from netlab.snapshot.records import Sample, Snapshot, Socket, Tracking
+from netlab.snapshot.records import Neighbourhood, Sample, Snapshot, Socket, Tracking
 
 #: The rows with which a look begins: some of them may be gone in the next one.
 FIRST = 3
@@ -61,6 +61,7 @@ class _SampleBuilder:
     parts: set[str] = field(default_factory=set)
     at: float | None = None
     tracking: Tracking | None = None
+    neighbourhood: Neighbourhood | None = None
 
     def record(self) -> Sample:
         """The sample."""
@@ -73,6 +74,7 @@ class _SampleBuilder:
             whole=self.whole or len(self.parts) > 1,
             counts=self.counts,
             tracking=self.tracking,
+            neighbourhood=self.neighbourhood,
         )
 
     def add(self, listing: Listing) -> None:
@@ -151,6 +153,10 @@ class Looks:
                 if listing.every is not None:
                     self.pause(listing.every)
         self._paused = False
+
+    def beside(self, neighbourhood: Neighbourhood) -> None:
+        """What stands beside the listings of the host that came last."""
+        self._samples()[-1].neighbourhood = neighbourhood
 
     def _place(self, listing: Listing) -> None:
         samples = self._samples()

@@ -22,6 +22,7 @@ from netlab.snapshot.parse.counts import CountReader
 from netlab.snapshot.parse.lines import Line
 from netlab.snapshot.parse.listing import Unread
 from netlab.snapshot.parse.looks import Listing, Looks
+from netlab.snapshot.parse.neighbours import NeighbourReader
 from netlab.snapshot.parse.netstat import NetstatReader
 from netlab.snapshot.parse.nstat import CounterReader
 from netlab.snapshot.parse.peel import ANCHOR, Peel, usual
@@ -43,6 +44,7 @@ BY_TOOL: dict[str, type[SsReader | NetstatReader | CounterReader | ConntrackRead
 }
 JSON = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*+\{[ \t\r\n]*+[\"}]")
 OURS = re.compile(JSON.pattern + rb'netlab"')
+ROUTES = strangers.BY_NAME["routes and neighbours"]
 LOOP = re.compile(r"\b(?:while|for|until)\b")
 #: Of a line that is neither a row nor a heading: longer ones say nothing.
 SENTENCE = 2000
@@ -131,6 +133,7 @@ class _Paste:
         self._prefix = ""  # the host that stands before the last row
         self._remarks = Remarks()
         self._void = ""  # the line before, if it was passed over, and so would be the same again
+        self._neighbours: dict[str, NeighbourReader] = {}  # by the host that the text names
         self._last = 0
 
     def take(self, line: str, number: int, peeled: bool = False) -> None:
@@ -161,6 +164,7 @@ class _Paste:
     def _understood(self, line: str, number: int, peeled: bool) -> bool:
         return (
             self._begins(line, number)
+            or self._neighbour(line)
             or self._strange(line, number)
             or (not peeled and self._peels(line, number))
             or self._typed(line, tools=True)
@@ -346,6 +350,13 @@ class _Paste:
         self._interrupted = True
         return True
 
+    def _neighbour(self, line: str) -> bool:
+        """Whether this tells of the host's way out."""
+        reader = self._neighbours.setdefault(self._looks.host, NeighbourReader())
+        taken = reader.row(line)
+        self._interrupted |= taken
+        return taken
+
     def _pass_over(self, line: str, number: int) -> None:
         self._wait(line)
         if self._reader is not None and not self._interrupted and label.begins_a_row(line):
@@ -416,7 +427,13 @@ class _Paste:
             raise ScenarioError(f"it is empty. {EXPECTED}", Path(self._name))
         notes = [*self._remarks.notes(self._last)]
         if self._looks.empty and (self._remarks.any or not self._looks.there):
+            if any(reader.found() for reader in self._neighbours.values()):
+                self._remarks.passed_over(ROUTES.name, "", self._last)
             raise self.refusal()
+        for host, reader in self._neighbours.items():
+            if found := reader.found():
+                self._looks.host = host
+                self._looks.beside(found)
         return self._looks.snapshots(notes)
 
     @property

@@ -14,7 +14,7 @@ from netlab.diagnosis.facts.timing import stuck_for
 from netlab.diagnosis.observed import Destination, Listener, ObservedEnd, ObservedHost
 from netlab.diagnosis.translation import Tracked
 from netlab.model.tcp import State, Timer
-from netlab.snapshot.records import ConntrackEntry, Socket
+from netlab.snapshot.records import ConntrackEntry, Neighbourhood, Socket
 
 from .build import C, S, s
 
@@ -85,6 +85,11 @@ def counted(**counts: int) -> ObservedEnd:
     return ObservedEnd(
         s.CLOSED, at(counts={State[name]: number for name, number in counts.items()})
     )
+
+
+def beside(silent: dict[str, bool], routers: dict[str, str] | None = None) -> ObservedHost:
+    """A host whose neighbours were listed."""
+    return at(neighbourhood=Neighbourhood(silent, routers or {}))
 
 
 def on_the_way(
@@ -420,6 +425,22 @@ CASES: dict[str, list[Case]] = {
     "translated": alone(
         (end(), False), (ObservedEnd(s.ESTABLISHED, at(), sock(), translated=True), True),
     ),
+    "next_hop": alone(
+        (GONE, None), (end(), None), (end(host=beside({})), None),
+        (end(host=beside({S[0]: False})), S[0]),
+        (end(host=beside({}, {"0.0.0.0/0": "10.0.0.254"})), "10.0.0.254"),
+        (end(host=beside({}, {"10.0.0.0/24": "10.0.0.253", "0.0.0.0/0": "10.0.0.254"})),
+         "10.0.0.253"),
+        (end(host=beside({S[0]: True}, {"0.0.0.0/0": "10.0.0.254"})), S[0]),
+        (end(host=beside({}, {"::/0": "fe80::1"})), None),
+        (end(host=beside({}, {"0.0.0.0/0": "10.0.0.254"}), remote=("db1", 80)), None),
+    ),
+    "hop_silent": alone(
+        (GONE, None), (end(), None), (end(host=beside({S[0]: True})), True),
+        (end(host=beside({S[0]: False})), False),
+        (end(host=beside({"10.0.0.254": True}, {"0.0.0.0/0": "10.0.0.254"})), True),
+        (end(host=beside({}, {"0.0.0.0/0": "10.0.0.254"})), None),
+    ),
     "forgotten": alone(
         (end(), None), (on_the_way(None), True), (on_the_way("ESTABLISHED"), False),
         (on_the_way("ESTABLISHED", None), True),
@@ -523,6 +544,8 @@ CASES: dict[str, list[Case]] = {
             (end(timer=AGAIN, retransmits=1, **info(retrans_total=0)), False),
             (end(timer=AGAIN, retransmits=1, **info(retrans_total=1)), True),
             (end(timer=AGAIN, retransmits=1, **info(retrans_total=2, retrans=0)), True),
+            (end(timer=AGAIN, retransmits=3, **info(retrans_total=3, retrans=0)), True),
+            (end(timer=AGAIN, retransmits=3, **info(retrans_total=2, retrans=0)), False),
             (end(timer=AGAIN, retransmits=1, **info(retrans_total=1, retrans=1)), False),
         ),
         (end(timer=PROBE, tx_queue=1), None, True), (end(timer=PROBE, tx_queue=2), None, None),
@@ -539,6 +562,13 @@ CASES: dict[str, list[Case]] = {
               (2, 0, 2, 0.9, True), (1, 1, 0, 0.9, True), (2, None, 0, 0.9, False),
               (2, 1, 0, NEVER, None))),
     ],
+    "held_back": alone(
+        (GONE, False), (end(), False), (end(timer=PROBE, retransmits=3), False),
+        (end(timer=AGAIN, retransmits=3), None), (end(timer=AGAIN, **info(retrans_total=1)), None),
+        *((end(timer=AGAIN, retransmits=times, **info(retrans_total=tried)), value)
+          for times, tried, value in ((1, 0, False), (2, 1, True), (3, 0, True), (2, 2, False),
+                                      (3, 9, False))),
+    ),
     "large": alone(
         (GONE, None), (end(tx_queue=9), None), (end(tx_queue=1448, **info(mss=1448)), True),
         (end(tx_queue=1447, **info(mss=1448)), False),
