@@ -62,6 +62,11 @@ BOTH = [
     (at_client(s.FIN_WAIT1, inode=0, **again()), at_server(s.ESTABLISHED), "fin-lost"),
     (at_client(s.FIN_WAIT1, inode=0, **again()), at_server(s.CLOSE_WAIT), "fin-ack-lost"),
     (at_client(s.FIN_WAIT1, inode=0, **again()), LISTENER, "rst-lost"),
+    (at_client(s.CLOSING, inode=0, **again()), LISTENER, "fin-lost"),  # it was there for the first
+    (at_client(s.SYN_RECV, **again(info={"rto": 8.0, "segs_in": 1})), LISTENER, "rst-lost"),
+    (at_client(s.SYN_RECV, **again(info={"rto": 8.0, "segs_in": 3})), LISTENER,
+     "syn-ack-lost"),  # whoever repeats its SYN is there, and does not hear the answer
+    (at_client(s.SYN_RECV, inode=0, **again()), LISTENER, "syn-ack-lost"),
     (at_client(s.FIN_WAIT2, Timer.TIME_WAIT, 0, remaining=20.0),
      at_server(s.LAST_ACK, inode=0, **again()), "fin-lost"),  # D6
     (at_client(s.TIME_WAIT, Timer.TIME_WAIT, 0, remaining=59.0),
