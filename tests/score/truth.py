@@ -91,8 +91,8 @@ def _of_queues(scenario: Scenario) -> Truth | None:
     if any(deed.arguments.get("defer") for deed in listens):
         causes = frozenset({"deferred-accept"})
         return Truth(causes, {Side.SERVER: causes})
-    if flood and scenario.drops:  # the ACK that carries the cookie back is lost
-        return Truth(frozenset({"handshake-ack-lost", "syn-cookies"}), {})
+    if flood and scenario.drops:  # the ACK that carries the cookie back is lost as well
+        return Truth(frozenset({"handshake-ack-lost", "syn-cookies", "syn-flood"}), {})
     if flood:
         refused = any(deed.arguments.get("tcp_syncookies") == "0" for deed in deeds)
         causes = frozenset({"syn-flood", "syn-queue-full" if refused else "syn-cookies"})

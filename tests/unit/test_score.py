@@ -39,6 +39,7 @@ TRUE = {
     "synack-dropped": ("syn-ack-lost", {"client": "syn-ack-lost", "server": "syn-ack-lost"}),
     "third-ack-dropped": ("handshake-ack-lost", {"server": "handshake-ack-lost"}),
     "deferred-accept": ("deferred-accept", {"server": "deferred-accept"}),
+    "cookie-forgets-lost-ack": ("handshake-ack-lost syn-cookies syn-flood", {}),
     "accept-queue-full": (
         "accept-queue-full not-accepted",
         {"server": "accept-queue-full not-accepted"},
