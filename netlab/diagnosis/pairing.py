@@ -8,7 +8,8 @@ matched by their two ports, if only one socket on each side has them. The pair r
 If the other host is known and has no such socket, that is known as well: the end is gone, or a
 listener. But two hosts are rarely looked at in the same instant, and connections come and go. Only
 a socket that has been as it is for longer than what may lie between the looks is missed at the
-other host; of all others, nothing is known.
+other host; of all others, nothing is known. A host that was looked at later may lack one because it
+has closed meanwhile, however old it was: where others of its service do, it must be much older.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ from netlab.snapshot.records import Endpoint, FourTuple, Snapshot, Socket
 #: Seconds that may lie between the looks at two hosts, where nothing says how many; and those that
 #: one look takes, or a clock is wrong by.
 APART, INSTANT = 5.0, 1.0
+FLIGHT = 0.5  # seconds after which a RST that is not lost has arrived
+#: How many times as long as that a socket must have been idle where others of its service end: of
+#: those that are as old, one in so many closes in the meantime.
+OFTEN = 100
 #: States that an end may rest in for hours: by itself, none shows that anything is wrong.
 LASTING = (State.ESTABLISHED, State.CLOSE_WAIT, State.FIN_WAIT2)
 
@@ -92,6 +97,14 @@ class _HostTable:
     def _before(self) -> dict[FourTuple, Socket]:
         """The sockets of the first sample."""
         return {(socket.local, socket.remote): socket for socket in self._first or ()}
+
+    def lacks(self, numbers: FourTuple) -> float | None:
+        """Seconds before its last look at which it did not have such a socket either, if known."""
+        return None if self._first is None or numbers in self._before else self._elapsed
+
+    def answers(self, service: Endpoint) -> bool:
+        """Whether it has a listener there, under an address of its own."""
+        return service[0] in self.host.addresses and service[1] in self.listening
 
     @functools.cached_property
     def listening(self) -> set[int]:
@@ -239,18 +252,22 @@ class _Matcher:
             if (seconds := _later(socket, its_socket)) is not None:
                 later.append(seconds)
 
-    def _apart(self, table: _HostTable, other: _HostTable, elapsed: float | None) -> float:
-        """Seconds that may lie between the looks at two hosts: none, where the first was looked at
-        twice, `elapsed` seconds apart, and the other one meanwhile.
+    def _needed(
+        self, table: _HostTable, other: _HostTable, end: ObservedEnd, its: FourTuple
+    ) -> float:
+        """Seconds for which an end must have been as it is for `its` other end to be missed: none,
+        where it was there in two looks, and the other host lacks that in one between them.
         """
+        elapsed = end.elapsed
         if table is other:
             return INSTANT
         later = self._by_how_much_later(table, other)
         if later is None:
             return APART if elapsed is None else 0.0
-        if elapsed is not None and -elapsed <= later <= 0:
-            return 0.0
-        return abs(later) + INSTANT
+        before = other.lacks(its)
+        looks = [later] if before is None else [later, later - before]
+        ending = _come_and_go(end, other.host, its)
+        return min(_needed(look, elapsed, ending) for look in looks)
 
     def _by_how_much_later(self, table: _HostTable, other: _HostTable) -> float | None:
         """By how many seconds the second was looked at later, as far as anything tells it."""
@@ -279,6 +296,8 @@ class _Matcher:
             other, its_socket = others[0]
             if other is not table and _is_loopback(socket.local[0]):
                 continue
+            if other.answers(socket.remote):
+                continue  # nothing leads elsewhere: a client's port may go to several services
             if self._done.isdisjoint({id(socket), id(its_socket)}):
                 self._done |= {id(socket), id(its_socket)}
                 yield _translated(table.end(socket), other.end(its_socket))
@@ -309,14 +328,14 @@ class _Matcher:
         if table.repeated[socket.local, socket.remote] > 1:
             return None  # this row is there twice, and the other one may have been matched
         ends = self._leads_to(socket)
-        there = ends[0] if ends else socket.remote
-        for other in self._hosts_of(table, there):
-            if not _outlasts(end, self._apart(table, other, end.elapsed)):
+        its = ends or (socket.remote, socket.local)
+        for other in self._hosts_of(table, its[0]):
+            if not _outlasts(end, self._needed(table, other, end, its)):
                 return None
             met = ends is not None or (id(table), id(other)) in self._later
             if not met and self._may_be_another(other, socket):
                 return None
-            listens = there[1] in other.listening
+            listens = its[0][1] in other.listening
             return ObservedEnd(State.LISTEN if listens else State.CLOSED, other.host)
         return None
 
@@ -361,6 +380,29 @@ def _later(socket: Socket, its_socket: Socket) -> float | None:
     if sent is None or received is None or socket.tx_queue:
         return None
     return received - sent
+
+
+def _needed(look: float, elapsed: float | None, ending: bool) -> float:
+    """The same for one look at the other host, so many seconds after the last one at this host.
+
+    `elapsed`: how long before that this host had been looked at; `ending`: others of its service
+    end, so that this one may have done so in between, or its RST may be on its way.
+    """
+    apart = abs(look) + INSTANT
+    if ending and look > -FLIGHT:
+        return max(apart, OFTEN * (look + INSTANT))
+    return 0.0 if elapsed is not None and -elapsed <= look <= 0 else apart
+
+
+def _come_and_go(end: ObservedEnd, other: ObservedHost, its: FourTuple) -> bool:
+    """Whether connections of its service have ended within the last minute, as either end sees."""
+    assert end.socket is not None
+    numbers = (end.host, end.socket.local, end.socket.remote), (other, *its)
+    return any(
+        host.census[key, State.TIME_WAIT]
+        for host, local, remote in numbers
+        for key in (local[1], remote)
+    )
 
 
 def _outlasts(end: ObservedEnd, seconds: float) -> bool:

@@ -216,6 +216,63 @@ def test_without_ages_two_looks_are_as_far_apart_as_is_known(there: float, gone:
     assert missed(Snapshot(tuple(samples), "host"), look(LISTENER, at=there)) is gone
 
 
+ENDED = [  # one of the same service that has just ended, which either end may show
+    (Socket(s.TIME_WAIT, (C[0], 40007), S, 0, 0), None),
+    (None, Socket(s.TIME_WAIT, S, (C[0], 40007), 0, 0)),
+]
+
+
+@pytest.mark.parametrize("ended", ENDED)
+@pytest.mark.parametrize(
+    ("here", "there", "seconds"),
+    [(100.0, 100.0, 100.0), (100.0, 100.3, 130.0), (100.4, 100.0, 60.0), (100.99, 100.0, 1.99)],
+)
+def test_where_others_end_one_may_have_ended_between_the_looks(
+    ended: tuple[Socket | None, Socket | None], here: float, there: float, seconds: float
+) -> None:
+    """The host that lacks it was looked at later, or its RST is on its way."""
+    near, far = (
+        [each, lives] if each else [lives] for each, lives in zip(ended, meets(0.0), strict=True)
+    )
+    for age, gone in ((seconds + 0.1, True), (seconds - 0.1, False)):
+        client = look(at_client(s.ESTABLISHED, **ages(age)), *near, at=here)
+        assert missed(client, look(LISTENER, *far, at=there)) is gone
+        assert missed(look(LISTENER, *far, at=there), client) is gone
+
+
+def test_those_of_another_service_may_end_as_they_like() -> None:
+    client = look(at_client(s.ESTABLISHED, **ages(2.0)), at=100.0)
+    elsewhere = [
+        Socket(s.TIME_WAIT, (S[0], 80), (C[0], 40007), 0, 0),
+        Socket(s.TIME_WAIT, (S[0], 40008), ("10.0.0.9", 443), 0, 0),
+    ]
+    assert missed(client, look(LISTENER, *elsewhere, at=100.3))
+
+
+@pytest.mark.parametrize(
+    ("there", "first", "gone"),
+    [
+        ((0.3, 5.3), False, True),  # never there, while the client's was
+        ((0.3, 5.3), True, False),  # it ended between the looks, and maybe after the client's last
+        ((-20.0, 4.6), False, False), ((-20.0, 4.5), True, True),  # a RST has arrived by then
+        ((-0.1, 4.9), False, True), ((-2.9, 4.9), False, True),  # it was there for nine seconds
+        ((-4.1, 4.9), False, False),
+    ],
+)  # fmt: skip
+def test_two_looks_at_both_hosts_tell_what_has_ended_from_what_was_forgotten(
+    there: tuple[float, float], first: bool, gone: bool
+) -> None:
+    near, far = meets(0.0)
+    ended = Socket(s.TIME_WAIT, S, (C[0], 40007), 0, 0)
+    had = [at_server(s.ESTABLISHED)] if first else []
+    here = at_client(s.ESTABLISHED, **ages(9.0)), near
+    client = Snapshot(tuple(Sample(here, at=at) for at in (0.0, 5.0)), "host")
+    shown = LISTENER, far, ended
+    server = Snapshot((Sample((*shown, *had), at=there[0]), Sample(shown, at=there[1])), "host")
+    assert missed(client, server) is gone
+    assert missed(server, client) is gone
+
+
 @pytest.mark.parametrize("name", ["segs_in", "data_segs_in"])
 def test_whoever_was_heard_between_two_looks_is_not_missed(name: str) -> None:
     """An application that has the client's FIN goes on answering, and its data is acknowledged."""
@@ -320,6 +377,17 @@ def test_one_end_that_two_may_be_is_no_pair() -> None:
     second = replace(client, remote=("10.96.0.2", 81))
     assert matched(look(client, second), look(server)) == []
     assert matched(look(client), look(server, replace(server, local=("10.244.0.8", 81)))) == []
+
+
+def test_a_port_of_a_client_may_go_to_several_services_at_once() -> None:
+    """The server answers at both: what has just come to one is not what waits for the other."""
+    asks = replace(at_client(s.SYN_SENT, **again(2)), remote=(S[0], 8083))
+    request = replace(at_server(s.SYN_RECV, inode=0), local=(S[0], 8002))
+    one, other = (replace(LISTENER, local=("*", port)) for port in (8002, 8083))
+    assert matched(look(asks), look(request, one, other)) == []
+    assert matched(look(request, one, other), look(asks)) == []
+    redirected = matched(look(asks), look(request, one))  # nobody listens where it goes to
+    assert redirected == [(asks, request, True)]
 
 
 def test_a_service_is_no_sign_of_one_connection() -> None:
