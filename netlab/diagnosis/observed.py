@@ -103,10 +103,12 @@ class ObservedHost:
         return sum(socket.state in good for socket in self.sockets)
 
     @functools.cached_property
-    def lively(self) -> Counter[int | Endpoint]:
-        """How many connections of a local port or remote endpoint just heard, or have ended."""
+    def lively(self) -> Counter[int | Endpoint | str]:
+        """How many connections of a local port, remote endpoint or address just heard, or ended."""
         lively = (socket for socket in self.sockets if self.is_lively(socket))
-        return Counter(key for socket in lively for key in (socket.local[1], socket.remote))
+        return Counter(
+            key for each in lively for key in (each.local[1], each.remote, each.remote[0])
+        )
 
     def is_lively(self, socket: Socket) -> bool:
         """Whether a connection heard from the other end, or has ended in good order, just now."""
@@ -124,11 +126,16 @@ class ObservedHost:
         """By local port or remote endpoint, and state, how often a socket has tried again."""
         most: dict[tuple[int | Endpoint, State], int] = defaultdict(int)
         for socket in self.sockets:
-            tries = max(socket.retransmits or 0, socket.probes or 0)
-            if tries:
+            if number := tries(socket):
                 for key in (socket.local[1], socket.remote):
-                    most[key, socket.state] = max(most[key, socket.state], tries)
+                    most[key, socket.state] = max(most[key, socket.state], number)
         return most
+
+    @functools.cached_property
+    def tried_again(self) -> Counter[tuple[int | Endpoint, State]]:
+        """By the same, how many sockets have tried again more than once."""
+        again = (socket for socket in self.sockets if tries(socket) > 1)
+        return Counter((key, s.state) for s in again for key in (s.local[1], s.remote))
 
     @property
     def ports(self) -> tuple[int, int]:
@@ -211,6 +218,11 @@ class ObservedHost:
                 members.append(socket)
         for (address, remote), sockets in towards.items():
             yield Destination(self, address, remote, sockets)
+
+
+def tries(socket: Socket) -> int:
+    """How often it has tried again."""
+    return max(socket.retransmits or 0, socket.probes or 0)
 
 
 def _young(socket: Socket) -> bool:

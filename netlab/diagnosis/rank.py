@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from netlab.diagnosis import hosts, pairing, services, unseen, wording
-from netlab.diagnosis.facts.passing import UNTIMED, ages, tries
+from netlab.diagnosis.facts.passing import UNTIMED, ages
 from netlab.diagnosis.grouping import Group, Groups, Holders, as_listed
-from netlab.diagnosis.observed import ObservedEnd, ObservedHost
+from netlab.diagnosis.observed import ObservedEnd, ObservedHost, tries
 from netlab.diagnosis.pairing import EndPair
 from netlab.diagnosis.rules import Candidate, Rules, rules
 from netlab.diagnosis.wording import Phrasing

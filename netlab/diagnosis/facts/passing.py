@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from netlab.diagnosis.facts.registry import Value, fact
-from netlab.diagnosis.observed import ObservedEnd, ObservedHost
+from netlab.diagnosis.observed import ObservedEnd, ObservedHost, tries
 from netlab.model.tcp import State
 from netlab.snapshot.records import Endpoint, Socket
 
@@ -12,6 +12,7 @@ from netlab.snapshot.records import Endpoint, Socket
 UNTIMED = (State.CLOSE_WAIT, State.FIN_WAIT2)
 WELL = (State.ESTABLISHED, State.TIME_WAIT)
 MANY = 10  # connections
+OPENING = (State.SYN_SENT, State.SYN_RECV)
 
 
 @fact
@@ -24,14 +25,14 @@ def passing(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     if socket is None or own.state is State.LISTEN:
         return False
     if own.before is not None:
-        return own.before.state is not own.state and tries(socket) <= _after_one_loss(own.state)
+        return own.before.state is not own.state and tries(socket) <= _normal(own, peer)
     if not ages(socket):
         return own.elapsed is not None or _one_of_few(own, peer)
     if own.state in UNTIMED:
         return None
-    if tries(socket) > _after_one_loss(own.state) or _insists_beside(own):
+    if tries(socket) > _normal(own, peer) or _insists_beside(own):
         return False
-    return _works(own, peer)
+    return works(own, peer) or (own.state in OPENING and _path_works(own))
 
 
 def ages(socket: Socket) -> bool:
@@ -41,28 +42,36 @@ def ages(socket: Socket) -> bool:
     return socket.timer is not None or socket.retransmits is not None
 
 
-def tries(socket: Socket) -> int:
-    """How often it has tried again."""
-    return max(socket.retransmits or 0, socket.probes or 0)
-
-
-def _after_one_loss(state: State) -> int:
+def _normal(own: ObservedEnd, peer: ObservedEnd | None) -> int:
     """How often an end tries again at most before the loss of one packet is mended.
 
-    A SYN-ACK is sent again by its own timer, and for each SYN (num_retrans of a request).
+    A SYN-ACK is sent again by its own timer, and for each SYN (num_retrans of a request). Of the
+    many SYNs to a service that works, some are lost twice in a row.
     """
-    return 2 if state is State.SYN_RECV else 1
+    twice = own.state is State.SYN_RECV or (own.state is State.SYN_SENT and works(own, peer))
+    return 2 if twice else 1
 
 
 def _insists_beside(own: ObservedEnd) -> bool:
-    """Whether another connection of its service has tried oftener in this state: so will this."""
+    """Whether another connection of its service has tried oftener in this state: so will this.
+
+    Of SYNs, whether one has been lost thrice in a row, or more than one twice.
+    """
     assert own.socket is not None
-    tried = own.host.tried
-    keys = own.socket.local[1], own.socket.remote
-    return max(tried[key, own.state] for key in keys) > _after_one_loss(own.state)
+    host, keys = own.host, (own.socket.local[1], own.socket.remote)
+    most = max(host.tried[key, own.state] for key in keys)
+    if own.state is State.SYN_SENT:
+        return most > 2 or max(host.tried_again[key, own.state] for key in keys) > 1
+    return most > _normal(own, None)
 
 
-def _works(own: ObservedEnd, peer: ObservedEnd | None) -> bool:
+def _path_works(own: ObservedEnd) -> bool:
+    """Whether so many others are heard from the same host that one of them loses a packet."""
+    assert own.socket is not None
+    return own.host.lively[own.socket.remote[0]] >= MANY
+
+
+def works(own: ObservedEnd, peer: ObservedEnd | None) -> bool:
     """Whether other connections of its service were heard, or ended in good order, just now."""
     assert own.socket is not None
     local, remote = own.socket.local, own.socket.remote

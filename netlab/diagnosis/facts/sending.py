@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from netlab.diagnosis.facts.passing import one_of_few_with_data, passing
+from netlab.diagnosis.facts.passing import one_of_few_with_data, passing, works
 from netlab.diagnosis.facts.registry import Value, fact
 from netlab.diagnosis.facts.timing import RECENT, since
 from netlab.diagnosis.observed import ObservedEnd
@@ -65,7 +65,8 @@ def overdue(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 def insists(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """It has repeated the same data more than once: one time-out is normal on a busy network.
 
-    Or it has waited for so long that the number of its tries does not matter.
+    Where its service works, two in a row are. Or it has waited for so long that the number of its
+    tries does not matter.
     """
     socket = own.socket
     if socket is None or not socket.tx_queue:
@@ -76,16 +77,17 @@ def insists(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
         return False
     if (pending(own, peer) or 0.0) >= PATIENCE:
         return True
+    normal = 2 if works(own, peer) else 1
     if socket.retransmits is None and socket.probes is None:
         backoff = socket.info.get("backoff")
         if backoff is None and not socket.info:
             # Where one message follows the other, all may be of the same length.
             stands = advanced(own, peer) is False and not one_of_few_with_data(own)
             return True if stands else None
-        return (backoff or 0) >= 2
+        return (backoff or 0) > normal
     again = (own.before.retransmits or 0) >= 1 if own.before else False
     tries = max(socket.retransmits or 0, socket.probes or 0)
-    return tries >= 2 or (tries >= 1 and again)
+    return tries > normal or (tries >= 1 and again)
 
 
 def _nothing_sent(socket: Socket) -> bool:
@@ -120,14 +122,16 @@ def fresh(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     if own.state in REPEATING and passing(own, peer):
         return True
     again = repeats(own, peer)
-    return None if again is None else not (again or unacknowledged(own))
+    return None if again is None else not (again or unacknowledged(own, peer))
 
 
-def unacknowledged(own: ObservedEnd) -> bool:
+def unacknowledged(own: ObservedEnd, peer: ObservedEnd | None) -> bool:
     """Whether its FIN has waited for over `LONG` seconds: the first time-out may be even longer.
 
-    (The time-out is 9 s after a SYN that was repeated.) The timer or the first sample shows how
-    long it waited: silence alone would also fit an idle connection that has just been closed.
+    (The time-out is 9 s after a SYN that was repeated.) Where its service works, it may as well
+    have been lost, and that takes the time-out, and twice as much if it is lost again. The timer or
+    the first sample shows how long it waited: silence alone would also fit an idle connection that
+    has just been closed.
     """
     socket = own.socket
     closing = own.state in (State.FIN_WAIT1, State.LAST_ACK, State.CLOSING)
@@ -140,7 +144,7 @@ def unacknowledged(own: ObservedEnd) -> bool:
     then = own.before
     if then is not None and then.state is own.state and then.info:
         waited = max(waited, silence - (since(then, "lastack") or 0.0))
-    return min(waited, silence) > LONG
+    return min(waited, silence) > max(LONG, 3 * whole if works(own, peer) else 0.0)
 
 
 @fact

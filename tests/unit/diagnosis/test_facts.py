@@ -762,7 +762,7 @@ def test_the_other_facts_are_fields_and_figures_unchanged(word: str) -> None:
     ],
 )  # fmt: skip
 def test_a_fin_waits_longer_than_any_path(own: ObservedEnd, expected: bool) -> None:
-    assert unacknowledged(own) is expected
+    assert unacknowledged(own, None) is expected
 
 
 @pytest.mark.parametrize(

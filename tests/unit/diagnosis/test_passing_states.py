@@ -58,9 +58,24 @@ def syn(times: int) -> Socket:
 # --- one loss
 
 
-def test_one_lost_syn_is_normal_where_others_are_answered() -> None:
+def test_a_syn_that_is_lost_twice_is_normal_where_others_are_answered() -> None:
     assert causes(host(syn(1), heard(0.5))) == ()
-    assert "syn-lost" in causes(host(syn(2), heard(0.5)))
+    assert causes(host(syn(2), heard(0.5))) == ()
+    assert "syn-lost" in causes(host(syn(3), heard(0.5)))
+    assert "syn-lost" in causes(host(syn(2), heard(3.0)))
+
+
+@pytest.mark.parametrize(("others", "normal"), [(10, True), (9, False)])
+def test_of_many_connections_of_two_hosts_one_has_lost_its_first_packet(
+    others: int, normal: bool
+) -> None:
+    """Nobody else goes to this port, which may refuse: the path works, and one loss is normal."""
+    elsewhere = [replace(heard(0.5, 40100 + n), remote=(S[0], 80)) for n in range(others)]
+    assert (causes(host(syn(1), *elsewhere)) == ()) is normal
+    assert "syn-lost" in causes(host(syn(2), *elsewhere))
+    assert "fin-lost" in causes(host(at_client(s.FIN_WAIT1, **again(1)), *elsewhere))
+    away = [replace(each, remote=("10.0.0.9", 80)) for each in elsewhere]
+    assert "syn-lost" in causes(host(syn(1), *away))
 
 
 @pytest.mark.parametrize(
@@ -92,6 +107,58 @@ def test_one_lost_syn_to_a_service_that_nobody_else_reaches_is_a_finding() -> No
 def test_one_lost_fin_is_normal_where_others_are_answered(state: State) -> None:
     assert causes(host(at_client(state, **again(1)), heard(0.5))) == ()
     assert causes(host(at_client(state, **again(2)), heard(0.5)))
+
+
+def test_data_that_is_lost_twice_is_normal_where_its_service_works() -> None:
+    def waits(times: int, **info: float) -> Socket:
+        return at_client(s.ESTABLISHED, **again(times, tx_queue=20, info={"rto": 1.6, **info}))
+
+    old = {"lastack": 5.0, "busy": 5.0}
+    assert causes(host(waits(2), heard(0.5))) == ()
+    assert "data-lost" in causes(host(waits(3), heard(0.5)))
+    assert "data-lost" in causes(host(waits(2, **old), heard(0.5)))
+    assert "data-lost" in causes(host(waits(2), heard(3.0)))
+    assert "data-lost" in causes(host(waits(2)))
+
+
+@pytest.mark.parametrize("state", [s.FIN_WAIT1, s.LAST_ACK, s.CLOSING])
+def test_a_fin_whose_time_out_is_long_may_be_lost_twice_where_its_service_works(
+    state: State,
+) -> None:
+    """Its tail loss probes do not count as tries, and the round trip was long for a while."""
+
+    def waits(lastack: float, rto: float = 3.22) -> Socket:
+        info = {"rto": rto, "lastack": lastack, "lastrcv": lastack, "lastsnd": lastack}
+        return at_client(state, Timer.RETRANSMIT, tx_queue=1, remaining=0.1, info=info)
+
+    def both(*neighbours: Socket, rto: float = 3.22, last: float = 5.5) -> tuple[str, ...]:
+        looks = (Sample((waits(age, rto), *neighbours)) for age in (0.5, last))
+        return causes(Snapshot(tuple(looks), "host"))
+
+    assert both(heard(0.5)) == ()
+    assert "fin-lost" in both(heard(0.5), last=10.5)
+    assert "fin-lost" in both(heard(0.5), rto=0.4)
+    assert "fin-lost" in both()
+
+
+def test_an_answer_to_the_third_syn_is_on_its_way_where_its_service_works() -> None:
+    request = at_server(s.SYN_RECV, Timer.RETRANSMIT, 0, remaining=0.97)
+    for times, cause in ((2, ()), (3, ("own-firewall",))):
+        assert causes(host(syn(times), heard(0.5)), host(request, LISTENER)) == cause
+    assert causes(host(syn(2)), host(request, LISTENER)) == ("own-firewall",)
+
+
+@pytest.mark.parametrize("peer", [s.FIN_WAIT2, s.FIN_WAIT1])
+def test_what_has_just_come_may_be_accepted_in_a_moment(peer: State) -> None:
+    """A health check connects and closes at once, and its program accepts as soon as it runs."""
+
+    def check(age: float) -> tuple[str, ...]:
+        info = {"rto": 0.2, "lastsnd": age, "lastrcv": age, "lastack": age, "segs_in": 3}
+        waits = at_server(s.CLOSE_WAIT, inode=0, rx_queue=1, info=info)
+        return causes(host(waits, LISTENER), host(at_client(peer, inode=0, **again(0))))
+
+    assert check(0.9) == ()
+    assert check(1.0) == ("not-accepted",)
 
 
 def test_what_was_so_in_both_looks_does_not_pass() -> None:
@@ -144,8 +211,12 @@ def test_a_server_is_well_where_another_client_of_its_port_is_and_has_not_tried_
 
 
 def test_one_that_insists_shows_that_its_neighbours_will() -> None:
-    tired = other(s.SYN_SENT, 40003, **again(2))
+    tired = other(s.SYN_SENT, 40003, **again(3))
     assert passes(syn(1), heard(0.5)) is True
+    again_twice = [other(s.SYN_SENT, port, **again(2)) for port in (40003, 40004)]
+    assert passes(syn(1), heard(0.5), again_twice[0]) is True
+    assert passes(syn(1), heard(0.5), *again_twice) is False  # it is no chance any more
+    assert passes(syn(2), heard(0.5), again_twice[0]) is False
     assert passes(syn(1), heard(0.5), tired) is False
     assert passes(tired, heard(0.5)) is False
 
