@@ -23,14 +23,25 @@ from netlab.model.errors import LabError
 from netlab.model.vocabulary import Side
 from netlab.snapshot import collect, store
 
-from .network import RESET, Path, network
-from .onlookers import SNAPSHOT, Accusation, Ends, Question, Round, Texts, Verdicts, ask, printed
+from .network import Path, network
+from .onlookers import (
+    LASTS,
+    SNAPSHOT,
+    Accusation,
+    Ends,
+    Question,
+    Round,
+    Texts,
+    Verdicts,
+    ask,
+    lost_resets,
+    printed,
+)  # fmt: skip
 from .services import CLOSED, GRAY, HALF_OPEN, KINDS, NAMES, Services
 
 LINE = Path(rtt=0.08, loss=0.02)
 APART = 5.0  # seconds between two looks
 LOOKING = 2.0  # seconds that one look at both hosts takes at most
-LASTS = 60.0  # seconds in which every service ends what it hears nothing of
 PATIENCE = 90.0  # seconds until every service is in use
 COMMANDS = {
     "ss -tanoei": ("ss", "-tanoei"),
@@ -67,9 +78,7 @@ def watch(minutes: float, seed: int) -> Round:
         _in_use(hosts[Side.SERVER])
         began = time.monotonic()
         views = _views(hosts, round(minutes * 60 / APART) + 1)
-        found = os.pread(lost.fileno(), os.fstat(lost.fileno()).st_size, 0)  # it is still written
-    resets = [(at - began, one, other) for at, one, other in RESET.iter_unpack(found)]
-    seen = Round(LINE, views, resets)
+        seen = Round(LINE, views, lost_resets(lost.fileno(), began))
     if idle := unused(seen):
         raise LabError(f"{', '.join(idle)}: not in use for half of the time, so nothing is said")
     return seen

@@ -2,18 +2,21 @@
 """Looks at healthy hosts on a real path as their owners would, asks netlab, and counts accusations.
 
 A question is one connection in what is handed in; any finding about it is an accusation. What has
-only TIME_WAITs is not counted, unless it is accused: hundreds of them would flatter the share.
+only TIME_WAITs is not counted, unless it is accused: hundreds of them would flatter the share. Nor
+is what the line has made half-open: it lost the RST, and nobody repeats one.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path as File
 from typing import Any, TypeAlias
 
@@ -26,12 +29,13 @@ from netlab.model.vocabulary import Side
 from netlab.snapshot import collect, parse, store
 from netlab.snapshot.records import Snapshot
 
-from .network import Path, network
+from .network import RESET, Path, network
 from .traffic import NAMES
 
 #: Seconds after the first look of a round at which both hosts are looked at again.
 MOMENTS = (0.0, 1.0, 3.0, 5.0)
 SETTLES = 4.0  # seconds until every service is in use
+LASTS = 60.0  # seconds in which every service ends what it hears nothing of
 COMMANDS = {
     "ss -tanoei": ("ss", "-tanoei"),
     "ss -tan": ("ss", "-tan"),
@@ -131,12 +135,21 @@ def watch(paths: Iterable[Path], rounds: int, seed: int) -> list[Round]:
 
 
 def _watch_one(path: Path, rounds: int, seed: int) -> list[Round]:
-    with network(path, seed) as hosts:
+    with (
+        tempfile.TemporaryFile() as lost,
+        network(path, seed, resets=lost.fileno()) as hosts,
+    ):
         time.sleep(SETTLES)
-        return [_round(path, hosts) for _ in range(rounds)]
+        return [_round(path, hosts, lost.fileno()) for _ in range(rounds)]
 
 
-def _round(path: Path, hosts: Mapping[Side, Namespace]) -> Round:
+def lost_resets(lost: int, began: float) -> list[tuple[float, int, int]]:
+    """The RSTs that a line has lost so far, as a `Round` has them."""
+    found = os.pread(lost, os.fstat(lost).st_size, 0)  # it is still written
+    return [(at - began, one, other) for at, one, other in RESET.iter_unpack(found)]
+
+
+def _round(path: Path, hosts: Mapping[Side, Namespace], lost: int) -> Round:
     views: dict[str, list[Texts]] = {str(side): [] for side in hosts}
     samples: dict[str, list[Any]] = {str(side): [] for side in hosts}
     began = time.monotonic()
@@ -155,7 +168,7 @@ def _round(path: Path, hosts: Mapping[Side, Namespace]) -> Round:
         for texts, sample in zip(views[name], taken, strict=True):
             texts[SNAPSHOT] = store.to_json(name, sample)
         views[name][TWICE]["twice"] = store.to_json(name, [*taken[0], *taken[TWICE]])
-    return Round(path, views)
+    return Round(path, views, lost_resets(lost, began))
 
 
 def printed(command: Sequence[str]) -> str:
@@ -169,9 +182,11 @@ def judge(rounds: Iterable[Round], forms: Sequence[str] = FORMS) -> Verdicts:
     """Ask about everything that was seen, in every way in which somebody may."""
     verdicts = Verdicts()
     for seen in rounds:
+        half_open = {frozenset(ports) for at, *ports in seen.resets if at >= -LASTS}
+        kind = partial(_healthy, half_open)
         for form in forms:
             for question in _questions(seen, form):
-                ask(seen.path, question, verdicts, _service)
+                ask(seen.path, question, verdicts, kind)
     return verdicts
 
 
@@ -199,7 +214,10 @@ def _twice(views: Sequence[Texts], form: str) -> str:
 
 
 def ask(path: Path, question: Question, verdicts: Verdicts, kind: Callable[[Ends], str]) -> None:
-    """Ask, and count what was asked and who is accused, by the kinds of connections."""
+    """Ask, and count what was asked and who is accused, by the kinds of connections.
+
+    `kind` says nothing of one with which something is wrong: that is not counted.
+    """
     snapshots = [one for side, text in question.texts.items() for one in _read(text, side)]
     lasting = {
         frozenset((socket.local, socket.remote))
@@ -208,8 +226,8 @@ def ask(path: Path, question: Question, verdicts: Verdicts, kind: Callable[[Ends
         if socket.state is not State.TIME_WAIT
     }
     for ends in lasting:
-        key = str(path), question.form, question.occasion, kind(ends)
-        verdicts.asked[key] += 1
+        if named := kind(ends):
+            verdicts.asked[str(path), question.form, question.occasion, named] += 1
     for finding in rank.diagnose(snapshots).findings:
         verdicts.accusations += _accusations(path, question, finding, kind)
 
@@ -219,7 +237,10 @@ def _read(text: str, side: str) -> tuple[Snapshot, ...]:
     return tuple(parse.read(text, side))
 
 
-def _service(ends: Ends) -> str:
+def _healthy(half_open: Collection[frozenset[int]], ends: Ends) -> str:
+    """The service of a connection; nothing if it is one of the half-open ones, by their ports."""
+    if frozenset(port for _, port in ends) in half_open:
+        return ""
     return next((NAMES[port] for _, port in ends if port in NAMES), "?")
 
 
@@ -230,6 +251,8 @@ def _accusations(
     causes = "|".join((finding.cause, *finding.also))
     for each in finding.connections:
         ends = (each.local, each.remote)
+        if not kind(ends):
+            continue
         states = "/".join(map(str, each.states))
         lines = tuple(_lines(question, {port for _, port in ends}))
         yield Accusation(

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from .. import programs
-from ..score import busy, network, onlookers, page, services
+from ..score import busy, network, onlookers, page, services, traffic
 from ..score.__main__ import main
 from ..score.onlookers import Round, Verdicts
 
@@ -131,6 +131,17 @@ def test_half_open_is_only_what_lost_its_reset() -> None:
     assert not busy.apart(judged(lost))[0].accusations
     for other in ((-20.0, 40001, services.WEB), (-90.0, 40000, services.WEB), (9.0, 40000, 8000)):
         assert busy.apart(judged(seen(look, resets=[other])))[0].accusations, other
+
+
+def test_of_healthy_ones_nobody_is_asked_about_what_lost_its_reset() -> None:
+    looks = [ends(traffic.FIRST, "", "ESTAB", age=30_000)] * len(onlookers.MOMENTS)
+    accused = onlookers.judge([seen(*looks)], [SS])
+    assert accused.accusations
+    lost = onlookers.judge([seen(*looks, resets=[(-20.0, 40000, traffic.FIRST)])], [SS])
+    assert not lost.accusations
+    assert 0 < lost.questions < accused.questions
+    for other in ((-20.0, 40001, traffic.FIRST), (-90.0, 40000, traffic.FIRST)):
+        assert onlookers.judge([seen(*looks, resets=[other])], [SS]) == accused, other
 
 
 def test_listings_without_ages_are_told_and_do_not_count() -> None:
