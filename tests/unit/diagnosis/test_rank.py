@@ -69,6 +69,8 @@ BOTH = [
     (at_client(s.SYN_RECV, inode=0, **again()), LISTENER, "syn-ack-lost"),
     (at_client(s.FIN_WAIT2, Timer.TIME_WAIT, 0, remaining=20.0),
      at_server(s.LAST_ACK, inode=0, **again()), "fin-lost"),  # D6
+    (at_client(s.FIN_WAIT2, Timer.TIME_WAIT, 0, remaining=20.0),
+     at_server(s.LAST_ACK, inode=0, **again(tx_queue=301)), "data-lost"),  # and the FIN behind it
     (at_client(s.TIME_WAIT, Timer.TIME_WAIT, 0, remaining=59.0),
      at_server(s.LAST_ACK, inode=0, **again()), "last-ack-lost"),
     (at_client(s.ESTABLISHED, info={"rto": 0.2, **IDLE}), LISTENER, "peer-gone"),  # D14
