@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from netlab.diagnosis import services
 from netlab.diagnosis.facts.passing import passing
 from netlab.diagnosis.facts.sending import repeats
-from netlab.diagnosis.facts.timing import quiet, since
+from netlab.diagnosis.facts.timing import expires, quiet, since, waited
 from netlab.diagnosis.observed import ObservedEnd, ObservedHost
 from netlab.diagnosis.translation import Translations, mirrored
 from netlab.model.tcp import State
@@ -373,13 +373,23 @@ def _translator(end: ObservedEnd) -> str:
 
 
 def _later(socket: Socket, its_socket: Socket) -> float | None:
-    """By how many seconds the second was looked at later: it received what the first sent last."""
+    """By how many seconds the second was looked at later: it received what the first sent last, or
+    both have been silent since their handshake.
+    """
     sent, received = since(socket, "lastsnd"), since(its_socket, "lastrcv")
-    if not socket.info.get("data_segs_out") or not its_socket.info.get("data_segs_in"):
+    if _is_silent(socket) and _is_silent(its_socket):
+        sent = since(socket, "lastrcv")  # set by the handshake (tcp_finish_connect)
+    elif not socket.info.get("data_segs_out") or not its_socket.info.get("data_segs_in"):
         return None
     if sent is None or received is None or socket.tx_queue:
         return None
     return received - sent
+
+
+def _is_silent(socket: Socket) -> bool:
+    """Whether it was established, and has neither sent nor received any data."""
+    counted = "segs_in" in socket.info and socket.state is State.ESTABLISHED
+    return counted and not (socket.info.get("data_segs_in") or socket.info.get("data_segs_out"))
 
 
 def _needed(look: float, elapsed: float | None, ending: bool) -> float:
@@ -415,6 +425,8 @@ def _outlasts(end: ObservedEnd, seconds: float) -> bool:
     if end.state not in LASTING or repeats(end, None):
         return not passing(end, None)
     rest = quiet(end, None)
+    if rest is None and expires(end, None):
+        rest = waited(end, None)
     if rest is None:
         rest = end.elapsed  # nothing is known to have happened in it
     return rest is not None and rest >= seconds

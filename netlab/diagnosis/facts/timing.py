@@ -119,7 +119,7 @@ def idle_before(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 
 @fact
-def waited(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
+def waited(own: ObservedEnd, peer: ObservedEnd | None) -> float | None:
     """Seconds for which it has heard nothing; for an orphan in FIN_WAIT2, from its timer."""
     if own.socket is None:
         return None

@@ -164,6 +164,31 @@ def test_ages_that_are_not_of_the_same_data_tell_nothing(
         assert missed(*snapshots) is gone
 
 
+@pytest.mark.parametrize("apart", [0.0, 2.0, -2.0])
+def test_those_that_are_silent_since_their_handshake_tell_the_distance_as_well(
+    apart: float,
+) -> None:
+    client, server = meets(0.0)
+    silent = {"rto": 0.2, "lastsnd": 5.0, "lastack": 5.0, "segs_in": 2}  # a keepalive probe since
+    client = replace(client, info={**silent, "lastrcv": 20.0})
+    server = replace(server, info={**silent, "lastrcv": 20.0 + apart})
+    for age, gone in ((abs(apart) + 1.0, True), (abs(apart) + 0.9, False)):
+        stuck = at_client(s.ESTABLISHED, **ages(age))
+        assert missed(look(stuck, client), look(server, LISTENER)) is gone
+    for state, info in ((s.CLOSE_WAIT, {}), (s.ESTABLISHED, {"data_segs_in": 1})):
+        other = replace(server, state=state, info={**server.info, **info})
+        stuck = at_client(s.ESTABLISHED, **ages(4.9))
+        assert not missed(look(stuck, client), look(other, LISTENER))
+
+
+@pytest.mark.parametrize(("remaining", "gone"), [(54.9, True), (55.1, False)])
+def test_an_orphan_in_fin_wait2_shows_by_its_timer_how_old_it_is(
+    remaining: float, gone: bool
+) -> None:
+    orphan = at_client(s.FIN_WAIT2, Timer.TIME_WAIT, 0, remaining=remaining)
+    assert missed(look(orphan), look(LISTENER)) is gone
+
+
 def test_the_clock_of_the_looks_counts_more_than_what_crossed() -> None:
     client, server = meets(60.0)
     stuck = at_client(s.ESTABLISHED, **ages(2.0))
