@@ -119,6 +119,19 @@ def test_broken_rows_are_whole_again(wrap: variants.Variant, seed: int) -> None:
         assert told(varied) == told(text), f"{file}\n{varied}"
 
 
+@pytest.mark.parametrize("wrap", [variants.hard_wrapped, variants.soft_wrapped])
+@pytest.mark.parametrize(
+    "name", ["after journald", "after pdsh", "after a stream", "after klog", "boxed"]
+)
+def test_and_where_each_piece_then_has_something_before_it(
+    name: str, wrap: variants.Variant
+) -> None:
+    for file in ("17/input.txt", "41/input.txt", "64/input.txt", "min/noise-pod-prefix.txt"):
+        text, random = texts()[file], Random(5)
+        varied = variants.SINGLE[name](wrap(text, random), random)
+        assert told(varied) == told(text), f"{file}\n{varied}"
+
+
 def test_a_text_that_ends_anywhere_loses_no_row_but_its_last() -> None:
     for file, text in texts().items():
         whole, _, _ = told(text)

@@ -57,7 +57,7 @@ def _decoded(data: bytes) -> bytes:
     """UTF-16, as PowerShell writes files, and the quoted-printable of mails as plain bytes."""
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         data = data.decode("utf-16", errors="replace").encode()
-    if b"=3D" in data and re.search(rb"=[ \t]*(?:\r\n?|\n)", data):
+    if b"=3D" in data and re.search(rb"=(?:20|09)?[ \t]*(?:\r\n?|\n)", data):
         data = quopri.decodestring(data)
     return data if b"\n" in data else data.replace(b"\r", b"\n")
 

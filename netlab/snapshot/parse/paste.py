@@ -108,9 +108,9 @@ def _peeled(numbered: Iterator[Line], paste: _Paste) -> Iterator[Line]:
     first = []
     for line in numbered:
         first.append(line)
-        paste.peel.learn(line[1])
         if len(first) == FIRST:
             break
+    paste.peel.learn_all([line for _, line in first])
     yield from first
     yield from numbered
 

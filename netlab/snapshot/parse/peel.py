@@ -9,6 +9,7 @@ line to line.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from netlab.snapshot.parse.nstat import SENTENCES
@@ -29,10 +30,15 @@ ANCHOR = re.compile(
 )
 #: The same for lines that hold no row, but counts and counters, and for commands at a plain prompt.
 OTHER_ANCHOR = re.compile(
-    rf"(?<![\w.-])(?:(?:{_ANY})\s{{1,30}}\d{{1,12}}\W*+$|\d{{1,12}}\s{{1,9}}(?:{_ANY})\W*+$"
+    rf"(?<![\w.-])(?:(?:tcp\s{{1,99}})?(?:{_ANY})\s{{1,99}}\d{{1,12}}\W*+$|\d{{1,12}}\s{{1,9}}(?:{_ANY})\W*+$"
     rf"|\d{{1,20}}\s(?:{_SENTENCES})\W*+$|(?:Tcp|TcpExt):\W*+$"
     r"|(?:Tcp|Ip|Udp|Icmp)\w{2,50}\s++\d{1,20}\s++\d{1,9}\.\d\W*+$|TCP:\s++\d{1,9}\s\(estab"
     r"|(?<![^\s\"'|>:])[$#]\s(?:sudo\s)?(?:ss|netstat|nstat)(?!\S))"
+)
+#: Where a row begins whose end is on the next line.
+BEGUN = re.compile(
+    rf"(?<![\w.-])(?:(?:tcp\s{{1,9}})?(?:{_NAMES})\s{{1,99}}\d{{1,15}}(?:\s{{1,99}}\d{{1,15}}|\s*$)"
+    r"|tcp6?\s{1,9}\d{1,15}\s{1,99}\d{1,15}|(?:State|Proto)\s{1,99}Recv-Q)(?=\s|$)"
 )
 #: What loggers, pages, mails and people put before any line. Data may look so, too: it is taken
 #: off only where nothing in a text can be read as it is.
@@ -43,7 +49,9 @@ USUAL = re.compile(
     r"|#*\[[^\]]{1,99}\](?=\s)|(?:DEBUG|INFO|WARN(?:ING)?|ERROR)\b(?:\s+[\w.]+ -)?(?=\s)"
     r"|[\w./-]{1,99}\s*[|:]|\d{1,9}\t|\w{0,3}[>|\u2502*#-]{1,2}(?=\s|>)|//(?=\s))"
 )
+STRING = re.compile(r"\s*\"(.{2,}?)\",?\s*$")  # one of a list of JSON
 AT_MOST = 4  # of them, one after the other
+MOST_LINES = 0.8  # of a text, before which the same stands: they, too, are not data
 LONGEST = 200  # characters of what stands before a row
 SEEN = 2000  # characters of a line in which it is looked for
 MOST = 20  # shapes in one text
@@ -54,6 +62,7 @@ PART = re.compile(
     r"(?P<varies>[A-Za-z_]*\d\w*)|(?P<blank>\s+)|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|"
     r"Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b"
 )
+BLANKS = re.compile(r"(?<=\S)\s+")
 BARS = re.compile(r"[|\u2500-\u257f\u258f]")  # of drawn boxes
 QUOTES = "\"'`"
 #: The host that stands before each row: of journald, kubectl, pdsh, docker compose, grep -H.
@@ -76,6 +85,7 @@ class Peel:
     def __init__(self) -> None:
         self._shapes: dict[str, re.Pattern[str]] = {}
         self._blanks: dict[str, str] = {}  # what is between it and the row, at least
+        self._parts: set[str] = set()  # those that are the first part of another
 
     def learn(self, line: str) -> None:
         """See what stands before a row in this line."""
@@ -93,6 +103,41 @@ class Peel:
         if (mark := MARK.search(text)) and mark.start():  # which some lines may lack
             self._add(text[: mark.start()], mark["blank"])
 
+    def learn_all(self, lines: Sequence[str]) -> None:
+        """See what stands before the rows of these lines, and before the pieces of broken ones.
+
+        A piece is known by what stands before it: the same as before the row that it belongs to, or
+        the first part of that, where a row was broken before something was put before each line.
+        """
+        for line in lines:
+            self.learn(line)
+        known = {*self._shapes}
+        for line in lines:
+            found = ANCHOR.search(line[:SEEN]) or BEGUN.search(line[:SEEN])
+            if found is None or not (before := line[: found.start()]).strip():
+                continue
+            if found.start() > LONGEST or ENDPOINT.search(before):
+                continue
+            if len(known) >= 2 * MOST:
+                break
+            self._learn_parts(before, lines, known)
+
+    def _learn_parts(self, before: str, lines: Sequence[str], known: set[str]) -> None:
+        """Learn what stands before a row, whole or only its first parts, if others have it, too."""
+        whole = before.rstrip()
+        for end in [*(blank.start() for blank in BLANKS.finditer(whole)), len(whole)]:
+            text, shape = whole[:end], _shape(whole[:end])
+            if not text.strip() or shape in known:
+                continue
+            known.add(shape)
+            pattern = re.compile(shape)
+            rests = [line[found.end() :] for line in lines if (found := pattern.match(line))]
+            ordinary = end == len(whole) and not usual(f"{text} .").strip(" .")
+            if ordinary or len(rests) >= max(2, MOST_LINES * len(lines)):
+                self._add(text, min((_blank(rest) for rest in rests if rest.strip()), key=len))
+                if end < len(whole):
+                    self._parts.add(shape)
+
     def _add(self, text: str, blank: str) -> None:
         shape = _shape(text)
         if shape in self._shapes:
@@ -102,30 +147,31 @@ class Peel:
 
     def off(self, line: str) -> Peeled | None:
         """The line without what stands before it; None if that is nothing."""
-        found = None
+        found, part = None, False
         for shape, pattern in self._shapes.items():
             match, blank = pattern.match(line), self._blanks[shape]
             if match is None or (found is not None and match.end() <= found.end()):
                 continue
             if not blank or line[match.end() : match.end() + 1].strip() == "":
-                found, least = match, blank
+                found, least, part = match, blank, shape in self._parts
         if found is None:
             return None
-        rest, host = line[found.end() :], HOST.search(f"{found[0]} ")
-        name = next((text for text in host.groups() if text), "") if host else ""
+        rest, name = line[found.end() :], "" if part else _host(found[0])
         rest = rest.removeprefix(least) if rest.startswith(least) else rest.lstrip()
         return Peeled(_without_end(rest, found[0]), name)
 
 
 def usual(line: str) -> str:
     """The line without what is often put before lines."""
+    if string := STRING.match(line):
+        line = string[1]
     at = 0
     for _ in range(AT_MOST):
         found = USUAL.match(line, at)
         if found is None:
             break
         at = found.end()
-    return line[at:].lstrip() if at else line
+    return line[at:].lstrip() if at or string else line
 
 
 def _shape(before: str) -> str:
@@ -139,6 +185,18 @@ def _shape(before: str) -> str:
             shape.append(r"\s+" if part["blank"] else r"[A-Z][a-z]{2}")
         at = part.end()
     return "".join([*shape, re.escape(before[at:])])
+
+
+def _blank(text: str) -> str:
+    return text[: len(text) - len(text.lstrip())]
+
+
+def _host(before: str) -> str:
+    """The host that this names, also where a mark of a quotation comes after it."""
+    host = HOST.search(f"{before} ")
+    if host is None and (mark := MARK.search(before)):
+        host = HOST.search(f"{before[: mark.start()]} ")
+    return next((text for text in host.groups() if text), "") if host else ""
 
 
 def _without_end(line: str, before: str) -> str:
