@@ -12,8 +12,10 @@ from . import busy, services
 from .judge import NOTHING, Miss, Sureness, Tally
 from .onlookers import FORMS, TIMED, Accusation, Verdicts
 
-#: What must hold: with both ends, with one end, and healthy ones accused in a thousand.
-WANTED = {"both": 0.98, "one": 0.90}
+#: What must hold: by class with both ends and with one, by the cause alone with both, and of all
+#: findings. No healthy connection is accused.
+WANTED = {"both": 0.97, "one": 0.93}
+WANTED_EXACTLY, WANTED_TRUE = 0.93, 0.85
 #: Of healthy connections on a path with delay and loss, where the evidence shows ages: accused in a
 #: thousand questions. Without ages some are accused, less surely. The confidence is never as high.
 MOST_ACCUSED, TOO_SURE = 1.0, 0.9
@@ -35,7 +37,7 @@ Written by `./scripts/score --write`; nobody edits it.
 A program breaks connections in ways that the author of the rules did not choose: every scenario
 and every cell of the atlas, the drop at the receiver and at the sender, over both families, on
 random ports, with and without data in flight, alone and several at once with healthy connections
-between them. While they are stuck, for one to ten seconds by then, it looks at both hosts twice,
+between them; and 120 faults that are composed at random, others for each seed. While they are stuck, for one to ten seconds by then, it looks at both hosts twice,
 {apart:g} s apart, and asks. What is true is read from the injection, in words of TCP
 (`tests/score/truth.py`), not from the rules.
 
@@ -104,7 +106,9 @@ def _truly(tally: Tally) -> str:
 def good_enough(tally: Tally) -> bool:
     """Whether a score is as high as it must be."""
     shares = all(tally.right[kind] >= wanted * tally.asked[kind] for kind, wanted in WANTED.items())
-    return shares and not tally.accused
+    exactly = tally.exactly["both"] >= WANTED_EXACTLY * tally.asked["both"]
+    truly = tally.named_truly >= WANTED_TRUE * tally.named
+    return shares and exactly and truly and not tally.accused
 
 
 def calibration(sure: Sureness) -> list[str]:

@@ -30,6 +30,9 @@ from .truth import truth
 
 #: Seconds between the two looks: long enough for one more retransmission.
 APART = 3.0
+#: Seconds that a look may take, with what healthy applications do before it: what has stood still
+#: for longer is what a stuck one looks like.
+AT_ONCE = 0.8
 #: Labs at once. More would be looked at late: `ss` is a process for each look at each end.
 JOBS = 32
 
@@ -111,10 +114,13 @@ class Recording:
         pairs = []
         lab.wait(lambda: None, self._setup.waits)
         for number in range(2):
+            began = scheduler.now()
             for one in others:
                 one.before()
             for watcher in watchers.values():
                 watcher.look()
+            if others and (late := scheduler.now() - began) > AT_ONCE:
+                raise Lost(f"too busy: who is well stood still for {late:.1f} s before the look")
             lab.sample()
             pairs.append([flow.pair for _, flow in self._flows])
             for one in others:
