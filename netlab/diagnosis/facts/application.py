@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from netlab.diagnosis.facts.passing import works
 from netlab.diagnosis.facts.registry import Value, fact
 from netlab.diagnosis.facts.sending import repeats
 from netlab.diagnosis.facts.timing import RECENT, quiet, since, stays, surplus, unheard
 from netlab.diagnosis.observed import ObservedEnd
 from netlab.model.tcp import State
 
-IGNORED = 3.0  # seconds
+IGNORED = 3.0  # seconds: longer than any pause of a program that works
 #: States that pass by in a round trip, and how many times as many as ESTABLISHED are not normal.
 WAITING = (State.SYN_SENT, State.FIN_WAIT1, State.LAST_ACK, State.CLOSING)
 NEARLY_ALL = 5
@@ -99,7 +100,10 @@ def counted_waiting(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 @fact
 def young(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """It has just heard from the other end, so its state may be transient."""
+    """It has just heard from the other end, so its state may be transient.
+
+    On a busy machine a program that holds it, and works, may come to it seconds later.
+    """
     if own.before is not None and own.before.state is own.state:
         return False
     age = unheard(own, peer)
@@ -108,7 +112,8 @@ def young(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     again = surplus(own, peer)
     if again is not None and again >= 2:  # what it hears is repetitions
         return False
-    return None if age is None else age < RECENT
+    busy = held(own, peer) and works(own, peer)
+    return None if age is None else age < (IGNORED if busy else RECENT)
 
 
 @fact

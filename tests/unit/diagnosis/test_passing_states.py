@@ -161,6 +161,27 @@ def test_what_has_just_come_may_be_accepted_in_a_moment(peer: State) -> None:
     assert check(1.0) == ("not-accepted",)
 
 
+@pytest.mark.parametrize(
+    ("age", "neighbours", "cause"),
+    [
+        (1.06, [heard(0.5)], ()),
+        (2.9, [heard(0.5)], ()),
+        (3.0, [heard(0.5)], ("not-closed",)),
+        (1.06, [], ("not-closed",)),
+        (1.06, [heard(3.0)], ("not-closed",)),
+    ],
+)
+def test_a_program_that_works_closes_within_three_seconds_on_a_busy_machine(
+    age: float, neighbours: list[Socket], cause: tuple[str, ...]
+) -> None:
+    info = {"rto": 0.2, "segs_in": 4, "lastsnd": age, "lastrcv": age + 6.0, "lastack": age}
+    ended = at_server(s.FIN_WAIT2, Timer.TIME_WAIT, 0, remaining=58.0)
+    here = host(at_client(s.CLOSE_WAIT, info=info), *neighbours)
+    assert causes(here, host(ended, LISTENER)) == cause
+    nobodys = host(at_client(s.CLOSE_WAIT, inode=0, info=info), *neighbours)
+    assert causes(nobodys, host(ended, LISTENER)) == ("not-accepted",)
+
+
 def test_what_was_so_in_both_looks_does_not_pass() -> None:
     stuck = syn(1)
     assert passes(stuck, heard(0.5), before=stuck, elapsed=3.0) is False
