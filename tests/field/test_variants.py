@@ -121,7 +121,7 @@ def test_broken_rows_are_whole_again(wrap: variants.Variant, seed: int) -> None:
 
 @pytest.mark.parametrize("wrap", [variants.hard_wrapped, variants.soft_wrapped])
 @pytest.mark.parametrize(
-    "name", ["after journald", "after pdsh", "after a stream", "after klog", "boxed"]
+    "name", ["after journald", "after pdsh", "after a stream", "after klog", "boxed", "JSON"]
 )
 def test_and_where_each_piece_then_has_something_before_it(
     name: str, wrap: variants.Variant

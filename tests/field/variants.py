@@ -53,6 +53,23 @@ PREFIXES: dict[str, Callable[[int], str]] = {
     "C": lambda _: "// ",
     "indents": lambda _: "        ",
     "a tab": lambda _: "\t",
+    "clush": lambda _: "web01.example.net: ",
+    "stern": lambda _: "web-7d9f-abcde app ",
+    "salt's block": lambda _: "    ",
+    "ansible's verbose": lambda _: "<web01> ",
+    "CI": lambda n: f"#12 {n / 10:.3f} ",
+    "GitLab": lambda n: f"2024-05-01T10:00:{n % 60:02}.123456Z 01O ",
+    "Terraform": lambda _: "null_resource.x (remote-exec): ",
+    "Vagrant": lambda _: "    default: ",
+    "bars of a diff": lambda _: "+",
+    "IRC": lambda n: f"10:{n % 60:02} < jdoe> ",
+    "IRC's log": lambda n: f"[10:00:{n % 60:02}] <jdoe> ",
+    "an arrow": lambda _: "=> ",
+    "a code comment": lambda _: " * ",
+    "SQL": lambda _: "-- ",
+    "a gutter": lambda n: f"{n + 1:>4}\u2502 ",
+    "bat": lambda n: f"{n + 1:>4}   \u2502 ",
+    "less -N": lambda n: f"{n + 1:>7} ",
     "a stream": lambda _: "stdout: ",
     "ts": lambda n: f"Wed May  1 10:00:{n % 60:02} 2024  ",
 }  # fmt: skip
@@ -152,6 +169,35 @@ def with_other_blanks(text: str, random: Random) -> str:
     return re.sub(r"(?<=\S) (?=\S)|(?<=\S)  +(?=\S)", blank, text)
 
 
+def with_nothings(text: str, random: Random) -> str:
+    """Characters of no width, as chats and pages put them between words."""
+    nothing = random.choice("\u200b\u200c\u200d\u2060\u200e\u200f\u00ad")
+    return re.sub(r"(?<=\S) (?=\S)", f" {nothing}", text)
+
+
+def typographic(text: str, _: Random) -> str:
+    """Quotation marks and dashes as a word processor has them."""
+    return re.sub(r'"([^"\n]*)"', "\u201c\\1\u201d", text).replace("-", "\u2013")
+
+
+def as_entities(text: str, _: Random) -> str:
+    return html.escape(text).replace("  ", "&nbsp;&nbsp;").replace(":", "&#58;")
+
+
+def with_sequences(text: str, _: Random) -> str:
+    """As script(1) records a terminal: titles, character sets, and what clears the line's end."""
+    rows = lines_of(text)
+    return "".join(f"\x1b]0;web01: ~\x07\x1b[?2004h\x1b(B\x1b[m{one}\x1b[K\r\r\n" for one in rows)
+
+
+def in_a_pane(text: str, random: Random) -> str:
+    """Out of tmux, where another pane is to the right."""
+    rows = lines_of(text.expandtabs())
+    width = max(map(len, rows)) + 1
+    right = ["", "$ ", "$ tail -f app.log", "error: timeout", "~", "top - 10:00:01"]
+    return "\n".join(f"{one:{width}}\u2502{random.choice(right)}" for one in rows)
+
+
 def without_heading(text: str, _: Random) -> str:
     rows = lines_of(text)
     if any("State" not in one for one in rows if "Recv-Q" in one):
@@ -172,6 +218,25 @@ SINGLE: dict[str, Variant] = {
     "HTML": around("<pre><code class=\"bash\">", "</code></pre>"),
     "details": around("<details><summary>ss</summary>\n", "</details>"),
     "a quotation": around("[quote]", "[/quote]"),
+    "Teams": around("[10:02] Doe, Jane", "[10:05] Doe, John\nthanks :+1: \U0001f44d"),
+    "Slack": around("jdoe  10:02 AM\n:point_down: this is web01 \U0001f447", ":eyes: 2\n3 replies"),
+    "a banner": around(
+        "Warning: Permanently added 'web01' (ED25519) to the list of known hosts.\n"
+        "*****\n* Authorized users only! *\n*****\nLast login: Wed May  1 09:00:00 2024",
+        "Connection to web01 closed.",
+    ),
+    "a password": around("[sudo] password for jdoe: \nSorry, try again.", ""),
+    "salt": around("web01:\n----------", ""),
+    "clush -b": around("---------------\nweb01\n---------------", ""),
+    "org": around("#+begin_example", "#+end_example"),
+    "reStructuredText": around(".. code-block:: console\n", ""),
+    "asciidoc": around("[source,console]\n----", "----"),
+    "a menu": around("bash\nCopy code", "Copy\nRaw\nView raw"),
+    "sequences": with_sequences,
+    "a pane": in_a_pane,
+    "entities": as_entities,
+    "typography": typographic,
+    "nothings": with_nothings,
     "script": around("Script started on 2024-05-01 10:00:00+02:00", "Script done on 2024-05-01"),
     "ansible": around("web01 | CHANGED | rc=0 >>", ""),
     "boxed": boxed,

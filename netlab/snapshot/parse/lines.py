@@ -14,11 +14,15 @@ from netlab.model.text import printable
 
 #: Of a line, in bytes: a listener of 1,000 processes has 30 KiB with ss -p.
 LONGEST = 64 * outside.KIB
-CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07]*\x07|[\x00-\x08\x0b-\x1f\x7f]")
+CONTROL = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]+[0-~]|\x1b[0-Z\\^-~]"
+    r"|[\x00-\x08\x0b-\x1f\x7f]"
+)
 #: What only looks like a blank, a hyphen or a quotation mark, or like nothing.
 LOOKALIKES: dict[int, str | None] = (
     dict.fromkeys((0xA0, 0x2002, 0x2003, 0x2007, 0x2009, 0x202F, 0x3000), " ")
-    | dict.fromkeys((0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
+    | dict.fromkeys((0xAD, 0xFE0F, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F)))
+    | dict.fromkeys(range(0x2060, 0x2070))
     | dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2212), "-")
     | dict.fromkeys((0x201C, 0x201D, 0x201E), '"')
 )

@@ -8,8 +8,10 @@ together. Whatever else is in the text is passed over, and counted.
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -25,7 +27,7 @@ from netlab.snapshot.parse.looks import Listing, Looks
 from netlab.snapshot.parse.neighbours import NeighbourReader
 from netlab.snapshot.parse.netstat import NetstatReader
 from netlab.snapshot.parse.nstat import CounterReader
-from netlab.snapshot.parse.peel import ANCHOR, Peel, usual
+from netlab.snapshot.parse.peel import ANCHOR, Peel, divided, heads, panes, usual
 from netlab.snapshot.parse.proc import ProcReader
 from netlab.snapshot.parse.remarks import EXPECTED, SENTENCES, Remarks
 from netlab.snapshot.parse.ss import STATELESS, SsReader
@@ -48,6 +50,7 @@ ROUTES = strangers.BY_NAME["routes and neighbours"]
 LOOP = re.compile(r"\b(?:while|for|until)\b")
 #: Of a line that is neither a row nor a heading: longer ones say nothing.
 SENTENCE = 2000
+BETWEEN = "-----"  # two panes of a terminal
 #: The first lines, which show what stands before the rows of a text.
 FIRST = 2000
 
@@ -82,14 +85,29 @@ def _pasted(data: bytes, name: str) -> list[Snapshot]:
     except ScenarioError:
         if paste.says_something:
             raise
-        bare = _Paste(name)
-        for number, line in lines.numbered(data):
-            bare.take(usual(line), number)
-        with contextlib.suppress(ScenarioError):
-            return bare.finish()
-        if bare.says_something:
-            raise bare.refusal() from None
+        for without in _ways(data):
+            bare = _Paste(name)
+            for number, line in lines.numbered(data):
+                if (text := without(line)).strip():
+                    bare.take(text, number)
+            with contextlib.suppress(ScenarioError):
+                return bare.finish()
+            if bare.says_something:
+                raise bare.refusal() from None
         raise
+
+
+def _ways(data: bytes) -> Iterator[Callable[[str], str]]:
+    """Ways to take off what may stand before each line of a text in which nothing can be read."""
+    yield usual
+    first = [line for _, line in itertools.islice(lines.numbered(data), FIRST)]
+    for peel in heads(first):
+        yield functools.partial(_without, peel)
+
+
+def _without(peel: Peel, line: str) -> str:
+    off = peel.off(line)
+    return line if off is None else off.text
 
 
 def _stored(text: str, name: str) -> list[Snapshot]:
@@ -105,14 +123,21 @@ def _stored(text: str, name: str) -> list[Snapshot]:
 
 def _peeled(numbered: Iterator[Line], paste: _Paste) -> Iterator[Line]:
     """The lines, once the first of them have shown what stands before rows."""
-    first = []
-    for line in numbered:
-        first.append(line)
-        if len(first) == FIRST:
-            break
-    paste.peel.learn_all([line for _, line in first])
-    yield from first
-    yield from numbered
+    first = [*itertools.islice(numbered, FIRST)]
+    if not divided([text for _, text in first]):
+        paste.peel.learn_all([text for _, text in first])
+        yield from first
+        yield from numbered
+        return
+    paste.peel.learn_all([panes(text)[0] for _, text in first])
+    right: list[Line] = []
+    for number, text in itertools.chain(first, numbered):
+        here, there = panes(text)
+        right.append((number, there))
+        if here:
+            yield number, here
+    yield right[0][0], BETWEEN
+    yield from (line for line in right if line[1].strip())
 
 
 class _Paste:

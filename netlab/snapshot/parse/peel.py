@@ -9,7 +9,7 @@ line to line.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from netlab.snapshot.parse.nstat import SENTENCES
@@ -37,7 +37,7 @@ OTHER_ANCHOR = re.compile(
 )
 #: Where a row begins whose end is on the next line.
 BEGUN = re.compile(
-    rf"(?<![\w.-])(?:(?:tcp\s{{1,9}})?(?:{_NAMES})\s{{1,99}}\d{{1,15}}(?:\s{{1,99}}\d{{1,15}}|\s*$)"
+    rf"(?<![\w.-])(?:(?:tcp\s{{1,9}})?(?:{_NAMES})\s{{1,99}}\d{{1,15}}(?:\s{{1,99}}\d{{1,15}}|\W*$)"
     r"|tcp6?\s{1,9}\d{1,15}\s{1,99}\d{1,15}|(?:State|Proto)\s{1,99}Recv-Q)(?=\s|$)"
 )
 #: What loggers, pages, mails and people put before any line. Data may look so, too: it is taken
@@ -50,6 +50,7 @@ USUAL = re.compile(
     r"|[\w./-]{1,99}\s*[|:]|\d{1,9}\t|\w{0,3}[>|\u2502*#-]{1,2}(?=\s|>)|//(?=\s))"
 )
 STRING = re.compile(r"\s*\"(.{2,}?)\",?\s*$")  # one of a list of JSON
+SHIFTED = 4  # columns
 AT_MOST = 4  # of them, one after the other
 MOST_LINES = 0.8  # of a text, before which the same stands: they, too, are not data
 LONGEST = 200  # characters of what stands before a row
@@ -62,7 +63,10 @@ PART = re.compile(
     r"(?P<varies>[A-Za-z_]*\d\w*)|(?P<blank>\s+)|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|"
     r"Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b"
 )
-BLANKS = re.compile(r"(?<=\S)\s+")
+#: Where one part of it ends, of which the next one may be missing.
+ENDS = re.compile(r"(?<=\S)(?=\s)|(?<=[\"'`])(?=\S)")
+MARKS = re.compile(r"\s*[^\w\s]")
+PANE = re.compile(r"[^\u2502\u2503]{20,}(?P<bar>[\u2502\u2503])[^\u2502\u2503]*$")
 BARS = re.compile(r"[|\u2500-\u257f\u258f]")  # of drawn boxes
 QUOTES = "\"'`"
 #: The host that stands before each row: of journald, kubectl, pdsh, docker compose, grep -H.
@@ -122,10 +126,19 @@ class Peel:
                 break
             self._learn_parts(before, lines, known)
 
+    def learn_head(self, head: str, lines: Sequence[str]) -> None:
+        """See what nearly all of these lines begin with, whatever comes after it."""
+        self._learn_parts(f"{head} ", lines, set())
+
+    @property
+    def knows(self) -> bool:
+        """Whether anything has been learned."""
+        return bool(self._shapes)
+
     def _learn_parts(self, before: str, lines: Sequence[str], known: set[str]) -> None:
         """Learn what stands before a row, whole or only its first parts, if others have it, too."""
         whole = before.rstrip()
-        for end in [*(blank.start() for blank in BLANKS.finditer(whole)), len(whole)]:
+        for end in [*(part.start() for part in ENDS.finditer(whole)), len(whole)]:
             text, shape = whole[:end], _shape(whole[:end])
             if not text.strip() or shape in known:
                 continue
@@ -159,6 +172,33 @@ class Peel:
         rest, name = line[found.end() :], "" if part else _host(found[0])
         rest = rest.removeprefix(least) if rest.startswith(least) else rest.lstrip()
         return Peeled(_without_end(rest, found[0]), name)
+
+
+def heads(lines: Sequence[str]) -> Iterator[Peel]:
+    """What the lines begin with, if nearly all begin so: its first part, the first two, ..."""
+    first = next((line for line in lines if ENDS.search(line)), "")
+    marks = MARKS.match(first)
+    ends = [marks.end()] if marks else []
+    for end in [*ends, *(part.start() for part in ENDS.finditer(first))][:AT_MOST]:
+        peel = Peel()
+        peel.learn_head(first[:end], lines)
+        if peel.knows:
+            yield peel
+
+
+def panes(line: str) -> tuple[str, str]:
+    """What is to the left and to the right of the bar between two panes of a terminal."""
+    found = PANE.match(line)
+    return (line[: found.start("bar")].rstrip(), line[found.end("bar") :]) if found else (line, "")
+
+
+def divided(lines: Sequence[str]) -> bool:
+    """Whether two panes of a terminal are side by side. A mark of a mail may shift their bar."""
+    bars = [found.start("bar") for line in lines if (found := PANE.match(line))]
+    if len(bars) < max(2, MOST_LINES * len(lines)) or max(bars) - min(bars) > SHIFTED:
+        return False
+    sides = [side.strip() for line in lines for side in panes(line)]
+    return any(ANCHOR.match(side) or OTHER_ANCHOR.search(side) for side in sides)
 
 
 def usual(line: str) -> str:

@@ -47,7 +47,7 @@ LABEL = re.compile(r"\s*[\w.-]+:|\s*-{3,}(?:\s.*)?")
 HALF = re.compile(r"(?:tcp\s+)?\d{1,15}\s+\d{1,15}(?:\s+(?!\d{1,15}\s)\S+)?\s*$")
 #: A row that ends before its peer's port.
 CUT = re.compile(r"(?:tcp\s+)?\S+(?:\s+\S+){0,2}(?:\s+\S*:\S*\s+[^\s:]+)?\s*$")
-BROKEN = re.compile(rf"(?P<tcp>tcp\s+)?(?:{_NAMES})\s+\d{{1,15}}$")
+BROKEN = re.compile(rf"(?P<tcp>tcp\s+)?(?:{_NAMES})\s+\d{{1,15}}\s*$")
 QUEUES = re.compile(r"(?:tcp\s+)?\d{1,15}\s+\d{1,15}\s+(?!\d{1,15}\s)[^\s:]+\s+[^\s:]+(?:\s|$)")
 OTHER = re.compile(rf"(?P<kind>{OTHERS})\s+\S++\s+\d+\s+\d+\s")
 TIMER = re.compile(r"timer:\((\w+),([^,)]*),(\d{1,9})\)")
