@@ -37,9 +37,10 @@ Written by `./scripts/score --write`; nobody edits it.
 A program breaks connections in ways that the author of the rules did not choose: every scenario
 and every cell of the atlas, the drop at the receiver and at the sender, over both families, on
 random ports, with and without data in flight, alone and several at once with healthy connections
-between them; and 120 faults that are composed at random, others for each seed. While they are stuck, for one to ten seconds by then, it looks at both hosts twice,
-{apart:g} s apart, and asks. What is true is read from the injection, in words of TCP
-(`tests/score/truth.py`), not from the rules.
+between them; and 120 faults that are composed at random, others for each seed. While they are
+stuck, for one to ten seconds by then, it looks at both hosts twice, {apart:g} s apart, and asks.
+What is true is read from the injection, in words of TCP (`tests/score/truth.py`), not from the
+rules.
 
 - *both ends*: the first finding about the connection is the true class
 - *one end*: one of the first two is, of those that this end can know of at all
