@@ -66,13 +66,16 @@ TESTS = {
     "netlab/diagnosis/facts/registry.py": FACTS,
     "netlab/diagnosis/facts/sending.py": FACTS,
     "netlab/diagnosis/facts/timing.py": FACTS,
+    "netlab/diagnosis/facts/tracking.py": FACTS,
     "netlab/diagnosis/grouping.py": ("tests/unit/diagnosis/test_grouping.py",),
     "netlab/diagnosis/pairing.py": (
         "tests/unit/diagnosis/test_pairing.py",
         "tests/unit/diagnosis/test_passing_states.py",
+        "tests/unit/diagnosis/test_translation.py",
     ),
     "netlab/diagnosis/rank.py": ANSWERS,
     "netlab/diagnosis/services.py": ("tests/unit/diagnosis/test_services.py",),
+    "netlab/diagnosis/translation.py": ("tests/unit/diagnosis/test_translation.py",),
     "netlab/diagnosis/unseen.py": ("tests/unit/diagnosis/test_unseen.py",),
     "netlab/kernels/compare/changes.py": (
         "tests/unit/kernels/compare/test_changes.py",

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from netlab.diagnosis.facts.passing import works
+from netlab.diagnosis.facts.passing import outnumbered, works
 from netlab.diagnosis.facts.registry import Value, fact
 from netlab.diagnosis.facts.sending import repeats
 from netlab.diagnosis.facts.timing import RECENT, quiet, since, stays, surplus, unheard
@@ -112,7 +112,7 @@ def young(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     again = surplus(own, peer)
     if again is not None and again >= 2:  # what it hears is repetitions
         return False
-    busy = held(own, peer) and works(own, peer)
+    busy = held(own, peer) and works(own, peer) and outnumbered(own)
     return None if age is None else age < (IGNORED if busy else RECENT)
 
 

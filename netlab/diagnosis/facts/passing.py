@@ -80,6 +80,14 @@ def works(own: ObservedEnd, peer: ObservedEnd | None) -> bool:
     )
 
 
+def outnumbered(own: ObservedEnd) -> bool:
+    """Whether no more of its service are in its state than live or ended in good order."""
+    assert own.socket is not None
+    local, remote = own.socket.local, own.socket.remote
+    alike = _most(own.host, local[1], remote, own.state)
+    return alike <= _most(own.host, local[1], remote, *WELL)
+
+
 def _others_live(end: ObservedEnd, port: int, remote: Endpoint) -> bool:
     """Whether others than this connection use a port of a host, or an endpoint that it reaches.
 

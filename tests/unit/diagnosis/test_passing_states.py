@@ -182,6 +182,19 @@ def test_a_program_that_works_closes_within_three_seconds_on_a_busy_machine(
     assert causes(nobodys, host(ended, LISTENER)) == ("not-accepted",)
 
 
+def test_a_crowd_that_is_not_closed_is_no_sign_that_the_program_works() -> None:
+    """Each of them has just heard a FIN, as in a leak that begins now."""
+    info = {"rto": 0.2, "segs_in": 4, "lastsnd": 1.5, "lastrcv": 6.0, "lastack": 1.5}
+    crowd = [
+        replace(at_client(s.CLOSE_WAIT, info=info), local=(C[0], 40001 + number))
+        for number in range(3)
+    ]
+    assert causes(host(*crowd))[0] == "not-closed"
+    served = [replace(heard(0.5), local=(C[0], 50001 + number)) for number in range(len(crowd))]
+    assert causes(host(*crowd, *served[1:]))[0] == "not-closed"
+    assert causes(host(*crowd, *served)) == ()
+
+
 def test_what_was_so_in_both_looks_does_not_pass() -> None:
     stuck = syn(1)
     assert passes(stuck, heard(0.5), before=stuck, elapsed=3.0) is False
