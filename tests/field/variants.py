@@ -72,6 +72,13 @@ PREFIXES: dict[str, Callable[[int], str]] = {
     "less -N": lambda n: f"{n + 1:>7} ",
     "a stream": lambda _: "stdout: ",
     "ts": lambda n: f"Wed May  1 10:00:{n % 60:02} 2024  ",
+    "fabric": lambda _: "[web01] out: ",
+    "clush -L": lambda _: "web[01]: ",
+    "ssh -v": lambda n: f"web01 10:00:{n % 60:02} | ",
+    "blanks that do not break": lambda _: "\u00a0\u00a0",
+    "a tree": lambda _: "  \u2514\u2500 ",
+    "a process": lambda n: f"[{n % 4}] ",
+    "tail -v": lambda n: f"[{n // 60:02}:{n % 60:02}] ",
 }  # fmt: skip
 PROMPTS = [
     "$ ", "# ", "% ", "root@web01:~# ", "[root@web01 ~]# ", "user@web01:/var/log$ ", "➜  ~ ",
@@ -205,6 +212,63 @@ def without_heading(text: str, _: Random) -> str:
     return "\n".join(one for one in rows if "Recv-Q" not in one) + "\n"
 
 
+def coloured_by(begin: str, end: str) -> Variant:
+    """With colours whose escape character was lost, or is shown."""
+    return lambda text, _: re.sub(r"\b([A-Z]{3,}(?:[-_][A-Z0-9]+)*)\b", f"{begin}\\1{end}", text)
+
+
+def between_letters(mark: str) -> Variant:
+    """With what cannot be seen, after each colon and full stop."""
+    return lambda text, _: re.sub(r"(?<=\d)([.:])(?=\d)", f"\\1{mark}", text)
+
+
+def behind(words: list[str], often: int = 3) -> Variant:
+    """With somebody's remarks at the ends of rows."""
+
+    def put(text: str, random: Random) -> str:
+        return "\n".join(
+            f"{one.rstrip()}   {random.choice(words)}"
+            if ROW.match(one) and not random.randrange(often)
+            else one
+            for one in lines_of(text)
+        )
+
+    return put
+
+
+def padded(text: str, _: Random) -> str:
+    """As a terminal is copied whose rows are all of its width."""
+    rows = [one.expandtabs() for one in lines_of(text)]
+    width = max(map(len, rows))
+    return "".join(f"{one:{width}}\n" for one in rows)
+
+
+def as_one_string(text: str, _: Random) -> str:
+    """As a program prints what another one printed."""
+    return "b" + repr(text.encode().decode("ascii", "replace")).replace("\\'", "'") + "\n"
+
+
+def in_yaml(text: str, _: Random) -> str:
+    rows = "".join(f"    - '{one}'\n" for one in lines_of(text))
+    return f"web01:\n  stdout_lines:\n{rows}"
+
+
+def escaped(text: str, _: Random) -> str:
+    """As Markdown is written by a program: the marks that would mean something are escaped."""
+    return re.sub(r"([*_\[\]])", r"\\\1", text)
+
+
+def shown_whole(text: str, _: Random) -> str:
+    """As cat -A shows it."""
+    return "".join(f"{one}$\n" for one in lines_of(text)).replace("\t", "^I")
+
+
+def linked(text: str, random: Random) -> str:
+    """As mail programs, Slack and Markdown write what they took for a link."""
+    link = random.choice([r"\1<http://\1>", r"<http://\1|\1>", r"[\1](http://\1)"])
+    return re.sub(r"(?<!\S)(\d{1,3}(?:\.\d{1,3}){3}:(?:80|443|8080))(?!\S)", link, text)
+
+
 SINGLE: dict[str, Variant] = {
     **{f"after {name}": prefixed(prefix) for name, prefix in PREFIXES.items()},
     **{f"prompt {prompt!r}": prompted(prompt) for prompt in PROMPTS},
@@ -254,6 +318,45 @@ SINGLE: dict[str, Variant] = {
     "tabs": lambda text, _: re.sub(r"(?<=\S) {2,}(?=\S)", "\t", text),
     "one blank": lambda text, _: re.sub(r"(?<=\S) {2,}(?=\S)", " ", text),
     "UTF-8 with its mark": lambda text, _: f"\ufeff{text}",
+    "colours without escape": coloured_by("[1;32m", "[0m"),
+    "colours by cat -v": coloured_by("^[[1;32m", "^[[0m"),
+    "colours in a log": coloured_by(r"\\u001b[32m", r"\\u001b[0m"),
+    "colours that erase": coloured_by("\x1b[01;31m\x1b[K", "\x1b[m\x1b[K"),
+    "zero width": between_letters("\u200b"),
+    "joiners": between_letters("\u2060"),
+    "wide colons": lambda text, _: re.sub(r"(?<=\d):(?=\d)", "\uff1a", text),
+    "blanks read twice": lambda text, _: re.sub(r"(?<=\S) (?=\S)", "\u00c2\u00a0", text),
+    "remarks behind": behind(["<-- this one", "# why?", "<=== here!", "// stuck", "(!)"]),
+    "elisions behind": behind(["...", "[...]", "\u2026", "<snip>"]),
+    "padded": padded,
+    "one string": as_one_string,
+    "YAML": in_yaml,
+    "escaped": escaped,
+    "cat -A": shown_whole,
+    "links": linked,
+    "bold": lambda text, _: "".join(f"**{one}**\n" for one in lines_of(text) if one.strip()),
+    "code in a line": lambda text, _: "".join(f"`{one}`\n" for one in lines_of(text)),
+    "CDATA": around("<output><![CDATA[", "]]></output>"),
+    "less": around("", "~\n~\nlines 1-23/23 (END)"),
+    "more": between(["--More--", "--More--(45%)", ":"], 6),
+    "pssh": around("[1] 10:00:01 [SUCCESS] web01", ""),
+    "kubectl": around(
+        'Defaulted container "app" out of: app, istio-init (init)',
+        "command terminated with exit code 1",
+    ),
+    "ssh": around(
+        "Warning: Permanently added '10.9.8.7' (ED25519) to the list of known hosts.\n"
+        "############\n# Authorized use only #\n############\n"
+        "Last login: Wed May  1 09:58:11 2024 from 10.9.8.6",
+        "Connection to web01 closed.",
+    ),
+    "Ubuntu's welcome": around(
+        "Welcome to Ubuntu 22.04.4 LTS (GNU/Linux 5.15.0-105-generic x86_64)\n\n"
+        "  System load:  0.08              Processes:             119\n"
+        "  Usage of /:   19.4% of 24.05GB   IPv4 address for eth0: 10.9.8.7\n\n"
+        "*** System restart required ***",
+        "",
+    ),
 }  # fmt: skip
 
 

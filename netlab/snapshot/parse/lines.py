@@ -25,6 +25,27 @@ LOOKALIKES: dict[int, str | None] = (
     | dict.fromkeys(range(0x2060, 0x2070))
     | dict.fromkeys((0x2010, 0x2011, 0x2012, 0x2013, 0x2212), "-")
     | dict.fromkeys((0x201C, 0x201D, 0x201E), '"')
+    | {0xFF00 + code: chr(0x20 + code) for code in range(1, 0x5F)}  # of full width
+)
+#: A blank that does not break, in UTF-8 that was read as Latin-1.
+READ_TWICE = "\u00c2 "
+#: Colours whose escape character is shown, or was lost.
+COLOUR = re.compile(
+    r"(?:\^\[|\u241b|\\(?:u001[bB]|x1[bB]|033|e))\[[\d;]{0,20}[mK]"
+    r"|(?<!\x1b)\[(?:\d{1,3}(?:;\d{1,3}){1,4}m|\d{1,3}m(?![a-z\]])|m(?![\w\]]))(?:\[K)?"
+)
+#: A mark that would mean something in Markdown or in a string of JSON.
+ESCAPED = re.compile(r"\\([*_\[\]\"'])")
+#: A whole line as Markdown sets it. ``**web1**`` names a host.
+SET_OFF = re.compile(
+    r"\s*(?P<mark>\*\*|__|`)(?![\w.-]*[a-zA-Z][\w.-]*:?(?P=mark))(?P<line>[^`]+)(?P=mark)$"
+)
+#: The end of a line as ``cat -A`` shows it.
+SHOWN_END = re.compile(rb"(?:\^M)?\$(?=\r?\n|\Z)")
+#: What mail programs, Slack and Markdown make of what they take for a link.
+LINK = re.compile(
+    r"(?<=\w)<(?:https?://|mailto:|tel:)[^<>|\s]*>|\[(?P<text>[^\[\]()\s]+)\]\(\w+:[^()\s]*\)"
+    r"|<(?:https?://|mailto:|tel:)[^<>|\s]*\|(?P<label>[^<>|\s]+)>"
 )
 #: Of mails. ``>> web1 <<`` is a heading.
 QUOTE = re.compile(r"(?!.{0,80}<<$)(?:\s?>)+ ?")
@@ -53,7 +74,7 @@ def numbered(data: bytes) -> Iterator[Line]:
             for part in _without_markup(text):
                 if line := clean(part):
                     yield number, line
-        elif line := clean(_in_one_word(text) if "[" in text else text):
+        elif line := clean(_plain(text) if "[" in text else text):
             yield number, line
 
 
@@ -63,6 +84,8 @@ def _decoded(data: bytes) -> bytes:
         data = data.decode("utf-16", errors="replace").encode()
     if b"=3D" in data and re.search(rb"=(?:20|09)?[ \t]*(?:\r\n?|\n)", data):
         data = quopri.decodestring(data)
+    if b"$" in data and data.count(b"$\n") * 2 > data.count(b"\n"):
+        data = SHOWN_END.sub(b"", data).replace(b"^I", b"\t")
     return data if b"\n" in data else data.replace(b"\r", b"\n")
 
 
@@ -78,10 +101,12 @@ def _lines(data: bytes) -> Iterator[bytes]:
 def _without_markup(text: str) -> Iterator[str]:
     for part in BREAK.split(text) if "<" in text else [text]:
         plain = TAG.sub(" ", part.rstrip()) if not part.startswith("```") else ""
-        yield _in_one_word(html.unescape(plain) if ENTITY.search(plain) else plain)
+        yield _plain(html.unescape(plain) if ENTITY.search(plain) else plain)
 
 
-def _in_one_word(text: str) -> str:
+def _plain(text: str) -> str:
+    """Without colours that are shown and what links add, and with each mask as one word."""
+    text = LINK.sub(lambda found: found["text"] or found["label"] or "", COLOUR.sub("", text))
     return MASK.sub(lambda found: found[0].replace(" ", "_"), text)
 
 
@@ -89,14 +114,18 @@ def clean(line: str) -> str:
     """A line without what mail programs and terminals add."""
     if not (line.isascii() and line.isprintable()):
         if not line.isascii():
-            line = line.translate(LOOKALIKES)
+            line = line.translate(LOOKALIKES).replace(READ_TWICE, " ")
         line = CONTROL.sub("", line)
         if not line.isascii():
             line = printable(line)
     if ">" in line[:2]:
         match = QUOTE.match(line)
         line = line[match.end() :] if match else line
-    line = line.rstrip()
-    if "\\t" in line and '"' in line:  # a string of JSON
-        line = line.replace("\\t", "\t")
+    line = line.rstrip().removeprefix("--More--")
+    if line[-1:] in {"*", "_", "`"} and (whole := SET_OFF.match(line)):
+        line = whole["line"].rstrip()
+    if "\\" in line:
+        line = ESCAPED.sub(r"\1", line)
+        if "\\t" in line and '"' in line:  # a string of JSON
+            line = line.replace("\\t", "\t")
     return line[:-1].rstrip() if line.endswith("\\") else line

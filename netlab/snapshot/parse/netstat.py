@@ -36,6 +36,8 @@ TIMER = re.compile(
     r"\((\d{1,15}\.\d{1,9})/(\d{1,9})/(-?\d{1,9})\)"
 )
 EXTENDED = re.compile(r"\s*(?P<user>[^\s/]+)\s+(?P<inode>\d{1,15})(?=\s|$)")
+#: What somebody wrote behind the process.
+REMARK = re.compile(r"\s{2,}|\s(?=<|#|\u2190|//)")
 #: What may stand on a line of its own after a row: a process, a timer, a user and an inode.
 TAIL = re.compile(r"\s*(?:-\s|-$|\d{1,9}/\S|(?:off|on|keepalive|timewait|probe)\s*\()")
 LONGEST_TAIL = 80  # characters
@@ -172,7 +174,7 @@ class NetstatReader:
         extended = EXTENDED.match(more)
         if extended is not None:
             more = more[extended.end() :]
-        owner = more.strip()
+        owner = REMARK.split(more.strip(), maxsplit=1)[0]
         return Socket(
             state,
             endpoint(local),

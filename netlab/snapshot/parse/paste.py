@@ -48,6 +48,8 @@ JSON = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*+\{[ \t\r\n]*+[\"}]")
 OURS = re.compile(JSON.pattern + rb'netlab"')
 ROUTES = strangers.BY_NAME["routes and neighbours"]
 LOOP = re.compile(r"\b(?:while|for|until)\b")
+#: A string of several lines, as Python or another program shows it.
+STRING = re.compile(r"b?(?P<mark>[\"'])(?P<text>.*\\n.*?)(?P=mark)?$")
 #: Of a line that is neither a row nor a heading: longer ones say nothing.
 SENTENCE = 2000
 BETWEEN = "-----"  # two panes of a terminal
@@ -210,6 +212,8 @@ class _Paste:
         peeled = self.peel.off(line)
         line = peeled.text if peeled else line
         if "\\n" in line:
+            string = STRING.match(line)
+            line = string["text"] if string else line
             parts = line.replace("\\t", "\t").split("\\n")
         else:
             starts = [found.start() for found in ANCHOR.finditer(line)]

@@ -33,7 +33,7 @@ OTHER_ANCHOR = re.compile(
     rf"(?<![\w.-])(?:(?:tcp\s{{1,99}})?(?:{_ANY})\s{{1,99}}\d{{1,12}}\W*+$|\d{{1,12}}\s{{1,9}}(?:{_ANY})\W*+$"
     rf"|\d{{1,20}}\s(?:{_SENTENCES})\W*+$|(?:Tcp|TcpExt):\W*+$"
     r"|(?:Tcp|Ip|Udp|Icmp)\w{2,50}\s++\d{1,20}\s++\d{1,9}\.\d\W*+$|TCP:\s++\d{1,9}\s\(estab"
-    r"|(?<![^\s\"'|>:])[$#]\s(?:sudo\s)?(?:ss|netstat|nstat)(?!\S))"
+    r"|(?<![^\s\"'|>:+\u2500-\u257f])[$#]\s(?:sudo\s)?(?:ss|netstat|nstat)(?!\S))"
 )
 #: Where a row begins whose end is on the next line.
 BEGUN = re.compile(
@@ -47,9 +47,9 @@ USUAL = re.compile(
     r"|(?:<\d+>)?(?:\d{4}-\d\d-\d\d[T ]|(?:[A-Z][a-z]{2}\s+){1,2}\d{1,2} )?\d\d:\d\d:\d\d[\d.,]*+"
     r"(?:Z|[+-]\d\d:?\d\d|\s\d{4})?(?:\s[\w.-]{1,99} [\w./@-]{1,99}(?:\[\d+\])?:)?(?=\s)"
     r"|#*\[[^\]]{1,99}\](?=\s)|(?:DEBUG|INFO|WARN(?:ING)?|ERROR)\b(?:\s+[\w.]+ -)?(?=\s)"
-    r"|[\w./-]{1,99}\s*[|:]|\d{1,9}\t|\w{0,3}[>|\u2502*#-]{1,2}(?=\s|>)|//(?=\s))"
+    r"|[\w./-]{1,99}\s*[|:]|\d{1,9}\t|\w{0,3}[=>|\u2500-\u257f*#+-]{1,3}(?=\s|>)|//(?=\s))"
 )
-STRING = re.compile(r"\s*\"(.{2,}?)\",?\s*$")  # one of a list of JSON
+STRING = re.compile(r"\s*(?:- )?([\"'])(.{2,}?)\1,?\s*$")  # one of a list of JSON or YAML
 SHIFTED = 4  # columns
 AT_MOST = 4  # of them, one after the other
 MOST_LINES = 0.8  # of a text, before which the same stands: they, too, are not data
@@ -101,8 +101,8 @@ class Peel:
         text = before.rstrip()
         if not text or (found[0][0] in "$#" and "@" in text):
             return  # a prompt
-        if ENDPOINT.search(line[: found.start() + 1]):
-            return  # a row of another kind, or a part of one
+        if ENDPOINT.search(line[: found.start() + 1]) or "\\n" in before:
+            return  # a row of another kind, or a part of one; or a line before it
         self._add(text, before[len(text) :])
         if (mark := MARK.search(text)) and mark.start():  # which some lines may lack
             self._add(text[: mark.start()], mark["blank"])
@@ -204,7 +204,7 @@ def divided(lines: Sequence[str]) -> bool:
 def usual(line: str) -> str:
     """The line without what is often put before lines."""
     if string := STRING.match(line):
-        line = string[1]
+        line = string[2]
     at = 0
     for _ in range(AT_MOST):
         found = USUAL.match(line, at)

@@ -16,7 +16,7 @@ import pytest
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State, Timer
 from netlab.snapshot.columns import ANY
-from netlab.snapshot.parse import read
+from netlab.snapshot.parse import lines, read
 from netlab.snapshot.parse.ss import duration
 from netlab.snapshot.records import Sample, Snapshot, Socket
 
@@ -403,3 +403,19 @@ def test_a_row_with_a_word_as_long_as_a_line_may_be_is_read_at_once() -> None:
     row = f"tcp        0      0 10.0.0.1:5555      10.0.0.2:%d      ESTABLISHED {'2' * 60_000}"
     text = "\n".join(row % port for port in range(1, 101))
     assert len(sample(text).sockets) == 100
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[5min ago]", "[m] is a mask", r"grep 'a\|b'", "root@web1:~$", "**web1**", "`web1`:",
+     "LISTEN 0 128 *:80 *:*", "a [b] (c)", "<http_1>:80"],
+)  # fmt: skip
+def test_what_only_looks_like_something_that_was_added_stays(text: str) -> None:
+    assert [*lines.numbered(f"x\ny\n{text}\nz\n".encode())][2] == (3, text)
+
+
+def test_a_process_with_blanks_in_its_name_is_whole_and_a_remark_is_not_in_it() -> None:
+    row = "tcp 0 0 10.0.0.1:80 10.0.0.2:1024 CLOSE_WAIT "
+    for told, owner in (("7/nginx: worker   <-- this", "7/nginx: worker"), ("-   # why?", "")):
+        (socket,) = read(row + told, "pasted")[0].samples[0].sockets
+        assert socket.owner == owner
