@@ -17,10 +17,8 @@ def next_hop(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 @fact
 def hop_silent(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """That neighbour does not answer ARP, or neighbour discovery (FAILED, INCOMPLETE)."""
-    hop = next_hop(own, peer)
-    if hop is None or own.host.neighbourhood is None:
-        return None
-    return own.host.neighbourhood.silent.get(str(hop))
+    known = own.host.neighbourhood
+    return None if known is None else known.silent.get(str(next_hop(own, peer)))
 
 
 @fact

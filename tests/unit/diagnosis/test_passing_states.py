@@ -195,10 +195,28 @@ def test_a_crowd_that_is_not_closed_is_no_sign_that_the_program_works() -> None:
     assert causes(host(*crowd, *served)) == ()
 
 
+def test_a_crowd_is_of_one_port_whoever_comes() -> None:
+    """At a service each comes from another endpoint: its port is what they have in common."""
+    info = {"rto": 0.2, "segs_in": 4, "lastsnd": 1.5, "lastrcv": 6.0, "lastack": 1.5}
+    crowd = [
+        replace(at_server(s.CLOSE_WAIT, info=info), remote=("10.0.1.1", 40001 + number))
+        for number in range(3)
+    ]
+    served = [
+        replace(at_server(s.ESTABLISHED, info={**info, "lastrcv": 0.5}), remote=("10.0.2.1", port))
+        for port in range(50001, 50004)
+    ]
+    assert causes(host(*crowd, served[0]))[0] == "not-closed"
+    assert causes(host(*crowd, *served)) == ()
+
+
 def test_what_was_so_in_both_looks_does_not_pass() -> None:
     stuck = syn(1)
     assert passes(stuck, heard(0.5), before=stuck, elapsed=3.0) is False
     assert passes(stuck, heard(0.5), before=at_client(s.ESTABLISHED), elapsed=3.0) is True
+    for times, fine in ((2, True), (3, False)):
+        before = at_client(s.ESTABLISHED)
+        assert passes(syn(times), heard(0.5), before=before, elapsed=3.0) is fine
 
 
 def test_a_repeated_syn_ack_is_not_blamed_on_a_host_that_was_looked_at_later() -> None:

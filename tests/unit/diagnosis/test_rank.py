@@ -15,7 +15,14 @@ from netlab.model.tcp import State, Timer
 from netlab.render.findings import findings
 from netlab.render.style import Style
 from netlab.snapshot.columns import ANY
-from netlab.snapshot.records import Endpoint, Sample, Snapshot, Socket
+from netlab.snapshot.records import (
+    ConntrackEntry,
+    Endpoint,
+    Sample,
+    Snapshot,
+    Socket,
+    Tracking,
+)
 
 from .build import LISTENER, C, S, again, at_client, at_server, causes, host, s, twice
 
@@ -108,6 +115,17 @@ def test_a_route_that_is_gone_leaves_the_least_path_mtu() -> None:
     info = {**info, "pmtu": 1500}
     probes = at_client(s.ESTABLISHED, Timer.PROBE, probes=3, tx_queue=2000, info=info)
     assert causes(host(probes))[0] == "own-firewall"
+
+
+def test_who_matched_two_translated_ends_is_told() -> None:
+    client = replace(at_client(s.ESTABLISHED, **again(3, tx_queue=30)), remote=("10.96.0.1", 80))
+    server = at_server(s.ESTABLISHED, **again(3, tx_queue=30))
+    entry = ConntrackEntry((C, ("10.96.0.1", 80)), (S, C), "ESTABLISHED")
+    nat = Snapshot((Sample((), whole=False, tracking=Tracking((entry,))),), "nat1")
+    for beside, by in (((), "their ports"), ((nat,), "connection tracking of nat1")):
+        (found,) = diagnose([host(client), host(server), *beside]).findings
+        told = f"the two ends were matched by {by}: an address was translated (NAT)"
+        assert told in found.evidence_against
 
 
 def test_a_translation_that_carries_nothing_any_more() -> None:

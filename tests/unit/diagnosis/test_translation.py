@@ -60,6 +60,17 @@ def test_two_routers_in_a_row_are_followed_both_ways() -> None:
     assert known.other_end((BACKEND, GATE)) == (C, SERVICE)
 
 
+def test_of_two_listings_the_later_one_counts() -> None:
+    others = entry(((C[0], 40002), SERVICE), (SERVICE, (OUTSIDE[0], 61001)))
+    listings = Tracking((HOME, others), whole=False), Tracking((others,), whole=True)
+    for first, last, expected in ((*listings, None), (*listings[::-1], (SERVICE, OUTSIDE))):
+        samples = tuple(Sample((), tracking=each) for each in (first, last))
+        known = Translations([Snapshot(samples, "router")])
+        assert known.other_end((C, SERVICE)) == expected
+        forgotten = [tracked.entry for tracked in known.of((C, SERVICE))] == [None]
+        assert forgotten is last.whole
+
+
 def test_a_connection_that_is_only_tracked_is_not_translated() -> None:
     known = Translations([router(entry((C, SERVICE), (SERVICE, C)))])
     assert known.other_end((C, SERVICE)) is None
