@@ -81,7 +81,7 @@ def _listen(heard: list[int]) -> None:
             raise Signalled(number)
 
     def again(number: int, frame: FrameType | None) -> None:
-        raise Signalled(heard[-1])
+        raise Signalled(heard[-1] if heard else number)
 
     def ignored(unraisable: sys.UnraisableHookArgs) -> None:
         if isinstance(unraisable.exc_value, Signalled):

@@ -51,7 +51,7 @@ class Thing:
 
 def command():
     thing = Thing()
-    watched = weakref.ref(thing, lambda gone: (signal.raise_signal(number), time.sleep(0)))
+    watched = weakref.ref(thing, lambda gone: time.sleep(0.1))  # here it is raised again, in vain
     del thing
     time.sleep(3600)
     return 0
@@ -104,6 +104,18 @@ def test_where_python_ignores_what_is_raised_a_signal_is_not_lost(number: signal
     )  # fmt: skip
     assert done.stderr == "netlab: stopped; nothing is left behind\n"
     assert done.returncode == 128 + number
+
+
+def test_an_alarm_of_somebody_elses_ends_it_as_any_signal_does() -> None:
+    with subprocess.Popen(
+        [*NETLAB, "snapshot", "--twice", "60"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment(),
+    ) as process:  # fmt: skip
+        assert scheduler.wait(lambda: hears(process.pid), scheduler.now() + PATIENCE)
+        process.send_signal(signal.SIGALRM)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + signal.SIGALRM
+    assert err == "netlab: stopped; nothing is left behind\n"
 
 
 def test_little_is_imported_before_signals_are_heard() -> None:

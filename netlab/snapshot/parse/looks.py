@@ -154,9 +154,15 @@ class Looks:
                     self.pause(listing.every)
         self._paused = False
 
-    def beside(self, neighbourhood: Neighbourhood) -> None:
-        """What stands beside the listings of the host that came last."""
-        self._samples()[-1].neighbourhood = neighbourhood
+    def beside(self, host: str, neighbourhood: Neighbourhood) -> None:
+        """What stands beside the listings of a host. Where the text names hosts only later on, it
+        is that of the only one.
+        """
+        named = [samples for name, samples in self._hosts if name == host]
+        if not host and not named and len(self._hosts) == 1:
+            named = [self._hosts[0][1]]
+        for samples in named:
+            samples[-1].neighbourhood = neighbourhood
 
     def _place(self, listing: Listing) -> None:
         samples = self._samples()

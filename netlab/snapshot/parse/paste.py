@@ -461,8 +461,7 @@ class _Paste:
             raise self.refusal()
         for host, reader in self._neighbours.items():
             if found := reader.found():
-                self._looks.host = host
-                self._looks.beside(found)
+                self._looks.beside(host, found)
         return self._looks.snapshots(notes)
 
     @property

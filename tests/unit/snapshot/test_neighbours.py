@@ -60,6 +60,23 @@ def test_alone_it_is_no_listing_of_sockets(row: str) -> None:
         paste.read(f"$ ip neigh\n{row}\n", "pasted")
 
 
+@pytest.mark.parametrize("named", ["\nweb1:\n", "root@web1:~# ss -tan\n"])
+def test_what_comes_before_its_host_is_named_is_of_that_host(named: str) -> None:
+    (snapshot,) = paste.read(f"{SILENT[0]}\n{named}{LISTED}", "pasted")
+    assert snapshot.name == "web1"
+    assert snapshot.samples[-1].neighbourhood == Neighbourhood({"10.5.0.2": True}, {})
+
+
+def test_of_two_hosts_each_has_its_own() -> None:
+    other = LISTED.replace("10.5.", "10.6.")
+    text = f"root@a:~# ss -tan\n{LISTED}root@b:~# ss -tan\n{other}{SILENT[0]}\n"
+    first, second = paste.read(text, "pasted")
+    assert first.samples[-1].neighbourhood is None
+    assert second.samples[-1].neighbourhood == Neighbourhood({"10.5.0.2": True}, {})
+    (only,) = paste.read(f"root@a:~# ss -tan\n{LISTED}root@b:~# ip neigh\n{SILENT[0]}\n", "p")
+    assert only.samples[-1].neighbourhood is None, "it is not that of the other host"
+
+
 def test_what_cannot_be_an_address_is_no_neighbour() -> None:
     one = sample(f"{LISTED}10.5.0.999 dev eth0 FAILED\ndefault via 1.2.3.4.5 dev eth0\n")
     assert one.neighbourhood is None
