@@ -424,9 +424,7 @@ def _outlasts(end: ObservedEnd, seconds: float) -> bool:
             return False  # the other end was there until a moment ago
     if end.state not in LASTING or repeats(end, None):
         return not passing(end, None)
-    rest = quiet(end, None)
-    if rest is None and expires(end, None):
-        rest = waited(end, None)
+    rest = waited(end, None) if expires(end, None) else quiet(end, None)
     if rest is None:
         rest = end.elapsed  # nothing is known to have happened in it
     return rest is not None and rest >= seconds

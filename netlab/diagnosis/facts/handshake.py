@@ -39,7 +39,7 @@ def timed_out(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     socket = own.socket
     if socket is None or own.state is not State.SYN_RECV:
         return None
-    if (socket.retransmits or 0) >= 1:
+    if socket.retransmits:
         return True
     return None if socket.remaining is None else socket.remaining > REQUEST_TIMEOUT + 0.1
 

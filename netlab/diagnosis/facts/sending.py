@@ -6,7 +6,7 @@ from __future__ import annotations
 from netlab.diagnosis.facts.passing import one_of_few_with_data, passing, works
 from netlab.diagnosis.facts.registry import Value, fact
 from netlab.diagnosis.facts.timing import RECENT, since
-from netlab.diagnosis.observed import ObservedEnd
+from netlab.diagnosis.observed import ObservedEnd, tries
 from netlab.model.tcp import State, Timer
 from netlab.snapshot.records import Socket
 
@@ -47,8 +47,8 @@ def repeats(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     if socket.timer is Timer.KEEPALIVE or advanced(own, peer):
         return False
     if socket.retransmits is None and socket.probes is None:
-        return True if socket.info.get("backoff", 0) >= 1 else None
-    return (socket.retransmits or 0) >= 1 or (socket.probes or 0) >= 1
+        return True if socket.info.get("backoff") else None
+    return bool(socket.retransmits or socket.probes)
 
 
 @fact
@@ -75,19 +75,18 @@ def insists(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
         return False
     if _nothing_sent(socket):
         return False
-    if (pending(own, peer) or 0.0) >= PATIENCE:
+    waits = pending(own, peer)
+    if waits is not None and waits >= PATIENCE:
         return True
     normal = 2 if works(own, peer) else 1
     if socket.retransmits is None and socket.probes is None:
-        backoff = socket.info.get("backoff")
-        if backoff is None and not socket.info:
-            # Where one message follows the other, all may be of the same length.
-            stands = advanced(own, peer) is False and not one_of_few_with_data(own)
-            return True if stands else None
-        return (backoff or 0) > normal
-    again = (own.before.retransmits or 0) >= 1 if own.before else False
-    tries = max(socket.retransmits or 0, socket.probes or 0)
-    return tries > normal or (tries >= 1 and again)
+        if socket.info:
+            return socket.info.get("backoff", 0) > normal
+        # Where one message follows the other, all may be of the same length.
+        stands = advanced(own, peer) is False and not one_of_few_with_data(own)
+        return True if stands else None
+    again = own.before is not None and own.before.retransmits
+    return tries(socket) > (0 if again else normal)
 
 
 def _nothing_sent(socket: Socket) -> bool:
@@ -144,7 +143,8 @@ def unacknowledged(own: ObservedEnd, peer: ObservedEnd | None) -> bool:
     then = own.before
     if then is not None and then.state is own.state and then.info:
         waited = max(waited, silence - (since(then, "lastack") or 0.0))
-    return min(waited, silence) > max(LONG, 3 * whole if works(own, peer) else 0.0)
+    enough = max(LONG, 3 * whole) if works(own, peer) else LONG
+    return min(waited, silence) > enough
 
 
 @fact
@@ -202,10 +202,7 @@ def zero_window(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 @fact
 def stalled(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """The window has been closed for about a second: a reader that pauses for less is normal.
-
-    Any segment from the other end sets the probes back to 0, but not the back-off.
-    """
+    """The window has been closed for about a second: a reader that pauses for less is normal."""
     socket, before = own.socket, own.before
     if socket is None or socket.timer not in (Timer.PROBE, None):
         return None
@@ -216,13 +213,18 @@ def stalled(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
         if advanced(own, peer) is False and not sent:
             return True
     silence, waits = since(socket, "lastsnd"), socket.remaining
-    if max(socket.probes or 0, socket.info.get("backoff", 0)) >= 2:
+    if _probes(socket) >= 2:
         return True
     if silence is not None:
         return silence >= RECENT
     if socket.probes is None or waits is None:
         return None
     return waits >= RECENT  # the wait doubles with each probe, from 0.2 s
+
+
+def _probes(socket: Socket) -> float:
+    """How often it has probed: any answer sets the probes back to 0, but not the back-off."""
+    return max(socket.probes or 0, socket.info.get("backoff", 0))
 
 
 @fact
@@ -237,9 +239,8 @@ def refused(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     if advanced(own, peer):
         return False
     if socket.timer is Timer.PROBE and not socket.retransmits:
-        tries = max(socket.probes or 0, socket.info.get("backoff", 0))
         silence = since(socket, "lastack")
-        if tries < 2 and socket.tx_queue > 1:
+        if _probes(socket) < 2 and socket.tx_queue > 1:
             if silence is not None and silence < RECENT:
                 return False  # between two bursts of a transfer, for some milliseconds
             if silence is None and advanced(own, peer) is not False:
@@ -248,7 +249,7 @@ def refused(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
         if closed is None:  # a FIN alone hardly needs a window
             return True if socket.tx_queue == 1 else None
         return not closed  # any segment from the other end sets the probes back to 0
-    if socket.timer is Timer.RETRANSMIT and (socket.retransmits or 0) >= 1:
+    if socket.timer is Timer.RETRANSMIT and socket.retransmits:
         repeated = socket.info.get("retrans_total")
         if repeated is None:
             return None

@@ -110,6 +110,8 @@ def on_the_way(
 GONE = ObservedEnd(s.CLOSED, at())
 #: Beside a connection, a listener that programs hold: its own holder would be shown, too.
 OWNED = at(**listening(owner="nginx"))
+#: Another connection of the client's to the same service, which works.
+BESIDE = sock(local=(C[0], 40002))
 #: The other end: its socket goes to the client's port.
 PEER = ObservedEnd(s.ESTABLISHED, at(), sock(local=S, remote=C))
 
@@ -177,6 +179,10 @@ CASES: dict[str, list[Case]] = {
         (end(before=sock(), **info(lastrcv=0.1)), False),
         (end(before=sock(s.SYN_SENT), **info(lastrcv=0.1)), True),
         (end(**info(lastrcv=0.1, segs_in=5)), False), (end(**info(lastrcv=0.1, segs_in=4)), True),
+        *((end(s.CLOSE_WAIT, at(sockets=shown), inode=inode, **info(lastrcv=age)), value)
+          for shown, inode, age, value in (  # its program works, and comes to it seconds later
+              ([BESIDE], 7, 2.9, True), ([BESIDE], 7, 3, False), ([BESIDE], 0, 2.9, False),
+              ([], 7, 1, False), ([BESIDE, *2 * [sock(s.CLOSE_WAIT)]], 7, 1, False))),
         (end(s.CLOSE_WAIT, crowds(10, 0), **info(lastrcv=0.1)), True),  # however many: it is new
         (end(s.CLOSE_WAIT, crowds(10, 0)), False), (end(s.CLOSE_WAIT, crowds(9, 0)), None),
     ),
@@ -404,6 +410,10 @@ CASES: dict[str, list[Case]] = {
         *((end(tx_queue=1, retransmits=now, before=sock(retransmits=then)), value)
           for then, now, value in ((None, 1, False), (0, 1, False), (1, 1, True), (2, 1, True),
                                    (1, 0, False))),
+        # where its service works, the loss of two in a row is normal
+        *((end(host=at(sockets=[sock(), BESIDE]), tx_queue=1, **tried), value)
+          for times, value in ((2, False), (3, True))
+          for tried in ({"retransmits": times}, {"probes": times}, info(backoff=times))),
     ),
     "pending": alone(
         (GONE, None), (end(**info(busy=5, lastack=5)), None),
@@ -467,7 +477,7 @@ CASES: dict[str, list[Case]] = {
         (end(), None), (end(retransmits=0), True), (end(retransmits=1), False),
         (end(s.FIN_WAIT1, timer=AGAIN, retransmits=0, remaining=6, **info(rto=9, lastack=3)),
          False),
-        *((end(state, at(sockets=[sock(local=(C[0], 40002))]), timer=AGAIN, retransmits=1), value)
+        *((end(state, at(sockets=[BESIDE]), timer=AGAIN, retransmits=1), value)
           for state, value in ((s.SYN_SENT, True), (s.ESTABLISHED, False))),
     ),
     "repeated": alone(
@@ -758,6 +768,15 @@ def test_the_other_facts_are_fields_and_figures_unchanged(word: str) -> None:
                 (sock(s.FIN_WAIT1, **info(lastack=NEVER)), True),
                 (sock(s.ESTABLISHED, **info(lastack=0.9)), False),
             )
+        ),
+        *(  # where its service works, that takes the time-out, and twice as much for the next one
+            (
+                end(s.FIN_WAIT1, at(sockets=[BESIDE]), timer=AGAIN, remaining=0.1,
+                    before=sock(s.FIN_WAIT1, **info(rto=rto)), **info(rto=rto, lastack=waits)),
+                waits > enough,
+            )
+            for rto, enough in ((1.5, 4.5), (0.5, 2.0))
+            for waits in (enough, enough + 0.1)
         ),
     ],
 )  # fmt: skip

@@ -413,6 +413,10 @@ def test_a_port_of_a_client_may_go_to_several_services_at_once() -> None:
     assert matched(look(request, one, other), look(asks)) == []
     redirected = matched(look(asks), look(request, one))  # nobody listens where it goes to
     assert redirected == [(asks, request, True)]
+    client, server = dnat()
+    client, server = replace(client, local=(C[0], 40005)), replace(server, remote=(C[0], 40005))
+    after = look(request, server, one, other), look(asks, client)
+    assert matched(*after) == [(client, server, True)]
 
 
 def test_a_service_is_no_sign_of_one_connection() -> None:

@@ -99,6 +99,27 @@ def test_ends_with_other_ports_are_paired(turned: bool) -> None:
     assert len(found(*ends, router(HOME))) == 2, "one step alone leads nowhere"
 
 
+@pytest.mark.parametrize(
+    ("local", "remote"),
+    [(BACKEND, C), (SERVICE, OUTSIDE)],  # only where it goes to is translated, or whence it comes
+)
+def test_one_translated_end_makes_a_translated_pair(
+    local: tuple[str, int], remote: tuple[str, int]
+) -> None:
+    server = idle(local, remote)
+    (pair,) = found(at(CLIENT), at(server), router(entry((C, SERVICE), (local, remote))))
+    assert pair.peer is not None
+    assert (pair.own.socket, pair.peer.socket) == (CLIENT, server)
+    assert (pair.translated, pair.translator) == (True, "router")
+
+
+def test_who_passes_a_connection_on_unchanged_is_not_its_translator() -> None:
+    passing_on = router(untranslated(CLIENT), name="firewall")
+    translating = router(entry((C, SERVICE), (BACKEND, C)), name="balancer")
+    (pair,) = found(at(CLIENT), at(idle(BACKEND, C)), passing_on, translating)
+    assert (pair.translated, pair.translator) == (True, "balancer")
+
+
 def test_many_with_the_same_ports_are_paired_one_by_one() -> None:
     """Without the router's word nobody can tell which of them is whose."""
     clients = [idle((C[0], 40000 + n), SERVICE) for n in range(20)]
