@@ -128,8 +128,8 @@ class _Way:
         return None
 
     def _end(self, number: int) -> float:
-        following = self.visits[number + 1 : number + 2]
-        return following[0].since if following else float("inf")
+        following = number + 1
+        return self.visits[following].since if following < len(self.visits) else float("inf")
 
     def _without_socket(self, span: Span, following: Span | None) -> int | None:
         """Insert a state without a full socket, where the trace says that there is none."""

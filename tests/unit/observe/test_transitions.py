@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import random
+import re
 from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
@@ -137,6 +138,16 @@ def test_a_new_connection_out_of_time_wait() -> None:
 def test_contradictions(samples: list[Interval], complaint: str) -> None:
     with pytest.raises(LabError, match=complaint):
         reconciled(OPEN_AND_CLOSE, samples)
+
+
+def test_a_contradiction_is_told_with_what_was_traced_at_that_time() -> None:
+    samples = [seen(S.ESTABLISHED, 0.02, 0.5), seen(S.CLOSE_WAIT, 0.6, 0.9)]
+    said = "sampled CLOSE_WAIT from 0.6000 s to 0.9000 s, traced ESTABLISHED at 0.010200 s"
+    with pytest.raises(LabError, match=f"^{re.escape(said)}$"):
+        reconciled(OPEN_AND_CLOSE, samples)
+    said = "sampled ESTABLISHED from 0.0200 s to 0.5000 s, traced CLOSED at 0.000000 s"
+    with pytest.raises(LabError, match=f"^{re.escape(said)}$"):
+        reconciled([], samples[:1])
 
 
 @pytest.mark.parametrize(
