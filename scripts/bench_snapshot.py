@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a snapshot of many sockets costs, beside ``ss``. Run it by hand as root:
+"""What many sockets cost. Run it by hand as root, on a machine that does nothing else:
 
-    .venv/bin/python scripts/bench_snapshot.py [SOCKETS]
+    .venv/bin/python scripts/bench_snapshot.py [SOCKETS [ROWS]]
 
-The sockets are in TIME_WAIT, in a namespace of its own, to several addresses. The contenders take
-turns, so that a noisy machine is noisy for both; figures are medians of one run. Exit code 1: a
-snapshot took longer than ``ss -tan``, or ``netlab diagnose`` of it takes more than it may.
+First a snapshot beside ``ss``: 100,000 sockets in TIME_WAIT, in a namespace of its own, to several
+addresses. The contenders take turns, so that a noisy machine is noisy for both; figures are medians
+of one run. Then ``netlab diagnose`` of 1,000,000 mixed rows (``many_rows.py``), one in ten of them
+stuck, as ``ss -tan``, ``ss -tanoei`` and ``netlab snapshot`` print them; and of 10,000, which must
+not be cheaper by the socket. Exit code 1: something took longer, or more memory, than it may.
 """
 
 from __future__ import annotations
 
 import os
-import resource
 import socket
 import statistics
 import subprocess
@@ -26,6 +27,11 @@ ROUNDS = 9
 EACH = 25_000  # connections to one address: fewer than there are ports
 PORT = 9000
 MOST_SECONDS, MOST_MEGABYTES = 2.0, 200  # for all that netlab diagnose does
+#: The same of ROWS mixed rows, as many_rows.py prints them.
+MIXED = {"plain": (5.0, 300), "detailed": (20.0, 500), "snapshot": (4.0, 500)}
+ROWS, FEW_ROWS = 1_000_000, 10_000
+#: How much more a socket may cost among ROWS than among FEW_ROWS: a tenth, and Python's start.
+DEARER = 1.1
 NETLAB = (sys.executable, "-m", "netlab")
 
 
@@ -53,9 +59,42 @@ def seconds(command: list[str], output: Path) -> float:
 def diagnosing(file: Path) -> tuple[float, float]:
     """Seconds and megabytes of ``netlab diagnose``."""
     began = time.perf_counter()
-    subprocess.run([*NETLAB, "diagnose", str(file)], check=True, stdout=subprocess.DEVNULL)
-    took = time.perf_counter() - began
-    return took, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    command = [*NETLAB, "diagnose", str(file)]
+    process = os.posix_spawn(
+        command[0],
+        command,
+        os.environ,
+        file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)],
+    )
+    _, status, used = os.wait4(process, 0)
+    assert os.waitstatus_to_exitcode(status) in {0, 1}, command
+    return time.perf_counter() - began, used.ru_maxrss / 1024
+
+
+def mixed(folder: Path, count: int) -> bool:
+    """Measure and print what many mixed rows cost; whether it is no more than it may be."""
+    good = True
+    start, _ = diagnosing(printed(folder, "plain", 20))
+    for kind, (most_seconds, most_megabytes) in MIXED.items():
+        few, _ = diagnosing(printed(folder, kind, FEW_ROWS))
+        took, megabytes = diagnosing(printed(folder, kind, count))
+        each, each_of_few = ((s - start) / n * 1e6 for s, n in ((took, count), (few, FEW_ROWS)))
+        print(
+            f"{kind:9} {count} rows: {took:6.2f} s, {megabytes:4.0f} MB; "
+            f"each {each:5.1f} us, of {FEW_ROWS}: {each_of_few:5.1f} us"
+        )
+        good = good and took < most_seconds and megabytes < most_megabytes
+        good = good and each < each_of_few * DEARER
+    return good
+
+
+def printed(folder: Path, kind: str, count: int) -> Path:
+    """A file of so many rows."""
+    path = folder / f"{kind}.{count}"
+    with path.open("wb") as file:
+        command = [sys.executable, str(Path(__file__).with_name("many_rows.py")), kind, str(count)]
+        subprocess.run(command, stdout=file, check=True)
+    return path
 
 
 def main() -> int:
@@ -80,6 +119,8 @@ def main() -> int:
             took, megabytes = diagnosing(file)
             print(f"netlab diagnose of {what}: {took:.2f} s, at most {megabytes:.0f} MB so far")
             good = good and took < MOST_SECONDS and megabytes < MOST_MEGABYTES
+        rows = int(sys.argv[2]) if len(sys.argv) > 2 else ROWS
+        good = mixed(Path(folder), rows) and good
     return 0 if good else 1
 
 

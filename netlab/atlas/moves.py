@@ -37,6 +37,9 @@ class Move:
     side: Side
     before: Interval
     after: Interval
+    #: The sample before those of `before`: its timer was read no earlier, though perhaps earlier
+    #: than the time of its first sample says, which a busy machine takes late.
+    unseen_since: float
     lasted: float  # seconds that the state before was seen
     calls: Calls
     counters: Mapping[str, int]  # of the whole run
@@ -69,7 +72,7 @@ class Move:
     @property
     def could_repeat(self) -> bool:
         """True if this end's retransmission timer may have fired between the two samples."""
-        due = self.before.since + self.before.remaining
+        due = self.unseen_since + self.before.remaining
         return self.before.timer is not Timer.RETRANSMIT or due <= self.after.since
 
     @property
@@ -101,13 +104,17 @@ def moves(run: Evidence) -> Iterator[Move]:
     for side in Side:
         end, peer = run.end(side), run.end(side.peer)
         entered = end.intervals[0].since if end.intervals else 0.0
-        for before, after in zip(end.intervals, end.intervals[1:], strict=False):
+        ends_before = [entered, *(interval.until for interval in end.intervals)]
+        for unseen_since, before, after in zip(
+            ends_before, end.intervals, end.intervals[1:], strict=False
+        ):
             if before.state is not after.state:
                 yield Move(
                     scenario=run.scenario,
                     side=side,
                     before=before,
                     after=after,
+                    unseen_since=unseen_since,
                     lasted=before.until - entered,
                     calls=_calls(run, side, before.until, after.since),
                     counters=end.counters,

@@ -35,17 +35,20 @@ class Condition:
     text: str
     end: str
     fact: Fact = field(compare=False, repr=False)
+    of_state: bool = False  # the state of an end answers it, whatever else is known
 
-    def holds(self, own: ObservedEnd, peer: ObservedEnd | None) -> bool | None:
-        """Whether the condition is met; None if that is not known."""
+    @property
+    def holds(self) -> Fact:
+        """Whether the condition is known to be met by two ends: a value that is true or not.
+
+        A function, so that who asks about many connections looks it up once.
+        """
+        fact = self.fact
         if self.end == "own":
-            return _truth(self.fact(own, peer))
+            return fact
         if self.end == "peer":
-            return None if peer is None else _truth(self.fact(peer, own))
-        known = [_truth(self.fact(own, peer))]
-        if peer is not None:
-            known.append(_truth(self.fact(peer, own)))
-        return False if False in known else None if None in known else True
+            return lambda own, peer: peer is not None and fact(peer, own)
+        return lambda own, peer: fact(own, peer) and (peer is None or fact(peer, own))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,6 @@ class DestinationCondition:
     def holds(self, destination: Destination) -> bool:
         """True if the condition is known to be met."""
         return bool(self.fact(destination))
-
-
-def _truth(value: Value) -> bool | None:
-    return None if value is None else bool(value)
 
 
 def conditions(value: Any, where: str) -> tuple[Condition, ...]:
@@ -106,7 +105,8 @@ def _condition(text: Any, where: str) -> Condition:
         fact = _known(FACTS, match, text, where)
         if match["compared"]:
             fact = _compared(fact, match)
-    return Condition(text, match["end"], _denied(fact) if match["no"] else fact)
+    fact = _denied(fact) if match["no"] else fact
+    return Condition(text, match["end"], fact, of_state=match["word"] == "state")
 
 
 def _destination_condition(text: Any, where: str) -> DestinationCondition:

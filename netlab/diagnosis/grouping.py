@@ -76,9 +76,11 @@ class Group:
         """
         self.connections.append(connection)
         self.endpoints[service] += 1
-        self.owners.update(process for end in held for process in end)
-        at_fault = held[0] or held[-1]
-        self.programs.update({name for name, _ in at_fault})
+        for end in held:
+            for process in end:
+                self.owners[process] += 1
+        for name in {name for name, _ in held[0] or held[-1]}:
+            self.programs[name] += 1
         if age is not None:
             self.oldest = max(age, self.oldest or 0.0)
 
@@ -118,7 +120,8 @@ class Groups:
         local, remote = wording.four_tuple(own, peer)
         connection = StuckConnection(local, remote, states, pair.translated)
         group.grow(connection, service, held, stuck_for(own))
-        group.hosts.update(_hosts(own, peer))
+        for host in _hosts(own, peer):
+            group.hosts[host] += 1
 
     def _held(self, end: ObservedEnd) -> tuple[tuple[str, str], ...]:
         return () if end.socket is None else tuple(self._holders(end.socket))
@@ -151,15 +154,16 @@ def _fault(
     return (first.cause.id, *also), service[1], tuple(holders)
 
 
-def as_listed(socket: Socket) -> Iterator[tuple[str, str]]:
+def as_listed(socket: Socket) -> Iterable[tuple[str, str]]:
     """The processes that hold a socket, of those that its listing names."""
-    return processes(socket.owner)
+    return processes(socket.owner) if socket.owner else ()
 
 
 def _hosts(own: ObservedEnd, peer: ObservedEnd | None) -> list[str]:
     """The host of the first end, then that of the other one, where it is seen there."""
-    ends = [own] if peer is None or peer.socket is None else [own, peer]
-    return [*dict.fromkeys(end.host.name for end in ends)]
+    if peer is None or peer.socket is None or peer.host.name == own.host.name:
+        return [own.host.name]
+    return [own.host.name, peer.host.name]
 
 
 def _oriented(pair: EndPair, candidate: Candidate) -> tuple[ObservedEnd, ObservedEnd | None]:

@@ -8,17 +8,19 @@ import ipaddress
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
+from netlab.diagnosis.resting import Resting, is_lively
 from netlab.diagnosis.translation import Tracked
 from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY
+from netlab.snapshot.crowd import Crowd, resting, restless, shows
 from netlab.snapshot.records import Endpoint, Neighbourhood, Sample, Snapshot, Socket
 
 YOUNG = 1.0  # seconds: a state younger than that may be transient
-LIVELY = 3.0  # seconds: a SYN that was lost twice has been repeated twice by then
-TIME_WAIT = 60.0  # seconds (TCP_TIMEWAIT_LEN)
 ACCEPTABLE = (State.ESTABLISHED, State.CLOSE_WAIT)  # states of what is in an accept queue
 SYNCHRONIZED = (State.ESTABLISHED, State.CLOSE_WAIT, State.FIN_WAIT2)
+SIEVE = 1 << 16  # numbers that keys are counted by before they are told apart
 PORT_RANGE = (32768, 60999)  # ip_local_port_range, where the snapshot does not have it
 
 
@@ -50,39 +52,51 @@ class ObservedHost:
     neighbourhood: Neighbourhood | None = None
     has_windows: bool = False  # ss omits snd_wnd where it is 0; old versions always do
 
+    @property
+    def restless(self) -> Sequence[Socket]:
+        """Its sockets without those of a crowd that are at rest, which are in `at_rest`."""
+        return restless(self.sockets)
+
+    @functools.cached_property
+    def at_rest(self) -> Resting:
+        """What is asked of the sockets at rest."""
+        return Resting.of(self.sockets, self.addresses)
+
     @functools.cached_property
     def used_here(self) -> Counter[int]:
         """How many connections each local port has."""
-        return Counter(socket.local[1] for socket in self.sockets)
+        used = Counter(socket.local[1] for socket in self.restless)
+        used.update(self.at_rest.used_here)
+        return used
 
     @functools.cached_property
     def used_there(self) -> Counter[int]:
         """How many connections each remote port has."""
-        return Counter(socket.remote[1] for socket in self.sockets)
-
-    @functools.cached_property
-    def connected(self) -> frozenset[Endpoint]:
-        """The endpoints to which it has connections in ESTABLISHED."""
-        established = State.ESTABLISHED
-        return frozenset(socket.remote for socket in self.sockets if socket.state is established)
+        used = Counter(socket.remote[1] for socket in self.restless)
+        used.update(self.at_rest.used_there)
+        return used
 
     @functools.cached_property
     def census(self) -> Counter[tuple[int | Endpoint, State]]:
-        """How many connections each local port, and each remote endpoint, has in each state."""
-        keys = ((key, s.state) for s in self.sockets for key in (s.local[1], s.remote))
-        return Counter(keys)
+        """How many connections each local port, and each remote endpoint, has in each state. Of a
+        crowd, endpoints to which only sockets at rest lead are left out.
+        """
+        keys = ((key, s.state) for s in self.restless for key in (s.local[1], s.remote))
+        census = Counter(keys)
+        census.update(self.at_rest.census)
+        return census
 
     @functools.cached_property
     def sending(self) -> Counter[tuple[int | Endpoint, State]]:
         """The same, of those that have data to send."""
-        some = (socket for socket in self.sockets if socket.tx_queue)
+        some = (socket for socket in self.restless if socket.tx_queue)
         return Counter((key, s.state) for s in some for key in (s.local[1], s.remote))
 
     @functools.cached_property
     def unclaimed(self) -> dict[int, list[Socket]]:
         """By local port, the connections that no process is shown to hold."""
         found: dict[int, list[Socket]] = defaultdict(list)
-        for socket in self.sockets:
+        for socket in self.restless:
             if socket.state in ACCEPTABLE and not (socket.owner or socket.inode):
                 found[socket.local[1]].append(socket)
         return found
@@ -92,7 +106,7 @@ class ObservedHost:
         """The ports that have requests whose SYN-ACK was sent again, and the addresses of those."""
         return frozenset(
             (socket.local[1], socket.remote[0])
-            for socket in self.sockets
+            for socket in self.restless
             if socket.state is State.SYN_RECV and socket.retransmits
         )
 
@@ -100,32 +114,33 @@ class ObservedHost:
     def well(self) -> int:
         """How many of its connections live, or have ended in good order."""
         good = (State.ESTABLISHED, State.TIME_WAIT)
-        return sum(socket.state in good for socket in self.sockets)
+        return sum(socket.state in good for socket in self.restless) + self.at_rest.number
 
     @functools.cached_property
     def lively(self) -> Counter[int | Endpoint | str]:
         """How many connections of a local port, remote endpoint or address just heard, or ended."""
-        lively = (socket for socket in self.sockets if self.is_lively(socket))
-        return Counter(
-            key for each in lively for key in (each.local[1], each.remote, each.remote[0])
-        )
+        lively = (socket for socket in self.restless if self.is_lively(socket))
+        keys = (key for each in lively for key in (each.local[1], each.remote, each.remote[0]))
+        number: Counter[int | Endpoint | str] = Counter(keys)
+        number.update(self.at_rest.lively)
+        return number
 
     def is_lively(self, socket: Socket) -> bool:
         """Whether a connection heard from the other end, or has ended in good order, just now."""
-        if socket.state is State.TIME_WAIT:
-            return (socket.remaining or 0.0) > TIME_WAIT - LIVELY
-        if "rto" not in socket.info:  # a listing without figures
-            return socket.state is State.ESTABLISHED
-        if socket.state not in SYNCHRONIZED:
+        state, info = socket.state, socket.info
+        if state is State.TIME_WAIT:
+            return is_lively(state, None, socket.remaining)
+        if "rto" not in info:
+            return state is State.ESTABLISHED
+        if state not in SYNCHRONIZED:
             return False
-        heard = (socket.info.get(name, 0.0) for name in ("lastrcv", "lastack"))
-        return min(heard) < LIVELY
+        return is_lively(state, min(info.get("lastrcv", 0.0), info.get("lastack", 0.0)), None)
 
     @functools.cached_property
     def tried(self) -> dict[tuple[int | Endpoint, State], int]:
         """By local port or remote endpoint, and state, how often a socket has tried again."""
         most: dict[tuple[int | Endpoint, State], int] = defaultdict(int)
-        for socket in self.sockets:
+        for socket in self.restless:
             if number := tries(socket):
                 for key in (socket.local[1], socket.remote):
                     most[key, socket.state] = max(most[key, socket.state], number)
@@ -134,7 +149,7 @@ class ObservedHost:
     @functools.cached_property
     def tried_again(self) -> Counter[tuple[int | Endpoint, State]]:
         """By the same, how many sockets have tried again more than once."""
-        again = (socket for socket in self.sockets if tries(socket) > 1)
+        again = (socket for socket in self.restless if tries(socket) > 1)
         return Counter((key, s.state) for s in again for key in (s.local[1], s.remote))
 
     @property
@@ -157,7 +172,10 @@ class ObservedHost:
         beside = [s.neighbourhood for s in snapshot.samples if s.neighbourhood]
         host.neighbourhood = beside[-1] if beside else None
         host._read(last)
-        host.addresses = {socket.local[0] for socket in last.sockets} - {ANY, "0.0.0.0", "::"}
+        host.addresses = {socket.local[0] for socket in host.restless}
+        for rows in resting(last.sockets):
+            host.addresses.update(rows.local_addresses)
+        host.addresses -= {ANY, "0.0.0.0", "::"}
         return host
 
     def next_hop(self, address: str) -> str | None:
@@ -180,7 +198,8 @@ class ObservedHost:
     def _read(self, sample: Sample) -> None:
         knows_backlog = "proc" not in sample.source and "netstat" not in sample.source
         listen, request, leaving = State.LISTEN, State.SYN_RECV, State.CLOSE_WAIT
-        for socket in sample.sockets:
+        self.has_windows = shows(sample.sockets, "snd_wnd")
+        for socket in restless(sample.sockets):
             state = socket.state
             if not self.has_windows and "snd_wnd" in socket.info:
                 self.has_windows = True
@@ -201,16 +220,17 @@ class ObservedHost:
             asked[0].requests = max(asked[0].requests, sample.counts.get(request, 0))
 
     def destinations(self) -> Iterator[Destination]:
-        """The endpoints to which this host has several connections from ephemeral ports."""
+        """The endpoints to which this host has several connections from ephemeral ports; of a
+        crowd, a tenth as many as there are ports, because so many endpoints cannot be told apart.
+        """
         first, last = self.ports
-        listen = State.LISTEN
-        numbers = Counter(
-            (socket.local[0], socket.remote)
-            for socket in self.sockets
-            if first <= socket.local[1] <= last and socket.state is not listen
-        )
+        fewest = max(2, (last - first + 1) // 10 if isinstance(self.sockets, Crowd) else 0)
+        if max(self.used_there.values(), default=0) < fewest:
+            return
+        sieve = Counter(hash(key) % SIEVE for key in self._outgoing())  # all of them are too many
+        numbers = Counter(key for key in self._outgoing() if sieve[hash(key) % SIEVE] >= fewest)
         towards: dict[tuple[str, Endpoint], list[Socket]] = {
-            key: [] for key, number in numbers.items() if number > 1 and key[1][0] != ANY
+            key: [] for key, number in numbers.items() if number >= fewest and key[1][0] != ANY
         }
         for socket in self.sockets if towards else ():
             members = towards.get((socket.local[0], socket.remote))
@@ -218,6 +238,16 @@ class ObservedHost:
                 members.append(socket)
         for (address, remote), sockets in towards.items():
             yield Destination(self, address, remote, sockets)
+
+    def _outgoing(self) -> Iterator[tuple[str, Endpoint]]:
+        """The local address and the remote endpoint of each connection from an ephemeral port."""
+        first, last = self.ports
+        for socket in self.restless:
+            if first <= socket.local[1] <= last and socket.state is not State.LISTEN:
+                yield socket.local[0], socket.remote
+        for rows in resting(self.sockets):
+            ephemeral = [first <= port <= last for port in rows.local_ports]
+            yield from compress(zip(rows.local_addresses, rows.remotes, strict=True), ephemeral)
 
 
 def tries(socket: Socket) -> int:

@@ -25,9 +25,11 @@ from netlab.diagnosis.facts.passing import passing
 from netlab.diagnosis.facts.sending import repeats
 from netlab.diagnosis.facts.timing import expires, quiet, since, waited
 from netlab.diagnosis.observed import ObservedEnd, ObservedHost
+from netlab.diagnosis.resting import near
 from netlab.diagnosis.translation import Translations, mirrored
 from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY, SOURCE
+from netlab.snapshot.crowd import Crowd, restless
 from netlab.snapshot.records import Endpoint, FourTuple, Snapshot, Socket
 
 #: Seconds that may lie between the looks at two hosts, where nothing says how many; and those that
@@ -70,6 +72,8 @@ def pairs(
         case [only] if not only.talks_to_itself:
             yield from only.alone(but_for)
         case _:
+            if len(tables) == 1 and not translations:
+                tables[0].look_near()
             yield from _Matcher(tables, translations, but_for).pairs()
 
 
@@ -83,7 +87,9 @@ class _HostTable:
         self.at = last.at  # seconds since the epoch
         #: Whether what is not in it can be missed: a text without a socket may be of anything.
         self.shows_its_host = last.whole and (bool(last.sockets) or last.source == SOURCE)
-        self.sockets = last.sockets
+        self.sockets: Sequence[Socket] = last.sockets
+        #: Local ports of the sockets that were left out, because nothing can be their other end.
+        self.others: set[int] = set()
         self._first = snapshot.samples[0].sockets if len(snapshot.samples) > 1 else None
         self._elapsed: float | None = None
         if self._first is not None:
@@ -95,8 +101,12 @@ class _HostTable:
 
     @functools.cached_property
     def _before(self) -> dict[FourTuple, Socket]:
-        """The sockets of the first sample."""
-        return {(socket.local, socket.remote): socket for socket in self._first or ()}
+        """The sockets of the first sample; of a crowd, those that the last one may ask for."""
+        first = self._first or ()
+        if not isinstance(self.sockets, Crowd) and not isinstance(first, Crowd):
+            return {(socket.local, socket.remote): socket for socket in first}
+        asked = {(socket.local, socket.remote) for socket in restless(self.sockets)}
+        return {key: one for one in first if (key := (one.local, one.remote)) in asked}
 
     def lacks(self, numbers: FourTuple) -> float | None:
         """Seconds before its last look at which it did not have such a socket either, if known."""
@@ -109,7 +119,7 @@ class _HostTable:
     @functools.cached_property
     def listening(self) -> set[int]:
         """The ports of its listeners, of those that the snapshot shows."""
-        return {socket.local[1] for socket in self.sockets if socket.state is State.LISTEN}
+        return {s.local[1] for s in restless(self.sockets) if s.state is State.LISTEN}
 
     @functools.cached_property
     def destinations(self) -> set[str]:
@@ -127,11 +137,15 @@ class _HostTable:
         """Whether any connection has both ends on this host."""
         addresses = self.host.addresses
         listening = State.LISTEN
-        return any(
+        return self.host.at_rest.returns or any(
             socket.remote[0] in addresses
-            for socket in self.sockets
+            for socket in self.host.restless
             if socket.state is not listening
         )
+
+    def look_near(self) -> None:
+        """Leave out the sockets at rest of a crowd that cannot be an end of any pair here."""
+        self.sockets, self.others = near(self.sockets, self.host.addresses)
 
     def end(self, socket: Socket) -> ObservedEnd:
         """A socket as an end, with its record of the first sample."""
@@ -145,7 +159,7 @@ class _HostTable:
 
     def alone(self, but_for: Callable[[Socket, Socket | None], bool]) -> Iterator[EndPair]:
         """Every socket, with an unknown other end."""
-        return (EndPair(self.end(each)) for each in self.sockets if not but_for(each, None))
+        return (EndPair(self.end(each)) for each in self.host.restless if not but_for(each, None))
 
 
 class _Matcher:
@@ -208,6 +222,7 @@ class _Matcher:
         yield from self._by_one_end(left)
         left = [pair for pair in left if id(pair[1]) not in self._done]
         self._left = {(id(table), socket.local[1]) for table, socket in left}
+        self._left |= {(id(table), port) for table in self._tables for port in table.others}
         yield from self._by_ports(left)
 
     def _other(self, table: _HostTable, socket: Socket) -> tuple[_HostTable, Socket] | None:

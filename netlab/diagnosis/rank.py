@@ -15,6 +15,7 @@ from netlab.diagnosis.rules import Candidate, Rules, rules
 from netlab.diagnosis.wording import Phrasing
 from netlab.model.findings import Diagnosis, Finding, OtherEnd
 from netlab.model.tcp import State
+from netlab.snapshot.crowd import at_rest, spelled_out
 from netlab.snapshot.records import Snapshot, Socket
 
 #: Causes whose points differ by no more than this cannot be told apart: with both ends, with one.
@@ -41,6 +42,8 @@ def diagnose(
     """
     known = known or rules()
     groups = Groups(holders)
+    if len(snapshots) > 1:  # each socket of one may be the other end of one at another
+        snapshots = [spelled_out(snapshot) for snapshot in snapshots]
     total, stuck = sum(len(snapshot.samples[-1].sockets) for snapshot in snapshots), 0
     observed = [ObservedHost.of(snapshot) for snapshot in snapshots]
     for pair in pairing.pairs(snapshots, observed, but_for=_plainly_well):
@@ -99,21 +102,9 @@ def _is_well(pair: EndPair) -> bool:
 
 def _plainly_well(own: Socket, other: Socket | None) -> bool:
     """The same for two sockets, or for one of whose other end nothing is known."""
-    if own.state is State.TIME_WAIT:
-        return other is None or other.state is State.TIME_WAIT
-    if own.state is not State.ESTABLISHED or not _is_idle(own):
+    if not at_rest(own):
         return False
-    return other is None or (other.state is State.ESTABLISHED and _is_idle(other))
-
-
-def _is_idle(socket: Socket) -> bool:
-    return (
-        not socket.tx_queue
-        and not socket.rx_queue
-        and not socket.probes
-        and socket.inode != 0
-        and socket.local != socket.remote
-    )
+    return other is None or (other.state is own.state and at_rest(other))
 
 
 def _also(candidates: tuple[Candidate, ...], both: bool) -> tuple[str, ...]:

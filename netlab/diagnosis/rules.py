@@ -2,23 +2,30 @@
 """Finds the causes of ``causes.yaml`` that fit a connection.
 
 A cause fits if one of its cases does; its points are those of the best case plus those of
-every sign that is known to hold. Many connections look alike: the answers to all conditions are the
-*shape* of a connection, and each shape is judged once, however many connections have it.
+every sign that is known to hold. Of all conditions, most connections answer by the first few: which
+one is asked next depends on the answers so far, and is worked out once. So the questions are a
+tree, which grows as connections answer in ways that none has before; a leaf has the causes.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from netlab.diagnosis.causes import HOME, Case, Cause, parse
 from netlab.diagnosis.conditions import Condition
+from netlab.diagnosis.facts import Fact
 from netlab.diagnosis.observed import Destination, ObservedEnd, ObservedHost
 from netlab.model.tcp import State, why_unreachable
 
-#: Shapes that are remembered (1 KB each): a host that is watched for weeks shows ever new ones.
-MOST_SHAPES = 10_000
+#: Of the two ends; None: nothing is known about the other one.
+States: TypeAlias = tuple[State, State | None]
+#: Questions that are remembered (half a KB each): a host that is watched for weeks shows ever new
+#: ways to answer them.
+MOST_QUESTIONS = 20_000
+NOBODY = ObservedHost()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,9 @@ class Candidate:
     confirm: str = ""
 
 
+Fitting: TypeAlias = tuple[Candidate, ...]  # each cause once, the best first
+
+
 @dataclass(frozen=True, slots=True)
 class HostCandidate:
     """A cause that fits a host or a destination, how certain that is (0 to 1), and why."""
@@ -41,6 +51,37 @@ class HostCandidate:
     cause: Cause
     confidence: float
     evidence: tuple[str, ...]
+
+
+class _Question:
+    """What to ask of a connection next, and where each answer leads: to another question, or to
+    what fits.
+    """
+
+    __slots__ = ("asks", "before", "key", "met", "no", "yes")
+
+    def __init__(
+        self, condition: Condition, turned: bool, before: _Question | None, met: bool
+    ) -> None:
+        holds = condition.holds
+        #: Asked of both ends, in the order of the connection.
+        self.asks: Fact = _of_the_second(holds) if turned else holds
+        self.key = turned, condition.text
+        self.before, self.met = before, met  # the question before it, and the answer there
+        self.yes: _Question | Fitting | None = None
+        self.no: _Question | Fitting | None = None
+
+
+def _of_the_second(holds: Fact) -> Fact:
+    return lambda own, peer: peer is not None and holds(peer, own)
+
+
+class _NotAsked(Exception):
+    """What fits depends on this condition, of the second end or of the first."""
+
+    def __init__(self, condition: Condition, turned: bool) -> None:
+        super().__init__(condition.text)
+        self.condition, self.turned = condition, turned
 
 
 class Rules:
@@ -54,51 +95,70 @@ class Rules:
                 for state in case.own:
                     self._of[state].append((cause, case))
         self._with_destinations = [cause for cause in causes if cause.destinations]
-        self._by_state = {state: self._conditions(state) for state in State}
-        self._judged: dict[object, tuple[Candidate, ...]] = {}
-        self._other_end: dict[object, tuple[tuple[str, tuple[str, ...]], ...]] = {}
+        self._first: dict[States, _Question | Fitting] = {}
+        self._questions = 0
 
-    def _conditions(self, state: State) -> tuple[Condition, ...]:
-        """All conditions of cases for this state, each once."""
-        conditions: dict[str, Condition] = {}
-        for cause, case in self._of[state]:
-            signs = (condition for sign in cause.signs for condition in sign.when)
-            for condition in (*case.when, *case.unless, *signs):
-                conditions.setdefault(condition.text, condition)
-        return tuple(conditions.values())
-
-    def _shape(self, own: ObservedEnd, peer: ObservedEnd | None) -> tuple[bool | None, ...]:
-        return tuple([condition.holds(own, peer) for condition in self._by_state[own.state]])
-
-    def judge(self, own: ObservedEnd, peer: ObservedEnd | None) -> tuple[Candidate, ...]:
+    def judge(self, own: ObservedEnd, peer: ObservedEnd | None) -> Fitting:
         """The causes that fit a connection, the best first; empty if nothing is wrong with it."""
-        here = self._shape(own, peer)
-        there = None if peer is None else self._shape(peer, own)
-        shape = (own.state, None if peer is None else peer.state, here, there)
-        if shape not in self._judged:
-            if len(self._judged) >= MOST_SHAPES:
-                self._judged.clear()
-            fitting = [*self._fitting(own.state, shape[1], here, turned=False)]
-            if peer is not None and there is not None:
-                fitting += self._fitting(peer.state, own.state, there, turned=True)
-            self._judged[shape] = _best(fitting)
-        return self._judged[shape]
+        states = own.state, None if peer is None else peer.state
+        here = self._first.get(states)
+        if here is None:
+            here = self._first[states] = self._after(states, None, False)
+        while isinstance(here, _Question):
+            question = here
+            if question.asks(own, peer):
+                if (here := question.yes) is None:
+                    here = question.yes = self._after(states, question, True)
+            elif (here := question.no) is None:
+                here = question.no = self._after(states, question, False)
+        return here
+
+    def _after(self, states: States, question: _Question | None, met: bool) -> _Question | Fitting:
+        """What to ask after this answer and those before it, or what fits if they suffice."""
+        own, peer = states
+        known: dict[tuple[bool, str], bool] = {}
+        one, answer = question, met
+        while one is not None:
+            known[one.key] = answer
+            answer, one = one.met, one.before
+
+        def holds(condition: Condition, turned: bool) -> bool:
+            if condition.end == "peer" and peer is None:
+                return False
+            if condition.of_state:
+                return _by_states(condition, (peer, own) if turned else (own, peer))
+            try:
+                return known[turned, condition.text]
+            except KeyError:
+                raise _NotAsked(condition, turned) from None
+
+        try:
+            fitting = [*self._fitting(own, peer, functools.partial(holds, turned=False))]
+            if peer is not None:
+                turned = self._fitting(peer, own, functools.partial(holds, turned=True))
+                fitting += [replace(candidate, turned=True) for candidate in turned]
+        except _NotAsked as unknown:
+            if self._questions >= MOST_QUESTIONS:
+                self._first.clear()
+                self._questions = 0
+            self._questions += 1
+            return _Question(unknown.condition, unknown.turned, question, met)
+        return _best(fitting)
 
     def _fitting(
-        self, own: State, peer: State | None, known: tuple[bool | None, ...], turned: bool
+        self, own: State, peer: State | None, holds: Callable[[Condition], bool]
     ) -> Iterator[Candidate]:
-        answers = {c.text: holds for c, holds in zip(self._by_state[own], known, strict=True)}
         for cause, case in self._of[own]:
             if (
                 peer in case.peer
-                and all(answers[c.text] is True for c in case.when)
-                and not any(answers[c.text] is True for c in case.unless)
+                and all(map(holds, case.when))
+                and not any(map(holds, case.unless))
             ):
-                signs = [s for s in cause.signs if all(answers[c.text] is True for c in s.when)]
+                signs = [sign for sign in cause.signs if all(map(holds, sign.when))]
                 yield Candidate(
                     cause,
                     case.points + sum(sign.points for sign in signs),
-                    turned,
+                    False,
                     case.scenario,
                     (case.because, *(sign.because for sign in signs if sign.points > 0)),
                     tuple(sign.because for sign in signs if sign.points < 0),
@@ -107,20 +167,15 @@ class Rules:
 
     def other_end(self, own: ObservedEnd) -> tuple[tuple[str, tuple[str, ...]], ...]:
         """What an unknown other end may show: ids of causes, each with the states that mean it."""
-        shape = (own.state, self._shape(own, None))
-        if shape not in self._other_end:
-            if len(self._other_end) >= MOST_SHAPES:
-                self._other_end.clear()
-            meaning: dict[str, list[str]] = {}
-            host = ObservedHost()
-            for state in State:
-                if why_unreachable(own.state, state):
-                    continue
-                candidates = self.judge(own, ObservedEnd(state, host))
-                if candidates:
-                    meaning.setdefault(candidates[0].cause.id, []).append(str(state))
-            self._other_end[shape] = tuple((c, tuple(states)) for c, states in meaning.items())
-        return self._other_end[shape]
+        meaning: dict[str, list[str]] = {}
+        host = ObservedHost()
+        for state in State:
+            if why_unreachable(own.state, state):
+                continue
+            candidates = self.judge(own, ObservedEnd(state, host))
+            if candidates:
+                meaning.setdefault(candidates[0].cause.id, []).append(str(state))
+        return tuple((cause, tuple(states)) for cause, states in meaning.items())
 
     def of_host(self, host: ObservedHost) -> Iterator[HostCandidate]:
         """The causes that the counters of a host show, whatever its sockets do."""
@@ -140,7 +195,14 @@ class Rules:
                 yield HostCandidate(cause, confidence, tuple(case.because for case in cases))
 
 
-def _best(fitting: Iterable[Candidate]) -> tuple[Candidate, ...]:
+def _by_states(condition: Condition, states: tuple[State | None, State | None]) -> bool:
+    """Whether a condition is met that is about nothing but states."""
+    own, peer = (None if state is None else ObservedEnd(state, NOBODY) for state in states)
+    assert own is not None
+    return bool(condition.holds(own, peer))
+
+
+def _best(fitting: Iterable[Candidate]) -> Fitting:
     """Each cause once, with its best case, the best cause first."""
     best: dict[str, Candidate] = {}
     for candidate in fitting:

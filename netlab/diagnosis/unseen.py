@@ -20,7 +20,7 @@ def of(snapshot: Snapshot, host: ObservedHost, told: Collection[Connection]) -> 
     `told`: the connections that have a finding.
     """
     again = len(snapshot.samples) > 1
-    left = [socket for socket in host.sockets if (socket.local, socket.remote) not in told]
+    left = [socket for socket in host.restless if (socket.local, socket.remote) not in told]
     unread = [socket for socket in left if _unread(socket)]
     if unread and not again:
         yield (

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from netlab.model.errors import NetlabError, ScenarioError, of_file
 
-KIB, MIB = 1 << 10, 1 << 20
-GLANCE = MIB
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+GLANCE, PIECE = MIB, 4 * MIB
 
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -114,6 +115,17 @@ def up_to(most: int, file: BinaryIO, path: Path, instead: str) -> bytes:
     if len(data) > most:
         raise ScenarioError(f"is larger than {size(most)}: {instead}", path)
     return data
+
+
+def pieces(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    """The rest of an open file, whatever its kind, a few megabytes at a time. Raises as `up_to`
+    does where it cannot be read.
+    """
+    try:
+        while piece := file.read(PIECE):
+            yield piece
+    except OSError as error:
+        raise of_file(error, f"cannot be read: {error.strerror}", path) from error
 
 
 def size(number: int) -> str:

@@ -83,8 +83,12 @@ class Tracer:
             self._opened = opened.pop_all()
 
     def let_go(self) -> None:
-        """Stop reading, so that the guardian can remove the instance at its first try."""
-        os.close(self._pipe)
+        """Stop reading, so that the guardian can remove the instance at its first try.
+
+        Python is ending: whatever close(2) says, the descriptor is gone, and nobody could be told.
+        """
+        with contextlib.suppress(OSError):
+            os.close(self._pipe)
 
     def close(self) -> None:
         """Let go of the tracepoints, and of the instance."""

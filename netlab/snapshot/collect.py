@@ -98,6 +98,7 @@ def sample(owners: bool = True) -> Sample:
     from netlab.snapshot import rows
     from netlab.snapshot.records import Sample
 
+    named: Sequence[Socket]
     at, counters = _now()
     try:
         table = sock_diag.table()
@@ -106,7 +107,8 @@ def sample(owners: bool = True) -> Sample:
         named = _with_owners(sockets) if owners else tuple(sockets)
     else:
         source = SOURCE
-        named = rows.sockets(with_owners(table) if owners and _count(table) <= FEW else table)
+        table = with_owners(table) if owners and _count(table) <= FEW else table
+        named = rows.sockets(table)
     return Sample(named, counters, dict(_sysctls()), at, source)
 
 

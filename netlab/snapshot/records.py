@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netlab.model.tcp import State, Timer
@@ -71,7 +71,7 @@ class Neighbourhood:
 class Sample:
     """One host, or one network namespace, at one moment."""
 
-    sockets: tuple[Socket, ...]
+    sockets: Sequence[Socket]  # a tuple, or a crowd of so many that few are records
     counters: Mapping[str, int] = field(default_factory=dict)  # named as in netlab.linux.nstat
     sysctls: Mapping[str, str] = field(default_factory=dict)
     #: Seconds since the epoch; of a text that tells only how long it waited, since its first look.

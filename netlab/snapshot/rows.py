@@ -6,11 +6,12 @@ from __future__ import annotations
 import collections
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 from netlab.model.tcp import State, Timer
 from netlab.snapshot.columns import MILLISECONDS, Block, Column, RawSample, SocketTable, column
+from netlab.snapshot.crowd import Crowd, Rows
 from netlab.snapshot.records import Endpoint, Sample, Snapshot, Socket
 from netlab.snapshot.sock_diag import FIGURES, Answered
 
@@ -76,29 +77,120 @@ def snapshot(name: str, samples: Sequence[RawSample]) -> Snapshot:
     )
 
 
-def sockets(table: SocketTable) -> tuple[Socket, ...]:
-    """The sockets of a table."""
-    return tuple(itertools.chain.from_iterable(_sockets(table, block) for block in table.blocks))
+def sockets(table: SocketTable) -> Sequence[Socket]:
+    """The sockets of a table. Of very many, those at rest stay columns."""
+    if sum(block.size for block in table.blocks) < MANY:
+        parts = (_sockets(table, block, range(block.size)) for block in table.blocks)
+        return tuple(itertools.chain.from_iterable(parts))
+    restless: list[Socket] = []
+    batches = []
+    for block in table.blocks:
+        rests = _at_rest(block)
+        some = [*itertools.compress(range(block.size), rests)]
+        batches += [
+            BlockBatch(table, block, some[at : at + EACH]) for at in range(0, len(some), EACH)
+        ]
+        others = [number for number, rest in enumerate(rests) if not rest]
+        restless += _sockets(table, block, others) if others else ()
+    return Crowd(restless, batches)
+
+
+def _at_rest(block: Block) -> list[bool]:
+    """Which sockets of a block are, as `netlab.snapshot.crowd.at_rest` says of a record."""
+    if block.state is not State.ESTABLISHED:
+        return [block.state is State.TIME_WAIT] * block.size
+    names = (
+        "tx_queue",
+        "rx_queue",
+        "probes",
+        "inode",
+        "local",
+        "remote",
+        "local_port",
+        "remote_port",
+    )
+    return [
+        not (tx or rx or probes) and inode != 0 and (local != remote or port != its_port)
+        for tx, rx, probes, inode, local, remote, port, its_port in zip(
+            *(_values(block.columns.get(name), range(block.size)) for name in names), strict=False
+        )
+    ]
+
+
+def _values(column: Column, numbers: Sequence[int]) -> Iterable[Any]:
+    """What a column has for sockets of these numbers."""
+    if not isinstance(column, list):
+        return itertools.repeat(column, len(numbers))
+    return column if len(numbers) == len(column) else [column[number] for number in numbers]
+
+
+@dataclass(frozen=True, slots=True)
+class BlockBatch:
+    """Sockets at rest of one block, by their numbers in it."""
+
+    table: SocketTable
+    block: Block
+    numbers: Sequence[int]
+
+    @property
+    def size(self) -> int:
+        """How many."""
+        return len(self.numbers)
+
+    def rows(self) -> Rows:
+        """Their columns."""
+        columns, texts = self.block.columns, self.table.addresses
+        local, here, remote, there, remaining = (
+            [*_values(columns.get(name), self.numbers)]
+            for name in ("local", "local_port", "remote", "remote_port", "remaining")
+        )
+        return Rows(
+            [self.block.state] * self.size,
+            [texts[number] for number in local],
+            here,
+            [texts[number] for number in remote],
+            there,
+            self._heard(),
+            [None if milliseconds is None else milliseconds / 1000 for milliseconds in remaining],
+        )
+
+    def _heard(self) -> list[float | None]:
+        rto, received, acknowledged = (
+            _values(self.block.info.get(name), self.numbers)
+            for name in ("rto", "lastrcv", "lastack")
+        )
+        return [
+            None if timeout is None else min(data or 0, ack or 0) / 1000
+            for timeout, data, ack in zip(rto, received, acknowledged, strict=True)
+        ]
+
+    def sockets(self) -> list[Socket]:
+        """Their records."""
+        return _sockets(self.table, self.block, self.numbers)
+
+    def has(self, figure: str) -> bool:
+        """Whether any of them has this figure of ``ss -i``."""
+        return any(
+            value is not None for value in _values(self.block.info.get(figure), self.numbers)
+        )
 
 
 #: What fills the fields of a record.
 SETTERS = tuple(getattr(Socket, field.name).__set__ for field in fields(Socket))
 FEW = 8  # sockets for each port of a block, from which on they share their endpoints
+MANY, EACH = 20_000, 5000  # sockets of a table, and of a batch
 
 
-def _sockets(table: SocketTable, block: Block) -> list[Socket]:
-    """The records of one block, filled field by field as the columns come: half the time of a call
-    with twelve arguments for each.
-    """
+def _sockets(table: SocketTable, block: Block, numbers: Sequence[int]) -> list[Socket]:
+    """The records of some sockets of a block."""
 
     def values(name: str, default: Any = None) -> Iterable[Any]:
-        column = block.columns.get(name, default)
-        return column if isinstance(column, list) else itertools.repeat(column, block.size)
+        return _values(block.columns.get(name, default), numbers)
 
     def endpoints(side: str) -> Iterable[Endpoint]:
         texts, ports = table.addresses, values(f"{side}_port")
         pairs = zip(values(side), ports, strict=True)
-        if isinstance(ports, list) and len({*ports}) * FEW > block.size:
+        if isinstance(ports, list) and len({*ports}) * FEW > len(numbers):
             return [(texts[number], port) for number, port in pairs]
         keys = [*pairs]
         known = {key: (texts[key[0]], key[1]) for key in {*keys}}
@@ -106,8 +198,9 @@ def _sockets(table: SocketTable, block: Block) -> list[Socket]:
 
     timers = {None: None} | {timer.value: timer for timer in Timer}
     remaining = values("remaining")
-    columns: tuple[Iterable[Any], ...] = (
-        itertools.repeat(block.state, block.size),
+    return filled(
+        len(numbers),
+        itertools.repeat(block.state),
         endpoints("local"),
         endpoints("remote"),
         values("rx_queue"),
@@ -118,18 +211,24 @@ def _sockets(table: SocketTable, block: Block) -> list[Socket]:
         values("probes"),
         values("inode"),
         values("owner", ""),
-        _rows(block) if block.info else itertools.repeat(_EMPTY, block.size),
+        _figures(block, numbers) if block.info else itertools.repeat(_EMPTY),
     )
-    records = [*map(object.__new__, itertools.repeat(Socket, block.size))]
-    for setter, values_of in zip(SETTERS, columns, strict=True):
-        collections.deque(map(setter, records, values_of), 0)  # as fast as Python gets
+
+
+def filled(size: int, *columns: Iterable[Any]) -> list[Socket]:
+    """So many records from their fields, in the order of `Socket`: half the time of a call with
+    twelve arguments for each. A column may be longer.
+    """
+    records = [*map(object.__new__, itertools.repeat(Socket, size))]
+    for setter, values in zip(SETTERS, columns, strict=True):
+        collections.deque(map(setter, records, values), 0)  # as fast as Python gets
     return records
 
 
-def _rows(block: Block) -> Iterator[Figures]:
+def _figures(block: Block, numbers: Sequence[int]) -> Iterator[Figures]:
     """The known figures of ``ss -i`` of each socket; times in seconds."""
     row = block.info.row if isinstance(block.info, Answered) else _from_columns(block)
-    return map(Figures, itertools.repeat(row), range(block.size))
+    return map(Figures, itertools.repeat(row), numbers)
 
 
 def _from_columns(block: Block) -> Row:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from netlab.cli.shared import snapshots
+from netlab.snapshot.parse import file
 
 from .shell import NETLAB, PATIENCE, environment, netlab
 
@@ -99,7 +99,7 @@ def test_standard_input_may_be_closed_or_endless() -> None:
 @pytest.mark.parametrize(
     ("command", "most"),
     [
-        ("diagnose @", snapshots.LARGEST), ("repro @", snapshots.LARGEST),
+        ("diagnose @", file.LARGEST), ("repro @", file.LARGEST),
         ("baseline check @", 1 << 20), ("baseline record --run @", 16 << 20),
         ("compare @ @", 16 << 20), ("run @.yaml", 1 << 16),
     ],

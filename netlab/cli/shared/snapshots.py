@@ -15,9 +15,6 @@ from netlab.model.errors import ScenarioError, of_file
 if TYPE_CHECKING:
     from netlab.snapshot.records import Snapshot
 
-#: Bytes: 120,000 sockets of ss -tanoei, or 1,400,000 of ss -tan.
-LARGEST = 64 * outside.MIB
-INSTEAD = "print less, with ss -tan, or for one port: ss -tanoei '( sport = :443 or dport = :443 )'"
 NO_SOCKETS = (
     "there are no TCP sockets in it, but entries of connection tracking, which say whose the two "
     "ends of a connection are: give it together with ss -tanoei of both ends"
@@ -30,9 +27,7 @@ def snapshots(files: Sequence[str], where: argparse.Namespace | None = None) -> 
     """The snapshots in the files and at the places that the options name; without any, of this
     host. Raises `ScenarioError` for unreadable files, and places that are not there.
     """
-    from netlab.snapshot import parse
-
-    found = [snapshot for name in files for snapshot in parse.read(*_text(name))]
+    found = [snapshot for name in files for snapshot in _read(name)]
     if where is not None:
         from netlab.cli.shared.places import each
         from netlab.snapshot import collect, places
@@ -52,19 +47,16 @@ def _only_tracks(snapshot: Snapshot) -> bool:
     )
 
 
-def _text(name: str) -> tuple[bytes, str]:
-    """What is in a file, and its name in messages."""
-    if name == "-":
-        return _handed_over(0, "standard input")
-    if HANDED_OVER.fullmatch(name):
-        return _handed_over(name, name)
-    return outside.contents(Path(name), LARGEST, "what netlab diagnose reads", INSTEAD), name
+def _read(name: str) -> list[Snapshot]:
+    """What is in a file, or comes over a descriptor that the shell opened: it may be a pipe."""
+    from netlab.snapshot import parse
 
-
-def _handed_over(source: str | int, shown: str) -> tuple[bytes, str]:
-    """What comes over a descriptor that the shell opened: it may be a pipe."""
+    if name != "-" and not HANDED_OVER.fullmatch(name):
+        with outside.opened(Path(name), "what netlab diagnose reads") as file:
+            return parse.read_file(file, name)
+    shown = "standard input" if name == "-" else name
     try:
-        with open(source, "rb", closefd=source != 0) as file:
-            return outside.up_to(LARGEST, file, Path(shown), INSTEAD), shown
+        with open(0 if name == "-" else name, "rb", closefd=name != "-") as file:
+            return parse.read_file(file, shown)
     except OSError as error:
         raise of_file(error, f"cannot be read: {error.strerror}", Path(shown)) from None

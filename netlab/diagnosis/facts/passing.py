@@ -117,7 +117,12 @@ def _one_of_few(own: ObservedEnd, peer: ObservedEnd | None) -> bool:
 
 def _most(host: ObservedHost, port: int, remote: Endpoint, *states: State) -> int:
     """How many connections in these states a host has at a port of its own, or to an endpoint."""
-    return max(sum(host.census[key, state] for state in states) for key in (port, remote))
+    census = host.census
+    here = there = 0
+    for state in states:
+        here += census[port, state]
+        there += census[remote, state]
+    return max(here, there)
 
 
 def one_of_few_with_data(own: ObservedEnd) -> bool:

@@ -3,6 +3,6 @@
 ``/proc/net/tcp``.
 """
 
-from netlab.snapshot.parse.file import read
+from netlab.snapshot.parse.file import read, read_file
 
-__all__ = ["read"]
+__all__ = ["read", "read_file"]

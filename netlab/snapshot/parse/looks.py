@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from netlab.model.tcp import State
+from netlab.snapshot.crowd import Crowd
 from netlab.snapshot.parse import shape
 from netlab.snapshot.records import Neighbourhood, Sample, Snapshot, Socket, Tracking
 
@@ -36,7 +37,7 @@ NOTHING = (
 class Listing:
     """What one command printed."""
 
-    sockets: list[Socket] = field(default_factory=list)
+    sockets: Sequence[Socket] = ()
     counters: dict[str, int] = field(default_factory=dict)
     counts: dict[State, int] = field(default_factory=dict)
     source: str = ""
@@ -51,7 +52,7 @@ class Listing:
 class _SampleBuilder:
     """A sample while it is gathered from listings."""
 
-    sockets: list[Socket] = field(default_factory=list)
+    sockets: Sequence[Socket] = ()
     counters: dict[str, int] = field(default_factory=dict)
     counts: dict[State, int] = field(default_factory=dict)
     sources: list[str] = field(default_factory=list)
@@ -66,7 +67,7 @@ class _SampleBuilder:
     def record(self) -> Sample:
         """The sample."""
         return Sample(
-            tuple(self.sockets),
+            self.sockets if isinstance(self.sockets, Crowd) else tuple(self.sockets),
             self.counters,
             at=self.at,
             source=", ".join(dict.fromkeys(self.sources)),
@@ -79,8 +80,11 @@ class _SampleBuilder:
 
     def add(self, listing: Listing) -> None:
         """A listing with other sockets than the sample has."""
-        self.sockets += listing.sockets
-        self.keys.update(map(_key, listing.sockets))
+        if isinstance(listing.sockets, Crowd):  # and nothing else has sockets
+            self.sockets = listing.sockets
+        else:
+            self.sockets = [*self.sockets, *listing.sockets]
+            self.keys.update(map(_key, listing.sockets))
         self.sources.append(listing.source)
         self.notes += listing.notes
         self.whole = self.whole or listing.whole
@@ -146,6 +150,8 @@ class Looks:
             sample.counts.update(listing.counts)
             sample.sources.append(listing.source)
             sample.notes += listing.notes
+        elif isinstance(listing.sockets, Crowd):
+            self._put(self._samples()[-1], listing)
         else:
             for look in _looks(listing):
                 self._place(look)

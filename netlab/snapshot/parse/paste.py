@@ -19,6 +19,7 @@ from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State
 from netlab.snapshot import columns, store
 from netlab.snapshot.parse import label, layout, lines, moments, prompt, shape, strangers
+from netlab.snapshot.parse.bulk import Bulk
 from netlab.snapshot.parse.conntrack import WHOLE, ConntrackReader
 from netlab.snapshot.parse.counts import CountReader
 from netlab.snapshot.parse.lines import Line
@@ -76,6 +77,23 @@ def read(text: str | bytes, name: str) -> list[Snapshot]:
         except ScenarioError:
             pass
         raise
+
+
+class SeveralListings(Exception):
+    """A text has more than one listing of sockets, and rows that belong to one of them."""
+
+
+def read_rest(bulk: Bulk, name: str) -> list[Snapshot]:
+    """The same of a text whose rows, but for these, have been taken out of it. Raises
+    `SeveralListings` where it is not plain whose they are.
+    """
+    paste = _Paste(name, bulk)
+    for number, line in _peeled(lines.numbered(b"".join(bulk.left)), paste):
+        paste.take(line, bulk.numbers[number - 1])
+    snapshots = paste.finish()
+    if bulk.begins_again or not paste.has_bulk:
+        raise SeveralListings
+    return snapshots
 
 
 def _pasted(data: bytes, name: str) -> list[Snapshot]:
@@ -145,8 +163,10 @@ def _peeled(numbered: Iterator[Line], paste: _Paste) -> Iterator[Line]:
 class _Paste:
     """A text, read line by line."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, bulk: Bulk | None = None) -> None:
         self._name = name
+        self._bulk = bulk  # the other rows of the only listing of sockets
+        self._listings = 0  # of sockets
         self.peel = Peel()
         self._looks = Looks(name)
         self._reader: AnyReader | None = None
@@ -407,6 +427,11 @@ class _Paste:
         self._reader, self._new, self._interrupted = None, False, False
         if reader is None:
             return
+        if self._bulk is not None and isinstance(reader, SsReader | NetstatReader | ProcReader):
+            self._listings += 1
+            if self._listings > 1 or not isinstance(reader, SsReader):
+                raise SeveralListings
+            reader.give(self._bulk)
         listing = Listing(
             reader.finish(), source=reader.source, notes=reader.notes, every=self._every
         )
@@ -463,6 +488,11 @@ class _Paste:
             if found := reader.found():
                 self._looks.beside(host, found)
         return self._looks.snapshots(notes)
+
+    @property
+    def has_bulk(self) -> bool:
+        """Whether there was a listing that the rows belong to which had been taken out."""
+        return self._listings == 1
 
     @property
     def says_something(self) -> bool:

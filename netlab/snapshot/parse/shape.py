@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from netlab.model.tcp import State
+from netlab.snapshot.crowd import resting, restless
 from netlab.snapshot.records import Socket
 
 #: Rows from which on it is no chance that all of them are alike.
@@ -38,13 +39,21 @@ def mixed(sockets: Sequence[Socket]) -> bool:
     """Whether the rows look like all of a host's: not all in one state, at one port, of one
     program. A few may be alike by chance.
     """
-    connections = [socket for socket in sockets if socket.state is not State.LISTEN]
-    if len(connections) < SEVERAL:
+    states = Counter(socket.state for socket in restless(sockets))
+    for rows in resting(sockets):
+        states.update(rows.states)
+    connections = len(sockets) - states[State.LISTEN]
+    if connections < SEVERAL:
         return True
-    if len({socket.state for socket in sockets}) == 1:
+    if len(states) == 1:
         return False
-    if len(connections) < len(sockets):
+    if connections < len(sockets):
         return True
-    ports = Counter(port for socket in connections for port in {socket.local[1], socket.remote[1]})
-    owners = {socket.owner.partition(",")[0] for socket in connections}
-    return max(ports.values()) < len(connections) and (len(owners) > 1 or owners == {""})
+    ports = Counter(port for one in restless(sockets) for port in {one.local[1], one.remote[1]})
+    for rows in resting(sockets):
+        for pair in zip(rows.local_ports, rows.remote_ports, strict=True):
+            ports.update({*pair})
+    if max(ports.values()) >= connections:
+        return False
+    owners = {socket.owner.partition(",")[0] for socket in sockets}
+    return len(owners) > 1 or owners == {""}

@@ -8,20 +8,19 @@ wherever a terminal or a mail program broke the line (``misc/ss.c``, inet_show_s
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from netlab.model.tcp import SS_TIMERS, State, Timer
-from netlab.snapshot.columns import MILLISECONDS
-from netlab.snapshot.parse import layout
+from netlab.model.tcp import State
+from netlab.snapshot.parse import layout, ss_row
 from netlab.snapshot.parse.broken import in_one_word, joined
+from netlab.snapshot.parse.bulk import Bulk, Fields
 from netlab.snapshot.parse.endpoint import Unreadable, endpoint
 from netlab.snapshot.parse.listing import Unread
+from netlab.snapshot.parse.ss_row import Line
 from netlab.snapshot.parse.words import FILTERS, OF_SS
-from netlab.snapshot.records import Endpoint, Socket
-from netlab.snapshot.sock_diag import INFO
+from netlab.snapshot.records import Socket
 
-TIMERS = {name: timer for timer, name in SS_TIMERS.items()}
 #: Sockets of other protocols, which ss lists unless it is run with only -t.
 OTHERS = (
     "udp|raw|icmp6?|u_str|u_dgr|u_seq|p_raw|p_dgr|nl|sctp|dccp|mptcp|v_str|v_dgr|ti_\\w\\w|xdp|unix"
@@ -50,13 +49,6 @@ CUT = re.compile(r"(?:tcp\s+)?\S+(?:\s+\S+){0,2}(?:\s+\S*:\S*\s+[^\s:]+)?\s*$")
 BROKEN = re.compile(rf"(?P<tcp>tcp\s+)?(?:{_NAMES})\s+\d{{1,15}}\s*$")
 QUEUES = re.compile(r"(?:tcp\s+)?\d{1,15}\s+\d{1,15}\s+(?!\d{1,15}\s)[^\s:]+\s+[^\s:]+(?:\s|$)")
 OTHER = re.compile(rf"(?P<kind>{OTHERS})\s+\S++\s+\d+\s+\d+\s")
-TIMER = re.compile(r"timer:\((\w+),([^,)]*),(\d{1,9})\)")
-DURATION = re.compile(r"(?:(\d{1,9})min)?(?:(\d{1,9}(?:\.\d{1,9})?)(ms|sec))?")
-INODE = re.compile(r"(?<!\S)ino:(\d{1,15})")
-USERS, USERS_END = "users:((", re.compile(r"\)\)(?!\S)")
-FIGURE = re.compile(r"(?<!\S)([a-z_]+):(\d{1,20}(?:\.\d{1,9})?)")
-DROPS = re.compile(r"(?<!\S)skmem:\([^()]{0,200},d(\d{1,15})\)")
-RETRANS = re.compile(r"(?<!\S)retrans:(\d{1,15})/(\d{1,15})")
 #: The characters of a socket: a listener of 1,000 processes has 30,000.
 LONGEST = 1 << 16
 #: Words that may be on a separate line after a socket: those of ``-i``, and any with a colon.
@@ -73,21 +65,6 @@ INCOMPLETE = (
     "the address or the port of one end is missing: state, Recv-Q, Send-Q, local and peer "
     "address:port were expected (a word may stand for an address, as in client:443)"
 )
-NO_INFO: dict[str, float] = {}
-
-
-class _SsLine(NamedTuple):
-    """One socket, as far as it is known before the end of its listing.
-
-    Only the whole listing shows which options ss was given.
-    """
-
-    state: State
-    local: Endpoint
-    remote: Endpoint
-    rx_queue: int
-    tx_queue: int
-    more: str
 
 
 @dataclass(slots=True)
@@ -174,7 +151,8 @@ class SsReader:
         filters = re.findall(r"\bstate\s+([\w-]+)", command)
         self._only = FILTERS.get(filters[0].upper()) if len(filters) == 1 else None
         self._stateless = False
-        self._lines: list[_SsLine] = []
+        self._lines: list[Line] = []
+        self._bulk: Bulk | None = None
         self._open: _OpenSocket | None = None  # the last socket, which may go on
         self.notes: list[str] = []
 
@@ -259,96 +237,27 @@ class SsReader:
         more = socket.more if socket.tail else match["more"]
         try:
             self._lines.append(
-                _SsLine(OF_SS[state], endpoint(local), endpoint(remote), int(rx), int(tx), more)
+                Line(OF_SS[state], endpoint(local), endpoint(remote), int(rx), int(tx), more)
             )
         except Unreadable as error:
             self.unread.append(Unread(socket.number, socket.text, str(error)))
 
-    def finish(self) -> list[Socket]:
+    def give(self, bulk: Bulk) -> None:
+        """The rows that were taken out of the text before it was read are of this listing."""
+        self._bulk = bulk
+
+    def finish(self) -> Sequence[Socket]:
         """Every socket of the listing."""
         self._close()
-        timed = "o" in self._letters or any("timer:(" in raw.more for raw in self._lines)
-        numbered = "e" in self._letters or any(" ino:" in raw.more for raw in self._lines)
-        marked = any(" sk:" in raw.more for raw in self._lines)
+        shown = Fields(
+            "o" in self._letters or any("timer:(" in raw.more for raw in self._lines),
+            "e" in self._letters or any(" ino:" in raw.more for raw in self._lines),
+            any(" sk:" in raw.more for raw in self._lines),
+            any(ss_row.USERS in raw.more for raw in self._lines),
+        )
+        if self._bulk is not None:
+            shown = Fields(*map(max, shown, self._bulk.shown))
         self._lines.reverse()
         lines = (self._lines.pop() for _ in range(len(self._lines)))  # none is kept twice
-        return [
-            # -e writes sk: for every socket, and ino: if it has one; without both the line was cut
-            _socket(raw, timed, numbered and (not marked or " sk:" in raw.more))
-            for raw in lines
-            if raw.state is not State.CLOSED
-        ]
-
-
-def _socket(raw: _SsLine, timed: bool, numbered: bool) -> Socket:
-    timer, remaining, retransmits, probes = _timer(raw.more, timed)
-    inode = INODE.search(raw.more) if numbered else None
-    users, more = _users(raw.more)
-    return Socket(
-        raw.state,
-        raw.local,
-        raw.remote,
-        raw.rx_queue,
-        raw.tx_queue,
-        timer,
-        remaining,
-        retransmits,
-        probes,
-        (int(inode[1]) if inode else 0) if numbered else None,
-        users,
-        _info(more) if ":" in more and raw.state is not State.LISTEN else NO_INFO,
-    )
-
-
-def _users(more: str) -> tuple[str, str]:
-    """The processes, and the rest: names of processes may look like anything else."""
-    begin = more.find(USERS)
-    end = USERS_END.search(more, begin) if begin >= 0 else None
-    return (
-        ("", more) if end is None else (more[begin : end.end()], more[:begin] + more[end.end() :])
-    )
-
-
-def _timer(more: str, timed: bool) -> tuple[Timer | None, float | None, int | None, int | None]:
-    """The timer, its seconds, retransmissions and probes: ss prints one number for the last two."""
-    if not timed:
-        return None, None, None, None
-    match = TIMER.search(more)
-    if match is None:
-        return Timer.NONE, 0.0, 0, 0
-    timer, count = TIMERS.get(match[1]), int(match[3])
-    if timer is None:
-        return None, None, None, None
-    remaining = duration(match[2])
-    if timer is Timer.RETRANSMIT:
-        return timer, remaining, count, None
-    if timer is Timer.PROBE:
-        return timer, remaining, None, count
-    return timer, remaining, 0, count if timer is Timer.KEEPALIVE else 0
-
-
-def duration(text: str) -> float | None:
-    """Seconds from ``672ms``, ``1min30sec``, ``3.456sec``; older versions write 3.456ms for it."""
-    match = DURATION.fullmatch(text)
-    if match is None:
-        return None
-    minutes, number, unit = match.groups()
-    seconds = float(number or 0)
-    if unit == "ms" and "." not in (number or ""):
-        seconds /= 1000
-    return int(minutes or 0) * 60 + seconds
-
-
-def _info(more: str) -> dict[str, float]:
-    info: dict[str, float] = {}
-    for name, text in FIGURE.findall(more):
-        if name in INFO:
-            info[name] = float(text) if "." in text else int(text)
-    for name in info.keys() & MILLISECONDS:
-        info[name] /= 1000
-    match = RETRANS.search(more)
-    if match is not None:
-        info["retrans"], info["retrans_total"] = int(match[1]), int(match[2])
-    if (drops := DROPS.search(more)) is not None:
-        info["drops"] = int(drops[1])
-    return info
+        sockets = [shown.socket(raw) for raw in lines if raw.state is not State.CLOSED]
+        return sockets if self._bulk is None else self._bulk.crowd(sockets, shown)

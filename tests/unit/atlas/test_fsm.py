@@ -141,6 +141,27 @@ def test_one_segment_is_told_from_two_by_the_retransmission_timer(
     assert said == ["FIN_WAIT1 -> TIME_WAIT (RFC 9293)"] * certain
 
 
+@pytest.mark.parametrize(
+    ("late", "explained"),
+    [
+        (0.0, False),  # the timer was read when its sample says: 0.2 s later, not now, it is due
+        (0.05, True),  # or the machine was busy between reading it and looking at the clock
+    ],
+)
+def test_a_timer_may_have_been_read_before_the_time_of_its_sample(
+    late: float, explained: bool
+) -> None:
+    begun = 0.31 - late
+    client = End((
+        interval(S.FIN_WAIT1, 0.0, begun, 0.3),
+        interval(S.FIN_WAIT1, 0.31, 0.45, 0.2),
+        interval(S.FIN_WAIT2, 0.49, 1.0),
+    ))  # fmt: skip
+    server = End((interval(S.CLOSE_WAIT, -2.0, 1.0),))
+    seen = fsm.seen([run(client, server, (0.0, "client: close"))])
+    assert (not seen.unexplained) is explained
+
+
 def test_where_a_listener_is_left_the_connection_is_closed() -> None:
     ended = end(S.LAST_ACK, S.LISTEN, S.SYN_RECV)
     assert shown(run(End(), ended)) == [

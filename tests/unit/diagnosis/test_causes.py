@@ -65,23 +65,23 @@ def test_advice_names_the_port_on_its_side() -> None:
 @pytest.mark.parametrize(
     ("how", "counters", "risen", "holds"),
     [
-        ("rises", {"TcpOutRsts": 2}, None, None),
+        ("rises", {"TcpOutRsts": 2}, None, False),
         ("rises", {"TcpOutRsts": 2}, {"TcpOutRsts": 1}, True),
         ("rises", {"TcpOutRsts": 2}, {"TcpOutRsts": 0}, False),
         ("rises", {}, {}, False),
-        ("is steady", {"TcpOutRsts": 2}, None, None),
+        ("is steady", {"TcpOutRsts": 2}, None, False),
         ("is steady", {"TcpOutRsts": 2}, {"TcpOutRsts": 0}, True),
         ("is steady", {"TcpOutRsts": 2}, {"TcpOutRsts": 1}, False),
-        ("is steady", {}, {}, None),  # left out by who pasted it, which is not the same as 0
+        ("is steady", {}, {}, False),  # left out by who pasted it, which is not the same as 0
     ],
 )
 def test_a_counter_that_was_left_out_is_not_steady(
-    how: str, counters: dict[str, int], risen: dict[str, int] | None, holds: bool | None
+    how: str, counters: dict[str, int], risen: dict[str, int] | None, holds: bool
 ) -> None:
     (cause,) = causes.parse(CAUSE.replace("own.TcpOutRsts rises", f"own.TcpOutRsts {how}"))
     (condition,) = cause.host[0].when
     end = ObservedEnd(State.CLOSED, ObservedHost(counters=counters, risen=risen))
-    assert condition.holds(end, None) is holds
+    assert bool(condition.holds(end, None)) is holds
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State, Timer
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.parse import lines, read
-from netlab.snapshot.parse.ss import duration
+from netlab.snapshot.parse.ss_row import duration
 from netlab.snapshot.records import Sample, Snapshot, Socket
 
 OUTPUTS = Path(__file__).parent / "outputs"

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is asked of the sockets of a crowd that are at rest: how many are where, in one walk.
+
+Of a million of them there may be as many endpoints, so that only those are counted to which other
+sockets lead as well: nobody asks about the rest.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import Counter
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
+from itertools import compress
+
+from netlab.model.tcp import State
+from netlab.snapshot.crowd import Crowd, Rows, resting, restless
+from netlab.snapshot.records import Endpoint, Socket
+
+LIVELY = 3.0  # seconds: a SYN that was lost twice has been repeated twice by then
+TIME_WAIT = 60.0  # seconds (TCP_TIMEWAIT_LEN)
+
+
+@dataclass(slots=True)
+class Resting:
+    """The counts of what is at rest, named as those of all sockets are."""
+
+    number: int = 0
+    used_here: Counter[int] = field(default_factory=Counter)
+    used_there: Counter[int] = field(default_factory=Counter)
+    census: Counter[tuple[int | Endpoint, State]] = field(default_factory=Counter)
+    lively: Counter[int | Endpoint | str] = field(default_factory=Counter)
+    returns: bool = False  # whether any leads to an address of its own host
+
+    @classmethod
+    def of(cls, sockets: Sequence[Socket], addresses: Set[str]) -> Resting:
+        """The counts of a host's sockets; `addresses`: its own."""
+        counts = cls()
+        some = restless(sockets)
+        endpoints = {end for socket in some for end in (socket.local, socket.remote)}
+        hosts = {address for address, _ in endpoints}
+        for rows in resting(sockets):
+            counts._count(rows, endpoints, hosts)
+            counts.returns = counts.returns or not addresses.isdisjoint(rows.remote_addresses)
+        return counts
+
+    def _count(self, rows: Rows, endpoints: set[Endpoint], hosts: set[str]) -> None:
+        established = [state is State.ESTABLISHED for state in rows.states]
+        ended = [not each for each in established]
+        here, to = rows.local_ports, [*rows.remotes]
+        asked = [*map(endpoints.__contains__, to)]
+        self.number += len(to)
+        self.used_here.update(here)
+        self.used_there.update(rows.remote_ports)
+        for state, some in ((State.ESTABLISHED, established), (State.TIME_WAIT, ended)):
+            for port, number in Counter(compress(here, some)).items():
+                self.census[port, state] += number
+            for end in compress(to, map(operator.and_, some, asked)):
+                self.census[end, state] += 1
+        lively = established
+        if rows.heard is not None and rows.remaining is not None:
+            lively = [*map(is_lively, rows.states, rows.heard, rows.remaining)]
+        self.lively.update(compress(here, lively))
+        self.lively.update(compress(to, map(operator.and_, lively, asked)))
+        self.lively.update(filter(hosts.__contains__, compress(rows.remote_addresses, lively)))
+
+
+def is_lively(state: State, heard: float | None, remaining: float | None) -> bool:
+    """Whether a connection at rest heard from the other end, or has ended in good order, just now;
+    `heard`: seconds since, None of a listing without figures.
+    """
+    if state is State.TIME_WAIT:
+        return (remaining or 0.0) > TIME_WAIT - LIVELY
+    return heard is None or heard < LIVELY
+
+
+def near(sockets: Sequence[Socket], addresses: Set[str]) -> tuple[list[Socket], set[int]]:
+    """The sockets of a host that may be two ends of one connection: those that are not at rest,
+    those that lead to its own `addresses`, and those that these lead to; and the local ports of
+    the others.
+    """
+    found = [*restless(sockets)]
+    batches = sockets.batches if isinstance(sockets, Crowd) else ()
+    inward = [[to in addresses for to in batch.rows().remote_addresses] for batch in batches]
+    for batch, some in zip(batches, inward, strict=True):
+        found += compress(batch.sockets(), some) if True in some else ()
+    ends = {socket.remote for socket in found}
+    ports: set[int] = set()
+    for batch, some in zip(batches, inward, strict=True):
+        rows = batch.rows()
+        met = [not inside and end in ends for inside, end in zip(some, rows.locals, strict=True)]
+        found += compress(batch.sockets(), met) if True in met else ()
+        others = (not (inside or met) for inside, met in zip(some, met, strict=True))
+        ports.update(compress(rows.local_ports, others))
+    return found, ports
