@@ -10,7 +10,7 @@ they were read from, and a record is made of one only while somebody looks at it
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple, Protocol, overload
 
@@ -89,6 +89,12 @@ def resting(sockets: Sequence[Socket]) -> Iterator[Rows]:
     """The others, some thousands at a time."""
     for batch in sockets.batches if isinstance(sockets, Crowd) else ():
         yield batch.rows()
+
+
+def changed(sockets: Sequence[Socket], change: Callable[[Socket], Socket]) -> Sequence[Socket]:
+    """Those of a sample after a change of some that are not at rest, as listeners never are."""
+    some = [change(socket) for socket in restless(sockets)]
+    return Crowd(some, sockets.batches) if isinstance(sockets, Crowd) else tuple(some)
 
 
 def shows(sockets: Sequence[Socket], figure: str) -> bool:

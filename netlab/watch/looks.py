@@ -16,6 +16,7 @@ from netlab.diagnosis.rank import diagnose
 from netlab.model.findings import BY_COUNTERS, Diagnosis, Finding
 from netlab.model.tcp import State
 from netlab.snapshot import collect
+from netlab.snapshot.crowd import changed
 from netlab.snapshot.holders import Holders
 from netlab.snapshot.owners import processes
 from netlab.snapshot.records import Sample, Snapshot, Socket
@@ -64,16 +65,12 @@ class LiveLooks:
 
     def _with_listeners(self, sample: Sample) -> Sample:
         """Name the processes that listen: the rules ask whether there is one."""
-        listening = State.LISTEN
-        named = tuple(
-            [
-                replace(each, owner=self._holders.owner(each.inode))
-                if each.state is listening
-                else each
-                for each in sample.sockets
-            ]
-        )
-        return replace(sample, sockets=named)
+        return replace(sample, sockets=changed(sample.sockets, self._named))
+
+    def _named(self, socket: Socket) -> Socket:
+        if socket.state is not State.LISTEN:
+            return socket
+        return replace(socket, owner=self._holders.owner(socket.inode))
 
     def _held(self, socket: Socket) -> Iterator[tuple[str, str]]:
         return processes(socket.owner or self._holders.owner(socket.inode))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -16,9 +17,9 @@ from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State, ss_name
 from netlab.snapshot import rows, store
 from netlab.snapshot.columns import RawSample
-from netlab.snapshot.crowd import Crowd, at_rest, spelled_out
+from netlab.snapshot.crowd import Crowd, at_rest, changed, spelled_out
 from netlab.snapshot.parse import bulk, file, read, read_file, ss_row
-from netlab.snapshot.records import Sample, Snapshot
+from netlab.snapshot.records import Sample, Snapshot, Socket
 
 HEADING = "State Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n"
 HERE = ("10.1.0.1", "127.0.0.1", "[2001:db8::1]", "[::ffff:10.1.0.1]")
@@ -194,6 +195,20 @@ def test_of_a_snapshot_with_many_those_at_rest_stay_columns(
     assert all(at_rest(socket) for batch in crowd.batches for socket in batch.sockets())
     assert crowd[0] == crowd.restless[0]
     assert crowd[-2:] == [*crowd][-2:]
+
+
+def test_listeners_of_a_crowd_get_names() -> None:
+    sockets = long(listing(6, "oei"))[0].samples[0].sockets
+    named = changed(sockets, _named)
+    assert isinstance(named, Crowd)
+    assert len(named) == len(sockets) == len([*named])
+    assert {one.state for one in named if one.owner == "x"} == {State.LISTEN}
+    assert {one.owner for one in named if one.state is State.LISTEN} == {"x"}
+    assert [*changed(tuple(sockets), _named)] == [*named]
+
+
+def _named(socket: Socket) -> Socket:
+    return replace(socket, owner="x") if socket.state is State.LISTEN else socket
 
 
 def test_two_hosts_with_many_sockets_are_both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
