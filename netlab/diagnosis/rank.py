@@ -77,12 +77,7 @@ def diagnose(
 def _unseen(
     snapshots: Sequence[Snapshot], observed: Sequence[ObservedHost], findings: Sequence[Finding]
 ) -> Iterator[str]:
-    told = {
-        ends
-        for finding in findings
-        for each in finding.connections
-        for ends in ((each.local, each.remote), (each.remote, each.local))
-    }
+    told = {(each.local, each.remote) for finding in findings for each in finding.connections}
     for snapshot, host in zip(snapshots, observed, strict=True):
         for text in unseen.of(snapshot, host, told):
             yield f"{snapshot.name}: {text}"

@@ -36,19 +36,19 @@ class Resting:
     def of(cls, sockets: Sequence[Socket], addresses: Set[str]) -> Resting:
         """The counts of a host's sockets; `addresses`: its own."""
         counts = cls()
-        some = restless(sockets)
-        endpoints = {end for socket in some for end in (socket.local, socket.remote)}
+        endpoints = {socket.remote for socket in restless(sockets)}
         hosts = {address for address, _ in endpoints}
         for rows in resting(sockets):
-            counts._count(rows, endpoints, hosts)
-            counts.returns = counts.returns or not addresses.isdisjoint(rows.remote_addresses)
+            counts._count(rows, endpoints, hosts, addresses)
         return counts
 
-    def _count(self, rows: Rows, endpoints: set[Endpoint], hosts: set[str]) -> None:
+    def _count(self, rows: Rows, endpoints: Set[Endpoint], hosts: Set[str], own: Set[str]) -> None:
         established = [state is State.ESTABLISHED for state in rows.states]
         ended = [not each for each in established]
         here, to = rows.local_ports, [*rows.remotes]
-        asked = [*map(endpoints.__contains__, to)]
+        inward = [*map(own.__contains__, rows.remote_addresses)]
+        self.returns = self.returns or True in inward
+        asked = [*map(operator.or_, map(endpoints.__contains__, to), inward)]
         self.number += len(to)
         self.used_here.update(here)
         self.used_there.update(rows.remote_ports)

@@ -17,10 +17,14 @@ RESTING = (State.ESTABLISHED, State.CLOSE_WAIT, State.FIN_WAIT2)
 def of(snapshot: Snapshot, host: ObservedHost, told: Collection[Connection]) -> Iterator[str]:
     """Each thing that this snapshot leaves open, and the command that would show it.
 
-    `told`: the connections that have a finding.
+    `told`: the connections that have a finding, seen from either end.
     """
     again = len(snapshot.samples) > 1
-    left = [socket for socket in host.restless if (socket.local, socket.remote) not in told]
+    left = [
+        socket
+        for socket in host.restless
+        if (socket.local, socket.remote) not in told and (socket.remote, socket.local) not in told
+    ]
     unread = [socket for socket in left if _unread(socket)]
     if unread and not again:
         yield (

@@ -77,6 +77,15 @@ class Fields(NamedTuple):
             line, self.timed, numbered, ss_row.RowFigures if lazily else ss_row.info
         )
 
+    def row(self, row: Line | Socket) -> Socket:
+        """The same of a row of which a record was made, because nothing stands behind its ends."""
+        if isinstance(row, Line):
+            return self.socket(row, lazily=True)
+        if self == NOTHING:
+            return row
+        line = Line(row.state, row.local, row.remote, row.rx_queue, row.tx_queue, "")
+        return self.socket(line)
+
     def bare(self, size: int, *columns: Iterable[Any]) -> list[Socket]:
         """The records of rows with nothing behind their ends."""
         one = self.socket(Line(State.ESTABLISHED, ("", 0), ("", 0), 0, 0, ""))
@@ -144,7 +153,7 @@ def _seconds(column: array[int] | None) -> list[float | None] | None:
 class Bulk:
     """The rows that were taken out of a text, and what is left of it."""
 
-    restless: list[Line] = field(default_factory=list)
+    restless: list[Line | Socket] = field(default_factory=list)
     batches: list[TextBatch] = field(default_factory=list)
     shown: Fields = NOTHING
     left: list[bytes] = field(default_factory=list)  # lines
@@ -162,12 +171,7 @@ class Bulk:
         """
         ends = [(one.local, one.remote) for one in others if one.state is not State.LISTEN]
         self.begins_again |= len({*ends}) < len(ends)
-        plain = [line for line in self.restless if not line.more]
-        bare = iter(shown.bare(len(plain), *zip(*plain, strict=True)) if plain else ())
-        del plain
-        restless = [
-            shown.socket(line, lazily=True) if line.more else next(bare) for line in self.restless
-        ]
+        restless = [shown.row(row) for row in self.restless]
         self.restless.clear()
         batches = []
         for batch in self.batches:
@@ -315,33 +319,34 @@ class _Columns(NamedTuple):
         return [state == "LISTEN" for state in self.states]
 
 
-def _divided(text: str) -> tuple[list[Line], list[TextBatch], Fields]:
+def _divided(text: str) -> tuple[list[Line | Socket], list[TextBatch], Fields]:
     """The rows that are not at rest, those that are, and what they show."""
     rows = _Columns.of(text)
     shown = NOTHING
     if rows.more:
         shown = Fields("timer:(" in text, " ino:" in text, " sk:" in text, USERS in text)
     calm, listening = rows.at_rest, rows.listening
+    moving = [not (rests or listens) for rests, listens in zip(calm, listening, strict=True)]
     restless = [
-        *_lines(rows.only(listening), lambda ends: map(endpoint, ends)),
-        *_lines(rows.only([not (a or b) for a, b in zip(calm, listening, strict=True)]), _numeric),
+        *_restless(rows.only(listening), lambda ends: map(endpoint, ends)),
+        *_restless(rows.only(moving), _numeric),
     ]
     return restless, [_batch(rows.only(calm), shown)] if True in calm else [], shown
 
 
-def _lines(
+def _restless(
     rows: _Columns, endpoints: Callable[[Sequence[str]], Iterable[Endpoint]]
-) -> Iterator[Line]:
-    more: Iterable[str] = map(str.__add__, rows.more, rows.details) if rows.more else repeat("")
-    return map(
-        Line,
+) -> Iterable[Line | Socket]:
+    columns = (
         map(OF_SS.__getitem__, rows.states),
         endpoints(rows.local),
         endpoints(rows.remote),
         map(int, rows.rx),
         map(int, rows.tx),
-        more,
     )
+    if rows.more:
+        return map(Line, *columns, map(str.__add__, rows.more, rows.details))
+    return NOTHING.bare(len(rows.states), *columns)
 
 
 def _numeric(ends: Sequence[str]) -> Iterator[Endpoint]:
