@@ -120,7 +120,7 @@ def _pasted(data: bytes, name: str) -> list[Snapshot]:
 def _ways(data: bytes) -> Iterator[Callable[[str], str]]:
     """Ways to take off what may stand before each line of a text in which nothing can be read."""
     yield usual
-    first = [line for _, line in itertools.islice(lines.numbered(data), FIRST)]
+    first = [line[:SENTENCE] for _, line in itertools.islice(lines.numbered(data), FIRST)]
     for peel in heads(first):
         yield functools.partial(_without, peel)
 
