@@ -16,7 +16,7 @@ from typing import BinaryIO
 from netlab.model.errors import NetlabError, ScenarioError, of_file
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
-GLANCE, PIECE = MIB, 4 * MIB
+GLANCE, PIECE = MIB, MIB
 
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -118,7 +118,7 @@ def up_to(most: int, file: BinaryIO, path: Path, instead: str) -> bytes:
 
 
 def pieces(file: BinaryIO, path: Path) -> Iterator[bytes]:
-    """The rest of an open file, whatever its kind, a few megabytes at a time. Raises as `up_to`
+    """The rest of an open file, whatever its kind, a megabyte at a time. Raises as `up_to`
     does where it cannot be read.
     """
     try:

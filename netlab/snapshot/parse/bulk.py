@@ -187,10 +187,6 @@ class Bulk:
         """Whether nearly all of the text so far was such rows."""
         return self._bytes_left <= MOST_LEFT
 
-    def give_up(self) -> None:
-        """Take nothing, or nothing more: the text is of another kind."""
-        self._bytes_left = MOST_LEFT + 1
-
     def take(self, text: bytes, last: bool) -> bytes:
         """Take the rows of a piece of text, which goes on unless it is the last one; return what
         must stand before the next piece.
@@ -214,7 +210,7 @@ class Bulk:
                 self._leave(text[rows:until])
             at = until
         if len(text) - end > MOST_LEFT:  # in one line
-            self.give_up()
+            self._bytes_left = len(text)
         return text[end:]
 
     def _leave(self, text: bytes) -> None:

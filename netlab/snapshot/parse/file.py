@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from pathlib import Path
 from typing import BinaryIO
 
@@ -32,34 +34,39 @@ def read_file(file: BinaryIO, name: str) -> list[Snapshot]:
     `ScenarioError` also where the file is too large.
     """
     path = Path(name)
-    whole: list[bytes] = []  # as long as it is small enough to be read in another way
-    rows, rest, size = Bulk(), b"", 0
-    for piece in outside.pieces(file, path):
-        size += len(piece)
-        if not size - len(piece) and not _may_be_long(piece):
-            rows.give_up()
-        if rows.is_worth_it:
-            rest = rows.take(rest + piece, last=False)
-        if size <= LARGEST:
-            whole.append(piece)
-        elif rows.is_worth_it and size <= LARGEST_LISTING:
-            whole.clear()
-        else:
-            raise _too_large(size, path)
-    if rows.is_worth_it:
-        rows.take(rest, last=True)
-    if rows.is_worth_it:
-        try:
+    kept: list[bytes] = []  # of a pipe, which cannot be read again
+    rows = Bulk()
+    if _take(rows, file, path, kept):
+        with contextlib.suppress(paste.SeveralListings, ScenarioError):
             return paste.read_rest(rows, name)
-        except paste.SeveralListings:
-            pass
-        except ScenarioError:
-            if not whole:
-                raise
-    if size > LARGEST:
-        raise _too_large(size, path)
     del rows
-    return read(b"".join(whole), name)
+    if file.seekable():
+        file.seek(0)
+    for piece in itertools.chain([b""], outside.pieces(file, path)):
+        kept.append(piece)
+        if sum(map(len, kept)) > LARGEST:
+            raise _too_large(LARGEST, path)
+    return read(b"".join(kept), name)
+
+
+def _take(rows: Bulk, file: BinaryIO, path: Path, kept: list[bytes]) -> bool:
+    """Take the rows of a file many at a time, if they are nearly all that is in it; whether they
+    are. What was read is kept if it cannot be read again.
+    """
+    size, rest, once = 0, b"", not file.seekable()
+    for piece in outside.pieces(file, path):
+        if once and size <= LARGEST:
+            kept.append(piece)
+        if not (size or _may_be_long(piece)):
+            return False
+        size += len(piece)
+        rest = rows.take(rest + piece, last=False)
+        if not rows.is_worth_it:
+            return False
+        if size > LARGEST_LISTING:
+            raise _too_large(LARGEST_LISTING, path)
+    rows.take(rest, last=True)
+    return rows.is_worth_it
 
 
 def _may_be_long(beginning: bytes) -> bool:
@@ -71,7 +78,6 @@ def _may_be_long(beginning: bytes) -> bool:
     )
 
 
-def _too_large(size: int, path: Path) -> ScenarioError:
-    most = LARGEST if size <= LARGEST_LISTING else LARGEST_LISTING
-    instead = f"{INSTEAD} ({ONE_LISTING})" if most is LARGEST else INSTEAD
+def _too_large(most: int, path: Path) -> ScenarioError:
+    instead = f"{INSTEAD} ({ONE_LISTING})" if most == LARGEST else INSTEAD
     return ScenarioError(f"is larger than {outside.size(most)}: {instead}", path)
