@@ -13,12 +13,14 @@ from collections.abc import Callable
 from random import Random
 
 from netlab.snapshot.parse.peel import ANCHOR
+from netlab.snapshot.parse.words import STATES
 
 Variant = Callable[[str, Random], str]
 
 ROW = re.compile(
     r"\s*(?:tcp6?\s+)?(?:[A-Z][A-Z0-9-]+\s+)?\d+\s+\d+\s+\S*:\S+\s+\S*:\S+|\s*\d+: [0-9A-F]{8}"
 )
+STATE = re.compile("|".join(sorted(STATES, key=len, reverse=True)))
 TYPED = re.compile(
     r"^(?P<indent>\s*)(?P<prompt>\$|[\w@.~:/\[\] -]*[#$])\s*"
     r"(?P<command>(?:sudo )?(?:ss|netstat|nstat)\b.*)$"
@@ -167,10 +169,6 @@ def in_a_mail(text: str, _: Random) -> str:
     return encoded if "=3D" in encoded else text
 
 
-def coloured(text: str, _: Random) -> str:
-    return re.sub(r"\b([A-Z]{3,}(?:[-_][A-Z0-9]+)*)\b", "\x1b[1;32m\\1\x1b[0m", text)
-
-
 def with_other_blanks(text: str, random: Random) -> str:
     blank = random.choice("\u00a0\u2003\u3000")
     return re.sub(r"(?<=\S) (?=\S)|(?<=\S)  +(?=\S)", blank, text)
@@ -209,12 +207,12 @@ def without_heading(text: str, _: Random) -> str:
     rows = lines_of(text)
     if any("State" not in one for one in rows if "Recv-Q" in one):
         return text
-    return "\n".join(one for one in rows if "Recv-Q" not in one) + "\n"
+    return "\n".join(one for one in rows if "Recv-Q" not in one) or text
 
 
 def coloured_by(begin: str, end: str) -> Variant:
     """With colours whose escape character was lost, or is shown."""
-    return lambda text, _: re.sub(r"\b([A-Z]{3,}(?:[-_][A-Z0-9]+)*)\b", f"{begin}\\1{end}", text)
+    return lambda text, _: STATE.sub(f"{begin}\\g<0>{end}", text)
 
 
 def between_letters(mark: str) -> Variant:
@@ -245,7 +243,7 @@ def padded(text: str, _: Random) -> str:
 
 def as_one_string(text: str, _: Random) -> str:
     """As a program prints what another one printed."""
-    return "b" + repr(text.encode().decode("ascii", "replace")).replace("\\'", "'") + "\n"
+    return f"{text.encode()!r}\n"
 
 
 def in_yaml(text: str, _: Random) -> str:
@@ -307,7 +305,7 @@ SINGLE: dict[str, Variant] = {
     "JSON": in_json,
     "a web page": as_web_page,
     "a mail's encoding": in_a_mail,
-    "coloured": coloured,
+    "coloured": coloured_by("\x1b[1;32m", "\x1b[0m"),
     "other blanks": with_other_blanks,
     "without heading": without_heading,
     "CRLF": lambda text, _: "\r\n".join(lines_of(text)),

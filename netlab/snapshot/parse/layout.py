@@ -20,6 +20,9 @@ END = re.compile(
 )
 PORT = re.compile(r"\d{1,5}$|\*$|[a-z][\w.+-]{1,40}$|[xX*?]{1,6}$|<[^<>]{1,40}>$")
 HEXADECIMAL = re.compile(r"(?:[0-9A-F]{8}|[0-9A-F]{32}):[0-9A-F]{4}")
+#: What may be an address and a port, whatever it was made into.
+FAR_END = re.compile(r"[\d*\]]:(?:\d|\*)")
+SEVERAL = 3
 TIME = re.compile(r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?$")
 QUEUE = re.compile(r"\d{1,15}$")
 PROTOCOL = re.compile(r"tcp[46]?$")
@@ -73,6 +76,18 @@ def without_state(line: str) -> bool:
     """Whether this is a row of ``ss -H state NAME``: two queues, two ends, and no state."""
     words = line[:LONGEST].split()
     return len(words) >= 4 and all(map(QUEUE.match, words[:2])) and all(map(_is_end, words[2:4]))
+
+
+def looks_like_a_socket(line: str) -> bool:
+    """Whether a line has two ends and a state, or several figures: it is not prose, though it is no
+    row that can be read.
+    """
+    words = line[:LONGEST].split()
+    figures = sum(word.partition(":")[0] in NAMES for word in words if ":" in word)
+    return figures >= SEVERAL or (
+        sum(FAR_END.search(word) is not None for word in words) >= 2
+        and any(state in line for state in STATES)
+    )
 
 
 def spelled_by_netstat(line: str) -> bool:

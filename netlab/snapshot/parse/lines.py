@@ -6,7 +6,7 @@ from __future__ import annotations
 import html
 import quopri
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from netlab.model import outside
@@ -18,6 +18,9 @@ CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]+[0-~]|\x1b[0-Z\\^-~]"
     r"|[\x00-\x08\x0b-\x1f\x7f]"
 )
+#: A string of several lines, as Python or another program shows it, and its other bytes.
+STRING = re.compile(r"\s*b?(?P<mark>[\"'])(?P<text>.*\\n.*?)(?P=mark)?,?$")
+BYTES = re.compile(r"(?:\\x[\da-f]{2})+")
 #: What only looks like a blank, a hyphen or a quotation mark, or like nothing.
 LOOKALIKES: dict[int, str | None] = (
     dict.fromkeys((0xA0, 0x2002, 0x2003, 0x2007, 0x2009, 0x202F, 0x3000), " ")
@@ -36,12 +39,15 @@ COLOUR = re.compile(
 )
 #: A mark that would mean something in Markdown or in a string of JSON.
 ESCAPED = re.compile(r"\\([*_\[\]\"'])")
+#: A line that a shell would join with the next one.
+CONTINUED = re.compile(r"(?:\s*\\)+\s*$")
 #: A whole line as Markdown sets it. ``**web1**`` names a host.
 SET_OFF = re.compile(
-    r"\s*(?P<mark>\*\*|__|`)(?![\w.-]*[a-zA-Z][\w.-]*:?(?P=mark))(?P<line>[^`]+)(?P=mark)$"
+    r"\s*(?P<mark>\*\*|__|`)(?![\w.-]*[a-zA-Z][\w.-]*:?(?P=mark))(?P<line>.*[^`].*)(?P=mark)$"
 )
-#: The end of a line as ``cat -A`` shows it.
-SHOWN_END = re.compile(rb"(?:\^M)?\$(?=\r?\n|\Z)")
+#: The end of a line as ``cat -A`` shows it, whatever was put behind it later.
+SHOWN_END = re.compile(rb"(?:\^M)?\$(?=(?:[ |*`'\",\r\\]|\xe2\x94\x82|\x1b\[K)*(?:\n|\Z))")
+SHOWN_ENDS = 3  # one of so many lines has it, at least
 #: What mail programs, Slack and Markdown make of what they take for a link.
 LINK = re.compile(
     r"(?<=\w)<(?:https?://|mailto:|tel:)[^<>|\s]*>|\[(?P<text>[^\[\]()\s]+)\]\(\w+:[^()\s]*\)"
@@ -60,6 +66,7 @@ BREAK = re.compile(r"<br\s*+/?>|</tr>", re.IGNORECASE)
 MASK = re.compile(
     r"<[^<>\s]{1,20}(?: [^<>\s]{1,20}){1,3}>|\[[A-Za-z]{1,20}(?: [A-Za-z]{1,20}){1,3}\](?=:)"
 )
+NESTED = 3  # pages, one shown in the other
 ENTITY = re.compile(r"&(?:lt|gt|amp|quot|nbsp|#\d{1,5}|#x[\da-f]{1,4});", re.IGNORECASE)
 
 
@@ -69,13 +76,27 @@ Line: TypeAlias = tuple[int, str]  # its number, and its text, which is not empt
 def numbered(data: bytes) -> Iterator[Line]:
     """The lines that are not empty. One that is longer than `LONGEST` comes as it is."""
     for number, raw in enumerate(_lines(_decoded(data)), 1):
-        text = raw.decode(errors="replace")
-        if "<" in text or "{" in text or "&" in text or "`" in text:
-            for part in _without_markup(text):
+        for text in spread(raw.decode(errors="replace")):
+            marked = "<" in text or "{" in text or "&" in text or "`" in text
+            for part in _without_markup(text) if marked else (text,):
                 if line := clean(part):
                     yield number, line
-        elif line := clean(_plain(text) if "[" in text else text):
-            yield number, line
+
+
+def spread(line: str) -> Sequence[str]:
+    """The lines of a string, as a program prints one; a line that is none as it is."""
+    if "\\n" not in line:
+        return (line,)
+    string = STRING.match(line)
+    text = string["text"] if string else line
+    while "\\\\n" in text:  # a string in a string
+        text = text.replace("\\\\", "\\")
+    text = BYTES.sub(lambda found: _bytes(found[0]), text)
+    return text.replace("\\t", "\t").replace("\\r", "").replace("\\'", "'").split("\\n")
+
+
+def _bytes(escapes: str) -> str:
+    return bytes.fromhex(escapes.replace("\\x", "")).decode(errors="replace")
 
 
 def _decoded(data: bytes) -> bytes:
@@ -84,9 +105,14 @@ def _decoded(data: bytes) -> bytes:
         data = data.decode("utf-16", errors="replace").encode()
     if b"=3D" in data and re.search(rb"=(?:20|09)?[ \t]*(?:\r\n?|\n)", data):
         data = quopri.decodestring(data)
-    if b"$" in data and data.count(b"$\n") * 2 > data.count(b"\n"):
+    if _shown_ends(data):
         data = SHOWN_END.sub(b"", data).replace(b"^I", b"\t")
     return data if b"\n" in data else data.replace(b"\r", b"\n")
+
+
+def _shown_ends(data: bytes) -> bool:
+    enough = data.count(b"\n") / SHOWN_ENDS
+    return data.count(b"$") > enough and len(SHOWN_END.findall(data)) > enough
 
 
 def _lines(data: bytes) -> Iterator[bytes]:
@@ -99,33 +125,44 @@ def _lines(data: bytes) -> Iterator[bytes]:
 
 
 def _without_markup(text: str) -> Iterator[str]:
-    for part in BREAK.split(text) if "<" in text else [text]:
-        plain = TAG.sub(" ", part.rstrip()) if not part.startswith("```") else ""
-        yield _plain(html.unescape(plain) if ENTITY.search(plain) else plain)
+    """The lines that a page would show. It may have been put into another one, twice at most."""
+    for _ in range(NESTED):
+        if not ENTITY.search(text):
+            break
+        text = html.unescape(_untagged(text))
+    for part in BREAK.split(text):
+        yield _untagged(part)
 
 
-def _plain(text: str) -> str:
-    """Without colours that are shown and what links add, and with each mask as one word."""
-    text = LINK.sub(lambda found: found["text"] or found["label"] or "", COLOUR.sub("", text))
-    return MASK.sub(lambda found: found[0].replace(" ", "_"), text)
+def _untagged(text: str) -> str:
+    return "" if text.startswith("```") else TAG.sub(" ", text.rstrip())
 
 
 def clean(line: str) -> str:
-    """A line without what mail programs and terminals add."""
+    """A line without what mail programs, terminals and pages add."""
+    if "\\" in line:
+        line = ESCAPED.sub(r"\1", line)
+        if "\\t" in line and '"' in line:  # a string of JSON
+            line = line.replace("\\t", "\t")
+        line = CONTINUED.sub("", line)
     if not (line.isascii() and line.isprintable()):
         if not line.isascii():
             line = line.translate(LOOKALIKES).replace(READ_TWICE, " ")
         line = CONTROL.sub("", line)
         if not line.isascii():
             line = printable(line)
+    if "[" in line or "<" in line:
+        line = _plain(line)
     if ">" in line[:2]:
         match = QUOTE.match(line)
         line = line[match.end() :] if match else line
     line = line.rstrip().removeprefix("--More--")
-    if line[-1:] in {"*", "_", "`"} and (whole := SET_OFF.match(line)):
+    while line[-1:] in {"*", "_", "`"} and (whole := SET_OFF.match(line)):
         line = whole["line"].rstrip()
-    if "\\" in line:
-        line = ESCAPED.sub(r"\1", line)
-        if "\\t" in line and '"' in line:  # a string of JSON
-            line = line.replace("\\t", "\t")
-    return line[:-1].rstrip() if line.endswith("\\") else line
+    return line
+
+
+def _plain(text: str) -> str:
+    """Without colours that are shown and what links add, and with each mask as one word."""
+    text = LINK.sub(lambda found: found["text"] or found["label"] or "", COLOUR.sub("", text))
+    return MASK.sub(lambda found: found[0].replace(" ", "_"), text)

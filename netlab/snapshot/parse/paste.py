@@ -49,8 +49,6 @@ JSON = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*+\{[ \t\r\n]*+[\"}]")
 OURS = re.compile(JSON.pattern + rb'netlab"')
 ROUTES = strangers.BY_NAME["routes and neighbours"]
 LOOP = re.compile(r"\b(?:while|for|until)\b")
-#: A string of several lines, as Python or another program shows it.
-STRING = re.compile(r"b?(?P<mark>[\"'])(?P<text>.*\\n.*?)(?P=mark)?$")
 #: Of a line that is neither a row nor a heading: longer ones say nothing.
 SENTENCE = 2000
 BETWEEN = "-----"  # two panes of a terminal
@@ -127,7 +125,7 @@ def _ways(data: bytes) -> Iterator[Callable[[str], str]]:
 
 def _without(peel: Peel, line: str) -> str:
     off = peel.off(line)
-    return line if off is None else off.text
+    return usual(line if off is None else lines.clean(off.text))
 
 
 def _stored(text: str, name: str) -> list[Snapshot]:
@@ -190,6 +188,8 @@ class _Paste:
         if void and line == void:
             self._pass_over(line, number)
             return
+        if self.peel.everywhere and not peeled and self._peels(line, number):
+            return
         if reader is not None:
             if (
                 line.startswith("\t ")
@@ -214,11 +214,11 @@ class _Paste:
             or self._neighbour(line)
             or self._strange(line, number)
             or (not peeled and self._peels(line, number))
-            or self._typed(line, tools=True)
+            or self._typed(line, tools=True, peeled=peeled)
             or self._laid_out(line, number)
             or self._continues(line, number)
             or self._counts(line, number)
-            or self._typed(line, tools=False)
+            or self._typed(line, tools=False, peeled=peeled)
             or self._left_out(line, number)
             or self._labelled(line)
             or self._timed(line)
@@ -228,20 +228,15 @@ class _Paste:
     # --- lines that are rows, in one way or another
 
     def _cut(self, line: str, number: int) -> bool:
-        """Take rows that were joined into one line, and lines that a program wrote as one word."""
+        """Take rows that were joined into one line."""
         peeled = self.peel.off(line)
         line = peeled.text if peeled else line
-        if "\\n" in line:
-            string = STRING.match(line)
-            line = string["text"] if string else line
-            parts = line.replace("\\t", "\t").split("\\n")
-        else:
-            starts = [found.start() for found in ANCHOR.finditer(line)]
-            if len(starts) < 2:
-                return False
-            starts[0] = 0
-            ends = [*starts[1:], len(line)]
-            parts = [line[start:end] for start, end in zip(starts, ends, strict=True)]
+        starts = [found.start() for found in ANCHOR.finditer(line)]
+        if len(starts) < 2:
+            return False
+        starts[0] = 0
+        ends = [*starts[1:], len(line)]
+        parts = [line[start:end] for start, end in zip(starts, ends, strict=True)]
         for part in parts:
             if part.strip():
                 self.take(part.rstrip(), number)
@@ -293,8 +288,8 @@ class _Paste:
             self._prefix = peeled.host
             self._end()
             self._looks.host = peeled.host
-        if peeled.text.strip():
-            self.take(peeled.text, number, peeled=True)
+        if text := lines.clean(peeled.text):
+            self.take(text, number, peeled=True)
         return True
 
     def _continues(self, line: str, number: int) -> bool:
@@ -335,12 +330,14 @@ class _Paste:
 
     # --- lines between them
 
-    def _typed(self, line: str, tools: bool) -> bool:
+    def _typed(self, line: str, tools: bool, peeled: bool) -> bool:
         """A prompt ends the listing before it; its command begins the next one."""
         typed = prompt.command(line)
         if typed is None or bool(typed.tool) != tools:
             return False
         self._end()
+        if not peeled:
+            self._prefix = ""  # what stands before the next row names its host again
         self._looks.host = typed.host or (tools and self._said) or self._looks.host
         self._said = ""
         self._foreign = not tools
@@ -410,6 +407,8 @@ class _Paste:
         self._wait(line)
         if self._reader is not None and not self._interrupted and label.begins_a_row(line):
             self._remarks.fragment(line, number)
+        elif not self._foreign and layout.looks_like_a_socket(line):
+            self._remarks.remnant(line, number)
         elif not self._foreign:
             self._remarks.passed_over(SENTENCES, line, number)
         self._void = line if self._interrupted else ""

@@ -9,10 +9,12 @@ line to line.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from netlab.snapshot.parse.nstat import SENTENCES
+from netlab.snapshot.parse.ss import OTHERS
 from netlab.snapshot.parse.words import OF_SS, STATES
 
 _NAMES = "|".join(OF_SS)
@@ -47,16 +49,20 @@ USUAL = re.compile(
     r"|(?:<\d+>)?(?:\d{4}-\d\d-\d\d[T ]|(?:[A-Z][a-z]{2}\s+){1,2}\d{1,2} )?\d\d:\d\d:\d\d[\d.,]*+"
     r"(?:Z|[+-]\d\d:?\d\d|\s\d{4})?(?:\s[\w.-]{1,99} [\w./@-]{1,99}(?:\[\d+\])?:)?(?=\s)"
     r"|#*\[[^\]]{1,99}\](?=\s)|(?:DEBUG|INFO|WARN(?:ING)?|ERROR)\b(?:\s+[\w.]+ -)?(?=\s)"
-    r"|[\w./-]{1,99}\s*[|:]|\d{1,9}\t|\w{0,3}[=>|\u2500-\u257f*#+-]{1,3}(?=\s|>)|//(?=\s))"
+    r"|[\w./-]{1,99}\s*[|:]|\d{1,9}\t|\w{0,3}[=>|\u2500-\u257f*#+-]{1,3}(?=\s|>)|//(?=\s)"
+    r"|<[\w.-]{1,99}>(?=\s)|#\d+ \d+\.\d+(?=\s)|\+(?=[\w\s])|\s+\d{1,9}\s+[|\u2502])"
 )
 STRING = re.compile(r"\s*(?:- )?([\"'])(.{2,}?)\1,?\s*$")  # one of a list of JSON or YAML
 SHIFTED = 4  # columns
 AT_MOST = 4  # of them, one after the other
 MOST_LINES = 0.8  # of a text, before which the same stands: they, too, are not data
+MANY_LINES = 0.5  # of a text in which nothing can be read as it is
 LONGEST = 200  # characters of what stands before a row
 SEEN = 2000  # characters of a line in which it is looked for
 MOST = 20  # shapes in one text
 MARK = re.compile(r"(?<=\S)(?P<blank>\s+)[#>|*/-]{1,2}$")
+PROTOCOL = re.compile(rf"(?<!\S)(?:{OTHERS})\s+$")
+EMPHASIS = re.compile(r"(?<=\S) *(?:\*\*|__)$")  # of the row alone, and not of the whole line
 ENDPOINT = re.compile(r"\d\.\d{1,3}\.\d{1,3}\.\d{1,3}[.:][\d*]|\]:[\d*]")
 #: The parts of what stands before a row: words with a digit change, and so do months and days.
 PART = re.compile(
@@ -90,6 +96,7 @@ class Peel:
         self._shapes: dict[str, re.Pattern[str]] = {}
         self._blanks: dict[str, str] = {}  # what is between it and the row, at least
         self._parts: set[str] = set()  # those that are the first part of another
+        self.everywhere = False  # whether nearly every line has something before it
 
     def learn(self, line: str) -> None:
         """See what stands before a row in this line."""
@@ -97,12 +104,12 @@ class Peel:
         found = ANCHOR.search(line) or (len(line) < SEEN and OTHER_ANCHOR.search(line)) or None
         if found is None or found.start() > LONGEST:
             return
-        before = line[: found.start()]
+        before = EMPHASIS.sub("", line[: found.start()])
         text = before.rstrip()
         if not text or (found[0][0] in "$#" and "@" in text):
             return  # a prompt
-        if ENDPOINT.search(line[: found.start() + 1]) or "\\n" in before:
-            return  # a row of another kind, or a part of one; or a line before it
+        if ENDPOINT.search(line[: found.start() + 1]) or PROTOCOL.search(before):
+            return  # a row of another kind, or a part of one
         self._add(text, before[len(text) :])
         if (mark := MARK.search(text)) and mark.start():  # which some lines may lack
             self._add(text[: mark.start()], mark["blank"])
@@ -118,17 +125,21 @@ class Peel:
         known = {*self._shapes}
         for line in lines:
             found = ANCHOR.search(line[:SEEN]) or BEGUN.search(line[:SEEN])
-            if found is None or not (before := line[: found.start()]).strip():
+            if found is None or not (before := EMPHASIS.sub("", line[: found.start()])).strip():
                 continue
             if found.start() > LONGEST or ENDPOINT.search(before):
                 continue
             if len(known) >= 2 * MOST:
                 break
             self._learn_parts(before, lines, known)
+        for pattern in [*self._shapes.values()]:
+            self._learn_part(pattern, lines, MOST_LINES)
+        bare = sum(self.off(line) is None for line in lines) if self._shapes else len(lines)
+        self.everywhere = bare <= (1 - MOST_LINES) * len(lines)
 
-    def learn_head(self, head: str, lines: Sequence[str]) -> None:
-        """See what nearly all of these lines begin with, whatever comes after it."""
-        self._learn_parts(f"{head} ", lines, set())
+    def learn_head(self, shape: str, lines: Sequence[str]) -> None:
+        """See what many of these lines begin with, whatever comes after it."""
+        self._learn_part(re.compile(shape), lines, MANY_LINES)
 
     @property
     def knows(self) -> bool:
@@ -143,20 +154,28 @@ class Peel:
             if not text.strip() or shape in known:
                 continue
             known.add(shape)
-            pattern = re.compile(shape)
-            rests = [line[found.end() :] for line in lines if (found := pattern.match(line))]
             ordinary = end == len(whole) and not usual(f"{text} .").strip(" .")
-            if ordinary or len(rests) >= max(2, MOST_LINES * len(lines)):
-                self._add(text, min((_blank(rest) for rest in rests if rest.strip()), key=len))
-                if end < len(whole):
-                    self._parts.add(shape)
+            learned = self._learn_part(re.compile(shape), lines, 0 if ordinary else MOST_LINES)
+            if learned and end < len(whole):
+                self._parts.add(shape)
+
+    def _learn_part(self, shape: re.Pattern[str], lines: Sequence[str], share: float) -> bool:
+        """Learn what so large a share of these lines begin with; True if so many do."""
+        rests = [line[found.end() :] for line in lines if (found := shape.match(line))]
+        if len(rests) < (max(2, share * len(lines)) if share else 1):
+            return False
+        self._put(shape, min((_blank(rest) for rest in rests if rest.strip()), key=len, default=""))
+        return True
 
     def _add(self, text: str, blank: str) -> None:
-        shape = _shape(text)
-        if shape in self._shapes:
-            self._blanks[shape] = min(self._blanks[shape], blank, key=len)
+        self._put(re.compile(_shape(text)), "" if text[-1] in QUOTES else blank)
+
+    def _put(self, shape: re.Pattern[str], blank: str) -> None:
+        known = self._shapes.get(shape.pattern)
+        if known is not None:
+            self._blanks[shape.pattern] = min(self._blanks[shape.pattern], blank, key=len)
         elif len(self._shapes) < MOST:
-            self._shapes[shape], self._blanks[shape] = re.compile(shape), blank
+            self._shapes[shape.pattern], self._blanks[shape.pattern] = shape, blank
 
     def off(self, line: str) -> Peeled | None:
         """The line without what stands before it; None if that is nothing."""
@@ -175,13 +194,16 @@ class Peel:
 
 
 def heads(lines: Sequence[str]) -> Iterator[Peel]:
-    """What the lines begin with, if nearly all begin so: its first part, the first two, ..."""
-    first = next((line for line in lines if ENDS.search(line)), "")
-    marks = MARKS.match(first)
-    ends = [marks.end()] if marks else []
-    for end in [*ends, *(part.start() for part in ENDS.finditer(first))][:AT_MOST]:
+    """What many of the lines begin with: its first part, the first two, ..."""
+    found = Counter[str]()
+    for line in lines:
+        marks = MARKS.match(line)
+        ends = [marks.end()] if marks else []
+        for end in [*ends, *(part.start() for part in ENDS.finditer(line))][:AT_MOST]:
+            found[_shape(line[:end])] += 1
+    for shape, _ in found.most_common(AT_MOST):
         peel = Peel()
-        peel.learn_head(first[:end], lines)
+        peel.learn_head(shape, lines)
         if peel.knows:
             yield peel
 
@@ -193,9 +215,13 @@ def panes(line: str) -> tuple[str, str]:
 
 
 def divided(lines: Sequence[str]) -> bool:
-    """Whether two panes of a terminal are side by side. A mark of a mail may shift their bar."""
-    bars = [found.start("bar") for line in lines if (found := PANE.match(line))]
-    if len(bars) < max(2, MOST_LINES * len(lines)) or max(bars) - min(bars) > SHIFTED:
+    """Whether two panes of a terminal are side by side. A mark of a mail, a colour or a prompt may
+    shift their bar in some lines.
+    """
+    bars = Counter(found.start("bar") for line in lines if (found := PANE.match(line)))
+    middle = bars.most_common(1)[0][0] if bars else 0
+    near = sum(count for bar, count in bars.items() if abs(bar - middle) <= SHIFTED)
+    if near < max(2, MANY_LINES * len(lines)):
         return False
     sides = [side.strip() for line in lines for side in panes(line)]
     return any(ANCHOR.match(side) or OTHER_ANCHOR.search(side) for side in sides)

@@ -14,6 +14,7 @@ EXPECTED = (
     "netlab reads the output of ss -tanoei (best), netstat -tno, /proc/net/tcp, nstat -az "
     "and netlab snapshot"
 )
+REMNANT = "it is no row of ss or netstat, and no part of one: run ss -tanoei, and paste it as it is"
 SHOWN = 200  # characters of a line that are kept to be shown
 SENTENCES = ""  # the kind of what is no output of any known program
 
@@ -23,6 +24,7 @@ class Remarks:
 
     def __init__(self) -> None:
         self.unread: list[Unread] = []  # lines that look like sockets
+        self._remnants: list[Unread] = []  # what is left of rows, perhaps
         self.protocols: set[str] = set()  # of sockets that are no TCP sockets
         self._passed: dict[str, int] = {}  # the number of lines, by their kind
         self._first: dict[str, tuple[int, str]] = {}
@@ -32,6 +34,10 @@ class Remarks:
         """A line that is no row; `kind`: the name of a stranger, or `SENTENCES`."""
         self._passed[kind] = self._passed.get(kind, 0) + 1
         self._first.setdefault(kind, (number, line[:SHOWN]))
+
+    def remnant(self, line: str, number: int) -> None:
+        """A line that is no row, but may be what something has made of one."""
+        self._remnants.append(Unread(number, line[:SHOWN], REMNANT))
 
     def fragment(self, line: str, number: int) -> None:
         """The first letters of a row, if the text ends with them; otherwise passed over."""
@@ -53,7 +59,7 @@ class Remarks:
         cut = bool(self.unread) and self.unread[-1].last == last
         if cut:
             yield f"line {self.unread[-1].line} was cut short and is left out"
-        if unread := self.unread[:-1] if cut else self.unread:
+        if unread := (self.unread[:-1] if cut else self.unread) + self._remnants:
             many = _many(unread, "line looks like a socket", "lines look like sockets")
             first = unread[0]
             where = f"line {first.line}, {shown(first.text)}"
@@ -69,7 +75,7 @@ class Remarks:
     @property
     def any(self) -> bool:
         """Whether there was anything but rows."""
-        return bool(self.unread or self._passed or self.protocols)
+        return bool(self.unread or self._remnants or self._passed or self.protocols)
 
     @property
     def recognized(self) -> bool:
@@ -83,18 +89,23 @@ class Remarks:
 
     def _why(self) -> tuple[str, int | None]:
         if self.unread:
-            unread = self.unread[0]
-            return f"{shown(unread.text)} cannot be read: {unread.why}", unread.line
+            return _unread(self.unread[0])
         strange = [strangers.BY_NAME[kind] for kind in self._passed if kind in strangers.BY_NAME]
         for one in sorted(strange, key=lambda one: not one.sockets):
             return f"there are no TCP sockets in it, but {one.name}: {one.instead}", None
         if other := strangers.of_protocols(self.protocols):
             return f"there are no TCP sockets in it: {other}", None
+        if self._remnants:
+            return _unread(self._remnants[0])
         if SENTENCES in self._first:
             number, line = self._first[SENTENCES]
             what = f"{shown(line)} is not recognized, and there are no sockets in it"
             return f"{what}. {EXPECTED}", number
         return f"there are no sockets in it. {EXPECTED}", None
+
+
+def _unread(unread: Unread) -> tuple[str, int]:
+    return f"{shown(unread.text)} cannot be read: {unread.why}", unread.line
 
 
 def _lines(count: int) -> str:
