@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import quopri
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,11 +25,17 @@ from .score import OPEN, asked, corpus, judged
 GOOD = {"right", "refused-well"}
 BAD = {"wrong", "silent", "refused-badly"}
 UNREAD = "and cannot be read, such as"  # in a note: it is said what was not seen
+#: Where less is to be seen, and an answer or a refusal may say so, and what to run.
+CUT = {"cut by less -S", "cut off"}
+RUN = re.compile(r"ss -tano|netstat -tno|LC_ALL=C netstat")
 #: What else is done to a text, and to one in four of them.
 RESHAPED: dict[str, variants.Variant] = {
     "masked": lambda text, random: variants.masked(text, random)[0],
     "broken by a terminal": variants.hard_wrapped,
+    "broken by a small terminal": variants.narrowly_wrapped,
     "broken by a mail": variants.soft_wrapped,
+    "cut by less -S": variants.cut_by_less,
+    "cut off": variants.cut_off,
 }
 #: Whatever is done after these is done to half of a line.
 LAST = {"CR", "a mail's encoding"}
@@ -75,6 +82,8 @@ def turned(entry: dict[str, Any], each: int, seed: int) -> Iterator[Turned | Non
         said = asked(other.encode())
         found = judged(entry, said)
         told = found.verdict == "silent" and any(UNREAD in note for note in said.notes)
+        if CUT & {*names} and found.verdict != "wrong":
+            told = any(RUN.search(note) for note in (*said.notes, said.message))
         if found.verdict in BAD and not told:
             yield Turned(entry["file"], names, found.verdict, tuple(found.reasons), other)
         else:

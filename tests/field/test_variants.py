@@ -132,6 +132,14 @@ def test_and_where_each_piece_then_has_something_before_it(
         assert told(varied) == told(text), f"{file}\n{varied}"
 
 
+@pytest.mark.parametrize("width", range(60, 161, 10))
+def test_what_less_cuts_off_makes_no_row_another(width: int) -> None:
+    for file, text in texts().items():
+        varied = variants.cut_to(text, width, ">")
+        if (part := told(varied)) is not None:
+            assert part[0] <= told(text)[0], f"{file}\n{varied}"
+
+
 def test_a_text_that_ends_anywhere_loses_no_row_but_its_last() -> None:
     for file, text in texts().items():
         whole, _, _ = told(text)

@@ -7,6 +7,7 @@ Each variant takes a text and a random, and gives a text in which the same socke
 from __future__ import annotations
 
 import html
+import json
 import quopri
 import re
 from collections.abc import Callable
@@ -81,6 +82,21 @@ PREFIXES: dict[str, Callable[[int], str]] = {
     "a tree": lambda _: "  \u2514\u2500 ",
     "a process": lambda n: f"[{n % 4}] ",
     "tail -v": lambda n: f"[{n // 60:02}:{n % 60:02}] ",
+    "containerd": lambda n: f"2024-05-01T10:00:{n % 60:02}.123456789Z stdout F ",
+    "RFC 5424": lambda n: f"<14>1 2024-05-01T10:00:{n % 60:02}Z web01 diag 123 - - ",
+    "journald, precise": lambda n: f"May 01 10:00:{n % 60:02}.{n:06} web01 diag[123]: ",
+    "Kibana": lambda n: f"May 1, 2024 @ 10:00:{n % 60:02}.{n % 1000:03}\t",
+    "CloudWatch": lambda n: f"2024-05-01T10:00:{n % 60:02}.{n % 1000:03}Z\t",
+    "WhatsApp": lambda n: f"[01/05/2024, 10:00:{n % 60:02}] Jane Doe: ",
+    "docker compose, coloured": lambda _: "\x1b[36mweb-1  | \x1b[0m",
+    "a hand": lambda _: "\U0001f449 ",
+    "a check box": lambda _: "- [ ] ",
+    "a number in a list": lambda n: f"{n + 1}. ",
+    "systemd": lambda n: "web01 systemd[1]: diag.service: ",
+    "logcat": lambda n: f"05-01 10:00:{n % 60:02}.{n % 1000:03}  1234  1234 I diag    : ",
+    "log4j": lambda n: f"10:00:{n % 60:02}.{n % 1000:03} [main] DEBUG c.e.Diag - ",
+    "Jenkins": lambda n: f"[2024-05-01T10:00:{n % 60:02}.{n % 1000:03}Z] ",
+    "mosh": lambda _: "\x1b[0m\x1b[K",
 }  # fmt: skip
 PROMPTS = [
     "$ ", "# ", "% ", "root@web01:~# ", "[root@web01 ~]# ", "user@web01:/var/log$ ", "➜  ~ ",
@@ -207,7 +223,8 @@ def without_heading(text: str, _: Random) -> str:
     rows = lines_of(text)
     if any("State" not in one for one in rows if "Recv-Q" in one):
         return text
-    return "\n".join(one for one in rows if "Recv-Q" not in one) or text
+    rows = [one for one in rows if "Recv-Q" not in one]
+    return "\n".join(rows) + "\n" if any(map(ANCHOR.search, rows)) else text
 
 
 def coloured_by(begin: str, end: str) -> Variant:
@@ -265,6 +282,33 @@ def linked(text: str, random: Random) -> str:
     """As mail programs, Slack and Markdown write what they took for a link."""
     link = random.choice([r"\1<http://\1>", r"<http://\1|\1>", r"[\1](http://\1)"])
     return re.sub(r"(?<!\S)(\d{1,3}(?:\.\d{1,3}){3}:(?:80|443|8080))(?!\S)", link, text)
+
+
+def in_asciinema(text: str, _: Random) -> str:
+    """As asciinema records a terminal."""
+    rows = (
+        json.dumps([round(n / 7, 6), "o", f"{one}\r\n"]) for n, one in enumerate(lines_of(text))
+    )
+    return "\n".join(['{"version": 2, "width": 160, "height": 40}', *rows])
+
+
+def in_dockers_file(text: str, _: Random) -> str:
+    """As Docker keeps what a container prints."""
+    return "\n".join(
+        json.dumps(
+            {"log": f"{one}\n", "stream": "stdout", "time": f"2024-05-01T10:00:{n % 60:02}Z"}
+        )
+        for n, one in enumerate(lines_of(text))
+    )
+
+
+def as_a_list(text: str, _: Random) -> str:
+    """As Python prints the lines of a text."""
+    return f"{lines_of(text)!r}\n"
+
+
+def in_quotes(text: str, _: Random) -> str:
+    return "".join(f"'{one}',\n" for one in lines_of(text))
 
 
 SINGLE: dict[str, Variant] = {
@@ -335,6 +379,23 @@ SINGLE: dict[str, Variant] = {
     "bold": lambda text, _: "".join(f"**{one}**\n" for one in lines_of(text) if one.strip()),
     "code in a line": lambda text, _: "".join(f"`{one}`\n" for one in lines_of(text)),
     "CDATA": around("<output><![CDATA[", "]]></output>"),
+    "asciinema": in_asciinema,
+    "Docker's file": in_dockers_file,
+    "a list": as_a_list,
+    "quotes": in_quotes,
+    "LaTeX": around("\\begin{verbatim}", "\\end{verbatim}"),
+    "a shell's document": around("cat <<'EOF'", "EOF"),
+    "Confluence": around(
+        '<ac:structured-macro ac:name="code"><ac:plain-text-body><![CDATA[',
+        "]]></ac:plain-text-body></ac:structured-macro>",
+    ),
+    "PuTTY": around("=~=~=~=~=~=~=~= PuTTY log 2024.05.01 10:00:00 =~=~=~=~=~=~=~=", ""),
+    "a literal block": lambda text, _: "::\n\n" + "".join(f"    {one}\n" for one in lines_of(text)),
+    "Discord": around("jdoe \u2014 Today at 10:02 AM", "(edited)\n\U0001f440 2"),
+    "an answer": around("Hi,\n\nJane Doe wrote:", "> --\n> Jane"),
+    "Stack Overflow": around("Share  Improve this question", "asked May 1 at 10:00\njdoe\n1,234"),
+    "GitHub's button": around("```console\n", "```\nEdited by jdoe"),
+    "screen": lambda text, random: "\n" * 3 + padded(text, random) + "\n" * 9,
     "less": around("", "~\n~\nlines 1-23/23 (END)"),
     "more": between(["--More--", "--More--(45%)", ":"], 6),
     "pssh": around("[1] 10:00:01 [SUCCESS] web01", ""),
@@ -390,7 +451,15 @@ def masked(text: str, random: Random) -> tuple[str, dict[str, str]]:
 
 def hard_wrapped(text: str, random: Random) -> str:
     """As a terminal breaks lines: at its width, in the middle of words and numbers."""
-    width = random.choice([100, 132, 150])
+    return wrapped(text, random.choice([100, 132, 150]))
+
+
+def narrowly_wrapped(text: str, random: Random) -> str:
+    """As a small terminal does, or a large one whose letters are large."""
+    return wrapped(text, random.choice([61, 70, 80, 87, 93]))
+
+
+def wrapped(text: str, width: int) -> str:
     return "\n".join(
         one[start : start + width]
         for one in lines_of(text.expandtabs())
@@ -410,3 +479,21 @@ def soft_wrapped(text: str, random: Random) -> str:
             rest = rest[cut + 1 :]
         told.append(rest)
     return "\n".join(told)
+
+
+def cut_to(text: str, width: int, mark: str = "") -> str:
+    """The left part of each line; where one goes on, the mark is in the last column."""
+    kept = width - len(mark)
+    return "\n".join(
+        f"{one[:kept]}{mark}" if len(one) > width else one for one in lines_of(text.expandtabs())
+    )
+
+
+def cut_by_less(text: str, random: Random) -> str:
+    """As less -S shows it."""
+    return cut_to(text, random.choice([80, 100, 120]), ">")
+
+
+def cut_off(text: str, random: Random) -> str:
+    """As cut -c1-N leaves it, or a screen that is copied."""
+    return cut_to(text, random.choice([72, 80, 100, 120, 132]))

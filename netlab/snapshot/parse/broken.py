@@ -26,6 +26,7 @@ NAMES = frozenset({
 }) | {*INFO}  # fmt: skip
 RATE = re.compile(r"[\d.]+[KMGT]?bps$")
 FIGURE = re.compile(r"[\w-]{1,30}:[\d.,/]*\d$")
+GLUED = re.compile(r"[^\w(](?P<name>[a-z_]+):[\d.]")
 TAIL = re.compile(r"[\d.,/%]")
 
 
@@ -39,6 +40,12 @@ def joined(before: str, line: str) -> str:
 def in_one_word(before: str, begin: str) -> bool:
     """Whether a row that ends so and a line that begins so were broken in the middle of a word."""
     return _one_word(_last(before), begin)
+
+
+def glued(word: str) -> bool:
+    """Whether a figure stands right behind something else, as in ``7:cwnd:10``."""
+    found = GLUED.search(word)
+    return found is not None and found["name"] in NAMES and word.partition(":")[0] not in NAMES
 
 
 def _last(text: str) -> str:

@@ -20,6 +20,13 @@ CONTROL = re.compile(
 )
 #: A string of several lines, as Python or another program shows it, and its other bytes.
 STRING = re.compile(r"\s*b?(?P<mark>[\"'])(?P<text>.*\\n.*?)(?P=mark)?,?$")
+LIST = re.compile(r"\[u?[\"'](?P<texts>.*[\"'], ?u?[\"'].*)[\"']\]\s*$")
+#: The text of a record of a log in JSON: of Docker, fluentd, journald.
+LOGGED = re.compile(
+    r"\{(?:[^{}]{0,200},)?\s*\"(?:log|message|msg|MESSAGE|textPayload)\":\s?\""
+    r"(?P<text>(?:[^\"\\]|\\.)*+)\""
+)
+BETWEEN = re.compile(r"[\"'], ?u?[\"']")
 BYTES = re.compile(r"(?:\\x[\da-f]{2})+")
 #: What only looks like a blank, a hyphen or a quotation mark, or like nothing.
 LOOKALIKES: dict[int, str | None] = (
@@ -43,7 +50,7 @@ ESCAPED = re.compile(r"\\([*_\[\]\"'])")
 CONTINUED = re.compile(r"(?:\s*\\)+\s*$")
 #: A whole line as Markdown sets it. ``**web1**`` names a host.
 SET_OFF = re.compile(
-    r"\s*(?P<mark>\*\*|__|`)(?![\w.-]*[a-zA-Z][\w.-]*:?(?P=mark))(?P<line>.*[^`].*)(?P=mark)$"
+    r"\s*(?P<mark>\*\*|__|`)(?!(?!State|[A-Z_]+\d?[*`])[\w.-]*[a-zA-Z][\w.-]*:?(?P=mark))(?P<line>.*[^`].*)(?P=mark)$"
 )
 #: The end of a line as ``cat -A`` shows it, whatever was put behind it later.
 SHOWN_END = re.compile(rb"(?:\^M)?\$(?=(?:[ |*`'\",\r\\]|\xe2\x94\x82|\x1b\[K)*(?:\n|\Z))")
@@ -85,6 +92,10 @@ def numbered(data: bytes) -> Iterator[Line]:
 
 def spread(line: str) -> Sequence[str]:
     """The lines of a string, as a program prints one; a line that is none as it is."""
+    if line[:1] == "[" and line.rstrip()[-1] == "]" and (several := LIST.match(line)):
+        return BETWEEN.split(several["texts"])
+    if line[:1] == "{" and (logged := LOGGED.match(line)):
+        line = f'"{logged["text"]}"'.replace('\\"', '"')
     if "\\n" not in line:
         return (line,)
     string = STRING.match(line)

@@ -224,6 +224,11 @@ class Looks:
         )
 
     @property
+    def sockets(self) -> int:
+        """The number of sockets, at all looks."""
+        return sum(len(sample.sockets) for _, samples in self._hosts for sample in samples)
+
+    @property
     def _without_sockets(self) -> str:
         """What to run for the sockets, where there are numbers only; "" where there are sockets."""
         samples = [sample for _, samples in self._hosts for sample in samples]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from netlab.model.tcp import State, Timer
+from netlab.snapshot.parse.cut import ENOUGH, MARK, NOTE
 from netlab.snapshot.parse.endpoint import Unreadable, endpoint
 from netlab.snapshot.parse.listing import Unread
 from netlab.snapshot.parse.words import OF_NETSTAT, TRANSLATED
@@ -31,6 +32,7 @@ ROW = re.compile(
     r"(?P<remote>[^\s:]*+:\S++)\s++(?P<state>[^\W\d]\S*+)(?P<more>.*)"
 )
 BEGINS = re.compile(r"tcp6?\s+\d(?!.{0,80}\ssrc=)")  # that is conntrack's
+TIMED = re.compile(r"\s(?:-[a-z]*o|--timers)")
 TIMER = re.compile(
     r"(?<!\S)(off|on|keepalive|timewait|probe|unkn-\d{1,3})\s{0,20}"
     r"\((\d{1,15}\.\d{1,9})/(\d{1,9})/(-?\d{1,9})\)"
@@ -67,9 +69,12 @@ class NetstatReader:
     @property
     def notes(self) -> list[str]:
         """Remarks for the person who reads the answer."""
-        if not self._cut:
-            return []
-        return ["netstat may have cut long IPv6 addresses: -W (wide) prints them whole"]
+        notes = []
+        if self._cut:
+            notes.append("netstat may have cut long IPv6 addresses: -W (wide) prints them whole")
+        if TIMED.search(self.source) and all(socket.timer is None for socket in self._sockets):
+            notes.append(NOTE)  # it prints one in each row
+        return notes
 
     def heading(self, line: str) -> bool:
         """Whether this is the first line of a listing, or the second."""
@@ -98,9 +103,9 @@ class NetstatReader:
         return False
 
     def _take(self, match: re.Match[str], line: str, number: int) -> None:
-        state = STATES.get(match["state"])
+        state, name = STATES.get(match["state"]), match["state"].rstrip(MARK)
         self._last = line
-        if state is None and any(name.startswith(match["state"]) for name in OF_NETSTAT):
+        if state is None and any(one.startswith(name) for one in OF_NETSTAT):
             self._open, self._last = (number, line), ""  # the rest of it is on the next line
         elif state is None:
             why = (
@@ -108,6 +113,8 @@ class NetstatReader:
                 "English, run it as 'LC_ALL=C netstat'"
             )
             self.unread.append(Unread(number, line, why))
+        elif MARK in line and state not in ENOUGH:
+            self.unread.append(Unread(number, line, NOTE))
         elif state is not State.CLOSED:
             try:
                 self._sockets.append(self._socket(match, state))
@@ -148,12 +155,10 @@ class NetstatReader:
 
     def _tail(self, line: str) -> re.Match[str] | None:
         """The last row with the rest of it, if this is the rest."""
-        if TAIL.match(line):
-            return ROW.match(f"{self._last} {line.lstrip()}")
-        broken = ROW.match(f"{self._last}{line.lstrip()}")
-        if broken is None or len(line) > LONGEST_TAIL or TIMER.search(self._last):
-            return None
-        return broken if TIMER.search(broken["more"]) else None
+        broken = None if TIMER.search(self._last) else ROW.match(f"{self._last}{line.lstrip()}")
+        if broken and len(line) <= LONGEST_TAIL and TIMER.search(broken["more"]):
+            return broken
+        return ROW.match(f"{self._last} {line.lstrip()}") if TAIL.match(line) else None
 
     def _socket(self, match: re.Match[str], state: State) -> Socket:
         local, remote, more = match["local"], match["remote"], match["more"]
@@ -186,7 +191,7 @@ class NetstatReader:
             retransmits,
             probes,
             int(extended["inode"]) if extended is not None else None,
-            "" if owner == "-" else owner,
+            "" if owner == "-" or MARK in owner else owner,
         )
 
     def finish(self) -> list[Socket]:

@@ -22,6 +22,7 @@ from netlab.snapshot.parse import label, layout, lines, moments, prompt, shape, 
 from netlab.snapshot.parse.bulk import Bulk
 from netlab.snapshot.parse.conntrack import WHOLE, ConntrackReader
 from netlab.snapshot.parse.counts import CountReader
+from netlab.snapshot.parse.cut import NOTE, Edge
 from netlab.snapshot.parse.lines import Line
 from netlab.snapshot.parse.listing import Unread
 from netlab.snapshot.parse.looks import Listing, Looks
@@ -47,8 +48,11 @@ BY_TOOL: dict[str, type[SsReader | NetstatReader | CounterReader | ConntrackRead
 }
 JSON = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*+\{[ \t\r\n]*+[\"}]")
 OURS = re.compile(JSON.pattern + rb'netlab"')
+SEVERAL = re.compile(rb"\}\r?\n[\[{]")  # records, one a line, as loggers and recorders write them
 ROUTES = strangers.BY_NAME["routes and neighbours"]
 LOOP = re.compile(r"\b(?:while|for|until)\b")
+#: Rows that are whole for each that was cut off: with fewer, they do not show the host.
+MOST_ARE_WHOLE = 10
 #: Of a line that is neither a row nor a heading: longer ones say nothing.
 SENTENCE = 2000
 BETWEEN = "-----"  # two panes of a terminal
@@ -63,7 +67,7 @@ def read(text: str | bytes, name: str) -> list[Snapshot]:
     over or left out is in the notes of a sample.
     """
     data = text.encode(errors="replace") if isinstance(text, str) else text
-    if not JSON.match(data):
+    if not JSON.match(data) or (SEVERAL.search(data) and not OURS.match(data)):
         return _pasted(data, name)
     try:
         return _stored(data.decode(errors="replace").lstrip("\ufeff \t\r\n"), name)
@@ -124,8 +128,7 @@ def _ways(data: bytes) -> Iterator[Callable[[str], str]]:
 
 
 def _without(peel: Peel, line: str) -> str:
-    off = peel.off(line)
-    return usual(line if off is None else lines.clean(off.text))
+    return usual(peel.bare(line))
 
 
 def _stored(text: str, name: str) -> list[Snapshot]:
@@ -140,22 +143,45 @@ def _stored(text: str, name: str) -> list[Snapshot]:
 
 
 def _peeled(numbered: Iterator[Line], paste: _Paste) -> Iterator[Line]:
-    """The lines, once the first of them have shown what stands before rows."""
+    """The lines, once the first of them have shown what stands before rows, and what is cut off."""
     first = [*itertools.islice(numbered, FIRST)]
-    if not divided([text for _, text in first]):
-        paste.peel.learn_all([text for _, text in first])
-        yield from first
-        yield from numbered
+    texts = [text for _, text in first]
+    numbered = itertools.chain(first, numbered)
+    paste.peel.learn_all(texts)
+    if paste.peel.everywhere and divided(bare := [*map(paste.peel.bare, texts)]):
+        outer, texts, paste.peel = paste.peel, bare, Peel()
+        numbered = ((number, outer.bare(text)) for number, text in numbered)
+    if not divided(texts):
+        yield from _marked(texts, numbered, paste)
         return
-    paste.peel.learn_all([panes(text)[0] for _, text in first])
     right: list[Line] = []
-    for number, text in itertools.chain(first, numbered):
+    texts, paste.peel = [panes(text)[0] for text in texts], Peel()
+    paste.peel.learn_all(texts)
+    yield from _marked(texts, _left(numbered, right), paste)
+    yield right[0][0], BETWEEN
+    yield from (line for line in right if line[1].strip())
+
+
+def _left(numbered: Iterator[Line], right: list[Line]) -> Iterator[Line]:
+    """The lines of the left one of two panes; those of the other are put aside."""
+    for number, text in numbered:
         here, there = panes(text)
         right.append((number, there))
         if here:
             yield number, here
-    yield right[0][0], BETWEEN
-    yield from (line for line in right if line[1].strip())
+
+
+def _marked(first: list[str], numbered: Iterator[Line], paste: _Paste) -> Iterator[Line]:
+    """The lines, marked where they were cut off. Those with something before them are not yet: what
+    counts is what they are without it.
+    """
+    peel = paste.peel
+    paste.edge = edge = Edge([text for line in first if (text := peel.bare(line))])
+    if not edge.known:
+        return numbered
+    return (
+        (number, edge.marked(text) if peel.off(text) is None else text) for number, text in numbered
+    )
 
 
 class _Paste:
@@ -166,6 +192,7 @@ class _Paste:
         self._bulk = bulk  # the other rows of the only listing of sockets
         self._listings = 0  # of sockets
         self.peel = Peel()
+        self.edge = Edge([])
         self._looks = Looks(name)
         self._reader: AnyReader | None = None
         self._command: prompt.TypedCommand | None = None  # the one that printed what follows
@@ -289,7 +316,7 @@ class _Paste:
             self._end()
             self._looks.host = peeled.host
         if text := lines.clean(peeled.text):
-            self.take(text, number, peeled=True)
+            self.take(self.edge.marked(text), number, peeled=True)
         return True
 
     def _continues(self, line: str, number: int) -> bool:
@@ -478,10 +505,12 @@ class _Paste:
         self._end()
         if not self._last:
             raise ScenarioError(f"it is empty. {EXPECTED}", Path(self._name))
-        notes = [*self._remarks.notes(self._last)]
+        notes = [*self._remarks.notes(self._last), *([NOTE] if self.edge.known else [])]
         if self._looks.empty and (self._remarks.any or not self._looks.there):
             if any(reader.found() for reader in self._neighbours.values()):
                 self._remarks.passed_over(ROUTES.name, "", self._last)
+            raise self.refusal()
+        if self._remarks.cut_off * MOST_ARE_WHOLE > self._looks.sockets:
             raise self.refusal()
         for host, reader in self._neighbours.items():
             if found := reader.found():

@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from netlab.snapshot.parse.lines import clean
 from netlab.snapshot.parse.nstat import SENTENCES
-from netlab.snapshot.parse.ss import OTHERS
-from netlab.snapshot.parse.words import OF_SS, STATES
+from netlab.snapshot.parse.words import OF_SS, OTHERS, STATES
 
 _NAMES = "|".join(OF_SS)
 _ANY = "|".join(sorted(map(re.escape, STATES), key=len, reverse=True))
@@ -70,7 +70,7 @@ PART = re.compile(
     r"Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b"
 )
 #: Where one part of it ends, of which the next one may be missing.
-ENDS = re.compile(r"(?<=\S)(?=\s)|(?<=[\"'`])(?=\S)")
+ENDS = re.compile(r"(?<=\S)(?=\s)|(?<=[\"'`:|>\])])(?=\S)")
 MARKS = re.compile(r"\s*[^\w\s]")
 PANE = re.compile(r"[^\u2502\u2503]{20,}(?P<bar>[\u2502\u2503])[^\u2502\u2503]*$")
 BARS = re.compile(r"[|\u2500-\u257f\u258f]")  # of drawn boxes
@@ -149,7 +149,9 @@ class Peel:
     def _learn_parts(self, before: str, lines: Sequence[str], known: set[str]) -> None:
         """Learn what stands before a row, whole or only its first parts, if others have it, too."""
         whole = before.rstrip()
-        for end in [*(part.start() for part in ENDS.finditer(whole)), len(whole)]:
+        marks = MARKS.match(whole)
+        ends = [marks.end()] if marks else []
+        for end in [*ends, *(part.start() for part in ENDS.finditer(whole)), len(whole)]:
             text, shape = whole[:end], _shape(whole[:end])
             if not text.strip() or shape in known:
                 continue
@@ -192,6 +194,11 @@ class Peel:
         rest = rest.removeprefix(least) if rest.startswith(least) else rest.lstrip()
         return Peeled(_without_end(rest, found[0]), name)
 
+    def bare(self, line: str) -> str:
+        """The line as it would be if nothing stood before it."""
+        off = self.off(line)
+        return line if off is None else clean(off.text)
+
 
 def heads(lines: Sequence[str]) -> Iterator[Peel]:
     """What many of the lines begin with: its first part, the first two, ..."""
@@ -216,12 +223,12 @@ def panes(line: str) -> tuple[str, str]:
 
 def divided(lines: Sequence[str]) -> bool:
     """Whether two panes of a terminal are side by side. A mark of a mail, a colour or a prompt may
-    shift their bar in some lines.
+    shift their bar in some lines, and there may be others around them.
     """
-    bars = Counter(found.start("bar") for line in lines if (found := PANE.match(line)))
-    middle = bars.most_common(1)[0][0] if bars else 0
-    near = sum(count for bar, count in bars.items() if abs(bar - middle) <= SHIFTED)
-    if near < max(2, MANY_LINES * len(lines)):
+    bars = {at: found.start("bar") for at, line in enumerate(lines) if (found := PANE.match(line))}
+    middle = Counter(bars.values()).most_common(1)[0][0] if bars else 0
+    near = [at for at, bar in bars.items() if abs(bar - middle) <= SHIFTED]
+    if len(near) < 2 or len(near) < MANY_LINES * (near[-1] - near[0] + 1):
         return False
     sides = [side.strip() for line in lines for side in panes(line)]
     return any(ANCHOR.match(side) or OTHER_ANCHOR.search(side) for side in sides)
@@ -273,6 +280,6 @@ def _without_end(line: str, before: str) -> str:
         while end and (line[end - 1].isspace() or BARS.match(line[end - 1])):
             end -= 1
         line = line[:end]
-    if quote := [mark for mark in QUOTES if mark in before]:
-        line = re.sub(rf"(?:\\n)?{re.escape(quote[-1])}[,\]}})]*$", "", line)
+    for mark in filter(QUOTES.__contains__, before):
+        line = re.sub(rf"(?:\\n)?{re.escape(mark)}[,\]}})]*$", "", line)
     return line

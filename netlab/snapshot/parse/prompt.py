@@ -7,6 +7,7 @@ import re
 from typing import NamedTuple
 
 from netlab.model.tcp import State
+from netlab.snapshot.parse.cut import MARK
 from netlab.snapshot.parse.words import STATES
 
 #: Prompts of shells: root@web1:~#, [root@web1 ~]$, web1:~ $, bash-4.2#, / #, (venv) me@web1 %.
@@ -81,6 +82,7 @@ class TypedCommand(NamedTuple):
         letters = {letter for word in words if not word.startswith("--") for letter in word[1:]}
         return (
             self.tool in {"ss", "netstat"}
+            and MARK not in self.text
             and all(word.startswith("-") for word in words)
             and ("a" in letters or "--all" in words)
             and not letters & set("l46sri" if self.tool == "netstat" else "l46sKE")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from netlab.model.errors import ScenarioError
 from netlab.snapshot.parse import strangers
+from netlab.snapshot.parse.cut import MARK, NOTE
 from netlab.snapshot.parse.listing import Unread, shown
 
 EXPECTED = (
@@ -63,7 +64,7 @@ class Remarks:
             many = _many(unread, "line looks like a socket", "lines look like sockets")
             first = unread[0]
             where = f"line {first.line}, {shown(first.text)}"
-            yield f"{many} and cannot be read, such as {where}: {first.why}"
+            yield f"{many} and cannot be read, such as {where}: {_why(first)}"
         for kind, count in self._passed.items():
             if stranger := strangers.BY_NAME.get(kind):
                 yield f"{_lines(count)} of {kind}, passed over: {stranger.instead}"
@@ -71,6 +72,11 @@ class Remarks:
                 what = "is no output" if count == 1 else "are no output"
                 example = shown(self._first[kind][1])
                 yield f"{_lines(count)} {what} of these tools and passed over, such as {example}"
+
+    @property
+    def cut_off(self) -> int:
+        """The number of rows of which only the left part is there."""
+        return sum(MARK in unread.text for unread in self.unread)
 
     @property
     def any(self) -> bool:
@@ -105,7 +111,11 @@ class Remarks:
 
 
 def _unread(unread: Unread) -> tuple[str, int]:
-    return f"{shown(unread.text)} cannot be read: {unread.why}", unread.line
+    return f"{shown(unread.text)} cannot be read: {_why(unread)}", unread.line
+
+
+def _why(unread: Unread) -> str:
+    return NOTE if MARK in unread.text else unread.why
 
 
 def _lines(count: int) -> str:

@@ -13,18 +13,15 @@ from dataclasses import dataclass
 
 from netlab.model.tcp import State
 from netlab.snapshot.parse import layout, ss_row
-from netlab.snapshot.parse.broken import in_one_word, joined
+from netlab.snapshot.parse.broken import glued, in_one_word, joined
 from netlab.snapshot.parse.bulk import Bulk, Fields
-from netlab.snapshot.parse.endpoint import Unreadable, endpoint
+from netlab.snapshot.parse.cut import ENOUGH, MARK, NOTE
+from netlab.snapshot.parse.endpoint import NAMELESS, Unreadable, endpoint
 from netlab.snapshot.parse.listing import Unread
 from netlab.snapshot.parse.ss_row import Line
-from netlab.snapshot.parse.words import FILTERS, OF_SS
+from netlab.snapshot.parse.words import FILTERS, OF_SS, OTHERS
 from netlab.snapshot.records import Socket
 
-#: Sockets of other protocols, which ss lists unless it is run with only -t.
-OTHERS = (
-    "udp|raw|icmp6?|u_str|u_dgr|u_seq|p_raw|p_dgr|nl|sctp|dccp|mptcp|v_str|v_dgr|ti_\\w\\w|xdp|unix"
-)
 _NAMES = "|".join(OF_SS)
 HEADING = re.compile(
     r"\s*(?:Netid\s+)?(?P<state>State\s+)?Recv-Q\s+Send-Q\s+Local\s+Address\s*:\s*Port\b"
@@ -63,7 +60,8 @@ STATELESS = (
 )
 INCOMPLETE = (
     "the address or the port of one end is missing: state, Recv-Q, Send-Q, local and peer "
-    "address:port were expected (a word may stand for an address, as in client:443)"
+    "address:port were expected, as ss -tanoei prints them (a word may stand for an address, as in "
+    "client:443)"
 )
 
 
@@ -94,6 +92,8 @@ class _OpenSocket:
             broken = in_one_word(self.tail[-1] if self.tail else self.match["more"], words[0])
             if (fits + broken) * 2 <= len(words):
                 return False
+            if glued(words[0]):  # something stands before it, and hides what it is
+                line = f"{MARK} {line}"
             self._append(line)
         self.last, self.length = number, self.length + len(line)
         return True
@@ -117,11 +117,14 @@ class _OpenSocket:
     def _port(self, line: str) -> re.Match[str] | None:
         """The socket with the rest of its peer's port, where that stands on the next line."""
         first, _, rest = line.lstrip().partition(" ")
-        if not first.isdecimal() or not (rest or len(self.text) > 78):
-            return None
         whole = SOCKET.match(f"{self.text}{line.lstrip()}")
-        port = whole["remote"].rpartition(":")[2] if whole else ""
-        return whole if PORT.fullmatch(port) and int(port) < 1 << 16 else None
+        if whole is None or not (rest or len(self.text) > 78):
+            return None
+        if first.isdecimal():
+            port = whole["remote"].rpartition(":")[2]
+            return whole if PORT.fullmatch(port) and int(port) < 1 << 16 else None
+        assert self.match is not None
+        return whole if _nameless(self.match["remote"]) and not _nameless(whole["remote"]) else None
 
     @property
     def more(self) -> str:
@@ -235,6 +238,9 @@ class SsReader:
             return
         state, rx, tx, local, remote, _ = match.groups()
         more = socket.more if socket.tail else match["more"]
+        if MARK in more and OF_SS[state] not in ENOUGH:
+            self.unread.append(Unread(socket.number, f"{socket.text}{MARK}", NOTE))
+            return
         try:
             self._lines.append(
                 Line(OF_SS[state], endpoint(local), endpoint(remote), int(rx), int(tx), more)
@@ -261,3 +267,11 @@ class SsReader:
         lines = (self._lines.pop() for _ in range(len(self._lines)))  # none is kept twice
         sockets = [shown.socket(raw) for raw in lines if raw.state is not State.CLOSED]
         return sockets if self._bulk is None else self._bulk.crowd(sockets, shown)
+
+
+def _nameless(end: str) -> bool:
+    """Whether a port is a word that is no service's name: half of it may be missing."""
+    try:
+        return endpoint(end)[1] >= NAMELESS
+    except Unreadable:
+        return True

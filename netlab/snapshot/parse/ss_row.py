@@ -15,7 +15,7 @@ from netlab.snapshot.sock_diag import INFO
 TIMERS = {name: timer for timer, name in SS_TIMERS.items()}
 TIMER = re.compile(r"timer:\((\w+),([^,)]*),(\d{1,9})\)")
 DURATION = re.compile(r"(?:(\d{1,9})min)?(?:(\d{1,9}(?:\.\d{1,9})?)(ms|sec))?")
-INODE = re.compile(r"(?<!\S)ino:(\d{1,15})")
+INODE = re.compile(r"(?<!\S)ino:(\d{1,15})(?!\S)")
 USERS, USERS_END = "users:((", re.compile(r"\)\)(?!\S)")
 FIGURE = re.compile(r"(?<!\S)([a-z_]+):(\d{1,20}(?:\.\d{1,9})?)")
 DROPS = re.compile(r"(?<!\S)skmem:\([^()]{0,200},d(\d{1,15})\)")
@@ -87,6 +87,8 @@ def _timer(more: str, timed: bool) -> tuple[Timer | None, float | None, int | No
     if not timed:
         return None, None, None, None
     match = TIMER.search(more)
+    if match is None and "timer:" in more:
+        return None, None, None, None  # half of it
     if match is None:
         return Timer.NONE, 0.0, 0, 0
     timer, count = TIMERS.get(match[1]), int(match[3])

@@ -30,3 +30,7 @@ STATES = FILTERS | OF_NETSTAT | TRANSLATED | {
     "FIN_WAIT_1": State.FIN_WAIT1,
     "FIN_WAIT_2": State.FIN_WAIT2,
 }  # fmt: skip
+#: Sockets of other protocols, which ss lists unless it is run with only -t.
+OTHERS = (
+    "udp|raw|icmp6?|u_str|u_dgr|u_seq|p_raw|p_dgr|nl|sctp|dccp|mptcp|v_str|v_dgr|ti_\\w\\w|xdp|unix"
+)

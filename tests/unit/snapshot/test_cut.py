@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Rows that were cut off at the right are not read as other ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from netlab.model.errors import ScenarioError
+from netlab.snapshot.parse import read
+from netlab.snapshot.parse.cut import MARK, NOTE, Edge
+from netlab.snapshot.records import Sample
+from tests.field.variants import cut_to
+
+HEADING = "State      Recv-Q Send-Q Local Address:Port   Peer Address:Port\n"
+ROW = "ESTAB      0      {}      192.0.2.30:8080   198.51.100.5:51{:03}   timer:(on,14sec,8)\n"
+ROWS = "".join(ROW.format(n, n) for n in range(100, 130))
+WHOLE = [(("192.0.2.30", 8080), ("198.51.100.5", 51_000 + n)) for n in range(100, 130)]
+BETWEEN_COLUMNS = range(63, 67)  # where rows end without their timers, and nothing is in two
+DETAILS = (
+    "ESTAB 0 3 192.0.2.30:8080 198.51.100.5:51000\n"
+    "\t cubic wscale:7,7 rto:204 rtt:0.1/0.2 mss:1448 cwnd:10 bytes_acked:123456 segs_out:99\n"
+)
+
+
+def sample(text: str) -> Sample:
+    (one,) = read(text, "pasted")
+    (found,) = one.samples
+    return found
+
+
+def less(text: str, width: int) -> str:
+    return cut_to(text, width, ">")
+
+
+@pytest.mark.parametrize("width", range(41, 84))
+@pytest.mark.parametrize("way", [less, cut_to])
+def test_where_most_rows_are_cut_off_nothing_is_read(
+    way: Callable[[str, int], str], width: int
+) -> None:
+    if way is cut_to and width in BETWEEN_COLUMNS:
+        found = sample(way(HEADING + ROWS, width)).sockets
+        assert [(one.local, one.remote) for one in found] == WHOLE
+        assert all(one.timer is None for one in found)
+        return
+    with pytest.raises(ScenarioError, match=r"cut off.*write the output into a file|is missing"):
+        read(way(HEADING + ROWS, width), "pasted")
+
+
+@pytest.mark.parametrize("width", range(70, 82))
+def test_where_a_few_are_the_others_are_read_and_these_are_counted(width: int) -> None:
+    short = "".join(f"LISTEN 0 128 0.0.0.0:{port} 0.0.0.0:*\n" for port in range(8000, 8030))
+    found = sample(less(HEADING + short + ROW.format(1, 2), width))
+    assert len(found.sockets) == 30
+    assert NOTE in found.notes
+    assert any("1 line looks like a socket and cannot be read" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("width", range(72, 86))
+def test_half_of_the_details_is_none_of_them(width: int) -> None:
+    with pytest.raises(ScenarioError, match="cut off"):
+        read(less(HEADING + DETAILS, width), "pasted")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [HEADING + ROWS, HEADING + DETAILS, "$ ss -tan\n" + ROWS, ROWS + "Any ideas?\n", "",
+     "C:\\Users\\me>\n", "<p>\n" + ROWS, ">> node web1 <<\n" + ROWS,
+     ROWS.replace("sec,8)", "sec,8) -->")],
+)  # fmt: skip
+def test_what_is_whole_is_not_taken_for_cut_off(text: str) -> None:
+    edge = Edge(text.splitlines())
+    assert not edge.known
+    assert all(edge.marked(line) == line for line in text.splitlines())
+
+
+def test_what_goes_on_in_the_next_line_is_broken_and_not_cut_off() -> None:
+    lines = [line[at : at + 60] for line in (HEADING + ROWS).splitlines() for at in (0, 60)]
+    assert not Edge(lines).known
+    assert Edge(lines[::2]).known
+
+
+def test_half_of_a_word_and_the_end_of_a_whole_one_are_told_apart() -> None:
+    edge = Edge(less(ROWS, 70).splitlines())
+    assert edge.marked(f"{ROWS[:69]}>") == f"{ROWS[:69]}{MARK}"
+    assert edge.marked("ESTAB 0 0 192.0.2.30:8080 198.51.100.5:51000    >").endswith(
+        f":51000 {MARK}"
+    )
+
+
+def test_the_rows_of_netstat_have_a_timer_each_where_they_were_asked_for_it() -> None:
+    row = "tcp 0 0 192.0.2.30:8080 198.51.100.5:51000 ESTABLISHED"
+    assert NOTE in sample(f"$ netstat -tno\n{row}\n").notes
+    assert NOTE not in sample(f"$ netstat -tno\n{row} off (0.00/0/0)\n").notes
+    assert NOTE not in sample(f"$ netstat -tn\n{row}\n").notes
+
+
+def test_a_timer_of_which_half_is_there_is_not_known() -> None:
+    text = f"{HEADING}{ROW.format(0, 1)}{ROW.format(0, 2).replace('(on,14sec,8)', '(o')} ino:1\n"
+    one, other = sample(text).sockets
+    assert one.timer is not None
+    assert other.timer is None
+
+
+def test_a_figure_behind_something_else_makes_its_socket_unreadable() -> None:
+    text = DETAILS.replace("\t cubic", "7:cwnd:3 cubic")
+    with pytest.raises(ScenarioError):
+        read(HEADING + text, "pasted")
