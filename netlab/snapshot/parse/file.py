@@ -74,7 +74,10 @@ def _may_be_long(beginning: bytes) -> bool:
     to take them many at a time.
     """
     return not (
-        len(beginning) < bulk.LEAST or paste.JSON.match(beginning) or collected.begins(beginning)
+        len(beginning) < bulk.LEAST
+        or paste.JSON.match(beginning)
+        or collected.begins(beginning)
+        or paste.is_cut_off(beginning)
     )
 
 

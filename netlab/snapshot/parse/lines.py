@@ -21,9 +21,10 @@ CONTROL = re.compile(
 #: A string of several lines, as Python or another program shows it, and its other bytes.
 STRING = re.compile(r"\s*b?(?P<mark>[\"'])(?P<text>.*\\n.*?)(?P=mark)?,?$")
 LIST = re.compile(r"\[u?[\"'](?P<texts>.*[\"'], ?u?[\"'].*)[\"']\]\s*$")
-#: The text of a record of a log in JSON: of Docker, fluentd, journald.
+#: The text of a record of a log in JSON: of Docker, fluentd, journald, asciinema.
 LOGGED = re.compile(
-    r"\{(?:[^{}]{0,200},)?\s*\"(?:log|message|msg|MESSAGE|textPayload)\":\s?\""
+    r"(?:\{(?:[^{}]{0,200},)?\s*\"(?:log|message|msg|MESSAGE|textPayload)\":"
+    r"|\[[\d.]+, ?\"o\",)\s?\""
     r"(?P<text>(?:[^\"\\]|\\.)*+)\""
 )
 BETWEEN = re.compile(r"[\"'], ?u?[\"']")
@@ -94,7 +95,7 @@ def spread(line: str) -> Sequence[str]:
     """The lines of a string, as a program prints one; a line that is none as it is."""
     if line[:1] == "[" and line.rstrip()[-1] == "]" and (several := LIST.match(line)):
         return BETWEEN.split(several["texts"])
-    if line[:1] == "{" and (logged := LOGGED.match(line)):
+    if line[:1] in {"{", "["} and (logged := LOGGED.match(line)):
         line = f'"{logged["text"]}"'.replace('\\"', '"')
     if "\\n" not in line:
         return (line,)

@@ -171,6 +171,12 @@ def _left(numbered: Iterator[Line], right: list[Line]) -> Iterator[Line]:
             yield number, here
 
 
+def is_cut_off(data: bytes) -> bool:
+    """Whether the lines with which a text begins were cut off at the right."""
+    first = itertools.islice(lines.numbered(data[: FIRST * 200]), FIRST)
+    return Edge([text for _, text in first][:-1]).known
+
+
 def _marked(first: list[str], numbered: Iterator[Line], paste: _Paste) -> Iterator[Line]:
     """The lines, marked where they were cut off. Those with something before them are not yet: what
     counts is what they are without it.

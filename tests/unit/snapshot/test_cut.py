@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from io import BytesIO
 
 import pytest
 
 from netlab.model.errors import ScenarioError
 from netlab.snapshot.parse import read
 from netlab.snapshot.parse.cut import MARK, NOTE, Edge
+from netlab.snapshot.parse.file import read_file
 from netlab.snapshot.records import Sample
 from tests.field.variants import cut_to
 
@@ -107,3 +109,13 @@ def test_a_figure_behind_something_else_makes_its_socket_unreadable() -> None:
     text = DETAILS.replace("\t cubic", "7:cwnd:3 cubic")
     with pytest.raises(ScenarioError):
         read(HEADING + text, "pasted")
+
+
+@pytest.mark.parametrize("mark", ["", ">"])
+def test_nor_is_a_long_listing_whose_rows_are_taken_many_at_a_time(mark: str) -> None:
+    nets = [f"{100 + n // 150}.{100 + n % 150}." for n in range(20_000)]
+    rows = "".join(ROW.format(1, 1).replace("198.51.", net) for net in nets)
+    whole = read_file(BytesIO((HEADING + rows).encode()), "pasted")
+    assert len(whole[0].samples[0].sockets) == 20_000
+    with pytest.raises(ScenarioError, match="cut off"):
+        read_file(BytesIO(cut_to(HEADING + rows, 75, mark).encode()), "pasted")
