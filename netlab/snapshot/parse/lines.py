@@ -20,7 +20,7 @@ CONTROL = re.compile(
 )
 #: A string of several lines, as Python or another program shows it, and its other bytes.
 STRING = re.compile(r"\s*b?(?P<mark>[\"'])(?P<text>.*\\n.*?)(?P=mark)?,?$")
-LIST = re.compile(r"\[u?[\"'](?P<texts>.*[\"'], ?u?[\"'].*)[\"']\]\s*$")
+LIST = re.compile(r"\[u?[\"']")
 #: The text of a record of a log in JSON: of Docker, fluentd, journald, asciinema.
 LOGGED = re.compile(
     r"(?:\{(?:[^{}]{0,200},)?\s*\"(?:log|message|msg|MESSAGE|textPayload)\":"
@@ -47,11 +47,10 @@ COLOUR = re.compile(
 )
 #: A mark that would mean something in Markdown or in a string of JSON.
 ESCAPED = re.compile(r"\\([*_\[\]\"'])")
-#: A line that a shell would join with the next one.
-CONTINUED = re.compile(r"(?:\s*\\)+\s*$")
 #: A whole line as Markdown sets it. ``**web1**`` names a host.
 SET_OFF = re.compile(
-    r"\s*(?P<mark>\*\*|__|`)(?!(?!State|[A-Z_]+\d?[*`])[\w.-]*[a-zA-Z][\w.-]*:?(?P=mark))(?P<line>.*[^`].*)(?P=mark)$"
+    r"\s*(?P<mark>\*\*|__|`)(?!(?!State|[A-Z_]{1,15}\d?[*`])[\w.-]{0,60}[a-zA-Z][\w.-]{0,60}:?(?P=mark))"
+    r"(?P<line>.+)(?P=mark)$"
 )
 #: The end of a line as ``cat -A`` shows it, whatever was put behind it later.
 SHOWN_END = re.compile(rb"(?:\^M)?\$(?=(?:[ |*`'\",\r\\]|\xe2\x94\x82|\x1b\[K)*(?:\n|\Z))")
@@ -93,8 +92,10 @@ def numbered(data: bytes) -> Iterator[Line]:
 
 def spread(line: str) -> Sequence[str]:
     """The lines of a string, as a program prints one; a line that is none as it is."""
-    if line[:1] == "[" and line.rstrip()[-1] == "]" and (several := LIST.match(line)):
-        return BETWEEN.split(several["texts"])
+    if line[:1] == "[" and (begins := LIST.match(line)) and BETWEEN.search(line):
+        whole = line.rstrip()
+        if whole[-2:] in {"']", '"]'}:
+            return BETWEEN.split(whole[begins.end() : -2])
     if line[:1] in {"{", "["} and (logged := LOGGED.match(line)):
         line = f'"{logged["text"]}"'.replace('\\"', '"')
     if "\\n" not in line:
@@ -156,7 +157,8 @@ def clean(line: str) -> str:
         line = ESCAPED.sub(r"\1", line)
         if "\\t" in line and '"' in line:  # a string of JSON
             line = line.replace("\\t", "\t")
-        line = CONTINUED.sub("", line)
+        if (shell := line.rstrip()).endswith("\\"):  # it would be joined with the next one
+            line = shell.rstrip("\\ \t")
     if not (line.isascii() and line.isprintable()):
         if not line.isascii():
             line = line.translate(LOOKALIKES).replace(READ_TWICE, " ")
