@@ -71,10 +71,10 @@ def pairs(
     match tables:
         case [only] if not only.talks_to_itself:
             yield from only.alone(but_for)
-        case _:
-            if len(tables) == 1 and not translations:
-                tables[0].look_near()
-            yield from _Matcher(tables, translations, but_for).pairs()
+            return
+        case [only] if not translations:
+            only.look_near()
+    yield from _Matcher(tables, translations, but_for).pairs()
 
 
 class _HostTable:

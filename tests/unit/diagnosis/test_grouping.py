@@ -221,6 +221,16 @@ def test_a_group_names_the_hosts_of_which_a_socket_is_seen() -> None:
         assert [*group.hosts] == names
 
 
+def test_hosts_and_programs_are_counted_by_their_connections() -> None:
+    each = [
+        (end(s.SYN_SENT, ObservedHost(name), owner=owner), "syn-lost")
+        for name, owner in (("web1", OF_APP), ("web2", OF_WEB), ("web2", OF_WEB))
+    ]
+    (group,) = grouped(*each)
+    assert group.hosts.most_common() == [("web2", 2), ("web1", 1)]
+    assert group.programs.most_common() == [("web", 2), ("app", 1)]
+
+
 def test_the_three_that_hold_most_are_named_with_how_many() -> None:
     owners = ["d", "c", "c", "b", "b", "b", "a", "a", "a", "a"]
     each = [(end(s.SYN_SENT, owner=f"{ord(name)}/{name}"), "syn-lost") for name in owners]

@@ -14,6 +14,7 @@ from netlab.diagnosis.rank import diagnose
 from netlab.model.tcp import State, Timer
 from netlab.render.findings import findings
 from netlab.render.style import Style
+from netlab.snapshot import rows
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.records import (
     ConntrackEntry,
@@ -466,3 +467,23 @@ def test_an_answer_tells_the_port_the_hosts_and_how_many_sockets_it_has_looked_a
     nowhere = replace(stuck, remote=(S[0], 0))
     (found,) = diagnose([host(nowhere)]).findings
     assert found.port is None
+
+
+def test_what_is_at_rest_in_a_crowd_is_the_other_end_of_what_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both hosts have many sockets, and each connection is told of once, with both its ends."""
+    ports = range(40001, 40004)
+    leaves = [replace(at_client(s.FIN_WAIT1, **again()), local=(C[0], port)) for port in ports]
+    old = {"rto": 0.2, **IDLE}
+    stays = [replace(at_server(s.ESTABLISHED, info=old), remote=(C[0], port)) for port in ports]
+    calm = [Socket(s.ESTABLISHED, (C[0], 22), ("10.0.0.9", port), 0, 0, inode=9) for port in ports]
+    few = diagnose([host(*leaves, *calm), host(*stays, LISTENER)])
+    monkeypatch.setattr(rows, "MANY", 0)
+    crowds = [rows.sockets(rows.table(each)) for each in ([*leaves, *calm], [*stays, LISTENER])]
+    many = diagnose(
+        [Snapshot((Sample(sockets, source="ss -tanoei"),), "host") for sockets in crowds]
+    )
+    assert [len(finding.connections) for finding in few.findings] == [3]
+    assert many.findings[0].connections == few.findings[0].connections
+    assert many == few

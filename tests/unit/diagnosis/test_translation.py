@@ -12,6 +12,8 @@ from netlab.diagnosis.pairing import EndPair, pairs
 from netlab.diagnosis.rank import diagnose
 from netlab.diagnosis.translation import Translations
 from netlab.model.tcp import State, Timer
+from netlab.snapshot import rows
+from netlab.snapshot.crowd import restless
 from netlab.snapshot.records import ConntrackEntry, FourTuple, Sample, Snapshot, Socket, Tracking
 
 from .build import at_client, s
@@ -111,6 +113,26 @@ def test_one_translated_end_makes_a_translated_pair(
     assert pair.peer is not None
     assert (pair.own.socket, pair.peer.socket) == (CLIENT, server)
     assert (pair.translated, pair.translator) == (True, "router")
+
+
+def test_of_a_crowd_the_other_end_is_found_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that talks to itself, with its tracking and without."""
+    monkeypatch.setattr(rows, "MANY", 0)
+    virtual, real = (C[0], 80), (C[0], 8080)
+    leaves, plain = replace(idle(C, virtual), state=s.FIN_WAIT1), idle(virtual, C)
+    behind = idle(real, GATE)  # neither leads to an address of this host, nor anything here to it
+    crowd = rows.sockets(rows.table([leaves, behind, idle(real, ("10.9.9.9", 50000))]))
+    assert [*restless(crowd)] == [leaves]
+    sample = Sample(crowd, tracking=Tracking((entry((C, virtual), (real, GATE)),), whole=True))
+    ends = [
+        (pair.own.socket, pair.peer and pair.peer.socket) for pair in found(Snapshot((sample,)))
+    ]
+    assert (leaves, behind) in ends
+    direct = Sample(rows.sockets(rows.table([leaves, plain, behind])))
+    ends = [
+        (pair.own.socket, pair.peer and pair.peer.socket) for pair in found(Snapshot((direct,)))
+    ]
+    assert ends == [(leaves, plain)]
 
 
 def test_who_passes_a_connection_on_unchanged_is_not_its_translator() -> None:
