@@ -68,6 +68,7 @@ TAG = re.compile(
     r"|\{(?:noformat|code|quote|panel)(?::[^{}]*+)?\}|```[\w-]*$",
     re.IGNORECASE,
 )
+LINKED = re.compile(r"<(?:https?://|mailto:|tel:)")  # what a link has, if not as Markdown
 BREAK = re.compile(r"<br\s*+/?>|</tr>", re.IGNORECASE)
 #: A mask of several words: ``<our ip>:80`` becomes ``<our_ip>:80``.
 MASK = re.compile(
@@ -178,5 +179,9 @@ def clean(line: str) -> str:
 
 def _plain(text: str) -> str:
     """Without colours that are shown and what links add, and with each mask as one word."""
-    text = LINK.sub(lambda found: found["text"] or found["label"] or "", COLOUR.sub("", text))
-    return MASK.sub(lambda found: found[0].replace(" ", "_"), text)
+    text = COLOUR.sub("", text)
+    if "](" in text or LINKED.search(text):
+        text = LINK.sub(lambda found: found["text"] or found["label"] or "", text)
+    if "<" in text or "]:" in text:
+        text = MASK.sub(lambda found: found[0].replace(" ", "_"), text)
+    return text
