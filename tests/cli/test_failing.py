@@ -54,6 +54,10 @@ def test_a_call_that_fails_is_a_sentence(place: judge.Place, name: str, kind: st
     assert wrong == {}
 
 
+#: On a busy machine another call may have the number that this one had, as when samples are fewer.
+TRIES = 4
+
+
 @pytest.mark.parametrize(
     ("name", "call", "error", "seen", "said"),
     [
@@ -75,9 +79,12 @@ def test_a_file_that_cannot_be_read_is_named(
 ) -> None:
     command, made = place.watch(COMMANDS[name])
     found = next(each for each in made if each.name == call and seen in each.seen)
-    verdict = place.fail(command, Failure("open", call, error, found.number, found.seen))
-    assert (verdict.befell, verdict.code, verdict.wrong) == (True, 3, ()), verdict.said
-    assert said in verdict.said
+    for _ in range(TRIES):
+        verdict = place.fail(command, Failure("open", call, error, found.number, found.seen))
+        assert (verdict.befell, verdict.code, verdict.wrong) == (True, 3, ()), verdict.said
+        if said in verdict.said:
+            return
+    pytest.fail(f"in {TRIES} tries, another call was the one of this number: {verdict.said}")
 
 
 def test_what_a_ladder_lacks_without_tracepoints_is_said(place: judge.Place) -> None:
