@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from netlab import Lab, Router, State, story
 
-FORGOTTEN = 2.0  # seconds of silence; the router forgets after one
+FORGOTTEN = 2.5  # seconds of silence; the router forgets after one, and less than two says nothing
 
 
 def quiet(lab: Lab) -> None:
