@@ -36,12 +36,13 @@ def read_file(file: BinaryIO, name: str) -> list[Snapshot]:
     path = Path(name)
     kept: list[bytes] = []  # of a pipe, which cannot be read again
     rows = Bulk()
+    begin = file.tell() if file.seekable() else None  # a shell may have read the first lines
     if _take(rows, file, path, kept):
         with contextlib.suppress(paste.SeveralListings, ScenarioError):
             return paste.read_rest(rows, name)
     del rows
-    if file.seekable():
-        file.seek(0)
+    if begin is not None:
+        file.seek(begin)
     for piece in itertools.chain([b""], outside.pieces(file, path)):
         kept.append(piece)
         if sum(map(len, kept)) > LARGEST:

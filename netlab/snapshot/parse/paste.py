@@ -33,7 +33,6 @@ from netlab.snapshot.parse.peel import ANCHOR, Peel, divided, heads, panes, usua
 from netlab.snapshot.parse.proc import ProcReader
 from netlab.snapshot.parse.remarks import EXPECTED, SENTENCES, Remarks
 from netlab.snapshot.parse.ss import STATELESS, SsReader
-from netlab.snapshot.parse.words import STATES
 from netlab.snapshot.records import Snapshot
 
 Beginning: TypeAlias = SsReader | NetstatReader | ProcReader | CounterReader | ConntrackReader
@@ -50,8 +49,6 @@ BY_TOOL: dict[str, type[SsReader | NetstatReader | CounterReader | ConntrackRead
 JSON = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*+\{[ \t\r\n]*+[\"}]")
 OURS = re.compile(JSON.pattern + rb'netlab"')
 SEVERAL = re.compile(rb"\}\r?\n[\[{]")  # records, one a line, as loggers and recorders write them
-#: A word that what the tools print has, and what other programs store may hold with it.
-PRINTED = re.compile(rb"Recv-Q|[Tt]cp|local_address|" + b"|".join(word.encode() for word in STATES))
 ROUTES = strangers.BY_NAME["routes and neighbours"]
 LOOP = re.compile(r"\b(?:while|for|until)\b")
 #: Rows that are whole for each that was cut off: with fewer, they do not show the host.
@@ -75,7 +72,7 @@ def read(text: str | bytes, name: str) -> list[Snapshot]:
     try:
         return _stored(data.decode(errors="replace").lstrip("\ufeff \t\r\n"), name)
     except ScenarioError:
-        if OURS.match(data) or not PRINTED.search(data):
+        if OURS.match(data):
             raise
         try:  # of another program, which may hold what ss printed
             return _pasted(data, name)

@@ -253,6 +253,14 @@ def test_a_listing_may_be_larger_than_another_text(monkeypatch: pytest.MonkeyPat
         long("these are words, and no rows of ss\n" * 3000)
 
 
+@pytest.mark.parametrize("again", [1, 2])  # one listing, and several, which are read anew
+def test_a_file_is_read_from_where_it_stands(again: int) -> None:
+    before, text = listing(7, ""), listing(8, "oei") * again
+    file = io.BytesIO((before + text).encode())
+    file.seek(len(before))
+    assert told(read_file(file, "pasted")) == told(read(text, "pasted"))
+
+
 def test_a_sample_with_few_is_a_tuple() -> None:
     assert isinstance(read(listing(1, ""), "x")[0].samples[0].sockets, tuple)
     assert isinstance(
