@@ -12,7 +12,7 @@ from typing import TypeAlias
 from netlab.model import outside
 from netlab.model.text import printable
 
-#: Of a line, in bytes: a listener of 1,000 processes has 30 KiB with ss -p.
+#: Of a line, in characters: a listener of 1,000 processes has 30 KiB with ss -p.
 LONGEST = 64 * outside.KIB
 CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]+[0-~]|\x1b[0-Z\\^-~]"
@@ -81,12 +81,14 @@ ENTITY = re.compile(r"&(?:lt|gt|amp|quot|nbsp|#\d{1,5}|#x[\da-f]{1,4});", re.IGN
 Line: TypeAlias = tuple[int, str]  # its number, and its text, which is not empty
 
 
-def numbered(data: bytes) -> Iterator[Line]:
-    """The lines that are not empty. One that is longer than `LONGEST` comes as it is."""
+def numbered(data: bytes, long: bool = True) -> Iterator[Line]:
+    """The lines that are not empty; `long`: also those of more than `LONGEST` characters."""
     for number, raw in enumerate(_lines(_decoded(data)), 1):
         for text in spread(raw.decode(errors="replace")):
             marked = "<" in text or "{" in text or "&" in text or "`" in text
             for part in _without_markup(text) if marked else (text,):
+                if not long and len(part) > LONGEST:
+                    continue
                 if line := clean(part):
                     yield number, line
 
@@ -179,7 +181,8 @@ def clean(line: str) -> str:
 
 def _plain(text: str) -> str:
     """Without colours that are shown and what links add, and with each mask as one word."""
-    text = COLOUR.sub("", text)
+    if "m" in text or "K" in text:  # with which each of them ends
+        text = COLOUR.sub("", text)
     if "](" in text or LINKED.search(text):
         text = LINK.sub(lambda found: found["text"] or found["label"] or "", text)
     if "<" in text or "]:" in text:

@@ -109,7 +109,7 @@ def _pasted(data: bytes, name: str) -> list[Snapshot]:
             raise
         for without in _ways(data):
             bare = _Paste(name)
-            for number, line in lines.numbered(data):
+            for number, line in lines.numbered(data, long=False):
                 if (text := without(line)).strip():
                     bare.take(text, number)
             with contextlib.suppress(ScenarioError):
@@ -122,7 +122,9 @@ def _pasted(data: bytes, name: str) -> list[Snapshot]:
 def _ways(data: bytes) -> Iterator[Callable[[str], str]]:
     """Ways to take off what may stand before each line of a text in which nothing can be read."""
     yield usual
-    first = [line[:SENTENCE] for _, line in itertools.islice(lines.numbered(data), FIRST)]
+    first = [
+        line[:SENTENCE] for _, line in itertools.islice(lines.numbered(data, long=False), FIRST)
+    ]
     for peel in heads(first):
         yield functools.partial(_without, peel)
 

@@ -11,6 +11,7 @@ import pytest
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State, Timer
 from netlab.snapshot.parse import read
+from netlab.snapshot.parse.lines import LONGEST
 from netlab.snapshot.parse.moments import moment
 from netlab.snapshot.records import Sample, Snapshot
 
@@ -218,6 +219,21 @@ def test_rows_that_were_joined_into_one_long_line_are_all_read() -> None:
     rows = " ".join(f"ESTAB 0 0 10.0.0.1:{port} 10.0.0.2:80" for port in range(1, 30_000))
     assert len(rows) > 1 << 20
     assert len(sample(HEADING.strip() + " " + rows).sockets) == 29_999
+
+
+@pytest.mark.parametrize(
+    ("before", "between", "after"), [('"', "\\n", '"'), ("<p>", "<br>", "</p>")]
+)
+def test_what_stands_before_each_row_of_a_long_string_is_taken_off(
+    before: str, between: str, after: str
+) -> None:
+    """Only lines are too long for that, and not what they become."""
+    rows = [
+        f"2026-11-27 10:00:00 10.0.0.1:{port} 10.0.0.2:80 CLOSE_WAIT" for port in range(1, 2_000)
+    ]
+    text = before + between.join(rows) + after
+    assert len(text) > LONGEST
+    assert len(sample(text).sockets) == 1_999
 
 
 ODD = (":", "(", "a:", "1 ", "ESTAB ", "tcp 0 ", "- ", ".", "<", '"', "State ", "| ", "12:", "x ")
