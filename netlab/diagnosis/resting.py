@@ -43,26 +43,25 @@ class Resting:
         return counts
 
     def _count(self, rows: Rows, endpoints: Set[Endpoint], hosts: Set[str], own: Set[str]) -> None:
-        established = [state is State.ESTABLISHED for state in rows.states]
-        ended = [not each for each in established]
-        here, to = rows.local_ports, [*rows.remotes]
-        inward = [*map(own.__contains__, rows.remote_addresses)]
-        self.returns = self.returns or True in inward
-        asked = [*map(operator.or_, map(endpoints.__contains__, to), inward)]
-        self.number += len(to)
+        here, states = rows.local_ports, rows.states
+        self.number += len(here)
         self.used_here.update(here)
         self.used_there.update(rows.remote_ports)
-        for state, some in ((State.ESTABLISHED, established), (State.TIME_WAIT, ended)):
-            for port, number in Counter(compress(here, some)).items():
-                self.census[port, state] += number
-            for end in compress(to, map(operator.and_, some, asked)):
-                self.census[end, state] += 1
-        lively = established
+        self.census.update(zip(here, states, strict=True))
+        lively = [state is State.ESTABLISHED for state in states]
         if rows.heard is not None and rows.remaining is not None:
-            lively = [*map(is_lively, rows.states, rows.heard, rows.remaining)]
+            lively = [*map(is_lively, states, rows.heard, rows.remaining)]
         self.lively.update(compress(here, lively))
-        self.lively.update(compress(to, map(operator.and_, lively, asked)))
         self.lively.update(filter(hosts.__contains__, compress(rows.remote_addresses, lively)))
+        inward = not own.isdisjoint(rows.remote_addresses)
+        self.returns = self.returns or inward
+        if not inward and endpoints.isdisjoint(rows.remotes):
+            return
+        asked = [*map(endpoints.__contains__, rows.remotes)]
+        if inward:
+            asked = [*map(operator.or_, asked, map(own.__contains__, rows.remote_addresses))]
+        self.census.update(compress(zip(rows.remotes, states, strict=True), asked))
+        self.lively.update(compress(rows.remotes, map(operator.and_, lively, asked)))
 
 
 def is_lively(state: State, heard: float | None, remaining: float | None) -> bool:

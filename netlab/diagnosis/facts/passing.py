@@ -109,10 +109,12 @@ def _one_of_few(own: ObservedEnd, peer: ObservedEnd | None) -> bool:
     assert own.socket is not None
     local, remote = own.socket.local, own.socket.remote
     alike = _most(own.host, local[1], remote, own.state)
+    if alike >= MANY:
+        return False
     well = _most(own.host, local[1], remote, *WELL)
     if peer is not None:
         well = max(well, _most(peer.host, remote[1], local, *WELL))
-    return (2 * alike <= well and alike < MANY) or (alike == 1 and own.host.well >= MANY)
+    return 2 * alike <= well or (alike == 1 and own.host.well >= MANY)
 
 
 def _most(host: ObservedHost, port: int, remote: Endpoint, *states: State) -> int:

@@ -11,6 +11,7 @@ read the others in the same way.
 from __future__ import annotations
 
 import itertools
+import operator
 import re
 import socket as python_socket
 import zlib
@@ -60,6 +61,8 @@ UNKNOWN = (1 << 32) - 1
 #: The local and the remote end of a connection, as they are printed.
 Ends: TypeAlias = tuple[bytes, bytes]
 STATES = {"ESTAB": State.ESTABLISHED, "TIME-WAIT": State.TIME_WAIT}
+#: The state and the queues of a connection at rest.
+CALM = frozenset((name, "0", "0") for name in STATES)
 
 
 class Fields(NamedTuple):
@@ -297,10 +300,9 @@ class _Columns(NamedTuple):
     @property
     def at_rest(self) -> list[bool]:
         """Which rows are."""
-        calm = [
-            state in STATES and rx == "0" == tx and local != remote
-            for state, rx, tx, local, remote in zip(*self[:5], strict=True)
-        ]
+        calm = [*map(CALM.__contains__, zip(self.states, self.rx, self.tx, strict=True))]
+        if True in map(operator.eq, self.local, self.remote):  # a connection with itself
+            calm = [*map(operator.and_, calm, map(operator.ne, self.local, self.remote))]
         if not self.more:
             return calm
         owned = any(USERS in more for more in self.more)
@@ -309,11 +311,6 @@ class _Columns(NamedTuple):
             for rests, state, more in zip(calm, self.states, self.more, strict=True)
         ]
 
-    @property
-    def listening(self) -> list[bool]:
-        """Which rows are of listeners."""
-        return [state == "LISTEN" for state in self.states]
-
 
 def _divided(text: str) -> tuple[list[Line | Socket], list[TextBatch], Fields]:
     """The rows that are not at rest, those that are, and what they show."""
@@ -321,12 +318,14 @@ def _divided(text: str) -> tuple[list[Line | Socket], list[TextBatch], Fields]:
     shown = NOTHING
     if rows.more:
         shown = Fields("timer:(" in text, " ino:" in text, " sk:" in text, USERS in text)
-    calm, listening = rows.at_rest, rows.listening
-    moving = [not (rests or listens) for rests, listens in zip(calm, listening, strict=True)]
-    restless = [
-        *_restless(rows.only(listening), lambda ends: map(endpoint, ends)),
-        *_restless(rows.only(moving), _numeric),
-    ]
+    calm = rows.at_rest
+    others = rows if True not in calm else rows.only([*map(operator.not_, calm)])
+    restless: list[Line | Socket] = []
+    if "LISTEN" in others.states:
+        listening = [state == "LISTEN" for state in others.states]
+        restless += _restless(others.only(listening), lambda ends: map(endpoint, ends))
+        others = others.only([*map(operator.not_, listening)])
+    restless += _restless(others, _numeric)
     return restless, [_batch(rows.only(calm), shown)] if True in calm else [], shown
 
 
@@ -380,12 +379,18 @@ def _ends(ends: Sequence[str]) -> tuple[list[str], array[int]]:
     if not ends:
         return [], array("H")
     text = " ".join(ends)
-    if "[" not in text and UNSPECIFIED not in text:
-        words = text.replace(":", " ").split(" ")
-        return words[::2], array("H", map(int, words[1::2]))
-    addresses, _, ports = zip(*[end.rpartition(":") for end in ends], strict=True)
-    known = {address: _bare(address) for address in {*addresses}}
-    return [*map(known.__getitem__, addresses)], array("H", map(int, ports))
+    in_brackets = text.count("[")
+    addresses: Sequence[str]
+    ports: Sequence[str]
+    if not in_brackets or in_brackets == len(ends):  # ss lists one family after the other
+        words = text.replace("]:", "] ") if in_brackets else text.replace(":", " ")
+        addresses, ports = (split := words.split(" "))[::2], split[1::2]
+    else:
+        addresses, _, ports = zip(*[end.rpartition(":") for end in ends], strict=True)
+    if in_brackets or UNSPECIFIED in text:
+        known = {address: _bare(address) for address in {*addresses}}
+        addresses = [*map(known.__getitem__, addresses)]
+    return [*addresses], array("H", map(int, ports))
 
 
 def _bare(text: str) -> str:

@@ -40,12 +40,10 @@ def mixed(sockets: Sequence[Socket]) -> bool:
     program. A few may be alike by chance.
     """
     states = Counter(socket.state for socket in restless(sockets))
-    for rows in resting(sockets):
-        states.update(rows.states)
     connections = len(sockets) - states[State.LISTEN]
     if connections < SEVERAL:
         return True
-    if len(states) == 1:
+    if len(states) < 2 and len({*states}.union(*(rows.states for rows in resting(sockets)))) < 2:
         return False
     if connections < len(sockets):
         return True
