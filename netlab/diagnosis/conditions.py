@@ -9,7 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from netlab.diagnosis.facts import DESTINATION_FACTS, FACTS, DestinationFact, Fact, Value
+from netlab.diagnosis.facts import (
+    DESTINATION_FACTS,
+    FACTS,
+    OF_FIGURES,
+    DestinationFact,
+    Fact,
+    Value,
+)
 from netlab.diagnosis.observed import Destination, ObservedEnd
 
 COMPARED: dict[str, Callable[[Any, Any], bool]] = {
@@ -36,6 +43,7 @@ class Condition:
     end: str
     fact: Fact = field(compare=False, repr=False)
     of_state: bool = False  # the state of an end answers it, whatever else is known
+    of_figures: bool = False  # so it does if no figures are (`ObservedEnd.has_figures`)
 
     @property
     def holds(self) -> Fact:
@@ -99,14 +107,21 @@ def _condition(text: Any, where: str) -> Condition:
     match = CONDITION.fullmatch(text) if isinstance(text, str) else None
     if match is None or match["end"] == "destination":
         raise BrokenRules(f"{where}: expected a condition such as own.probes >= 1; found {text!r}")
-    if match["word"][0].isupper():
+    counted = match["word"][0].isupper()
+    if counted:
         fact = _counter(match["word"], match["counted"] or match["value"], text, where)
     else:
         fact = _known(FACTS, match, text, where)
         if match["compared"]:
             fact = _compared(fact, match)
     fact = _denied(fact) if match["no"] else fact
-    return Condition(text, match["end"], fact, of_state=match["word"] == "state")
+    return Condition(
+        text,
+        match["end"],
+        fact,
+        of_state=match["word"] == "state",
+        of_figures=counted or match["word"] in OF_FIGURES,
+    )
 
 
 def _destination_condition(text: Any, where: str) -> DestinationCondition:

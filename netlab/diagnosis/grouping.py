@@ -112,10 +112,10 @@ class Groups:
         else:
             key = (states, here, *_fault(first, also, own, service, holders))
         group = self._known.get(key)
-        oriented = EndPair(own, peer, pair.translated, pair.translator)
-        if group is None:
-            group = self._known[key] = Group(oriented, candidates, here)
-        elif queued and first.points > group.candidates[0].points:
+        if group is None or (queued and first.points > group.candidates[0].points):
+            oriented = EndPair(own, peer, pair.translated, pair.translator)
+            if group is None:
+                group = self._known[key] = Group(oriented, candidates, here)
             group.pair, group.candidates, group.here = oriented, candidates, here
         local, remote = wording.four_tuple(own, peer)
         connection = StuckConnection(local, remote, states, pair.translated)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 
@@ -63,6 +63,13 @@ class ObservedHost:
         return Resting.of(self.sockets, self.addresses)
 
     @functools.cached_property
+    def has_figures(self) -> bool:
+        """Whether anything is known of it besides sockets, of which no listener has an owner."""
+        owned = any(listener.owner for listener in self.listeners.values())
+        counted = bool(self.counters) or self.risen is not None
+        return owned or counted or self.neighbourhood is not None
+
+    @functools.cached_property
     def used_here(self) -> Counter[int]:
         """How many connections each local port has."""
         used = Counter(socket.local[1] for socket in self.restless)
@@ -81,8 +88,11 @@ class ObservedHost:
         """How many connections each local port, and each remote endpoint, has in each state. Of a
         crowd, endpoints to which only sockets at rest lead are left out.
         """
-        keys = ((key, s.state) for s in self.restless for key in (s.local[1], s.remote))
-        census = Counter(keys)
+        some = self.restless
+        states = [socket.state for socket in some]
+        census: Counter[tuple[int | Endpoint, State]] = Counter()
+        census.update(zip([socket.local[1] for socket in some], states, strict=True))
+        census.update(zip([socket.remote for socket in some], states, strict=True))
         census.update(self.at_rest.census)
         return census
 
@@ -227,8 +237,7 @@ class ObservedHost:
         fewest = max(2, (last - first + 1) // 10 if isinstance(self.sockets, Crowd) else 0)
         if max(self.used_there.values(), default=0) < fewest:
             return
-        sieve = Counter(hash(key) % SIEVE for key in self._outgoing())  # all of them are too many
-        numbers = Counter(key for key in self._outgoing() if sieve[hash(key) % SIEVE] >= fewest)
+        numbers = self._towards(fewest)
         towards: dict[tuple[str, Endpoint], list[Socket]] = {
             key: [] for key, number in numbers.items() if number >= fewest and key[1][0] != ANY
         }
@@ -239,15 +248,34 @@ class ObservedHost:
         for (address, remote), sockets in towards.items():
             yield Destination(self, address, remote, sockets)
 
-    def _outgoing(self) -> Iterator[tuple[str, Endpoint]]:
-        """The local address and the remote endpoint of each connection from an ephemeral port."""
+    def _towards(self, fewest: int) -> Counter[tuple[str, Endpoint]]:
+        """How many connections go from each address to each endpoint, of those with `fewest` or
+        more; where there are very many, only theirs are counted.
+        """
+        numbers: Counter[tuple[str, Endpoint]] = Counter()
+        for keys in self._outgoing():
+            numbers.update(keys)
+            if len(numbers) > SIEVE:
+                break
+        else:
+            return numbers
+        sieve = Counter(hash(key) % SIEVE for keys in self._outgoing() for key in keys)
+        some = (key for keys in self._outgoing() for key in keys)
+        return Counter(key for key in some if sieve[hash(key) % SIEVE] >= fewest)
+
+    def _outgoing(self) -> Iterator[Iterable[tuple[str, Endpoint]]]:
+        """The local address and the remote endpoint of each connection from an ephemeral port, some
+        thousands at a time.
+        """
         first, last = self.ports
-        for socket in self.restless:
-            if first <= socket.local[1] <= last and socket.state is not State.LISTEN:
-                yield socket.local[0], socket.remote
+        yield [
+            (socket.local[0], socket.remote)
+            for socket in self.restless
+            if first <= socket.local[1] <= last and socket.state is not State.LISTEN
+        ]
         for rows in resting(self.sockets):
             ephemeral = [first <= port <= last for port in rows.local_ports]
-            yield from compress(zip(rows.local_addresses, rows.remotes, strict=True), ephemeral)
+            yield compress(zip(rows.local_addresses, rows.remotes, strict=True), ephemeral)
 
 
 def tries(socket: Socket) -> int:
@@ -272,6 +300,23 @@ class ObservedEnd:
     elapsed: float | None = None  # seconds between the two samples
     translated: bool = False  # a NAT changed an address between it and the other end
     tracked: Sequence[Tracked] = ()  # by hosts on the way
+
+    @property
+    def has_figures(self) -> bool:
+        """Whether more is known of it and its host than states, queues and ends, from one look."""
+        socket = self.socket
+        return (
+            socket is None
+            or socket.timer is not None
+            or socket.inode is not None
+            or socket.retransmits is not None
+            or socket.probes is not None
+            or socket.remaining is not None
+            or bool(socket.info or socket.owner or self.tracked or self.translated)
+            or self.before is not None
+            or self.elapsed is not None
+            or self.host.has_figures
+        )
 
     @property
     def listener(self) -> Listener | None:

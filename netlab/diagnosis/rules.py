@@ -19,13 +19,16 @@ from netlab.diagnosis.conditions import Condition
 from netlab.diagnosis.facts import Fact
 from netlab.diagnosis.observed import Destination, ObservedEnd, ObservedHost
 from netlab.model.tcp import State, why_unreachable
+from netlab.snapshot.records import Socket
 
-#: Of the two ends; None: nothing is known about the other one.
-States: TypeAlias = tuple[State, State | None]
+#: Of the two ends (None: nothing is known about the other one), and whether they have figures.
+States: TypeAlias = tuple[State, State | None, bool]
 #: Questions that are remembered (half a KB each): a host that is watched for weeks shows ever new
 #: ways to answer them.
 MOST_QUESTIONS = 20_000
 NOBODY = ObservedHost()
+#: The ends of a connection of which no figures are known.
+SOMEWHERE, ELSEWHERE = ("", 0), ("", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,8 @@ class Rules:
 
     def judge(self, own: ObservedEnd, peer: ObservedEnd | None) -> Fitting:
         """The causes that fit a connection, the best first; empty if nothing is wrong with it."""
-        states = own.state, None if peer is None else peer.state
+        figures = own.has_figures or (peer is not None and peer.has_figures)
+        states = own.state, None if peer is None else peer.state, figures
         here = self._first.get(states)
         if here is None:
             here = self._first[states] = self._after(states, None, False)
@@ -115,7 +119,7 @@ class Rules:
 
     def _after(self, states: States, question: _Question | None, met: bool) -> _Question | Fitting:
         """What to ask after this answer and those before it, or what fits if they suffice."""
-        own, peer = states
+        own, peer, figures = states
         known: dict[tuple[bool, str], bool] = {}
         one, answer = question, met
         while one is not None:
@@ -125,7 +129,7 @@ class Rules:
         def holds(condition: Condition, turned: bool) -> bool:
             if condition.end == "peer" and peer is None:
                 return False
-            if condition.of_state:
+            if condition.of_state or (condition.of_figures and not figures):
                 return _by_states(condition, (peer, own) if turned else (own, peer))
             try:
                 return known[turned, condition.text]
@@ -196,10 +200,14 @@ class Rules:
 
 
 def _by_states(condition: Condition, states: tuple[State | None, State | None]) -> bool:
-    """Whether a condition is met that is about nothing but states."""
-    own, peer = (None if state is None else ObservedEnd(state, NOBODY) for state in states)
+    """Whether a condition is met of which nothing but states is known."""
+    own, peer = (None if state is None else _bare(state) for state in states)
     assert own is not None
     return bool(condition.holds(own, peer))
+
+
+def _bare(state: State) -> ObservedEnd:
+    return ObservedEnd(state, NOBODY, Socket(state, SOMEWHERE, ELSEWHERE, 0, 0))
 
 
 def _best(fitting: Iterable[Candidate]) -> Fitting:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from netlab.model.tcp import State
 
@@ -12,8 +12,7 @@ from netlab.model.tcp import State
 BY_COUNTERS = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class StuckConnection:
+class StuckConnection(NamedTuple):
     """One connection of a finding. The first state is that of the end at `local`."""
 
     local: tuple[str, int]

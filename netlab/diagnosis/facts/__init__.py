@@ -10,11 +10,19 @@ from netlab.diagnosis.facts import (
     timing,
     tracking,
 )
-from netlab.diagnosis.facts.registry import DESTINATION_FACTS, FACTS, DestinationFact, Fact, Value
+from netlab.diagnosis.facts.registry import (
+    DESTINATION_FACTS,
+    FACTS,
+    OF_FIGURES,
+    DestinationFact,
+    Fact,
+    Value,
+)
 
 __all__ = [
     "DESTINATION_FACTS",
     "FACTS",
+    "OF_FIGURES",
     "DestinationFact",
     "Fact",
     "Value",

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from netlab.diagnosis.facts.passing import outnumbered, works
-from netlab.diagnosis.facts.registry import Value, fact
+from netlab.diagnosis.facts.registry import Value, fact, of_figures
 from netlab.diagnosis.facts.sending import repeats
 from netlab.diagnosis.facts.timing import RECENT, quiet, since, stays, surplus, unheard
 from netlab.diagnosis.observed import ObservedEnd
@@ -17,7 +17,7 @@ NEARLY_ALL = 5
 CROWD = 10  # sockets of one service that wait to be closed: a healthy service closes faster
 
 
-@fact
+@of_figures
 def held(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """A process has a descriptor for it: it is neither closed nor waiting to be accepted."""
     socket = own.socket
@@ -48,7 +48,7 @@ def unread(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     return None if age is None else age >= 1.0
 
 
-@fact
+@of_figures
 def unaccepted(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """It has been in the accept queue for a second or more."""
     owned = held(own, peer)
@@ -60,7 +60,7 @@ def unaccepted(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     return None if age is None else age >= 1.0
 
 
-@fact
+@of_figures
 def ignored(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """It has been in the accept queue for longer than any pause of a program that works."""
     listener = own.listener
@@ -116,7 +116,7 @@ def young(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     return None if age is None else age < (IGNORED if busy else RECENT)
 
 
-@fact
+@of_figures
 def active(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """New data has just been sent or received, or was between the samples."""
     socket, before = own.socket, own.before

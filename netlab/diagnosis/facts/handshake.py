@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from netlab.diagnosis.facts.application import held
-from netlab.diagnosis.facts.registry import Value, fact
+from netlab.diagnosis.facts.registry import Value, fact, of_figures
 from netlab.diagnosis.facts.timing import RECENT, since
 from netlab.diagnosis.observed import Listener, ObservedEnd
 from netlab.model.tcp import State
@@ -33,7 +33,7 @@ def with_itself(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     return own.socket is not None and own.socket.local == own.socket.remote
 
 
-@fact
+@of_figures
 def timed_out(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """The timer of a request has fired, whether or not its SYN-ACK was sent again."""
     socket = own.socket
@@ -44,7 +44,7 @@ def timed_out(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     return None if socket.remaining is None else socket.remaining > REQUEST_TIMEOUT + 0.1
 
 
-@fact
+@of_figures
 def answers_more(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """A request's SYN-ACK was sent more often than its timer can have fired: the SYN is repeated.
 

@@ -107,8 +107,8 @@ def _one_of_few(own: ObservedEnd, peer: ObservedEnd | None) -> bool:
     Or it is the only one of its service in this state, on a host with many that live.
     """
     assert own.socket is not None
-    local, remote = own.socket.local, own.socket.remote
-    alike = _most(own.host, local[1], remote, own.state)
+    local, remote, census = own.socket.local, own.socket.remote, own.host.census
+    alike = max(census[local[1], own.state], census[remote, own.state])
     if alike >= MANY:
         return False
     well = _most(own.host, local[1], remote, *WELL)

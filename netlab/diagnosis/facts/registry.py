@@ -20,6 +20,8 @@ AnyFact = TypeVar("AnyFact", bound=Fact)
 AnyDestinationFact = TypeVar("AnyDestinationFact", bound=DestinationFact)
 
 FACTS: dict[str, Fact] = {}  # of an end: own.retransmits, peer.held
+#: Those that say the same of every end in a state of which no figures are known.
+OF_FIGURES: set[str] = set()
 DESTINATION_FACTS: dict[str, DestinationFact] = {}  # of a destination: destination.taken
 
 
@@ -27,6 +29,14 @@ def fact(function: AnyFact) -> AnyFact:
     """Register a function as a word of the conditions on ends."""
     FACTS[function.__name__] = function
     return function
+
+
+def of_figures(function: AnyFact) -> AnyFact:
+    """Register a fact that is about figures, as `ObservedEnd.has_figures` means them: without any,
+    nothing but the state of an end tells what it says.
+    """
+    OF_FIGURES.add(function.__name__)
+    return fact(function)
 
 
 def destination_fact(function: AnyDestinationFact) -> AnyDestinationFact:
@@ -59,8 +69,10 @@ def state(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 #: Facts that are fields of sockets, unchanged: columns of /proc/net/tcp, and figures of ``ss -i``.
 for _name in ("timer", "remaining", "retransmits", "probes", "tx_queue", "rx_queue"):
     FACTS[_name] = _attribute(_name)
+OF_FIGURES.update(("timer", "remaining", "retransmits", "probes"))
 for _name in (
     "segs_in", "segs_out", "data_segs_in", "data_segs_out", "bytes_acked", "bytes_received",
     "lastsnd", "lastrcv", "lastack", "sacked", "mss", "pmtu", "unacked", "lost", "drops",
 ):  # fmt: skip
     FACTS[_name] = _figure(_name)
+    OF_FIGURES.add(_name)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from netlab.diagnosis.facts.passing import one_of_few_with_data, passing, works
-from netlab.diagnosis.facts.registry import Value, fact
+from netlab.diagnosis.facts.registry import Value, fact, of_figures
 from netlab.diagnosis.facts.timing import RECENT, since
 from netlab.diagnosis.observed import ObservedEnd, tries
 from netlab.model.tcp import State, Timer
@@ -18,7 +18,7 @@ UNREACHABLE = ("IcmpInDestUnreachs", "Icmp6InDestUnreachs")
 PATIENCE = 5.0  # seconds without any answer while something is on its way: no network is as slow
 
 
-@fact
+@of_figures
 def advanced(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """Some of what it sent was acknowledged between the samples: slow it may be, stuck it is not.
 
@@ -35,7 +35,7 @@ def advanced(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     return True if now.tx_queue < then.tx_queue else None
 
 
-@fact
+@of_figures
 def repeats(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """It repeats or probes. A tail loss probe does not count; a refusal by its own host does.
 
@@ -51,7 +51,7 @@ def repeats(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     return bool(socket.retransmits or socket.probes)
 
 
-@fact
+@of_figures
 def overdue(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """Its SYN or SYN-ACK has waited for most of a second, longer than any round trip."""
     socket = own.socket
@@ -71,20 +71,21 @@ def insists(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     socket = own.socket
     if socket is None or not socket.tx_queue:
         return False
-    if socket.timer is Timer.KEEPALIVE or advanced(own, peer):
+    if socket.timer is Timer.KEEPALIVE or (further := advanced(own, peer)):
         return False
+    untold = socket.retransmits is None and socket.probes is None
+    if untold and not socket.info:
+        # Where one message follows the other, all may be of the same length.
+        stands = further is False and not one_of_few_with_data(own)
+        return True if stands else None
     if _nothing_sent(socket):
         return False
     waits = pending(own, peer)
     if waits is not None and waits >= PATIENCE:
         return True
     normal = 2 if works(own, peer) else 1
-    if socket.retransmits is None and socket.probes is None:
-        if socket.info:
-            return socket.info.get("backoff", 0) > normal
-        # Where one message follows the other, all may be of the same length.
-        stands = advanced(own, peer) is False and not one_of_few_with_data(own)
-        return True if stands else None
+    if untold:
+        return socket.info.get("backoff", 0) > normal
     again = own.before is not None and own.before.retransmits
     return tries(socket) > (0 if again else normal)
 
@@ -94,7 +95,7 @@ def _nothing_sent(socket: Socket) -> bool:
     return 0 < socket.tx_queue <= socket.info.get("notsent", 0)
 
 
-@fact
+@of_figures
 def pending(own: ObservedEnd, peer: ObservedEnd | None) -> float | None:
     """Seconds for which something has been on its way and nothing was acknowledged.
 
@@ -147,20 +148,20 @@ def unacknowledged(own: ObservedEnd, peer: ObservedEnd | None) -> bool:
     return min(waited, silence) > enough
 
 
-@fact
+@of_figures
 def untimed(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """Whether it repeats, or probes, is not shown: the listing has no timers."""
     socket = own.socket
     return socket is not None and socket.timer is None and socket.retransmits is None
 
 
-@fact
+@of_figures
 def translated(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """A NAT changed an address between the two ends."""
     return own.translated
 
 
-@fact
+@of_figures
 def repeated(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """It repeated something between the samples.
 
@@ -178,7 +179,7 @@ def repeated(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     return any(risen) if risen else None
 
 
-@fact
+@of_figures
 def zero_window(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """It probes because the other end has a zero window (tcp_send_probe0)."""
     socket = own.socket
@@ -200,7 +201,7 @@ def zero_window(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     return None
 
 
-@fact
+@of_figures
 def stalled(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """The window has been closed for about a second: a reader that pauses for less is normal."""
     socket, before = own.socket, own.before
@@ -227,7 +228,7 @@ def _probes(socket: Socket) -> float:
     return max(socket.probes or 0, socket.info.get("backoff", 0))
 
 
-@fact
+@of_figures
 def refused(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """Its own host refuses to send: timer 4 with an open window, or repetitions that never left.
 
@@ -259,7 +260,7 @@ def refused(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     return None if socket.timer is None else False
 
 
-@fact
+@of_figures
 def held_back(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """Its timer fired more often than it tried: what it sent first is still in a queue of this
     host, and no copy of it is made (skb_still_in_host_queue). What a rule refuses was a try.
@@ -273,7 +274,7 @@ def held_back(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     return socket.retransmits >= 2 and tried < socket.retransmits
 
 
-@fact
+@of_figures
 def large(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """The data that it repeats fills a segment."""
     if own.socket is None:
@@ -282,7 +283,7 @@ def large(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     return None if size is None else own.socket.tx_queue >= size
 
 
-@fact
+@of_figures
 def first_large(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """Nothing of what it has sent was acknowledged, and all of it is in full segments.
 
@@ -301,14 +302,14 @@ def unanswered_send(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     return again or insists(own, peer) or again
 
 
-@fact
+@of_figures
 def told_unreachable(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """ICMP of either family said between the samples that a destination cannot be reached."""
     risen = own.host.risen
     return None if risen is None else any(risen.get(name, 0) > 0 for name in UNREACHABLE)
 
 
-@fact
+@of_figures
 def was_told_unreachable(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """The same, at any time since the host booted."""
     known = [own.host.counters[name] > 0 for name in UNREACHABLE if name in own.host.counters]

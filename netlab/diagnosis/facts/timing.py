@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from netlab.diagnosis.facts.registry import Value, fact
+from netlab.diagnosis.facts.registry import Value, of_figures
 from netlab.diagnosis.observed import ObservedEnd
 from netlab.model.tcp import State, Timer
 from netlab.snapshot.records import Socket
@@ -54,13 +54,13 @@ def stuck_for(end: ObservedEnd) -> float | None:
     return silence
 
 
-@fact
+@of_figures
 def quiet(own: ObservedEnd, peer: ObservedEnd | None) -> float | None:
     """Seconds since anything was sent, heard, or acknowledged."""
     return _least(own, "lastsnd", "lastrcv", "lastack")
 
 
-@fact
+@of_figures
 def unheard(own: ObservedEnd, peer: ObservedEnd | None) -> float | None:
     """Seconds since anything was heard from the other end."""
     return _least(own, "lastrcv", "lastack")
@@ -73,7 +73,7 @@ def _least(own: ObservedEnd, *names: str) -> float | None:
     return min(ages) if ages else None
 
 
-@fact
+@of_figures
 def stays(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """It was in the same state in the first sample."""
     if own.elapsed is None:
@@ -81,7 +81,7 @@ def stays(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     return own.before is not None and own.before.state is own.state
 
 
-@fact
+@of_figures
 def hears(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """Segments arrived at it between the samples."""
     if own.before is None or own.socket is None:
@@ -90,7 +90,7 @@ def hears(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     return None if now is None or then is None else now > then
 
 
-@fact
+@of_figures
 def surplus(own: ObservedEnd, peer: ObservedEnd | None) -> float | None:
     """Segments received beyond those of an orderly connection: how often it heard repetitions."""
     if own.socket is None or "segs_in" not in own.socket.info:
@@ -100,7 +100,7 @@ def surplus(own: ObservedEnd, peer: ObservedEnd | None) -> float | None:
     return info["segs_in"] - answers - ORDERLY
 
 
-@fact
+@of_figures
 def idle_before(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """Seconds of silence before the first transmission of the data that is repeated now."""
     if own.socket is None:
@@ -118,7 +118,7 @@ def idle_before(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     return max(0.0, silence - repeating)
 
 
-@fact
+@of_figures
 def waited(own: ObservedEnd, peer: ObservedEnd | None) -> float | None:
     """Seconds for which it has heard nothing; for an orphan in FIN_WAIT2, from its timer."""
     if own.socket is None:
@@ -129,7 +129,7 @@ def waited(own: ObservedEnd, peer: ObservedEnd | None) -> float | None:
     return unheard(own, peer)
 
 
-@fact
+@of_figures
 def unanswered(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """Its keepalive probes are not answered: one that is on its way says nothing, and of those that
     many idle connections send, sometimes two in a row are lost.
@@ -139,7 +139,7 @@ def unanswered(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     return (own.socket.probes or 0) >= 3
 
 
-@fact
+@of_figures
 def expires(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """The kernel ends it by itself within tcp_fin_timeout: an orphan in FIN_WAIT2 (tcp_close)."""
     return own.socket is not None and own.socket.timer is Timer.TIME_WAIT

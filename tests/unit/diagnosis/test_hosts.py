@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from random import Random
+
 import pytest
 
-from netlab.diagnosis import causes
+from netlab.diagnosis import causes, observed
+from netlab.diagnosis.observed import ObservedHost
 from netlab.diagnosis.rank import diagnose
 from netlab.diagnosis.rules import Rules, rules
 from netlab.model.tcp import State, Timer
@@ -108,3 +112,22 @@ def test_the_next_cause_of_a_destination_is_an_entry() -> None:
 def test_every_condition_of_a_destination_must_hold() -> None:
     assert diagnose([host(*clients(2))], RULES).findings == ()
     assert diagnose([host(*clients(2), *clients(3, s.TIME_WAIT)[2:])], RULES).findings == ()
+
+
+@pytest.mark.parametrize("most", [3, 30, 1000])
+def test_destinations_are_the_same_where_they_are_too_many_to_be_told_apart(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observed, "SIEVE", most)
+    random = Random(3)
+    remotes = [(f"10.0.1.{number}", 443) for number in range(200)]
+    sockets = [
+        Socket(s.ESTABLISHED, ("10.0.0.1", 40_000 + n), random.choice(remotes), 0, 0)
+        for n in range(300)
+    ]
+    numbers = Counter(socket.remote for socket in sockets)
+    found = {
+        each.remote: len(each.sockets) for each in ObservedHost.of(host(*sockets)).destinations()
+    }
+    assert found == {remote: number for remote, number in numbers.items() if number > 1}
+    assert len(found) > 50

@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from random import Random
+from typing import Any
 
 import pytest
 
 from netlab.diagnosis import causes, rules
-from netlab.diagnosis.observed import ObservedEnd, ObservedHost
+from netlab.diagnosis.facts import FACTS, OF_FIGURES
+from netlab.diagnosis.observed import Listener, ObservedEnd, ObservedHost
 from netlab.diagnosis.rules import Candidate, Rules
+from netlab.diagnosis.translation import Tracked
 from netlab.model.tcp import State, Timer, why_unreachable
-from netlab.snapshot.records import Sample, Snapshot, Socket
+from netlab.snapshot.records import Neighbourhood, Sample, Snapshot, Socket
 
 from .build import C, S
 
@@ -104,3 +108,79 @@ def test_what_was_learnt_from_some_connections_is_true_of_others(
         assert [c.points for c in candidates] == sorted(c.points for c in candidates)[::-1]
         found += bool(candidates)
     assert found > 1000
+
+
+def _bare_ends(seed: int) -> Iterator[tuple[ObservedEnd, ObservedEnd | None]]:
+    """Connections of hosts with others, as one look of ``ss -tan`` or of /proc shows them."""
+    random = Random(seed)
+    while True:
+        hosts = [_bare_host(random, here) for here in (True, False)]
+        own, peer = random.choice([*State]), random.choice([*State, None])
+        if peer is not None and why_unreachable(own, peer):
+            continue
+        first = ObservedEnd(own, hosts[0], _bare_socket(own, random, here=True))
+        second = peer and ObservedEnd(peer, hosts[1], _bare_socket(peer, random, here=False))
+        yield first, second or None
+
+
+def _bare_host(random: Random, here: bool) -> ObservedHost:
+    states = random.choices([*State], k=random.choice([1, 3, 40]))
+    others = [_bare_socket(state, random, here) for state in states]
+    sample = Sample(tuple(others), sysctls={"tcp_fin_timeout": "2"}, source="ss -tan")
+    return ObservedHost.of(Snapshot((sample,), "host"))
+
+
+def _bare_socket(state: State, random: Random, here: bool) -> Socket:
+    local, remote = (C, S) if here else (S, C)
+    return Socket(
+        state,
+        local,
+        random.choice([remote, remote, ("10.0.0.9", 5)]),
+        random.choice([0, 0, 1, 129, 9000]),
+        random.choice([0, 0, 1, 128, 9000]),
+    )
+
+
+def test_without_figures_the_same_is_found_by_fewer_questions() -> None:
+    known = Rules(CAUSES)
+    found = 0
+    for (own, peer), _ in zip(_bare_ends(seed=6), range(5000), strict=False):
+        assert not own.has_figures
+        candidates = known.judge(own, peer)
+        assert _told(candidates) == _directly(own, peer)
+        found += bool(candidates)
+    assert found > 500
+
+
+@pytest.mark.parametrize("name", sorted(OF_FIGURES))
+def test_a_fact_of_figures_says_the_same_of_all_ends_without_any(name: str) -> None:
+    said: dict[State, set[object]] = {}
+    for (own, peer), _ in zip(_bare_ends(seed=7), range(1000), strict=False):
+        said.setdefault(own.state, set()).add(FACTS[name](own, peer))
+    assert {len(values) for values in said.values()} == {1}
+
+
+def test_all_that_may_be_known_of_an_end_is_a_figure() -> None:
+    """Whatever records have besides states, queues and ends, one day too."""
+    bare = Socket(State.ESTABLISHED, C, S, 0, 0)
+    values: dict[str, Any] = {"timer": Timer.NONE, "owner": "nginx", "info": {"rto": 0.2}}
+    assert not ObservedEnd(bare.state, ObservedHost(), bare).has_figures
+    for field in fields(Socket)[5:]:
+        socket = replace(bare, **{field.name: values.get(field.name, 0)})
+        assert ObservedEnd(bare.state, ObservedHost(), socket).has_figures, field.name
+    known: list[dict[str, Any]] = [
+        {"before": bare},
+        {"elapsed": 0.0},
+        {"translated": True},
+        {"tracked": [Tracked("nat", None)]},
+    ]
+    for more in known:
+        assert ObservedEnd(bare.state, ObservedHost(), bare, **more).has_figures
+    assert ObservedEnd(bare.state, ObservedHost()).has_figures  # nobody has seen its socket
+    for host in (
+        ObservedHost(counters={"TcpInErrs": 0}),
+        ObservedHost(risen={}),
+        ObservedHost(neighbourhood=Neighbourhood()),
+        ObservedHost(listeners={443: Listener(owner="nginx")}),
+    ):
+        assert ObservedEnd(bare.state, host, bare).has_figures
