@@ -119,3 +119,27 @@ def test_nor_is_a_long_listing_whose_rows_are_taken_many_at_a_time(mark: str) ->
     assert len(whole[0].samples[0].sockets) == 20_000
     with pytest.raises(ScenarioError, match="cut off"):
         read_file(BytesIO(cut_to(HEADING + rows, 75, mark).encode()), "pasted")
+
+
+@pytest.mark.parametrize("width", [70, 76, 81])
+def test_what_was_written_behind_a_row_that_was_cut_off_hides_it_not(width: int) -> None:
+    rows = cut_to(HEADING + ROWS, width).split("\n")
+    rows = [f"{row}   <-- here!" if at % 3 == 2 else row for at, row in enumerate(rows)]
+    with pytest.raises(ScenarioError, match=r"cut off.*write the output into a file"):
+        read("\n".join(rows), "pasted")
+
+
+@pytest.mark.parametrize("indent", ["", "    "])
+def test_rows_of_a_block_that_were_broken_are_not_cut_off(indent: str) -> None:
+    rows = [line[at : at + 70] for line in (HEADING + ROWS).splitlines() for at in (0, 70)]
+    text = "Here it is::\n\n" + "".join(f"{indent}{row}\n" for row in rows if row)
+    assert len(sample(text).sockets) == 30
+
+
+@pytest.mark.parametrize("heading", range(52, 66))
+def test_a_heading_that_was_broken_is_no_sign_of_it(heading: int) -> None:
+    text = HEADING[:heading] + "\n" + HEADING[heading:]
+    row = "ESTAB      0      7       192.0.2.30:42724   db1.example.com:"
+    found = sample(f"{text}{row}\npostgresql   timer:(on,1sec,8)\n")
+    assert NOTE not in found.notes
+    assert [one.retransmits for one in found.sockets] == [8]
