@@ -68,6 +68,12 @@ INCOMPLETE = (
     "address:port were expected, as ss -tanoei prints them (a word may stand for an address, as in "
     "client:443)"
 )
+#: Of a socket in FIN_WAIT2, which has a timer if it is an orphan, and a process if it is none.
+HIDDEN = (
+    "its timer and its process are both missing, though -o and -p ask for them: the lines were "
+    "cut off (a screen, cut -c), or it is another user's or container's. Write the output into a "
+    "file as root, as with ss -tanoeip > FILE, and paste that"
+)
 
 
 @dataclass(slots=True)
@@ -260,12 +266,21 @@ class SsReader:
         if MARK in more and OF_SS[state] not in ENOUGH:
             self.unread.append(Unread(socket.number, f"{socket.text.rstrip(MARK)}{MARK}", NOTE))
             return
+        if OF_SS[state] is State.FIN_WAIT2 and self._hides(socket):
+            self.unread.append(Unread(socket.number, socket.text, HIDDEN))
+            return
         try:
             self._lines.append(
                 Line(OF_SS[state], endpoint(local), endpoint(remote), int(rx), int(tx), more)
             )
         except Unreadable as error:
             self.unread.append(Unread(socket.number, socket.text, str(error)))
+
+    def _hides(self, socket: _OpenSocket) -> bool:
+        """Whether nothing is behind the addresses, and timer and process are asked for."""
+        assert socket.match is not None
+        bare = len(without_remark(socket.text)) <= socket.match.start("more")
+        return {"o", "p"} <= self._letters and bare and not socket.tail
 
     def give(self, bulk: Bulk) -> None:
         """The rows that were taken out of the text before it was read are of this listing."""

@@ -143,3 +143,15 @@ def test_a_heading_that_was_broken_is_no_sign_of_it(heading: int) -> None:
     found = sample(f"{text}{row}\npostgresql   timer:(on,1sec,8)\n")
     assert NOTE not in found.notes
     assert [one.retransmits for one in found.sockets] == [8]
+
+
+@pytest.mark.parametrize("behind", ["", "   ", "   <-- this one"])
+def test_in_fin_wait_2_there_is_a_timer_or_a_process_if_both_are_asked_for(behind: str) -> None:
+    bare = "FIN-WAIT-2 0      0      192.0.2.30:49991  198.51.100.5:5000"
+    row = f"{bare}{behind}\n"
+    with pytest.raises(ScenarioError, match=r"timer and its process are both missing.*ss -tanoeip"):
+        read(f"$ ss -tanop | grep 5000\n{row}", "pasted")
+    for command in ("ss -tan", "ss -tano", "ss -tanp"):
+        assert len(sample(f"$ {command} | grep 5000\n{row}").sockets) == 1
+    for shown in ("timer:(timewait,29sec,0)", 'users:(("web",pid=7,fd=3))'):
+        assert len(sample(f"$ ss -tanop\n{bare}  {shown}{behind}\n").sockets) == 1
