@@ -62,7 +62,7 @@ REST = re.compile(
 FRESH = re.compile(r"\s{2,}|\t|\W*$")
 #: A column, or a word of a heading, and the end of one.
 PIECE = re.compile(
-    r"\d{1,15}|[^\s:]*:\S+|\d[\d.]*|(?:Recv|Send)?-?Q|Local|Peer|Foreign|\S*ress(?::Port)?|State"
+    r"\d{1,15}|\*|[^\s:]*:\S+|\d[\d.]*|(?:Recv|Send)?-?Q|Local|Peer|Foreign|\S*ress(?::Port)?|State"
     r"|Timer|PID/Program|name|\S{0,4}ess|\S{0,4}:?(?:Po)?rt?|s"
 )
 STATELESS = re.compile(r"\s*\d+\s+\d+\s+\S+:\S")

@@ -9,7 +9,8 @@ from io import BytesIO
 import pytest
 
 from netlab.model.errors import ScenarioError
-from netlab.snapshot.parse import read
+from netlab.model.tcp import State
+from netlab.snapshot.parse import read, ss_row
 from netlab.snapshot.parse.cut import MARK, NOTE, Edge
 from netlab.snapshot.parse.file import read_file
 from netlab.snapshot.records import Sample
@@ -134,6 +135,24 @@ def test_rows_of_a_block_that_were_broken_are_not_cut_off(indent: str) -> None:
     rows = [line[at : at + 70] for line in (HEADING + ROWS).splitlines() for at in (0, 70)]
     text = "Here it is::\n\n" + "".join(f"{indent}{row}\n" for row in rows if row)
     assert len(sample(text).sockets) == 30
+
+
+def test_a_row_that_was_broken_before_the_star_of_its_peers_port_is_not_cut_off() -> None:
+    row = 'LISTEN     3      2         *:12242                 *:\n*     users:(("x",pid=1,fd=3))\n'
+    found = sample(HEADING + row)
+    assert [(one.local, one.owner) for one in found.sockets] == [
+        (("*", 12242), 'users:(("x",pid=1,fd=3))')
+    ]
+    assert NOTE not in found.notes
+
+
+@pytest.mark.parametrize("end", ['users:(("svc",pid=77,fd=10)', 'users:(("svc",pi', "users:(("])
+def test_half_of_a_process_is_one(end: str) -> None:
+    ends = ("192.0.2.30", 8080), ("198.51.100.5", 51000)
+    for behind in ("", " ) \u2502 rto:204"):
+        line = ss_row.Line(State.CLOSE_WAIT, *ends, 1, 0, f" {end}{behind}")
+        found = ss_row.socket(line, timed=False, numbered=False, figures=ss_row.info)
+        assert (found.owner, found.info) == (end, {"rto": 0.204} if behind else {})
 
 
 @pytest.mark.parametrize("heading", range(52, 66))
