@@ -82,6 +82,7 @@ MASK = re.compile(
 )
 NESTED = 3  # pages or strings, one shown in the other
 BEFORE = 200  # characters that may stand before a list or a record
+KEY = 20  # characters of a key in JSON, with what stands around it
 ENTITY = re.compile(r"&(?:lt|gt|amp|quot|nbsp|#\d{1,5}|#x[\da-f]{1,4});", re.IGNORECASE)
 
 
@@ -145,7 +146,7 @@ def _lists(line: str) -> Iterator[tuple[int, int]]:
         if ends is None:
             return
         end = ends.end()
-        if not COMMAND.search(line, max(0, begin.start() - BEFORE), begin.start()):
+        if not COMMAND.search(line, max(0, begin.start() - KEY), begin.start()):
             yield begin.start(), end
 
 

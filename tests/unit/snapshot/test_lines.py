@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 
 import pytest
@@ -75,6 +76,20 @@ def test_half_a_character_is_none_and_breaks_nothing(written: str) -> None:
 def test_a_page_in_which_a_list_is_shown_is_read() -> None:
     text = "[&#x27;State Recv-Q&#x27;, &#x27;LISTEN&nbsp;0 128 *&#58;80 *&#58;*&#x27;]"
     assert read(text) == ["State Recv-Q", "LISTEN 0 128 *:80 *:*"]
+
+
+@pytest.mark.parametrize("odd", ["['", "['a'],", "['a', ", '{"', "[1.", r"\u00", "']", '{"log":"'])
+def test_a_long_line_costs_as_much_as_it_is_long(odd: str) -> None:
+    """Not the square of it: ten times as long, it may cost thirty times as much, not a hundred."""
+
+    def cost(length: int) -> float:
+        data = (odd * (length // len(odd))).encode()
+        begun = time.process_time()
+        for _ in lines.numbered(data):
+            pass
+        return time.process_time() - begun
+
+    assert cost(400_000) < 30 * max(cost(40_000), 0.005)
 
 
 @pytest.mark.parametrize("line", [
