@@ -130,14 +130,14 @@ class _OpenSocket:
 
     def _port(self, line: str) -> re.Match[str] | None:
         """The socket with the rest of its peer's port, where that stands on the next line."""
-        first, _, rest = line.lstrip().partition(" ")
+        first, *rest = line.split()
         text = without_remark(self.text)
         begun, whole = SOCKET.match(text), SOCKET.match(f"{text}{line.lstrip()}")
         if begun is None or begun["more"] or whole is None:
             return None
         if not (rest or len(text) > WIDE or self.last > self.number):
             return None  # nothing says that a number alone is not one that was counted
-        if rest and not _may_be_a_figure(rest.split()[0]):
+        if rest and not _may_be_a_figure(rest[0]):
             return None  # a number of a sentence
         if first.isdecimal():
             port = whole["remote"].rpartition(":")[2]

@@ -43,6 +43,12 @@ def test_a_row_is_whole_again_wherever_its_ends_were_broken(first: int) -> None:
     assert (found.timer, found.retransmits) == (Timer.RETRANSMIT, 8)
 
 
+@pytest.mark.parametrize("blank", [" ", "  ", "\t"])
+def test_a_port_is_whole_again_whatever_blank_is_behind_it(blank: str) -> None:
+    found = only(f'{HEADING}{ROW[:-2]}\n{ROW[-2:]}{blank}users:(("x",pid=7,fd=3))\n')
+    assert (found.remote, found.owner) == (("198.51.100.5", 51000), 'users:(("x",pid=7,fd=3))')
+
+
 @pytest.mark.parametrize("width", range(9, 60))
 def test_and_where_they_were_broken_several_times_no_row_is_another(width: int) -> None:
     wide = "ESTAB          0      7              192.0.2.229:8080            198.51.100.5:51000"
