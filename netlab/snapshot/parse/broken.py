@@ -28,6 +28,11 @@ RATE = re.compile(r"[\d.]+[KMGT]?bps$")
 FIGURE = re.compile(r"[\w-]{1,30}:[\d.,/]*\d$")
 GLUED = re.compile(r"[^\w(](?P<name>[a-z_]+):[\d.]")
 TAIL = re.compile(r"[\d.,/%]")
+#: What somebody wrote behind a row, which no tool prints: ``<-- this one``, ``# why?``, ``[...]``.
+REMARK = re.compile(
+    r"(?<=\S)\s{2,}+(?:<(?:-+|=+)(?![->]) ?\S|#|//|\(!|\.{3}|\u2026|\u2190"
+    r"|[<\[]\W*(?:snip|cut|\.{3}|\u2026))"
+)
 
 
 def joined(before: str, line: str) -> str:
@@ -35,6 +40,12 @@ def joined(before: str, line: str) -> str:
     line = line.lstrip()
     blank = "" if in_one_word(before, line.split(None, 1)[0]) else " "
     return f"{before}{blank}{line}"
+
+
+def without_remark(line: str) -> str:
+    """A row without what somebody wrote behind it."""
+    found = REMARK.search(line) if "  " in line or "\t" in line else None
+    return line if found is None else line[: found.start()]
 
 
 def in_one_word(before: str, begin: str) -> bool:

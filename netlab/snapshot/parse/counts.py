@@ -26,7 +26,7 @@ COUNTED_TOO = re.compile(
 )
 ALONE = re.compile(r"\s*(\d{1,12})\s*$")
 SUMMARY = re.compile(
-    r"\s*(?:TCP:\s+\d+\s+\((?P<some>[^()]*)\)|Total: \d+|Transport\s+Total\s+IP\b|"
+    r"\s*(?:TCP:\s+\d+\s+\((?P<some>[^()]*)(?P<end>\))?|Total: \d+|Transport\s+Total\s+IP\b|"
     r"(?:RAW|UDP|TCP|INET|FRAG|\*)\s+\d+\s+\d+\s+\d+\s*$)"
 )
 SOCKSTAT = re.compile(
@@ -90,7 +90,8 @@ class CountReader:
 
     def _summed(self, line: str) -> bool:
         if match := SUMMARY.match(line):
-            for part in (match["some"] or "").split(","):
+            parts = (match["some"] or "").split(",")
+            for part in parts if match["end"] else parts[:-1]:  # half a number is another one
                 name, _, count = part.strip().partition(" ")
                 if count.partition("/")[0].isdecimal():
                     self._summary(name, int(count.partition("/")[0]))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from netlab.model.tcp import State
-from netlab.snapshot.parse.broken import NAMES, PLAIN, in_one_word
+from netlab.snapshot.parse.broken import NAMES, PLAIN, in_one_word, without_remark
 from netlab.snapshot.parse.endpoint import SERVICES
 from netlab.snapshot.parse.peel import ANCHOR, BEGUN
 from netlab.snapshot.parse.words import OF_SS, STATES
@@ -62,7 +62,7 @@ REST = re.compile(
 FRESH = re.compile(r"\s{2,}|\t|\W*$")
 #: A column, or a word of a heading, and the end of one.
 PIECE = re.compile(
-    r"\d{1,15}|[^\s:]*:\S+|\d[\d.]*|(?:Recv|Send)?-?Q|Local|Peer|Foreign|\S*ress(?::Port)?|State"
+    r"\d{1,15}|\*|[^\s:]*:\S+|\d[\d.]*|(?:Recv|Send)?-?Q|Local|Peer|Foreign|\S*ress(?::Port)?|State"
     r"|Timer|PID/Program|name|\S{0,4}ess|\S{0,4}:?(?:Po)?rt?|s"
 )
 STATELESS = re.compile(r"\s*\d+\s+\d+\s+\S+:\S")
@@ -72,10 +72,10 @@ class Edge:
     """Where the lines of a text were cut off, if they were."""
 
     def __init__(self, lines: Sequence[str]) -> None:
-        lines = [line for line in lines if len(line) <= LONGEST]
-        self._indent = min((len(line) - len(line.lstrip()) for line in lines), default=0)
-        lines = [line[self._indent :] for line in lines]
+        lines = [without_remark(line) for line in lines if len(line) <= LONGEST]
         rows = [at for at, line in enumerate(lines) if _of_a_socket(line)]
+        self._indent = min((_indent(lines[at]) for at in rows), default=0)
+        lines = [line[min(self._indent, _indent(line)) :] for line in lines]
         self._less = any(_goes_on_by_less(lines[at]) for at in rows)
         widths = {length: _width(lines, rows, length) for length in (len, _expanded)}
         self._length = next((length for length, width in widths.items() if width), len)
@@ -87,8 +87,12 @@ class Edge:
 
     def marked(self, line: str) -> str:
         """The line, with a mark if its end was cut off."""
-        if len(line) > LONGEST:
+        if not self.known or len(line) > LONGEST:
             return line
+        row = without_remark(line)
+        return f"{self._marked(row)}{line[len(row) :]}"
+
+    def _marked(self, line: str) -> str:
         if self._less and _goes_on_by_less(line) and _of_a_socket(line):
             line = line[:-1]
             return f"{line.rstrip()} {MARK}" if line[-1:].isspace() else f"{line}{MARK}"
@@ -97,6 +101,10 @@ class Edge:
         if self._short and BEGUN.search(line) and not HEADING.search(line):
             return f"{line} {MARK}"
         return line
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def _expanded(line: str) -> int:
@@ -129,6 +137,10 @@ def _figures(line: str) -> int:
     return sum(word.partition(":")[0] in NAMES for word in line.split() if ":" in word)
 
 
+def _is_figure(word: str) -> bool:
+    return word.partition(":")[0] in NAMES and ":" in word
+
+
 def _goes_on(lines: Sequence[str], at: int) -> bool:
     """Whether the next line is the rest of this one."""
     line, following = lines[at], lines[at + 1] if at + 1 < len(lines) else ""
@@ -139,8 +151,12 @@ def _goes_on(lines: Sequence[str], at: int) -> bool:
         return ")" in words[0]
     if STATELESS.match(following):
         return False
-    if HEADING.search(line) or SHORT.search(line):
-        return WHOLE.search(following) is not None or all(map(PIECE.fullmatch, words))
+    if HEADING.search(line):
+        ended = any(map(WHOLE.search, (following, f"{line}{following.lstrip()}")))
+        return ended or all(map(PIECE.fullmatch, words))
+    if SHORT.search(line):
+        service = words[0] in SERVICES
+        return all(PIECE.fullmatch(word) or _is_figure(word) for word in words[service:])
     if NETSTAT.search(line) and any(word in STATES for word in words):
         return True
     if _figures(line) > 1:

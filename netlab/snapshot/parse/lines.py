@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import html
+import json
 import quopri
 import re
 from collections.abc import Iterator, Sequence
@@ -20,15 +21,20 @@ CONTROL = re.compile(
 )
 #: A string of several lines, as Python or another program shows it, and its other bytes.
 STRING = re.compile(r"\s*b?(?P<mark>[\"'])(?P<text>.*\\n.*?)(?P=mark)?,?$")
-LIST = re.compile(r"\[u?[\"']")
+#: A list of strings, as Python or a program in JSON prints it, and what stands between two of them.
+LIST = re.compile(r"\[u?(?=[\"'])")
+BETWEEN = re.compile(r"[\"'], ?u?[\"']")
+COMMAND = re.compile(r"[\"'](?:cmd|command|args|argv|entrypoint)[\"']: ?\Z", re.IGNORECASE)
+ENDS = re.compile(r"[\"']\](?![\w\"'])")
 #: The text of a record of a log in JSON: of Docker, fluentd, journald, asciinema.
+RECORD = re.compile(r"[{\[](?=[\s\d\"])")
 LOGGED = re.compile(
     r"(?:\{(?:[^{}]{0,200},)?\s*\"(?:log|message|msg|MESSAGE|textPayload)\":"
-    r"|\[[\d.]+, ?\"o\",)\s?\""
-    r"(?P<text>(?:[^\"\\]|\\.)*+)\""
+    r"|\[[\d.]+, ?\"o\",)\s?"
+    r"(?P<text>\"(?:[^\"\\]|\\.)*+\")"
 )
-BETWEEN = re.compile(r"[\"'], ?u?[\"']")
-BYTES = re.compile(r"(?:\\x[\da-f]{2})+")
+WORD = re.compile(r"\w")
+BYTES = re.compile(r"(?:\\x[\da-f]{2})+|(?:\\u[\da-f]{4})+")
 #: What only looks like a blank, a hyphen or a quotation mark, or like nothing.
 LOOKALIKES: dict[int, str | None] = (
     dict.fromkeys((0xA0, 0x2002, 0x2003, 0x2007, 0x2009, 0x202F, 0x3000), " ")
@@ -42,11 +48,11 @@ LOOKALIKES: dict[int, str | None] = (
 READ_TWICE = "\u00c2 "
 #: Colours whose escape character is shown, or was lost.
 COLOUR = re.compile(
-    r"(?:\^\[|\u241b|\\(?:u001[bB]|x1[bB]|033|e))\[[\d;]{0,20}[mK]"
+    r"(?:\^\[|\u241b|\\{1,4}(?:u001[bB]|x1[bB]|033|e))\[[\d;]{0,20}[mK]"
     r"|(?<!\x1b)\[(?:\d{1,3}(?:;\d{1,3}){1,4}m|\d{1,3}m(?![a-z\]])|m(?![\w\]]))(?:\[K)?"
 )
 #: A mark that would mean something in Markdown or in a string of JSON.
-ESCAPED = re.compile(r"\\([*_\[\]\"'])")
+ESCAPED = re.compile(r"\\{1,4}([*_\[\]\"'])")
 #: A whole line as Markdown sets it. ``**web1**`` names a host.
 SET_OFF = re.compile(
     r"\s*(?P<mark>\*\*|__|`)(?!(?!State|[A-Z_]{1,15}\d?[*`])[\w.-]{0,60}[a-zA-Z][\w.-]{0,60}:?(?P=mark))"
@@ -74,7 +80,9 @@ BREAK = re.compile(r"<br\s*+/?>|</tr>", re.IGNORECASE)
 MASK = re.compile(
     r"<[^<>\s]{1,20}(?: [^<>\s]{1,20}){1,3}>|\[[A-Za-z]{1,20}(?: [A-Za-z]{1,20}){1,3}\](?=:)"
 )
-NESTED = 3  # pages, one shown in the other
+NESTED = 3  # pages or strings, one shown in the other
+BEFORE = 200  # characters that may stand before a list or a record
+KEY = 20  # characters of a key in JSON, with what stands around it
 ENTITY = re.compile(r"&(?:lt|gt|amp|quot|nbsp|#\d{1,5}|#x[\da-f]{1,4});", re.IGNORECASE)
 
 
@@ -84,35 +92,97 @@ Line: TypeAlias = tuple[int, str]  # its number, and its text, which is not empt
 def numbered(data: bytes, long: bool = True) -> Iterator[Line]:
     """The lines that are not empty; `long`: also those of more than `LONGEST` characters."""
     for number, raw in enumerate(_lines(_decoded(data)), 1):
-        for text in spread(raw.decode(errors="replace")):
-            marked = "<" in text or "{" in text or "&" in text or "`" in text
-            for part in _without_markup(text) if marked else (text,):
-                if not long and len(part) > LONGEST:
-                    continue
-                if line := clean(part):
-                    yield number, line
+        for text in _shown(raw.decode(errors="replace"), NESTED):
+            if not long and len(text) > LONGEST:
+                continue
+            if line := clean(text):
+                yield number, line
+
+
+def _shown(text: str, depth: int) -> Iterator[str]:
+    """The lines of a string or of a page, and of what is shown in these in turn."""
+    for line in spread(text):
+        marked = "<" in line or "{" in line or "&" in line or "`" in line
+        for part in _without_markup(line) if marked else (line,):
+            if part == text or not depth:
+                yield part
+            else:
+                yield from _shown(part, depth - 1)
 
 
 def spread(line: str) -> Sequence[str]:
     """The lines of a string, as a program prints one; a line that is none as it is."""
-    if line[:1] == "[" and (begins := LIST.match(line)) and BETWEEN.search(line):
-        whole = line.rstrip()
-        if whole[-2:] in {"']", '"]'}:
-            return BETWEEN.split(whole[begins.end() : -2])
-    if line[:1] in {"{", "["} and (logged := LOGGED.match(line)):
-        line = f'"{logged["text"]}"'.replace('\\"', '"')
+    if '"' in line or "'" in line:
+        if (listed := _of_a_list(line)) is not None:
+            return listed
+        if (logged := _of_a_record(line)) is not None:
+            return logged
     if "\\n" not in line:
         return (line,)
     string = STRING.match(line)
     text = string["text"] if string else line
     while "\\\\n" in text:  # a string in a string
         text = text.replace("\\\\", "\\")
-    text = BYTES.sub(lambda found: _bytes(found[0]), text)
+    text = _unescaped(text)
     return text.replace("\\t", "\t").replace("\\r", "").replace("\\'", "'").split("\\n")
 
 
-def _bytes(escapes: str) -> str:
-    return bytes.fromhex(escapes.replace("\\x", "")).decode(errors="replace")
+def _of_a_list(line: str) -> list[str] | None:
+    """The strings of the longest list, each with what stands before it, and with the bar behind."""
+    begin, end = max(_lists(line), key=lambda ends: ends[1] - ends[0], default=(0, 0))
+    if not BETWEEN.search(line, begin, end):
+        return None
+    before, after = _before(line[:begin]), line[end:]
+    after = "" if WORD.search(after) else after
+    strings = BETWEEN.split(_unescaped(line[begin:end].lstrip("[u")[1:-2]))
+    return [f"{before}{one}{after}" for one in strings]
+
+
+def _lists(line: str) -> Iterator[tuple[int, int]]:
+    """Where lists of strings begin and end, but for commands; one in another is a part of it."""
+    end = 0
+    while begin := LIST.search(line, end):
+        ends = ENDS.search(line, begin.end())
+        if ends is None:
+            return
+        end = ends.end()
+        if not COMMAND.search(line, max(0, begin.start() - KEY), begin.start()):
+            yield begin.start(), end
+
+
+def _of_a_record(line: str) -> list[str] | None:
+    """The lines of a record in JSON, each with what stands before the record."""
+    for begin in RECORD.finditer(line, 0, BEFORE):
+        if logged := LOGGED.match(line, begin.start()):
+            try:
+                text = json.loads(logged["text"], strict=False)
+            except json.JSONDecodeError:
+                return None
+            before = _before(line[: begin.start()])
+            text = text.encode(errors="replace").decode()  # half of a character is none
+            return [f"{before}{one}" for one in text.removesuffix("\n").split("\n")]
+    return None
+
+
+def _before(text: str) -> str:
+    """What stands before a list or a record, unless it is a part of the same object."""
+    return "" if "{" in text else text
+
+
+def _unescaped(text: str) -> str:
+    """With the characters that stand for others, as Python shows them, for themselves."""
+    return BYTES.sub(lambda found: _character(found[0]), text) if "\\" in text else text
+
+
+def _character(escape: str) -> str:
+    """Of UTF-8, as in a string of bytes, or of text, where one of them is one character."""
+    if escape[1] == "u":
+        return bytes.fromhex(escape.replace("\\u", "")).decode("utf-16-be", errors="replace")
+    data = bytes.fromhex(escape.replace("\\x", ""))
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
 
 
 def _decoded(data: bytes) -> bytes:

@@ -11,7 +11,7 @@ import contextlib
 import functools
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -40,6 +40,7 @@ AnyReader: TypeAlias = Beginning | CountReader
 READERS: tuple[type[Beginning], ...] = (
     SsReader, NetstatReader, ProcReader, CounterReader, ConntrackReader,
 )  # fmt: skip
+Way: TypeAlias = Callable[[str], str]
 BY_TOOL: dict[str, type[SsReader | NetstatReader | CounterReader | ConntrackReader]] = {
     "ss": SsReader,
     "netstat": NetstatReader,
@@ -58,6 +59,7 @@ SENTENCE = 2000
 BETWEEN = "-----"  # two panes of a terminal
 #: The first lines, which show what stands before the rows of a text.
 FIRST = 2000
+TRIED = 200  # of them, which show whether it helps to take off what they begin with
 
 
 def read(text: str | bytes, name: str) -> list[Snapshot]:
@@ -108,10 +110,7 @@ def _pasted(data: bytes, name: str) -> list[Snapshot]:
         if paste.says_something:
             raise
         for without in _ways(data):
-            bare = _Paste(name)
-            for number, line in lines.numbered(data, long=False):
-                if (text := without(line)).strip():
-                    bare.take(text, number)
+            bare = _bare(lines.numbered(data, long=False), without, name)
             with contextlib.suppress(ScenarioError):
                 return bare.finish()
             if bare.says_something:
@@ -119,14 +118,29 @@ def _pasted(data: bytes, name: str) -> list[Snapshot]:
         raise
 
 
-def _ways(data: bytes) -> Iterator[Callable[[str], str]]:
+def _bare(numbered: Iterable[Line], without: Way, name: str) -> _Paste:
+    """A text of which nothing can be read as it is, without what stands before its lines."""
+    bare = _Paste(name)
+    for number, line in numbered:
+        if (text := without(line)).strip():
+            bare.take(text, number)
+    return bare
+
+
+def _ways(data: bytes) -> Iterator[Way]:
     """Ways to take off what may stand before each line of a text in which nothing can be read."""
     yield usual
-    first = [
-        line[:SENTENCE] for _, line in itertools.islice(lines.numbered(data, long=False), FIRST)
-    ]
-    for peel in heads(first):
-        yield functools.partial(_without, peel)
+    first = [*itertools.islice(lines.numbered(data, long=False), FIRST)]
+    tried = [(number, line) for number, line in first[:TRIED] if len(line) <= SENTENCE]
+    for peel in heads([line[:SENTENCE] for _, line in first]):
+        without = functools.partial(_without, peel)
+        bare = _bare(tried, without, "")
+        try:
+            bare.finish()
+        except ScenarioError:
+            if not bare.says_something:
+                continue
+        yield without
 
 
 def _without(peel: Peel, line: str) -> str:
@@ -150,10 +164,13 @@ def _peeled(numbered: Iterator[Line], paste: _Paste) -> Iterator[Line]:
     texts = [text for _, text in first]
     numbered = itertools.chain(first, numbered)
     paste.peel.learn_all(texts)
-    if paste.peel.everywhere and divided(bare := [*map(paste.peel.bare, texts)]):
-        outer, texts, paste.peel = paste.peel, bare, Peel()
-        numbered = ((number, outer.bare(text)) for number, text in numbered)
-    if not divided(texts):
+    in_two = divided(texts)
+    if not in_two and paste.peel.everywhere:
+        bare = [*map(paste.peel.bare, texts)]
+        if in_two := divided(bare):
+            outer, texts, paste.peel = paste.peel, bare, Peel()
+            numbered = ((number, outer.bare(text)) for number, text in numbered)
+    if not in_two:
         yield from _marked(texts, numbered, paste)
         return
     right: list[Line] = []

@@ -55,6 +55,7 @@ USUAL = re.compile(
 STRING = re.compile(r"\s*(?:- )?([\"'])(.{2,}?)\1,?\s*$")  # one of a list of JSON or YAML
 SHIFTED = 4  # columns
 AT_MOST = 4  # of them, one after the other
+MOST_PARTS = 12  # of what lines begin with
 MOST_LINES = 0.8  # of a text, before which the same stands: they, too, are not data
 MANY_LINES = 0.5  # of a text in which nothing can be read as it is
 LONGEST = 200  # characters of what stands before a row
@@ -206,9 +207,10 @@ def heads(lines: Sequence[str]) -> Iterator[Peel]:
     for line in lines:
         marks = MARKS.match(line)
         ends = [marks.end()] if marks else []
-        for end in [*ends, *(part.start() for part in ENDS.finditer(line))][:AT_MOST]:
+        parts = ENDS.finditer(line, 0, LONGEST)
+        for end in [*ends, *(part.start() for part in parts)][:MOST_PARTS]:
             found[_shape(line[:end])] += 1
-    for shape, _ in found.most_common(AT_MOST):
+    for shape, _ in found.most_common(MOST_PARTS):
         peel = Peel()
         peel.learn_head(shape, lines)
         if peel.knows:
@@ -231,7 +233,10 @@ def divided(lines: Sequence[str]) -> bool:
     if len(near) < 2 or len(near) < MANY_LINES * (near[-1] - near[0] + 1):
         return False
     sides = [side.strip() for line in lines for side in panes(line)]
-    return any(ANCHOR.match(side) or OTHER_ANCHOR.search(side) for side in sides)
+    sides += [usual(side) for side in sides if not side[:1].isalnum()]
+    return any(
+        ANCHOR.match(side) or BEGUN.match(side) or OTHER_ANCHOR.search(side) for side in sides
+    )
 
 
 def usual(line: str) -> str:

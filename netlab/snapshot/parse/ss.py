@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from netlab.model.tcp import State
 from netlab.snapshot.parse import layout, ss_row
-from netlab.snapshot.parse.broken import glued, in_one_word, joined
+from netlab.snapshot.parse.broken import NAMES, glued, in_one_word, joined, without_remark
 from netlab.snapshot.parse.bulk import Bulk, Fields
 from netlab.snapshot.parse.cut import ENOUGH, MARK, NOTE
 from netlab.snapshot.parse.endpoint import NAMELESS, Unreadable, endpoint
@@ -34,13 +34,18 @@ SOCKET = re.compile(
 BEGINS = re.compile(rf"(?:tcp\s+)?(?:{_NAMES})(?!\s+\d{{1,12}}\s*+(?:#|<-|$))(?=\s|\d|$)")
 WITHOUT_STATE = re.compile(rf"(?:tcp\s+)?(?P<rx>\d{{1,15}})\s++(?P<tx>\d{{1,15}})\s++{_ENDS}")
 PORT = re.compile(r"[0-9]{1,5}")
-COLUMN = re.compile(r"\d{1,15}|\S*:\S+")  # of a row that is broken several times
+#: A column of a row that is broken several times, or a part of one; the first part of an address.
+COLUMN = re.compile(r"\d{1,15}|\S*:\S*|[\d.]{2,15}|\[[\da-f:.]*")
+HALF_AN_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{0,3}){1,3}|\[[\da-f:.]*")
 LONGEST_ROW = 400
+WIDE = 78  # characters from which on a terminal may have broken a row
 #: The beginning of a line of details, as ss indents it.
 OWN = re.compile(r"\t [a-z]")
 LABEL = re.compile(r"\s*[\w.-]+:|\s*-{3,}(?:\s.*)?")
 #: A row without a state, whose rest is on the next line.
-HALF = re.compile(r"(?:tcp\s+)?\d{1,15}\s+\d{1,15}(?:\s+(?!\d{1,15}\s)\S+)?\s*$")
+HALF = re.compile(
+    r"(?:tcp\s+)?\d{1,15}\s+\d{1,15}(?:\s+(?!\d{1,15}\s)\S+|\s+[^\s:]*:\S+\s+(?:[\w.*-]*:?|\[[\da-f:.]*))?\s*$"
+)
 #: A row that ends before its peer's port.
 CUT = re.compile(r"(?:tcp\s+)?\S+(?:\s+\S+){0,2}(?:\s+\S*:\S*\s+[^\s:]+)?\s*$")
 BROKEN = re.compile(rf"(?P<tcp>tcp\s+)?(?:{_NAMES})\s+\d{{1,15}}\s*$")
@@ -63,6 +68,12 @@ INCOMPLETE = (
     "address:port were expected, as ss -tanoei prints them (a word may stand for an address, as in "
     "client:443)"
 )
+#: Of a socket in FIN_WAIT2, which has a timer if it is an orphan, and a process if it is none.
+HIDDEN = (
+    "its timer and its process are both missing, though -o and -p ask for them: the lines were "
+    "cut off (a screen, cut -c), or it is another user's or container's. Write the output into a "
+    "file as root, as with ss -tanoeip > FILE, and paste that"
+)
 
 
 @dataclass(slots=True)
@@ -82,10 +93,11 @@ class _OpenSocket:
             return self._addressed(line, number)
         if OWN.match(line):
             self._append(line)
-        elif not self.tail and not self.match["more"] and (whole := self._port(line)):
+        elif not self.tail and (whole := self._port(line)):
             self.text, self.match = whole.string, whole
         else:
             words = line.split()
+            self._forget_remark(words[0])
             if any(word in OF_SS for word in words[:3]) or LABEL.fullmatch(line):
                 return False  # a row, after something else; or a rule, or a host's name
             fits = sum(DETAIL.fullmatch(word) is not None for word in words)
@@ -104,27 +116,40 @@ class _OpenSocket:
         self.tail.append(line)
 
     def _addressed(self, line: str, number: int) -> bool:
+        begun = without_remark(self.text)
         for blank in (" ", ""):
-            text = f"{self.text}{blank}{line.lstrip()}"
+            text = f"{begun}{blank}{line.lstrip()}"
             if match := SOCKET.match(text):
                 self.text, self.match, self.last = text, match, number
                 return True
-        if not all(map(COLUMN.fullmatch, line.split())) or len(self.text) > LONGEST_ROW:
+        if not all(map(COLUMN.fullmatch, line.split())) or len(begun) > LONGEST_ROW:
             return False
-        self.text, self.last = f"{self.text} {line.strip()}", number
+        blank = "" if HALF_AN_ADDRESS.fullmatch(begun.split()[-1]) else " "
+        self.text, self.last = f"{begun}{blank}{line.strip()}", number
         return True
 
     def _port(self, line: str) -> re.Match[str] | None:
         """The socket with the rest of its peer's port, where that stands on the next line."""
-        first, _, rest = line.lstrip().partition(" ")
-        whole = SOCKET.match(f"{self.text}{line.lstrip()}")
-        if whole is None or not (rest or len(self.text) > 78):
+        first, *rest = line.split()
+        text = without_remark(self.text)
+        begun, whole = SOCKET.match(text), SOCKET.match(f"{text}{line.lstrip()}")
+        if begun is None or begun["more"] or whole is None:
             return None
+        if not (rest or len(text) > WIDE or self.last > self.number):
+            return None  # nothing says that a number alone is not one that was counted
+        if rest and not _may_be_a_figure(rest[0]):
+            return None  # a number of a sentence
         if first.isdecimal():
             port = whole["remote"].rpartition(":")[2]
             return whole if PORT.fullmatch(port) and int(port) < 1 << 16 else None
-        assert self.match is not None
-        return whole if _nameless(self.match["remote"]) and not _nameless(whole["remote"]) else None
+        return whole if _nameless(begun["remote"]) and not _nameless(whole["remote"]) else None
+
+    def _forget_remark(self, word: str) -> None:
+        """Drop what somebody wrote in the middle of a word that goes on in the next line."""
+        text = without_remark(self.text)
+        whole = SOCKET.match(text) if not self.tail and text != self.text else None
+        if whole is not None and in_one_word(whole["more"], word):
+            self.text, self.match = text, whole
 
     @property
     def more(self) -> str:
@@ -239,7 +264,10 @@ class SsReader:
         state, rx, tx, local, remote, _ = match.groups()
         more = socket.more if socket.tail else match["more"]
         if MARK in more and OF_SS[state] not in ENOUGH:
-            self.unread.append(Unread(socket.number, f"{socket.text}{MARK}", NOTE))
+            self.unread.append(Unread(socket.number, f"{socket.text.rstrip(MARK)}{MARK}", NOTE))
+            return
+        if OF_SS[state] is State.FIN_WAIT2 and self._hides(socket):
+            self.unread.append(Unread(socket.number, socket.text, HIDDEN))
             return
         try:
             self._lines.append(
@@ -247,6 +275,12 @@ class SsReader:
             )
         except Unreadable as error:
             self.unread.append(Unread(socket.number, socket.text, str(error)))
+
+    def _hides(self, socket: _OpenSocket) -> bool:
+        """Whether nothing is behind the addresses, and timer and process are asked for."""
+        assert socket.match is not None
+        bare = len(without_remark(socket.text)) <= socket.match.start("more")
+        return {"o", "p"} <= self._letters and bare and not socket.tail
 
     def give(self, bulk: Bulk) -> None:
         """The rows that were taken out of the text before it was read are of this listing."""
@@ -267,6 +301,11 @@ class SsReader:
         lines = (self._lines.pop() for _ in range(len(self._lines)))  # none is kept twice
         sockets = [shown.socket(raw) for raw in lines if raw.state is not State.CLOSED]
         return sockets if self._bulk is None else self._bulk.crowd(sockets, shown)
+
+
+def _may_be_a_figure(word: str) -> bool:
+    """Whether this may follow the addresses, or be the beginning of what does."""
+    return DETAIL.fullmatch(word) is not None or any(name.startswith(word) for name in NAMES)
 
 
 def _nameless(end: str) -> bool:

@@ -15,6 +15,7 @@ from netlab.snapshot.sock_diag import INFO
 TIMERS = {name: timer for timer, name in SS_TIMERS.items()}
 TIMER = re.compile(r"timer:\((\w+),([^,)]*),(\d{1,9})\)")
 DURATION = re.compile(r"(?:(\d{1,9})min)?(?:(\d{1,9}(?:\.\d{1,9})?)(ms|sec))?")
+BLANK = re.compile(r"(?=\s)")
 INODE = re.compile(r"(?<!\S)ino:(\d{1,15})(?!\S)")
 USERS, USERS_END = "users:((", re.compile(r"\)\)(?!\S)")
 FIGURE = re.compile(r"(?<!\S)([a-z_]+):(\d{1,20}(?:\.\d{1,9})?)")
@@ -74,12 +75,15 @@ def socket(
 
 
 def _users(more: str) -> tuple[str, str]:
-    """The processes, and the rest: names of processes may look like anything else."""
+    """The processes, and the rest: names of processes may look like anything else. Half of them is
+    kept, too: that something has the socket is known.
+    """
     begin = more.find(USERS)
-    end = USERS_END.search(more, begin) if begin >= 0 else None
-    return (
-        ("", more) if end is None else (more[begin : end.end()], more[:begin] + more[end.end() :])
-    )
+    if begin < 0:
+        return "", more
+    end = USERS_END.search(more, begin) or BLANK.search(more, begin)
+    at = len(more) if end is None else end.end()
+    return more[begin:at].rstrip(), more[:begin] + more[at:]
 
 
 def _timer(more: str, timed: bool) -> tuple[Timer | None, float | None, int | None, int | None]:

@@ -9,7 +9,8 @@ from io import BytesIO
 import pytest
 
 from netlab.model.errors import ScenarioError
-from netlab.snapshot.parse import read
+from netlab.model.tcp import State
+from netlab.snapshot.parse import read, ss_row
 from netlab.snapshot.parse.cut import MARK, NOTE, Edge
 from netlab.snapshot.parse.file import read_file
 from netlab.snapshot.records import Sample
@@ -119,3 +120,57 @@ def test_nor_is_a_long_listing_whose_rows_are_taken_many_at_a_time(mark: str) ->
     assert len(whole[0].samples[0].sockets) == 20_000
     with pytest.raises(ScenarioError, match="cut off"):
         read_file(BytesIO(cut_to(HEADING + rows, 75, mark).encode()), "pasted")
+
+
+@pytest.mark.parametrize("width", [70, 76, 81])
+def test_what_was_written_behind_a_row_that_was_cut_off_hides_it_not(width: int) -> None:
+    rows = cut_to(HEADING + ROWS, width).split("\n")
+    rows = [f"{row}   <-- here!" if at % 3 == 2 else row for at, row in enumerate(rows)]
+    with pytest.raises(ScenarioError, match=r"cut off.*write the output into a file"):
+        read("\n".join(rows), "pasted")
+
+
+@pytest.mark.parametrize("indent", ["", "    "])
+def test_rows_of_a_block_that_were_broken_are_not_cut_off(indent: str) -> None:
+    rows = [line[at : at + 70] for line in (HEADING + ROWS).splitlines() for at in (0, 70)]
+    text = "Here it is::\n\n" + "".join(f"{indent}{row}\n" for row in rows if row)
+    assert len(sample(text).sockets) == 30
+
+
+def test_a_row_that_was_broken_before_the_star_of_its_peers_port_is_not_cut_off() -> None:
+    row = 'LISTEN     3      2         *:12242                 *:\n*     users:(("x",pid=1,fd=3))\n'
+    found = sample(HEADING + row)
+    assert [(one.local, one.owner) for one in found.sockets] == [
+        (("*", 12242), 'users:(("x",pid=1,fd=3))')
+    ]
+    assert NOTE not in found.notes
+
+
+@pytest.mark.parametrize("end", ['users:(("svc",pid=77,fd=10)', 'users:(("svc",pi', "users:(("])
+def test_half_of_a_process_is_one(end: str) -> None:
+    ends = ("192.0.2.30", 8080), ("198.51.100.5", 51000)
+    for behind in ("", " ) \u2502 rto:204"):
+        line = ss_row.Line(State.CLOSE_WAIT, *ends, 1, 0, f" {end}{behind}")
+        found = ss_row.socket(line, timed=False, numbered=False, figures=ss_row.info)
+        assert (found.owner, found.info) == (end, {"rto": 0.204} if behind else {})
+
+
+@pytest.mark.parametrize("heading", range(52, 66))
+def test_a_heading_that_was_broken_is_no_sign_of_it(heading: int) -> None:
+    text = HEADING[:heading] + "\n" + HEADING[heading:]
+    row = "ESTAB      0      7       192.0.2.30:42724   db1.example.com:"
+    found = sample(f"{text}{row}\npostgresql   timer:(on,1sec,8)\n")
+    assert NOTE not in found.notes
+    assert [one.retransmits for one in found.sockets] == [8]
+
+
+@pytest.mark.parametrize("behind", ["", "   ", "   <-- this one"])
+def test_in_fin_wait_2_there_is_a_timer_or_a_process_if_both_are_asked_for(behind: str) -> None:
+    bare = "FIN-WAIT-2 0      0      192.0.2.30:49991  198.51.100.5:5000"
+    row = f"{bare}{behind}\n"
+    with pytest.raises(ScenarioError, match=r"timer and its process are both missing.*ss -tanoeip"):
+        read(f"$ ss -tanop | grep 5000\n{row}", "pasted")
+    for command in ("ss -tan", "ss -tano", "ss -tanp"):
+        assert len(sample(f"$ {command} | grep 5000\n{row}").sockets) == 1
+    for shown in ("timer:(timewait,29sec,0)", 'users:(("web",pid=7,fd=3))'):
+        assert len(sample(f"$ ss -tanop\n{bare}  {shown}{behind}\n").sockets) == 1

@@ -168,6 +168,11 @@ def test_ss_s_says_how_many_and_how_many_orphans() -> None:
     assert one.notes[0].startswith("7 sockets are orphans")
 
 
+def test_ss_s_that_a_small_terminal_broke_says_no_half_of_a_number() -> None:
+    one = sample("$ ss -s\nTCP:   12 (estab 3, closed 1, orphaned 7, timewait 2\n8)\n")
+    assert one.counts == {State.ESTABLISHED: 3}
+
+
 def test_counters_alone_say_what_is_missing() -> None:
     text = "$ netstat -s\nTcpExt:\n    5 times the listen queue of a socket overflowed\n"
     (note,) = sample(text).notes
@@ -192,6 +197,26 @@ STRANGE = {
 def test_another_programs_output_is_known_and_answered(what: str) -> None:
     with pytest.raises(ScenarioError, match=f"(?i){what}.*ss -tan"):
         read(STRANGE[what], "pasted")
+
+
+@pytest.mark.parametrize("what", STRANGE)
+@pytest.mark.parametrize(
+    "before", ["<14>1 2024-05-01T10:00:01Z web01 diag 123 - - ", "[01/05/2024, 10:00] Jane Doe: "]
+)
+def test_and_so_it_is_where_each_line_begins_with_something_long(what: str, before: str) -> None:
+    text = "".join(f"{before}{one}\n" for one in ("see this", STRANGE[what], "thanks", "Jane"))
+    with pytest.raises(ScenarioError, match=f"(?i){what}.*ss -tan"):
+        read(text, "pasted")
+
+
+@pytest.mark.parametrize("mark", ["", "| ", "> ", '    "'])
+def test_rows_in_the_left_one_of_two_panes_may_have_a_mark_before_them(mark: str) -> None:
+    end = '",' if mark.endswith('"') else " |" if "|" in mark else ""
+    rows = [f"{mark}{row}{end}" for row in (HEADING + MIXED).splitlines()]
+    panes = "".join(
+        f"{row:90}\u2502{('$ ', 'error: timeout')[at % 2]}\n" for at, row in enumerate(rows)
+    )
+    assert len(sample(panes).sockets) == 3
 
 
 @pytest.mark.parametrize("what", STRANGE)

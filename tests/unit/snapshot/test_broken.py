@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Rows that a small terminal broke in an address, and what somebody wrote behind rows."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from netlab.model.errors import ScenarioError
+from netlab.model.tcp import State, Timer
+from netlab.snapshot.parse import read
+from netlab.snapshot.parse.broken import without_remark
+from netlab.snapshot.records import Sample, Socket
+
+HEADING = "$ ss -tano\nState      Recv-Q Send-Q Local Address:Port   Peer Address:Port\n"
+ROW = "ESTAB      0      7       192.0.2.30:8080   198.51.100.5:51000"
+REMARKS = [
+    "<-- this one", "<=== here!", "# why?", "// stuck", "(!)", "...", "[...]", "<snip>", "\u2026",
+]  # fmt: skip
+
+
+def sample(text: str) -> Sample:
+    (one,) = read(text, "pasted")
+    (found,) = one.samples
+    return found
+
+
+def only(text: str) -> Socket:
+    (found,) = sample(text).sockets
+    return found
+
+
+def ends(socket: Socket) -> tuple[object, object]:
+    return socket.local, socket.remote
+
+
+@pytest.mark.parametrize("first", range(24, len(ROW)))
+def test_a_row_is_whole_again_wherever_its_ends_were_broken(first: int) -> None:
+    """Not within the queues: half a number before a number is not to be told from two of them."""
+    found = only(f"{HEADING}{ROW[:first]}\n{ROW[first:]}   timer:(on,14sec,8)\n")
+    assert ends(found) == (("192.0.2.30", 8080), ("198.51.100.5", 51000))
+    assert (found.timer, found.retransmits) == (Timer.RETRANSMIT, 8)
+
+
+@pytest.mark.parametrize("blank", [" ", "  ", "\t"])
+def test_a_port_is_whole_again_whatever_blank_is_behind_it(blank: str) -> None:
+    found = only(f'{HEADING}{ROW[:-2]}\n{ROW[-2:]}{blank}users:(("x",pid=7,fd=3))\n')
+    assert (found.remote, found.owner) == (("198.51.100.5", 51000), 'users:(("x",pid=7,fd=3))')
+
+
+@pytest.mark.parametrize("width", range(9, 60))
+def test_and_where_they_were_broken_several_times_no_row_is_another(width: int) -> None:
+    wide = "ESTAB          0      7              192.0.2.229:8080            198.51.100.5:51000"
+    text = "\n".join(wide[at : at + width] for at in range(0, len(wide), width))
+    whole = (("192.0.2.229", 8080), ("198.51.100.5", 51000))
+    with contextlib.suppress(ScenarioError):
+        assert [ends(one) for one in sample(f"{HEADING}{text}\n").sockets] == [whole]
+
+
+def test_a_row_of_wide_columns_that_was_broken_at_each_of_them_is_read() -> None:
+    text = """\
+$ ss -ltn
+tcp                              LISTEN
+      90001                             90000
+                                          0.0.0.0:443
+                                                       0.0.0.
+0:*
+"""
+    found = only(text)
+    assert (found.state, found.local, found.rx_queue) == (State.LISTEN, ("*", 443), 90001)
+
+
+@pytest.mark.parametrize(("first", "second"), [
+    ("34602 0  192.0.2.6:36955  192.0.", "2.3:8082  users:((\"lb\",pid=3,fd=5))"),
+    ("34602 0  192.0.2.6:36955  192.0.2.3:", "8082  users:((\"lb\",pid=3,fd=5))"),
+    ("tcp 34602 0  192.0.2.6:36955  192.0.2.3", ":8082"),
+])  # fmt: skip
+def test_a_row_without_a_state_may_be_broken_in_its_peers_address(first: str, second: str) -> None:
+    text = f"$ ss -tp state close-wait\nRecv-Q Send-Q Local Address:Port\n{first}\n{second}\n"
+    found = only(text)
+    assert ends(found) == (("192.0.2.6", 36955), ("192.0.2.3", 8082))
+    assert (found.state, found.rx_queue) == (State.CLOSE_WAIT, 34602)
+
+
+@pytest.mark.parametrize("remark", REMARKS)
+def test_what_was_written_behind_a_row_ends_it_nowhere(remark: str) -> None:
+    assert without_remark(f"{ROW}   {remark}") == ROW
+    end = 'users:(("broker",pid=77,fd=10))'
+    for at in (len(ROW) - 2, len(ROW) - 8):
+        found = only(f"{HEADING}{ROW[:at]}   {remark}\n{ROW[at:]}  {end}\n")
+        assert found.remote == ("198.51.100.5", 51000)
+        assert "broker" in found.owner
+    found = only(f"{HEADING}{ROW}  t   {remark}\nimer:(persist,768ms,3) ino:6036 sk:e <->\n")
+    assert (found.timer, found.probes) == (Timer.PROBE, 3)
+
+
+@pytest.mark.parametrize("behind", [
+    " timer:(on,14sec,8) ino:6036 sk:e <->", "  ino:6036 sk:e -->", "  ino:1 sk:e  <--", "  <->",
+])  # fmt: skip
+def test_what_ss_prints_behind_a_row_is_no_remark(behind: str) -> None:
+    assert without_remark(f"{ROW}{behind}") == f"{ROW}{behind}"
+
+
+@pytest.mark.parametrize("remark", ["", "   <-- this one"])
+def test_a_number_in_a_sentence_is_no_part_of_a_port(remark: str) -> None:
+    text = f"{HEADING}{ROW[:-2]}{remark}\n12 of them are like this\n"
+    assert only(text).remote == ("198.51.100.5", 510)
+    text = f"{HEADING}{ROW[:-2]}{remark}\n12  t\nimer:(on,14sec,8)\n"
+    assert (only(text).remote, only(text).retransmits) == (("198.51.100.5", 51012), 8)

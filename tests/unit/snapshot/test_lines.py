@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Strings, lists and records of logs are the lines that are in them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+
+from netlab.snapshot.parse import lines
+
+SHOWN = ["$ ss -tan", "ESTAB 0 0 192.0.2.30:8080 198.51.100.5:51000", 'users:(("web",pid=7,fd=3))']
+BEFORE = ["", "web01: ", "   1   \u2502 ", "2024-05-01 10:00:00,001 INFO  diag - ", " * "]
+
+
+def read(text: str) -> list[str]:
+    return [line for _, line in lines.numbered(text.encode())]
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize("written", [repr, json.dumps])
+def test_a_list_is_its_strings_whatever_stands_before_it(
+    before: str, written: Callable[[object], str]
+) -> None:
+    text = before + written(SHOWN).replace('\\"', '"')
+    assert read(text) == [f"{before}{one}" for one in SHOWN]
+
+
+def test_what_is_of_the_same_object_stands_before_none_of_them() -> None:
+    text = (
+        '{"rc": 0, "cmd": ["ss"], "stdout_lines": ["State Recv-Q", "LISTEN 0 128"], "stderr": ""}'
+    )
+    assert read(text) == ["State Recv-Q", "LISTEN 0 128"]
+    text = '{"cmd": ["ss", "-tan"], "stdout_lines": ["State Recv-Q", "LISTEN 0 128"], "other": []}'
+    assert read(text) == ["State Recv-Q", "LISTEN 0 128"]
+
+
+def test_a_command_in_parts_hides_no_output() -> None:
+    text = r'{"cmd": ["ss", "-tan"], "stdout": "State Recv-Q\nLISTEN 0 128"}'
+    assert read(text)[1] == 'LISTEN 0 128"}'
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize(
+    "record",
+    ['{{"log": {}, "stream": "stdout"}}', '{{"level":"info","msg":{}}}', '[1.25, "o", {}]'],
+)
+def test_a_record_is_the_lines_of_its_text(before: str, record: str) -> None:
+    text = "\n".join(before + record.format(json.dumps(f"{one}\r\n")) for one in SHOWN)
+    assert read(text) == [f"{before}{one}" for one in SHOWN]
+
+
+def test_a_record_in_a_record_is_read_too() -> None:
+    inner = json.dumps([0.5, "o", "LISTEN 0 128 *:80 *:*\r\n"])
+    assert read(json.dumps({"log": f"{inner}\n"})) == ["LISTEN 0 128 *:80 *:*"]
+
+
+def test_characters_that_a_record_has_escaped_are_what_they_were() -> None:
+    row = "ESTAB 0 0 192.0.2.30\u200b:8080\u00a0198.51.100.5:51000 sk:7 <->"
+    told = r'{"log":"ESTAB 0 0 192.0.2.30\u200b:8080\u00a0198.51.100.5:51000 sk:7 \u003c-\u003e\n"}'
+    assert json.loads(told)["log"] == f"{row}\n"
+    assert read(told) == ["ESTAB 0 0 192.0.2.30:8080 198.51.100.5:51000 sk:7 <->"]
+
+
+@pytest.mark.parametrize(
+    "written", ["\\ud83d", "\\ud83d\\ude00", "\\xe2\\x80\\x8b", "\\xa0", "\\xff"]
+)
+def test_half_a_character_is_none_and_breaks_nothing(written: str) -> None:
+    for text in (f'{{"log":"a {written} b\\n"}}', f"['a {written} b', 'c']"):
+        for line in read(text):
+            assert line.encode()
+
+
+def test_a_page_in_which_a_list_is_shown_is_read() -> None:
+    text = "[&#x27;State Recv-Q&#x27;, &#x27;LISTEN&nbsp;0 128 *&#58;80 *&#58;*&#x27;]"
+    assert read(text) == ["State Recv-Q", "LISTEN 0 128 *:80 *:*"]
+
+
+@pytest.mark.parametrize("odd", ["['", "['a'],", "['a', ", '{"', "[1.", r"\u00", "']", '{"log":"'])
+def test_a_long_line_costs_as_much_as_it_is_long(odd: str) -> None:
+    """Not the square of it: ten times as long, it may cost thirty times as much, not a hundred."""
+
+    def cost(length: int) -> float:
+        data = (odd * (length // len(odd))).encode()
+        begun = time.process_time()
+        for _ in lines.numbered(data):
+            pass
+        return time.process_time() - begun
+
+    assert cost(400_000) < 30 * max(cost(40_000), 0.005)
+
+
+@pytest.mark.parametrize("line", [
+    "ESTAB 0 0 [2001:db8::1]:80 [2001:db8::2]:51000 users:((\"a\",pid=1,fd=3))",
+    "it said ['no'] to me", '[[["', "[' ', ", '{"log": 5}',
+])  # fmt: skip
+def test_what_is_neither_stays_as_it_is(line: str) -> None:
+    assert read(line) == [line.rstrip()]
+
+
+@pytest.mark.parametrize("escape", ["\\u001b", "\\\\u001b", "\\\\\\\\u001b", "\\x1b", "\\\\033"])
+def test_a_colour_that_was_written_into_a_string_of_a_string_is_gone(escape: str) -> None:
+    assert read(f"{escape}[32mLISTEN{escape}[0m 0 128 *:80 *:*") == ["LISTEN 0 128 *:80 *:*"]
+
+
+def test_and_so_is_what_markdown_was_escaped_with_twice() -> None:
+    assert read(r"tcp 0 0 \\*:80 \\*:\\* TIME\\_WAIT") == ["tcp 0 0 *:80 *:* TIME_WAIT"]
