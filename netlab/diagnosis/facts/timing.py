@@ -25,8 +25,10 @@ def since(socket: Socket, name: str) -> float | None:
 
     ss leaves the figure out if the event was just now.
     """
-    age = socket.info.get(name, 0.0 if "rto" in socket.info else None)
-    return None if age is None or age >= NEVER else age
+    age = socket.info.get(name)
+    if age is None:
+        return 0.0 if "rto" in socket.info else None
+    return None if age >= NEVER else age
 
 
 def at_most(remaining: float) -> float:

@@ -134,7 +134,8 @@ class RowFigures(Mapping[str, float]):
         text = self._text
         if name in COMPOUND:
             word, pattern, group = COMPOUND[name]
-            if word in text and (found := pattern.search(text)) is not None:
+            at = text.find(word)
+            if at >= 0 and (found := pattern.search(text, at)) is not None:
                 return int(found[group])
         if (key := KEYS.get(name)) is None or (at := text.find(key)) < 0:
             return default
@@ -153,7 +154,10 @@ class RowFigures(Mapping[str, float]):
         return info(self._text)
 
     def __getitem__(self, name: str) -> float:
-        return self._all()[name]
+        value: float | None = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
 
     def __contains__(self, name: object) -> bool:
         return self.get(str(name)) is not None
