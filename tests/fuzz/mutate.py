@@ -131,7 +131,7 @@ def of_json(data: bytes, random: Random) -> bytes:
     with_limit = of_values(json.loads(lines[at]), random)
     try:
         lines[at] = json.dumps(with_limit).encode()
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, MemoryError):  # such a file nobody could write
         return of_bytes(data, random)
     return b"\n".join(lines)
 
