@@ -50,6 +50,8 @@ def address(text: str) -> str:
     """An address as ipaddress writes it; mapped IPv4 as plain IPv4; without its scope; a word that
     stands for one as it is. Raises `Unreadable` for what is cut off or is no word.
     """
+    if text.count("[") != text.count("]"):  # half of one may be an address, too: [::ffff
+        raise Unreadable(f"{text[:40]!r} is no address")
     plain = text.partition("%")[0].strip("[]")
     if plain in ANYTHING:
         return ANY
@@ -62,7 +64,7 @@ def address(text: str) -> str:
     try:
         parsed = ipaddress.ip_address(plain)
     except ValueError:
-        if text.count("[") != text.count("]") or not WORD.fullmatch(plain):
+        if not WORD.fullmatch(plain):
             raise Unreadable(f"{text[:40]!r} is no address") from None
         return MAPPED.sub("", plain)
     parsed = getattr(parsed, "ipv4_mapped", None) or parsed

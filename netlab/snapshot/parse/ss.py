@@ -135,6 +135,8 @@ class _OpenSocket:
         begun, whole = SOCKET.match(text), SOCKET.match(f"{text}{line.lstrip()}")
         if begun is None or begun["more"] or whole is None:
             return None
+        if begun["remote"].count("[") > begun["remote"].count("]"):  # [::ffff:192.0, [fd00::1
+            return whole
         if not (rest or len(text) > WIDE or self.last > self.number):
             return None  # nothing says that a number alone is not one that was counted
         if rest and not _may_be_a_figure(rest[0]):

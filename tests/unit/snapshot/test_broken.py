@@ -108,3 +108,15 @@ def test_a_number_in_a_sentence_is_no_part_of_a_port(remark: str) -> None:
     assert only(text).remote == ("198.51.100.5", 510)
     text = f"{HEADING}{ROW[:-2]}{remark}\n12  t\nimer:(on,14sec,8)\n"
     assert (only(text).remote, only(text).retransmits) == (("198.51.100.5", 51012), 8)
+
+
+def test_half_of_an_address_in_brackets_is_none() -> None:
+    """``[::ffff`` would be an address, and ``203.0.11`` the name of a port."""
+    begun = "ESTAB      11     0      [::ffff:203.0.113.14]:8888   [::ffff:203.0.11"
+    for port in (40045, 40059):
+        (found,) = sample(f"{HEADING}{begun}\n3.17]:{port}\n").sockets
+        assert found.remote == ("203.0.113.17", port)
+    listener = "LISTEN     0      5                  *:8888                  *:*"
+    assert [each.state for each in sample(f"{HEADING}{begun}\n{listener}\n").sockets] == [
+        State.LISTEN
+    ]
