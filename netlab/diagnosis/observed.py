@@ -64,7 +64,7 @@ class ObservedHost:
 
     @functools.cached_property
     def has_figures(self) -> bool:
-        """Whether anything is known of it besides sockets, of which no listener has an owner."""
+        """Whether more is known of it than its sockets: counters, next hops, or who listens."""
         owned = any(listener.owner for listener in self.listeners.values())
         counted = bool(self.counters) or self.risen is not None
         return owned or counted or self.neighbourhood is not None
