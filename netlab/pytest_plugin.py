@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import zlib
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -418,17 +418,34 @@ def lab(netlab_family: Family) -> Generator[Lab]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where a test's own `lab.expect` failed, show what was expected and what was sampled."""
+    """Where a test with a lab fails, show what was expected and what was sampled, and what the
+    lab's programs wrote.
+    """
     report = yield
-    error = call.excinfo.value if call.excinfo else None
-    if isinstance(error, NotHeld):
-        report.sections.append(("netlab", "\n".join(_lines(error))))
+    if report.failed and call.excinfo is not None:
+        lines = [*_of_the_pair(call.excinfo.value), *_of_programs(item)]
+        if lines:
+            report.sections.append(("netlab", "\n".join(lines)))
     return report
 
 
-def _lines(error: NotHeld) -> Iterable[str]:
-    from netlab.render.failure import rows
-    from netlab.render.style import Style
+def _of_the_pair(error: BaseException) -> Iterator[str]:
+    if isinstance(error, NotHeld):
+        from netlab.render.failure import rows
+        from netlab.render.style import Style
 
-    yield error.failure.summary
-    yield from rows(error.failure, Style(sys.stdout.isatty()))
+        yield error.failure.summary
+        yield from rows(error.failure, Style(sys.stdout.isatty()))
+
+
+def _of_programs(item: pytest.Item) -> Iterator[str]:
+    """What was written in the labs that a test's fixtures have built."""
+    given = getattr(item, "funcargs", {}).values()
+    testbed = sys.modules.get("netlab.testbed.lab")  # whoever has a lab has imported it
+    if testbed is not None:
+        from netlab.render.program import told
+
+        for lab in given:
+            if isinstance(lab, testbed.Lab):
+                for program in lab.programs:
+                    yield from told(program)

@@ -70,8 +70,8 @@ NOT_REQUIRED = {
 }
 #: Asked by nothing but ``./scripts/score --busy``, which installs them.
 OF_SERVICES = (
-    *("ab", "curl", "haproxy", "initdb", "nginx", "pgbench", "postgres", "psql"),
-    *("redis-benchmark", "redis-cli", "redis-server", "ssh"),
+    *("ab", "haproxy", "initdb", "pgbench", "postgres", "psql"),
+    *("redis-benchmark", "redis-cli", "ssh"),
 )
 NOT_REQUIRED |= dict.fromkeys(OF_SERVICES, "real services are asked about by hand")
 #: Other names of one program.

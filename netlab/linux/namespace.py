@@ -78,6 +78,13 @@ class Namespace:
         setns(self._home)
         os.close(self._home)
 
+    @contextlib.contextmanager
+    def visited(self) -> Iterator[None]:
+        """Run the body inside, for as long as it likes: several threads may be here at once."""
+        with _coming_home():
+            setns(self.fd)
+            yield
+
     def close(self) -> None:
         """Let go of the namespace; the kernel removes it when nothing else holds it."""
         if self.fd >= 0:

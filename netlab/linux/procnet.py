@@ -52,6 +52,16 @@ def endpoint(address: str, port: int) -> str:
     return "".join(word.hex().upper() for word in words) + f":{port:04X}"
 
 
+def ends(text: str) -> tuple[str, int]:
+    """The address and port of `endpoint`. An IPv4 address in an IPv6 socket is one of IPv4."""
+    words, _, port = text.rpartition(":")
+    order = 1 if sys.byteorder == "big" else -1
+    parts = (words[start : start + 8] for start in range(0, len(words), 8))
+    found = ipaddress.ip_address(b"".join(bytes.fromhex(part)[::order] for part in parts))
+    mapped = found.ipv4_mapped if found.version == 6 else None
+    return str(mapped or found), int(port, 16)
+
+
 def address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """The address in words of hexadecimal digits, as a little-endian machine writes them.
 

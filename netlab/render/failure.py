@@ -12,21 +12,13 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 from netlab.model.evidence import Evidence, Failure
 from netlab.model.text import printable
+from netlab.render.program import told
 from netlab.render.style import Style
-
-LINES = 10  # of a program's output
-#: Signals that end a program of a scenario file at a limit (`netlab.linux.confinement`).
-LIMITED = {
-    "SIGXFSZ": "its output or a file was larger than it may be",
-    "SIGXCPU": "it used more time of the processor than it may",
-    "SIGKILL": "by netlab or by itself, or for more memory than it may use",
-}
 
 
 def failure(run: Evidence, style: Style) -> str:
@@ -72,20 +64,7 @@ def rows(found: Failure, style: Style) -> Iterator[str]:
 def programs(run: Evidence) -> Iterator[str]:
     """What each program that ran in the lab wrote last, and how it ended."""
     for program in run.programs:
-        yield f"  {program.side} ran {printable(program.command)}: {ended(program.exit_code)}"
-        for line in program.output.splitlines()[-LINES:]:
-            yield f"    {printable(line)}"
-
-
-def ended(code: int | None) -> str:
-    """How a program has ended, by its exit code; None is one that had not."""
-    if code is None:
-        return "still running"
-    if code >= 0:
-        return f"exit code {code}"
-    named = -code in set(signal.Signals)
-    name = signal.Signals(-code).name if named else f"signal {-code}"
-    return f"ended by {name}" + (f" ({LIMITED[name]})" if name in LIMITED else "")
+        yield from told(program)
 
 
 def _where(run: Evidence) -> str:

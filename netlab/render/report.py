@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netlab.model.evidence import Evidence, FaultRecord, Interval, Outcome
 from netlab.model.vocabulary import Side
 from netlab.render import ladder_svg, states_svg
-from netlab.render.failure import ended, failure
+from netlab.render.failure import failure
+from netlab.render.program import ended
 from netlab.render.style import Style
 
 if TYPE_CHECKING:

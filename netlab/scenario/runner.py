@@ -33,6 +33,7 @@ from netlab.scenario.steps import ACTIONS, kind_of
 from netlab.scenario.steps.action import Stage
 from netlab.testbed import forge
 from netlab.testbed.expect import Held
+from netlab.testbed.flows import Which
 from netlab.testbed.host import PATIENCE
 from netlab.testbed.lab import Lab
 from netlab.testbed.notebook import Notebook, transitions
@@ -263,7 +264,7 @@ class _Play:
             faults=faults,
             client=ends[Side.CLIENT],
             server=ends[Side.SERVER],
-            programs=self._notebook.programs(),
+            programs=self._lab.programs,
             recording=lab.recorder.recording(flow) if lab.recorder else None,
         )
 
@@ -339,7 +340,7 @@ class _Play:
         """Expect the pair that the file claims below this word; on failure, set its line."""
         of = self._expect.of
         try:
-            return self._lab.expect_pair(claim, hold, within, enough, of)
+            return self._lab.expect_pair(claim, hold, within, enough, Which(of))
         except NotHeld as error:
             if error.held:
                 raise self._not_by_its_faults(error) from None
@@ -413,5 +414,5 @@ class _Play:
             case Remove():
                 self._lab.remove(step.name)
             case Reach():
-                self._lab.expect_pair(step.claim, step.hold, step.within, connection=step.of)
+                self._lab.expect_pair(step.claim, step.hold, step.within, None, Which(step.of))
         self._steps.append(writer.played(step, self._options.family, at, result))

@@ -27,14 +27,15 @@ from netlab.scenario import stories
 from netlab.scenario.model import Code, Scenario
 from netlab.testbed.expect import Held
 from netlab.testbed.faults.base import Fault
+from netlab.testbed.flows import LATEST, Which
 from netlab.testbed.lab import Lab
 
 F = TypeVar("F", bound=Fault)
 #: The methods whose calls count as steps of a story: of a host, of the lab, and of a router.
 HOST = (
     *("listen", "unlisten", "connect", "accept", "send", "read", "drain", "shutdown", "close"),
-    *("abort", "vanish", "sysctl", "set_option", "run", "signal", "add_address", "udp", "probe"),
-    "flood",
+    *("abort", "vanish", "sysctl", "set_option", "run", "start", "signal", "add_address", "udp"),
+    *("probe", "flood"),
 )
 LAB = ("drop", "reject", "drop_matching", "plug", "remove")
 ROUTER = ("translate", "track", "forget_after", "narrow", "hide_errors", "forget")
@@ -75,7 +76,7 @@ class StoryLab(Lab):
         hold: float = 0.0,
         within: float | None = None,
         dropped: Callable[[], bool] | None = None,
-        connection: str = "",
+        which: Which = LATEST,
     ) -> Held:
         """As `Lab.expect_pair`, with `hold` at least `longer`, until `enough` where the story does
         not say how much must be `dropped`, and `proven` called afterwards.
@@ -85,7 +86,7 @@ class StoryLab(Lab):
         hold = max(hold, self.longer) if hold else 0.0
         if hold and dropped is None:
             dropped = self.enough
-        held = super().expect_pair(pair, hold, within, dropped, connection)
+        held = super().expect_pair(pair, hold, within, dropped, which)
         self.proven(held, hold)
         return held
 

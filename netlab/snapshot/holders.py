@@ -21,10 +21,11 @@ def descriptors(first: Iterable[str] = ()) -> Iterator[tuple[int, str]]:
     processes = dict.fromkeys((*first, *filter(str.isdecimal, os.listdir("/proc"))))
     for process in processes:
         with contextlib.suppress(OSError):  # another user's process, or it has just ended
-            yield from _of(process)
+            yield from held_by(process)
 
 
-def _of(process: str) -> Iterator[tuple[int, str]]:
+def held_by(process: str) -> Iterator[tuple[int, str]]:
+    """The same of one process. Raises OSError where it may not be inspected, or has ended."""
     name = ""
     folder = f"/proc/{process}/fd"
     for descriptor in reversed(os.listdir(folder)):

@@ -9,14 +9,18 @@ from __future__ import annotations
 import difflib
 import enum
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 
 from netlab.model.errors import LabError
 from netlab.model.tcp import NAMEABLE, Segment, State, named, segment_named
 from netlab.model.vocabulary import REJECTS, Hook, Reject, Side
 
-if TYPE_CHECKING:
-    from netlab.testbed.host import Host
+
+class HasSide(Protocol):
+    """A host."""
+
+    side: Side
+
 
 E = TypeVar("E", bound=enum.Enum)
 
@@ -50,14 +54,14 @@ def _state(word: str) -> State:
         _unknown("state", word, map(str, State))
 
 
-def side(word: Host | Side | str) -> Side:
+def side(word: HasSide | Side | str) -> Side:
     """One end of a lab."""
     if isinstance(word, str):
         return _member(Side, "side", word)
     return word if isinstance(word, Side) else word.side
 
 
-def place(words: tuple[Host | Side | str, Hook | str] | None) -> tuple[Side, Hook]:
+def place(words: tuple[HasSide | Side | str, Hook | str] | None) -> tuple[Side, Hook]:
     """An end, and a hook of its stack. Raises `LabError` for anything but a pair of them."""
     if not isinstance(words, tuple) or len(words) != 2:
         raise LabError(f'at: expected a side and a hook, ("server", "output"); found {words!r}')

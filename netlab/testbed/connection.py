@@ -122,10 +122,20 @@ class Flow:
         self.begun: list[tuple[Side, float]] = []  # when connect(2) returned, and at which side
         self.timelines = {side: Timeline(origin) for side in Side}
         self.rows: dict[Side, Row | None] = dict.fromkeys(Side)
+        self.holders: dict[Side, object] = {}  # who holds an end or has held it, where programs run
 
     def ends(self, side: Side) -> tuple[tuple[str, int], tuple[str, int]]:
         """One side's own end, and the other end as that side sees it."""
         return (self.client, self.server) if side is Side.CLIENT else (self.server, self.seen_from)
+
+    @property
+    def is_seen(self) -> bool:
+        """False for what stands for a connection until there is one."""
+        return self.client[1] != 0
+
+    def key(self, side: Side) -> tuple[str, str]:
+        """The connection's own and remote end in one side's table."""
+        return self._keys[side]
 
     def is_of(self, side: Side, row: Row) -> bool:
         """True if a row of one side's table is this connection, or a listener on its port."""

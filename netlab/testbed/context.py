@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from netlab import scheduler
+from netlab.linux.names import Names
 from netlab.model.errors import TooBusy, Unmet
 from netlab.model.vocabulary import USUAL_PORT, Family, Side
 from netlab.testbed.flows import FlowTracker
@@ -34,6 +35,29 @@ class LabContext:
         self.recorder: Recorder | None = None
         self.tape: Tape | None = None
         self._lost_before = scheduler.lost()
+        self._names: Names | None = None
+        #: Why the hosts' names are known to nobody, where that is so.
+        self.no_names = ""
+
+    def close(self) -> None:
+        """Let go of what belongs to no host."""
+        if self._names is not None:
+            self._names.close()
+
+    def names(self) -> Names | None:
+        """Where the hosts' names are known to programs; None where this machine cannot do that.
+
+        They are those of the lab's family: what listens in one family is found at once.
+        """
+        if self._names is None and not self.no_names:
+            try:
+                self._names = Names({self.address(side): [str(side)] for side in Side})
+            except OSError as error:
+                self.no_names = (
+                    "the names client and server are not known here, only {client} and {server}: "
+                    f"{error.filename or 'mounting'}: {error.strerror}"
+                )
+        return self._names
 
     def lost(self) -> float:
         """Seconds since the lab was built in which nobody looked at it who was to look."""

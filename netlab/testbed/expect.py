@@ -18,6 +18,7 @@ from netlab.model.vocabulary import ExpectedPair, Pair, Side
 from netlab.testbed.connection import Flow
 from netlab.testbed.context import LabContext
 from netlab.testbed.faults.tally import Tally
+from netlab.testbed.flows import Which
 
 #: Seconds that a pair may take beyond the kernel's own timer. It is reached within milliseconds;
 #: this is for a machine whose cores are all busy with something else.
@@ -57,7 +58,7 @@ def prove(
     hold: float,
     within: float | None,
     enough: Callable[[], bool],
-    connection: str,
+    which: Which,
     tally: Tally,
 ) -> Held:
     """Reach the pair within `within` seconds and hold it for `hold` seconds, and longer until
@@ -69,7 +70,7 @@ def prove(
     try:
         if hold:
             tally.forget()
-        flow = _reach(context, claim, connection, within)
+        flow = _reach(context, claim, which, within)
         came = _last_without(flow, claim), context.elapsed()
         for _ in range(HOLDS):
             try:
@@ -159,20 +160,20 @@ def _tolerated(flow: Flow, claim: ExpectedPair, before: tuple[str, ...]) -> floa
     return TOLERATED if flickers or _sockets(flow) == before else UNSEEN
 
 
-def _reach(context: LabContext, claim: ExpectedPair, connection: str, within: float | None) -> Flow:
+def _reach(context: LabContext, claim: ExpectedPair, which: Which, within: float | None) -> Flow:
     began = scheduler.now()
+    patience = _Patience(context.flows.chosen(which), claim, began, within or GRACE)
 
     def look() -> bool | None:
         context.sample()
-        return claim.admits(context.flows.named(connection).pair) or None
+        patience.flow = context.flows.chosen(which)  # one that is seen by now may fit better
+        return claim.admits(patience.flow.pair) or None
 
-    patience = _Patience(context.flows.named(connection), claim, began, within or GRACE)
     deadline = patience.deadline if within is None else lambda: began + within
     reached = scheduler.wait(look, deadline, scheduler.ever_rarer())
-    flow = context.flows.named(connection)
     if not reached:
-        raise _not_held(flow, claim, "pair not reached", reached=False)
-    return flow
+        raise _not_held(patience.flow, claim, "pair not reached", reached=False)
+    return patience.flow
 
 
 def _last_without(flow: Flow, claim: ExpectedPair) -> float:
@@ -202,21 +203,22 @@ class _Patience:
     """
 
     def __init__(self, flow: Flow, claim: ExpectedPair, earliest: float, grace: float) -> None:
-        self._flow, self._claim = flow, claim
+        self.flow, self._claim = flow, claim
         self._earliest, self._grace = earliest, grace
         self._seen: set[Pair] = set()
         self._deadline = 0.0
 
     def deadline(self) -> float:
         """The deadline, in seconds on the clock of `scheduler.now`."""
-        if self._flow.pair not in self._seen:
-            self._seen.add(self._flow.pair)
+        pair = self.flow.pair
+        if pair not in self._seen:
+            self._seen.add(pair)
             timers = [self._timer(side) for side in Side]
             self._deadline = max(self._earliest, scheduler.now() + max(timers)) + self._grace
         return self._deadline
 
     def _timer(self, side: Side) -> float:
-        row = self._flow.rows[side]
+        row = self.flow.rows[side]
         if row is None or row.timer is Timer.KEEPALIVE:
             return 0.0
         if row.timer is Timer.TIME_WAIT:
@@ -242,6 +244,8 @@ def _not_held(
                 retransmits=max((each.retransmits for each in intervals), default=0),
             )
         )
+    if not flow.is_seen:
+        summary += f"; no connection to port {flow.server[1]} has been seen between the hosts"
     summary = f"{summary} (kernel {os.uname().release})"
     return NotHeld(Failure(summary, rows=tuple(rows), reached=reached), held)
 

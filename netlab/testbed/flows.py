@@ -3,15 +3,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from netlab import scheduler
-from netlab.linux.procnet import Row, TcpTable
+from netlab.linux.procnet import Row, TcpTable, ends
 from netlab.model.errors import LabError
+from netlab.model.tcp import State
 from netlab.model.vocabulary import Family, Side
-from netlab.testbed.connection import Flow, index
+from netlab.testbed.connection import Flow, Rows, index
 
 Endpoint = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which of several connections is meant: all of it must fit."""
+
+    name: str = ""
+    port: int | None = None  # of either end
+    program: object = None  # which holds or has held one of its ends
+    number: int = -1  # of those that fit, in order; from the last one if negative
+
+    def fits(self, flow: Flow) -> bool:
+        """True if this connection may be meant."""
+        return (
+            self.name in ("", flow.name)
+            and self.port in (None, flow.client[1], flow.server[1])
+            and (self.program is None or self.program in flow.holders.values())
+        )
+
+
+LATEST = Which()
 
 
 class FlowTracker:
@@ -24,6 +47,9 @@ class FlowTracker:
     def __init__(self, began: float, usual: tuple[Endpoint, Endpoint]) -> None:
         self._began = began
         self._usual = usual
+        #: Who on a side holds the socket of an inode: a program or a word, None where unknown.
+        self.holders: dict[Side, Callable[[int], object]] = {}
+        self._followed: dict[Side, set[tuple[str, str]]] = {side: set() for side in Side}
         #: The client's addresses, and those that the server sees instead where a router translates.
         self.translated: dict[str, str] = {}
         self._tables: dict[Side, TcpTable] = {}
@@ -50,6 +76,8 @@ class FlowTracker:
             self._flows.pop(ends, None)
             flow.begun.append((side, scheduler.now() - self._began))
         self._flows[ends] = flow
+        for each in Side:
+            self._followed[each].add(flow.key(each))
         flow.name = name or flow.name
         return flow
 
@@ -64,19 +92,62 @@ class FlowTracker:
 
     def named(self, name: str = "") -> Flow:
         """The connection of that name, or the one opened last. Raises `LabError` if none has it."""
-        if not self._flows:
-            return self.register(Side.CLIENT, *self._usual)
-        flows = [flow for flow in self._flows.values() if name in ("", flow.name)]
-        if not flows:
-            raise LabError(f"no connection is called {name!r}")
-        return flows[-1]
+        return self.chosen(Which(name))
 
-    def sample(self) -> Iterator[list[Row]]:
-        """Read both tables once, and note the state of every connection; yield the rows read."""
+    def chosen(self, which: Which) -> Flow:
+        """The connection that was chosen, as far as any is known: until one is seen, what listens
+        at the server's port stands for it. Raises `LabError` if none has the name.
+        """
+        flows = self.all(which)
+        if flows:
+            return flows[which.number]
+        if which.name:
+            raise LabError(f"no connection is called {which.name!r}")
+        client, (address, port) = self._usual
+        usual = client, (address, which.port or port)
+        return self._flows.get(usual) or self.register(Side.CLIENT, *usual)
+
+    def all(self, which: Which) -> list[Flow]:
+        """All connections that fit, in the order in which they were opened or first seen."""
+        flows = [flow for flow in self._flows.values() if flow.is_seen and which.fits(flow)]
+        return flows if -len(flows) <= which.number < len(flows) else []
+
+    def sample(self) -> list[list[Row]]:
+        """Read both tables once, and note the state of every connection; returns the rows read.
+
+        Where programs run, connections between the hosts that nobody has announced are followed
+        from the first sample that shows them.
+        """
         at = scheduler.now()
-        for side, table in self._tables.items():
-            rows = table.sample(at)
-            indexed = index(rows)
+        read = [(side, table, table.sample(at)) for side, table in self._tables.items()]
+        seen = [(side, table.strangers, index(rows)) for side, table, rows in read]
+        for side, strangers, rows in seen:
+            if strangers:
+                self._adopt(side, rows)
+        for side, strangers, rows in seen:
             for flow in self._flows.values():
-                flow.sample(at, side, indexed)
-            yield rows
+                flow.sample(at, side, rows)
+                if strangers:
+                    self._ask(side, flow)
+        return [rows for _, _, rows in read]
+
+    def _adopt(self, side: Side, rows: Rows) -> None:
+        """Follow what goes on between the hosts; not what one has with itself."""
+        new = rows.keys() - self._followed[side]
+        for key in sorted(new, key=lambda each: rows[each].inode):  # as they were opened, mostly
+            if not key[1]:
+                continue  # a listener
+            local, remote = map(ends, key)
+            self._followed[side].add(key)
+            if local[0] != remote[0]:
+                self.register(side, local, remote)
+
+    def _ask(self, side: Side, flow: Flow) -> None:
+        """Find out who holds one end, as soon as somebody does: once it is closed nobody knows."""
+        row = flow.rows[side]
+        if side in flow.holders or row is None or not row.inode:
+            return
+        if row.state is not State.LISTEN:
+            holder = self.holders[side](row.inode)
+            if holder is not None:
+                flow.holders[side] = holder

@@ -12,8 +12,11 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import TypeVar
 
 from netlab.linux.confinement import Confinement
@@ -23,13 +26,16 @@ from netlab.linux.nstat import Counters
 from netlab.linux.privileges import refused
 from netlab.linux.transport import Transport
 from netlab.model.errors import ActionFailed, LabError, is_out_of_something
-from netlab.model.tcp import Segment
+from netlab.model.tcp import Segment, State
 from netlab.model.vocabulary import Side
-from netlab.testbed import wire
+from netlab.testbed import coerce, readiness, wire
 from netlab.testbed.connection import Connection
 from netlab.testbed.context import PORT, LabContext
 from netlab.testbed.forge import FORGED, Forge
-from netlab.testbed.program import Program, filled_in
+from netlab.testbed.launch import Launch, User
+from netlab.testbed.program import Program, words
+from netlab.testbed.readiness import Ready
+from netlab.testbed.sockets import TcpSocket, holder, sockets
 
 T = TypeVar("T")
 PATIENCE = 5.0  # seconds that an application waits for what should happen at once
@@ -56,6 +62,7 @@ class Host:
         self._addresses = 1
         self._plugs = 0
         self._forge: Forge | None = None
+        self._visiting = threading.local()
         with Namespace.created() as self.namespace, contextlib.ExitStack() as opened:
             opened.callback(self.namespace.close)
             try:
@@ -305,26 +312,134 @@ class Host:
             return False
         return True
 
-    def run(
-        self, command: Sequence[str], confined: bool = False, readable: Path | None = None
-    ) -> Program:
-        """Start a program here. ``{client}`` and ``{server}`` in it become addresses.
+    # --- programs
 
-        It runs as the caller does. A `confined` one is as in scenario files: a nobody with empty
-        folders of its own and limits, which reads the system's programs and the folder `readable`.
-        Raises `LabError` where it cannot be started.
+    def run(
+        self,
+        command: str | Sequence[str],
+        confined: bool = False,
+        readable: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | Path | None = None,
+        user: str | None = None,
+        stdin: str | bytes = b"",
+    ) -> Program:
+        """Start a program here and return at once; it ends with the lab.
+
+        `command` is a list of words, or a string that is split as a shell does it: ``{client}`` and
+        ``{server}`` become addresses, and the names client and server are known to programs. It
+        runs as the caller does, or as `user`, in the folder `cwd`, with `env` added to the
+        environment and `stdin` to read. A `confined` one is as in scenario files: a nobody with
+        empty folders of its own and limits, which reads the system's programs and the folder
+        `readable`. Raises `LabError` where it cannot be started.
         """
-        self.table.strangers = True
-        addresses = {str(side): self._context.address(side) for side in Side}
-        words = [filled_in(word, addresses) for word in command]
+        self._expect_strangers()
+        line = words(command, {str(side): self._context.address(side) for side in Side})
+        given = stdin.encode() if isinstance(stdin, str) else stdin
+        names = self._context.names()
+        if cwd is not None and not os.path.isdir(cwd):
+            raise LabError(f"cwd: {str(cwd)!r} is not a folder")
         if not confined:
-            program = Program(self.namespace, words)
+            who = User.named(user) if user is not None else None
+            if who is not None:
+                self._open_to_all()
+            environment = {**os.environ, **(who.environment() if who else {}), **(env or {})}
+            launch = Launch(None, names, who, Path(cwd) if cwd is not None else None)
+            program = self._launched(line, launch, environment, given)
         else:
             self._open_to_all()
             with contextlib.closing(Confinement(readable, str(self.side))) as confinement:
-                program = Program(self.namespace, words, confinement)
+                launch = Launch(confinement, names)
+                program = self._launched(line, launch, confinement.environment(), given)
         self.programs.append(program)
         return program
+
+    def _launched(
+        self, line: list[str], launch: Launch, environment: Mapping[str, str], given: bytes
+    ) -> Program:
+        return Program(self.namespace, line, launch, self._context.wait, environment, given)
+
+    def start(
+        self,
+        command: str | Sequence[str],
+        ready: Ready,
+        within: float = readiness.PATIENCE,
+        env: Mapping[str, str] | None = None,
+        cwd: str | Path | None = None,
+        user: str | None = None,
+        stdin: str | bytes = b"",
+    ) -> Program:
+        """Start a program as `run` does, and return once it is `ready`.
+
+        That is when it listens on a TCP port (a number), has written a text (a string), or a
+        function returns something true. Raises `ActionFailed`, with the last of what it wrote, if
+        it ends before, or is not ready `within` so many seconds; it is ended then.
+        """
+        if isinstance(ready, int):
+            taken = self.sockets(port=ready, state=State.LISTEN)
+            if taken:
+                raise LabError(f"{self.side}: port {ready} is taken already: {taken[0]}")
+        program = self.run(command, env=env, cwd=cwd, user=user, stdin=stdin)
+        readiness.wait(self._context, self.table, program, ready, within)
+        return program
+
+    def sockets(
+        self,
+        port: int | None = None,
+        program: Program | None = None,
+        state: State | str | None = None,
+    ) -> list[TcpSocket]:
+        """The TCP sockets here, now: all, or those at a port (of either end), of a program that
+        holds them, in a state. Raises `LabError` for an unknown state.
+        """
+        wanted = None if state is None else coerce.states(state)
+        return [
+            each
+            for each in sockets(self.table.read(), self.programs)
+            if port in (None, *each.ports)
+            and program in (None, each.program)
+            and (wanted is None or each.state in wanted)
+        ]
+
+    def _expect_strangers(self) -> None:
+        """From now on, sockets are opened here that nobody announces."""
+        self.table.strangers = True
+        self._context.flows.holders[self.side] = self._holder
+
+    def _holder(self, inode: int) -> object:
+        return holder(inode, self.programs)
+
+    def __enter__(self) -> Host:
+        """Move this thread to this host, with its network and its names, until `__exit__`.
+
+        Threads that are begun inside are on this host for good. Raises `LabError` where an event
+        loop is running in this thread: its other tasks would be moved along.
+        """
+        _refuse_event_loop(self.side)
+        self._expect_strangers()
+        names = self._context.names()
+        with contextlib.ExitStack() as stack:
+            try:
+                if names is not None:
+                    stack.enter_context(names.inside())
+                stack.enter_context(self.namespace.visited())
+            except OSError as error:
+                raise refused(error) from None
+            self._visits().append(stack.pop_all())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._visits().pop().close()
+
+    def _visits(self) -> list[contextlib.ExitStack]:
+        """What brings this thread back, for each time it has come."""
+        found: list[contextlib.ExitStack] = self._visiting.__dict__.setdefault("stacks", [])
+        return found
 
     def _open_to_all(self) -> None:
         for name, values in OPEN_TO_ALL.items():
@@ -427,3 +542,18 @@ class Host:
         error = ActionFailed(f"{self.side}: {what} within {PATIENCE:g} s")
         self._context.excuse(error)
         return error
+
+
+def _refuse_event_loop(side: Side) -> None:
+    asyncio = sys.modules.get("asyncio")  # who runs a loop has imported it
+    if asyncio is None:
+        return
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise LabError(
+        f"an event loop is running in this thread: its other tasks would be moved to the {side}, "
+        "and the threads it has begun stay where they are. Begin the loop inside: "
+        f"with lab.{side}: asyncio.run(main())"
+    )

@@ -9,10 +9,9 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TypeVar
 
-from netlab.linux.namespace import inside
 from netlab.linux.privileges import prepare
 from netlab.model import evidence
-from netlab.model.errors import LabError, NotHeld
+from netlab.model.errors import ActionFailed, LabError, NotHeld
 from netlab.model.tcp import Segment, State
 from netlab.model.vocabulary import ExpectedPair, Family, Hook, Reject, Side
 from netlab.testbed import coerce, subnets, wire
@@ -23,7 +22,9 @@ from netlab.testbed.faults.base import Fault
 from netlab.testbed.faults.drop import Drop, Match, compiled
 from netlab.testbed.faults.plug import Plug
 from netlab.testbed.faults.tally import Tally
-from netlab.testbed.host import Host
+from netlab.testbed.flows import LATEST, Which
+from netlab.testbed.host import PATIENCE, Host
+from netlab.testbed.program import Program
 from netlab.testbed.recorder import Recorder
 from netlab.testbed.tape import Tape, Taps
 
@@ -54,6 +55,7 @@ class Lab:
         with contextlib.ExitStack() as stack:
             stack.callback(subnets.give_back, self.network)
             self.context = LabContext(family, self.network)
+            stack.callback(self.context.close)
             hosts: dict[Side, Host] = {}
             self.client = Host(self.context, Side.CLIENT, hosts)
             stack.callback(self.client.close_all)
@@ -230,6 +232,11 @@ class Lab:
 
     # --- looking
 
+    @property
+    def programs(self) -> tuple[evidence.ProgramRecord, ...]:
+        """Every program that was started, what it wrote last, and how it ended if it has."""
+        return tuple(each.record(host.side) for host in self.hosts for each in host.programs)
+
     def elapsed(self) -> float:
         """Seconds since this lab was built: the clock of its evidence."""
         return self.context.elapsed()
@@ -264,6 +271,9 @@ class Lab:
         within: float | None = None,
         dropped: Callable[[], bool] | None = None,
         connection: str = "",
+        port: int | None = None,
+        program: Program | None = None,
+        number: int = -1,
     ) -> Held:
         """Wait for this pair of states, then see it in every sample for `hold` seconds.
 
@@ -271,10 +281,15 @@ class Lab:
         the timer of the end that has to move fires, plus 5 s. Several states of one end are a
         flicker: each must be seen, and no other. The hold goes on until `dropped` returns True; in
         a story it goes on, without one, until each fault has acted as one of a scenario file must.
+
+        The connection is the one opened last between the two hosts, whoever opened it; or the last
+        (`number` counts from 0, or from the end) that has this name (`connection`), `port` at
+        either end, or an end in that `program`.
         Raises `NotHeld`, which shows what was expected and what was sampled.
         """
         pair = ExpectedPair(coerce.states(client), coerce.states(server))
-        return self.expect_pair(pair, hold, within, dropped, connection)
+        which = Which(connection, port, program, number)
+        return self.expect_pair(pair, hold, within, dropped, which)
 
     def expect_pair(
         self,
@@ -282,20 +297,52 @@ class Lab:
         hold: float = 0.0,
         within: float | None = None,
         dropped: Callable[[], bool] | None = None,
-        connection: str = "",
+        which: Which = LATEST,
     ) -> Held:
         """Like `expect`, with the states of both ends in one object; `hold` and `within` are
         seconds. Raises `NotHeld`.
         """
         enough = dropped or (lambda: True)
         try:
-            return prove(self.context, pair, hold, within, enough, connection, self.tally)
+            return prove(self.context, pair, hold, within, enough, which, self.tally)
         except NotHeld as error:
             notes = tuple(map(str, self.faults))
             failure = dataclasses.replace(error.failure, notes=notes)
             raise NotHeld(failure, error.held) from None
 
-    def inside(self, host: Host) -> contextlib.AbstractContextManager[None]:
-        """Run the body in a host's namespace, to start a tool of your own there."""
-        host.table.strangers = True
-        return inside(host.namespace)
+    def flows(self, port: int | None = None, program: Program | None = None) -> list[Flow]:
+        """The connections seen so far between the two hosts, in order: all, or those that have
+        this port at either end, or an end in that program. ``flow.pair`` is each one's pair of
+        states in the last sample.
+        """
+        self.sample()
+        return self.context.flows.all(Which(port=port, program=program))
+
+    def expect_no_sockets(
+        self,
+        at: End | None = None,
+        port: int | None = None,
+        program: Program | None = None,
+        may_stay: Sequence[State | str] = (State.LISTEN, State.TIME_WAIT),
+        within: float = PATIENCE,
+    ) -> None:
+        """Wait until no TCP socket is left: at both ends, or `at` one; of all, or those at a `port`
+        or of a `program`; but for those in states that `may_stay`.
+
+        Raises `ActionFailed`, which lists what is left after `within` seconds.
+        """
+        tolerated = coerce.states(may_stay)
+        hosts = self.hosts if at is None else (self.host(coerce.side(at)),)
+
+        def left() -> list[str]:
+            return [
+                f"  {host.side}: {each}"
+                for host in hosts
+                for each in host.sockets(port, program)
+                if each.state not in tolerated
+            ]
+
+        if self.wait(lambda: not left(), within) is None and (still := left()):
+            error = ActionFailed("\n".join([f"after {within:g} s sockets are left:", *still]))
+            self.context.excuse(error)
+            raise error

@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 from collections.abc import Mapping
 
 from netlab.linux.nstat import difference
 from netlab.model import evidence
 from netlab.model.errors import Absent, LabError
-from netlab.model.text import printable
 from netlab.model.vocabulary import Side
 from netlab.observe.transitions import sampled
 from netlab.testbed.connection import Flow
@@ -34,7 +32,6 @@ TIMING_SYSCTLS = (
     "tcp_tw_reuse",
 )
 LOOKS = 20
-OUTPUT = 4000  # characters of a program's output that are kept, its last
 
 
 class Notebook:
@@ -49,19 +46,6 @@ class Notebook:
         before = self._before[side]
         now = self._lab.host(side).counters.read()
         return {name: value - before.get(name, 0) for name, value in now.items()}
-
-    def programs(self) -> tuple[evidence.ProgramRecord, ...]:
-        """Every program that was started, and how it ended if it has."""
-        return tuple(
-            evidence.ProgramRecord(
-                side=host.side,
-                command=shlex.join(program.command),
-                exit_code=program.exit_code,
-                output=printable(program.output[-OUTPUT:]),
-            )
-            for host in self._lab.hosts
-            for program in host.programs
-        )
 
     def end(self, side: Side, flow: Flow) -> evidence.End:
         """The record of one end, without its transitions."""

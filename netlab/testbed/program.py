@@ -4,111 +4,31 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
+import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from netlab.linux.confinement import FILE, MEMORY, Confinement
+from netlab.linux.confinement import FILE
 from netlab.linux.namespace import Namespace
-from netlab.linux.privileges import SCARCE, refused
-from netlab.linux.syscalls import CLONE_NEWPID, NoMount, NoNamespace, die_with_parent, unshare
-from netlab.model.errors import LabError
+from netlab.model.errors import ActionFailed, LabError
+from netlab.model.evidence import ProgramRecord
+from netlab.model.text import printable
+from netlab.model.vocabulary import Side
 from netlab.programs import tcp_client
+from netlab.render.program import ended, last_lines
+from netlab.testbed.launch import Launch
 
-#: A shell's ``nohup``, ``trap ''`` or ``&`` has them ignored, and a program would inherit that.
-INHERITED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE)
-DIED_BY_SIGNAL = 128  # added to the signal's number, as shells do
+T = TypeVar("T")
 #: Programs that come with netlab, by their names in scenarios.
 OWN = {"tcp_client": [os.path.realpath(sys.executable), "-s", tcp_client.__file__]}
-LOOKING = 0.1  # seconds between two looks at the memory of a confined program
-
-
-def _prepare(telling: int, confinement: Confinement | None) -> None:
-    """Between fork and exec: contain this process, or tell netlab why it cannot be."""
-    try:
-        _contain(confinement)
-    except OSError as error:
-        os.write(telling, _why_not(error, confinement).encode())
-        raise
-
-
-def _why_not(error: OSError, confinement: Confinement | None) -> str:
-    if isinstance(error, NoNamespace | NoMount) or error.errno in SCARCE:
-        return str(refused(error))
-    return f"the kernel does not confine it: {error}" if confinement else str(error.strerror)
-
-
-def _not_started(error: OSError, confinement: Confinement | None) -> str:
-    if error.errno in SCARCE:
-        return str(refused(error))
-    if confinement is None or error.errno != errno.ENOENT:
-        return str(error.strerror)
-    return (
-        f"{error.strerror} (a scenario's program sees the system's folders, and that of the "
-        "scenario's file)"
-    )
-
-
-def _contain(confinement: Confinement | None) -> None:
-    """Between fork and exec: run in a process namespace that ends with netlab.
-
-    A program may start others, which would outlive it, and even a kill -9 of netlab. Hence three
-    processes: the one that netlab knows, the first of a new process namespace, and the program.
-    Each dies with the one before it, and everything in a namespace dies with its first process
-    (pid_namespaces(7)). The program is not that first one: signals would not end it.
-    """
-    for number in INHERITED:
-        signal.signal(number, signal.SIG_DFL)
-    die_with_parent()
-    unshare(CLONE_NEWPID)
-    first = os.fork()
-    if first:
-        _become(_exit_code_of(first))
-    die_with_parent()
-    if confinement is None:
-        program = os.fork()
-    else:
-        confinement.enter()
-        program = confinement.fork()
-    if program:
-        os._exit(_exit_code_of(program, confinement))
-    die_with_parent()
-
-
-def _exit_code_of(child: int, confinement: Confinement | None = None) -> int:
-    """Wait for it, with none of netlab's descriptors open; reap other orphans meanwhile.
-
-    All in a process namespace end with its first process: with this one, where they are confined
-    and take more memory than they may.
-    """
-    kept = confinement.proc if confinement else 2
-    os.closerange(3, kept)
-    os.closerange(kept + 1, 1 << 20)
-    if confinement:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-    while True:
-        process, status = os.waitpid(-1, os.WNOHANG if confinement else 0)
-        if process == child:
-            code = os.waitstatus_to_exitcode(status)
-            return code if code >= 0 else DIED_BY_SIGNAL - code
-        if process == 0:
-            signal.sigtimedwait({signal.SIGCHLD}, LOOKING)
-            if confinement and confinement.memory_in_use() > MEMORY:
-                return DIED_BY_SIGNAL + signal.SIGKILL
-
-
-def _become(code: int) -> None:
-    """End as the program did: with its exit code, or by its signal."""
-    if code > DIED_BY_SIGNAL:
-        with contextlib.suppress(OSError):  # SIGKILL's cannot be set
-            signal.signal(code - DIED_BY_SIGNAL, signal.SIG_DFL)
-        os.kill(os.getpid(), code - DIED_BY_SIGNAL)
-    os._exit(code)
+PATIENCE = 10.0  # seconds
+OUTPUT = 4000  # characters of what a program wrote that are kept in a record, its last
 
 
 def _only_child(process: int) -> int | None:
@@ -118,57 +38,103 @@ def _only_child(process: int) -> int | None:
 
 
 class Program:
-    """One process inside a namespace. Its output is kept in memory, never in a file."""
+    """One process inside a namespace, and those that it starts. What they write is kept in memory,
+    never in a file.
+    """
 
     def __init__(
         self,
         namespace: Namespace,
         command: Sequence[str],
-        confinement: Confinement | None = None,
+        launch: Launch,
+        wait: Callable[[Callable[[], bool | None], float], bool | None],
+        environment: Mapping[str, str] | None = None,
+        stdin: bytes = b"",
     ) -> None:
         self.command = tuple(command)
+        self._wait = wait
         started = [*OWN.get(command[0], [command[0]]), *command[1:]]
-        self._output = os.memfd_create("netlab-output", os.MFD_CLOEXEC)
         told, telling = os.pipe()
-        try:
-            with namespace:
-                self._process = subprocess.Popen(
-                    started,
-                    stdin=subprocess.PIPE,  # it ends at once: there may be no /dev/null
-                    stdout=self._output,
-                    stderr=subprocess.STDOUT,
-                    env=confinement.environment() if confinement else None,
-                    start_new_session=confinement is not None,  # away from the terminal
-                    preexec_fn=partial(_prepare, telling, confinement),  # noqa: PLW1509 (it takes
-                    # no lock of other threads)
-                )
-        except OSError as error:
-            os.close(self._output)
-            raise LabError(
-                f"cannot run {command[0]!r}: {_not_started(error, confinement)}"
-            ) from None
-        except subprocess.SubprocessError:  # between fork and exec
-            os.close(self._output)
-            os.close(telling)
-            telling = -1
-            why = os.read(told, 1000).decode()
-            raise LabError(f"cannot run {command[0]!r}: {why}") from None
-        finally:
-            os.close(told)
-            if telling >= 0:
+        with contextlib.ExitStack() as opened:
+            self._output = _memory(opened)
+            # One limit for all that a confined one writes, so that it cannot go on in the other.
+            self._errors = self._output if launch.confinement else _memory(opened)
+            given = _memory(opened)  # there may be no /dev/null
+            os.pwrite(given, stdin, 0)
+            try:
+                with namespace:
+                    self._process = subprocess.Popen(
+                        started,
+                        stdin=given,
+                        stdout=self._output,
+                        stderr=self._errors,
+                        env=environment,
+                        start_new_session=launch.confinement is not None,  # away from the terminal
+                        preexec_fn=partial(launch.prepare, telling),  # noqa: PLW1509 (it takes
+                        # no lock of other threads)
+                    )
+            except OSError as error:
+                raise LabError(f"cannot run {command[0]!r}: {launch.refusal(error)}") from None
+            except subprocess.SubprocessError:  # between fork and exec
                 os.close(telling)
-        if self._process.stdin:
-            self._process.stdin.close()
+                telling = -1
+                why = os.read(told, 1000).decode()
+                raise LabError(f"cannot run {command[0]!r}: {why}") from None
+            finally:
+                os.close(told)
+                if telling >= 0:
+                    os.close(telling)
+            os.close(given)
+            opened.pop_all()
+
+    def __repr__(self) -> str:
+        return f"<{self}: {ended(self.exit_code)}>"
+
+    def __str__(self) -> str:
+        return shlex.join(self.command)
 
     @property
     def output(self) -> str:
-        """Everything it has written so far, to standard output and error."""
-        return os.pread(self._output, FILE, 0).decode(errors="replace")
+        """Everything it has written so far to standard output."""
+        return _written(self._output)
+
+    @property
+    def errors(self) -> str:
+        """Everything it has written so far to standard error; of a confined one, it is in
+        `output`.
+        """
+        return "" if self._errors == self._output else _written(self._errors)
+
+    @property
+    def said(self) -> str:
+        """All of `output`, then all of `errors`."""
+        return self.output + self.errors
 
     @property
     def exit_code(self) -> int | None:
         """The exit code: None while it runs, negative for the signal that ended it."""
         return self._process.poll()
+
+    def wait(self, within: float = PATIENCE) -> int:
+        """Wait for its end, up to `within` seconds, and return its exit code.
+
+        Both ends are sampled meanwhile. Raises `ActionFailed`, with the last of what it wrote, if
+        it still runs.
+        """
+        if not self._wait(lambda: self.exit_code is not None or None, within):
+            raise ActionFailed(f"{self} has not ended within {within:g} s{self.last_words()}")
+        code = self.exit_code
+        assert code is not None
+        return code
+
+    def record(self, side: Side) -> ProgramRecord:
+        """The record of it, so far; `side` is where it runs."""
+        return ProgramRecord(side, str(self), self.exit_code, printable(self.said[-OUTPUT:]))
+
+    def last_words(self) -> str:
+        """The last lines that it wrote, to go on with in an error."""
+        lines = list(last_lines(self.said))
+        return "\n".join(["; it wrote:", *lines]) if lines else "; it wrote nothing"
 
     def signal(self, number: int) -> None:
         """Send it a signal; harmless if it has already ended."""
@@ -178,15 +144,65 @@ class Program:
             if program:
                 os.kill(program, number)
 
+    def kill(self) -> None:
+        """End it and all that it has started, at once, as a kill -9 does; harmless if it has ended.
+
+        Its sockets are closed when this returns.
+        """
+        if self.exit_code is None:
+            first = _only_child(self._process.pid)  # all the others end with it
+            if first is not None:
+                os.kill(first, signal.SIGKILL)
+        self._process.wait()
+
+    def processes(self) -> Iterator[int]:
+        """The numbers of its processes, and of those that hold them together for netlab."""
+        yield from _tree(self._process.pid)
+
     def close(self) -> None:
-        """Kill it if it still runs, and forget its output."""
+        """Kill it if it still runs, and forget what it wrote."""
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
-        os.close(self._output)
+        for descriptor in {self._output, self._errors}:
+            os.close(descriptor)
 
 
-def filled_in(word: str, addresses: dict[str, str]) -> str:
+def _memory(opened: contextlib.ExitStack) -> int:
+    descriptor = os.memfd_create("netlab-program", os.MFD_CLOEXEC)
+    opened.callback(os.close, descriptor)
+    return descriptor
+
+
+def _written(descriptor: int) -> str:
+    return os.pread(descriptor, FILE, 0).decode(errors="replace")
+
+
+def _tree(process: int) -> Iterator[int]:
+    yield process
+    with contextlib.suppress(OSError):  # it has ended
+        tasks = list(Path(f"/proc/{process}/task").iterdir())
+        for task in tasks:
+            for child in (task / "children").read_text().split():
+                yield from _tree(int(child))
+
+
+def words(command: str | Sequence[str], addresses: Mapping[str, str]) -> list[str]:
+    """The words of a command line, with addresses filled in.
+
+    A string is split as a shell does it; nothing in it is expanded. Raises `LabError` for a quote
+    that is not closed, and for a command without a word.
+    """
+    try:
+        line = shlex.split(command) if isinstance(command, str) else [*command]
+    except ValueError as error:
+        raise LabError(f"command: {command!r}: {str(error).lower()}") from None
+    if not line or not all(isinstance(word, str) for word in line):
+        raise LabError(f"command: expected words, as a string or a list; found {command!r}")
+    return [filled_in(word, addresses) for word in line]
+
+
+def filled_in(word: str, addresses: Mapping[str, str]) -> str:
     """A word of a command line with addresses filled in, and all other braces kept."""
     for side, address in addresses.items():
         word = word.replace(f"{{{side}}}", address)

@@ -88,13 +88,14 @@ def test_a_program_gets_signals(lab: Lab) -> None:
     assert program.output == "ready\ninterrupted\n"
 
 
-def test_errors_of_a_program_are_part_of_its_output(lab: Lab) -> None:
+def test_errors_of_a_program_are_apart_from_its_output(lab: Lab) -> None:
     program = lab.client.run(["sh", "-c", "echo one; echo two >&2; kill -9 $$"])
     assert finished(lab, program) == -signal.SIGKILL
-    assert program.output == "one\ntwo\n"
+    assert (program.output, program.errors, program.said) == ("one\n", "two\n", "one\ntwo\n")
 
 
 def test_what_is_no_program_is_refused(lab: Lab) -> None:
+    lab.context.names()  # they stay
     descriptors = len(os.listdir("/proc/self/fd"))
     with pytest.raises(LabError, match=r"^cannot run 'no-such-program': "):
         lab.client.run(["no-such-program", "{server}"])

@@ -104,7 +104,7 @@ def test_a_socket_of_the_other_family_is_in_the_next_sample(lab: Lab) -> None:
     family, anywhere = other(lab.family)
     flow = lab.flow()
     lab.sample()
-    with lab.inside(lab.server):
+    with lab.server:
         listener = socket.create_server((anywhere, PORT), family=family)
     with listener:
         lab.sample()

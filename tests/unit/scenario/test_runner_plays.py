@@ -21,6 +21,7 @@ from netlab.model.vocabulary import ExpectedPair, Family, Side
 from netlab.scenario import acting, caused, checks, loader, runner
 from netlab.scenario.model import LAST, Scenario
 from netlab.testbed.expect import Held
+from netlab.testbed.flows import LATEST, Which
 from netlab.testbed.host import PATIENCE
 from tests.build import scenario, states
 
@@ -108,9 +109,9 @@ class _Lab:
         hold: float = 0.0,
         within: float | None = None,
         dropped: Callable[[], bool] | None = None,
-        connection: str = "",
+        which: Which = LATEST,
     ) -> Held:
-        self.asked.append((str(claim), hold, within, connection))
+        self.asked.append((str(claim), hold, within, which.name))
         self.enough.append(dropped is None or dropped())
         found = self.pairs.pop(0)
         if isinstance(found, NetlabError):

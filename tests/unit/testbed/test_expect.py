@@ -19,6 +19,7 @@ from netlab.testbed import expect
 from netlab.testbed.connection import Flow
 from netlab.testbed.context import LabContext
 from netlab.testbed.faults.tally import Tally
+from netlab.testbed.flows import LATEST
 from tests.build import expected
 
 S = State
@@ -142,7 +143,7 @@ class MadeUp:
 
     def __init__(self, *pairs: str) -> None:
         self.flow = Flow(CLIENT, SERVER, scheduler.now())
-        self.flows = SimpleNamespace(named=lambda _: self.flow)
+        self.flows = SimpleNamespace(chosen=lambda _: self.flow)
         self.began = scheduler.now()
         self._pairs = [*pairs]
         self.samples = 0
@@ -175,7 +176,7 @@ class MadeUp:
     ) -> expect.Held:
         """Ask for a pair of states."""
         context, tally = cast("LabContext", self), cast("Tally", self)
-        return expect.prove(context, expected(claim), hold, within, enough, "", tally)
+        return expect.prove(context, expected(claim), hold, within, enough, LATEST, tally)
 
     def forget(self) -> None:
         """Of the tally."""

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a program's own tests look like: real clients and servers, and one packet that is lost.
+
+Each test has a network of its own, with two hosts, `lab.client` and `lab.server`. Nothing of it is
+seen outside, and none of it needs root.
+"""
+
+import asyncio
+import socket
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+import redis
+import requests
+
+from netlab import ACK, DATA, FIN, SYN, Lab
+
+HTTP = "python3 -m http.server --bind :: 8000"
+REDIS = "redis-server --bind * -::* --protected-mode no --save '' --dir {folder}"
+NGINX = """
+daemon off; master_process off; user root; pid nginx.pid; error_log stderr; events {}
+http { access_log off; server { listen [::]:80 ipv6only=off; return 200 hello; } }
+"""
+
+
+def test_a_connect_time_out_is_kept(lab: Lab) -> None:
+    lab.server.start(HTTP, ready=8000)
+    lab.drop(SYN | ACK, to=lab.client)
+    with lab.client, pytest.raises(requests.ConnectTimeout):
+        requests.get("http://server:8000/", timeout=0.5)
+
+
+def test_a_read_time_out_is_kept(lab: Lab) -> None:
+    lab.server.start(HTTP, ready=8000)
+    lab.drop(DATA, to=lab.client)
+    with lab.client, pytest.raises(httpx.ReadTimeout):
+        httpx.get("http://server:8000/", timeout=0.5)
+
+
+def test_a_closed_pool_leaks_nothing(lab: Lab) -> None:
+    lab.server.start(HTTP, ready=8000)
+    with lab.client, requests.Session() as session:
+        session.get("http://server:8000/")
+    lab.expect_no_sockets(at=lab.client)
+
+
+def test_a_client_comes_back_after_a_restart(lab: Lab, tmp_path: Path) -> None:
+    first = lab.server.start(REDIS.format(folder=tmp_path), ready=6379)
+    with lab.client, redis.Redis("server", retry_on_error=[redis.ConnectionError]) as client:
+        assert client.ping()
+        first.kill()
+        lab.server.start(REDIS.format(folder=tmp_path), ready=6379)
+        assert client.ping()
+
+
+def test_nginx_answers_curl(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "nginx.conf").write_text(NGINX)
+    lab.server.start(f"nginx -p {tmp_path} -c nginx.conf", ready=80)
+    curl = lab.client.run("curl -sS http://server/")
+    assert (curl.wait(), curl.output) == (0, "hello")
+
+
+def test_a_program_gives_up_and_its_connection_was_half_open(lab: Lab) -> None:
+    lab.server.start(HTTP, ready=8000)
+    lab.drop(SYN | ACK, to=lab.client)
+    curl = lab.client.run("curl -sS --max-time 1 http://server:8000/")
+    lab.expect(client="SYN_SENT", server="SYN_RECV", hold=0.2, program=curl)
+    assert curl.wait() == 28
+    assert "timed out" in curl.errors
+
+
+def test_a_client_in_a_thread_does_not_notice_that_the_server_has_closed(lab: Lab) -> None:
+    lab.server.start(HTTP, ready=8000)
+    lab.drop(FIN, to=lab.client)
+    with lab.client, socket.create_connection(("server", 8000)) as connection:
+        reader = threading.Thread(target=connection.makefile("rb").read, daemon=True)
+        reader.start()
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        lab.expect(client="ESTABLISHED", server="FIN_WAIT1", port=8000)
+
+
+def test_asyncio_reads_an_answer(lab: Lab) -> None:
+    async def first_line() -> bytes:
+        reader, writer = await asyncio.open_connection("server", 8000)
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        return await reader.readline()
+
+    lab.server.start(HTTP, ready=8000)
+    with lab.client:
+        assert asyncio.run(first_line()) == b"HTTP/1.0 200 OK\r\n"

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The tests in ``examples/``, as somebody plays them who is not root. (Root plays them as they are:
+they are among pytest's ``testpaths``.)
+"""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .somebody import Somebody
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+LINES = 8  # at most, of a test
+
+
+def written() -> Iterator[ast.FunctionDef]:
+    for file in EXAMPLES.glob("test_*.py"):
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                yield node
+
+
+@pytest.mark.needs("curl", "nginx", "redis-server")
+@pytest.mark.parametrize("family", [(), ("--netlab-ipv6",)], ids=["IPv4", "IPv6"])
+def test_they_pass_without_root(somebody: Somebody, family: tuple[str, ...]) -> None:
+    folder = somebody.home / "examples"
+    shutil.copytree(EXAMPLES, folder, dirs_exist_ok=True)
+    done = somebody.run(*somebody.pytest, *family, str(folder))
+    assert done.returncode == 0, done.stdout
+    assert f"{len([*written()])} passed" in done.stdout
+
+
+def test_they_are_short_and_need_no_conftest() -> None:
+    assert not [*EXAMPLES.rglob("conftest.py")]
+    long = {f"{each.name}: {len(each.body)}" for each in written() if _lines(each) > LINES}
+    assert long == set()
+
+
+def _lines(test: ast.FunctionDef) -> int:
+    assert test.end_lineno
+    return test.end_lineno - test.body[0].lineno + 1

@@ -1,0 +1,339 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Programs in a lab: how they are started and awaited, who they are, and that their connections are
+followed as netlab's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import pwd
+import re
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from netlab.linux.names import HOSTS
+from netlab.model.errors import ActionFailed, LabError, NotHeld
+from netlab.model.tcp import ACK, FIN, SYN, State
+from netlab.model.vocabulary import Side
+from netlab.testbed.lab import Lab
+from netlab.testbed.program import Program
+
+from . import tools
+
+#: Listens on the port that is its argument, says so, and answers "hello" to one after the other.
+SERVER = """
+import socket, sys
+place = ("::", int(sys.argv[1]))
+listening = socket.create_server(place, family=socket.AF_INET6, dualstack_ipv6=True)
+print("I listen", flush=True)
+kept = []
+while True:
+    connection, peer = listening.accept()
+    connection.sendall(b"hello")
+    kept.append(connection)
+"""
+PYTHON = [sys.executable, "-c"]
+
+
+def serve(lab: Lab, port: int = 8000) -> Program:
+    return lab.server.start([*PYTHON, SERVER, str(port)], ready=port)
+
+
+# --- being ready
+
+
+def test_a_program_is_ready_when_it_listens(lab: Lab) -> None:
+    serve(lab)
+    with lab.client:
+        assert socket.create_connection(("server", 8000)).recv(5) == b"hello"
+
+
+def test_a_program_is_ready_when_it_says_so_or_a_condition_holds(lab: Lab) -> None:
+    said = lab.server.start([*PYTHON, SERVER, "1"], ready="I listen")
+    assert said.output == "I listen\n"
+    lab.client.start("sleep 100", ready=lambda: len(lab.client.programs))
+
+
+def test_who_ends_before_is_told_with_its_last_words(lab: Lab) -> None:
+    command = ["sh", "-c", "echo one; echo no such file >&2; exit 3"]
+    with pytest.raises(ActionFailed) as failed:
+        lab.server.start(command, ready=8000)
+    first, *words = str(failed.value).splitlines()
+    assert first.endswith("has ended before it was listening on port 8000: exit code 3; it wrote:")
+    assert words == ["    one", "    no such file"]
+
+
+def test_who_goes_into_the_background_is_told_to_stay(lab: Lab) -> None:
+    with pytest.raises(ActionFailed, match=r"exit code 0 \(if it puts itself into the background"):
+        lab.server.start("true", ready=8000)
+
+
+def test_who_is_never_ready_is_ended(lab: Lab, mark: str) -> None:
+    with pytest.raises(
+        ActionFailed, match=r"was not listening on port 8000 within 0\.2 s; it wrote"
+    ):
+        lab.server.start(
+            ["sh", "-c", "trap '' TERM; echo I wait; sleep 100"], ready=8000, within=0.2
+        )
+    assert tools.left_over(mark) == []
+
+
+def test_a_port_that_is_taken_is_told_before(lab: Lab) -> None:
+    serve(lab)
+    with pytest.raises(
+        LabError, match=r"^server: port 8000 is taken already: LISTEN .*SERVER|python"
+    ):
+        serve(lab)
+
+
+def test_an_end_is_waited_for_and_a_program_that_goes_on_is_told(lab: Lab) -> None:
+    assert lab.client.run("sh -c 'exit 7'").wait() == 7
+    waits = lab.client.run("sh -c 'echo I wait; sleep 100'")
+    with pytest.raises(ActionFailed, match=r"has not ended within 0.2 s; it wrote:\n    I wait"):
+        waits.wait(0.2)
+
+
+def test_a_program_that_is_killed_has_let_go_of_its_port(lab: Lab) -> None:
+    for _ in range(10):
+        program = lab.server.start([*PYTHON, SERVER, "8000"], ready=8000)
+        program.kill()
+        assert program.exit_code == -signal.SIGKILL
+        assert lab.server.sockets(port=8000) == []
+        program.kill()  # harmless
+
+
+# --- how it is started
+
+
+def test_a_command_is_split_as_a_shell_does_it_and_nothing_is_expanded(lab: Lab) -> None:
+    program = lab.client.run("printf '%s|' 'a b' $HOME * {server}")
+    program.wait()
+    assert program.output == f"a b|$HOME|*|{lab.server.address}|"
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("echo 'a", 'command: "echo \'a": no closing quotation'),
+        ("", "command: expected words, as a string or a list; found ''"),
+        ([], r"command: expected words, as a string or a list; found \[\]"),
+        (["sleep", 1], r"command: expected words, as a string or a list; found \['sleep', 1\]"),
+        ("no-such-program", "cannot run 'no-such-program': No such file or directory"),
+    ],
+)
+def test_what_is_no_command_is_refused(lab: Lab, command: object, why: str) -> None:
+    with pytest.raises(LabError, match=f"^{why}"):
+        lab.client.run(command)  # type: ignore[arg-type]
+
+
+def test_its_environment_folder_and_input_are_given(lab: Lab, tmp_path: Path) -> None:
+    program = lab.client.run(
+        ["sh", "-c", "cat; pwd; echo $WHO $HOME"], env={"WHO": "me"}, cwd=tmp_path, stdin="hello\n"
+    )
+    assert program.wait() == 0
+    assert program.output == f"hello\n{tmp_path}\nme {os.environ['HOME']}\n"
+    with pytest.raises(LabError, match=r"^cwd: '/no/such' is not a folder$"):
+        lab.client.run("true", cwd="/no/such")
+
+
+def test_it_may_be_somebody_else(lab: Lab) -> None:
+    nobody = pwd.getpwnam("nobody")
+    program = lab.server.run(["sh", "-c", "id -u; id -g; echo $USER"], user="nobody")
+    assert program.wait() == 0
+    assert program.output.split() == [str(nobody.pw_uid), str(nobody.pw_gid), "nobody"]
+    with pytest.raises(LabError, match=r"^user: this machine has none called 'no-such'"):
+        lab.server.run("true", user="no-such")
+
+
+def test_somebody_else_ends_with_netlab_too(lab: Lab, mark: str) -> None:
+    program = lab.server.run("sleep 1000", user="nobody")
+    assert tools.wait(lambda: tools.marked(mark) or None)
+    program.kill()
+    assert tools.left_over(mark) == []
+
+
+# --- names
+
+
+def test_names_are_known_inside_and_nowhere_else(lab: Lab) -> None:
+    before = HOSTS.read_text()
+    command = ["getent", "hosts", "client", "server"]
+    known = lab.client.run(command)
+    assert known.wait() == 0
+    assert known.output.split()[::2] == [lab.client.address, lab.server.address]
+    for name, host in (("client", lab.client), ("server", lab.server)):
+        with lab.server:
+            assert socket.getaddrinfo(name, 80)[0][4][0] == host.address
+    assert HOSTS.read_text() == before
+    with pytest.raises(OSError, match=r"."):
+        socket.getaddrinfo("server", 80)
+
+
+def test_what_the_machine_knows_is_known_inside_too(lab: Lab) -> None:
+    machines = HOSTS.read_text().splitlines()
+    with lab.client:
+        assert socket.gethostbyname("localhost") == "127.0.0.1"
+        assert HOSTS.read_text().splitlines()[2:] == machines
+
+
+# --- inside
+
+
+def test_a_thread_is_on_a_host_and_comes_back(lab: Lab, tmp_path: Path) -> None:
+    folder, network = os.getcwd(), os.readlink("/proc/thread-self/ns/net")
+    mounts = os.readlink("/proc/thread-self/ns/mnt")
+    with lab.client, lab.server, lab.client:
+        assert os.fstat(lab.client.namespace.fd).st_ino == _own_network()
+        assert os.getcwd() == folder
+        (tmp_path / "seen").write_text("outside, too")
+    assert os.readlink("/proc/thread-self/ns/net") == network
+    assert os.readlink("/proc/thread-self/ns/mnt") == mounts
+    assert (os.getcwd(), (tmp_path / "seen").read_text()) == (folder, "outside, too")
+
+
+def test_threads_that_begin_inside_stay_and_others_are_not_moved(lab: Lab) -> None:
+    seen: dict[str, int] = {}
+    entered, done = threading.Event(), threading.Event()
+
+    def look(name: str) -> None:
+        entered.wait(tools.PATIENCE)
+        seen[name] = _own_network()
+        done.wait(tools.PATIENCE)
+
+    home = _own_network()
+    other = threading.Thread(target=look, args=["other"])
+    other.start()
+    with lab.client:
+        mine = threading.Thread(target=look, args=["mine"])
+        mine.start()
+        entered.set()
+        tools.wait(lambda: len(seen) == 2 or None)
+    assert _own_network() == home  # though a thread that has begun inside still shares its folders
+    done.set()
+    mine.join()
+    other.join()
+    assert seen == {"other": home, "mine": os.fstat(lab.client.namespace.fd).st_ino}
+
+
+def test_an_error_inside_brings_the_thread_back(lab: Lab) -> None:
+    home = _own_network()
+    with pytest.raises(ZeroDivisionError), lab.server:
+        raise ZeroDivisionError
+    assert _own_network() == home
+
+
+def test_a_running_event_loop_is_refused_in_plain_words(lab: Lab) -> None:
+    async def main() -> None:
+        with lab.client:
+            pass
+
+    with pytest.raises(LabError, match=r"with lab\.client: asyncio\.run\(main\(\)\)$"):
+        asyncio.run(main())
+
+
+def _own_network() -> int:
+    return os.stat("/proc/thread-self/ns/net").st_ino
+
+
+# --- connections that nobody announced
+
+
+def test_a_programs_connection_is_followed_from_its_first_state(lab: Lab) -> None:
+    serve(lab)
+    code = "import socket; c = socket.create_connection(('server', 8000)); c.recv(5); c.recv(1)"
+    with lab.drop(SYN | ACK, to=lab.client):
+        client = lab.client.run([*PYTHON, code])
+        lab.expect("SYN_SENT", "SYN_RECV", hold=0.2)
+    lab.expect("ESTABLISHED", "ESTABLISHED", program=client)
+
+
+def test_connections_are_told_apart_by_port_program_and_order(lab: Lab) -> None:
+    one, other = serve(lab, 8000), serve(lab, 8001)
+    with lab.client:
+        three = [_seen(lab, port) for port in (8000, 8001, 8000)]
+    assert [each.recv(5) for each in three] == [b"hello"] * 3
+    with lab.drop(FIN, to=lab.server):
+        three[1].close()
+        lab.expect("FIN_WAIT1", "ESTABLISHED", port=8001)
+        lab.expect("FIN_WAIT1", "ESTABLISHED", program=other)
+        lab.expect("FIN_WAIT1", "ESTABLISHED", number=1)
+        lab.expect("ESTABLISHED", "ESTABLISHED", port=8000)
+        lab.expect("ESTABLISHED", "ESTABLISHED", program=one, number=0)
+        assert [str(flow.pair) for flow in lab.flows()] == [
+            "ESTABLISHED/ESTABLISHED",
+            "FIN_WAIT1/ESTABLISHED",
+            "ESTABLISHED/ESTABLISHED",
+        ]
+        assert len(lab.flows(port=8000)) == len(lab.flows(program=one)) == 2
+    three[0].close()
+    three[2].close()
+
+
+def _seen(lab: Lab, port: int) -> socket.socket:
+    connection = socket.create_connection(("server", port))
+    lab.sample()
+    return connection
+
+
+def test_what_one_host_says_to_itself_is_no_connection_between_two(lab: Lab) -> None:
+    with lab.client:
+        listening = socket.create_server(("127.0.0.1", 0))
+        to_itself = socket.create_connection(listening.getsockname())
+    lab.sample()
+    assert lab.flows() == []
+    to_itself.close()
+    listening.close()
+
+
+def test_where_none_has_been_seen_the_failure_says_so(lab: Lab) -> None:
+    serve(lab)
+    with pytest.raises(NotHeld, match="no connection to port 8000 has been seen") as failed:
+        lab.expect("ESTABLISHED", "ESTABLISHED", port=8000, within=0.1)
+    server = failed.value.failure.rows[1]
+    assert (server.side, server.sampled) == (Side.SERVER, State.LISTEN)
+
+
+# --- sockets
+
+
+def test_sockets_are_listed_with_who_holds_them(lab: Lab) -> None:
+    server = serve(lab)
+    with lab.client, socket.create_connection(("server", 8000)) as mine:
+        assert mine.recv(5) == b"hello"
+        (client,) = lab.client.sockets(port=8000)
+        assert client.local == mine.getsockname()[:2]
+        assert (client.remote, client.state) == ((lab.server.address, 8000), State.ESTABLISHED)
+        assert (client.owner, client.program) == ("this process", None)
+        (accepted,) = lab.server.sockets(program=server, state="ESTAB")
+        assert (accepted.program, accepted.remote) == (server, client.local)
+        judged = [each for each in tools.sockets(lab.server) if each.state is State.ESTABLISHED]
+        assert [(each.local[1], each.remote[1]) for each in judged] == [accepted.ports]
+        with pytest.raises(LabError, match="no state is called 'ESTABLISH'"):
+            lab.server.sockets(state="ESTABLISH")
+
+
+def test_sockets_that_are_left_are_told(lab: Lab) -> None:
+    serve(lab)
+    with lab.client:
+        leaked = socket.create_connection(("server", 8000))
+    with pytest.raises(ActionFailed) as failed:
+        lab.expect_no_sockets(at=lab.client, within=0.1)
+    first, line = str(failed.value).splitlines()
+    assert first == "after 0.1 s sockets are left:"
+    assert re.fullmatch(r"  client: ESTABLISHED \S+ -> \S+:8000 \(this process\)", line)
+    lab.expect_no_sockets(at="client", may_stay=["ESTABLISHED"])
+    leaked.close()
+    lab.expect_no_sockets(at=lab.client, may_stay=["TIME_WAIT", "FIN_WAIT2"])
+
+
+def test_a_refused_name_is_an_error_of_the_application(lab: Lab) -> None:
+    with lab.client, pytest.raises(OSError, match=r".") as refused:
+        socket.create_connection(("server", 1), timeout=5)
+    assert refused.value.errno == errno.ECONNREFUSED
