@@ -19,10 +19,7 @@ from netlab import ACK, DATA, FIN, SYN, Lab
 
 HTTP = "python3 -m http.server --bind :: 8000"
 REDIS = "redis-server --bind * -::* --protected-mode no --save '' --dir {folder}"
-NGINX = """
-daemon off; master_process off; user root; pid nginx.pid; error_log stderr; events {}
-http { access_log off; server { listen [::]:80 ipv6only=off; return 200 hello; } }
-"""
+NGINX = f"nginx -e stderr -c {Path(__file__).parent}/scenarios/nginx.conf -p {{folder}}"
 
 
 def test_a_connect_time_out_is_kept(lab: Lab) -> None:
@@ -56,9 +53,8 @@ def test_a_client_comes_back_after_a_restart(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_nginx_answers_curl(lab: Lab, tmp_path: Path) -> None:
-    (tmp_path / "nginx.conf").write_text(NGINX)
-    lab.server.start(f"nginx -p {tmp_path} -c nginx.conf", ready=80)
-    curl = lab.client.run("curl -sS http://server/")
+    lab.server.start(NGINX.format(folder=tmp_path), ready=8080)
+    curl = lab.client.run("curl -sS http://server:8080/")
     assert (curl.wait(), curl.output) == (0, "hello")
 
 

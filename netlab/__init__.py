@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         TooBusy,
         Unmet,
     )
-    from netlab.model.evidence import Evidence, FaultRecord
+    from netlab.model.evidence import Evidence, FaultRecord, ProgramRecord
     from netlab.model.tcp import ACK, ANY, DATA, FIN, RST, SYN, Segment, State, Timer
     from netlab.model.vocabulary import ExpectedPair, Family, Hook, Pair, Reject, Side
     from netlab.report import write_captures, write_report
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from netlab.testbed.lab import Lab
     from netlab.testbed.program import Program
     from netlab.testbed.router import Router
+    from netlab.testbed.sockets import TcpSocket
 
 #: Where each public name lives. They are imported on first use, so that ``netlab list`` does
 #: not pay for what only a lab needs (pyroute2: 0.15 s).
@@ -59,7 +60,7 @@ _HOMES = {
         "Absent", "ActionFailed", "Forbidden", "LabError", "MissingExtra", "NetlabError",
         "NotHeld", "ScenarioError", "TooBusy", "Unmet",
     ),
-    "netlab.model.evidence": ("Evidence", "FaultRecord"),
+    "netlab.model.evidence": ("Evidence", "FaultRecord", "ProgramRecord"),
     "netlab.report": ("write_captures", "write_report"),
     "netlab.scenario.catalogue": ("choose",),
     "netlab.scenario.loader": ("load",),
@@ -77,6 +78,7 @@ _HOMES = {
     "netlab.testbed.program": ("Program",),
     "netlab.testbed.expect": ("Held",),
     "netlab.testbed.router": ("Router",),
+    "netlab.testbed.sockets": ("TcpSocket",),
     "netlab.model.vocabulary": (
         "ExpectedPair", "Family", "Hook", "Pair", "Reject", "Side",
     ),
@@ -87,9 +89,9 @@ __all__ = [
     "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "Absent", "ActionFailed", "Connection", "Drop",
     "Evidence", "ExpectedPair", "Family", "Fault", "FaultRecord", "Flow", "Forbidden", "Held",
     "Hook", "Host", "Lab", "LabError", "MissingExtra", "NetlabError", "NotHeld", "Options", "Pair",
-    "Plug", "Program", "Reject", "Router", "Scenario", "ScenarioError", "Segment", "Side", "State",
-    "Timer", "TooBusy", "Unmet", "choose", "load", "play", "play_all", "prepare", "story",
-    "write_captures", "write_report",
+    "Plug", "Program", "ProgramRecord", "Reject", "Router", "Scenario", "ScenarioError", "Segment",
+    "Side", "State", "TcpSocket", "Timer", "TooBusy", "Unmet", "choose", "load", "play", "play_all",
+    "prepare", "story", "write_captures", "write_report",
 ]  # fmt: skip
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from netlab import scheduler
 from netlab.linux.procnet import Row
 from netlab.model.errors import ActionFailed, LabError, TooBusy
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Side
-from netlab.scenario.model import SENDS_AGAIN, Expectation, Look, Range
+from netlab.render.program import ended as told
+from netlab.scenario.model import SENDS_AGAIN, Exit, Expectation, Look, Range
 from netlab.testbed.connection import Flow
 from netlab.testbed.expect import TOLERATED
 from netlab.testbed.lab import Lab
@@ -38,6 +40,26 @@ def frozen(lab: Lab, expect: Expectation, at: At) -> None:
     for side, states in expect.path.items():
         at("path", side)
         _path(flow, side, states)
+
+
+def ended(lab: Lab, asked: Exit, at: At) -> None:
+    """Check how the program that was started last ends, waiting for it.
+
+    Raises `ActionFailed`.
+    """
+    program = lab.context.programs[-1]
+    at("program", "within")
+    left = program.started + asked.within - scheduler.now()
+    lasted = lab.wait(lambda: program.lasted, max(0.0, left))
+    if lasted is None or lasted > asked.within:
+        raise ActionFailed(f"the program has not ended within {asked.within:g} s")
+    at("program", "exits")
+    if program.exit_code != asked.code:
+        wanted, found = told(asked.code), told(program.exit_code)
+        raise ActionFailed(f"the program's end: expected {wanted}; found {found}")
+    at("program", "says")
+    if asked.says not in program.said:
+        raise ActionFailed(f"the program did not say {asked.says!r}")
 
 
 def undone(lab: Lab, expect: Expectation) -> bool:

@@ -223,8 +223,7 @@ class Document:
         if table.short and not isinstance(node, yaml.MappingNode):
             field = table.fields[table.short]
             said[field.name or table.short] = self.read(field.takes, node, where)
-            return said
-        for key, value in self.pairs(node, where):
+        for key, value in self.pairs(node, where) if not said else ():
             if key.value not in table.fields:
                 correction = hint(key.value, tuple(table.fields))
                 known = ", ".join(table.fields) or "nothing"

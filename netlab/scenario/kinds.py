@@ -148,6 +148,7 @@ _NEEDS = {
     "": _matching(r"[a-z0-9_]+(\.[a-z0-9_]+)*"),
     "counter": _matching(r"[A-Z][A-Za-z0-9]+"),
     "behaviour": _matching("|".join(BEHAVIOURS)),
+    "program": _matching(r"[A-Za-z0-9_.+-]+"),
 }
 
 
@@ -158,10 +159,19 @@ def _need(text: str) -> str:
 
 
 def _command(text: str) -> list[str]:
-    unknown = set(re.findall(r"(?<!\$)\{(\w+)\}", text)) - {str(side) for side in Side}
+    unknown = set(re.findall(r"(?<!\$)\{(\w+)\}", text)) - {*map(str, Side), FOLDER}
     if unknown:
         raise ValueError
     return shlex.split(_text(text))
+
+
+def _ready(text: str) -> int | str:
+    return PORT.parse(text) if text.isdecimal() else _text(text)
+
+
+def _exit(text: str) -> int:
+    """As `Program.exit_code` has it."""
+    return EXIT_CODE.parse(text) if text.isdecimal() else -_signal(text)
 
 
 def _place(text: str) -> tuple[Side, Hook]:
@@ -266,13 +276,16 @@ COUNTER = Kind(
     {"type": "string"},
 )
 NEED = Kind(
-    "a sysctl such as tcp_rto_max_ms, 'counter:NAME' as nstat names it, or 'behaviour:NAME' with "
-    f"one of {', '.join(BEHAVIOURS)}",
+    "a sysctl such as tcp_rto_max_ms, 'counter:NAME' as nstat names it, 'program:NAME', or "
+    f"'behaviour:NAME' with one of {', '.join(BEHAVIOURS)}",
     _need,
     {
         "anyOf": [
             {"enum": [f"behaviour:{name}" for name in BEHAVIOURS]},
-            {"type": "string", "pattern": "^(counter:[A-Z][A-Za-z0-9]+|[a-z0-9_.]+)$"},
+            {
+                "type": "string",
+                "pattern": "^(counter:[A-Z][A-Za-z0-9]+|program:[A-Za-z0-9_.+-]+|[a-z0-9_.]+)$",
+            },
         ]
     },
     tuple(f"behaviour:{name}" for name in BEHAVIOURS),
@@ -284,8 +297,22 @@ CASE = Kind(
     {"anyOf": [{"const": OTHERWISE}, NEED.schema]},
     (*NEED.words, OTHERWISE),
 )
+FOLDER = "folder"  # in a command line, the folder of the scenario's file
 COMMAND = Kind(
-    "a command line, with {client} and {server} for addresses", _command, {"type": "string"}
+    "a command line, with {client} and {server} for addresses, {folder} for the file's folder",
+    _command,
+    {"type": "string"},
+)
+READY = Kind(
+    "a port that it listens on, or a text that it writes",
+    _ready,
+    {"anyOf": [PORT.schema, {"type": "string"}]},
+)
+EXIT_CODE = _integer("an exit code", 0, 255)
+EXIT = Kind(
+    "an exit code, 0 to 255, or a signal: SIGKILL",
+    _exit,
+    {"anyOf": [EXIT_CODE.schema, SIGNAL.schema]},
 )
 BYTES = _integer("a number of bytes", 1, 1 << 24)
 SOURCE = Kind(

@@ -14,6 +14,7 @@ from netlab.scenario.kinds import (
     COUNTER,
     DURATION,
     ERRNO,
+    EXIT,
     FAMILY,
     FLAG,
     NAME,
@@ -33,6 +34,15 @@ PAIR = Struct(
 REACH = Struct(
     "a pair to be reached",
     {**PAIR.fields, "hold": Field(DURATION), "within": Field(DURATION), "of": Field(NAME)},
+)
+PROGRAM = Struct(
+    "how the program that was started last ends",
+    {
+        "exits": Field(EXIT, required=True),
+        "within": Field(DURATION, doc="of its start (10 s)"),
+        "says": Field(TEXT, doc="what it has written by then, somewhere in its output or errors"),
+    },
+    "exits",
 )
 LOOK = Struct(
     "what a row of /proc/net/tcp shows",
@@ -105,6 +115,7 @@ EXPECT = Struct(
         "sockets": _sides(Field(MapOf(STATE, COMPARISON))),
         "counters": COUNTERS,
         "path": _sides(Field(ListOf(STATE))),
+        "program": Field(PROGRAM, doc="how the program that was started last ends"),
         "cause": Field(TEXT, doc="why there is no fault to remove"),
         "heal": Field(Steps(), doc="what heals it, if that is not removing every fault"),
         "healed": Field(HEALED, doc="what the pair becomes when the cause is removed"),
@@ -121,7 +132,8 @@ SCENARIO = Struct(
         "family": Field(FAMILY, doc="if it makes sense in only one"),
         "needs": Field(
             ListOf(NEED),
-            doc="what a kernel must have, or it is skipped: sysctls, counter:NAME, behaviour:NAME",
+            doc="what must be there, or it is skipped: sysctls, counter:NAME and behaviour:NAME of "
+            "the kernel, program:NAME",
         ),
         "steps": Field(Steps(), required=True),
         "expect": Field(EXPECT, required=True),

@@ -24,6 +24,7 @@ from netlab.scenario.model import (
     ByKernel,
     Do,
     Ending,
+    Exit,
     Expectation,
     FaultStep,
     Healing,
@@ -35,11 +36,12 @@ from netlab.scenario.model import (
     Step,
     in_force,
 )
-from netlab.scenario.shapes import MapOf
+from netlab.scenario.shapes import MapOf, Struct
 from netlab.scenario.steps import ACTIONS, FAULTS, kind_of
 from netlab.scenario.steps.fault import FaultKind, StepContext
 
 DEFAULT_HOLD = 1.0  # seconds
+PATIENCE = 10.0  # seconds that a program may take
 
 
 def load(path: Path) -> Scenario:
@@ -105,6 +107,7 @@ class _Loader:
             sockets=_by_side(said.get("sockets", {})),
             counters=self._counters(said),
             path=_by_side(said.get("path", {})),
+            program=_exit(said["program"]) if "program" in said else None,
             cause=said.get("cause", ""),
             heal=self._steps(said.get("heal", [])),
             healed=self._healing(healed) if healed else None,
@@ -226,6 +229,8 @@ class _Loader:
         if isinstance(node, yaml.ScalarNode):
             return node, None
         pairs = self._document.pairs(node, str(side))
+        if len(pairs) > 1 and isinstance(node, yaml.MappingNode):
+            pairs = _together(node)
         if len(pairs) != 1:
             found = len(pairs) or called(node)
             self._fail(f"{side} does one thing in a step; found {found}", line_of(node))
@@ -275,6 +280,8 @@ class _Loader:
         for fault in expect.dropped:
             if fault is not None:
                 self._known("fault", fault, faults, expect.line_of("dropped", fault))
+        if expect.program and not any(isinstance(each, Do) and each.starts for each in steps):
+            self._fail("expect has 'program', but no step starts one", lines["program"])
 
     def _known(self, what: str, name: str, names: set[str], where: Step | int) -> None:
         if name not in names:
@@ -316,6 +323,21 @@ class _Loader:
             )
 
 
+def _together(node: yaml.MappingNode) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
+    """An action with its further arguments beside it, ``{start: nginx, ready: 80}``, as one whose
+    arguments are all its own, ``{start: {command: nginx, ready: 80}}``. Anything else as it is.
+    """
+    (word, value), *others = node.value
+    action = ACTIONS.get(word.value.replace("_", "-"))
+    if action is None or not isinstance(action.takes, Struct) or not action.takes.short:
+        return list(node.value)
+    if isinstance(value, yaml.MappingNode) or any(key.value in ACTIONS for key, _ in others):
+        return list(node.value)
+    short = yaml.ScalarNode(word.tag, action.takes.short, word.start_mark, word.end_mark)
+    whole = yaml.MappingNode(node.tag, [(short, value), *others], node.start_mark, node.end_mark)
+    return [(word, whole)]
+
+
 def _lines(said: Said, around: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
     """The line of every key of a mapping, however deeply nested."""
     for word, line in said.lines.items():
@@ -327,6 +349,10 @@ def _lines(said: Said, around: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str
 
 def _by_side(said: dict[str, Any]) -> dict[Side, Any]:
     return {Side(side): value for side, value in said.items()}
+
+
+def _exit(said: Said) -> Exit:
+    return Exit(said["exits"], said.get("within", PATIENCE), said.get("says", ""))
 
 
 def _look(said: Said) -> Look:

@@ -77,6 +77,11 @@ class Do(Step):
     fails: Mapping[Family, str] = field(default_factory=dict)  # the errno it must fail with
     of: str = LAST
 
+    @property
+    def starts(self) -> tuple[str, ...]:
+        """The command line of the program that it starts; nothing, if it starts none."""
+        return tuple(self.arguments.get("command", ()))
+
 
 @dataclass(frozen=True, slots=True)
 class FaultStep(Step):
@@ -193,6 +198,15 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Exit:
+    """How a program must end."""
+
+    code: int  # negative: the signal
+    within: float  # seconds of its start
+    says: str = ""  # what it must have written
+
+
+@dataclass(frozen=True, slots=True)
 class Healing:
     """The pair that remains when the cause is removed."""
 
@@ -232,6 +246,7 @@ class Expectation:
     sockets: Mapping[Side, Mapping[State, Range]] = field(default_factory=dict)
     counters: Mapping[Side, Mapping[str, Range]] = field(default_factory=dict)
     path: Mapping[Side, tuple[State, ...]] = field(default_factory=dict)
+    program: Exit | None = None  # of the one that was started last
     cause: str = ""  # why there is nothing to remove
     heal: tuple[AnyStep, ...] = ()  # instead of removing every fault
     healed: Healing | None = None

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Features that not every kernel has: looks for them on this one, by their names in `needs:`.
+"""What not every kernel and machine has: looks for it on this one, by its name in `needs:`.
 
-A need is a sysctl (``tcp_rto_max_ms``), a counter (``counter:TCPTimeoutRehash``), a behaviour
-(``behaviour:shutdown-waits-in-syn-recv``) or, for a story, something that its router must be able
-to do (``router:tracking``). The last two are tried out. Versions are never checked.
+A need is a sysctl (``tcp_rto_max_ms``), a counter (``counter:TCPTimeoutRehash``), a program
+(``program:nginx``), a behaviour (``behaviour:shutdown-waits-in-syn-recv``) or, for a story,
+something that its router must be able to do (``router:tracking``). The last two are tried out.
+Versions are never checked.
 """
 
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 
 from netlab.linux import sysctl
+from netlab.linux.confinement import SEARCHED
 from netlab.linux.nstat import Counters
 from netlab.model.errors import LabError
 from netlab.model.vocabulary import BEHAVIOURS, Side
@@ -21,13 +24,16 @@ from netlab.scenario.model import ByKernel, Expectation, Range
 
 
 def missing(need: str) -> str:
-    """The reason this kernel lacks the need, or ''.
+    """The reason this kernel or machine lacks the need, or ''.
 
     Raises `LabError` where a behaviour cannot be tried.
     """
     kind, _, name = need.rpartition(":")
     if kind == "counter":
         return "" if name in _counters() else f"this kernel has no counter {name}"
+    if kind == "program":
+        found = shutil.which(name, path=SEARCHED)
+        return "" if found else f"this machine has no {name}, which it needs: install it"
     if kind == "behaviour":
         from netlab.testbed import behaviours
 

@@ -44,11 +44,11 @@ class Started:
 def by_strangers(scenarios: Iterable[Scenario]) -> list[Started]:
     """Every program that files start which did not come with netlab, in the order of the steps."""
     return [
-        Started(scenario, step.line, step.side, shlex.join(step.arguments["command"]))
+        Started(scenario, step.line, step.side, shlex.join(step.starts))
         for scenario in scenarios
         if not catalogue.is_built_in(scenario)
         for step in _steps(scenario)
-        if isinstance(step, Do) and step.action == "run"
+        if isinstance(step, Do) and step.starts
     ]
 
 

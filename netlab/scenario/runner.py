@@ -288,6 +288,8 @@ class _Play:
         self._line = expect.line
         _ask(self._options.frozen, lab, self._scenario)
         checks.counters(self._notebook, expect.counters, self._at)
+        if expect.program is not None:
+            checks.ended(lab, expect.program, self._at)
         if expect.ends is not None:
             self._wait_for_the_end()
         elif expect.healed is not None:

@@ -52,7 +52,7 @@ def _table(table: Struct) -> Schema:
     required = [key for key, field in table.fields.items() if field.required]
     if required:
         whole["required"] = required
-    if not table.short:
+    if not table.short or any(key != table.short for key in required):
         return whole
     return {"anyOf": [_of(table.fields[table.short].takes), whole]}
 
@@ -73,13 +73,20 @@ def _steps() -> Schema:
     return {"type": "array", "minItems": 1, "items": {"anyOf": forms}}
 
 
-def _form(properties: dict[str, Any], required: str) -> Schema:
+def _form(properties: dict[str, Any], *required: str) -> Schema:
     return {
         "type": "object",
         "additionalProperties": False,
         "properties": properties,
-        "required": [required],
+        "required": [*required],
     }
+
+
+def _beside(takes: Struct, word: str) -> Schema:
+    """An action with its other arguments beside it."""
+    fields = {word if key == takes.short else key: field for key, field in takes.fields.items()}
+    required = [key for key, field in fields.items() if field.required and key != word]
+    return _form({key: _field(field) for key, field in fields.items()}, word, *required)
 
 
 def _action() -> Schema:
@@ -92,4 +99,6 @@ def _action() -> Schema:
             words += spellings
         shown = {**_of(takes), "description": takes.what}
         forms += [_form({spelling: shown}, spelling) for spelling in spellings]
+        if isinstance(takes, Struct) and takes.short and len(takes.fields) > 1:
+            forms += [_beside(takes, spelling) for spelling in spellings]
     return {"anyOf": [{"enum": words}, *forms]}

@@ -29,13 +29,14 @@ from netlab.scenario.kinds import (
     SOURCE,
     Kind,
 )
-from netlab.scenario.loader import DEFAULT_HOLD
+from netlab.scenario.loader import DEFAULT_HOLD, PATIENCE
 from netlab.scenario.model import (
     LAST,
     AnyStep,
     ByKernel,
     Do,
     Ending,
+    Exit,
     Expectation,
     FaultStep,
     Look,
@@ -140,6 +141,7 @@ def _expectation(expect: Expectation) -> Said:
         "sockets": _counts(expect.sockets),
         "counters": _counts(expect.counters),
         "path": {str(side): [*map(str, states)] for side, states in expect.path.items()},
+        "program": None if expect.program is None else _exit(expect.program),
         "cause": expect.cause,
         "heal": expect.heal,
     }
@@ -150,6 +152,14 @@ def _expectation(expect: Expectation) -> Said:
     if expect.ends:
         values["ends"] = _ending(expect.ends)
     return {key: value for key, value in values.items() if value not in (None, "", {}, ())}
+
+
+def _exit(program: Exit) -> Said:
+    code = program.code
+    values: Said = {"exits": code if code >= 0 else signal.Signals(-code).name}
+    if program.within != PATIENCE:
+        values["within"] = seconds(program.within)
+    return values | ({"says": program.says} if program.says else {})
 
 
 def _ending(ends: Ending) -> Said:

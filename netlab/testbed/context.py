@@ -12,6 +12,7 @@ from netlab.linux.names import Names
 from netlab.model.errors import TooBusy, Unmet
 from netlab.model.vocabulary import USUAL_PORT, Family, Side
 from netlab.testbed.flows import FlowTracker
+from netlab.testbed.program import Program
 from netlab.testbed.recorder import Recorder
 from netlab.testbed.tape import Tape
 
@@ -35,6 +36,7 @@ class LabContext:
         self.recorder: Recorder | None = None
         self.tape: Tape | None = None
         self._lost_before = scheduler.lost()
+        self.programs: list[Program] = []  # of both hosts, in the order of their starts
         self._names: Names | None = None
         #: Why the hosts' names are known to nobody, where that is so.
         self.no_names = ""
@@ -89,6 +91,8 @@ class LabContext:
             self.recorder.drain()
         if self.tape is not None:
             self.tape.drain()
+        for program in self.programs:
+            _ = program.exit_code  # so that it is known how long it lasted
 
     def wait(self, condition: Callable[[], T | None], patience: float) -> T | None:
         """Evaluate `condition` for up to `patience` seconds, sampling both ends each time."""

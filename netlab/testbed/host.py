@@ -352,6 +352,7 @@ class Host:
                 launch = Launch(confinement, names)
                 program = self._launched(line, launch, confinement.environment(), given)
         self.programs.append(program)
+        self._context.programs.append(program)
         return program
 
     def _launched(
@@ -364,6 +365,8 @@ class Host:
         command: str | Sequence[str],
         ready: Ready,
         within: float = readiness.PATIENCE,
+        confined: bool = False,
+        readable: Path | None = None,
         env: Mapping[str, str] | None = None,
         cwd: str | Path | None = None,
         user: str | None = None,
@@ -379,7 +382,7 @@ class Host:
             taken = self.sockets(port=ready, state=State.LISTEN)
             if taken:
                 raise LabError(f"{self.side}: port {ready} is taken already: {taken[0]}")
-        program = self.run(command, env=env, cwd=cwd, user=user, stdin=stdin)
+        program = self.run(command, confined, readable, env, cwd, user, stdin)
         readiness.wait(self._context, self.table, program, ready, within)
         return program
 

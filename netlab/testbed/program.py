@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from netlab import scheduler
 from netlab.linux.confinement import FILE
 from netlab.linux.namespace import Namespace
 from netlab.model.errors import ActionFailed, LabError
@@ -53,6 +54,8 @@ class Program:
     ) -> None:
         self.command = tuple(command)
         self._wait = wait
+        self.started = scheduler.now()
+        self._lasted: float | None = None
         started = [*OWN.get(command[0], [command[0]]), *command[1:]]
         told, telling = os.pipe()
         with contextlib.ExitStack() as opened:
@@ -113,7 +116,15 @@ class Program:
     @property
     def exit_code(self) -> int | None:
         """The exit code: None while it runs, negative for the signal that ended it."""
-        return self._process.poll()
+        code = self._process.poll()
+        if code is not None and self._lasted is None:
+            self._lasted = scheduler.now() - self.started
+        return code
+
+    @property
+    def lasted(self) -> float | None:
+        """Seconds from its start until it was first seen to have ended; None while it runs."""
+        return None if self.exit_code is None else self._lasted
 
     def wait(self, within: float = PATIENCE) -> int:
         """Wait for its end, up to `within` seconds, and return its exit code.

@@ -21,7 +21,9 @@ import pytest
 from netlab.linux.names import HOSTS
 from netlab.model.errors import ActionFailed, LabError, NotHeld
 from netlab.model.tcp import ACK, FIN, SYN, State
-from netlab.model.vocabulary import Side
+from netlab.model.vocabulary import Family, Side
+from netlab.scenario.loader import load, parse
+from netlab.scenario.runner import Options, play
 from netlab.testbed.lab import Lab
 from netlab.testbed.program import Program
 
@@ -337,3 +339,71 @@ def test_a_refused_name_is_an_error_of_the_application(lab: Lab) -> None:
     with lab.client, pytest.raises(OSError, match=r".") as refused:
         socket.create_connection(("server", 1), timeout=5)
     assert refused.value.errno == errno.ECONNREFUSED
+
+
+# --- in YAML
+
+
+TWIN = """\
+# curl gives up: the server's SYN-ACKs are lost.
+source: a test
+steps:
+  - server: {start: 'python3 -m http.server --bind :: 8000', ready: 8000}
+  - drop: {segment: SYN|ACK, to: client}
+  - client: {run: 'curl -sS --max-time 2 http://server:8000/'}
+expect:
+  pair: {client: SYN_SENT, server: SYN_RECV}
+  hold: 200ms
+  program: {exits: 28, within: 9s, says: timed out}
+  cause: curl has given up
+"""
+
+
+@pytest.mark.needs("curl")
+@pytest.mark.parametrize("family", Family, ids=str)
+def test_a_file_says_how_a_program_is_started_and_how_one_ends(family: Family) -> None:
+    run = play(parse(TWIN, Path("twin.yaml")), Options(family=family))
+    assert (run.outcome, run.failure) == ("pass", None), run
+    assert [each.exit_code for each in run.programs] == [28, None]
+
+
+@pytest.mark.needs("curl")
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        (
+            "exits: 28",
+            "exits: 7",
+            10,
+            "the program's end: expected exit code 7; found exit code 28",
+        ),
+        ("exits: 28", "exits: SIGKILL", 10, "expected ended by SIGKILL"),
+        ("timed out", "refused", 10, "the program did not say 'refused'"),
+        ("within: 9s", "within: 300ms", 10, "the program has not ended within 0.3 s"),
+        ("ready: 8000", "ready: 8001, within: 300ms", 4, "was not listening on port 8001 within"),
+        (
+            "http.server",
+            "no.such",
+            4,
+            "has ended before it was listening on port 8000: exit code 1",
+        ),
+    ],
+)
+def test_what_a_file_says_of_a_program_can_be_wrong(
+    old: str, new: str, line: int, says: str
+) -> None:
+    assert TWIN.count(old) == 1
+    run = play(parse(TWIN.replace(old, new), Path("twin.yaml")))
+    assert run.failure
+    assert says in run.failure.summary
+    assert run.failure.line == line
+    assert run.programs, "what they wrote is part of the failure"
+
+
+def test_a_file_may_name_its_folder(tmp_path: Path) -> None:
+    for folder in (tmp_path, *tmp_path.parents[:2]):  # a nobody is to see it
+        folder.chmod(0o755)
+    (tmp_path / "said.txt").write_text("hello\n")
+    text = TWIN.replace("curl -sS --max-time 2 http://server:8000/", "cat {folder}/said.txt")
+    (tmp_path / "a.yaml").write_text(text)
+    assert "hello" in play(load(tmp_path / "a.yaml")).programs[0].output

@@ -7,6 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from netlab.model.text import printable
+from netlab.render.program import ended
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def _expected(expect: Expectation) -> str:
         said += f", then {expect.healed.claim} once the cause is gone"
     if expect.ends:
         said += f"; by itself it becomes {expect.ends.claim} after {expect.ends.after}"
+    if expect.program:
+        said += f"; the program's end: {ended(expect.program.code)}"
     if expect.cause:
         said += f". Cause: {expect.cause}"
     return said

@@ -7,7 +7,18 @@ import shlex
 import signal
 
 from netlab.model.vocabulary import Family, Side
-from netlab.scenario.kinds import COMMAND, OPTION, PORT, SIGNAL, SYSCTL, TEXT, VALUE
+from netlab.scenario.kinds import (
+    COMMAND,
+    DURATION,
+    FOLDER,
+    OPTION,
+    PORT,
+    READY,
+    SIGNAL,
+    SYSCTL,
+    TEXT,
+    VALUE,
+)
 from netlab.scenario.model import Do
 from netlab.scenario.shapes import Field, MapOf
 from netlab.scenario.steps.action import Action, Given, Stage, always, struct
@@ -41,14 +52,39 @@ def _sysctl_by_hand(step: Do, family: Family) -> str:
 
 
 def _run(stage: Stage, step: Do) -> None:
-    stage.host(step).run(**step.arguments, confined=True, readable=stage.folder)
+    stage.host(step).run(_line(stage, step), confined=True, readable=stage.folder)
+
+
+def _start(stage: Stage, step: Do) -> None:
+    given = {key: value for key, value in step.arguments.items() if key != "command"}
+    stage.host(step).start(_line(stage, step), **given, confined=True, readable=stage.folder)
+
+
+def _line(stage: Stage, step: Do) -> list[str]:
+    folder = str(stage.folder.resolve()) if stage.folder else "."
+    return [word.replace(f"{{{FOLDER}}}", folder) for word in step.starts]
 
 
 def _run_by_hand(step: Do, family: Family) -> str:
     from netlab.testbed.program import filled_in
 
-    addresses = {str(side): side.address(family) for side in Side}
-    return shlex.join(filled_in(word, addresses) for word in step.arguments["command"])
+    addresses = {str(side): side.address(family) for side in Side} | {FOLDER: "."}
+    return shlex.join(filled_in(word, addresses) for word in step.starts)
+
+
+def _start_by_hand(step: Do, family: Family) -> str:
+    ready = step.arguments["ready"]
+    if isinstance(ready, int):
+        until = f'until [ "$(ss -Hltn sport = :{ready})" ]; do sleep 0.1; done'
+    else:
+        until = f"wait until it writes {ready!r}"
+    return f"{_run_by_hand(step, family)} & {until}"
+
+
+def _told_start(given: Given) -> str:
+    ready = given["ready"]
+    until = f"listens on port {ready}" if isinstance(ready, int) else f"writes {ready!r}"
+    return f"starts a program, and waits until it {until}: {shlex.join(given['command'])}"
 
 
 def _told_signal(given: Given) -> str:
@@ -119,6 +155,21 @@ ACTIONS = (
         play=_run,
         by_hand=_run_by_hand,
         told=lambda given: f"starts a program: {shlex.join(given['command'])}",
+        opens=True,
+        programs=True,
+    ),
+    Action(
+        "start",
+        struct(
+            "start a program, and go on when it is ready",
+            "command",
+            command=Field(COMMAND, required=True),
+            ready=Field(READY, required=True),
+            within=Field(DURATION, doc="time to be ready (10 s)"),
+        ),
+        play=_start,
+        by_hand=_start_by_hand,
+        told=_told_start,
         opens=True,
         programs=True,
     ),

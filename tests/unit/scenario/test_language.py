@@ -33,6 +33,7 @@ EXAMPLES = {
     "close": "close",
     "abort": "abort",
     "vanish": "vanish",
+    "start": "{start: ls, ready: 80}",
     "option": "{option: {TCP_NODELAY: 1}}",
     "sysctl": "{sysctl: {tcp_sack: 0}}",
     "sysctl-if-there": "{sysctl-if-there: {net.ipv4.tcp_sack: 0}}",

@@ -76,6 +76,7 @@ class _Lab:
     sysctl: Callable[[str, str], None] = lambda name, value: None
     recorder: Any = None
 
+    programs: tuple[()] = ()
     asked: list[tuple[str, float, float | None, str]] = field(default_factory=list)
     patience: list[float] = field(default_factory=list)
     removed: list[str | None] = field(default_factory=list)

@@ -47,7 +47,9 @@ def bare(scenario: Scenario) -> Scenario:
     return replace(scenario, path=Path(), steps=steps(scenario.steps), expect=expect)
 
 
+EXAMPLES = Path(__file__).parents[3] / "examples" / "scenarios"
 FILES = sorted({scenario.path for scenario in (*catalogue.everything(), *cells.scenarios())})
+FILES += sorted(EXAMPLES.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
