@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from netlab.testbed.faults.plug import Plug
     from netlab.testbed.host import Host
     from netlab.testbed.lab import Lab
+    from netlab.testbed.net import Address, Late, Net
     from netlab.testbed.program import Program
     from netlab.testbed.router import Router
     from netlab.testbed.sockets import TcpSocket
@@ -75,6 +76,7 @@ _HOMES = {
     "netlab.testbed.host": ("Host",),
     "netlab.testbed.lab": ("Lab",),
     "netlab.linux.privileges": ("prepare",),
+    "netlab.testbed.net": ("Address", "Late", "Net"),
     "netlab.testbed.program": ("Program",),
     "netlab.testbed.expect": ("Held",),
     "netlab.testbed.router": ("Router",),
@@ -86,12 +88,13 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "Absent", "ActionFailed", "Connection", "Drop",
-    "Evidence", "ExpectedPair", "Family", "Fault", "FaultRecord", "Flow", "Forbidden", "Held",
-    "Hook", "Host", "Lab", "LabError", "MissingExtra", "NetlabError", "NotHeld", "Options", "Pair",
-    "Plug", "Program", "ProgramRecord", "Reject", "Router", "Scenario", "ScenarioError", "Segment",
-    "Side", "State", "TcpSocket", "Timer", "TooBusy", "Unmet", "choose", "load", "play", "play_all",
-    "prepare", "story", "write_captures", "write_report",
+    "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "Absent", "ActionFailed", "Address", "Connection",
+    "Drop", "Evidence", "ExpectedPair", "Family", "Fault", "FaultRecord", "Flow", "Forbidden",
+    "Held", "Hook", "Host", "Lab", "LabError", "Late", "MissingExtra", "Net", "NetlabError",
+    "NotHeld", "Options", "Pair", "Plug", "Program", "ProgramRecord", "Reject", "Router",
+    "Scenario", "ScenarioError", "Segment", "Side", "State", "TcpSocket", "Timer", "TooBusy",
+    "Unmet", "choose", "load", "play", "play_all", "prepare", "story", "write_captures",
+    "write_report",
 ]  # fmt: skip
 
 

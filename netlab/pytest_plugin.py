@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from netlab.scenario.model import Scenario
     from netlab.scenario.runner import Options
     from netlab.testbed.lab import Lab
+    from netlab.testbed.net import Net
 
 FOLDER = "scenarios"
 SHAPE = re.compile(r"^(source|steps|expect)[ \t]*:", re.MULTILINE)
@@ -412,6 +413,17 @@ def lab(netlab_family: Family) -> Generator[Lab]:
         pytest.fail(str(error), pytrace=False)
     with built:
         yield built
+
+
+@pytest.fixture
+def net(lab: Lab) -> Generator[Net]:
+    """The test is on a client's host, and everything else may misbehave: addresses such as
+    `net.blackhole` and `net.refused`, and `net.cut()`.
+    """
+    from netlab.testbed.net import Net
+
+    with Net(lab) as network, lab.client:
+        yield network
 
 
 @pytest.hookimpl(wrapper=True)

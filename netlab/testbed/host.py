@@ -333,7 +333,7 @@ class Host:
         empty folders of its own and limits, which reads the system's programs and the folder
         `readable`. Raises `LabError` where it cannot be started.
         """
-        self._expect_strangers()
+        self.expect_strangers()
         line = words(command, {str(side): self._context.address(side) for side in Side})
         given = stdin.encode() if isinstance(stdin, str) else stdin
         names = self._context.names()
@@ -404,8 +404,8 @@ class Host:
             and (wanted is None or each.state in wanted)
         ]
 
-    def _expect_strangers(self) -> None:
-        """From now on, sockets are opened here that nobody announces."""
+    def expect_strangers(self) -> None:
+        """From now on, sockets are opened here that nobody announces: follow them."""
         self.table.strangers = True
         self._context.flows.holders[self.side] = self._holder
 
@@ -419,7 +419,7 @@ class Host:
         loop is running in this thread: its other tasks would be moved along.
         """
         _refuse_event_loop(self.side)
-        self._expect_strangers()
+        self.expect_strangers()
         names = self._context.names()
         with contextlib.ExitStack() as stack:
             try:

@@ -13,9 +13,9 @@ import functools
 from collections.abc import Iterator
 from types import TracebackType
 
-from netlab.linux import nftables, rtnetlink
+from netlab.linux import netlink, nftables, rtnetlink
 from netlab.linux.namespace import Namespace
-from netlab.linux.netlink import NETLINK_ROUTE, NLM_F_ACK
+from netlab.linux.netlink import NETLINK_NETFILTER, NETLINK_ROUTE, NLM_F_ACK
 from netlab.linux.privileges import refused
 from netlab.linux.transport import Request, Transport
 from netlab.model.errors import Absent, LabError, is_out_of_something
@@ -28,6 +28,10 @@ OWN = 126  # the router's addresses, .253 and .254: far from the ends' additiona
 LINK = "eth1"  # the name of its link at each end
 SECOND_LINK = wire.VETH + 1  # its number at each end
 LINKS = {Side.CLIENT: wire.VETH, Side.SERVER: wire.VETH + 1}  # their numbers at the router
+#: IPCTNL_MSG_CT_DELETE of NFNL_SUBSYS_CTNETLINK, of no entry in particular: of all.
+FLUSH = Request(
+    netlink.message(0x102, NLM_F_ACK, bytes(4)), "to forget all connections that are tracked"
+)
 FORGETTING = "net.netfilter.nf_conntrack_tcp_timeout_{}"
 
 
@@ -116,6 +120,14 @@ class Router:
             "icmp type destination-unreachable counter drop; "
             "icmpv6 type { destination-unreachable, packet-too-big } counter drop; }"
         )
+
+    def forget_connections(self) -> None:
+        """Forget every connection that is tracked, as a hop does that is replaced (conntrack -F).
+
+        Raises `LabError` where the kernel cannot (nf_conntrack_netlink).
+        """
+        with self.namespace, contextlib.closing(Transport(NETLINK_NETFILTER)) as firewall:
+            firewall.send([FLUSH])
 
     def forget(self) -> None:
         """Remove all rules. Translated connections stay so while conntrack remembers them."""

@@ -38,9 +38,8 @@ class TcpSocket(NamedTuple):
         return self.local[1], self.remote[1]
 
     def __str__(self) -> str:
-        local, remote = (f"{address}:{port}" for address, port in (self.local, self.remote))
         held = self.owner or ("no process" if not self.inode else "another process")
-        return f"{self.state} {local} -> {remote} ({held})"
+        return f"{self.state} {written(self.local)} -> {written(self.remote)} ({held})"
 
 
 def sockets(rows: Iterable[Row], programs: Iterable[Program]) -> list[TcpSocket]:
@@ -75,6 +74,12 @@ def held(process: int) -> set[int]:
         return {inode for inode, _ in held_by(str(process))}
     except OSError:
         return set()
+
+
+def written(end: tuple[str, int]) -> str:
+    """An address or name, and a port: ``10.0.0.1:80``, ``[fd00::1]:80``."""
+    address, port = end
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _socket(row: Row, program: Program | None, owner: str) -> TcpSocket:

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A lab for those who think in networks and not in TCP: addresses that misbehave in one way each,
+and a network that is cut and heals.
+
+Every address is a port of the lab's server. What it needs is set up when it is asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+from typing import NamedTuple, NoReturn
+
+from netlab.model.tcp import ANY, SYN
+from netlab.model.vocabulary import Side
+from netlab.testbed.faults.base import Fault
+from netlab.testbed.lab import Lab
+from netlab.testbed.readiness import Ready
+from netlab.testbed.router import Router
+from netlab.testbed.sockets import written
+
+FIRST = 7001  # of the ports of addresses
+ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: close with a RST
+
+
+class Address(NamedTuple):
+    """Where something can be connected to, as ``socket.create_connection`` takes it."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The same for HTTP: ``http://server:7001/``."""
+        return f"http://{self}/"
+
+    def __str__(self) -> str:
+        return written(self)
+
+
+class Late(AssertionError):
+    """Something took longer than it may."""
+
+
+class Net:
+    """The network between this test, on the client's host, and the addresses of a server.
+
+    A context manager. `lab` is the lab underneath, for exact words.
+    """
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self._host = str(Side.SERVER) if lab.context.names() else lab.server.address
+        self._known: dict[str, Address] = {}
+        self._ports = iter(range(FIRST, 1 << 16))
+        self._cuts: list[Fault] = []
+        self._router: Router | None = None
+        self._closing = contextlib.ExitStack()
+
+    def __enter__(self) -> Net:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End what serves here. The lab stays."""
+        self._closing.close()
+
+    # --- addresses
+
+    @property
+    def blackhole(self) -> Address:
+        """Nothing that is sent there arrives: connecting goes on until the client gives up."""
+        return self._once("blackhole", lambda at: self.lab.drop(ANY, to=Side.SERVER, port=at.port))
+
+    @property
+    def refused(self) -> Address:
+        """Nobody listens there: connecting fails with ECONNREFUSED."""
+        return self._once("refused", lambda at: None)
+
+    @property
+    def unreachable(self) -> Address:
+        """A router says that there is no way to it: connecting fails with EHOSTUNREACH, after a
+        second. (The first answer comes while connect(2) still has the socket locked, and then the
+        kernel passes it over: tcp_v4_err.)
+        """
+
+        def reject(at: Address) -> None:
+            self.lab.reject(SYN, with_="host-unreachable", to=Side.SERVER, port=at.port)
+
+        return self._once("unreachable", reject)
+
+    @property
+    def never_accepts(self) -> Address:
+        """The kernel connects, and no program ever accepts, reads or answers."""
+        return self._once("never_accepts", lambda at: self._listen(at.port))
+
+    @property
+    def silent(self) -> Address:
+        """A program accepts, reads what is sent, and never answers."""
+        return self._once("silent", lambda at: self._serve(at.port, _listen_for_ever))
+
+    @property
+    def resets(self) -> Address:
+        """A program accepts, reads what comes first, and resets the connection."""
+        return self._once("resets", lambda at: self._serve(at.port, _reset))
+
+    @property
+    def closes(self) -> Address:
+        """A program accepts, reads what comes first, and closes without an answer."""
+        return self._once("closes", lambda at: self._serve(at.port, _close))
+
+    def half(self, count: int) -> Address:
+        """A program that answers an HTTP request with a promise of twice as many bytes, sends
+        `count` of them, and falls silent.
+        """
+
+        def answer(connection: socket.socket) -> None:
+            connection.recv(1 << 16)
+            head = f"HTTP/1.1 200 OK\r\nContent-Length: {2 * count}\r\n\r\n"
+            connection.sendall(head.encode() + b"x" * count)
+            _listen_for_ever(connection)
+
+        return self._once(f"half {count}", lambda at: self._serve(at.port, answer))
+
+    def serve(
+        self,
+        what: str | Sequence[str] | Callable[[socket.socket], object],
+        ready: Ready | None = None,
+    ) -> Address:
+        """Serve at an address of its own.
+
+        `what` is a function that is called with each connection, in a thread of its own, and whose
+        end closes it; or a command, in which ``{port}`` is the port that it is to listen on, and
+        which is `ready` when it listens there, or as in `Host.start`.
+        """
+        address = self._new()
+        if callable(what):
+            self._serve(address.port, what)
+            return address
+        words = [what] if isinstance(what, str) else [*what]
+        line = [word.replace("{port}", str(address.port)) for word in words]
+        command = line[0] if isinstance(what, str) else line
+        self.lab.server.start(command, ready=address.port if ready is None else ready)
+        return address
+
+    # --- the network
+
+    def cut(self) -> None:
+        """Lose every packet from now on, in both directions and without a word."""
+        self._cuts += [self.lab.drop(ANY, to=side) for side in Side]
+
+    def heal(self) -> None:
+        """Undo every `cut`. The kernels repeat what was lost when their timers fire."""
+        while self._cuts:
+            self._cuts.pop().remove()
+
+    def forget(self) -> None:
+        """Have a stateful firewall on the way know nothing of the connections that there are: what
+        they send is dropped in silence, and new ones pass. So does a NAT forget, and a hop that is
+        replaced. Raises `LabError` where the kernel or the nft program cannot do it.
+        """
+        if self._router is None:
+            self._router = self._closing.enter_context(Router(self.lab))
+            self._router.track()
+        else:
+            self._router.forget_connections()
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Have the body end in time. Raises `Late`, in the midst of what hangs, with the sockets of
+        both ends; in a thread other than the main one, only after it.
+        """
+        began = time.monotonic()
+        with self._alarm(seconds) if _is_main() else contextlib.nullcontext():
+            yield
+        if time.monotonic() - began > seconds:
+            self._late(seconds)
+
+    @contextlib.contextmanager
+    def _alarm(self, seconds: float) -> Iterator[None]:
+        """An alarm of one's own, beside that of whoever else has set one (pytest-timeout)."""
+
+        def ring(number: int, frame: FrameType | None) -> None:
+            self._late(seconds)
+
+        before = signal.signal(signal.SIGALRM, ring)
+        began = time.monotonic()
+        others, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
+        if others and others < seconds:  # it comes first, and ends all this
+            signal.signal(signal.SIGALRM, before)
+            signal.setitimer(signal.ITIMER_REAL, others)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+            if others:
+                left = others - (time.monotonic() - began)
+                signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
+
+    def _late(self, seconds: float) -> NoReturn:
+        lines = [f"  {host.side}: {each}" for host in self.lab.hosts for each in host.sockets()]
+        raise Late("\n".join([f"not done within {seconds:g} s. Sockets:", *(lines or ["  none"])]))
+
+    # --- setting up
+
+    def _once(self, name: str, set_up: Callable[[Address], object]) -> Address:
+        if name not in self._known:
+            address = self._new()
+            set_up(address)
+            self._known[name] = address
+        return self._known[name]
+
+    def _new(self) -> Address:
+        return Address(self._host, next(self._ports))
+
+    def _listen(self, port: int) -> socket.socket:
+        """A listener in both families: whatever a name becomes, it is found."""
+        with self.lab.server.namespace:
+            both = socket.has_dualstack_ipv6()
+            family = socket.AF_INET6 if both else socket.AF_INET
+            listener = socket.create_server(
+                ("", port), family=family, dualstack_ipv6=both, backlog=128
+            )
+        self.lab.server.expect_strangers()
+        self._closing.callback(_end, listener)
+        return listener
+
+    def _serve(self, port: int, answer: Callable[[socket.socket], object]) -> None:
+        listener = self._listen(port)
+        threading.Thread(target=self._accept, args=[listener, answer], daemon=True).start()
+
+    def _accept(self, listener: socket.socket, answer: Callable[[socket.socket], object]) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:  # it is over
+                return
+            self._closing.callback(_end, connection)
+            threading.Thread(target=_answer, args=[connection, answer], daemon=True).start()
+
+
+def _answer(connection: socket.socket, answer: Callable[[socket.socket], object]) -> None:
+    with connection, contextlib.suppress(OSError):  # the client may do as it likes
+        answer(connection)
+
+
+def _listen_for_ever(connection: socket.socket) -> None:
+    while connection.recv(1 << 16):
+        pass
+
+
+def _reset(connection: socket.socket) -> None:
+    connection.recv(1 << 16)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
+
+
+def _close(connection: socket.socket) -> None:
+    connection.recv(1 << 16)
+
+
+def _end(sock: socket.socket) -> None:
+    """Close it, and wake whoever waits for it in another thread."""
+    with contextlib.suppress(OSError):  # it is closed, or was never connected
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
+
+
+def _is_main() -> bool:
+    return threading.current_thread() is threading.main_thread()

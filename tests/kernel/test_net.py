@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The `net` fixture: each address misbehaves as it says, by what its client sees and the kernel
+shows; the network is cut, heals and forgets.
+"""
+
+from __future__ import annotations
+
+import errno
+import signal
+import socket
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+
+from netlab.model.tcp import State
+from netlab.testbed.lab import Lab
+from netlab.testbed.net import Address, Late, Net
+
+SOON = 0.3  # seconds that a client waits for what never comes
+PATIENCE = 20.0
+
+
+def connected(to: Address, timeout: float = PATIENCE) -> socket.socket:
+    return socket.create_connection(to, timeout)
+
+
+# --- addresses
+
+
+def test_a_black_hole_lets_nobody_in_and_says_nothing(net: Net) -> None:
+    with pytest.raises(TimeoutError):
+        connected(net.blackhole, SOON)
+    waiting = socket.socket(net.lab.family)
+    waiting.setblocking(False)
+    waiting.connect_ex(net.blackhole)
+    net.lab.expect("SYN_SENT", "CLOSED", port=net.blackhole.port)
+    waiting.close()
+
+
+def test_refused_is_refused_at_once(net: Net) -> None:
+    with net.within(PATIENCE), pytest.raises(ConnectionRefusedError):
+        connected(net.refused)
+
+
+def test_unreachable_is_an_error_of_the_network(net: Net) -> None:
+    with pytest.raises(OSError, match=r".") as failed:
+        connected(net.unreachable)
+    assert failed.value.errno == errno.EHOSTUNREACH
+
+
+def test_what_is_never_accepted_connects_and_waits_in_the_queue(net: Net) -> None:
+    with connected(net.never_accepts) as client:
+        client.settimeout(SOON)
+        client.sendall(b"hello")
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        (listening,) = net.lab.server.sockets(port=net.never_accepts.port, state=State.LISTEN)
+        assert listening.unread == 1
+
+
+def test_a_silent_one_reads_and_does_not_answer(net: Net) -> None:
+    with connected(net.silent) as client:
+        client.settimeout(SOON)
+        client.sendall(b"x" * 100_000)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        assert net.lab.wait(lambda: not net.lab.server.sockets(port=net.silent.port)[-1].unread, 5)
+
+
+def test_one_resets_and_one_closes(net: Net) -> None:
+    with connected(net.resets) as client:
+        client.sendall(b"hello")
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+    with connected(net.closes) as client:
+        client.sendall(b"hello")
+        assert client.recv(1) == b""
+
+
+def test_half_an_answer_is_followed_by_silence(net: Net) -> None:
+    with urllib.request.urlopen(net.half(10).url, timeout=SOON) as answer:
+        assert answer.headers["Content-Length"] == "20"
+        assert answer.read(10) == b"x" * 10
+        with pytest.raises(TimeoutError):
+            answer.read(1)
+
+
+def test_an_address_is_the_same_each_time_and_another_for_each(net: Net) -> None:
+    assert net.silent == net.silent
+    all_of_them = {net.blackhole, net.refused, net.silent, net.half(1), net.half(2)}
+    assert len(all_of_them) == 5
+    assert (str(net.refused), net.refused.url) == (
+        f"server:{net.refused.port}",
+        f"http://server:{net.refused.port}/",
+    )
+
+
+def test_a_function_and_a_command_serve(net: Net) -> None:
+    greeting = net.serve(lambda connection: connection.sendall(b"hello"))
+    for _ in range(3):
+        assert connected(greeting).recv(5) == b"hello"
+    http = net.serve("python3 -m http.server --bind :: {port}")
+    with urllib.request.urlopen(http.url, timeout=PATIENCE) as answer:
+        assert answer.status == 200
+
+
+# --- the network
+
+
+def test_what_was_cut_heals(net: Net) -> None:
+    echo = net.serve(lambda connection: connection.sendall(connection.recv(5)))
+    with connected(echo) as client:
+        net.cut()
+        client.sendall(b"hello")
+        client.settimeout(SOON)
+        with pytest.raises(TimeoutError):
+            client.recv(5)
+        with pytest.raises(TimeoutError):
+            connected(echo, SOON)
+        net.heal()
+        client.settimeout(PATIENCE)
+        assert client.recv(5) == b"hello"
+
+
+@pytest.mark.needs("nft")
+def test_what_was_forgotten_is_dropped_in_silence_and_new_ones_pass(net: Net) -> None:
+    echo = net.serve(lambda connection: connection.sendall(connection.recv(5)))
+    for _ in range(2):  # the second time, there is a firewall that must forget
+        with connected(echo) as client:
+            net.forget()
+            client.sendall(b"hello")
+            client.settimeout(SOON)
+            with pytest.raises(TimeoutError):
+                client.recv(5)
+        with connected(echo) as client:
+            client.sendall(b"hello")
+            assert client.recv(5) == b"hello"
+
+
+# --- in time
+
+
+def test_what_hangs_is_ended_in_its_midst_and_its_sockets_are_told(net: Net) -> None:
+    client = connected(net.silent)
+    client.settimeout(None)
+    with client, pytest.raises(Late) as late, net.within(SOON):
+        client.recv(1)
+    first, *sockets = str(late.value).splitlines()
+    assert first == "not done within 0.3 s. Sockets:"
+    assert any(f":{net.silent.port} (this process)" in line for line in sockets)
+
+
+def test_what_is_done_in_time_is_left_alone(net: Net) -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    with net.within(PATIENCE):
+        pass
+    assert signal.getsignal(signal.SIGALRM) is before
+
+
+@pytest.fixture
+def rings() -> Iterator[list[str]]:
+    heard: list[str] = []
+    before = signal.signal(signal.SIGALRM, lambda *_: heard.append("theirs"))
+    outer = signal.setitimer(signal.ITIMER_REAL, 0)
+    yield heard
+    signal.setitimer(signal.ITIMER_REAL, *outer)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_somebody_elses_alarm_rings_when_it_should(net: Net, rings: list[str]) -> None:
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    with net.within(PATIENCE):
+        assert net.lab.wait(lambda: rings, PATIENCE)
+    signal.setitimer(signal.ITIMER_REAL, 0.4)
+    with pytest.raises(Late), net.within(0.1):
+        time.sleep(PATIENCE)
+    assert rings == ["theirs"]
+    assert net.lab.wait(lambda: len(rings) == 2, PATIENCE)
+
+
+def test_in_another_thread_it_is_told_afterwards(net: Net) -> None:
+    found: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            with net.within(0.05):
+                threading.Event().wait(0.2)
+        except Late as late:
+            found.append(late)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert len(found) == 1
+
+
+def test_nothing_is_left_open(lab: Lab) -> None:
+    before = threading.active_count()
+    with Net(lab) as net, lab.client:
+        assert connected(net.serve(lambda each: each.sendall(b"x"))).recv(1) == b"x"
+        kept = connected(net.silent)
+        kept.sendall(b"x")
+        assert lab.wait(lambda: len(lab.server.sockets(port=net.silent.port)) == 2, PATIENCE)
+    assert lab.wait(lambda: threading.active_count() == before, PATIENCE)
+    assert not lab.server.sockets(state="LISTEN")
+    kept.close()
