@@ -11,9 +11,24 @@ from netlab.linux import privileges
 from netlab.model.errors import OUT_OF_SOMETHING, ActionFailed
 from netlab.model.vocabulary import Family
 from netlab.scenario import writer
-from netlab.scenario.model import Do
-from netlab.scenario.steps import ACTIONS
+from netlab.scenario.model import AnyStep, Do, FaultStep, Reach, Remove
+from netlab.scenario.steps import ACTIONS, kind_of
 from netlab.scenario.steps.action import Stage
+from netlab.testbed.flows import Which
+
+
+def perform(stage: Stage, step: AnyStep, family: Family) -> str:
+    """Do any step, and return its result in words, or nothing. Raises as `act` and the lab do."""
+    match step:
+        case Do():
+            return act(stage, step, family)
+        case FaultStep():
+            kind_of(step).install(stage, step)
+        case Remove():
+            stage.lab.remove(step.name)
+        case Reach():
+            stage.lab.expect_pair(step.claim, step.hold, step.within, None, Which(step.of))
+    return ""
 
 
 def act(stage: Stage, step: Do, family: Family) -> str:

@@ -57,6 +57,12 @@ def parse(text: str, path: Path) -> Scenario:
     return _Loader(Document(path, text)).scenario()
 
 
+def step(text: str, path: Path) -> AnyStep:
+    """Read one step from text; `path` stands for its place in errors. Raises `ScenarioError`."""
+    document = Document(path, text)
+    return _Loader(document).step(document.root())
+
+
 class _Loader:
     """One document on its way to a `Scenario`."""
 
@@ -157,9 +163,9 @@ class _Loader:
     # --- steps
 
     def _steps(self, nodes: list[yaml.Node]) -> tuple[AnyStep, ...]:
-        return tuple(self._step(node) for node in nodes)
+        return tuple(self.step(node) for node in nodes)
 
-    def _step(self, node: yaml.Node) -> AnyStep:
+    def step(self, node: yaml.Node) -> AnyStep:
         pairs = self._document.pairs(node, "a step")
         about = StepContext(*self._document.about(node))
         kinds = [key for key, _ in pairs if key.value not in language.MODIFIERS]

@@ -24,12 +24,11 @@ from netlab.scenario.model import (
     Code,
     Do,
     FaultStep,
-    Reach,
     Remove,
     Scenario,
     in_force,
 )
-from netlab.scenario.steps import ACTIONS, kind_of
+from netlab.scenario.steps import ACTIONS
 from netlab.scenario.steps.action import Stage
 from netlab.testbed import forge
 from netlab.testbed.expect import Held
@@ -407,14 +406,6 @@ class _Play:
         _ask(self._options.step, self._lab, self._scenario, step)
         at = self._lab.elapsed()
         result = ""
-        match step:
-            case Do():
-                result = acting.act(self._stage, step, self._options.family)
-            case FaultStep():
-                if step.name != self._options.without:
-                    kind_of(step).install(self._stage, step)
-            case Remove():
-                self._lab.remove(step.name)
-            case Reach():
-                self._lab.expect_pair(step.claim, step.hold, step.within, None, Which(step.of))
+        if not (isinstance(step, FaultStep) and step.name == self._options.without):
+            result = acting.perform(self._stage, step, self._options.family)
         self._steps.append(writer.played(step, self._options.family, at, result))

@@ -323,13 +323,15 @@ class Host:
         cwd: str | Path | None = None,
         user: str | None = None,
         stdin: str | bytes = b"",
+        foreground: bool = False,
     ) -> Program:
         """Start a program here and return at once; it ends with the lab.
 
         `command` is a list of words, or a string that is split as a shell does it: ``{client}`` and
         ``{server}`` become addresses, and the names client and server are known to programs. It
         runs as the caller does, or as `user`, in the folder `cwd`, with `env` added to the
-        environment and `stdin` to read. A `confined` one is as in scenario files: a nobody with
+        environment and `stdin` to read; in the `foreground` it has this process's streams, and
+        nothing of what it writes is kept. A `confined` one is as in scenario files: a nobody with
         empty folders of its own and limits, which reads the system's programs and the folder
         `readable`. Raises `LabError` where it cannot be started.
         """
@@ -344,7 +346,8 @@ class Host:
             if who is not None:
                 self._open_to_all()
             environment = {**os.environ, **(who.environment() if who else {}), **(env or {})}
-            launch = Launch(None, names, who, Path(cwd) if cwd is not None else None)
+            folder = Path(cwd) if cwd is not None else None
+            launch = Launch(None, names, who, folder, foreground)
             program = self._launched(line, launch, environment, given)
         else:
             self._open_to_all()

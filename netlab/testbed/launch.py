@@ -93,6 +93,7 @@ class Launch:
     names: Names | None = None
     user: User | None = None
     folder: Path | None = None
+    foreground: bool = False  # it has netlab's own streams and terminal, whose keys are for it
 
     def prepare(self, telling: int) -> None:
         """Contain this process, or tell netlab why it cannot be, and raise OSError."""
@@ -137,6 +138,8 @@ class Launch:
         unshare(CLONE_NEWPID)
         first = os.fork()
         if first:
+            if self.foreground:
+                _leave_keys_alone()
             _become(_exit_code_of(first))
         die_with_parent()
         if self.confinement is None:
@@ -173,6 +176,12 @@ def _exit_code_of(child: int, confinement: Confinement | None = None) -> int:
             signal.sigtimedwait({signal.SIGCHLD}, LOOKING)
             if confinement and confinement.memory_in_use() > MEMORY:
                 return DIED_BY_SIGNAL + signal.SIGKILL
+
+
+def _leave_keys_alone() -> None:
+    """What the terminal's keys send is for the program, which may do with it what it likes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGQUIT, signal.SIG_IGN)
 
 
 def _become(code: int) -> None:

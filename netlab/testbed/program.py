@@ -65,12 +65,13 @@ class Program:
             given = _memory(opened)  # there may be no /dev/null
             os.pwrite(given, stdin, 0)
             try:
+                own = launch.foreground  # then it has netlab's streams
                 with namespace:
                     self._process = subprocess.Popen(
                         started,
-                        stdin=given,
-                        stdout=self._output,
-                        stderr=self._errors,
+                        stdin=None if own else given,
+                        stdout=None if own else self._output,
+                        stderr=None if own else self._errors,
                         env=environment,
                         start_new_session=launch.confinement is not None,  # away from the terminal
                         preexec_fn=partial(launch.prepare, telling),  # noqa: PLW1509 (it takes

@@ -161,7 +161,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
     monkeypatch.setattr(runner, "Notebook", _Notes)
     monkeypatch.setattr(runner, "transitions", lambda *given: ())
     monkeypatch.setattr(
-        runner, "kind_of", lambda step: SimpleNamespace(install=lambda *given: None)
+        acting, "kind_of", lambda step: SimpleNamespace(install=lambda *given: None)
     )
     monkeypatch.setattr(acting, "act", lambda *given: "")
     monkeypatch.setattr(caused, "lacking", lambda *given: None)
@@ -437,7 +437,7 @@ def test_the_fault_that_is_left_out_is_the_only_one_that_is_not_installed(
 ) -> None:
     installed: list[str] = []
     kind = SimpleNamespace(install=lambda where, step: installed.append(step.name))
-    monkeypatch.setattr(runner, "kind_of", lambda step: kind)
+    monkeypatch.setattr(acting, "kind_of", lambda step: kind)
     mine = stage.load(*STEPS, "drop: {segment: RST, to: client, as: other}")
     stage.play(_Lab([held()]), mine, without="lost")
     stage.play(_Lab([held()]), mine)

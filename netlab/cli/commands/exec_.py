@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""``netlab exec``: runs any command on the client's host of a lab, in front of the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netlab.cli.shared.options import Commands, add_family
+from netlab.model.errors import ScenarioError
+
+if TYPE_CHECKING:
+    from netlab.scenario.model import AnyStep
+    from netlab.testbed.net import Net
+
+EPILOG = """\
+examples:
+  netlab exec -- sh -c 'curl --max-time 2 http://$NETLAB_BLACKHOLE/'
+  netlab exec --serve 'python3 -m http.server --bind :: 80' --ready 80 \\
+    --step 'drop: {segment: SYN|ACK, to: client}' -- curl -m 2 http://server
+  netlab exec -- go test ./...              whose tests use the addresses below
+  netlab exec my-scenario.yaml -- ss -tan   after the steps of a scenario file
+
+in its environment:
+  NETLAB_SERVER         the server's host, by name
+  NETLAB_BLACKHOLE      host:port where nothing arrives; likewise _REFUSED, _UNREACHABLE,
+                        _NEVER_ACCEPTS, _SILENT, _RESETS, _CLOSES
+  NETLAB_CONTROL        a Unix socket that takes orders, HTTP with JSON:
+    curl --abstract-unix-socket netlab http://lab/              what it takes
+    curl --abstract-unix-socket netlab http://lab/cut -d '{}'   cuts the wire
+
+exit codes: 0 or the command's own, 128 and the number of the signal that ended it,
+1 a server was not ready or a step failed, 2 bad usage or a bad step, 3 the lab
+could not be built
+"""
+CONTROL = "NETLAB_CONTROL"
+LOOKING = 0.02  # seconds between two looks at the command and at who asks
+A_DAY = 86400.0
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "exec",
+        help="run any command in a lab, whose network misbehaves as you say",
+        description="Run a command on the client's host of a lab of its own, without root.",
+        epilog=EPILOG,
+        usage="netlab exec [OPTIONS] [FILE.yaml] -- COMMAND [ARGUMENT ...]",
+    )
+    command.add_argument(
+        "file", nargs="?", metavar="FILE.yaml", type=Path, help="do the steps of this file first"
+    )
+    command.add_argument(
+        "--step", action="append", default=[], metavar="STEP",
+        help="do this step of a scenario first, such as 'drop: {segment: FIN, to: client}'; "
+        "may be repeated",
+    )  # fmt: skip
+    command.add_argument(
+        "--serve", metavar="COMMAND", help="start this on the server's host first, as yourself"
+    )
+    command.add_argument(
+        "--ready", metavar="PORT", help="when it listens there, or has written that, go on"
+    )
+    add_family(command)
+    command.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
+    command.set_defaults(main=main)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Build a lab, run the command in it, and return its exit code.
+
+    Raises `ScenarioError` for bad usage or a bad step, and as the lab and the steps do.
+    """
+    from netlab.model.vocabulary import Family
+    from netlab.testbed.lab import Lab
+    from netlab.testbed.net import Net
+
+    family = Family.IPV6 if options.ipv6 else Family.IPV4
+    line, path = _line(options.file, options.command)
+    steps = _steps(path, options.step)
+    if (options.serve is None) != (options.ready is None):
+        raise ScenarioError("--serve and --ready go together: --serve 'nginx ...' --ready 80")
+    with Lab(family) as lab, Net(lab) as net:
+        if options.serve is not None:
+            ready = options.ready
+            lab.server.start(options.serve, int(ready) if ready.isdecimal() else ready)
+        _do(net, steps, path)
+        return _run(net, line)
+
+
+def _line(file: Path | None, rest: Sequence[str]) -> tuple[list[str], Path | None]:
+    """The command, and the scenario file if one was named."""
+    words = [*rest[1:]] if rest[:1] == ["--"] else [*rest]
+    if file is not None and file.suffix != ".yaml":  # the first word of the command
+        words, file = [str(file), *words], None
+    if not words:
+        raise ScenarioError("no command to run: netlab exec [OPTIONS] -- COMMAND ...")
+    return words, file
+
+
+def _steps(file: Path | None, texts: Sequence[str]) -> tuple[AnyStep, ...]:
+    if file is None and not texts:
+        return ()  # without what it takes 40 ms to import
+    from netlab.scenario import loader
+
+    steps = loader.load(file).steps if file is not None else ()
+    return (*steps, *(loader.step(text, Path("--step")) for text in texts))
+
+
+def _do(net: Net, steps: Sequence[AnyStep], file: Path | None) -> None:
+    if not steps:
+        return
+    from netlab.scenario import acting
+    from netlab.scenario.steps.action import Stage
+
+    stage = Stage(net.lab, file.parent if file is not None else Path.cwd())
+    for step in steps:
+        acting.perform(stage, step, net.lab.family)
+
+
+def _run(net: Net, line: list[str]) -> int:
+    from netlab.testbed.control import ADDRESSES, NAME, Control
+
+    environment = {f"NETLAB_{name.upper()}": str(getattr(net, name)) for name in ADDRESSES}
+    environment |= {"NETLAB_SERVER": net.refused.host, CONTROL: f"@{NAME}"}
+    with contextlib.closing(Control(net)) as control, _passing_on() as passed:
+        program = net.lab.client.run(line, env=environment, foreground=True)
+
+        def look() -> int | None:
+            control.answer()
+            while passed:
+                program.signal(passed.pop())
+            return program.exit_code
+
+        code = None
+        while code is None:
+            code = net.lab.context.wait(look, A_DAY)
+    return code if code >= 0 else 128 - code
+
+
+@contextlib.contextmanager
+def _passing_on() -> Iterator[list[int]]:
+    """Ctrl-C is the command's own affair; what else asks for an end is passed on to it."""
+    passed: list[int] = []
+    before = {
+        number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGQUIT)
+    }
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        before[number] = signal.signal(number, lambda number, _: passed.append(number))
+    try:
+        yield passed
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""netlab exec: a command in a lab behaves as it does outside, but for the network; it can tell the
+lab what to do, and nothing is left of it.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from netlab.testbed.control import ADDRESSES, LARGEST, NAME, Control
+from netlab.testbed.lab import Lab
+from netlab.testbed.net import Net
+from tests.kernel import tools
+
+from .shell import NETLAB, PATIENCE, environment, netlab
+
+HTTP = "python3 -m http.server --bind :: 8000"
+DEAF = "drop: {segment: SYN|ACK, to: client}"
+CONNECT = """
+import socket, sys
+try:
+    socket.create_connection(("server", 8000), 0.3)
+except OSError as error:
+    sys.exit(type(error).__name__)
+"""
+
+
+@pytest.fixture
+def mark() -> str:
+    """What every process of a command has in its environment."""
+    return uuid.uuid4().hex
+
+
+# --- the command
+
+
+def test_what_goes_in_and_comes_out_is_the_commands_own() -> None:
+    done = subprocess.run(
+        [*NETLAB, "exec", "--", "sh", "-c", "cat; echo trouble >&2; exit 7"],
+        input="hello\n", capture_output=True, text=True, timeout=PATIENCE, check=False,
+        env=environment(),
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (7, "hello\n", "trouble\n")
+
+
+def test_a_command_that_a_signal_ends_is_reported_as_shells_do() -> None:
+    assert netlab("exec", "--", "sh", "-c", "kill -9 $$").code == 128 + signal.SIGKILL
+
+
+@pytest.mark.parametrize("family", [(), ("--ipv6",)], ids=["IPv4", "IPv6"])
+def test_a_server_and_a_fault_are_there_before_it(family: tuple[str, ...]) -> None:
+    given = ("exec", *family, "--serve", HTTP, "--ready", "8000")
+    assert netlab(*given, "--", sys.executable, "-c", CONNECT).code == 0
+    done = netlab(*given, "--step", DEAF, "--", sys.executable, "-c", CONNECT)
+    assert (done.code, done.err) == (1, "TimeoutError\n")
+
+
+def test_a_files_steps_are_done_before_it(tmp_path: Path) -> None:
+    text = f"source: x\nsteps:\n  - server: {{listen: 8000}}\n  - {DEAF}\n"
+    text += "expect:\n  pair: {client: CLOSED, server: LISTEN}\n  cause: x\n"
+    (tmp_path / "a.yaml").write_text(text)
+    done = netlab("exec", tmp_path / "a.yaml", "--", sys.executable, "-c", CONNECT)
+    assert (done.code, done.err) == (1, "TimeoutError\n")
+
+
+def test_its_environment_names_what_there_is() -> None:
+    asked = "import os, json; print(json.dumps(dict(os.environ)))"
+    done = netlab("exec", "--", sys.executable, "-c", asked, MINE="kept")
+    found = json.loads(done.out)
+    assert (found["MINE"], found["NETLAB_SERVER"]) == ("kept", "server")
+    assert {found[f"NETLAB_{name.upper()}"].split(":")[0] for name in ADDRESSES} == {"server"}
+    assert found["NETLAB_CONTROL"] == f"@{NAME}"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ((), 2, "no command to run: netlab exec [OPTIONS] -- COMMAND ..."),
+        (("--",), 2, "no command to run"),
+        (("--step", "dorp: {}", "--", "true"), 2, "--step:1: no step is called 'dorp'. Did you"),
+        (("--serve", "x", "--", "true"), 2, "--serve and --ready go together"),
+        (("--serve", "no-such", "--ready", "80", "--", "true"), 3, "cannot run 'no-such'"),
+        (("--serve", "true", "--ready", "80", "--", "true"), 1, "ended before it was listening"),
+        (("--", "no-such-program"), 3, "cannot run 'no-such-program': No such file or directory"),
+        (("no-such.yaml", "--", "true"), 2, "no-such.yaml: no such file"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(words: tuple[str, ...], code: int, said: str) -> None:
+    done = netlab("exec", *words)
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_who_asks_for_an_end_asks_the_command(number: signal.Signals, mark: str) -> None:
+    script = f"trap 'echo bye; exit 3' {number.name[3:]}; echo ready; while :; do sleep 0.05; done"
+    with subprocess.Popen(
+        [*NETLAB, "exec", "--", "sh", "-c", script],
+        stdout=subprocess.PIPE, text=True, env=environment(NETLAB_TEST_MARK=mark),
+    ) as process:  # fmt: skip
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(number)
+        assert process.stdout.read() == "bye\n"
+        assert process.wait(PATIENCE) == 3
+    assert tools.left_over(mark) == []
+
+
+def test_a_killed_one_leaves_nothing(mark: str) -> None:
+    with subprocess.Popen(
+        [*NETLAB, "exec", "--", "sh", "-c", "sleep 1000 & echo ready; sleep 1000"],
+        stdout=subprocess.PIPE, text=True, env=environment(NETLAB_TEST_MARK=mark),
+    ) as process:  # fmt: skip
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        process.kill()
+    assert tools.left_over(mark) == []
+
+
+# --- what it may tell the lab
+
+
+class Orders:
+    """Asks as a program in the lab does, while the lab's owner has time."""
+
+    def __init__(self, net: Net, control: Control) -> None:
+        self.net = net
+        self.answer = control.answer
+
+    def connected(self) -> socket.socket:
+        """A connection to who answers."""
+        with self.net.lab.client.namespace:
+            found = socket.socket(socket.AF_UNIX)
+        found.connect(f"\0{NAME}")
+        return found
+
+    def ask(self, verb: str, path: str, body: object = None, raw: str = "") -> tuple[int, object]:
+        """The answer's status and what it says."""
+        connection = HTTPConnection("lab")
+        connection.sock = self.connected()
+        connection.request(verb, path, raw or (None if body is None else json.dumps(body)))
+        self.answer()
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+
+@pytest.fixture
+def orders() -> Iterator[Orders]:
+    with Lab() as lab, Net(lab) as net, closing(Control(net)) as control:
+        yield Orders(net, control)
+
+
+def test_what_it_takes_is_told(orders: Orders) -> None:
+    status, known = orders.ask("GET", "/")
+    assert status == 200
+    assert isinstance(known, dict)
+    assert known["POST /drop"] == (
+        "Lose segments on their way to a host. Takes: segments, to, port, first, after, name"
+    )
+    assert orders.ask("POST", "/fly", {}) == (
+        404, {"error": "there is no POST /fly", "known": known},
+    )  # fmt: skip
+
+
+def hello(connection: socket.socket) -> None:
+    connection.sendall(b"hello")
+    connection.recv(1)
+
+
+def test_a_fault_comes_and_goes(orders: Orders) -> None:
+    net = orders.net
+    echo = net.serve(hello)
+    assert orders.ask("POST", "/drop", {"segments": "SYN|ACK", "to": "client"}) == (
+        200, {"name": "drop-1"},
+    )  # fmt: skip
+    with net.lab.client, pytest.raises(TimeoutError):
+        socket.create_connection(echo, 0.2)
+    wanted = {"client": "CLOSED", "server": "SYN_RECV", "port": echo.port}
+    status, held = orders.ask("POST", "/expect", wanted)
+    assert (status, held["pair"] if isinstance(held, dict) else None) == (200, "CLOSED/SYN_RECV")
+    status, removed = orders.ask("POST", "/remove", {"name": "drop-1"})
+    assert status == 200
+    assert isinstance(removed, dict)
+    assert removed["dropped"] >= 1
+    with net.lab.client, socket.create_connection(echo, PATIENCE) as client:
+        assert client.recv(5) == b"hello"
+        status, found = orders.ask("GET", "/sockets")
+        assert isinstance(found, list)
+        ports = {(each["at"], each["state"], *each["local"][1:]) for each in found}
+        assert ("client", "ESTABLISHED", client.getsockname()[1]) in ports
+        status, flows = orders.ask("GET", "/flows")
+        assert isinstance(flows, list)
+        assert flows[-1]["client"] == list(client.getsockname()[:2])
+
+
+def test_addresses_servers_and_cuts_are_asked_for(orders: Orders) -> None:
+    net = orders.net
+    _, known = orders.ask("GET", "/addresses")
+    assert isinstance(known, dict)
+    assert known.keys() == {*ADDRESSES}
+    assert known["blackhole"] == {
+        "host": "server", "port": net.blackhole.port, "url": net.blackhole.url
+    }  # fmt: skip
+    _, http = orders.ask("POST", "/serve", {"command": "python3 -m http.server --bind :: {port}"})
+    assert isinstance(http, dict)
+    assert orders.ask("POST", "/cut", {}) == (200, {})
+    with net.lab.client, pytest.raises(TimeoutError):
+        socket.create_connection((http["host"], http["port"]), 0.2)
+    assert orders.ask("POST", "/heal") == (200, {})
+    with net.lab.client:
+        socket.create_connection((http["host"], http["port"]), PATIENCE).close()
+
+
+@pytest.mark.parametrize(
+    ("path", "raw", "status", "said"),
+    [
+        ("/drop", "{", 400, "the request is not JSON: "),
+        ("/drop", "[" * 100_000, 400, "the request is not JSON: "),
+        ("/drop", "[]", 400, "expected a mapping, such as {}"),
+        ("/drop", "{}", 400, "missing a required argument: 'segments'. POST /drop takes: "),
+        ("/drop", '{"segments": "SYN", "to": "x"}', 400, "no side is called 'x'"),
+        ("/drop", '{"segments": 1, "to": "client"}', 400, "POST /drop takes: segments"),
+        ("/cut", '{"now": 1}', 400, "got an unexpected keyword argument 'now'"),
+        ("/serve", '{"command": "no-such"}', 400, "cannot run 'no-such'"),
+        ("/serve", '{"command": "true"}', 409, "has ended before"),
+        ("/expect", '{"client": "CLOSED", "server": "X"}', 400, "no state is called 'X'"),
+        ("/expect", '{"client": "LISTEN", "server": "LISTEN", "within": 0.1}', 409, "not reached"),
+        ("/half", '{"count": "many"}', 400, "POST /half takes: count"),
+    ],
+)
+def test_a_wrong_order_is_answered_in_one_sentence(
+    orders: Orders, path: str, raw: str, status: int, said: str
+) -> None:
+    found, answer = orders.ask("POST", path, raw=raw)
+    assert isinstance(answer, dict)
+    assert (found, said in answer["error"]) == (status, True), answer
+
+
+def test_a_request_is_no_larger_than_anybody_needs(orders: Orders) -> None:
+    with orders.connected() as asking:
+        asking.sendall(b"POST /cut HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (LARGEST + 1))
+        orders.answer()
+        assert b"a request has 1048576 bytes at most" in asking.recv(1 << 16)
+
+
+def test_who_asks_half_and_goes_is_nobodys_trouble(orders: Orders) -> None:
+    with orders.connected() as gone:
+        gone.sendall(b"POST /cut HTTP/1.1\r\nContent-Le")
+    orders.answer()
+    assert orders.ask("GET", "/flows") == (200, [])
+
+
+def test_nobody_else_can_ask(orders: Orders) -> None:
+    """The socket's name is the client host's own."""
+    outside = socket.socket(socket.AF_UNIX)
+    with outside, pytest.raises(ConnectionRefusedError):
+        outside.connect(f"\0{NAME}")
+    assert not [line for line in Path("/proc/net/unix").read_text().splitlines() if NAME in line]
