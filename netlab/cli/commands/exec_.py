@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 EPILOG = """\
 examples:
   netlab exec -- sh -c 'curl --max-time 2 http://$NETLAB_BLACKHOLE/'
-  netlab exec --serve 'python3 -m http.server --bind :: 80' --ready 80 \\
-    --step 'drop: {segment: SYN|ACK, to: client}' -- curl -m 2 http://server
+  netlab exec --serve 'python3 -m http.server 80' --ready 80 -- curl http://server
+  netlab exec --step 'drop: {segment: SYN, to: server}' -- curl -m 2 http://server
   netlab exec -- go test ./...              whose tests use the addresses below
   netlab exec my-scenario.yaml -- ss -tan   after the steps of a scenario file
 
@@ -49,11 +49,12 @@ def add(commands: Commands) -> None:
         help="run any command in a lab, whose network misbehaves as you say",
         description="Run a command on the client's host of a lab of its own, without root.",
         epilog=EPILOG,
-        usage="netlab exec [OPTIONS] [FILE.yaml] -- COMMAND [ARGUMENT ...]",
     )
     command.add_argument(
-        "file", nargs="?", metavar="FILE.yaml", type=Path, help="do the steps of this file first"
-    )
+        "words", nargs="*", metavar="COMMAND",
+        help="the command and its arguments, after --; before that, a scenario file (.yaml) whose "
+        "steps are done first",
+    )  # fmt: skip
     command.add_argument(
         "--step", action="append", default=[], metavar="STEP",
         help="do this step of a scenario first, such as 'drop: {segment: FIN, to: client}'; "
@@ -66,7 +67,6 @@ def add(commands: Commands) -> None:
         "--ready", metavar="PORT", help="when it listens there, or has written that, go on"
     )
     add_family(command)
-    command.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND ...")
     command.set_defaults(main=main)
 
 
@@ -80,7 +80,7 @@ def main(options: argparse.Namespace) -> int:
     from netlab.testbed.net import Net
 
     family = Family.IPV6 if options.ipv6 else Family.IPV4
-    line, path = _line(options.file, options.command)
+    line, path = _line(options.words)
     steps = _steps(path, options.step)
     if (options.serve is None) != (options.ready is None):
         raise ScenarioError("--serve and --ready go together: --serve 'nginx ...' --ready 80")
@@ -92,14 +92,13 @@ def main(options: argparse.Namespace) -> int:
         return _run(net, line)
 
 
-def _line(file: Path | None, rest: Sequence[str]) -> tuple[list[str], Path | None]:
-    """The command, and the scenario file if one was named."""
-    words = [*rest[1:]] if rest[:1] == ["--"] else [*rest]
-    if file is not None and file.suffix != ".yaml":  # the first word of the command
-        words, file = [str(file), *words], None
-    if not words:
+def _line(words: Sequence[str]) -> tuple[list[str], Path | None]:
+    """The command, and the scenario file if one was named before it."""
+    file = Path(words[0]) if words and words[0].endswith(".yaml") else None
+    line = [*words[file is not None :]]
+    if not line:
         raise ScenarioError("no command to run: netlab exec [OPTIONS] -- COMMAND ...")
-    return words, file
+    return line, file
 
 
 def _steps(file: Path | None, texts: Sequence[str]) -> tuple[AnyStep, ...]:
