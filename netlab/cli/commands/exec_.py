@@ -21,7 +21,7 @@ EPILOG = """\
 examples:
   netlab exec -- sh -c 'curl --max-time 2 http://$NETLAB_BLACKHOLE/'
   netlab exec --serve 'python3 -m http.server 80' --ready 80 -- curl http://server
-  netlab exec --step 'drop: {segment: SYN, to: server}' -- curl -m 2 http://server
+  netlab exec --step 'drop: {segment: SYN, to: server}' -- curl -m 2 server
   netlab exec -- go test ./...              whose tests use the addresses below
   netlab exec my-scenario.yaml -- ss -tan   after the steps of a scenario file
 
