@@ -119,17 +119,23 @@ class FlowTracker:
         from the first sample that shows them.
         """
         at = scheduler.now()
-        read = [(side, table, table.sample(at)) for side, table in self._tables.items()]
-        seen = [(side, table.strangers, index(rows)) for side, table, rows in read]
-        for side, strangers, rows in seen:
-            if strangers:
-                self._adopt(side, rows)
-        for side, strangers, rows in seen:
-            for flow in self._flows.values():
-                flow.sample(at, side, rows)
-                if strangers:
-                    self._ask(side, flow)
-        return [rows for _, _, rows in read]
+        read, indexed = [], []
+        strangers = []  # the sides where there are any
+        for side, table in self._tables.items():
+            rows = table.sample(at)
+            read.append(rows)
+            indexed.append((side, index(rows)))
+            if table.strangers:
+                strangers.append(side)
+                self._adopt(*indexed[-1])
+        flows = self._flows.values()
+        for side, found in indexed:
+            for flow in flows:
+                flow.sample(at, side, found)
+        for side in strangers:
+            for flow in flows:
+                self._ask(side, flow)
+        return read
 
     def _adopt(self, side: Side, rows: Rows) -> None:
         """Follow what goes on between the hosts; not what one has with itself."""

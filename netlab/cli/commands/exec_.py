@@ -20,18 +20,17 @@ if TYPE_CHECKING:
 EPILOG = """\
 examples:
   netlab exec -- sh -c 'curl --max-time 2 http://$NETLAB_BLACKHOLE/'
-  netlab exec --serve 'python3 -m http.server 80' --ready 80 -- curl http://server
+  netlab exec --serve 'python3 -m http.server 80' --ready 80 -- curl server
   netlab exec --step 'drop: {segment: SYN, to: server}' -- curl -m 2 server
   netlab exec -- go test ./...              whose tests use the addresses below
   netlab exec my-scenario.yaml -- ss -tan   after the steps of a scenario file
 
 in its environment:
   NETLAB_SERVER         the server's host, by name
-  NETLAB_BLACKHOLE      host:port where nothing arrives; likewise _REFUSED, _UNREACHABLE,
-                        _NEVER_ACCEPTS, _SILENT, _RESETS, _CLOSES
-  NETLAB_CONTROL        a Unix socket that takes orders, HTTP with JSON:
-    curl --abstract-unix-socket netlab http://lab/              what it takes
-    curl --abstract-unix-socket netlab http://lab/cut -d '{}'   cuts the wire
+  NETLAB_BLACKHOLE      host:port where nothing arrives; and in the same way NETLAB_REFUSED,
+                        UNREACHABLE, NEVER_ACCEPTS, SILENT, RESETS, CLOSES
+  NETLAB_CONTROL        a Unix socket that takes orders, HTTP with JSON. To list them:
+                        curl --abstract-unix-socket netlab http://lab/
 
 exit codes: 0 or the command's own, 128 and the number of the signal that ended it,
 1 a server was not ready or a step failed, 2 bad usage or a bad step, 3 the lab
