@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from netlab.scenario.model import Scenario
     from netlab.scenario.runner import Options, play, play_all
     from netlab.scenario.stories import story
+    from netlab.testbed.carrier import Carrier, Impairment
     from netlab.testbed.connection import Connection, Flow
     from netlab.testbed.expect import Held
     from netlab.testbed.faults.base import Fault
@@ -69,6 +70,7 @@ _HOMES = {
     "netlab.scenario.runner": ("Options", "play", "play_all"),
     "netlab.scenario.stories": ("story",),
     "netlab.model.tcp": ("ACK", "ANY", "DATA", "FIN", "RST", "SYN", "Segment", "State", "Timer"),
+    "netlab.testbed.carrier": ("Carrier", "Impairment"),
     "netlab.testbed.connection": ("Connection", "Flow"),
     "netlab.testbed.faults.base": ("Fault",),
     "netlab.testbed.faults.drop": ("Drop",),
@@ -88,13 +90,13 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "Absent", "ActionFailed", "Address", "Connection",
-    "Drop", "Evidence", "ExpectedPair", "Family", "Fault", "FaultRecord", "Flow", "Forbidden",
-    "Held", "Hook", "Host", "Lab", "LabError", "Late", "MissingExtra", "Net", "NetlabError",
-    "NotHeld", "Options", "Pair", "Plug", "Program", "ProgramRecord", "Reject", "Router",
-    "Scenario", "ScenarioError", "Segment", "Side", "State", "TcpSocket", "Timer", "TooBusy",
-    "Unmet", "choose", "load", "play", "play_all", "prepare", "story", "write_captures",
-    "write_report",
+    "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "Absent", "ActionFailed", "Address", "Carrier",
+    "Connection", "Drop", "Evidence", "ExpectedPair", "Family", "Fault", "FaultRecord", "Flow",
+    "Forbidden", "Held", "Hook", "Host", "Impairment", "Lab", "LabError", "Late", "MissingExtra",
+    "Net", "NetlabError", "NotHeld", "Options", "Pair", "Plug", "Program", "ProgramRecord",
+    "Reject", "Router", "Scenario", "ScenarioError", "Segment", "Side", "State", "TcpSocket",
+    "Timer", "TooBusy", "Unmet", "choose", "load", "play", "play_all", "prepare", "story",
+    "write_captures", "write_report",
 ]  # fmt: skip
 
 

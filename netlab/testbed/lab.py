@@ -15,6 +15,7 @@ from netlab.model.errors import ActionFailed, LabError, NotHeld
 from netlab.model.tcp import Segment, State
 from netlab.model.vocabulary import ExpectedPair, Family, Hook, Reject, Side
 from netlab.testbed import coerce, subnets, wire
+from netlab.testbed.carrier import Carrier
 from netlab.testbed.connection import Flow
 from netlab.testbed.context import LabContext
 from netlab.testbed.expect import Held, prove
@@ -51,6 +52,7 @@ class Lab:
         self.network = subnets.take()
         self._faults: list[Fault] = []
         self.tally = Tally(self._faults)
+        self._carrier: Carrier | None = None
         self.link = "eth0"  # the link in use at both ends; a router adds another
         with contextlib.ExitStack() as stack:
             stack.callback(subnets.give_back, self.network)
@@ -103,6 +105,28 @@ class Lab:
     def close(self) -> None:
         """Let go of everything; the kernel removes namespaces, wire, rules and sockets."""
         self._closing.close()
+
+    @property
+    def wire(self) -> Carrier:
+        """The wire between the two, which can be slow, narrow and lossy. It is built when it first
+        is: until then there is nothing but a cable.
+        """
+        if self._carrier is None:
+            hosts = {host.side: host for host in self.hosts}
+            self._carrier = self._closing.enter_context(
+                contextlib.closing(
+                    Carrier(
+                        hosts, self.network, self.elapsed, self.free_name, self.impose, self._joined
+                    )
+                )
+            )
+        return self._carrier
+
+    def _joined(self, host: Host, link: str) -> None:
+        """From now on, a host's packets go over another link."""
+        self.link = link
+        if self.recorder is not None:
+            self.recorder.watch_also(host.side, host.namespace, link)
 
     @property
     def recorder(self) -> Recorder | None:

@@ -19,6 +19,7 @@ from typing import NamedTuple, NoReturn
 
 from netlab.model.tcp import ANY, SYN
 from netlab.model.vocabulary import Side
+from netlab.testbed.carrier import Share, Time
 from netlab.testbed.faults.base import Fault
 from netlab.testbed.lab import Lab
 from netlab.testbed.readiness import Ready
@@ -157,8 +158,16 @@ class Net:
         """Lose every packet from now on, in both directions and without a word."""
         self._cuts += [self.lab.drop(ANY, to=side) for side in Side]
 
+    def slow(self, delay: Time, jitter: Time = 0.0, loss: Share = 0.0) -> None:
+        """Deliver every packet so much later, in both directions, and lose a share of them: seconds
+        or ``"40ms"``, and 0.02 or ``"2%"``.
+        """
+        self._cuts.append(self.lab.wire.delay(delay, jitter))
+        if loss:
+            self._cuts.append(self.lab.wire.loss(loss))
+
     def heal(self) -> None:
-        """Undo every `cut`. The kernels repeat what was lost when their timers fire."""
+        """Undo every `cut` and `slow`. The kernels repeat what was lost when their timers fire."""
         while self._cuts:
             self._cuts.pop().remove()
 

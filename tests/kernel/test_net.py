@@ -125,6 +125,18 @@ def test_what_was_cut_heals(net: Net) -> None:
         assert client.recv(5) == b"hello"
 
 
+def test_what_is_slow_takes_its_time_until_it_heals(net: Net) -> None:
+    echo = net.serve(lambda connection: connection.sendall(connection.recv(5)))
+    net.slow("50ms", loss="0%")
+    with connected(echo) as client:
+        began = time.monotonic()
+        client.sendall(b"hello")
+        assert client.recv(5) == b"hello"
+        assert time.monotonic() - began >= 0.1
+    net.heal()
+    assert not any(each.in_force for each in net.lab.imposed)
+
+
 @pytest.mark.needs("nft")
 def test_what_was_forgotten_is_dropped_in_silence_and_new_ones_pass(net: Net) -> None:
     echo = net.serve(lambda connection: connection.sendall(connection.recv(5)))

@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A wire that is slow, narrow or lossy, as told, on any kernel: a process in between carries every
+frame (`netlab.programs.pump`), and loses it on the wire and never in the sender's own queue.
+
+The ends' packets go over it from its first impairment on: each end has a second link, whose route
+to the other end's address is more specific than that of the cable. Those links carry whole packets
+with their checksums, so that what is lost is one packet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+
+from netlab.linux import ethtool, rtnetlink
+from netlab.linux.namespace import Namespace
+from netlab.linux.netlink import NETLINK_ROUTE, NLM_F_ACK
+from netlab.linux.privileges import refused
+from netlab.linux.transport import Request, Transport
+from netlab.model import evidence
+from netlab.model.errors import LabError
+from netlab.model.vocabulary import Family, Side
+from netlab.programs import pump
+from netlab.testbed import wire
+from netlab.testbed.faults.base import Fault
+from netlab.testbed.host import Host
+
+LINK, NUMBER = "eth2", wire.VETH + 2  # at each end
+INNER = {Side.CLIENT: wire.VETH, Side.SERVER: wire.VETH + 1}  # their peers' numbers
+ALL_FRAMES = 0x0003  # ETH_P_ALL
+SO_RCVBUFFORCE = 33
+BUFFER = 4 << 20  # bytes that may wait for the process
+WAYS = {Side.SERVER: 0, Side.CLIENT: 1, None: 2}
+PATIENCE = 10.0  # seconds
+LONGEST = 60.0  # seconds of a delay
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+TIME = re.compile(r"(\d+(?:\.\d+)?) ?(us|ms|s)?")
+RATE = re.compile(r"(\d+(?:\.\d+)?) ?([kmg]?)bit(?:/s)?", re.IGNORECASE)
+SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmg]?)b", re.IGNORECASE)
+SHARE = re.compile(r"(\d+(?:\.\d+)?) ?%")
+
+Time = float | str  # seconds, or "40ms"
+Share = float | str  # 0.02, or "2%"
+
+
+class Impairment(Fault):
+    """What the wire does to packets from now on, until it is removed."""
+
+    kind = "wire"
+
+    def __init__(
+        self, carrier: Carrier, name: str, does: str, sides: tuple[Side, ...], loses: bool
+    ) -> None:
+        self.name = name
+        self._carrier, self._does, self._sides, self._loses = carrier, does, sides, loses
+        self._installed = carrier.clock()
+        self._removed: float | None = None
+        self._met = 0
+
+    @property
+    def met(self) -> int:
+        """The number of packets that it was done to so far."""
+        if self._removed is None:
+            self._met = self._carrier.met(self)
+        return self._met
+
+    @property
+    def packets(self) -> int:
+        """The number of packets that it has lost so far."""
+        return self.met if self._loses else 0
+
+    @property
+    def in_force(self) -> bool:
+        """True until it is removed."""
+        return self._removed is None
+
+    def remove(self) -> None:
+        """Have the wire no longer do it; what is under way stays so."""
+        if self._removed is None:
+            self._met = self._carrier.met(self)
+            self._removed = self._carrier.clock()
+            self._carrier.end(self)
+
+    @property
+    def record(self) -> evidence.FaultRecord:
+        """Its description, and what it has lost."""
+        return evidence.FaultRecord(
+            name=self.name,
+            kind=self.kind,
+            does=self._does,
+            sides=self._sides,
+            hook=None,
+            rules="",
+            packets=self.packets,
+            bytes=0,
+            installed=self._installed,
+            removed=self._removed,
+            counts=self._loses,
+        )
+
+
+class Carrier:
+    """The wire of one lab, as far as it misbehaves. Times are in seconds, or texts such as
+    ``"40ms"``; a share is a number from 0 to 1, or a text such as ``"2%"``. Each call raises
+    `LabError` for what it cannot be given, and where the kernel refuses the links.
+
+    Everything is done in both directions, or to what is on its way `to` one host. It is built with
+    the first impairment, and `joined` is called then, with each side's new link. `free_name` gives
+    an impairment its name, and `impose` is told of it.
+    """
+
+    def __init__(
+        self,
+        hosts: Mapping[Side, Host],
+        network: int,
+        clock: Callable[[], float],
+        free_name: Callable[[str], str],
+        impose: Callable[[Impairment], Impairment],
+        joined: Callable[[Host, str], None],
+    ) -> None:
+        self._hosts, self._network, self.clock = hosts, network, clock
+        self._free_name, self._impose, self._joined = free_name, impose, joined
+        self._numbers = itertools.count()
+        self._impairments: dict[Impairment, tuple[int, dict[str, object]]] = {}
+        self._control: socket.socket | None = None
+        self._closing = contextlib.ExitStack()
+
+    def close(self) -> None:
+        """End the process in between, and its links."""
+        self._closing.close()
+
+    # --- what it can do
+
+    def delay(
+        self, time: Time, jitter: Time = 0.0, to: Side | None = None, seed: int = 0
+    ) -> Impairment:
+        """Deliver every packet so many seconds later, give or take up to `jitter`. The order stays.
+
+        Raises `LabError`, as all of these do.
+        """
+        late, vague = _seconds("delay", time), _seconds("jitter", jitter)
+        if vague > late:
+            raise LabError(f"jitter: at most the delay ({time}); found {jitter}")
+        about = f", give or take {jitter}" if vague else ""
+        return self._begin("delay", f"delays packets by {time}{about}", to, delay=late,
+                           jitter=vague, seed=seed)  # fmt: skip
+
+    def loss(self, share: Share, to: Side | None = None, seed: int = 0) -> Impairment:
+        """Lose a share of all packets: which ones, hangs on what they are and on the `seed`."""
+        return self._some("loss", f"loses {share} of all packets", share, to, seed, loses=True)
+
+    def duplicate(self, share: Share, to: Side | None = None, seed: int = 0) -> Impairment:
+        """Deliver a share of all packets twice."""
+        return self._some("duplicate", f"delivers {share} of all packets twice", share, to, seed)
+
+    def reorder(
+        self, share: Share, by: Time = "5ms", to: Side | None = None, seed: int = 0
+    ) -> Impairment:
+        """Hold a share of all packets back for so long, while those behind it pass."""
+        late = _seconds("by", by)
+        does = f"holds {share} of all packets back for {by}"
+        return self._some("reorder", does, share, to, seed, by=late)
+
+    def corrupt(self, share: Share, to: Side | None = None, seed: int = 0) -> Impairment:
+        """Change one bit in a share of all packets; checksums find it."""
+        return self._some("corrupt", f"changes a bit in {share} of all packets", share, to, seed)
+
+    def rate(self, speed: str, queue: str = "", to: Side | None = None) -> Impairment:
+        """Carry no more than so many bits a second (``2mbit``), which wait in a queue of so many
+        bytes (``64kB``), or in an endless one. It loses what finds the queue full.
+        """
+        bits = _number("rate", RATE, speed, "a number of bits a second, such as 2mbit")
+        room = _number("queue", SIZE, queue, "a number of bytes, such as 64kB") if queue else 0.0
+        does = f"carries {speed}" + (f", with a queue of {queue}" if queue else "")
+        return self._begin("rate", does, to, loses=bool(queue), rate=bits / 8, queue=room)
+
+    def _some(
+        self, kind: str, does: str, share: Share, to: Side | None, seed: int, loses: bool = False,
+        **more: float,
+    ) -> Impairment:  # fmt: skip
+        return self._begin(kind, does, to, loses, share=_share(share), seed=seed, **more)
+
+    def _begin(
+        self, kind: str, does: str, to: Side | None, loses: bool = False, **what: float
+    ) -> Impairment:
+        if self._control is None:
+            self._build()
+        sides = (to,) if to is not None else tuple(Side)
+        place = f" to the {to}" if to is not None else ""
+        impairment = Impairment(self, self._free_name(kind), does + place, sides, loses)
+        number = next(self._numbers)
+        about = {"id": number, "kind": kind, "way": WAYS[to], "salt": number, **what}
+        self._impairments[impairment] = number, about
+        self._tell()
+        return self._impose(impairment)
+
+    def met(self, impairment: Impairment) -> int:
+        """How many packets a impairment that is in force has met so far."""
+        number, _ = self._impairments[impairment]
+        return self._tell()[str(number)]
+
+    def end(self, impairment: Impairment) -> None:
+        """Have a impairment no longer be in force."""
+        del self._impairments[impairment]
+        self._tell()
+
+    def _tell(self) -> dict[str, int]:
+        """Have exactly these impairments be in force; returns what each has met."""
+        assert self._control is not None
+        try:
+            self._control.send(
+                json.dumps([what for _, what in self._impairments.values()]).encode()
+            )
+            answer = self._control.recv(1 << 20)
+        except OSError as error:
+            answer = b""
+            why = f": {error.strerror}"
+        else:
+            why = ""
+        if not answer:
+            raise LabError(f"the process that carries packets has ended{why}")
+        found: dict[str, int] = json.loads(answer)
+        return found
+
+    # --- building
+
+    def _build(self) -> None:
+        with contextlib.ExitStack() as opened:
+            middle = Namespace.create()
+            opened.callback(middle.close)
+            try:
+                with middle:
+                    route = opened.enter_context(contextlib.closing(Transport(NETLINK_ROUTE)))
+                for host in self._hosts.values():
+                    self._join(host, middle, route)
+                ends = [self._end(middle, side, opened) for side in Side]
+            except OSError as error:
+                raise refused(error) from None
+            mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            opened.enter_context(mine)
+            mine.settimeout(PATIENCE)
+            with its:
+                numbers = [each.fileno() for each in (*ends, its)]
+                process = subprocess.Popen(
+                    [sys.executable, "-IS", pump.__file__, *map(str, numbers)],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=numbers,
+                )
+            opened.callback(_ended, process, mine)
+            for end in ends:
+                end.close()
+            self._control = mine
+            self._tell()
+            for host in self._hosts.values():
+                host.route.send(_detour(host, self._network))
+                self._joined(host, LINK)
+            self._closing = opened.pop_all()
+
+    def _join(self, host: Host, middle: Namespace, route: Transport) -> None:
+        side = host.side
+        near = rtnetlink.VethEnd(NUMBER, LINK, side.hardware)
+        far = rtnetlink.VethEnd(INNER[side], str(side), _inner(side))
+        purpose = f"the {side}'s link to the wire"
+        host.route.send([rtnetlink.cable(near, far, middle.fd, purpose, NLM_F_ACK)])
+        with host.namespace:
+            ethtool.no_offloads(LINK)
+        with middle:
+            ethtool.no_offloads(str(side))
+        for transport, number in ((route, INNER[side]), (host.route, NUMBER)):
+            up = rtnetlink.up(number).asking()
+            transport.send([rtnetlink.without_link_local(number), up])
+        wire.wait_until_it_carries(host.route, NUMBER)
+
+    def _end(self, middle: Namespace, side: Side, opened: contextlib.ExitStack) -> socket.socket:
+        """A packet socket of one of the links inside."""
+        with middle:
+            end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ALL_FRAMES))
+            opened.callback(end.close)
+            end.bind((str(side), ALL_FRAMES))
+        try:
+            end.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
+        except PermissionError:  # root of a user namespace has the machine's limit
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+        return end
+
+
+def _detour(host: Host, network: int) -> list[Request]:
+    """The requests that send what is for the other end over the new link."""
+    found: list[Request] = []
+    for family in Family:
+        address = host.peer.side.address(family, network)
+        hardware = host.peer.side.hardware
+        found += [
+            rtnetlink.neighbour(family, address, NUMBER, hardware),
+            rtnetlink.route(family, address, rtnetlink.bits(family), NUMBER),
+        ]
+    return found
+
+
+def _inner(side: Side) -> str:
+    """The hardware address of a link's end at the process; nothing is sent to it."""
+    return f"02:00:00:00:02:0{side.number}"
+
+
+def _ended(process: subprocess.Popen[bytes], control: socket.socket) -> None:
+    control.close()  # it ends by itself then
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _seconds(what: str, given: Time) -> float:
+    found = float(given) if isinstance(given, int | float) else -1.0
+    if isinstance(given, str) and (match := TIME.fullmatch(given.strip())):
+        found = float(match[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1.0, None: 1.0}[match[2]]
+    if not 0 <= found <= LONGEST:
+        raise LabError(f"{what}: expected 0 to {LONGEST:g} seconds, such as 40ms; found {given!r}")
+    return found
+
+
+def _share(given: Share) -> float:
+    found = float(given) if isinstance(given, int | float) else -1.0
+    if isinstance(given, str) and (match := SHARE.fullmatch(given.strip())):
+        found = float(match[1]) / 100
+    if not 0 <= found <= 1:
+        raise LabError(f"expected a share of all packets, such as 2% or 0.02; found {given!r}")
+    return found
+
+
+def _number(what: str, form: re.Pattern[str], given: str, expected: str) -> float:
+    match = form.fullmatch(given.strip()) if isinstance(given, str) else None
+    found = float(match[1]) * UNITS[match[2].lower()] if match else 0.0
+    if not found:
+        raise LabError(f"{what}: expected {expected}; found {given!r}")
+    return found
