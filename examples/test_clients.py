@@ -14,8 +14,10 @@ import httpx
 import pytest
 import redis
 import requests
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from netlab import ACK, DATA, FIN, SYN, Lab
+from netlab import ACK, DATA, FIN, SYN, Lab, Net
 
 HTTP = "python3 -m http.server --bind :: 8000"
 REDIS = "redis-server --bind * -::* --protected-mode no --save '' --dir {folder}"
@@ -86,3 +88,26 @@ def test_asyncio_reads_an_answer(lab: Lab) -> None:
     lab.server.start(HTTP, ready=8000)
     with lab.client:
         assert asyncio.run(first_line()) == b"HTTP/1.0 200 OK\r\n"
+
+
+def test_a_client_lives_with_200_ms(net: Net) -> None:
+    net.lab.server.start(HTTP, ready=8000)
+    net.slow("100ms")
+    answer = requests.get("http://server:8000/", timeout=2)
+    assert answer.elapsed.total_seconds() >= 0.2
+
+
+def test_a_download_lives_with_2_percent_loss(net: Net) -> None:
+    address = net.serve(lambda each: each.sendall(b"x" * 500_000))
+    with net.lab.wire.loss("2%", seed=1) as loss, socket.create_connection(address) as client:
+        assert len(client.makefile("rb").read()) == 500_000
+    assert loss.packets
+
+
+def test_a_pool_survives_a_nat_that_forgets(net: Net) -> None:
+    server = net.serve("redis-server --port {port} --bind * -::* --protected-mode no --save ''")
+    retry = Retry(NoBackoff(), 1, supported_errors=(redis.TimeoutError,))
+    with redis.Redis(*server, socket_timeout=0.2, retry=retry) as client:
+        assert client.ping()
+        net.forget()
+        assert client.ping()

@@ -28,7 +28,7 @@ PR_SET_TIMERSLACK = 29
 FRAME = 1 << 16
 ETHERNET, IPV4, IPV6 = 14, 0x0800, 0x86DD
 TCP = 6
-SYN, ACK = 0x02, 0x10
+FIN, SYN, ACK = 0x01, 0x02, 0x10
 AT_ONCE = 64  # frames that one side may have before the other has its turn
 WORD = 1 << 32
 OUTGOING = 4  # PACKET_OUTGOING: what the link itself has sent
@@ -64,9 +64,10 @@ class Naming:
         if first is None or flags & SYN:
             first = known.first[way] = sequence
         payload = length - start - (frame[start + 12] >> 4) * 4
-        bare = not payload and not flags & SYN  # then what it acknowledges is all that it says
-        covered = (acknowledged - others) % WORD if bare and others is not None else 0
-        what = (way, known.number, (sequence - first) % WORD, covered, flags, payload)
+        if payload or flags & (SYN | FIN):  # which flags and how much else it has, time decides
+            what = (way, known.number, 1, (sequence - first) % WORD)
+        else:  # what it acknowledges is all that it says
+            what = (way, known.number, 0, (acknowledged - (others or 0)) % WORD)
         again = self._sent[what] = self._sent.get(what, 0) + 1
         return (*what, again)
 

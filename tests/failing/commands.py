@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 SHORT = "--hold 10ms port-closed"
+STEP = '{{"server":listen}}'  # a step without a blank, for str.format
 
 
 class Command(NamedTuple):
@@ -55,6 +56,7 @@ COMMANDS: dict[str, Command] = {
     "schema": Command("schema", says="$schema"),
     "completion": Command("completion bash", says="netlab"),
     "teach": Command("teach port-closed", stdin="\n" * 40, says="port-closed"),
+    "exec": Command(f"exec --step {STEP} -- echo hello", says="hello"),
     "freeze": Command("freeze port-closed --for 100ms", says="is frozen"),
     "lab": Command("lab", code=2),
 }
