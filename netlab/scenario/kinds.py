@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from netlab.model import units
 from netlab.model.tcp import (
     NAMEABLE,
     SPELLINGS,
@@ -72,6 +73,21 @@ def _integer(what: str, low: int, high: int) -> Kind:
     return Kind(
         f"{what}, {low} to {high}", parse, {"type": "integer", "minimum": low, "maximum": high}
     )
+
+
+def _quantity(read: Callable[[str], float], example: str) -> Kind:
+    """A text that says how much; it stays as it is written."""
+    what = ""
+    try:
+        read("")
+    except ValueError as error:
+        what = str(error)
+
+    def parse(text: str) -> str:
+        read(text)
+        return text
+
+    return Kind(what, parse, {"type": "string", "examples": [example]})
 
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(ms|s|min)?")
@@ -308,6 +324,11 @@ READY = Kind(
     _ready,
     {"anyOf": [PORT.schema, {"type": "string"}]},
 )
+SEED = _integer("a seed", 0, 1 << 31)
+TIME = _quantity(units.seconds, "40ms")
+SHARE = _quantity(units.share, "2%")
+SPEED = _quantity(units.bits, "2mbit")
+SIZE = _quantity(units.size, "64kB")
 EXIT_CODE = _integer("an exit code", 0, 255)
 EXIT = Kind(
     "an exit code, 0 to 255, or a signal: SIGKILL",

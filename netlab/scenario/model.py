@@ -143,6 +143,25 @@ class PlugStep(FaultStep):
 
 
 @dataclass(frozen=True, slots=True)
+class WireStep(FaultStep):
+    """The wire does something to packets: see `netlab.scenario.steps.wire` for the words."""
+
+    word: str
+    values: Mapping[str, Any]  # as they are written
+    to: Side | None = None  # only what is on its way there
+
+    @property
+    def kind(self) -> str:
+        """Its word in the language."""
+        return self.word
+
+    @property
+    def where(self) -> tuple[Side, ...]:
+        """The ends to which packets are on their way."""
+        return tuple(Side) if self.to is None else (self.to,)
+
+
+@dataclass(frozen=True, slots=True)
 class Remove(Step):
     """A fault is removed: the one with that name, or all of them if `name` is None."""
 

@@ -12,22 +12,22 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import re
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from netlab.linux import ethtool, rtnetlink
 from netlab.linux.namespace import Namespace
 from netlab.linux.netlink import NETLINK_ROUTE, NLM_F_ACK
 from netlab.linux.privileges import refused
 from netlab.linux.transport import Request, Transport
-from netlab.model import evidence
+from netlab.model import evidence, units
 from netlab.model.errors import LabError
 from netlab.model.vocabulary import Family, Side
 from netlab.programs import pump
-from netlab.testbed import wire
+from netlab.testbed import coerce, wire
 from netlab.testbed.faults.base import Fault
 from netlab.testbed.host import Host
 
@@ -38,13 +38,9 @@ SO_RCVBUFFORCE = 33
 BUFFER = 4 << 20  # bytes that may wait for the process
 WAYS = {Side.SERVER: 0, Side.CLIENT: 1, None: 2}
 PATIENCE = 10.0  # seconds
-LONGEST = 60.0  # seconds of a delay
-UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
-TIME = re.compile(r"(\d+(?:\.\d+)?) ?(us|ms|s)?")
-RATE = re.compile(r"(\d+(?:\.\d+)?) ?([kmg]?)bit(?:/s)?", re.IGNORECASE)
-SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmg]?)b", re.IGNORECASE)
-SHARE = re.compile(r"(\d+(?:\.\d+)?) ?%")
 
+V = TypeVar("V")
+To = coerce.HasSide | Side | str | None  # a host, or None: both directions
 Time = float | str  # seconds, or "40ms"
 Share = float | str  # 0.02, or "2%"
 
@@ -52,12 +48,19 @@ Share = float | str  # 0.02, or "2%"
 class Impairment(Fault):
     """What the wire does to packets from now on, until it is removed."""
 
-    kind = "wire"
+    kind = "wire"  # of any word
+    counts = False  # what it does shows in time, or now and then
 
     def __init__(
-        self, carrier: Carrier, name: str, does: str, sides: tuple[Side, ...], loses: bool
+        self,
+        carrier: Carrier,
+        word: str,
+        name: str,
+        does: str,
+        sides: tuple[Side, ...],
+        loses: bool,
     ) -> None:
-        self.name = name
+        self.word, self.name = word, name
         self._carrier, self._does, self._sides, self._loses = carrier, does, sides, loses
         self._installed = carrier.clock()
         self._removed: float | None = None
@@ -92,7 +95,7 @@ class Impairment(Fault):
         """Its description, and what it has lost."""
         return evidence.FaultRecord(
             name=self.name,
-            kind=self.kind,
+            kind=self.word,
             does=self._does,
             sides=self._sides,
             hook=None,
@@ -101,8 +104,14 @@ class Impairment(Fault):
             bytes=0,
             installed=self._installed,
             removed=self._removed,
-            counts=self._loses,
+            counts=self.counts,
         )
+
+
+class Loss(Impairment):
+    """Loses packets; where nothing was lost it is no cause of anything."""
+
+    counts = True
 
 
 class Carrier:
@@ -138,75 +147,76 @@ class Carrier:
     # --- what it can do
 
     def delay(
-        self, time: Time, jitter: Time = 0.0, to: Side | None = None, seed: int = 0
+        self, time: Time, jitter: Time = 0.0, to: To = None, seed: int = 0, name: str = ""
     ) -> Impairment:
         """Deliver every packet so many seconds later, give or take up to `jitter`. The order stays.
 
         Raises `LabError`, as all of these do.
         """
-        late, vague = _seconds("delay", time), _seconds("jitter", jitter)
+        late, vague = _read("delay", units.seconds, time), _read("jitter", units.seconds, jitter)
         if vague > late:
             raise LabError(f"jitter: at most the delay ({time}); found {jitter}")
-        about = f", give or take {jitter}" if vague else ""
-        return self._begin("delay", f"delays packets by {time}{about}", to, delay=late,
-                           jitter=vague, seed=seed)  # fmt: skip
+        does = f"delays packets by {time}" + (f", give or take {jitter}" if vague else "")
+        return self._begin("delay", does, to, name, delay=late, jitter=vague, seed=seed)
 
-    def loss(self, share: Share, to: Side | None = None, seed: int = 0) -> Impairment:
+    def loss(self, share: Share, to: To = None, seed: int = 0, name: str = "") -> Impairment:
         """Lose a share of all packets: which ones, hangs on what they are and on the `seed`."""
-        return self._some("loss", f"loses {share} of all packets", share, to, seed, loses=True)
+        part = _read("loss", units.share, share)
+        does = f"loses {share} of all packets"
+        return self._begin("loss", does, to, name, loses=True, share=part, seed=seed)
 
-    def duplicate(self, share: Share, to: Side | None = None, seed: int = 0) -> Impairment:
+    def duplicate(self, share: Share, to: To = None, seed: int = 0, name: str = "") -> Impairment:
         """Deliver a share of all packets twice."""
-        return self._some("duplicate", f"delivers {share} of all packets twice", share, to, seed)
+        part = _read("duplicate", units.share, share)
+        does = f"delivers {share} of all packets twice"
+        return self._begin("duplicate", does, to, name, share=part, seed=seed)
 
     def reorder(
-        self, share: Share, by: Time = "5ms", to: Side | None = None, seed: int = 0
+        self, share: Share, by: Time = "5ms", to: To = None, seed: int = 0, name: str = ""
     ) -> Impairment:
-        """Hold a share of all packets back for so long, while those behind it pass."""
-        late = _seconds("by", by)
+        """Hold a share of all packets back for so many seconds, while those behind them pass."""
+        part, late = _read("reorder", units.share, share), _read("by", units.seconds, by)
         does = f"holds {share} of all packets back for {by}"
-        return self._some("reorder", does, share, to, seed, by=late)
+        return self._begin("reorder", does, to, name, share=part, seed=seed, by=late)
 
-    def corrupt(self, share: Share, to: Side | None = None, seed: int = 0) -> Impairment:
+    def corrupt(self, share: Share, to: To = None, seed: int = 0, name: str = "") -> Impairment:
         """Change one bit in a share of all packets; checksums find it."""
-        return self._some("corrupt", f"changes a bit in {share} of all packets", share, to, seed)
+        part = _read("corrupt", units.share, share)
+        does = f"changes a bit in {share} of all packets"
+        return self._begin("corrupt", does, to, name, share=part, seed=seed)
 
-    def rate(self, speed: str, queue: str = "", to: Side | None = None) -> Impairment:
+    def rate(self, speed: str, queue: str = "", to: To = None, name: str = "") -> Impairment:
         """Carry no more than so many bits a second (``2mbit``), which wait in a queue of so many
         bytes (``64kB``), or in an endless one. It loses what finds the queue full.
         """
-        bits = _number("rate", RATE, speed, "a number of bits a second, such as 2mbit")
-        room = _number("queue", SIZE, queue, "a number of bytes, such as 64kB") if queue else 0.0
+        bits = _read("rate", units.bits, speed)
+        room = _read("queue", units.size, queue) if queue else 0.0
         does = f"carries {speed}" + (f", with a queue of {queue}" if queue else "")
-        return self._begin("rate", does, to, loses=bool(queue), rate=bits / 8, queue=room)
-
-    def _some(
-        self, kind: str, does: str, share: Share, to: Side | None, seed: int, loses: bool = False,
-        **more: float,
-    ) -> Impairment:  # fmt: skip
-        return self._begin(kind, does, to, loses, share=_share(share), seed=seed, **more)
+        return self._begin("rate", does, to, name, bool(queue), rate=bits / 8, queue=room)
 
     def _begin(
-        self, kind: str, does: str, to: Side | None, loses: bool = False, **what: float
+        self, word: str, does: str, to: To, name: str, loses: bool = False, **what: float
     ) -> Impairment:
+        side = None if to is None else coerce.side(to)
         if self._control is None:
             self._build()
-        sides = (to,) if to is not None else tuple(Side)
-        place = f" to the {to}" if to is not None else ""
-        impairment = Impairment(self, self._free_name(kind), does + place, sides, loses)
+        sides = (side,) if side is not None else tuple(Side)
+        place = f" to the {side}" if side is not None else ""
+        kind = Loss if word == "loss" else Impairment
+        impairment = kind(self, word, name or self._free_name(word), f"{does}{place}", sides, loses)
         number = next(self._numbers)
-        about = {"id": number, "kind": kind, "way": WAYS[to], "salt": number, **what}
+        about = {"id": number, "kind": word, "way": WAYS[side], "salt": number, **what}
         self._impairments[impairment] = number, about
         self._tell()
         return self._impose(impairment)
 
     def met(self, impairment: Impairment) -> int:
-        """How many packets a impairment that is in force has met so far."""
+        """How many packets an impairment that is in force has met so far."""
         number, _ = self._impairments[impairment]
         return self._tell()[str(number)]
 
     def end(self, impairment: Impairment) -> None:
-        """Have a impairment no longer be in force."""
+        """Have an impairment no longer be in force."""
         del self._impairments[impairment]
         self._tell()
 
@@ -317,27 +327,8 @@ def _ended(process: subprocess.Popen[bytes], control: socket.socket) -> None:
         process.wait()
 
 
-def _seconds(what: str, given: Time) -> float:
-    found = float(given) if isinstance(given, int | float) else -1.0
-    if isinstance(given, str) and (match := TIME.fullmatch(given.strip())):
-        found = float(match[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1.0, None: 1.0}[match[2]]
-    if not 0 <= found <= LONGEST:
-        raise LabError(f"{what}: expected 0 to {LONGEST:g} seconds, such as 40ms; found {given!r}")
-    return found
-
-
-def _share(given: Share) -> float:
-    found = float(given) if isinstance(given, int | float) else -1.0
-    if isinstance(given, str) and (match := SHARE.fullmatch(given.strip())):
-        found = float(match[1]) / 100
-    if not 0 <= found <= 1:
-        raise LabError(f"expected a share of all packets, such as 2% or 0.02; found {given!r}")
-    return found
-
-
-def _number(what: str, form: re.Pattern[str], given: str, expected: str) -> float:
-    match = form.fullmatch(given.strip()) if isinstance(given, str) else None
-    found = float(match[1]) * UNITS[match[2].lower()] if match else 0.0
-    if not found:
-        raise LabError(f"{what}: expected {expected}; found {given!r}")
-    return found
+def _read(what: str, read: Callable[[V], float], given: V) -> float:
+    try:
+        return read(given)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise LabError(f"{what}: expected {error}; found {given!r}") from None

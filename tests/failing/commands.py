@@ -56,7 +56,7 @@ COMMANDS: dict[str, Command] = {
     "schema": Command("schema", says="$schema"),
     "completion": Command("completion bash", says="netlab"),
     "teach": Command("teach port-closed", stdin="\n" * 40, says="port-closed"),
-    "exec": Command(f"exec --step {STEP} -- echo hello", says="hello"),
+    "exec": Command(f"exec --step {STEP} -- true"),
     "freeze": Command("freeze port-closed --for 100ms", says="is frozen"),
     "lab": Command("lab", code=2),
 }

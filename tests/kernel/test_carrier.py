@@ -15,8 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from netlab.model.errors import LabError
-from netlab.model.vocabulary import Side
+from netlab.model.errors import LabError, ScenarioError
+from netlab.model.vocabulary import Family, Side
+from netlab.scenario import writer
+from netlab.scenario.explain import by_hand
+from netlab.scenario.loader import parse
+from netlab.scenario.runner import play
 from netlab.testbed.carrier import LINK
 from netlab.testbed.lab import Lab
 
@@ -201,8 +205,8 @@ def test_it_is_recorded_as_a_fault_and_removed_as_one(lab: Lab) -> None:
     lab.wire.loss("2%")
     said = [(each.name, each.kind, each.does) for each in lab.faults]
     assert said == [
-        ("delay-1", "wire", "delays packets by 20ms, give or take 5ms to the client"),
-        ("loss-1", "wire", "loses 2% of all packets"),
+        ("delay-1", "delay", "delays packets by 20ms, give or take 5ms to the client"),
+        ("loss-1", "loss", "loses 2% of all packets"),
     ]
     lab.remove("loss-1")
     assert [each.in_force for each in lab.imposed] == [True, False]
@@ -218,8 +222,8 @@ def test_it_is_recorded_as_a_fault_and_removed_as_one(lab: Lab) -> None:
         ("delay", ["1h"], "delay: expected 0 to 60 seconds, such as 40ms; found '1h'"),
         ("delay", [61], "delay: expected 0 to 60 seconds, such as 40ms; found 61"),
         ("delay", ["10ms", "20ms"], "jitter: at most the delay (10ms); found 20ms"),
-        ("loss", ["2"], "expected a share of all packets, such as 2% or 0.02; found '2'"),
-        ("loss", [2], "expected a share of all packets, such as 2% or 0.02; found 2"),
+        ("loss", ["2"], "loss: expected a share of all packets, such as 2%; found '2'"),
+        ("loss", [2], "loss: expected a share of all packets, such as 2%; found 2"),
         ("rate", ["fast"], "rate: expected a number of bits a second, such as 2mbit; found 'fast'"),
         ("rate", ["0mbit"], "rate: expected a number of bits a second, such as 2mbit"),
         ("rate", ["1mbit", "64"], "queue: expected a number of bytes, such as 64kB; found '64'"),
@@ -273,3 +277,66 @@ def test_a_wire_that_nobody_uses_is_a_cable(lab: Lab) -> None:
     with lab.client:
         assert [name for _, name in socket.if_nameindex()] == ["lo", "eth0"]
     assert names == []
+
+
+# --- in a file
+
+
+FILE = """\
+# A slow wire: the handshake takes its time.
+source: a test
+steps:
+  - {wire}
+  - server: listen
+  - client: {{connect: {{timeout: 20s}}}}
+  - server: accept
+expect:
+  pair: {{client: ESTABLISHED, server: ESTABLISHED}}
+  hold: 50ms
+  cause: nothing is wrong
+"""
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        "delay: 50ms",
+        "delay: {time: 50ms, jitter: 5ms, to: client, as: far}",
+        "loss: 0%",
+        "loss: {share: 10%, seed: 4, to: server}",
+        "rate: {speed: 2mbit, queue: 64kB}",
+        "reorder: {share: 5%, by: 1ms}",
+        "duplicate: 5%",
+        "corrupt: {share: 1%, seed: 2}",
+    ],
+)
+def test_a_file_may_ask_for_it(wire: str) -> None:
+    text = FILE.format(wire=wire)
+    if wire.startswith("loss"):  # in a handshake, a tenth of all packets may be none
+        text += "  dropped: {loss-1: at least 0}\n"
+    scenario = parse(text, Path("slow.yaml"))
+    run = play(scenario)
+    assert (run.outcome, run.reason, run.failure) == ("pass", "", None)
+    assert run.faults[0].kind == wire.partition(":")[0]
+    if wire.startswith("delay"):
+        assert run.client.intervals[-1].since >= 0.05
+    again = parse(writer.scenario(scenario), Path("slow.yaml"))
+    assert writer.scenario(again) == writer.scenario(scenario)
+    told = [command.text for _, commands in by_hand(scenario, Family.IPV4) for command in commands]
+    assert any("netem" in each for each in told)
+
+
+@pytest.mark.parametrize(
+    ("wire", "why"),
+    [
+        ("delay: 2h", "delay: expected 0 to 60 seconds, such as 40ms; found '2h'"),
+        ("delay: {jitter: 1ms}", "delay lacks 'time': 0 to 60 seconds, such as 40ms"),
+        ("loss: 2", "loss: expected a share of all packets, such as 2%; found '2'"),
+        ("rate: 2", "rate: expected a number of bits a second, such as 2mbit; found '2'"),
+        ("reorder: {share: 1%, buy: 1ms}", "reorder has no 'buy'. Did you mean by?"),
+    ],
+)
+def test_a_file_that_asks_wrongly_is_told(wire: str, why: str) -> None:
+    with pytest.raises(ScenarioError, match=r"^slow\.yaml:4: ") as refused:
+        parse(FILE.format(wire=wire), Path("slow.yaml"))
+    assert why in str(refused.value)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from netlab.scenario.model import FaultStep
-from netlab.scenario.steps import connection, data, drop, forged, machine, plug
+from netlab.scenario.steps import connection, data, drop, forged, machine, plug, wire
 from netlab.scenario.steps.action import Action
 from netlab.scenario.steps.fault import FaultKind
 
@@ -21,7 +21,7 @@ ACTIONS: dict[str, Action] = {
     action.word: action
     for action in (*connection.ACTIONS, *data.ACTIONS, *machine.ACTIONS, *forged.ACTIONS)
 }
-KINDS: tuple[FaultKind[Any], ...] = (*drop.KINDS, *plug.KINDS)
+KINDS: tuple[FaultKind[Any], ...] = (*drop.KINDS, *plug.KINDS, *wire.KINDS)
 #: The kinds of faults, by their words.
 FAULTS: dict[str, FaultKind[Any]] = {kind.word: kind for kind in KINDS}
 
