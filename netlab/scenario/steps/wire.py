@@ -31,8 +31,18 @@ class _Effect:
     word: str
     fields: Mapping[str, Field]  # the first may be given alone
     netem: Callable[[Values], str]  # as tc writes it
-    told: Callable[[Values], str]  # what becomes of packets, as the end of a sentence
+    #: What becomes of packets; the place is " to the server", or nothing.
+    told: Callable[[Values, str], str]
     counts: bool = False
+
+
+def _later(given: Values) -> str:
+    about = f", give or take {given['jitter']}" if "jitter" in given else ""
+    return f"{given['time']} later{about}"
+
+
+def _full(given: Values) -> str:
+    return f"; what finds {given['queue']} waiting is lost" if "queue" in given else ""
 
 
 EFFECTS = (
@@ -44,35 +54,35 @@ EFFECTS = (
             "seed": Field(SEED),
         },
         lambda given: f"delay {given['time']} {given.get('jitter', '')}".rstrip(),
-        lambda given: (
-            f"arrives {given['time']} later"
-            + (f", give or take {given['jitter']}" if "jitter" in given else "")
-        ),
+        lambda given, place: f"every packet{place} arrives {_later(given)}",
     ),
     _Effect(
         "loss",
         CHOSEN,
         lambda given: f"loss {given['share']}",
-        lambda given: f"is lost in {given['share']} of all packets",
+        lambda given, place: f"{given['share']} of all packets{place} are lost on the wire",
         counts=True,
     ),
     _Effect(
         "duplicate",
         CHOSEN,
         lambda given: f"duplicate {given['share']}",
-        lambda given: f"arrives twice in {given['share']} of all packets",
+        lambda given, place: f"{given['share']} of all packets{place} arrive twice",
     ),
     _Effect(
         "reorder",
         {**CHOSEN, "by": Field(TIME, doc="how long they are held back (5ms)")},
         lambda given: f"delay {given.get('by', '5ms')} reorder {given['share']}",
-        lambda given: f"is overtaken in {given['share']} of all packets",
+        lambda given, place: (
+            f"{given['share']} of all packets{place} are held back for {given.get('by', '5ms')}, "
+            "and others overtake them"
+        ),
     ),
     _Effect(
         "corrupt",
         CHOSEN,
         lambda given: f"corrupt {given['share']}",
-        lambda given: f"arrives with a wrong bit in {given['share']} of all packets",
+        lambda given, place: f"{given['share']} of all packets{place} arrive with one wrong bit",
     ),
     _Effect(
         "rate",
@@ -81,7 +91,7 @@ EFFECTS = (
             "queue": Field(SIZE, doc="loses what finds so many bytes waiting"),
         },
         lambda given: f"rate {given['speed']}",
-        lambda given: f"arrives at {given['speed']}",
+        lambda given, place: f"the wire carries {given['speed']}{place}{_full(given)}",
     ),
 )
 
@@ -105,8 +115,9 @@ def _kind(effect: _Effect) -> FaultKind[WireStep]:
         for side in step.where:
             yield Command(side.peer, "tc qdisc del dev eth0 root")
 
-    def whose(step: WireStep) -> str:
-        return f"What is sent to the {step.to}" if step.to else "What either end sends"
+    def told(step: WireStep) -> str:
+        place = f" to the {step.to}" if step.to else ""
+        return f"From now on {effect.told(step.values, place)}."
 
     first, *_ = effect.fields
     return FaultKind(
@@ -116,8 +127,8 @@ def _kind(effect: _Effect) -> FaultKind[WireStep]:
         install=install,
         by_hand=by_hand,
         undo=undo,
-        told=lambda step: f"{whose(step)} from now on {effect.told(step.values)}.",
-        told_removed=lambda step: f"{whose(step)} arrives as usual again.",
+        told=told,
+        told_removed=lambda step: f"The wire's {effect.word} ends.",
         described=lambda step: f"{effect.word}: {next(iter(step.values.values()))}",
         written=lambda step: {**step.values, **({"to": str(step.to)} if step.to else {})},
         counts=effect.counts,
