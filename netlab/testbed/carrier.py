@@ -120,8 +120,8 @@ class Carrier:
     `LabError` for what it cannot be given, and where the kernel refuses the links.
 
     Everything is done in both directions, or to what is on its way `to` one host. It is built with
-    the first impairment, and `joined` is called then, with each side's new link. `free_name` gives
-    an impairment its name, and `impose` is told of it.
+    the first impairment: `detour` is asked then whether it may be, and `joined` told of each side's
+    new link. `free_name` gives an impairment its name, and `impose` is told of it.
     """
 
     def __init__(
@@ -131,10 +131,12 @@ class Carrier:
         clock: Callable[[], float],
         free_name: Callable[[str], str],
         impose: Callable[[Impairment], Impairment],
+        detour: Callable[[str], None],
         joined: Callable[[Host, str], None],
     ) -> None:
         self._hosts, self._network, self.clock = hosts, network, clock
-        self._free_name, self._impose, self._joined = free_name, impose, joined
+        self._free_name, self._impose = free_name, impose
+        self._detour, self._joined = detour, joined
         self._numbers = itertools.count()
         self._impairments: dict[Impairment, tuple[int, dict[str, object]]] = {}
         self._control: socket.socket | None = None
@@ -241,6 +243,7 @@ class Carrier:
     # --- building
 
     def _build(self) -> None:
+        self._detour(LINK)
         with contextlib.ExitStack() as opened:
             middle = Namespace.create()
             opened.callback(middle.close)
@@ -257,11 +260,15 @@ class Carrier:
             mine.settimeout(PATIENCE)
             with its:
                 numbers = [each.fileno() for each in (*ends, its)]
-                process = subprocess.Popen(
-                    [sys.executable, "-IS", pump.__file__, *map(str, numbers)],
-                    stdin=subprocess.DEVNULL,
-                    pass_fds=numbers,
-                )
+                try:
+                    process = subprocess.Popen(
+                        [sys.executable, "-IS", pump.__file__, *map(str, numbers)],
+                        stdin=subprocess.DEVNULL,
+                        pass_fds=numbers,
+                        start_new_session=True,  # Ctrl-C is not for it
+                    )
+                except OSError as error:
+                    raise refused(error) from None
             opened.callback(_ended, process, mine)
             for end in ends:
                 end.close()

@@ -53,7 +53,7 @@ class Lab:
         self._faults: list[Fault] = []
         self.tally = Tally(self._faults)
         self._carrier: Carrier | None = None
-        self.link = "eth0"  # the link in use at both ends; a router adds another
+        self.link = wire.NAME  # the link in use at both ends; a router adds another
         with contextlib.ExitStack() as stack:
             stack.callback(subnets.give_back, self.network)
             self.context = LabContext(family, self.network)
@@ -116,15 +116,28 @@ class Lab:
             self._carrier = self._closing.enter_context(
                 contextlib.closing(
                     Carrier(
-                        hosts, self.network, self.elapsed, self.free_name, self.impose, self._joined
+                        hosts,
+                        self.network,
+                        self.elapsed,
+                        self.free_name,
+                        self.impose,
+                        self.detour,
+                        self._joined,
                     )
                 )
             )
         return self._carrier
 
-    def _joined(self, host: Host, link: str) -> None:
-        """From now on, a host's packets go over another link."""
+    def detour(self, link: str) -> None:
+        """Have packets go over another link of both ends. Raises `LabError` if they do already."""
+        if self.link != wire.NAME:
+            raise LabError(
+                "a lab has a router between its hosts, or a wire that misbehaves, and not both: "
+                f"its packets go over {self.link} already"
+            )
         self.link = link
+
+    def _joined(self, host: Host, link: str) -> None:
         if self.recorder is not None:
             self.recorder.watch_also(host.side, host.namespace, link)
 
@@ -200,7 +213,14 @@ class Lab:
         return self._drop(Match(nft=rules), to, at, name)
 
     def plug(self, *hosts: End, name: str = "") -> Plug:
-        """Hold what these hosts send (both, if none is named) on the wire until it is removed."""
+        """Hold what these hosts send (both, if none is named) on the wire until it is removed.
+
+        Raises `LabError` where their packets go over a router, or a wire that misbehaves.
+        """
+        if self.link != wire.NAME:
+            raise LabError(
+                f"a plug holds what goes over {wire.NAME}: here it goes over {self.link}"
+            )
         plugged = [self.host(coerce.side(host)) for host in hosts] or self.hosts
         return self.impose(Plug(name or self.free_name("plug"), plugged, self.elapsed))
 

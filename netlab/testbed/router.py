@@ -44,6 +44,7 @@ class Router:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._rules = 0
+        lab.detour(LINK)
         with contextlib.ExitStack() as opened:
             self.namespace = Namespace.create()
             opened.callback(self.namespace.close)
@@ -58,7 +59,6 @@ class Router:
                 self._join(host)
                 if lab.recorder is not None:
                     lab.recorder.watch_also(host.side, host.namespace, LINK)
-            lab.link = LINK
             self._closing = opened.pop_all()
 
     def __enter__(self) -> Router:

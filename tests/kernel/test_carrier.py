@@ -23,6 +23,7 @@ from netlab.scenario.loader import parse
 from netlab.scenario.runner import play
 from netlab.testbed.carrier import LINK
 from netlab.testbed.lab import Lab
+from netlab.testbed.router import Router
 
 from . import tools
 
@@ -235,6 +236,20 @@ def test_what_cannot_be_is_refused(lab: Lab, word: str, given: list[object], why
         getattr(lab.wire, word)(*given)
     assert why in str(refused.value)
     assert lab.imposed == ()
+
+
+def test_a_router_and_a_slow_wire_are_not_in_one_lab(lab: Lab) -> None:
+    with Router(lab), pytest.raises(LabError, match="go over eth1 already"):
+        lab.wire.delay("1ms")
+    assert lab.imposed == ()
+
+
+def test_a_slow_wire_cannot_be_plugged(lab: Lab) -> None:
+    lab.wire.delay("1ms")
+    with pytest.raises(LabError, match="a plug holds what goes over eth0: here it goes over eth2"):
+        lab.plug()
+    with pytest.raises(LabError, match="go over eth2 already"):
+        Router(lab)
 
 
 # --- what is left
