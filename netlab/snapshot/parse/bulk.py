@@ -45,7 +45,7 @@ _OTHERS = "|".join(n for n, state in OF_SS.items() if state not in {State.CLOSED
 _MORE = r"[ !-%'-;=-Z\]-_a-z|}~]*+"
 _ROW = (
     rf"(?:(?:{_OTHERS}) ++\d{{1,15}}+ ++\d{{1,15}}+ ++{_END} ++{_END}"
-    rf"|LISTEN ++\d{{1,15}}+ ++\d{{1,15}}+ ++\S+:{_PORT} ++\S+:\*)"
+    rf"|LISTEN ++\d{{1,15}}+ ++\d{{1,15}}+ ++[!-~]+:{_PORT} ++[!-~]+:\*)"
     rf"(?: {_MORE}(?:<-[->]{_MORE})?)?+\n(?:\t {_MORE}\n)?+"
 )
 BEGINS = re.compile(_ROW.encode(), re.ASCII)

@@ -143,6 +143,7 @@ def test_many_rows_at_a_time_are_what_they_are_one_by_one(
         lambda text: text.replace("\n", "\r\n"),
         lambda text: f"```\n{text}```\n",
         lambda text: "".join(f"> {line}\n" for line in text.splitlines()),
+        lambda text: text.replace("0.0.0.0:443", "\u00e9:443"),
         lambda text: text + text,  # two looks
         lambda text: text + "".join(text.splitlines(True)[4:]),
         lambda text: f"web1:\n{text}web2:\n{text.replace('10.2.0', '10.3.0')}",
