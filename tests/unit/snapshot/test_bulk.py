@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import os
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -153,6 +156,70 @@ def test_many_rows_at_a_time_are_what_they_are_one_by_one(
 def test_whatever_else_is_in_the_text_is_read_alike(changed: Any) -> None:
     text = changed(listing(11, "oei", 40))
     assert told(long(text)) == told(read(text, "pasted"))
+
+
+OTHERWISE: tuple[Callable[[str], str], ...] = (
+    lambda text: text,
+    lambda text: text.replace(HEADING, ""),
+    lambda text: text[:-30],
+    lambda text: f"{text}{HEADING}{text.replace('10.2.0', '10.3.0')}",  # a heading in the middle
+    lambda text: text + text,
+    lambda text: text.replace("\nFIN", "\n\nFIN"),
+    lambda text: text.replace("10.2.0.10:", "10.2.0.10%eth0:"),
+    lambda text: text.replace("10.2.0.10:", "10.2.999.10:"),
+    lambda text: text.replace("[2001:db8::9]", "[2001:db8:::9]"),  # found only while it is divided
+    lambda text: text.replace("0.0.0.0:443", "\u00e9:443"),
+)
+
+
+@pytest.mark.parametrize("otherwise", OTHERWISE)
+@pytest.mark.parametrize(
+    ("options", "piece"), [("", 97), ("", 4000), ("oei", 1000), ("oepi", 9000)]
+)
+def test_two_processes_read_what_one_does(
+    otherwise: Callable[[str], str],
+    options: str,
+    piece: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "ss.txt"
+    path.write_text(otherwise(listing(piece, options)))
+    monkeypatch.setattr(outside, "PIECE", piece)
+    monkeypatch.setattr(bulk, "MANY", 7)
+    forks = forks_of_two_processors(monkeypatch)
+    one = in_order(path)
+    assert not forks
+    monkeypatch.setattr(file, "FOR_TWO", 0)
+    assert in_order(path) == one
+    assert forks == ["forked"]
+
+
+def in_order(path: Path) -> tuple[Any, ...]:
+    """All that is read of a file, and said about it."""
+    with path.open("rb") as opened:
+        snapshots = read_file(opened, "pasted")
+    samples = [
+        (*map(repr, s.sockets), s.source, s.whole, s.notes, s.at)
+        for snapshot in snapshots
+        for s in snapshot.samples
+    ]
+    return samples, diagnose(snapshots).to_json()
+
+
+def forks_of_two_processors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Each fork from now on, on a machine that has two, whoever plays the tests."""
+    forks: list[str] = []
+    fork = os.fork
+
+    def noted() -> int:
+        forks.append("forked")
+        return fork()
+
+    monkeypatch.setattr(os, "fork", noted)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    return forks
 
 
 def test_a_row_has_the_figures_that_are_read_at_once() -> None:
