@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from netlab.diagnosis import judging, resting
 from netlab.diagnosis.rank import diagnose
 from netlab.model import outside
 from netlab.model.errors import ScenarioError
@@ -193,6 +194,24 @@ def test_two_processes_read_what_one_does(
     monkeypatch.setattr(file, "FOR_TWO", 0)
     assert in_order(path) == one
     assert forks == ["forked"]
+
+
+def test_one_process_judges_a_crowd_as_two_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ss.txt"
+    for options in ("", "p", "oei"):
+        path.write_text(listing(7, options).replace("[2001:db8::1]", "10.1.0.1"))
+        with monkeypatch.context() as patch:
+            patch.setattr(bulk, "MANY", 50)
+            patch.setattr(judging, "SOME", 17)
+            forks = forks_of_two_processors(patch)
+            one = in_order(path)
+            assert not forks
+            patch.setattr(judging, "FOR_TWO", 0)
+            patch.setattr(resting, "FOR_TWO", 1)
+            assert in_order(path) == one
+            assert forks == ["forked"] * 2
 
 
 def in_order(path: Path) -> tuple[Any, ...]:
