@@ -16,7 +16,7 @@ import re
 import socket as python_socket
 import zlib
 from array import array
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import compress, repeat
 from typing import Any, NamedTuple, TypeAlias
@@ -27,7 +27,7 @@ from netlab.snapshot.columns import ANY
 from netlab.snapshot.crowd import Crowd, Rows
 from netlab.snapshot.parse import ss_row
 from netlab.snapshot.parse.endpoint import Unreadable, address, endpoint
-from netlab.snapshot.parse.ss_row import USERS, Line, duration
+from netlab.snapshot.parse.ss_row import USERS, Line, RowFigures, duration
 from netlab.snapshot.parse.words import OF_SS
 from netlab.snapshot.records import Endpoint, Socket
 from netlab.snapshot.rows import filled
@@ -74,12 +74,12 @@ class Fields(NamedTuple):
     marked: bool = False  # -e writes sk: for every socket, and ino: if it has one
     owned: bool = False  # processes
 
-    def socket(self, line: Line, lazily: bool = False) -> Socket:
-        """The record of a row; `lazily`: its figures are read when somebody asks for one."""
+    def socket(
+        self, line: Line, figures: Callable[[str], Mapping[str, float]] = ss_row.info
+    ) -> Socket:
+        """The record of a row; `figures` makes those of ``ss -i`` from what stands in it."""
         numbered = self.numbered and (not self.marked or " sk:" in line.more)  # or it was cut
-        return ss_row.socket(
-            line, self.timed, numbered, ss_row.RowFigures if lazily else ss_row.info
-        )
+        return ss_row.socket(line, self.timed, numbered, figures)
 
     def bare(self, size: int, *columns: Iterable[Any]) -> list[Socket]:
         """The records of rows with nothing behind their ends."""
@@ -134,7 +134,7 @@ class TextBatch:
         if self.details:
             more = zlib.decompress(self.details).decode("ascii").split("\n")
             lines = map(Line, states, local, remote, repeat(0), repeat(0), more)
-            return (self.shown.socket(line, lazily=True) for line in lines)
+            return (self.shown.socket(line, RowFigures) for line in lines)
         return self.shown.bare(self.size, states, local, remote, repeat(0), repeat(0))
 
     def has(self, figure: str) -> bool:
@@ -153,7 +153,7 @@ class Restless:
     remote_ports: array[int]
     rx_queues: array[int]
     tx_queues: array[int]
-    more: list[str]  # behind the ends; empty if nothing is
+    more: str  # behind the ends, of each row a line; empty if nothing is
 
     def sockets(self, shown: Fields, known: dict[Endpoint, Endpoint]) -> Iterable[Socket]:
         """Their records; `known`: each endpoint once, since most connections share theirs."""
@@ -166,9 +166,22 @@ class Restless:
             self.rx_queues,
             self.tx_queues,
         )
-        if self.more:
-            return (shown.socket(line, lazily=True) for line in map(Line, *columns, self.more))
-        return shown.bare(len(self.local_ports), *columns)
+        if not self.more:
+            return shown.bare(len(self.local_ports), *columns)
+        return self._detailed(map(Line, *columns, self.more.split("\n")), shown)
+
+    def _detailed(self, lines: Iterable[Line], shown: Fields) -> Iterator[Socket]:
+        """Their figures stay in one text: a fork that counts who refers to that copies little."""
+        text, begin, end = self.more, 0, 0
+
+        def figures(more: str) -> RowFigures:
+            whole = len(more) == end - begin  # or it is without what names the processes
+            return RowFigures(text, begin, end) if whole else RowFigures(more)
+
+        for line in lines:
+            end = begin + len(line.more)
+            yield shown.socket(line, figures)
+            begin = end + 1
 
 
 class Divided(NamedTuple):
@@ -396,7 +409,7 @@ def _restless(
         there[1],
         array("Q", map(int, rows.rx)),
         array("Q", map(int, rows.tx)),
-        [*map(str.__add__, rows.more, rows.details)],
+        "\n".join(map(str.__add__, rows.more, rows.details)),
     )
 
 

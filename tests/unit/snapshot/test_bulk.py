@@ -247,10 +247,16 @@ def test_a_row_has_the_figures_that_are_read_at_once() -> None:
         said = f" timer:(on,1sec,2) skmem:(r0,d{seed}) {line.strip()}"
         figures, known = ss_row.RowFigures(said), ss_row.info(said)
         assert {**figures} == known
+        begin = len(before := " mss:7 sacked:3\n")
+        among = ss_row.RowFigures(f"{before}{said}\n rto:9 backoff:2", begin, begin + len(said))
+        assert {**among} == known == {name: among.get(name) for name in known}
+        assert [among.get(name) for name in ("sacked", "backoff")] == [None, None]
         assert {name: figures.get(name) for name in known} == known
         assert [name in figures for name in (*known, "nothing")] == [True] * len(known) + [False]
         assert figures.get("nothing", 5) == 5
     assert not ss_row.RowFigures(" uid:33 ino:7")
+    assert not ss_row.RowFigures(" uid:33 ino:7\n rto:1", 0, 13)
+    assert ss_row.RowFigures(" rto:1\n rto:2 mss:5", 7, 12).get("rto") is None
     assert (
         ss_row.RowFigures(" mss:1 mss:2 cwnd:x").get("mss")
         == 1
