@@ -52,9 +52,14 @@ _ROW = (
 BEGINS = re.compile(_ROW.encode(), re.ASCII)
 ROWS = re.compile(rf"(?:{_ROW}){{1,{MANY}}}+".encode(), re.ASCII)
 ROW = re.compile(r"(\S+) +(\d+) +(\d+) +(\S+) +(\S+)([^\n]*)\n(?:\t( [^\n]*)\n)?")
-#: A timer that sends or probes, or an inode that is none.
-BUSY = re.compile(r"timer:\((?!timewait,|keepalive,[^,)]*,0\))|(?<!\S)ino:0(?!\d)")
+#: A timer that sends or probes, and an inode that is none: each begins with letters that are
+#: looked for at once, which both together do not.
+BUSY, ORPHAN = (
+    re.compile(r"timer:\((?!timewait,|keepalive,[^,)]*,0\))"),
+    re.compile(r" ino:0(?!\d)"),
+)
 TIME_LEFT = re.compile(r"timer:\(timewait,([^,)]*),")
+HEARD = re.compile(r" lastrcv:(\d{1,10}) lastack:(\d{1,10})")  # nearly always both are there
 DIGITS = re.compile(r"\d{1,10}")
 UNSPECIFIED = "0.0.0.0"
 #: Of a column of milliseconds: a value that is not known.
@@ -436,7 +441,7 @@ def _idles(more: str, owned: bool) -> bool:
     """Whether the first line of a connection shows that it neither sends, probes nor is an orphan;
     `owned`: it is among others that show the processes that hold them.
     """
-    return BUSY.search(more) is None and not (owned and USERS not in more)
+    return not (BUSY.search(more) or ORPHAN.search(more) or (owned and USERS not in more))
 
 
 def _named(ends: Sequence[str]) -> tuple[list[str], array[int]]:
@@ -477,6 +482,8 @@ def _heard(figures: str) -> int:
     """Milliseconds since something came from the other end; ss leaves out a 0."""
     if " rto:" not in figures:
         return UNKNOWN
+    if found := HEARD.search(figures):
+        return min(UNKNOWN - 1, int(found[1]), int(found[2]))
     return min(UNKNOWN - 1, *(_number(figures, key) for key in (" lastrcv:", " lastack:")))
 
 

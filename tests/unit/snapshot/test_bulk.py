@@ -264,6 +264,42 @@ def test_a_row_has_the_figures_that_are_read_at_once() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "figures",
+    ["lastrcv:50 lastack:3", "lastrcv:2 lastack:30", "lastrcv:5", "lastack:7",
+     "lastack:1 lastrcv:2", "lastrcv:8 app_limited lastack:6",
+     "lastrcv:99999999999 lastack:99999999999", ""],
+)  # fmt: skip
+def test_when_a_row_at_rest_was_heard(figures: str) -> None:
+    some = "".join(
+        f"ESTAB 0 0 10.1.0.1:443 10.2.0.9:{port} ino:{port} sk:1\n"
+        f"\t cubic rto:204 {figures} mss:{10 ** (port % 5)}\n"
+        for port in range(4000, 4009)
+    )
+    crowd = long(HEADING + some)[0].samples[0].sockets
+    assert isinstance(crowd, Crowd)
+    assert crowd.batches
+    for batch in crowd.batches:
+        known = [(s.info.get("lastrcv", 0), s.info.get("lastack", 0)) for s in batch.sockets()]
+        assert batch.rows().heard == [min(*both, (bulk.UNKNOWN - 1) / 1000) for both in known]
+
+
+@pytest.mark.parametrize(("timer", "inode", "rests"), [
+    ("", 7, True), ("timer:(keepalive,9sec,0)", 7, True), ("timer:(keepalive,9sec,1)", 7, False),
+    ("timer:(on,2sec,0)", 7, False), ("", 0, False), ("", "07", True),
+])  # fmt: skip
+def test_a_row_that_sends_or_probes_or_is_an_orphan_does_not_rest(
+    timer: str, inode: object, rests: bool
+) -> None:
+    some = (
+        f"ESTAB 0 0 10.1.0.1:443 10.2.0.9:{port} {timer} ino:{inode} sk:1\n"
+        for port in range(4000, 4009)
+    )
+    crowd = long(HEADING + "".join(some))[0].samples[0].sockets
+    assert isinstance(crowd, Crowd)
+    assert bool(crowd.batches) is rests
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_of_a_snapshot_with_many_those_at_rest_stay_columns(
     seed: int, monkeypatch: pytest.MonkeyPatch
