@@ -75,7 +75,7 @@ def diagnose(
 def _unseen(
     snapshots: Sequence[Snapshot], observed: Sequence[ObservedHost], findings: Sequence[Finding]
 ) -> Iterator[str]:
-    told = {(each.local, each.remote) for finding in findings for each in finding.connections}
+    told = {each[:2] for finding in findings for each in finding.connections}
     for snapshot, host in zip(snapshots, observed, strict=True):
         for text in unseen.of(snapshot, host, told):
             yield f"{snapshot.name}: {text}"
