@@ -8,7 +8,7 @@ are one finding, however many peers and ports they have, and whether or not data
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -25,8 +25,8 @@ from netlab.snapshot.records import Endpoint, Socket
 
 #: The name and the number of each process that holds a socket.
 Holders: TypeAlias = Callable[[Socket], Iterable[tuple[str, str]]]
-#: The processes at each end of a connection.
-Held: TypeAlias = Sequence[tuple[tuple[str, str], ...]]
+#: The processes at one end of a connection.
+Held: TypeAlias = tuple[tuple[str, str], ...]
 #: What a program that forgets its connections shows: who does not read does not close either.
 FORGOTTEN = frozenset({"not-closed", "not-read"})
 #: What a full queue of a listener shows, at it and at all who wait behind it.
@@ -69,18 +69,23 @@ class Group:
             yield f"{name} (pid {process}){many}"
 
     def grow(
-        self, connection: StuckConnection, service: Endpoint, held: Held, age: float | None
+        self,
+        connection: StuckConnection,
+        service: Endpoint,
+        here: Held,
+        there: Held,
+        age: float | None,
     ) -> None:
-        """One more connection, its service, the processes that hold each end, and for how many
+        """One more connection, its service, the processes that hold either end, and for how many
         seconds it has been stuck.
         """
         self.connections.append(connection)
         self.endpoints[service] += 1
-        for end in held:
-            for process in end:
+        if here or there:
+            for process in here + there:
                 self.owners[process] += 1
-        for name in {name for name, _ in held[0] or held[-1]}:
-            self.programs[name] += 1
+            for name in {name for name, _ in here or there}:
+                self.programs[name] += 1
         if age is not None:
             self.oldest = max(age, self.oldest or 0.0)
 
@@ -104,13 +109,12 @@ class Groups:
         own, peer = _oriented(pair, first)
         service, here = services.of(own, peer)
         states = (own.state,) if peer is None else (own.state, peer.state)
-        held = [self._held(end) for end in (own, peer) if end is not None]
-        holders = [process for end in held for process in end]
+        held, theirs = self._held(own), self._held(peer)
         key: tuple[object, ...]
         if queued := first.cause.id in QUEUED:
             key = _queue(own, peer, service, here)
         else:
-            key = (states, here, *_fault(first, also, own, service, holders))
+            key = (states, here, *_fault(first, also, own, service, held + theirs))
         group = self._known.get(key)
         if group is None or (queued and first.points > group.candidates[0].points):
             oriented = EndPair(own, peer, pair.translated, pair.translator)
@@ -119,12 +123,13 @@ class Groups:
             group.pair, group.candidates, group.here = oriented, candidates, here
         local, remote = wording.four_tuple(own, peer)
         connection = StuckConnection(local, remote, states, pair.translated)
-        group.grow(connection, service, held, stuck_for(own))
-        for host in _hosts(own, peer):
-            group.hosts[host] += 1
+        group.grow(connection, service, held, theirs, stuck_for(own))
+        group.hosts[own.host.name] += 1
+        if peer is not None and peer.socket is not None and peer.host.name != own.host.name:
+            group.hosts[peer.host.name] += 1
 
-    def _held(self, end: ObservedEnd) -> tuple[tuple[str, str], ...]:
-        return () if end.socket is None else tuple(self._holders(end.socket))
+    def _held(self, end: ObservedEnd | None) -> Held:
+        return () if end is None or end.socket is None else tuple(self._holders(end.socket))
 
 
 def _queue(
@@ -145,25 +150,18 @@ def _fault(
     also: Iterable[str],
     own: ObservedEnd,
     service: Endpoint,
-    holders: Iterable[tuple[str, str]],
+    holders: Held,
 ) -> tuple[object, ...]:
     if first.cause.id not in FORGOTTEN:
         return (first.cause.id, *also), service[1]
     if own.state is State.CLOSE_WAIT:
-        return "forgotten", tuple(holders) or service[1]
-    return (first.cause.id, *also), service[1], tuple(holders)
+        return "forgotten", holders or service[1]
+    return (first.cause.id, *also), service[1], holders
 
 
 def as_listed(socket: Socket) -> Iterable[tuple[str, str]]:
     """The processes that hold a socket, of those that its listing names."""
     return processes(socket.owner) if socket.owner else ()
-
-
-def _hosts(own: ObservedEnd, peer: ObservedEnd | None) -> list[str]:
-    """The host of the first end, then that of the other one, where it is seen there."""
-    if peer is None or peer.socket is None or peer.host.name == own.host.name:
-        return [own.host.name]
-    return [own.host.name, peer.host.name]
 
 
 def _oriented(pair: EndPair, candidate: Candidate) -> tuple[ObservedEnd, ObservedEnd | None]:

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 
-from netlab.diagnosis.resting import Resting, is_lively
+from netlab.diagnosis.resting import Census, Resting, is_lively
 from netlab.diagnosis.translation import Tracked
 from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY
-from netlab.snapshot.crowd import Crowd, resting, restless, shows
+from netlab.snapshot.crowd import Crowd, addresses, resting, restless, shows
 from netlab.snapshot.records import Endpoint, Neighbourhood, Sample, Snapshot, Socket
 
 YOUNG = 1.0  # seconds: a state younger than that may be transient
@@ -84,21 +84,24 @@ class ObservedHost:
         return used
 
     @functools.cached_property
-    def census(self) -> Counter[tuple[int | Endpoint, State]]:
+    def census(self) -> Census:
         """How many connections each local port, and each remote endpoint, has in each state. Of a
         crowd, endpoints to which only sockets at rest lead are left out.
         """
-        some = self.restless
-        states = [socket.state for socket in some]
-        census: Counter[tuple[int | Endpoint, State]] = Counter()
-        census.update(zip([socket.local[1] for socket in some], states, strict=True))
-        census.update(zip([socket.remote for socket in some], states, strict=True))
-        census.update(self.at_rest.census)
+        by_state: dict[State, list[Socket]] = {state: [] for state in State}
+        for socket in self.restless:
+            by_state[socket.state].append(socket)
+        census: Census = {state: Counter() for state in State}
+        for state, some in by_state.items():
+            census[state].update([socket.local[1] for socket in some])
+            census[state].update([socket.remote for socket in some])
+        for state, counts in self.at_rest.census.items():
+            census[state].update(counts)
         return census
 
     @functools.cached_property
     def sending(self) -> Counter[tuple[int | Endpoint, State]]:
-        """The same, of those that have data to send."""
+        """How many connections of the same and of a state have data to send."""
         some = (socket for socket in self.restless if socket.tx_queue)
         return Counter((key, s.state) for s in some for key in (s.local[1], s.remote))
 
@@ -182,10 +185,7 @@ class ObservedHost:
         beside = [s.neighbourhood for s in snapshot.samples if s.neighbourhood]
         host.neighbourhood = beside[-1] if beside else None
         host._read(last)
-        host.addresses = {socket.local[0] for socket in host.restless}
-        for rows in resting(last.sockets):
-            host.addresses.update(rows.local_addresses)
-        host.addresses -= {ANY, "0.0.0.0", "::"}
+        host.addresses = addresses(last.sockets) - {ANY, "0.0.0.0", "::"}
         return host
 
     def next_hop(self, address: str) -> str | None:

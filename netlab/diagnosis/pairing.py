@@ -424,7 +424,7 @@ def _come_and_go(end: ObservedEnd, other: ObservedHost, its: FourTuple) -> bool:
     assert end.socket is not None
     numbers = (end.host, end.socket.local, end.socket.remote), (other, *its)
     return any(
-        host.census[key, State.TIME_WAIT]
+        host.census[State.TIME_WAIT][key]
         for host, local, remote in numbers
         for key in (local[1], remote)
     )

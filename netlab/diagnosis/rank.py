@@ -6,16 +6,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from netlab.diagnosis import hosts, pairing, services, unseen, wording
+from netlab.diagnosis import hosts, services, unseen, wording
 from netlab.diagnosis.facts.passing import UNTIMED, ages
 from netlab.diagnosis.grouping import Group, Groups, Holders, as_listed
+from netlab.diagnosis.judging import judged
 from netlab.diagnosis.observed import ObservedEnd, ObservedHost, tries
 from netlab.diagnosis.pairing import EndPair
 from netlab.diagnosis.rules import Candidate, Rules, rules
 from netlab.diagnosis.wording import Phrasing
 from netlab.model.findings import Diagnosis, Finding, OtherEnd
 from netlab.model.tcp import State
-from netlab.snapshot.crowd import at_rest, spelled_out
+from netlab.snapshot.crowd import spelled_out
 from netlab.snapshot.records import Snapshot, Socket
 
 #: Causes whose points differ by no more than this cannot be told apart: with both ends, with one.
@@ -46,10 +47,7 @@ def diagnose(
         snapshots = [spelled_out(snapshot) for snapshot in snapshots]
     total, stuck = sum(len(snapshot.samples[-1].sockets) for snapshot in snapshots), 0
     observed = [ObservedHost.of(snapshot) for snapshot in snapshots]
-    for pair in pairing.pairs(snapshots, observed, but_for=_plainly_well):
-        if _is_well(pair):
-            continue
-        candidates = known.judge(pair.own, pair.peer)
+    for pair, candidates in judged(snapshots, observed, known):
         if candidates:
             stuck += _sockets(pair)
             groups.add(pair, candidates, _also(candidates, pair.peer is not None))
@@ -77,7 +75,7 @@ def diagnose(
 def _unseen(
     snapshots: Sequence[Snapshot], observed: Sequence[ObservedHost], findings: Sequence[Finding]
 ) -> Iterator[str]:
-    told = {(each.local, each.remote) for finding in findings for each in finding.connections}
+    told = {each[:2] for finding in findings for each in finding.connections}
     for snapshot, host in zip(snapshots, observed, strict=True):
         for text in unseen.of(snapshot, host, told):
             yield f"{snapshot.name}: {text}"
@@ -85,21 +83,6 @@ def _unseen(
 
 def _sockets(pair: EndPair) -> int:
     return 1 + (pair.peer is not None and pair.peer.socket is not None)
-
-
-def _is_well(pair: EndPair) -> bool:
-    """Whether the rules would find nothing, and need not be applied."""
-    own, peer = pair.own, pair.peer
-    if own.socket is None or (peer is not None and peer.socket is None):
-        return own.state is State.TIME_WAIT
-    return _plainly_well(own.socket, None if peer is None else peer.socket)
-
-
-def _plainly_well(own: Socket, other: Socket | None) -> bool:
-    """The same for two sockets, or for one of whose other end nothing is known."""
-    if not at_rest(own):
-        return False
-    return other is None or (other.state is own.state and at_rest(other))
 
 
 def _also(candidates: tuple[Candidate, ...], both: bool) -> tuple[str, ...]:

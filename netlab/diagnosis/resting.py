@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import operator
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import compress
+from typing import TypeAlias
 
 from netlab.model.tcp import State
-from netlab.snapshot.crowd import Crowd, Rows, resting, restless
+from netlab.snapshot.crowd import Batch, Crowd, Rows, restless
 from netlab.snapshot.records import Endpoint, Socket
+from netlab.snapshot.turns import in_turns
 
+FOR_TWO = 200_000  # sockets from which on two processes count them
 LIVELY = 3.0  # seconds: a SYN that was lost twice has been repeated twice by then
 TIME_WAIT = 60.0  # seconds (TCP_TIMEWAIT_LEN)
+CALM = (State.ESTABLISHED, State.TIME_WAIT)  # states of what is at rest
+#: How many connections in each state a local port, or a remote endpoint, has.
+Census: TypeAlias = Mapping[State, Counter[int | Endpoint]]
 
 
 @dataclass(slots=True)
@@ -28,40 +34,65 @@ class Resting:
     number: int = 0
     used_here: Counter[int] = field(default_factory=Counter)
     used_there: Counter[int] = field(default_factory=Counter)
-    census: Counter[tuple[int | Endpoint, State]] = field(default_factory=Counter)
+    census: Census = field(default_factory=lambda: {state: Counter() for state in CALM})
     lively: Counter[int | Endpoint | str] = field(default_factory=Counter)
     returns: bool = False  # whether any leads to an address of its own host
 
     @classmethod
     def of(cls, sockets: Sequence[Socket], addresses: Set[str]) -> Resting:
         """The counts of a host's sockets; `addresses`: its own."""
-        counts = cls()
-        endpoints = {socket.remote for socket in restless(sockets)}
+        endpoints = {socket.remote: socket.remote for socket in restless(sockets)}
         hosts = {address for address, _ in endpoints}
-        for rows in resting(sockets):
-            counts._count(rows, endpoints, hosts, addresses)
+
+        def counted(batches: Sequence[Batch]) -> Resting:
+            counts = cls()
+            for batch in batches:
+                counts._count(batch.rows(), endpoints, hosts, addresses)
+            return counts
+
+        batches = sockets.batches if isinstance(sockets, Crowd) else ()
+        half = len(batches) // 2
+        both = in_turns(counted, (batches[:half], batches[half:]), pays=len(sockets) >= FOR_TWO)
+        (_, counts), (_, others) = both
+        counts._add(others)
         return counts
 
-    def _count(self, rows: Rows, endpoints: Set[Endpoint], hosts: Set[str], own: Set[str]) -> None:
+    def _add(self, others: Resting) -> None:
+        self.number += others.number
+        self.used_here.update(others.used_here)
+        self.used_there.update(others.used_there)
+        for state, counts in others.census.items():
+            self.census[state].update(counts)
+        self.lively.update(others.lively)
+        self.returns = self.returns or others.returns
+
+    def _count(
+        self,
+        rows: Rows,
+        endpoints: Mapping[Endpoint, Endpoint],
+        hosts: Set[str],
+        own: Set[str],
+    ) -> None:
         here, states = rows.local_ports, rows.states
         self.number += len(here)
         self.used_here.update(here)
         self.used_there.update(rows.remote_ports)
-        self.census.update(zip(here, states, strict=True))
-        lively = [state is State.ESTABLISHED for state in states]
+        lively = established = [state is State.ESTABLISHED for state in states]
         if rows.heard is not None and rows.remaining is not None:
             lively = [*map(is_lively, states, rows.heard, rows.remaining)]
         self.lively.update(compress(here, lively))
         self.lively.update(filter(hosts.__contains__, compress(rows.remote_addresses, lively)))
-        inward = not own.isdisjoint(rows.remote_addresses)
-        self.returns = self.returns or inward
-        if not inward and endpoints.isdisjoint(rows.remotes):
-            return
-        asked = [*map(endpoints.__contains__, rows.remotes)]
-        if inward:
-            asked = [*map(operator.or_, asked, map(own.__contains__, rows.remote_addresses))]
-        self.census.update(compress(zip(rows.remotes, states, strict=True), asked))
-        self.lively.update(compress(rows.remotes, map(operator.and_, lively, asked)))
+        asked = [*map(endpoints.get, rows.remotes)]  # each endpoint once in memory
+        if not own.isdisjoint(rows.remote_addresses):
+            self.returns = True
+            asked = [
+                to if to[0] in own else one for one, to in zip(asked, rows.remotes, strict=True)
+            ]
+        self.lively.update(filter(None, compress(asked, lively)))
+        ended = map(operator.not_, established)
+        for state, some in zip(CALM, (established, [*ended]), strict=True):
+            self.census[state].update(compress(here, some))
+            self.census[state].update(filter(None, compress(asked, some)))
 
 
 def is_lively(state: State, heard: float | None, remaining: float | None) -> bool:

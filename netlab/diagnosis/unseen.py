@@ -23,7 +23,9 @@ def of(snapshot: Snapshot, host: ObservedHost, told: Collection[Connection]) -> 
     left = [
         socket
         for socket in host.restless
-        if (socket.local, socket.remote) not in told and (socket.remote, socket.local) not in told
+        if (_unread(socket) or _unsent(socket))
+        and (socket.local, socket.remote) not in told
+        and (socket.remote, socket.local) not in told
     ]
     unread = [socket for socket in left if _unread(socket)]
     if unread and not again:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from io import UnsupportedOperation
 from pathlib import Path
 from typing import BinaryIO
 
@@ -120,12 +121,30 @@ def up_to(most: int, file: BinaryIO, path: Path, instead: str) -> bytes:
 def pieces(file: BinaryIO, path: Path) -> Iterator[bytes]:
     """The rest of an open file, whatever its kind, a megabyte at a time. Raises as `up_to`
     does where it cannot be read.
+
+    A regular one is read from where it stands to where it ends now, and stays there: a fork of this
+    process may go on by itself.
     """
     try:
-        while piece := file.read(PIECE):
+        if (end := length(file)) is None:
+            while piece := file.read(PIECE):
+                yield piece
+            return
+        at = file.tell()
+        while at < end and (piece := os.pread(file.fileno(), min(PIECE, end - at), at)):
+            at += len(piece)
             yield piece
     except OSError as error:
         raise of_file(error, f"cannot be read: {error.strerror}", path) from error
+
+
+def length(file: BinaryIO) -> int | None:
+    """The bytes of a regular file; None where nobody knows: of a pipe, and of files of /proc."""
+    try:
+        about = os.fstat(file.fileno())
+    except UnsupportedOperation:  # it is in memory
+        return None
+    return (about.st_size or None) if stat.S_ISREG(about.st_mode) else None
 
 
 def size(number: int) -> str:

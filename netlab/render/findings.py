@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from netlab.model.findings import Diagnosis, Finding, StuckConnection
 from netlab.model.tcp import State
@@ -111,11 +111,11 @@ def _who(finding: Finding) -> str:
     number, where = len(finding.connections), _where(finding.hosts)
     if number == 0:
         return f"by the counters of the host{where}"
-    kinds = Counter("/".join(map(_state, each.states)) for each in finding.connections)
+    kinds = Counter(each.states for each in finding.connections)
     many = (
-        ", ".join(f"{count:,} x {states}" for states, count in kinds.most_common())
+        ", ".join(f"{count:,} x {_states(kind)}" for kind, count in kinds.most_common())
         if number > 1
-        else f"{next(iter(kinds))}  {_four_tuple(finding.connections[0])}"
+        else f"{_states(next(iter(kinds)))}  {_four_tuple(finding.connections[0])}"
     )
     service = f", {finding.service}" if number > 1 else ""
     owners = f", of {', '.join(finding.owners)}" if finding.owners else ""
@@ -127,8 +127,8 @@ def _where(hosts: tuple[str, ...]) -> str:
     return f", on {', '.join(hosts[:MOST_HOSTS])}{more}" if hosts else ""
 
 
-def _state(state: State) -> str:
-    return "(nothing)" if state is State.CLOSED else str(state)
+def _states(ends: Iterable[State]) -> str:
+    return "/".join("(nothing)" if state is State.CLOSED else str(state) for state in ends)
 
 
 def _four_tuple(connection: StuckConnection) -> str:

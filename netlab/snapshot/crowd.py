@@ -10,7 +10,7 @@ they were read from, and a record is made of one only while somebody looks at it
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import replace
 from typing import NamedTuple, Protocol, overload
 
@@ -48,6 +48,9 @@ class Batch(Protocol):
     @property
     def size(self) -> int:
         """How many."""
+
+    def addresses(self) -> Set[str]:
+        """Those of their own ends."""
 
     def rows(self) -> Rows:
         """Their columns, which are not kept."""
@@ -89,6 +92,13 @@ def resting(sockets: Sequence[Socket]) -> Iterator[Rows]:
     """The others, some thousands at a time."""
     for batch in sockets.batches if isinstance(sockets, Crowd) else ():
         yield batch.rows()
+
+
+def addresses(sockets: Sequence[Socket]) -> set[str]:
+    """Those of the own ends of a sample."""
+    found = {socket.local[0] for socket in restless(sockets)}
+    batches = sockets.batches if isinstance(sockets, Crowd) else ()
+    return found.union(*(batch.addresses() for batch in batches))
 
 
 def changed(sockets: Sequence[Socket], change: Callable[[Socket], Socket]) -> Sequence[Socket]:

@@ -137,6 +137,11 @@ class BlockBatch:
         """How many."""
         return len(self.numbers)
 
+    def addresses(self) -> set[str]:
+        """Those of their own ends."""
+        local = self.block.columns.get("local")
+        return {self.table.addresses[number] for number in {*_values(local, self.numbers)}}
+
     def rows(self) -> Rows:
         """Their columns."""
         columns, texts = self.block.columns, self.table.addresses

@@ -129,7 +129,7 @@ def still_waits(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 @fact
 def others_connected(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """Its host has ESTABLISHED connections to the endpoint that it wants to reach."""
-    return own.socket is not None and own.host.census[own.socket.remote, State.ESTABLISHED] > 0
+    return own.socket is not None and own.host.census[State.ESTABLISHED][own.socket.remote] > 0
 
 
 @fact

@@ -107,8 +107,8 @@ def _one_of_few(own: ObservedEnd, peer: ObservedEnd | None) -> bool:
     Or it is the only one of its service in this state, on a host with many that live.
     """
     assert own.socket is not None
-    local, remote, census = own.socket.local, own.socket.remote, own.host.census
-    alike = max(census[local[1], own.state], census[remote, own.state])
+    local, remote = own.socket.local, own.socket.remote
+    alike = _most(own.host, local[1], remote, own.state)
     if alike >= MANY:
         return False
     well = _most(own.host, local[1], remote, *WELL)
@@ -119,23 +119,18 @@ def _one_of_few(own: ObservedEnd, peer: ObservedEnd | None) -> bool:
 
 def _most(host: ObservedHost, port: int, remote: Endpoint, *states: State) -> int:
     """How many connections in these states a host has at a port of its own, or to an endpoint."""
-    census = host.census
     here = there = 0
     for state in states:
-        here += census[port, state]
-        there += census[remote, state]
+        census = host.census[state]
+        here += census[port]
+        there += census[remote]
     return max(here, there)
 
 
 def one_of_few_with_data(own: ObservedEnd) -> bool:
     """Whether most connections of its service have nothing to send: it is the next message."""
     assert own.socket is not None
-    census, sending, state = own.host.census, own.host.sending, own.state
     port, remote = own.socket.local[1], own.socket.remote
-    by_port = census[port, state] >= census[remote, state]
-    same, some = (
-        (census[port, state], sending[port, state])
-        if by_port
-        else (census[remote, state], sending[remote, state])
-    )
-    return 2 * some < same
+    same = own.host.census[own.state]
+    most = port if same[port] >= same[remote] else remote
+    return 2 * own.host.sending[most, own.state] < same[most]

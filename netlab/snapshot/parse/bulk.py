@@ -16,7 +16,7 @@ import re
 import socket as python_socket
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import compress, repeat
 from typing import Any, NamedTuple, TypeAlias
@@ -27,10 +27,11 @@ from netlab.snapshot.columns import ANY
 from netlab.snapshot.crowd import Crowd, Rows
 from netlab.snapshot.parse import ss_row
 from netlab.snapshot.parse.endpoint import Unreadable, address, endpoint
-from netlab.snapshot.parse.ss_row import USERS, Line, duration
+from netlab.snapshot.parse.ss_row import USERS, Line, RowFigures, duration
 from netlab.snapshot.parse.words import OF_SS
 from netlab.snapshot.records import Endpoint, Socket
 from netlab.snapshot.rows import filled
+from netlab.snapshot.turns import in_turns
 
 #: Bytes of a text from which on it is worth it, and of what may be left of it.
 LEAST, MOST_LEFT = 256 * outside.KIB, 2 * outside.MIB
@@ -45,15 +46,20 @@ _OTHERS = "|".join(n for n, state in OF_SS.items() if state not in {State.CLOSED
 _MORE = r"[ !-%'-;=-Z\]-_a-z|}~]*+"
 _ROW = (
     rf"(?:(?:{_OTHERS}) ++\d{{1,15}}+ ++\d{{1,15}}+ ++{_END} ++{_END}"
-    rf"|LISTEN ++\d{{1,15}}+ ++\d{{1,15}}+ ++\S+:{_PORT} ++\S+:\*)"
+    rf"|LISTEN ++\d{{1,15}}+ ++\d{{1,15}}+ ++[!-~]+:{_PORT} ++[!-~]+:\*)"
     rf"(?: {_MORE}(?:<-[->]{_MORE})?)?+\n(?:\t {_MORE}\n)?+"
 )
 BEGINS = re.compile(_ROW.encode(), re.ASCII)
 ROWS = re.compile(rf"(?:{_ROW}){{1,{MANY}}}+".encode(), re.ASCII)
 ROW = re.compile(r"(\S+) +(\d+) +(\d+) +(\S+) +(\S+)([^\n]*)\n(?:\t( [^\n]*)\n)?")
-#: A timer that sends or probes, or an inode that is none.
-BUSY = re.compile(r"timer:\((?!timewait,|keepalive,[^,)]*,0\))|(?<!\S)ino:0(?!\d)")
+#: A timer that sends or probes, and an inode that is none: each begins with letters that are
+#: looked for at once, which both together do not.
+BUSY, ORPHAN = (
+    re.compile(r"timer:\((?!timewait,|keepalive,[^,)]*,0\))"),
+    re.compile(r" ino:0(?!\d)"),
+)
 TIME_LEFT = re.compile(r"timer:\(timewait,([^,)]*),")
+HEARD = re.compile(r" lastrcv:(\d{1,10}) lastack:(\d{1,10})")  # nearly always both are there
 DIGITS = re.compile(r"\d{1,10}")
 UNSPECIFIED = "0.0.0.0"
 #: Of a column of milliseconds: a value that is not known.
@@ -73,21 +79,12 @@ class Fields(NamedTuple):
     marked: bool = False  # -e writes sk: for every socket, and ino: if it has one
     owned: bool = False  # processes
 
-    def socket(self, line: Line, lazily: bool = False) -> Socket:
-        """The record of a row; `lazily`: its figures are read when somebody asks for one."""
+    def socket(
+        self, line: Line, figures: Callable[[str], Mapping[str, float]] = ss_row.info
+    ) -> Socket:
+        """The record of a row; `figures` makes those of ``ss -i`` from what stands in it."""
         numbered = self.numbered and (not self.marked or " sk:" in line.more)  # or it was cut
-        return ss_row.socket(
-            line, self.timed, numbered, ss_row.RowFigures if lazily else ss_row.info
-        )
-
-    def row(self, row: Line | Socket) -> Socket:
-        """The same of a row of which a record was made, because nothing stands behind its ends."""
-        if isinstance(row, Line):
-            return self.socket(row, lazily=True)
-        if self == NOTHING:
-            return row
-        line = Line(row.state, row.local, row.remote, row.rx_queue, row.tx_queue, "")
-        return self.socket(line)
+        return ss_row.socket(line, self.timed, numbered, figures)
 
     def bare(self, size: int, *columns: Iterable[Any]) -> list[Socket]:
         """The records of rows with nothing behind their ends."""
@@ -119,6 +116,10 @@ class TextBatch:
         """How many."""
         return len(self.local_ports)
 
+    def addresses(self) -> set[str]:
+        """Those of their own ends."""
+        return {*self.local_addresses.split(" ")}
+
     def rows(self) -> Rows:
         """Their columns."""
         return Rows(
@@ -138,12 +139,62 @@ class TextBatch:
         if self.details:
             more = zlib.decompress(self.details).decode("ascii").split("\n")
             lines = map(Line, states, local, remote, repeat(0), repeat(0), more)
-            return (self.shown.socket(line, lazily=True) for line in lines)
+            return (self.shown.socket(line, RowFigures) for line in lines)
         return self.shown.bare(self.size, states, local, remote, repeat(0), repeat(0))
 
     def has(self, figure: str) -> bool:
         """Whether any of them has this figure of ``ss -i``."""
         return self.windows and figure == "snd_wnd"
+
+
+@dataclass(slots=True)
+class Restless:
+    """Rows that are not at rest, likewise, until it is known what their listing shows."""
+
+    states: str
+    local_addresses: str
+    local_ports: array[int]
+    remote_addresses: str
+    remote_ports: array[int]
+    rx_queues: array[int]
+    tx_queues: array[int]
+    more: str  # behind the ends, of each row a line; empty if nothing is
+
+    def sockets(self, shown: Fields, known: dict[Endpoint, Endpoint]) -> Iterable[Socket]:
+        """Their records; `known`: each endpoint once, since most connections share theirs."""
+        local = [*zip(self.local_addresses.split(" "), self.local_ports, strict=True)]
+        remote = [*zip(self.remote_addresses.split(" "), self.remote_ports, strict=True)]
+        columns = (
+            map(OF_SS.__getitem__, self.states.split(" ")),
+            map(known.setdefault, local, local),
+            map(known.setdefault, remote, remote),
+            self.rx_queues,
+            self.tx_queues,
+        )
+        if not self.more:
+            return shown.bare(len(self.local_ports), *columns)
+        return self._detailed(map(Line, *columns, self.more.split("\n")), shown)
+
+    def _detailed(self, lines: Iterable[Line], shown: Fields) -> Iterator[Socket]:
+        """Their figures stay in one text: a fork that counts who refers to that copies little."""
+        text, begin, end = self.more, 0, 0
+
+        def figures(more: str) -> RowFigures:
+            whole = len(more) == end - begin  # or it is without what names the processes
+            return RowFigures(text, begin, end) if whole else RowFigures(more)
+
+        for line in lines:
+            end = begin + len(line.more)
+            yield shown.socket(line, figures)
+            begin = end + 1
+
+
+class Divided(NamedTuple):
+    """Rows of a listing."""
+
+    restless: list[Restless]
+    batches: list[TextBatch]
+    shown: Fields  # by these rows
 
 
 def _seconds(column: array[int] | None) -> list[float | None] | None:
@@ -156,7 +207,7 @@ def _seconds(column: array[int] | None) -> list[float | None] | None:
 class Bulk:
     """The rows that were taken out of a text, and what is left of it."""
 
-    restless: list[Line | Socket] = field(default_factory=list)
+    restless: list[Restless] = field(default_factory=list)
     batches: list[TextBatch] = field(default_factory=list)
     shown: Fields = NOTHING
     left: list[bytes] = field(default_factory=list)  # lines
@@ -174,8 +225,10 @@ class Bulk:
         """
         ends = [(one.local, one.remote) for one in others if one.state is not State.LISTEN]
         self.begins_again |= len({*ends}) < len(ends)
-        restless = [shown.row(row) for row in self.restless]
-        self.restless.clear()
+        known: dict[Endpoint, Endpoint] = {}
+        self.restless.reverse()
+        parts = (self.restless.pop() for _ in range(len(self.restless)))  # none is kept twice
+        restless = [socket for part in parts for socket in part.sockets(shown, known)]
         batches = []
         for batch in self.batches:
             by_itself, batch.shown = batch.shown, shown
@@ -190,9 +243,29 @@ class Bulk:
         """Whether nearly all of the text so far was such rows."""
         return self._bytes_left <= MOST_LEFT
 
-    def take(self, text: bytes, last: bool) -> bytes:
-        """Take the rows of a piece of text, which goes on unless it is the last one; return what
-        must stand before the next piece.
+    def take(self, pieces: Iterable[bytes], long: bool) -> None:
+        """Take the rows of a text, as long as it is worth it; `long`: enough for two processes."""
+        for rows, divided in in_turns(_divided, self._rows(pieces), long):
+            if divided is None:
+                self._leave(rows)
+                continue
+            self.restless += divided.restless
+            self.batches += divided.batches
+            self.shown = Fields(*map(max, self.shown, divided.shown))
+            self._lines += rows.count(b"\n")
+
+    def _rows(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Rows as ss prints them, some thousands at a time; everything else is left."""
+        rest = b""
+        for piece in pieces:
+            rest = yield from self._rows_of(rest + piece, last=False)
+            if not self.is_worth_it:
+                return
+        yield from self._rows_of(rest, last=True)
+
+    def _rows_of(self, text: bytes, last: bool) -> Generator[bytes, None, bytes]:
+        """The same of a piece of text, which goes on unless it is the last one; returns what must
+        stand before the next piece.
         """
         end = len(text) if last else text.rfind(b"\n") + 1
         at = 0
@@ -207,7 +280,7 @@ class Bulk:
                 if goes_on or (until < end and BEGINS.match(text, until, end) is None):
                     rows = _start_of_last_row(text, at, until)  # it may go on in the next line
                 if rows > at:
-                    self._take_rows(text[at:rows])
+                    yield self._looked_at(text[at:rows])
                 if goes_on:
                     return text[rows:]
                 self._leave(text[rows:until])
@@ -223,8 +296,8 @@ class Bulk:
             self.numbers.append(self._lines)
         self._bytes_left += len(text)
 
-    def _take_rows(self, rows: bytes) -> None:
-        """Take rows as ss prints them, or leave them if an address is none."""
+    def _looked_at(self, rows: bytes) -> bytes:
+        """Rows without the very first one; whether another look begins in them is noted."""
         seen = 0
         if self._first is None:
             self._first, seen = _connections(rows, FIRST)
@@ -233,15 +306,7 @@ class Bulk:
             self._leave(rows[: first.end()])
             rows, seen = rows[first.end() :], max(0, seen - first.end())
         self.begins_again |= any(_stands(ends, rows, seen) for ends in self._first)
-        try:
-            restless, batch, shown = _divided(rows.decode("ascii"))
-        except (Unreadable, OSError):
-            self._leave(rows)
-            return
-        self.restless += restless
-        self.batches += batch
-        self.shown = Fields(*map(max, self.shown, shown))
-        self._lines += rows.count(b"\n")
+        return rows
 
 
 def _connections(rows: bytes, most: int) -> tuple[list[Ends], int]:
@@ -312,40 +377,45 @@ class _Columns(NamedTuple):
         ]
 
 
-def _divided(text: str) -> tuple[list[Line | Socket], list[TextBatch], Fields]:
-    """The rows that are not at rest, those that are, and what they show."""
+def _divided(printed: bytes) -> Divided | None:
+    """The rows that are not at rest, those that are, and what they show. None: an address is none,
+    and somebody else must read them.
+    """
+    text = printed.decode("ascii")
     rows = _Columns.of(text)
     shown = NOTHING
     if rows.more:
         shown = Fields("timer:(" in text, " ino:" in text, " sk:" in text, USERS in text)
-    calm = rows.at_rest
-    others = rows if True not in calm else rows.only([*map(operator.not_, calm)])
-    restless: list[Line | Socket] = []
-    if "LISTEN" in others.states:
-        listening = [state == "LISTEN" for state in others.states]
-        restless += _restless(others.only(listening), lambda ends: map(endpoint, ends))
-        others = others.only([*map(operator.not_, listening)])
-    restless += _restless(others, _numeric)
-    return restless, [_batch(rows.only(calm), shown)] if True in calm else [], shown
+    try:
+        calm = rows.at_rest
+        others = rows if True not in calm else rows.only([*map(operator.not_, calm)])
+        restless = []
+        if "LISTEN" in others.states:
+            listening = [state == "LISTEN" for state in others.states]
+            restless.append(_restless(others.only(listening), _named))
+            others = others.only([*map(operator.not_, listening)])
+        if others.states:
+            restless.append(_restless(others, _ends))
+        batches = [_batch(rows.only(calm), shown)] if True in calm else []
+    except (Unreadable, OSError):
+        return None
+    return Divided(restless, batches, shown)
 
 
 def _restless(
-    rows: _Columns, endpoints: Callable[[Sequence[str]], Iterable[Endpoint]]
-) -> Iterable[Line | Socket]:
-    columns = (
-        map(OF_SS.__getitem__, rows.states),
-        endpoints(rows.local),
-        endpoints(rows.remote),
-        map(int, rows.rx),
-        map(int, rows.tx),
+    rows: _Columns, ends: Callable[[Sequence[str]], tuple[Sequence[str], array[int]]]
+) -> Restless:
+    here, there = ends(rows.local), ends(rows.remote)
+    return Restless(
+        " ".join(rows.states),
+        " ".join(here[0]),
+        here[1],
+        " ".join(there[0]),
+        there[1],
+        array("Q", map(int, rows.rx)),
+        array("Q", map(int, rows.tx)),
+        "\n".join(map(str.__add__, rows.more, rows.details)),
     )
-    if rows.more:
-        return map(Line, *columns, map(str.__add__, rows.more, rows.details))
-    return NOTHING.bare(len(rows.states), *columns)
-
-
-def _numeric(ends: Sequence[str]) -> Iterator[Endpoint]:
-    return zip(*_ends(ends), strict=True)
 
 
 def _batch(rows: _Columns, shown: Fields) -> TextBatch:
@@ -371,7 +441,13 @@ def _idles(more: str, owned: bool) -> bool:
     """Whether the first line of a connection shows that it neither sends, probes nor is an orphan;
     `owned`: it is among others that show the processes that hold them.
     """
-    return BUSY.search(more) is None and not (owned and USERS not in more)
+    return not (BUSY.search(more) or ORPHAN.search(more) or (owned and USERS not in more))
+
+
+def _named(ends: Sequence[str]) -> tuple[list[str], array[int]]:
+    """The addresses and the ports of endpoints, numeric or not."""
+    addresses, ports = zip(*map(endpoint, ends), strict=True)
+    return [*addresses], array("H", ports)
 
 
 def _ends(ends: Sequence[str]) -> tuple[list[str], array[int]]:
@@ -406,6 +482,8 @@ def _heard(figures: str) -> int:
     """Milliseconds since something came from the other end; ss leaves out a 0."""
     if " rto:" not in figures:
         return UNKNOWN
+    if found := HEARD.search(figures):
+        return min(UNKNOWN - 1, int(found[1]), int(found[2]))
     return min(UNKNOWN - 1, *(_number(figures, key) for key in (" lastrcv:", " lastack:")))
 
 

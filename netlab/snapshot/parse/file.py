@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,8 @@ from netlab.snapshot.records import Snapshot
 #: Bytes of any file, and of a listing of ss with nearly nothing between its rows: 120,000 sockets
 #: of ss -tanoei or 1,400,000 of ss -tan, and sixteen times as many.
 LARGEST, LARGEST_LISTING = 64 * outside.MIB, outside.GIB
+#: Bytes of a listing from which on two processes read it.
+FOR_TWO = 16 * outside.MIB
 INSTEAD = "print less, with ss -tan, or for one port: ss -tanoei '( sport = :443 or dport = :443 )'"
 ONE_LISTING = "with nothing but one listing of ss in it, it may have 1024 MiB"
 
@@ -54,20 +57,24 @@ def _take(rows: Bulk, file: BinaryIO, path: Path, kept: list[bytes]) -> bool:
     """Take the rows of a file many at a time, if they are nearly all that is in it; whether they
     are. What was read is kept if it cannot be read again.
     """
-    size, rest, once = 0, b"", not file.seekable()
+    pieces = _checked(file, path, kept)
+    first = next(pieces, b"")
+    if not _may_be_long(first):
+        return False
+    # Who writes into a pipe has the other processor.
+    rows.take(itertools.chain([first], pieces), long=(outside.length(file) or 0) >= FOR_TWO)
+    return rows.is_worth_it
+
+
+def _checked(file: BinaryIO, path: Path, kept: list[bytes]) -> Iterator[bytes]:
+    size, once = 0, not file.seekable()
     for piece in outside.pieces(file, path):
         if once and size <= LARGEST:
             kept.append(piece)
-        if not (size or _may_be_long(piece)):
-            return False
+        yield piece
         size += len(piece)
-        rest = rows.take(rest + piece, last=False)
-        if not rows.is_worth_it:
-            return False
         if size > LARGEST_LISTING:
             raise _too_large(LARGEST_LISTING, path)
-    rows.take(rest, last=True)
-    return rows.is_worth_it
 
 
 def _may_be_long(beginning: bytes) -> bool:

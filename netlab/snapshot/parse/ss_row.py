@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -121,27 +122,28 @@ def duration(text: str) -> float | None:
 class RowFigures(Mapping[str, float]):
     """The figures of ``ss -i`` as they stand in a row: each is read when somebody asks for it.
 
-    Of a million rows they would take gigabytes otherwise, and nobody asks for most of them.
+    Of a million rows they would take gigabytes otherwise, and nobody asks for most of them. The row
+    may be a part of a longer text, from `begin` to `end`.
     """
 
-    __slots__ = ("_text",)
+    __slots__ = ("_begin", "_end", "_text")
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, text: str, begin: int = 0, end: int = sys.maxsize) -> None:
+        self._text, self._begin, self._end = text, begin, end
 
     def get(self, name: str, default: Any = None) -> Any:
         """As of a dictionary."""
-        text = self._text
+        text, begin, end = self._text, self._begin, self._end
         if name in COMPOUND:
             word, pattern, group = COMPOUND[name]
-            at = text.find(word)
-            if at >= 0 and (found := pattern.search(text, at)) is not None:
+            at = text.find(word, begin, end)
+            if at >= 0 and (found := pattern.search(text, at, end)) is not None:
                 return int(found[group])
-        if (key := KEYS.get(name)) is None or (at := text.find(key)) < 0:
+        if (key := KEYS.get(name)) is None or (at := text.find(key, begin, end)) < 0:
             return default
         at += len(key)
-        end = text.find(" ", at)
-        word = text[at:] if end < 0 else text[at:end]
+        stop = text.find(" ", at, end)
+        word = text[at : end if stop < 0 else stop]
         if word.isdecimal():
             value: float = int(word)
         elif (number := NUMBER.match(word)) is not None:
@@ -151,7 +153,7 @@ class RowFigures(Mapping[str, float]):
         return value / 1000 if name in MILLISECONDS else value
 
     def _all(self) -> dict[str, float]:
-        return info(self._text)
+        return info(self._text[self._begin : self._end])
 
     def __getitem__(self, name: str) -> float:
         value: float | None = self.get(name)
@@ -172,7 +174,7 @@ class RowFigures(Mapping[str, float]):
         return repr(self._all())
 
     def __bool__(self) -> bool:
-        return " rto:" in self._text or bool(self._all())
+        return self._text.find(" rto:", self._begin, self._end) >= 0 or bool(self._all())
 
 
 def info(more: str) -> dict[str, float]:

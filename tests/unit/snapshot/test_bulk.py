@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import os
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+from netlab.diagnosis import judging, resting
 from netlab.diagnosis.rank import diagnose
 from netlab.model import outside
 from netlab.model.errors import ScenarioError
@@ -143,6 +147,7 @@ def test_many_rows_at_a_time_are_what_they_are_one_by_one(
         lambda text: text.replace("\n", "\r\n"),
         lambda text: f"```\n{text}```\n",
         lambda text: "".join(f"> {line}\n" for line in text.splitlines()),
+        lambda text: text.replace("0.0.0.0:443", "\u00e9:443"),
         lambda text: text + text,  # two looks
         lambda text: text + "".join(text.splitlines(True)[4:]),
         lambda text: f"web1:\n{text}web2:\n{text.replace('10.2.0', '10.3.0')}",
@@ -154,21 +159,145 @@ def test_whatever_else_is_in_the_text_is_read_alike(changed: Any) -> None:
     assert told(long(text)) == told(read(text, "pasted"))
 
 
+OTHERWISE: tuple[Callable[[str], str], ...] = (
+    lambda text: text,
+    lambda text: text.replace(HEADING, ""),
+    lambda text: text[:-30],
+    lambda text: f"{text}{HEADING}{text.replace('10.2.0', '10.3.0')}",  # a heading in the middle
+    lambda text: text + text,
+    lambda text: text.replace("\nFIN", "\n\nFIN"),
+    lambda text: text.replace("10.2.0.10:", "10.2.0.10%eth0:"),
+    lambda text: text.replace("10.2.0.10:", "10.2.999.10:"),
+    lambda text: text.replace("[2001:db8::9]", "[2001:db8:::9]"),  # found only while it is divided
+    lambda text: text.replace("0.0.0.0:443", "\u00e9:443"),
+)
+
+
+@pytest.mark.parametrize("otherwise", OTHERWISE)
+@pytest.mark.parametrize(
+    ("options", "piece"), [("", 97), ("", 4000), ("oei", 1000), ("oepi", 9000)]
+)
+def test_two_processes_read_what_one_does(
+    otherwise: Callable[[str], str],
+    options: str,
+    piece: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "ss.txt"
+    path.write_text(otherwise(listing(piece, options)))
+    monkeypatch.setattr(outside, "PIECE", piece)
+    monkeypatch.setattr(bulk, "MANY", 7)
+    forks = forks_of_two_processors(monkeypatch)
+    one = in_order(path)
+    assert not forks
+    monkeypatch.setattr(file, "FOR_TWO", 0)
+    assert in_order(path) == one
+    assert forks == ["forked"]
+
+
+def test_one_process_judges_a_crowd_as_two_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ss.txt"
+    for options in ("", "p", "oei"):
+        path.write_text(listing(7, options).replace("[2001:db8::1]", "10.1.0.1"))
+        with monkeypatch.context() as patch:
+            patch.setattr(bulk, "MANY", 50)
+            patch.setattr(judging, "SOME", 17)
+            forks = forks_of_two_processors(patch)
+            one = in_order(path)
+            assert not forks
+            patch.setattr(judging, "FOR_TWO", 0)
+            patch.setattr(resting, "FOR_TWO", 1)
+            assert in_order(path) == one
+            assert forks == ["forked"] * 2
+
+
+def in_order(path: Path) -> tuple[Any, ...]:
+    """All that is read of a file, and said about it."""
+    with path.open("rb") as opened:
+        snapshots = read_file(opened, "pasted")
+    samples = [
+        (*map(repr, s.sockets), s.source, s.whole, s.notes, s.at)
+        for snapshot in snapshots
+        for s in snapshot.samples
+    ]
+    return samples, diagnose(snapshots).to_json()
+
+
+def forks_of_two_processors(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Each fork from now on, on a machine that has two, whoever plays the tests."""
+    forks: list[str] = []
+    fork = os.fork
+
+    def noted() -> int:
+        forks.append("forked")
+        return fork()
+
+    monkeypatch.setattr(os, "fork", noted)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    return forks
+
+
 def test_a_row_has_the_figures_that_are_read_at_once() -> None:
     for seed in range(50):
         line = FIGURES.format(rto=204, n=seed, few=seed % 3, age=seed, window=" snd_wnd:5")
         said = f" timer:(on,1sec,2) skmem:(r0,d{seed}) {line.strip()}"
         figures, known = ss_row.RowFigures(said), ss_row.info(said)
         assert {**figures} == known
+        begin = len(before := " mss:7 sacked:3\n")
+        among = ss_row.RowFigures(f"{before}{said}\n rto:9 backoff:2", begin, begin + len(said))
+        assert {**among} == known == {name: among.get(name) for name in known}
+        assert [among.get(name) for name in ("sacked", "backoff")] == [None, None]
         assert {name: figures.get(name) for name in known} == known
         assert [name in figures for name in (*known, "nothing")] == [True] * len(known) + [False]
         assert figures.get("nothing", 5) == 5
     assert not ss_row.RowFigures(" uid:33 ino:7")
+    assert not ss_row.RowFigures(" uid:33 ino:7\n rto:1", 0, 13)
+    assert ss_row.RowFigures(" rto:1\n rto:2 mss:5", 7, 12).get("rto") is None
     assert (
         ss_row.RowFigures(" mss:1 mss:2 cwnd:x").get("mss")
         == 1
         == ss_row.info("mss:1 mss:2")["mss"]
     )
+
+
+@pytest.mark.parametrize(
+    "figures",
+    ["lastrcv:50 lastack:3", "lastrcv:2 lastack:30", "lastrcv:5", "lastack:7",
+     "lastack:1 lastrcv:2", "lastrcv:8 app_limited lastack:6",
+     "lastrcv:99999999999 lastack:99999999999", ""],
+)  # fmt: skip
+def test_when_a_row_at_rest_was_heard(figures: str) -> None:
+    some = "".join(
+        f"ESTAB 0 0 10.1.0.1:443 10.2.0.9:{port} ino:{port} sk:1\n"
+        f"\t cubic rto:204 {figures} mss:{10 ** (port % 5)}\n"
+        for port in range(4000, 4009)
+    )
+    crowd = long(HEADING + some)[0].samples[0].sockets
+    assert isinstance(crowd, Crowd)
+    assert crowd.batches
+    for batch in crowd.batches:
+        known = [(s.info.get("lastrcv", 0), s.info.get("lastack", 0)) for s in batch.sockets()]
+        assert batch.rows().heard == [min(*both, (bulk.UNKNOWN - 1) / 1000) for both in known]
+
+
+@pytest.mark.parametrize(("timer", "inode", "rests"), [
+    ("", 7, True), ("timer:(keepalive,9sec,0)", 7, True), ("timer:(keepalive,9sec,1)", 7, False),
+    ("timer:(on,2sec,0)", 7, False), ("", 0, False), ("", "07", True),
+])  # fmt: skip
+def test_a_row_that_sends_or_probes_or_is_an_orphan_does_not_rest(
+    timer: str, inode: object, rests: bool
+) -> None:
+    some = (
+        f"ESTAB 0 0 10.1.0.1:443 10.2.0.9:{port} {timer} ino:{inode} sk:1\n"
+        for port in range(4000, 4009)
+    )
+    crowd = long(HEADING + "".join(some))[0].samples[0].sockets
+    assert isinstance(crowd, Crowd)
+    assert bool(crowd.batches) is rests
 
 
 @pytest.mark.parametrize("seed", range(5))
