@@ -92,7 +92,7 @@ class LabContext:
         if self.tape is not None:
             self.tape.drain()
         for program in self.programs:
-            _ = program.exit_code  # so that it is known how long it lasted
+            program.look()
 
     def wait(self, condition: Callable[[], T | None], patience: float) -> T | None:
         """Evaluate `condition` for up to `patience` seconds, sampling both ends each time."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from netlab import scheduler
-from netlab.linux.confinement import FILE
+from netlab.linux.confinement import FILE, MIB
 from netlab.linux.namespace import Namespace
 from netlab.model.errors import ActionFailed, LabError
 from netlab.model.evidence import ProgramRecord
@@ -29,6 +29,8 @@ T = TypeVar("T")
 #: Programs that come with netlab, by their names in scenarios.
 OWN = {"tcp_client": [os.path.realpath(sys.executable), "-s", tcp_client.__file__]}
 PATIENCE = 10.0  # seconds
+#: Bytes that a program may write before it is ended: all of it is kept in memory.
+MOST = 64 * MIB
 OUTPUT = 4000  # characters of what a program wrote that are kept in a record, its last
 
 
@@ -56,6 +58,7 @@ class Program:
         self._wait = wait
         self.started = scheduler.now()
         self._lasted: float | None = None
+        self._ended = ""  # why netlab has ended it, if it has
         started = [*OWN.get(command[0], [command[0]]), *command[1:]]
         told, telling = os.pipe()
         with contextlib.ExitStack() as opened:
@@ -127,14 +130,26 @@ class Program:
         """Seconds from its start until it was first seen to have ended; None while it runs."""
         return None if self.exit_code is None else self._lasted
 
+    def look(self) -> None:
+        """Note whether it has ended, and end it where it writes without end."""
+        if self.exit_code is None:
+            for descriptor in {self._output, self._errors}:
+                if os.fstat(descriptor).st_size > MOST:
+                    self._ended = (
+                        f"it was ended, because it has written more than {MOST // MIB} MiB"
+                    )
+                    self.kill()
+
     def wait(self, within: float = PATIENCE) -> int:
         """Wait for its end, up to `within` seconds, and return its exit code.
 
         Both ends are sampled meanwhile. Raises `ActionFailed`, with the last of what it wrote, if
-        it still runs.
+        it still runs, or was ended because it wrote too much.
         """
         if not self._wait(lambda: self.exit_code is not None or None, within):
             raise ActionFailed(f"{self} has not ended within {within:g} s{self.last_words()}")
+        if self._ended:
+            raise ActionFailed(f"{self}{self.last_words()}")
         code = self.exit_code
         assert code is not None
         return code
@@ -146,7 +161,8 @@ class Program:
     def last_words(self) -> str:
         """The last lines that it wrote, to go on with in an error."""
         lines = list(last_lines(self.said))
-        return "\n".join(["; it wrote:", *lines]) if lines else "; it wrote nothing"
+        said = "\n".join(["; it wrote:", *lines]) if lines else "; it wrote nothing"
+        return f"; {self._ended}{said}" if self._ended else said
 
     def signal(self, number: int) -> None:
         """Send it a signal; harmless if it has already ended."""

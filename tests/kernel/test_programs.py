@@ -102,6 +102,15 @@ def test_an_end_is_waited_for_and_a_program_that_goes_on_is_told(lab: Lab) -> No
         waits.wait(0.2)
 
 
+def test_who_writes_without_end_is_ended(lab: Lab) -> None:
+    program = lab.client.run("yes")
+    with pytest.raises(ActionFailed, match=r"^yes; it was ended, because .* more than 64 MiB; it"):
+        program.wait(tools.PATIENCE)
+    assert program.exit_code == -signal.SIGKILL
+    with pytest.raises(ActionFailed, match="it was ended, because it has written more than 64 MiB"):
+        lab.client.start("yes", ready=8000, within=tools.PATIENCE)
+
+
 def test_a_program_that_is_killed_has_let_go_of_its_port(lab: Lab) -> None:
     for _ in range(10):
         program = lab.server.start([*PYTHON, SERVER, "8000"], ready=8000)
