@@ -27,14 +27,17 @@ PACKAGES = {
     "ctr": "containerd",
     "curl": "curl",
     "dash": "dash",
+    "go": "golang-go (Fedora: golang)",
     "gpg": "gnupg (Fedora: gnupg2)",
     "haproxy": "haproxy",
     "initdb": "postgresql (Fedora: postgresql-server)",
     "ip": "iproute2 (Fedora: iproute)",
+    "java": "default-jdk-headless (Fedora: java-latest-openjdk-devel)",
     "mergecap": "wireshark-common (Fedora: wireshark-cli)",
     "netstat": "net-tools",
     "nft": "nftables",
     "nginx": "nginx",
+    "node": "nodejs",
     "nsenter": "util-linux",
     "nstat": "iproute2 (Fedora: iproute)",
     "pgbench": "postgresql (Fedora: postgresql-contrib)",
@@ -48,6 +51,7 @@ PACKAGES = {
     "redis-cli": "redis-tools (Fedora: redis)",
     "redis-server": "redis-server (Fedora: redis)",
     "rpmbuild": "rpm (Fedora: rpm-build)",
+    "rustc": "rustc (Fedora: rust)",
     "setpriv": "util-linux",
     "shellcheck": "shellcheck (Fedora: ShellCheck)",
     "ss": "iproute2 (Fedora: iproute)",
@@ -61,11 +65,16 @@ PACKAGES = {
     "tshark": "tshark (Fedora: wireshark-cli)",
     "unshare": "util-linux",
 }
+LANGUAGE = "an example in its language is played where it is installed anyway"
 #: Programs that a test may lack all the same, and why.
 NOT_REQUIRED = {
     "containerd": "many machines of CI are containers, in which it runs no others",
     "ctr": "comes with containerd",
+    "go": LANGUAGE,
+    "java": LANGUAGE,
+    "node": LANGUAGE,
     "podman": "many machines of CI are containers, in which it runs no others",
+    "rustc": LANGUAGE,
     "tmt": "neither Debian nor Ubuntu has it; whoever changes a plan runs `tmt lint`",
 }
 #: Asked by nothing but ``./scripts/score --busy``, which installs them.
