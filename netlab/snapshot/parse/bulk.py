@@ -51,6 +51,8 @@ _ROW = (
 BEGINS = re.compile(_ROW.encode(), re.ASCII)
 ROWS = re.compile(rf"(?:{_ROW}){{1,{MANY}}}+".encode(), re.ASCII)
 ROW = re.compile(r"(\S+) +(\d+) +(\d+) +(\S+) +(\S+)([^\n]*)\n(?:\t( [^\n]*)\n)?")
+#: A row with neither timer nor figures, of which the command of its listing says what that means.
+DOUBTFUL = re.compile(rb"^FIN-WAIT-2 (?:(?!timer:)[^\n])*+\n(?!\t)", re.MULTILINE)
 #: A timer that sends or probes, or an inode that is none.
 BUSY = re.compile(r"timer:\((?!timewait,|keepalive,[^,)]*,0\))|(?<!\S)ino:0(?!\d)")
 TIME_LEFT = re.compile(r"timer:\(timewait,([^,)]*),")
@@ -163,6 +165,8 @@ class Bulk:
     numbers: list[int] = field(default_factory=list)  # of those, from 1
     #: Whether one of the first connections comes again: these are several looks, one after another.
     begins_again: bool = False
+    #: Rows that the careful reader of the listing reads, and their numbers.
+    doubtful: list[tuple[int, str]] = field(default_factory=list)
     _first: list[Ends] | None = None
     _bytes_left: int = 0
     _lines: int = 0  # so far
@@ -233,15 +237,30 @@ class Bulk:
             self._leave(rows[: first.end()])
             rows, seen = rows[first.end() :], max(0, seen - first.end())
         self.begins_again |= any(_stands(ends, rows, seen) for ends in self._first)
+        doubtful, others = _doubtful(rows, self._lines)
         try:
-            restless, batch, shown = _divided(rows.decode("ascii"))
+            restless, batch, shown = _divided(others.decode("ascii"))
         except (Unreadable, OSError):
             self._leave(rows)
             return
+        self.doubtful += doubtful
         self.restless += restless
         self.batches += batch
         self.shown = Fields(*map(max, self.shown, shown))
         self._lines += rows.count(b"\n")
+
+
+def _doubtful(rows: bytes, before: int) -> tuple[list[tuple[int, str]], bytes]:
+    """Rows that are `DOUBTFUL`, with the numbers of their lines, and the others; `before`: the
+    lines before all of them.
+    """
+    found, others, at = list[tuple[int, str]](), [], 0
+    if b"FIN-WAIT-2" in rows:
+        for row in DOUBTFUL.finditer(rows):
+            others.append(rows[at : row.start()])
+            before, at = before + rows.count(b"\n", at, row.end()), row.end()
+            found.append((before, row[0].decode("ascii").rstrip()))
+    return found, b"".join([*others, rows[at:]])
 
 
 def _connections(rows: bytes, most: int) -> tuple[list[Ends], int]:

@@ -8,7 +8,7 @@ wherever a terminal or a mail program broke the line (``misc/ss.c``, inet_show_s
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from netlab.model.tcp import State
@@ -284,13 +284,20 @@ class SsReader:
         bare = len(without_remark(socket.text)) <= socket.match.start("more")
         return {"o", "p"} <= self._letters and bare and not socket.tail
 
+    def _take(self, rows: Iterable[tuple[int, str]]) -> None:
+        """Take rows that were set aside, each of which has the number of its line before it."""
+        for number, row in rows:
+            self.row(row, number)
+        self._close()
+        self.unread.sort()
+
     def give(self, bulk: Bulk) -> None:
         """The rows that were taken out of the text before it was read are of this listing."""
         self._bulk = bulk
 
     def finish(self) -> Sequence[Socket]:
         """Every socket of the listing."""
-        self._close()
+        self._take([] if self._bulk is None else self._bulk.doubtful)
         shown = Fields(
             "o" in self._letters or any("timer:(" in raw.more for raw in self._lines),
             "e" in self._letters or any(" ino:" in raw.more for raw in self._lines),
