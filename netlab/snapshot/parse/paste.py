@@ -49,7 +49,9 @@ BY_TOOL: dict[str, type[SsReader | NetstatReader | CounterReader | ConntrackRead
 }
 JSON = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*+\{[ \t\r\n]*+[\"}]")
 OURS = re.compile(JSON.pattern + rb'netlab"')
-SEVERAL = re.compile(rb"\}\r?\n[\[{]")  # records, one a line, as loggers and recorders write them
+SEVERAL = re.compile(
+    rb"\}[ \t\\]*(?:\r\n?|\n)[ \t\r\n]*[\[{]"
+)  # records, one a line, as loggers and recorders write them
 ROUTES = strangers.BY_NAME["routes and neighbours"]
 LOOP = re.compile(r"\b(?:while|for|until)\b")
 #: Rows that are whole for each that was cut off: with fewer, they do not show the host.

@@ -107,3 +107,75 @@ def test_a_colour_that_was_written_into_a_string_of_a_string_is_gone(escape: str
 
 def test_and_so_is_what_markdown_was_escaped_with_twice() -> None:
     assert read(r"tcp 0 0 \\*:80 \\*:\\* TIME\\_WAIT") == ["tcp 0 0 *:80 *:* TIME_WAIT"]
+
+
+@pytest.mark.parametrize("character", ["\t", "\\u001b[32m", "'", "\u200b"])
+def test_what_a_string_has_escaped_is_what_it_was(character: str) -> None:
+    row = f"ESTAB{character} 0 0 *:80 *:*"
+    plain = read(row)
+    assert read(repr([row, "LISTEN"])) == [*plain, "LISTEN"]
+    assert read(repr(f"{row}\nLISTEN")) == [*plain, "LISTEN"]
+    assert read(repr(repr(f"{row}\nLISTEN"))) == [*plain, "LISTEN"]
+
+
+@pytest.mark.parametrize("around", ["    - '{}'", '        "{}",', "\\[{}\\]"])
+def test_a_list_in_another_string_or_with_marks_escaped_is_its_strings(around: str) -> None:
+    strings = ["$ ss", "LISTEN 0 128 *:80 *:*"]
+    listed = repr(strings)
+    assert read(around.format(listed[1:-1] if "[" in around else listed)) == strings
+
+
+def test_the_strings_of_a_list_may_end_their_lines() -> None:
+    assert read(repr([f"{one}\n" for one in SHOWN])) == SHOWN
+
+
+def test_a_recording_in_one_string_is_read() -> None:
+    records = "\n".join(json.dumps({"log": f"{one}\n", "stream": "stdout"}) for one in SHOWN)
+    assert read(f"{records.encode()!r}") == SHOWN
+
+
+def test_a_page_in_which_a_record_is_shown_is_read() -> None:
+    record = json.dumps([0.5, "o", f"{SHOWN[1]}\r\n"])
+    assert read(record.replace('"', "&quot;")) == [SHOWN[1]]
+
+
+@pytest.mark.parametrize("mark", ["**", "__", "`", "'", '"'])
+def test_a_line_that_is_set_off_is_what_is_in_it(mark: str) -> None:
+    """Where each line is, a word alone is a piece of a row, too, and names no host."""
+    rows = ["State Recv-Q Send-Q Local Address:Port Peer Address:Po", "rt", "LISTEN 0 128 *:80 *:*"]
+    assert read("".join(f"{mark}{row}{mark}\n" for row in rows)) == rows
+
+
+@pytest.mark.parametrize("form", ["    - '{}'", '        "{}",', '- "{}"', "'{}',"])
+def test_a_string_of_a_list_of_some_lines_is_what_is_in_it(form: str) -> None:
+    pieces = ["LISTEN 0 128 *:80 *:", "*  users:(('web',pid=7,fd=3))", "ts sack"]
+    assert read("\n".join(map(form.format, pieces))) == pieces
+
+
+@pytest.mark.parametrize("line", ['"a", "b"', '"a": "b",', "'LISTEN','0'", '"users" "b"'])
+def test_a_line_of_several_strings_stays_as_it_is(line: str) -> None:
+    assert read(line) == [line]
+
+
+@pytest.mark.parametrize("end", ["$", "^M$", "$   ", "$ |", "$ \u2502", "$<br>", "$</p>"])
+def test_the_ends_of_lines_that_cat_shows_are_none(end: str) -> None:
+    rows = ["LISTEN^I0 128 *:80 *:*", "ESTAB 0 0 *:80 *:*"]
+    text = "\n".join(
+        ["Hello,", "see", "this", *(f"{row}{end}" for row in rows), f"{end}", "Thanks"]
+    )
+    found = [line.rstrip(" |\u2502") for line in read(text)]
+    assert [line for line in found if line] == [
+        "Hello,", "see", "this", "LISTEN\t0 128 *:80 *:*", rows[1], "Thanks",
+    ]  # fmt: skip
+    assert read(f"ESTAB 0 0 *:80 *:*{end}")[0].rstrip(" |\u2502") == rows[1]
+
+
+def test_and_they_are_none_in_records_and_lists() -> None:
+    shown = [f"{one}$" for one in SHOWN]
+    assert read(repr(shown)) == SHOWN
+    assert read("\n".join(json.dumps([0.5, "o", f"{one}\r\n"]) for one in shown)) == SHOWN
+
+
+def test_a_prompt_is_no_such_end() -> None:
+    prompts = ["[root@web1 ~]$", "[root@web1 ~]$", "me@web1:/var/log$", "LISTEN 0 128 *:80 *:*"]
+    assert read("\n".join(prompts)) == prompts
