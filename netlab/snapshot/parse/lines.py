@@ -83,10 +83,14 @@ Line: TypeAlias = tuple[int, str]  # its number, and its text, which is not empt
 
 def numbered(data: bytes, long: bool = True) -> Iterator[Line]:
     """The lines that are not empty; `long`: also those of more than `LONGEST` characters."""
-    cleaned = _cleaned(data, long)
-    first = [*itertools.islice(cleaned, FIRST)]
-    cleaned = itertools.chain(first, cleaned)
-    return _without_ends(cleaned) if _shows_ends([text for _, text in first]) else cleaned
+    return without_ends(_cleaned(data, long))
+
+
+def without_ends(numbered: Iterator[Line]) -> Iterator[Line]:
+    """The lines without the ends that ``cat -A`` shows, if it has shown them."""
+    first = [*itertools.islice(numbered, FIRST)]
+    numbered = itertools.chain(first, numbered)
+    return _without_ends(numbered) if _shows_ends([text for _, text in first]) else numbered
 
 
 def _shows_ends(lines: Sequence[str]) -> bool:
@@ -94,7 +98,7 @@ def _shows_ends(lines: Sequence[str]) -> bool:
     shown = [
         at
         for at, line in enumerate(lines)
-        if "$" in line[1:] and SHOWN_END.search(line) and not EMPTY_PROMPT.match(line)
+        if "$" in line and SHOWN_END.search(line) and not EMPTY_PROMPT.match(line)
     ]
     if not shown or len(shown) == 1 < len(lines):
         return False
@@ -109,7 +113,10 @@ def _without_ends(lines: Iterable[Line]) -> Iterator[Line]:
 
 def _cleaned(data: bytes, long: bool) -> Iterator[Line]:
     for number, raw in enumerate(_lines(_decoded(data)), 1):
-        for text in _shown(raw.decode(errors="replace"), NESTED):
+        whole = raw.decode(errors="replace")
+        if not whole.isascii():  # strings and pages are known by their blanks and quotation marks
+            whole = whole.translate(LOOKALIKES)
+        for text in _shown(whole, NESTED):
             if not long and len(text) > LONGEST:
                 continue
             if line := clean(text):

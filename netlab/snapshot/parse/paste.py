@@ -11,7 +11,7 @@ import contextlib
 import functools
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -29,7 +29,8 @@ from netlab.snapshot.parse.looks import Listing, Looks
 from netlab.snapshot.parse.neighbours import NeighbourReader
 from netlab.snapshot.parse.netstat import NetstatReader
 from netlab.snapshot.parse.nstat import CounterReader
-from netlab.snapshot.parse.peel import ANCHOR, Peel, divided, heads, panes, usual
+from netlab.snapshot.parse.panes import divided, sides
+from netlab.snapshot.parse.peel import ANCHOR, DIGIT, Peel, heads, usual
 from netlab.snapshot.parse.proc import ProcReader
 from netlab.snapshot.parse.remarks import EXPECTED, SENTENCES, Remarks
 from netlab.snapshot.parse.ss import STATELESS, SsReader
@@ -49,9 +50,8 @@ BY_TOOL: dict[str, type[SsReader | NetstatReader | CounterReader | ConntrackRead
 }
 JSON = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*+\{[ \t\r\n]*+[\"}]")
 OURS = re.compile(JSON.pattern + rb'netlab"')
-SEVERAL = re.compile(
-    rb"\}[ \t\\]*(?:\r\n?|\n)[ \t\r\n]*[\[{]"
-)  # records, one a line, as loggers and recorders write them
+#: Records, one a line, as loggers and recorders write them: in JSON, no value follows a brace.
+SEVERAL = re.compile(rb"\}[ \t]*+(?:[^ \t\r\n,\]}][^\r\n]*+)?[\r\n]\s*+[\[{]")
 ROUTES = strangers.BY_NAME["routes and neighbours"]
 LOOP = re.compile(r"\b(?:while|for|until)\b")
 #: Rows that are whole for each that was cut off: with fewer, they do not show the host.
@@ -134,7 +134,8 @@ def _ways(data: bytes) -> Iterator[Way]:
     yield usual
     first = [*itertools.islice(lines.numbered(data, long=False), FIRST)]
     tried = [(number, line) for number, line in first[:TRIED] if len(line) <= SENTENCE]
-    for peel in heads([line[:SENTENCE] for _, line in first]):
+    texts = [line[:SENTENCE] for _, line in first]
+    for peel in itertools.chain(heads(texts), heads(_answers(texts[:TRIED]), DIGIT, least=1)):
         without = functools.partial(_without, peel)
         bare = _bare(tried, without, "")
         try:
@@ -143,6 +144,16 @@ def _ways(data: bytes) -> Iterator[Way]:
             if not bare.says_something:
                 continue
         yield without
+
+
+def _answers(lines: Sequence[str]) -> list[str]:
+    """The lines right after a command of one of the tools, which its output begins with."""
+    typed = [*map(prompt.command, lines)]
+    return [
+        line
+        for command, line in zip(typed, lines[1:], strict=False)
+        if command is not None and command.tool
+    ]
 
 
 def _without(peel: Peel, line: str) -> str:
@@ -165,28 +176,36 @@ def _peeled(numbered: Iterator[Line], paste: _Paste) -> Iterator[Line]:
     first = [*itertools.islice(numbered, FIRST)]
     texts = [text for _, text in first]
     numbered = itertools.chain(first, numbered)
+    if indent := _indent(texts):
+        texts = [text.removeprefix(indent) for text in texts]
+        numbered = ((number, text.removeprefix(indent)) for number, text in numbered)
     paste.peel.learn_all(texts)
-    in_two = divided(texts)
-    if not in_two and paste.peel.everywhere:
-        bare = [*map(paste.peel.bare, texts)]
-        if in_two := divided(bare):
-            outer, texts, paste.peel = paste.peel, bare, Peel()
+    bar = divided(texts, paste.peel.bare)
+    if bar is None and paste.peel.everywhere:
+        outer = paste.peel
+        if bar := divided([*map(outer.bare, texts)], str):
             numbered = ((number, outer.bare(text)) for number, text in numbered)
-    if not in_two:
+    if bar is None:
         yield from _marked(texts, numbered, paste)
         return
     right: list[Line] = []
-    texts, paste.peel = [panes(text)[0] for text in texts], Peel()
-    paste.peel.learn_all(texts)
-    yield from _marked(texts, _left(numbered, right), paste)
+    paste.peel = Peel()
+    yield from _peeled(lines.without_ends(_left(bar, numbered, right)), paste)
     yield right[0][0], BETWEEN
     yield from (line for line in right if line[1].strip())
 
 
-def _left(numbered: Iterator[Line], right: list[Line]) -> Iterator[Line]:
+def _indent(texts: Sequence[str]) -> str:
+    """The blanks that all lines begin with."""
+    blanks = [text[: len(text) - len(text.lstrip())] for text in texts]
+    least = min(blanks, key=len, default="")
+    return least if all(blank.startswith(least) for blank in blanks) else ""
+
+
+def _left(bar: re.Pattern[str], numbered: Iterator[Line], right: list[Line]) -> Iterator[Line]:
     """The lines of the left one of two panes; those of the other are put aside."""
     for number, text in numbered:
-        here, there = panes(text)
+        here, there = sides(bar, text)
         right.append((number, there))
         if here:
             yield number, here
@@ -361,7 +380,7 @@ class _Paste:
 
     def _counting(self) -> tuple[str, State | None, bool]:
         """What a number alone would be: what the command picked, where it has printed nothing."""
-        if self._command is None or not self._new:
+        if self._command is None or not self._new or self._interrupted:
             return "", None, False
         return self._command.text, self._command.counted, self._command.counted is not None
 

@@ -53,9 +53,8 @@ USUAL = re.compile(
     r"|<[\w.-]{1,99}>(?=\s)|#\d+ \d+\.\d+(?=\s)|\+(?=[\w\s])|\s+\d{1,9}\s+[|\u2502])"
 )
 STRING = re.compile(r"\s*(?:- )?([\"'])(.{2,}?)\1,?\s*$")  # one of a list of JSON or YAML
-SHIFTED = 4  # columns
 AT_MOST = 4  # of them, one after the other
-MOST_PARTS = 12  # of what lines begin with
+MOST_PARTS = 24  # of what lines begin with
 MOST_LINES = 0.8  # of a text, before which the same stands: they, too, are not data
 MANY_LINES = 0.5  # of a text in which nothing can be read as it is
 LONGEST = 200  # characters of what stands before a row
@@ -63,7 +62,7 @@ SEEN = 2000  # characters of a line in which it is looked for
 MOST = 20  # shapes in one text
 MARK = re.compile(r"(?<=\S)(?P<blank>\s+)[#>|*/-]{1,2}$")
 PROTOCOL = re.compile(rf"(?<!\S)(?:{OTHERS})\s+$")
-EMPHASIS = re.compile(r"(?<=\S) *(?:\*\*|__)$")  # of the row alone, and not of the whole line
+EMPHASIS = re.compile(r"(?<=\S)\s*(?:\*\*|__)$")  # of the row alone, and not of the whole line
 ENDPOINT = re.compile(r"\d\.\d{1,3}\.\d{1,3}\.\d{1,3}[.:][\d*]|\]:[\d*]")
 #: The parts of what stands before a row: words with a digit change, and so do months and days.
 PART = re.compile(
@@ -72,8 +71,8 @@ PART = re.compile(
 )
 #: Where one part of it ends, of which the next one may be missing.
 ENDS = re.compile(r"(?<=\S)(?=\s)|(?<=[\"'`:|>\])])(?=\S)")
+DIGIT, MARK_OR_DIGIT = re.compile(r"\d"), re.compile(r"\d|[^\w\s]")
 MARKS = re.compile(r"\s*[^\w\s]")
-PANE = re.compile(r"[^\u2502\u2503]{20,}(?P<bar>[\u2502\u2503])[^\u2502\u2503]*$")
 BARS = re.compile(r"[|\u2500-\u257f\u258f]")  # of drawn boxes
 QUOTES = "\"'`"
 #: The host that stands before each row: of journald, kubectl, pdsh, docker compose, grep -H.
@@ -138,9 +137,9 @@ class Peel:
         bare = sum(self.off(line) is None for line in lines) if self._shapes else len(lines)
         self.everywhere = bare <= (1 - MOST_LINES) * len(lines)
 
-    def learn_head(self, shape: str, lines: Sequence[str]) -> None:
-        """See what many of these lines begin with, whatever comes after it."""
-        self._learn_part(re.compile(shape), lines, MANY_LINES)
+    def learn_head(self, shape: str, lines: Sequence[str], share: float) -> None:
+        """See what so large a share of these lines begin with, whatever comes after it."""
+        self._learn_part(re.compile(shape), lines, share)
 
     @property
     def knows(self) -> bool:
@@ -201,42 +200,27 @@ class Peel:
         return line if off is None else clean(off.text)
 
 
-def heads(lines: Sequence[str]) -> Iterator[Peel]:
-    """What many of the lines begin with: its first part, the first two, ..."""
-    found = Counter[str]()
+def heads(
+    lines: Sequence[str], mark: re.Pattern[str] = MARK_OR_DIGIT, least: int = 2
+) -> Iterator[Peel]:
+    """What many of the lines begin with: its first part, the first two, ... What has such a mark in
+    it, as people and loggers put before lines, need only be before `least` of them.
+    """
+    found, marked = Counter[str](), set[str]()
     for line in lines:
         marks = MARKS.match(line)
         ends = [marks.end()] if marks else []
         parts = ENDS.finditer(line, 0, LONGEST)
         for end in [*ends, *(part.start() for part in parts)][:MOST_PARTS]:
-            found[_shape(line[:end])] += 1
-    for shape, _ in found.most_common(MOST_PARTS):
+            shape = _shape(line[:end])
+            found[shape] += 1
+            if mark.search(line, 0, end):
+                marked.add(shape)
+    for shape, count in found.most_common(MOST_PARTS):
         peel = Peel()
-        peel.learn_head(shape, lines)
+        peel.learn_head(shape, lines, 0 if count >= least and shape in marked else MANY_LINES)
         if peel.knows:
             yield peel
-
-
-def panes(line: str) -> tuple[str, str]:
-    """What is to the left and to the right of the bar between two panes of a terminal."""
-    found = PANE.match(line)
-    return (line[: found.start("bar")].rstrip(), line[found.end("bar") :]) if found else (line, "")
-
-
-def divided(lines: Sequence[str]) -> bool:
-    """Whether two panes of a terminal are side by side. A mark of a mail, a colour or a prompt may
-    shift their bar in some lines, and there may be others around them.
-    """
-    bars = {at: found.start("bar") for at, line in enumerate(lines) if (found := PANE.match(line))}
-    middle = Counter(bars.values()).most_common(1)[0][0] if bars else 0
-    near = [at for at, bar in bars.items() if abs(bar - middle) <= SHIFTED]
-    if len(near) < 2 or len(near) < MANY_LINES * (near[-1] - near[0] + 1):
-        return False
-    sides = [side.strip() for line in lines for side in panes(line)]
-    sides += [usual(side) for side in sides if not side[:1].isalnum()]
-    return any(
-        ANCHOR.match(side) or BEGUN.match(side) or OTHER_ANCHOR.search(side) for side in sides
-    )
 
 
 def usual(line: str) -> str:

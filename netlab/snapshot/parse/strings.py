@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 STRING = re.compile(r"\s*b?(?P<mark>[\"'])(?P<text>.*\\n.*?)(?P=mark)?,?$")
 #: A list of strings, as Python or a program in JSON prints it, and what stands between two of them.
 LIST = re.compile(r"\[u?(?=[\"'])")
-BETWEEN = re.compile(r"[\"'], ?u?[\"']")
-COMMAND = re.compile(r"[\"'](?:cmd|command|args|argv|entrypoint)[\"']: ?\Z", re.IGNORECASE)
+BETWEEN = re.compile(r"[\"'],\s?u?[\"']")
+COMMAND = re.compile(r"[\"'](?:cmd|command|args|argv|entrypoint)[\"']:\s?\Z", re.IGNORECASE)
 ENDS = re.compile(r"[\"']\\?\](?!\w|[\"'](?!,?\s*$))")
 #: The text of a record of a log in JSON: of Docker, fluentd, journald, asciinema.
 RECORD = re.compile(r"[{\[](?=[\s\d\"])")
 LOGGED = re.compile(
     r"(?:\{(?:[^{}]{0,200},)?\s*\"(?:log|message|msg|MESSAGE|textPayload)\":"
-    r"|\[[\d.]+, ?\"o\",)\s?"
+    r"|\[[\d.]+,\s?\"o\",)\s?"
     r"(?P<text>\"(?:[^\"\\]|\\.)*+\")"
 )
 WORD = re.compile(r"\w")
@@ -50,9 +50,22 @@ def _of_a_list(line: str) -> list[str] | None:
         return None
     before, after = _before(line[:begin].removesuffix("\\")), line[end:]
     after = "" if WORD.search(after) else after
-    text = line[begin:end].lstrip("[u")[1:].rstrip("\\]")[:-1]
-    strings = [_unescaped(one).removesuffix("\n") for one in BETWEEN.split(text)]
-    return [f"{before}{one}{after}" for string in strings for one in string.split("\n")]
+    strings = _parts(line[begin:end].lstrip("[u").rstrip("\\]"))
+    return [
+        f"{before}{one}{after}"
+        for string in strings
+        for one in _unescaped(string).removesuffix("\n").split("\n")
+    ]
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The strings of a list: each ends with the mark that it begins with."""
+    mark, at = text[0], 1
+    for between in BETWEEN.finditer(text):
+        if between[0][0] == mark:
+            yield text[at : between.start()]
+            mark, at = between[0][-1], between.end()
+    yield text[at:-1]
 
 
 def _lists(line: str) -> Iterator[tuple[int, int]]:

@@ -129,6 +129,18 @@ def test_the_strings_of_a_list_may_end_their_lines() -> None:
     assert read(repr([f"{one}\n" for one in SHOWN])) == SHOWN
 
 
+def test_marks_of_other_strings_in_a_string_of_a_list_end_none() -> None:
+    records = [json.dumps({"log": f"{one}\n", "stream": "stdout"}) for one in SHOWN]
+    assert read(repr(records)) == SHOWN
+
+
+@pytest.mark.parametrize("blank", ["\u3000", "\u00a0", " \u200b"])
+def test_blanks_of_any_kind_are_between_the_strings_of_a_list(blank: str) -> None:
+    assert read(repr(SHOWN).replace(", ", f",{blank}")) == SHOWN
+    record = json.dumps([0.142857, "o", f"{SHOWN[1]}\r\n"])
+    assert read(record.replace(", ", f",{blank}").replace("0.", "0.\u200b")) == [SHOWN[1]]
+
+
 def test_a_recording_in_one_string_is_read() -> None:
     records = "\n".join(json.dumps({"log": f"{one}\n", "stream": "stdout"}) for one in SHOWN)
     assert read(f"{records.encode()!r}") == SHOWN

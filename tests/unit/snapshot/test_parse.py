@@ -421,7 +421,7 @@ def test_a_process_with_blanks_in_its_name_is_whole_and_a_remark_is_not_in_it() 
         assert socket.owner == owner
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "   \n", " \\\n", "\n    "])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "   \n", " \\\n", "\n    ", " | $\n"])
 def test_records_one_a_line_are_no_file_of_ours(end: str) -> None:
     """Nor is it said that they are, where nothing in them can be used."""
     rows = ["COMMAND   PID   USER", "nginx 7 root 12u IPv4 5 0t0 TCP a:45863->b:https (CLOSE_WAIT)"]
