@@ -81,7 +81,10 @@ class Edge:
         self._length = next((length for length, width in widths.items() if width), len)
         self._width = widths[self._length]
         heading = any(_half_a_heading(lines, at) for at in rows)
-        self.known = self._less or self._width > 0 or heading  # whether anything was cut off
+        within = [at for at in rows if _is_open(lines[at])]
+        self._open = len(within) > 1 and not any(_goes_on(lines, at) for at in within)
+        #: Whether anything was cut off.
+        self.known = self._less or self._width > 0 or heading or self._open
         #: Whether nothing is seen behind any row, and so there may be something behind each.
         self._short = self.known and not any(LONG.search(lines[at]) for at in rows)
 
@@ -98,6 +101,8 @@ class Edge:
             return f"{line.rstrip()} {MARK}" if line[-1:].isspace() else f"{line}{MARK}"
         if self._width and self._length(line[self._indent :]) == self._width:
             return f"{line}{MARK}"
+        if self._open and _is_open(line):
+            return f"{line}{MARK}"
         if self._short and BEGUN.search(line) and not HEADING.search(line):
             return f"{line} {MARK}"
         return line
@@ -109,6 +114,11 @@ def _indent(line: str) -> int:
 
 def _expanded(line: str) -> int:
     return len(line.expandtabs())
+
+
+def _is_open(line: str) -> bool:
+    """Whether a line ends within parentheses, as of processes, wherever its columns are."""
+    return line.rfind("(") > line.rfind(")")
 
 
 def _goes_on_by_less(line: str) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from netlab.model.tcp import State, Timer
+from netlab.snapshot.parse.broken import without_remark
 from netlab.snapshot.parse.cut import ENOUGH, MARK, NOTE
 from netlab.snapshot.parse.endpoint import Unreadable, endpoint
 from netlab.snapshot.parse.listing import Unread
@@ -137,8 +138,9 @@ class NetstatReader:
         """Take a line if it is the rest of the last row, which was broken."""
         if self._open is not None:
             first, text = self._open
+            begun = without_remark(text)
             for blank in ("", " "):
-                row = f"{text}{blank}{line.lstrip()}"
+                row = f"{begun}{blank}{line.lstrip()}"
                 if (match := ROW.match(row)) and match["state"] in STATES:
                     self._open = None
                     self._take(match, row, first)

@@ -57,7 +57,7 @@ LONGEST = 1 << 16
 DETAIL = re.compile(
     r"[a-zA-Z_][\w-]*:\S*|[<-][-<>]{1,2}|\S+bps|ts|sack|ecn|ecnseen|ecn_mode|fastopen|app_limited|send|"
     r"pacing_rate|delivery_rate|max_pacing_rate|cubic|reno|bbr\d?|vegas|dctcp|htcp|westwood|"
-    r"illinois|hybla|prague|yeah|nv|cdg|usec_ts|\S*\)+"
+    r"illinois|hybla|prague|yeah|nv|cdg|usec_ts"
 )
 STATELESS = (
     "ss leaves out the column State where it is asked for one state: run it without 'state NAME', "
@@ -100,7 +100,11 @@ class _OpenSocket:
             self._forget_remark(words[0])
             if any(word in OF_SS for word in words[:3]) or LABEL.fullmatch(line):
                 return False  # a row, after something else; or a rule, or a host's name
-            fits = sum(DETAIL.fullmatch(word) is not None for word in words)
+            opened = self._opened
+            fits = sum(
+                DETAIL.fullmatch(word) is not None or (opened and word.endswith(")"))
+                for word in words
+            )
             broken = in_one_word(self.tail[-1] if self.tail else self.match["more"], words[0])
             if (fits + broken) * 2 <= len(words):
                 return False
@@ -152,6 +156,13 @@ class _OpenSocket:
         whole = SOCKET.match(text) if not self.tail and text != self.text else None
         if whole is not None and in_one_word(whole["more"], word):
             self.text, self.match = text, whole
+
+    @property
+    def _opened(self) -> bool:
+        """Whether a parenthesis is open, as in a row that was broken within its processes."""
+        assert self.match is not None
+        text = "".join([self.match["more"], *(self.tail or ())])
+        return text.count("(") > text.count(")")
 
     @property
     def more(self) -> str:

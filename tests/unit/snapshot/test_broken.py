@@ -35,6 +35,32 @@ def ends(socket: Socket) -> tuple[object, object]:
     return socket.local, socket.remote
 
 
+@pytest.mark.parametrize("word", ["(edited)", "(see above)", "(1)", ":)"])
+def test_a_word_in_parentheses_is_no_part_of_a_row(word: str) -> None:
+    """But a process that was broken at a blank is."""
+    with pytest.raises(ScenarioError, match="timer and its process are both missing"):
+        read(f"$ ss -tanop\nFIN-WAIT-2 0 0 192.0.2.30:8080 198.51.100.5:51000\n{word}\n", "pasted")
+    assert only(f'{HEADING}{ROW} users:(("my\napp",pid=7,fd=3))\n').owner.endswith("fd=3))")
+
+
+@pytest.mark.parametrize("indent", ["\t", "    ", "\u00a0 "])
+def test_blanks_before_each_line_are_before_the_pieces_of_rows_too(indent: str) -> None:
+    pieces = ["2024-05-01T10:00:01.5Z " + ROW + "  users", ':(("web",pid=7,fd=3))']
+    text = "".join(f"{indent}{piece}\n" for piece in [*pieces, *pieces])
+    assert {socket.owner for socket in sample(text.replace("51000", "51001", 1)).sockets} == {
+        'users:(("web",pid=7,fd=3))'
+    }
+
+
+@pytest.mark.parametrize("remark", REMARKS)
+def test_a_remark_behind_the_first_piece_of_a_row_of_netstat_is_none_of_it(remark: str) -> None:
+    socket = only(
+        f"tcp 0 248 192.0.2.30:8080 198.51.100.5:51000   {remark}\n"
+        "       ESTABLISHED probe (33.48/0/8)\n"
+    )
+    assert (socket.state, socket.timer, socket.probes) == (State.ESTABLISHED, Timer.PROBE, 8)
+
+
 @pytest.mark.parametrize("first", range(24, len(ROW)))
 def test_a_row_is_whole_again_wherever_its_ends_were_broken(first: int) -> None:
     """Not within the queues: half a number before a number is not to be told from two of them."""

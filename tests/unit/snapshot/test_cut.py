@@ -155,6 +155,21 @@ def test_half_of_a_process_is_one(end: str) -> None:
         assert (found.owner, found.info) == (end, {"rto": 0.204} if behind else {})
 
 
+@pytest.mark.parametrize("blank", ["  ", "\t"])
+def test_rows_that_end_within_their_processes_were_cut_off_wherever_their_columns_are(
+    blank: str,
+) -> None:
+    heading = f"{HEADING.strip()}   Process of each of them\n"
+    row = "ESTAB{0}0{0}7{0}192.0.2.30:{1}{0}198.51.100.5:51000{0}users:({2}\n"
+    cut, whole = (
+        heading + "".join(row.format(blank, port, end) for port in (80, 8080))
+        for end in ("", '\n("web",pid=7,fd=3))')
+    )
+    with pytest.raises(ScenarioError, match="cut off at the right"):
+        read(cut, "pasted")
+    assert {one.owner for one in sample(whole).sockets} == {'users:(("web",pid=7,fd=3))'}
+
+
 @pytest.mark.parametrize("heading", range(52, 66))
 def test_a_heading_that_was_broken_is_no_sign_of_it(heading: int) -> None:
     text = HEADING[:heading] + "\n" + HEADING[heading:]
