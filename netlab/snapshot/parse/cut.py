@@ -14,7 +14,7 @@ from netlab.model.tcp import State
 from netlab.snapshot.parse.broken import NAMES, PLAIN, in_one_word, without_remark
 from netlab.snapshot.parse.endpoint import SERVICES
 from netlab.snapshot.parse.peel import ANCHOR, BEGUN
-from netlab.snapshot.parse.words import OF_SS, STATES
+from netlab.snapshot.parse.words import OF_NETSTAT, OF_SS, STATES
 
 #: What stands where a line was cut: right behind half of a word, or after a blank.
 MARK = "\u22ef"
@@ -81,10 +81,10 @@ class Edge:
         self._length = next((length for length, width in widths.items() if width), len)
         self._width = widths[self._length]
         heading = any(_half_a_heading(lines, at) for at in rows)
-        within = [at for at in rows if _is_open(lines[at])]
-        self._open = len(within) > 1 and not any(_goes_on(lines, at) for at in within)
+        early = [at for at in rows if _breaks_off(lines[at])]
+        self._early = len(early) > 1 and not any(_goes_on(lines, at) for at in early)
         #: Whether anything was cut off.
-        self.known = self._less or self._width > 0 or heading or self._open
+        self.known = self._less or self._width > 0 or heading or self._early
         #: Whether nothing is seen behind any row, and so there may be something behind each.
         self._short = self.known and not any(LONG.search(lines[at]) for at in rows)
 
@@ -101,7 +101,7 @@ class Edge:
             return f"{line.rstrip()} {MARK}" if line[-1:].isspace() else f"{line}{MARK}"
         if self._width and self._length(line[self._indent :]) == self._width:
             return f"{line}{MARK}"
-        if self._open and _is_open(line):
+        if self._early and _breaks_off(line):
             return f"{line}{MARK}"
         if self._short and BEGUN.search(line) and not HEADING.search(line):
             return f"{line} {MARK}"
@@ -116,9 +116,16 @@ def _expanded(line: str) -> int:
     return len(line.expandtabs())
 
 
-def _is_open(line: str) -> bool:
-    """Whether a line ends within parentheses, as of processes, wherever its columns are."""
-    return line.rfind("(") > line.rfind(")")
+def _breaks_off(line: str) -> bool:
+    """Whether a line ends within parentheses, as of processes, or within netstat's state, wherever
+    its columns are.
+    """
+    if line.rfind("(") > line.rfind(")"):
+        return True
+    if not (line[-1:].isupper() or line.endswith("_")) or not NETSTAT.search(line):
+        return False
+    word = line.rsplit(maxsplit=1)[-1]
+    return word not in STATES and any(state.startswith(word) for state in OF_NETSTAT)
 
 
 def _goes_on_by_less(line: str) -> bool:

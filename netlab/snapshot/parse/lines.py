@@ -46,11 +46,11 @@ SET_OFF = re.compile(
 #: A line as a string of a list, as YAML, JSON and Python have it, but none of several.
 QUOTED = re.compile(
     r"\s*(?:- )?(?P<mark>[\"'])"
-    r"(?P<line>(?:(?!(?P=mark)(?::|,\s*(?P=mark)|\s+(?P=mark))).)+)(?P=mark),?$"
+    r"(?P<line>(?:(?!(?P=mark)(?::|,\s*(?P=mark)|\s+(?P=mark))).)*)(?P=mark),?$"
 )
 SETS_OFF = {**dict.fromkeys("*_`", SET_OFF), **dict.fromkeys("\"',", QUOTED)}  # by its last mark
 #: The end of a line as ``cat -A`` shows it, whatever was put behind it later; a prompt is none.
-SHOWN_END = re.compile(r"(?:\^M)?\$(?=[ |\u2502]*$)")
+SHOWN_END = re.compile(r"(?:(?:\^M)?\$)+(?=[ |\u2502]*$)")
 EMPTY_PROMPT = re.compile(r"\S*@\S+(?: \S+)?$")
 FIRST = 500  # lines, which show whether the ends of all are shown
 #: What mail programs, Slack and Markdown make of what they take for a link.
@@ -115,7 +115,7 @@ def _cleaned(data: bytes, long: bool) -> Iterator[Line]:
     for number, raw in enumerate(_lines(_decoded(data)), 1):
         whole = raw.decode(errors="replace")
         if not whole.isascii():  # strings and pages are known by their blanks and quotation marks
-            whole = whole.translate(LOOKALIKES)
+            whole = _usual(whole)
         for text in _shown(whole, NESTED):
             if not long and len(text) > LONGEST:
                 continue
@@ -125,7 +125,8 @@ def _cleaned(data: bytes, long: bool) -> Iterator[Line]:
 
 def _shown(text: str, depth: int) -> Iterator[str]:
     """The lines of a string or of a page, and of what is shown in these in turn."""
-    for line in (text,) if "&" in text and QUOTES.search(text) else spread(text):
+    in_page = "&" in text and '"' not in text and QUOTES.search(text) is not None
+    for line in (text,) if in_page else spread(text):
         marked = "<" in line or "{" in line or "&" in line or "`" in line
         for part in _without_markup(line) if marked else (line,):
             if part == text or not depth:
@@ -168,7 +169,16 @@ def _without_markup(text: str) -> Iterator[str]:
 
 
 def _untagged(text: str) -> str:
-    return "" if text.startswith("```") else TAG.sub(" ", text.rstrip())
+    if text.startswith("```"):
+        return ""
+    while (first := TAG.match(text)) is not None:
+        text = text[first.end() :]
+    return TAG.sub(" ", text.rstrip())
+
+
+def _usual(text: str) -> str:
+    """With blanks, hyphens and quotation marks as terminals have them."""
+    return text.translate(LOOKALIKES).replace(READ_TWICE, " ")
 
 
 def clean(line: str) -> str:
@@ -177,14 +187,14 @@ def clean(line: str) -> str:
         line = ESCAPED.sub(r"\1", line)
         if "\\t" in line and '"' in line:  # a string of JSON
             line = line.replace("\\t", "\t")
-        if (shell := line.rstrip()).endswith("\\"):  # it would be joined with the next one
-            line = shell.rstrip("\\ \t")
     if not (line.isascii() and line.isprintable()):
         if not line.isascii():
-            line = line.translate(LOOKALIKES).replace(READ_TWICE, " ")
+            line = _usual(line)
         line = CONTROL.sub("", line)
         if not line.isascii():
             line = printable(line)
+    if "\\" in line and line.rstrip().endswith("\\"):  # it would be joined with the next one
+        line = line.rstrip("\\ \t")
     if "[" in line or "<" in line:
         line = _plain(line)
     if ">" in line[:2]:

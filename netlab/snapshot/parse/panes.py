@@ -14,6 +14,7 @@ from netlab.snapshot.parse.peel import ANCHOR, BEGUN, OTHER_ANCHOR, usual
 BAR = re.compile(
     r"[\u2502\u2503]?[^\u2502\u2503]{20,}(?:[\u2502\u2503]\s*)?(?P<bar>[\u2502\u2503])[^\u2502\u2503]*$"
 )
+BOX = re.compile(r"\s*[\u2502\u2503]")
 #: The same where several blanks became one, and it is in no column any more.
 LOOSE_BAR = re.compile(r"[^\u2502\u2503]*\s(?P<bar>[\u2502\u2503])[^\u2502\u2503]*$")
 SHIFTED = 4  # columns
@@ -40,9 +41,10 @@ def divided(lines: Sequence[str], bare: Callable[[str], str]) -> re.Pattern[str]
     middle = Counter(found.values()).most_common(1)[0][0] if found else 0
     near = [at for at, bar in found.items() if abs(bar - middle) <= SHIFTED]
     if len(near) >= 2 and len(near) >= MANY_LINES * (near[-1] - near[0] + 1):
-        both = [sides(BAR, line) for line in lines]
-        tells = any(_tells(side, bare) for pair in both for side in pair)
-        return BAR if tells and any(right.strip() for _, right in both) else None
+        left, right = zip(*(sides(BAR, line) for line in lines), strict=True)
+        if not any(side.strip() for side in right) and any(map(BOX.match, left)):
+            return None
+        return BAR if any(_tells(side, bare) for side in (*left, *right)) else None
     loose = [sides(LOOSE_BAR, line)[0] for line in lines if LOOSE_BAR.match(line)]
     if len(loose) < max(2, MOST_LINES * len(lines)):
         return None

@@ -51,7 +51,7 @@ BY_TOOL: dict[str, type[SsReader | NetstatReader | CounterReader | ConntrackRead
 JSON = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*+\{[ \t\r\n]*+[\"}]")
 OURS = re.compile(JSON.pattern + rb'netlab"')
 #: Records, one a line, as loggers and recorders write them: in JSON, no value follows a brace.
-SEVERAL = re.compile(rb"\}[ \t]*+(?:[^ \t\r\n,\]}][^\r\n]*+)?[\r\n]\s*+[\[{]")
+SEVERAL = re.compile(rb"\}[ \t]*+(?:[^ \t\r\n,\]}][^\r\n]*+)?[\r\n]\s*+\\?[\[{]")
 ROUTES = strangers.BY_NAME["routes and neighbours"]
 LOOP = re.compile(r"\b(?:while|for|until)\b")
 #: Rows that are whole for each that was cut off: with fewer, they do not show the host.
@@ -182,8 +182,10 @@ def _peeled(numbered: Iterator[Line], paste: _Paste) -> Iterator[Line]:
     paste.peel.learn_all(texts)
     bar = divided(texts, paste.peel.bare)
     if bar is None and paste.peel.everywhere:
-        outer = paste.peel
-        if bar := divided([*map(outer.bare, texts)], str):
+        outer, inner = paste.peel, Peel()
+        bare = [*map(outer.bare, texts)]
+        inner.learn_all(bare)
+        if bar := divided(bare, inner.bare):
             numbered = ((number, outer.bare(text)) for number, text in numbered)
     if bar is None:
         yield from _marked(texts, numbered, paste)
@@ -207,7 +209,7 @@ def _left(bar: re.Pattern[str], numbered: Iterator[Line], right: list[Line]) -> 
     for number, text in numbered:
         here, there = sides(bar, text)
         right.append((number, there))
-        if here:
+        if here := lines.clean(here):
             yield number, here
 
 

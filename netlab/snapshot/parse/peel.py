@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from netlab.snapshot.parse.lines import clean
@@ -74,7 +74,7 @@ ENDS = re.compile(r"(?<=\S)(?=\s)|(?<=[\"'`:|>\])])(?=\S)")
 DIGIT, MARK_OR_DIGIT = re.compile(r"\d"), re.compile(r"\d|[^\w\s]")
 MARKS = re.compile(r"\s*[^\w\s]")
 BARS = re.compile(r"[|\u2500-\u257f\u258f]")  # of drawn boxes
-QUOTES = "\"'`"
+QUOTES, EMPHASES = "\"'`", ("**", "__")
 #: The host that stands before each row: of journald, kubectl, pdsh, docker compose, grep -H.
 HOST = re.compile(
     r"\[?pod/([\w.-]+)|\d\d:\d\d:\d\d\S*\s+([\w.-]+)\s+[\w./@-]+\[\d+\]:\s*$"
@@ -163,9 +163,10 @@ class Peel:
 
     def _learn_part(self, shape: re.Pattern[str], lines: Sequence[str], share: float) -> bool:
         """Learn what so large a share of these lines begin with; True if so many do."""
-        rests = [line[found.end() :] for line in lines if (found := shape.match(line))]
-        if len(rests) < (max(2, share * len(lines)) if share else 1):
+        found = {at: one for at, line in enumerate(lines) if (one := shape.match(line))}
+        if len(found) < (max(2, share * _span(found, len(lines))) if share else 1):
             return False
+        rests = [lines[at][one.end() :] for at, one in found.items()]
         self._put(shape, min((_blank(rest) for rest in rests if rest.strip()), key=len, default=""))
         return True
 
@@ -198,6 +199,14 @@ class Peel:
         """The line as it would be if nothing stood before it."""
         off = self.off(line)
         return line if off is None else clean(off.text)
+
+
+def _span(found: Iterable[int], number: int) -> int:
+    """The lines from the first to the last of some, but half of all at least: what is around them
+    has no part in this.
+    """
+    places = [*found]
+    return max(places[-1] - places[0] + 1, round(number * MANY_LINES)) if places else number
 
 
 def heads(
@@ -269,6 +278,8 @@ def _without_end(line: str, before: str) -> str:
         while end and (line[end - 1].isspace() or BARS.match(line[end - 1])):
             end -= 1
         line = line[:end]
+    for mark in EMPHASES:
+        line = line.removesuffix(mark) if mark in before else line
     for mark in filter(QUOTES.__contains__, before):
         line = re.sub(rf"(?:\\n)?{re.escape(mark)}[,\]}})]*$", "", line)
     return line

@@ -55,7 +55,7 @@ OTHER = re.compile(rf"(?P<kind>{OTHERS})\s+\S++\s+\d+\s+\d+\s")
 LONGEST = 1 << 16
 #: Words that may be on a separate line after a socket: those of ``-i``, and any with a colon.
 DETAIL = re.compile(
-    r"[a-zA-Z_][\w-]*:\S*|[<-][-<>]{1,2}|\S+bps|ts|sack|ecn|ecnseen|ecn_mode|fastopen|app_limited|send|"
+    r"[a-zA-Z_][\w-]*:\S*|[<-]-[->]|\S+bps|ts|sack|ecn|ecnseen|ecn_mode|fastopen|app_limited|send|"
     r"pacing_rate|delivery_rate|max_pacing_rate|cubic|reno|bbr\d?|vegas|dctcp|htcp|westwood|"
     r"illinois|hybla|prague|yeah|nv|cdg|usec_ts"
 )

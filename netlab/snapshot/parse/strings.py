@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterator, Sequence
 
 #: A string of several lines, as Python or another program shows it, and its other bytes.
-STRING = re.compile(r"\s*b?(?P<mark>[\"'])(?P<text>.*\\n.*?)(?P=mark)?,?$")
+STRING = re.compile(
+    r"(?P<before>(?:[^\"'\\]{0,200}(?<=[\s:|>\]]))?)b?(?P<mark>[\"'])(?P<text>.*\\n.*?)(?P=mark)?,?$"
+)
 #: A list of strings, as Python or a program in JSON prints it, and what stands between two of them.
 LIST = re.compile(r"\[u?(?=[\"'])")
-BETWEEN = re.compile(r"[\"'],\s?u?[\"']")
+BETWEEN = {mark: re.compile(rf"{mark},\s?u?[\"']") for mark in "\"'"}
 COMMAND = re.compile(r"[\"'](?:cmd|command|args|argv|entrypoint)[\"']:\s?\Z", re.IGNORECASE)
 ENDS = re.compile(r"[\"']\\?\](?!\w|[\"'](?!,?\s*$))")
 #: The text of a record of a log in JSON: of Docker, fluentd, journald, asciinema.
@@ -20,6 +22,13 @@ LOGGED = re.compile(
     r"(?:\{(?:[^{}]{0,200},)?\s*\"(?:log|message|msg|MESSAGE|textPayload)\":"
     r"|\[[\d.]+,\s?\"o\",)\s?"
     r"(?P<text>\"(?:[^\"\\]|\\.)*+\")"
+)
+#: The end of a record and the beginning of the next one, in one string.
+RECORDS = re.compile(r"[}\]]\\+(?:r\\+)?n\s*[{\[]")
+#: What stands before a string and belongs to it: its name in an object, or the mark of another one.
+OWN = re.compile(
+    r"\W*(?:std(?:out|err)(?:_lines)?|output|msg|message|log|result|content|text)\W*$"
+    r"|\s*(?:- )?b?[\"']$"
 )
 WORD = re.compile(r"\w")
 #: What stands for another character in a string, as Python and JSON show one.
@@ -31,40 +40,47 @@ KEY = 20  # characters of a key in JSON, with what stands around it
 
 def spread(line: str) -> Sequence[str]:
     """The lines of a string, as a program prints one; a line that is none as it is."""
-    quoted = '"' in line or "'" in line
-    if quoted and (listed := _of_a_list(line)) is not None:
-        return listed
-    string = STRING.match(line) if "\\n" in line else None
-    if quoted and string is None and (logged := _of_a_record(line)) is not None:
-        return logged
+    if ("[" in line or "{" in line) and ('"' in line or "'" in line):
+        logged, (begin, end) = _logged(line), _list(line)
+        if end and not (logged and logged.start("text") < begin < logged.end("text")):
+            return _of_a_list(line, begin, end)
+        if logged and not RECORDS.search(line):
+            return _of_a_record(line, logged)
     if "\\n" not in line:
         return (line,)
+    string = STRING.match(line)
     text = _unescaped(string["text"] if string else line)
-    return text.split("\n") if "\n" in text else spread(text)  # a string in a string
+    if "\n" not in text:
+        return spread(text)  # a string in a string
+    return _each(_before(string["before"]) if string else "", text)
 
 
-def _of_a_list(line: str) -> list[str] | None:
-    """The lines of the longest list, each with what stands before it, and with the bar behind."""
+def _each(before: str, text: str, after: str = "") -> list[str]:
+    """The lines of a text, each with what stands before and behind it."""
+    return [f"{before}{one}{after}" for one in text.removesuffix("\n").split("\n")]
+
+
+def _list(line: str) -> tuple[int, int]:
+    """Where the longest list of several strings begins and ends, or one that is a whole line."""
     begin, end = max(_lists(line), key=lambda ends: ends[1] - ends[0], default=(0, 0))
-    if not BETWEEN.search(line, begin, end):
-        return None
+    several = any(between.search(line, begin, end) for between in BETWEEN.values())
+    return (begin, end) if several or end == len(line.rstrip()) > 0 == begin else (0, 0)
+
+
+def _of_a_list(line: str, begin: int, end: int) -> list[str]:
+    """The lines of a list, each with what stands before it, and with the bar behind."""
     before, after = _before(line[:begin].removesuffix("\\")), line[end:]
-    after = "" if WORD.search(after) else after
+    after = "" if WORD.search(after) or not before else after
     strings = _parts(line[begin:end].lstrip("[u").rstrip("\\]"))
-    return [
-        f"{before}{one}{after}"
-        for string in strings
-        for one in _unescaped(string).removesuffix("\n").split("\n")
-    ]
+    return [one for string in strings for one in _each(before, _unescaped(string), after)]
 
 
 def _parts(text: str) -> Iterator[str]:
     """The strings of a list: each ends with the mark that it begins with."""
     mark, at = text[0], 1
-    for between in BETWEEN.finditer(text):
-        if between[0][0] == mark:
-            yield text[at : between.start()]
-            mark, at = between[0][-1], between.end()
+    while between := BETWEEN[mark].search(text, at):
+        yield text[at : between.start()]
+        mark, at = between[0][-1], between.end()
     yield text[at:-1]
 
 
@@ -80,23 +96,25 @@ def _lists(line: str) -> Iterator[tuple[int, int]]:
             yield begin.start(), end
 
 
-def _of_a_record(line: str) -> list[str] | None:
-    """The lines of a record in JSON, each with what stands before the record."""
-    for begin in RECORD.finditer(line, 0, BEFORE):
-        if logged := LOGGED.match(line, begin.start()):
-            try:
-                text = json.loads(logged["text"], strict=False)
-            except json.JSONDecodeError:
-                return None
-            before = _before(line[: begin.start()])
-            text = text.encode(errors="replace").decode()  # half of a character is none
-            return [f"{before}{one}" for one in text.removesuffix("\n").split("\n")]
-    return None
+def _logged(line: str) -> re.Match[str] | None:
+    """A record in JSON, and its text."""
+    begins = (begin.start() for begin in RECORD.finditer(line, 0, BEFORE))
+    return next(filter(None, (LOGGED.match(line, begin) for begin in begins)), None)
+
+
+def _of_a_record(line: str, logged: re.Match[str]) -> Sequence[str]:
+    """The lines of a record, each with what stands before it."""
+    try:
+        text = json.loads(logged["text"], strict=False)
+    except json.JSONDecodeError:
+        return (line,)
+    text = text.encode(errors="replace").decode()  # half of a character is none
+    return _each(_before(line[: logged.start()]), text)
 
 
 def _before(text: str) -> str:
-    """What stands before a list or a record, unless it is a part of the same object."""
-    return "" if "{" in text else text
+    """What stands before strings, unless it is a part of the same object."""
+    return "" if "{" in text or OWN.match(text) else text
 
 
 def _unescaped(text: str) -> str:

@@ -15,6 +15,7 @@ from netlab.snapshot.records import Sample, Socket
 
 HEADING = "$ ss -tano\nState      Recv-Q Send-Q Local Address:Port   Peer Address:Port\n"
 ROW = "ESTAB      0      7       192.0.2.30:8080   198.51.100.5:51000"
+COUNTED = ("CLOSE-WAIT", "ESTAB")
 REMARKS = [
     "<-- this one", "<=== here!", "# why?", "// stuck", "(!)", "...", "[...]", "<snip>", "\u2026",
 ]  # fmt: skip
@@ -35,8 +36,27 @@ def ends(socket: Socket) -> tuple[object, object]:
     return socket.local, socket.remote
 
 
-@pytest.mark.parametrize("word", ["(edited)", "(see above)", "(1)", ":)"])
-def test_a_word_in_parentheses_is_no_part_of_a_row(word: str) -> None:
+STAMPED = "05-01 10:00:00.000  1234 I diag : "
+
+
+def test_what_is_around_a_listing_does_not_matter_to_the_pieces_of_its_rows() -> None:
+    rows = "".join(
+        f"{STAMPED}2024-05-01T10:00:01Z {ROW}\n{STAMPED}timer:(on,1sec,8)\n" for _ in "ab"
+    )
+    found = sample(f"bash\nCopy code\n{rows.replace('51000', '51001', 1)}Copy\nRaw\nView raw\n")
+    assert [socket.retransmits for socket in found.sockets] == [8, 8]
+
+
+@pytest.mark.parametrize("mark", ["**", "__"])
+def test_what_is_set_off_with_what_stands_before_it_ends_with_the_same_mark(mark: str) -> None:
+    text = "".join(
+        f"{n}. {mark}[10:00:0{n}] {state} {n}{mark}\n" for n, state in enumerate(COUNTED)
+    )
+    assert sample(text).counts == {State.CLOSE_WAIT: 0, State.ESTABLISHED: 1}
+
+
+@pytest.mark.parametrize("word", ["(edited)", "--", "<3", "->", "(see above)", "(1)", ":)"])
+def test_what_only_looks_like_a_word_of_ss_is_no_part_of_a_row(word: str) -> None:
     """But a process that was broken at a blank is."""
     with pytest.raises(ScenarioError, match="timer and its process are both missing"):
         read(f"$ ss -tanop\nFIN-WAIT-2 0 0 192.0.2.30:8080 198.51.100.5:51000\n{word}\n", "pasted")

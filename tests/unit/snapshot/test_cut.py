@@ -170,6 +170,17 @@ def test_rows_that_end_within_their_processes_were_cut_off_wherever_their_column
     assert {one.owner for one in sample(whole).sockets} == {'users:(("web",pid=7,fd=3))'}
 
 
+@pytest.mark.parametrize("half", ["ESTABLIS", "ESTABLISHE", "TIME_"])
+def test_rows_that_end_within_netstats_state_were_cut_off_wherever_their_columns_are(
+    half: str,
+) -> None:
+    row = "tcp 0 0 192.0.2.103:9999 192.0.2.3:{} {}\n"
+    whole = row.format(5, "SYN_RECV") + row.format("*", "LISTEN")
+    cut = f"{whole}  {row.format(42305, half)}{row.format(2, half)}"
+    with pytest.raises(ScenarioError, match="cut off at the right"):
+        read(cut, "pasted")
+
+
 @pytest.mark.parametrize("heading", range(52, 66))
 def test_a_heading_that_was_broken_is_no_sign_of_it(heading: int) -> None:
     text = HEADING[:heading] + "\n" + HEADING[heading:]

@@ -141,6 +141,43 @@ def test_blanks_of_any_kind_are_between_the_strings_of_a_list(blank: str) -> Non
     assert read(record.replace(", ", f",{blank}").replace("0.", "0.\u200b")) == [SHOWN[1]]
 
 
+def test_a_list_in_a_record_is_read_and_a_record_in_quotes() -> None:
+    assert read(json.dumps([0.5, "o", f"{SHOWN!r}\r\n"])) == SHOWN
+    records = [json.dumps({"log": f"{one}\n", "stream": "stdout"}) for one in SHOWN]
+    assert read("".join(f"'{one}',\n'',\n" for one in records)) == SHOWN
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize("written", [repr, lambda text: repr(text.encode())])
+def test_a_string_is_its_lines_whatever_stands_before_it(
+    before: str, written: Callable[[str], str]
+) -> None:
+    text = before + written("\n".join(SHOWN).replace('"', "") + "\n")
+    assert read(text) == [f"{before}{one}".replace('"', "") for one in SHOWN]
+
+
+@pytest.mark.parametrize("name", ["stdout: ", "  stdout_lines: ", "msg: ", '"output": '])
+def test_the_name_of_a_string_or_a_list_stands_before_none_of_its_lines(name: str) -> None:
+    assert read(name + repr(SHOWN)) == SHOWN
+    if name[0] != '"':
+        assert read(name + repr("\n".join(SHOWN[:2]))) == SHOWN[:2]
+
+
+def test_a_list_of_one_string_is_that_if_it_is_the_whole_line() -> None:
+    assert read("['LISTEN\\t0 128 *:80 *:*']") == ["LISTEN\t0 128 *:80 *:*"]
+
+
+@pytest.mark.parametrize("behind", [" \\", " \\\x1b[K", "\u00c2\u00a0\\"])
+def test_what_a_shell_would_join_with_the_next_line_is_no_part_of_it(behind: str) -> None:
+    assert read(f"LISTEN 0 128 *:80 *:*{behind}") == ["LISTEN 0 128 *:80 *:*"]
+
+
+def test_a_tag_before_a_line_moves_nothing() -> None:
+    assert read("<p>  <b>LISTEN</b> 0 128 *:80 *:*<br>\n  LISTEN 0</p>") == [
+        "   LISTEN  0 128 *:80 *:*", "  LISTEN 0",
+    ]  # fmt: skip
+
+
 def test_a_recording_in_one_string_is_read() -> None:
     records = "\n".join(json.dumps({"log": f"{one}\n", "stream": "stdout"}) for one in SHOWN)
     assert read(f"{records.encode()!r}") == SHOWN
@@ -149,6 +186,11 @@ def test_a_recording_in_one_string_is_read() -> None:
 def test_a_page_in_which_a_record_is_shown_is_read() -> None:
     record = json.dumps([0.5, "o", f"{SHOWN[1]}\r\n"])
     assert read(record.replace('"', "&quot;")) == [SHOWN[1]]
+
+
+def test_a_record_in_which_a_page_is_shown_is_read() -> None:
+    page = SHOWN[2].replace('"', "&quot;").replace(":", "&#58;")
+    assert read(json.dumps({"log": f"{page}\n"})) == [SHOWN[2]]
 
 
 @pytest.mark.parametrize("mark", ["**", "__", "`", "'", '"'])
@@ -169,7 +211,7 @@ def test_a_line_of_several_strings_stays_as_it_is(line: str) -> None:
     assert read(line) == [line]
 
 
-@pytest.mark.parametrize("end", ["$", "^M$", "$   ", "$ |", "$ \u2502", "$<br>", "$</p>"])
+@pytest.mark.parametrize("end", ["$", "$$", "^M$", "$   ", "$ |", "$ \u2502", "$<br>", "$</p>"])
 def test_the_ends_of_lines_that_cat_shows_are_none(end: str) -> None:
     rows = ["LISTEN^I0 128 *:80 *:*", "ESTAB 0 0 *:80 *:*"]
     text = "\n".join(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 
 import pytest
@@ -227,6 +228,7 @@ LEFT = {
     "and broken": [f"{STAMPED}{HEADING[:40]}", HEADING[40:].strip()]
     + [part for row in MIXED.splitlines() for part in (f"{STAMPED}{row[:-4]}", row[-4:])],
     "in a box": [f"\u2502 {row:70} \u2502" for row in (HEADING + MIXED).splitlines()],
+    "bold": [f"**{row}**" for row in (HEADING + MIXED).splitlines()],
     "shown by cat -A": [f"{row}$" for row in (HEADING + MIXED).splitlines()],
 }
 
@@ -237,6 +239,10 @@ def test_what_is_in_the_left_one_of_two_panes_is_read_as_it_would_be_alone(what:
         f"{row:110}\u2502{('$ ', 'error: timeout')[at % 2]}\n" for at, row in enumerate(LEFT[what])
     )
     assert sample(panes).sockets == sample(HEADING + MIXED).sockets
+    alone = re.sub("\u2502(?:\\$ |error: timeout)\n", "\u2502\n", panes)
+    assert sample(alone).sockets == sample(HEADING + MIXED).sockets
+    box = "".join(f"\u2502 {line:130} \u2502\n" for line in panes.splitlines())
+    assert sample(box).sockets == sample(HEADING + MIXED).sockets
 
 
 @pytest.mark.parametrize("prompt", "$%#")
