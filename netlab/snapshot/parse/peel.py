@@ -49,7 +49,7 @@ USUAL = re.compile(
     r"|(?:<\d+>)?(?:\d{4}-\d\d-\d\d[T ]|(?:[A-Z][a-z]{2}\s+){1,2}\d{1,2} )?\d\d:\d\d:\d\d[\d.,]*+"
     r"(?:Z|[+-]\d\d:?\d\d|\s\d{4})?(?:\s[\w.-]{1,99} [\w./@-]{1,99}(?:\[\d+\])?:)?(?=\s)"
     r"|#*\[[^\]]{1,99}\](?=\s)|(?:DEBUG|INFO|WARN(?:ING)?|ERROR)\b(?:\s+[\w.]+ -)?(?=\s)"
-    r"|[\w./-]{1,99}\s*[|:]|\d{1,9}\t|\w{0,3}[=>|\u2500-\u257f*#+-]{1,3}(?=\s|>)|//(?=\s)"
+    r"|(?!\d+(?:\.\d+){3}:)[\w./-]{1,99}\s*[|:]|\d{1,9}\t|\w{0,3}[=>|\u2500-\u257f*#+-]{1,3}(?=\s|>)|//(?=\s)"
     r"|<[\w.-]{1,99}>(?=\s)|#\d+ \d+\.\d+(?=\s)|\+(?=[\w\s])|\s+\d{1,9}\s+[|\u2502])"
 )
 STRING = re.compile(r"\s*(?:- )?([\"'])(.{2,}?)\1,?\s*$")  # one of a list of JSON or YAML
@@ -72,6 +72,7 @@ PART = re.compile(
 #: Where one part of it ends, of which the next one may be missing.
 ENDS = re.compile(r"(?<=\S)(?=\s)|(?<=[\"'`:|>\])])(?=\S)")
 DIGIT, MARK_OR_DIGIT = re.compile(r"\d"), re.compile(r"\d|[^\w\s]")
+WORD = re.compile(r"\w")
 MARKS = re.compile(r"\s*[^\w\s]")
 BARS = re.compile(r"[|\u2500-\u257f\u258f]")  # of drawn boxes
 QUOTES, EMPHASES = "\"'`", ("**", "__")
@@ -134,8 +135,9 @@ class Peel:
             self._learn_parts(before, lines, known)
         for pattern in [*self._shapes.values()]:
             self._learn_part(pattern, lines, MOST_LINES)
-        bare = sum(self.off(line) is None for line in lines) if self._shapes else len(lines)
-        self.everywhere = bare <= (1 - MOST_LINES) * len(lines)
+        if self._shapes:  # before all lines but the borders of boxes
+            bare = [self.off(line) is None for line in lines if WORD.search(line)]
+            self.everywhere = sum(bare) <= (1 - MOST_LINES) * len(bare)
 
     def learn_head(self, shape: str, lines: Sequence[str], share: float) -> None:
         """See what so large a share of these lines begin with, whatever comes after it."""

@@ -69,7 +69,7 @@ def _list(line: str) -> tuple[int, int]:
 
 def _of_a_list(line: str, begin: int, end: int) -> list[str]:
     """The lines of a list, each with what stands before it, and with the bar behind."""
-    before, after = _before(line[:begin].removesuffix("\\")), line[end:]
+    before, after = _before(line[:begin]), line[end:]
     after = "" if WORD.search(after) or not before else after
     strings = _parts(line[begin:end].lstrip("[u").rstrip("\\]"))
     return [one for string in strings for one in _each(before, _unescaped(string), after)]
@@ -102,19 +102,19 @@ def _logged(line: str) -> re.Match[str] | None:
     return next(filter(None, (LOGGED.match(line, begin) for begin in begins)), None)
 
 
-def _of_a_record(line: str, logged: re.Match[str]) -> Sequence[str]:
+def _of_a_record(line: str, logged: re.Match[str]) -> list[str]:
     """The lines of a record, each with what stands before it."""
     try:
         text = json.loads(logged["text"], strict=False)
-    except json.JSONDecodeError:
-        return (line,)
+    except json.JSONDecodeError:  # Markdown has escaped something in it
+        text = _unescaped(logged["text"][1:-1])
     text = text.encode(errors="replace").decode()  # half of a character is none
     return _each(_before(line[: logged.start()]), text)
 
 
 def _before(text: str) -> str:
     """What stands before strings, unless it is a part of the same object."""
-    return "" if "{" in text or OWN.match(text) else text
+    return "" if "{" in text or OWN.match(text) else text.removesuffix("\\")
 
 
 def _unescaped(text: str) -> str:

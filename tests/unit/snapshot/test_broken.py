@@ -47,6 +47,14 @@ def test_what_is_around_a_listing_does_not_matter_to_the_pieces_of_its_rows() ->
     assert [socket.retransmits for socket in found.sockets] == [8, 8]
 
 
+@pytest.mark.parametrize("before", ["web[01]: ", "app | "])
+def test_an_address_that_begins_a_piece_of_a_row_does_not_stand_before_it(before: str) -> None:
+    pieces = [*ROW.split()[:3], "192.0.2.30:8080", "198.51.100.5:51000"]
+    assert ends(only("".join(f"{before}{piece:60}\n" for piece in pieces))) == (
+        ("192.0.2.30", 8080), ("198.51.100.5", 51_000),
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("mark", ["**", "__"])
 def test_what_is_set_off_with_what_stands_before_it_ends_with_the_same_mark(mark: str) -> None:
     text = "".join(

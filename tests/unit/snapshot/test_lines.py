@@ -141,6 +141,10 @@ def test_blanks_of_any_kind_are_between_the_strings_of_a_list(blank: str) -> Non
     assert read(record.replace(", ", f",{blank}").replace("0.", "0.\u200b")) == [SHOWN[1]]
 
 
+def test_a_record_in_which_markdown_has_escaped_marks_is_read() -> None:
+    assert read(r'\[0.5, "o", "LISTEN 0 128 \*:80 \*:\*\r\n"\]') == ["LISTEN 0 128 *:80 *:*"]
+
+
 def test_a_list_in_a_record_is_read_and_a_record_in_quotes() -> None:
     assert read(json.dumps([0.5, "o", f"{SHOWN!r}\r\n"])) == SHOWN
     records = [json.dumps({"log": f"{one}\n", "stream": "stdout"}) for one in SHOWN]

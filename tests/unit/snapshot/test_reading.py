@@ -242,6 +242,8 @@ def test_what_is_in_the_left_one_of_two_panes_is_read_as_it_would_be_alone(what:
     alone = re.sub("\u2502(?:\\$ |error: timeout)\n", "\u2502\n", panes)
     assert sample(alone).sockets == sample(HEADING + MIXED).sockets
     box = "".join(f"\u2502 {line:130} \u2502\n" for line in panes.splitlines())
+    border = "\u2500" * 132
+    box = f"\u250c{border}\u2510\n{box}\u2514{border}\u2518\n"
     assert sample(box).sockets == sample(HEADING + MIXED).sockets
 
 
