@@ -165,7 +165,7 @@ def _goes_on(lines: Sequence[str], at: int) -> bool:
     if not words or BEGUN.search(following) or ANCHOR.search(following):
         return False
     if line.count("(") > line.count(")"):
-        return ")" in words[0]
+        return words[0].count(")") > words[0].count("(")
     if STATELESS.match(following):
         return False
     if HEADING.search(line):
@@ -174,7 +174,7 @@ def _goes_on(lines: Sequence[str], at: int) -> bool:
     if SHORT.search(line):
         service = words[0] in SERVICES
         return all(PIECE.fullmatch(word) or _is_figure(word) for word in words[service:])
-    if NETSTAT.search(line) and any(word in STATES for word in words):
+    if NETSTAT.search(line) and _has_the_state(line, words):
         return True
     if _figures(line) > 1:
         whole = _whole_figure(line.split()[-1])
@@ -182,6 +182,13 @@ def _goes_on(lines: Sequence[str], at: int) -> bool:
     if FRESH.match(following) and not NETSTAT.search(line):
         return False  # the details of a socket, as ss prints them
     return REST.match(following.lstrip()) is not None
+
+
+def _has_the_state(line: str, words: Sequence[str]) -> bool:
+    """Whether the next line has the state of a row of netstat, or the end of it."""
+    last = line.rsplit(maxsplit=1)[-1]
+    behind = words[1] if len(words) > 1 and PIECE.fullmatch(words[0]) else words[0]
+    return behind in STATES or last + words[0] in STATES
 
 
 def _half(line: str) -> bool:

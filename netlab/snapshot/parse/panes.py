@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from netlab.snapshot.parse import prompt
 from netlab.snapshot.parse.peel import ANCHOR, BEGUN, OTHER_ANCHOR, usual
 
+BARS = re.compile("[\u2502\u2503]")
 #: The bar between them. A box may be around the left one.
 BAR = re.compile(
     r"[\u2502\u2503]?[^\u2502\u2503]{20,}(?:[\u2502\u2503]\s*)?(?P<bar>[\u2502\u2503])[^\u2502\u2503]*$"
@@ -29,26 +30,33 @@ def sides(bar: re.Pattern[str], line: str) -> tuple[str, str]:
     return line[: found.start("bar")].rstrip("\u2502\u2503 \t"), line[found.end("bar") :]
 
 
-def divided(lines: Sequence[str], bare: Callable[[str], str]) -> re.Pattern[str] | None:
+def divided(
+    lines: Sequence[str], bare: Callable[[str], str], only_left: bool = False
+) -> re.Pattern[str] | None:
     """The bar between two panes that are side by side; None where there is none. A mark of a mail,
     a colour or a prompt may shift it in some lines, and there may be others around them.
 
-    `bare` takes off what stands before a row.
+    `bare` takes off what stands before a row; `only_left`: what is to the right of a bar may stand
+    behind such a thing, and tells nothing.
     """
-    if not any("\u2502" in line or "\u2503" in line for line in lines):
+    if not any(map(BARS.search, lines)):
         return None
-    found = {at: found.start("bar") for at, line in enumerate(lines) if (found := BAR.match(line))}
-    middle = Counter(found.values()).most_common(1)[0][0] if found else 0
-    near = [at for at, bar in found.items() if abs(bar - middle) <= SHIFTED]
-    if len(near) >= 2 and len(near) >= MANY_LINES * (near[-1] - near[0] + 1):
+    if _in_one_column(lines):
         left, right = zip(*(sides(BAR, line) for line in lines), strict=True)
-        if not any(side.strip() for side in right) and any(map(BOX.match, left)):
-            return None
-        return BAR if any(_tells(side, bare) for side in (*left, *right)) else None
+        boxed = not any(side.strip() for side in right) and any(map(BOX.match, left))
+        both = left if only_left else left + right
+        return BAR if not boxed and any(_tells(side, bare) for side in both) else None
     loose = [sides(LOOSE_BAR, line)[0] for line in lines if LOOSE_BAR.match(line)]
-    if len(loose) < max(2, MOST_LINES * len(lines)):
-        return None
-    return LOOSE_BAR if any(_tells(left, bare) for left in loose) else None
+    many = len(loose) >= max(2, MOST_LINES * len(lines))
+    return LOOSE_BAR if many and any(_tells(left, bare) for left in loose) else None
+
+
+def _in_one_column(lines: Sequence[str]) -> bool:
+    """Whether the bars of many lines, one after the other, are in about the same column."""
+    bars = {at: found.start("bar") for at, line in enumerate(lines) if (found := BAR.match(line))}
+    middle = Counter(bars.values()).most_common(1)[0][0] if bars else 0
+    near = [at for at, bar in bars.items() if abs(bar - middle) <= SHIFTED]
+    return len(near) >= 2 and len(near) >= MANY_LINES * (near[-1] - near[0] + 1)
 
 
 def _tells(side: str, bare: Callable[[str], str]) -> bool:

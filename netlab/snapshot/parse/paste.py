@@ -18,7 +18,7 @@ from typing import TypeAlias
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State
 from netlab.snapshot import columns, store
-from netlab.snapshot.parse import label, layout, lines, moments, prompt, shape, strangers
+from netlab.snapshot.parse import label, layout, lines, moments, prompt, shape, strangers, strings
 from netlab.snapshot.parse.bulk import Bulk
 from netlab.snapshot.parse.conntrack import WHOLE, ConntrackReader
 from netlab.snapshot.parse.counts import CountReader
@@ -29,7 +29,7 @@ from netlab.snapshot.parse.looks import Listing, Looks
 from netlab.snapshot.parse.neighbours import NeighbourReader
 from netlab.snapshot.parse.netstat import NetstatReader
 from netlab.snapshot.parse.nstat import CounterReader
-from netlab.snapshot.parse.panes import divided, sides
+from netlab.snapshot.parse.panes import BARS, divided, sides
 from netlab.snapshot.parse.peel import ANCHOR, DIGIT, Peel, heads, usual
 from netlab.snapshot.parse.proc import ProcReader
 from netlab.snapshot.parse.remarks import EXPECTED, SENTENCES, Remarks
@@ -71,7 +71,7 @@ def read(text: str | bytes, name: str) -> list[Snapshot]:
     over or left out is in the notes of a sample.
     """
     data = text.encode(errors="replace") if isinstance(text, str) else text
-    if not JSON.match(data) or (SEVERAL.search(data) and not OURS.match(data)):
+    if not JSON.match(data) or (not OURS.match(data) and _is_logged(data)):
         return _pasted(data, name)
     try:
         return _stored(data.decode(errors="replace").lstrip("\ufeff \t\r\n"), name)
@@ -83,6 +83,12 @@ def read(text: str | bytes, name: str) -> list[Snapshot]:
         except ScenarioError:
             pass
         raise
+
+
+def _is_logged(data: bytes) -> bool:
+    """Whether a text in JSON is what a logger or a recorder has written."""
+    first = data.lstrip().partition(b"\n")[0].decode(errors="replace")
+    return SEVERAL.search(data) is not None or strings.is_record(first)
 
 
 class SeveralListings(Exception):
@@ -180,19 +186,20 @@ def _peeled(numbered: Iterator[Line], paste: _Paste) -> Iterator[Line]:
         texts = [text.removeprefix(indent) for text in texts]
         numbered = ((number, text.removeprefix(indent)) for number, text in numbered)
     paste.peel.learn_all(texts)
-    bar = divided(texts, paste.peel.bare)
-    if bar is None and paste.peel.everywhere:
-        outer, inner = paste.peel, Peel()
+    outer, inner = Peel(), paste.peel
+    bar = divided(texts, inner.bare, only_left=inner.everywhere)
+    if bar is None and inner.everywhere and any(map(BARS.search, texts)):
+        outer, inner = inner, Peel()
         bare = [*map(outer.bare, texts)]
         inner.learn_all(bare)
-        if bar := divided(bare, inner.bare):
-            numbered = ((number, outer.bare(text)) for number, text in numbered)
+        bar = divided(bare, inner.bare)
     if bar is None:
         yield from _marked(texts, numbered, paste)
         return
     right: list[Line] = []
+    left = _left(bar, ((number, outer.bare(text)) for number, text in numbered), right)
     paste.peel = Peel()
-    yield from _peeled(lines.without_ends(_left(bar, numbered, right)), paste)
+    yield from _peeled(lines.without_ends(left), paste)
     yield right[0][0], BETWEEN
     yield from (line for line in right if line[1].strip())
 
@@ -248,6 +255,7 @@ class _Paste:
         self._new = False  # only its command or its heading has been read
         self._elided = False  # somebody left rows out of this listing
         self._interrupted = False  # a line was passed over since the last row
+        self._lost = False  # and it may have been a row, or stand for some
         self._foreign = False  # the output of another command
         self._said = ""  # the host that a sentence names, if a listing begins after it
         self._prefix = ""  # the host that stands before the last row
@@ -269,11 +277,12 @@ class _Paste:
             if (
                 line.startswith("\t ")
                 and isinstance(reader, SsReader)
-                and self._continues(line, number)
+                and not self._lost  # so this stands behind its row, whatever is between
+                and reader.more(line, number)
             ):
                 return
             if reader.row(line, number):
-                self._new = self._interrupted = False
+                self._new = self._interrupted = self._lost = False
                 return
             stands_before = not peeled and self.peel.off(line) is not None
             if reader.pending and not stands_before and self._continues(line, number):
@@ -457,7 +466,7 @@ class _Paste:
         """Whether this says that rows were left out here."""
         if not label.elided(line):
             return False
-        self._elided = self._interrupted = True
+        self._elided = self._interrupted = self._lost = True
         self._remarks.passed_over(SENTENCES, line, number)
         return True
 
@@ -483,6 +492,7 @@ class _Paste:
             self._remarks.fragment(line, number)
         elif not self._foreign and layout.looks_like_a_socket(line):
             self._remarks.remnant(line, number)
+            self._lost = True
         elif not self._foreign:
             self._remarks.passed_over(SENTENCES, line, number)
         self._void = line if self._interrupted else ""
@@ -492,7 +502,7 @@ class _Paste:
 
     def _start(self, reader: AnyReader) -> None:
         self._end()
-        self._reader, self._interrupted = reader, False
+        self._reader, self._interrupted, self._lost = reader, False, False
 
     def _end(self) -> None:
         """The listing is over."""

@@ -33,7 +33,7 @@ OWN = re.compile(
 WORD = re.compile(r"\w")
 #: What stands for another character in a string, as Python and JSON show one.
 ESCAPE = re.compile(r"\\[\\ntr\"']|(?:\\x[\da-fA-F]{2})+|(?:\\u[\da-fA-F]{4})+")
-ESCAPES = {"\\n": "\n", "\\t": "\t", "\\r": ""}
+ESCAPES = {"\\n": "\n", "\\t": "\t", "\\r": "\r"}
 BEFORE = 200  # characters that may stand before a list or a record
 KEY = 20  # characters of a key in JSON, with what stands around it
 
@@ -57,7 +57,8 @@ def spread(line: str) -> Sequence[str]:
 
 def _each(before: str, text: str, after: str = "") -> list[str]:
     """The lines of a text, each with what stands before and behind it."""
-    return [f"{before}{one}{after}" for one in text.removesuffix("\n").split("\n")]
+    lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    return [f"{before}{line}{after}" for line in lines]
 
 
 def _list(line: str) -> tuple[int, int]:
@@ -94,6 +95,11 @@ def _lists(line: str) -> Iterator[tuple[int, int]]:
         end = ends.end()
         if not COMMAND.search(line, max(0, begin.start() - KEY), begin.start()):
             yield begin.start(), end
+
+
+def is_record(line: str) -> bool:
+    """Whether a line is one of a log in JSON."""
+    return _logged(line) is not None
 
 
 def _logged(line: str) -> re.Match[str] | None:

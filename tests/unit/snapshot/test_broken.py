@@ -36,6 +36,14 @@ def ends(socket: Socket) -> tuple[object, object]:
     return socket.local, socket.remote
 
 
+@pytest.mark.parametrize(("between", "seen"), [("// stuck", 3), ("it hangs", 3), ("...", 0)])
+def test_what_ss_indents_stands_behind_its_row_whatever_somebody_wrote_between(
+    between: str, seen: int
+) -> None:
+    text = f"{HEADING}{ROW}\n{between}\n\t cubic wscale:7,7 rto:204 cwnd:3 bytes_acked:1\n"
+    assert only(text).info.get("cwnd", 0) == seen
+
+
 STAMPED = "05-01 10:00:00.000  1234 I diag : "
 
 

@@ -170,6 +170,19 @@ def test_rows_that_end_within_their_processes_were_cut_off_wherever_their_column
     assert {one.owner for one in sample(whole).sockets} == {'users:(("web",pid=7,fd=3))'}
 
 
+def test_a_command_that_names_a_state_is_not_the_rest_of_a_row() -> None:
+    rows = "".join(f"tcp 0 0 0.0.0.0:{port} 0.0.0.0:* LIST\n" for port in (1, 22, 333))
+    with pytest.raises(ScenarioError, match="cut off at the right"):
+        read(f"{rows}$ netstat -anp |grep CLOSE_WAIT | wc -l\n878\n", "pasted")
+
+
+def test_figures_in_parentheses_do_not_close_what_is_open_in_the_line_before() -> None:
+    row = "ESTAB 0 7 192.0.2.30:8080 198.51.100.5:51000    timer:(persist\n"
+    more = "         skmem:(r0,rb2000000,t0) ts sack bytes_received:2280\n  segs_out:20 ts\n"
+    with pytest.raises(ScenarioError, match="cut off at the right"):
+        read(row + more + row.replace("51000", "51001") + more, "pasted")
+
+
 @pytest.mark.parametrize("half", ["ESTABLIS", "ESTABLISHE", "TIME_"])
 def test_rows_that_end_within_netstats_state_were_cut_off_wherever_their_columns_are(
     half: str,

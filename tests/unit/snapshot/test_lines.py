@@ -145,6 +145,11 @@ def test_a_record_in_which_markdown_has_escaped_marks_is_read() -> None:
     assert read(r'\[0.5, "o", "LISTEN 0 128 \*:80 \*:\*\r\n"\]') == ["LISTEN 0 128 *:80 *:*"]
 
 
+def test_a_string_in_a_record_ends_before_the_end_of_its_line() -> None:
+    string = repr("\n".join(SHOWN[:2]).encode())
+    assert read(json.dumps([0.5, "o", f"{string}\r\n"])) == SHOWN[:2]
+
+
 def test_a_list_in_a_record_is_read_and_a_record_in_quotes() -> None:
     assert read(json.dumps([0.5, "o", f"{SHOWN!r}\r\n"])) == SHOWN
     records = [json.dumps({"log": f"{one}\n", "stream": "stdout"}) for one in SHOWN]

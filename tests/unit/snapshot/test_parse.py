@@ -7,6 +7,7 @@ netstat of net-tools and of BusyBox, the kernel's own files. ``tty80`` is a term
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -426,5 +427,6 @@ def test_records_one_a_line_are_no_file_of_ours(end: str) -> None:
     """Nor is it said that they are, where nothing in them can be used."""
     rows = ["COMMAND   PID   USER", "nginx 7 root 12u IPv4 5 0t0 TCP a:45863->b:https (CLOSE_WAIT)"]
     text = end.join(f'{{"log":"{row}\\n"}}' for row in rows)
-    with pytest.raises(ScenarioError, match="lsof"):
-        read(text, "pasted")
+    for records in (text, f'{{"log":{json.dumps(str(rows))}}}'):
+        with pytest.raises(ScenarioError, match="lsof"):
+            read(records, "pasted")

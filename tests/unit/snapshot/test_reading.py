@@ -256,6 +256,15 @@ def test_blanks_between_two_panes_may_have_become_one(prompt: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "before", ["I0501 10:00:00.123456 1 diag.go:10]    1   ", "2024-05-01 web "]
+)
+def test_what_stands_before_rows_may_be_as_wide_as_a_pane_and_end_with_a_bar(before: str) -> None:
+    cut = "".join(f"{before}\u2502 {row[:40]}>\n" for row in (HEADING + LEAK * 3).splitlines())
+    with pytest.raises(ScenarioError, match="cut off at the right"):
+        read(cut, "pasted")
+
+
+@pytest.mark.parametrize(
     "row",
     [
         "CLOSE_WAIT \u2502 710",
