@@ -81,8 +81,8 @@ class Edge:
         self._length = next((length for length, width in widths.items() if width), len)
         self._width = widths[self._length]
         heading = any(_half_a_heading(lines, at) for at in rows)
-        early = [at for at in rows if _breaks_off(lines[at])]
-        self._early = len(early) > 1 and not any(_goes_on(lines, at) for at in early)
+        early = [at for at in rows[:-1] if _breaks_off(lines[at])]  # the last may have been any
+        self._early = bool(early) and not any(_goes_on(lines, at) for at in early)
         #: Whether anything was cut off.
         self.known = self._less or self._width > 0 or heading or self._early
         #: Whether nothing is seen behind any row, and so there may be something behind each.
@@ -187,8 +187,7 @@ def _goes_on(lines: Sequence[str], at: int) -> bool:
 def _has_the_state(line: str, words: Sequence[str]) -> bool:
     """Whether the next line has the state of a row of netstat, or the end of it."""
     last = line.rsplit(maxsplit=1)[-1]
-    behind = words[1] if len(words) > 1 and PIECE.fullmatch(words[0]) else words[0]
-    return behind in STATES or last + words[0] in STATES
+    return any(word in STATES for word in (*words[:2], last + words[0]))
 
 
 def _half(line: str) -> bool:

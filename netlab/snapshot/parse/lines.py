@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from netlab.model import outside
 from netlab.model.text import printable
-from netlab.snapshot.parse.strings import spread
+from netlab.snapshot.parse.strings import QUOTED, characters, spread
 
 #: Of a line, in characters: a listener of 1,000 processes has 30 KiB with ss -p.
 LONGEST = 64 * outside.KIB
@@ -20,6 +20,8 @@ CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]+[0-~]|\x1b[0-Z\\^-~]"
     r"|[\x00-\x08\x0b-\x1f\x7f]"
 )
+#: What a terminal does at its cursor: goes back, erases what follows, shows a letter, or others.
+STROKE = re.compile(rf"(?P<back>\x08)|(?P<erase>\x1b\[0?K)|{CONTROL.pattern}|(?P<letter>.)")
 #: What only looks like a blank, a hyphen or a quotation mark, or like nothing.
 LOOKALIKES: dict[int, str | None] = (
     dict.fromkeys((0xA0, 0x2002, 0x2003, 0x2007, 0x2009, 0x202F, 0x3000), " ")
@@ -43,14 +45,13 @@ SET_OFF = re.compile(
     r"\s*(?P<mark>\*\*|__|`)(?!(?!State|[A-Z_]{1,15}\d?[*`])[\w.-]{0,60}[a-zA-Z][\w.-]{0,60}:?(?P=mark))"
     r"(?P<line>.+)(?P=mark)$"
 )
-#: A line as a string of a list, as YAML, JSON and Python have it, but none of several.
-QUOTED = re.compile(
-    r"\s*(?:- )?(?P<mark>[\"'])"
-    r"(?P<line>(?:(?!(?P=mark)(?::|,\s*(?P=mark)|\s+(?P=mark))).)*)(?P=mark),?$"
-)
+#: A row of a table of Markdown or Jira, whatever stands before it, and what is between its cells.
+TABLE = re.compile(r"(?P<before>[^|]*)\|[^|]*\|[^|]*\|.*\|$")
+CELL_ENDS = re.compile(r"\s*\|+\s*")
 SETS_OFF = {**dict.fromkeys("*_`", SET_OFF), **dict.fromkeys("\"',", QUOTED)}  # by its last mark
 #: The end of a line as ``cat -A`` shows it, whatever was put behind it later; a prompt is none.
 SHOWN_END = re.compile(r"(?:(?:\^M)?\$)+(?=[ |\u2502]*$)")
+WORD = re.compile(r"\w")
 EMPTY_PROMPT = re.compile(r"\S*@\S+(?: \S+)?$")
 FIRST = 500  # lines, which show whether the ends of all are shown
 #: What mail programs, Slack and Markdown make of what they take for a link.
@@ -107,7 +108,7 @@ def _shows_ends(lines: Sequence[str]) -> bool:
 
 def _without_ends(lines: Iterable[Line]) -> Iterator[Line]:
     for number, text in lines:
-        if line := SHOWN_END.sub("", text).replace("^I", "\t").rstrip():
+        if line := SHOWN_END.sub("", text).rstrip():
             yield number, line
 
 
@@ -183,14 +184,15 @@ def _usual(text: str) -> str:
 
 def clean(line: str) -> str:
     """A line without what mail programs, terminals and pages add."""
+    line = line.replace("^I", "\t")  # as cat shows it
     if "\\" in line:
-        line = ESCAPED.sub(r"\1", line)
+        line = ESCAPED.sub(r"\1", characters(line))
         if "\\t" in line and '"' in line:  # a string of JSON
             line = line.replace("\\t", "\t")
     if not (line.isascii() and line.isprintable()):
         if not line.isascii():
             line = _usual(line)
-        line = CONTROL.sub("", line)
+        line = CONTROL.sub("", _overwritten(line) if "\x08" in line else line)
         if not line.isascii():
             line = printable(line)
     if "\\" in line and line.rstrip().endswith("\\"):  # it would be joined with the next one
@@ -201,7 +203,32 @@ def clean(line: str) -> str:
         match = QUOTE.match(line)
         line = line[match.end() :] if match else line
     line = line.rstrip().removeprefix("--More--")
-    return _inner(line) if line[-1:] in SETS_OFF else line
+    if line[-1:] in SETS_OFF:
+        line = _inner(line)
+    return _cells(line) if line[-1:] == "|" else line
+
+
+def _cells(line: str) -> str:
+    """A row of a table as its cells, and what only divides it from its heading as nothing."""
+    found = TABLE.match(line)
+    if found is None:
+        return line
+    cells = CELL_ENDS.sub("  ", line[found.end("before") :]).strip()
+    return f"{found['before']}{cells}".rstrip() if WORD.search(cells) else ""
+
+
+def _overwritten(line: str) -> str:
+    """What a terminal shows of a line in which the cursor went back, as of a typing error."""
+    shown, at = list[str](), 0
+    for stroke in STROKE.finditer(line):
+        if stroke["back"]:
+            at = max(0, at - 1)
+        elif stroke["erase"]:
+            del shown[at:]
+        elif stroke["letter"]:
+            shown[at : at + 1] = stroke["letter"]
+            at += 1
+    return "".join(shown)
 
 
 def _inner(line: str) -> str:

@@ -42,7 +42,9 @@ EXTENDED = re.compile(r"\s*(?P<user>[^\s/]+)\s+(?P<inode>\d{1,15})(?=\s|$)")
 #: What somebody wrote behind the process.
 REMARK = re.compile(r"\s{2,}|\s(?=<|#|\u2190|//)")
 #: What may stand on a line of its own after a row: a process, a timer, a user and an inode.
-TAIL = re.compile(r"\s*(?:-\s|-$|\d{1,9}/\S|(?:off|on|keepalive|timewait|probe)\s*\()")
+TAIL = re.compile(
+    r"\s*(?:-$|\d{1,9}/\S|(?:-\s+)?(?:off|on|keepalive|timewait|probe|unkn-\d+)\s*\()"
+)
 LONGEST_TAIL = 80  # characters
 #: An IPv6 address and port of this many characters or more may have been cut.
 NARROW = 22
@@ -88,6 +90,9 @@ class NetstatReader:
         """Take a line if it is a socket; True if it belongs to the listing."""
         line = line.lstrip()
         match = ROW.match(line)
+        if match is not None and match["state"] not in STATES:
+            line = without_remark(line)
+            match = ROW.match(line)
         if match is not None:
             self._close()
             self._take(match, line, number)

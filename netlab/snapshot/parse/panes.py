@@ -46,9 +46,10 @@ def divided(
         boxed = not any(side.strip() for side in right) and any(map(BOX.match, left))
         both = left if only_left else left + right
         return BAR if not boxed and any(_tells(side, bare) for side in both) else None
-    loose = [sides(LOOSE_BAR, line)[0] for line in lines if LOOSE_BAR.match(line)]
-    many = len(loose) >= max(2, MOST_LINES * len(lines))
-    return LOOSE_BAR if many and any(_tells(left, bare) for left in loose) else None
+    loose = [at for at, line in enumerate(lines) if LOOSE_BAR.match(line)]
+    if len(loose) < 2 or len(loose) < MOST_LINES * (loose[-1] - loose[0] + 1):
+        return None
+    return LOOSE_BAR if any(_tells(sides(LOOSE_BAR, lines[at])[0], bare) for at in loose) else None
 
 
 def _in_one_column(lines: Sequence[str]) -> bool:
@@ -62,7 +63,7 @@ def _in_one_column(lines: Sequence[str]) -> bool:
 def _tells(side: str, bare: Callable[[str], str]) -> bool:
     """Whether a row, a count or a command is in a pane."""
     side = side.strip()
-    texts = {side, bare(side)} if side[:1].isalnum() else {side, bare(side), usual(side)}
+    texts = {side, bare(side).strip()} | ({usual(side)} if not side[:1].isalnum() else set())
     return any(
         (ANCHOR.match(text) or BEGUN.match(text) or OTHER_ANCHOR.search(text)) is not None
         or ((typed := prompt.command(text)) is not None and typed.tool != "")

@@ -70,7 +70,7 @@ PART = re.compile(
     r"Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b"
 )
 #: Where one part of it ends, of which the next one may be missing.
-ENDS = re.compile(r"(?<=\S)(?=\s)|(?<=[\"'`:|>\])])(?=\S)")
+ENDS = re.compile(r"(?<=\S)(?=\s)|(?<=[\"'`:|>\])+])(?=\S)")
 DIGIT, MARK_OR_DIGIT = re.compile(r"\d"), re.compile(r"\d|[^\w\s]")
 WORD = re.compile(r"\w")
 MARKS = re.compile(r"\s*[^\w\s]")
@@ -97,6 +97,7 @@ class Peel:
         self._shapes: dict[str, re.Pattern[str]] = {}
         self._blanks: dict[str, str] = {}  # what is between it and the row, at least
         self._parts: set[str] = set()  # those that are the first part of another
+        self._indent: str | None = None  # of all lines in which a row has something before it
         self.everywhere = False  # whether nearly every line has something before it
 
     def learn(self, line: str) -> None:
@@ -112,6 +113,9 @@ class Peel:
         if ENDPOINT.search(line[: found.start() + 1]) or PROTOCOL.search(before):
             return  # a row of another kind, or a part of one
         self._add(text, before[len(text) :])
+        self._indent = (
+            _blank(text) if self._indent is None else min(self._indent, _blank(text), key=len)
+        )
         if (mark := MARK.search(text)) and mark.start():  # which some lines may lack
             self._add(text[: mark.start()], mark["blank"])
 
@@ -200,7 +204,7 @@ class Peel:
     def bare(self, line: str) -> str:
         """The line as it would be if nothing stood before it."""
         off = self.off(line)
-        return line if off is None else clean(off.text)
+        return line.removeprefix(self._indent or "") if off is None else clean(off.text)
 
 
 def _span(found: Iterable[int], number: int) -> int:

@@ -11,6 +11,11 @@ from collections.abc import Iterator, Sequence
 STRING = re.compile(
     r"(?P<before>(?:[^\"'\\]{0,200}(?<=[\s:|>\]]))?)b?(?P<mark>[\"'])(?P<text>.*\\n.*?)(?P=mark)?,?$"
 )
+#: A line as a string of a list, as YAML, JSON and Python have it, but none of several.
+QUOTED = re.compile(
+    r"\s*(?:- )?(?P<mark>[\"'])"
+    r"(?P<line>(?:(?!(?P=mark)(?::|,\s*(?P=mark)|\s+(?P=mark))).)*)(?P=mark),?$"
+)
 #: A list of strings, as Python or a program in JSON prints it, and what stands between two of them.
 LIST = re.compile(r"\[u?(?=[\"'])")
 BETWEEN = {mark: re.compile(rf"{mark},\s?u?[\"']") for mark in "\"'"}
@@ -19,7 +24,7 @@ ENDS = re.compile(r"[\"']\\?\](?!\w|[\"'](?!,?\s*$))")
 #: The text of a record of a log in JSON: of Docker, fluentd, journald, asciinema.
 RECORD = re.compile(r"[{\[](?=[\s\d\"])")
 LOGGED = re.compile(
-    r"(?:\{(?:[^{}]{0,200},)?\s*\"(?:log|message|msg|MESSAGE|textPayload)\":"
+    r"(?:\{(?:[^{}]{0,4000},)?\s*\"(?:log|message|msg|MESSAGE|textPayload)\":"
     r"|\[[\d.]+,\s?\"o\",)\s?"
     r"(?P<text>\"(?:[^\"\\]|\\.)*+\")"
 )
@@ -33,6 +38,7 @@ OWN = re.compile(
 WORD = re.compile(r"\w")
 #: What stands for another character in a string, as Python and JSON show one.
 ESCAPE = re.compile(r"\\[\\ntr\"']|(?:\\x[\da-fA-F]{2})+|(?:\\u[\da-fA-F]{4})+")
+CHARACTERS = re.compile(r"(?:\\u(?!001[bB])[\da-fA-F]{4})+")  # colours are known as they are
 ESCAPES = {"\\n": "\n", "\\t": "\t", "\\r": "\r"}
 BEFORE = 200  # characters that may stand before a list or a record
 KEY = 20  # characters of a key in JSON, with what stands around it
@@ -46,6 +52,9 @@ def spread(line: str) -> Sequence[str]:
             return _of_a_list(line, begin, end)
         if logged and not RECORDS.search(line):
             return _of_a_record(line, logged)
+    if "\\" in line and (one := QUOTED.match(line)):
+        line = _unescaped(one["line"])
+        return line.removesuffix("\n").split("\n")
     if "\\n" not in line:
         return (line,)
     string = STRING.match(line)
@@ -126,6 +135,11 @@ def _before(text: str) -> str:
 def _unescaped(text: str) -> str:
     """With the characters that stand for others, as Python shows them, for themselves."""
     return ESCAPE.sub(lambda found: _character(found[0]), text) if "\\" in text else text
+
+
+def characters(text: str) -> str:
+    """With the characters that stand for others in a string, outside of one, for themselves."""
+    return CHARACTERS.sub(lambda found: _character(found[0]), text) if "\\u" in text else text
 
 
 def _character(escape: str) -> str:

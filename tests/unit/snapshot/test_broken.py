@@ -18,6 +18,7 @@ ROW = "ESTAB      0      7       192.0.2.30:8080   198.51.100.5:51000"
 COUNTED = ("CLOSE-WAIT", "ESTAB")
 REMARKS = [
     "<-- this one", "<=== here!", "# why?", "// stuck", "(!)", "...", "[...]", "<snip>", "\u2026",
+    "<1>", "[12]", "\u2460", "*",
 ]  # fmt: skip
 
 
@@ -63,6 +64,15 @@ def test_an_address_that_begins_a_piece_of_a_row_does_not_stand_before_it(before
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("before", ["web01.txt:+", "    "])
+def test_pieces_of_rows_have_the_same_before_them_as_rows_but_for_the_time(before: str) -> None:
+    row = f'{ROW}  users:(("web",pid=7,fd=3))'
+    pieces = [f"{STAMPED}{row[:68]}", row[68:]]
+    text = "".join(f"{before}{piece}\n" for piece in pieces)
+    found = sample(f"see\n::\n{text}{text.replace('51000', '51001')}deleted\n").sockets
+    assert {one.owner for one in found} == {'users:(("web",pid=7,fd=3))'}
+
+
 @pytest.mark.parametrize("mark", ["**", "__"])
 def test_what_is_set_off_with_what_stands_before_it_ends_with_the_same_mark(mark: str) -> None:
     text = "".join(
@@ -88,6 +98,12 @@ def test_blanks_before_each_line_are_before_the_pieces_of_rows_too(indent: str) 
     }
 
 
+def test_a_number_between_dashes_is_neither_a_process_nor_a_user_of_the_row_before() -> None:
+    row = "tcp 0 0 192.0.2.30:8080 198.51.100.5:51000 ESTABLISHED\n"
+    assert only(f"{row}- 3 -\n").inode is None
+    assert only(f"{row}  -   on (1.00/2/0)\n").retransmits == 2
+
+
 @pytest.mark.parametrize("remark", REMARKS)
 def test_a_remark_behind_the_first_piece_of_a_row_of_netstat_is_none_of_it(remark: str) -> None:
     socket = only(
@@ -95,6 +111,12 @@ def test_a_remark_behind_the_first_piece_of_a_row_of_netstat_is_none_of_it(remar
         "       ESTABLISHED probe (33.48/0/8)\n"
     )
     assert (socket.state, socket.timer, socket.probes) == (State.ESTABLISHED, Timer.PROBE, 8)
+
+
+def test_the_state_of_netstat_may_follow_the_last_letter_of_a_port() -> None:
+    rows = "tcp 0 0 0a1b2c3d4e5f:53451 database.service.example:postgresq\nl ESTABLISHED\n" * 2
+    (socket, _) = sample(rows.replace("53451", "53453", 1)).sockets
+    assert socket.remote == ("database.service.example", 5432)
 
 
 @pytest.mark.parametrize("first", range(24, len(ROW)))

@@ -170,6 +170,15 @@ def test_rows_that_end_within_their_processes_were_cut_off_wherever_their_column
     assert {one.owner for one in sample(whole).sockets} == {'users:(("web",pid=7,fd=3))'}
 
 
+def test_a_row_before_the_last_that_ends_within_its_timer_was_cut_off() -> None:
+    rows = (
+        "ESTAB 0 0   192.0.2.30:ssh 198.51.100.9:51500    timer:(k\n"
+        "ESTAB 0 527 192.0.2.30:42724 db1.example.com:postgresql     see this\n"
+    )
+    with pytest.raises(ScenarioError, match="cut off at the right"):
+        read(HEADING + rows, "pasted")
+
+
 def test_a_command_that_names_a_state_is_not_the_rest_of_a_row() -> None:
     rows = "".join(f"tcp 0 0 0.0.0.0:{port} 0.0.0.0:* LIST\n" for port in (1, 22, 333))
     with pytest.raises(ScenarioError, match="cut off at the right"):

@@ -73,6 +73,36 @@ def test_half_a_character_is_none_and_breaks_nothing(written: str) -> None:
             assert line.encode()
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "ss -tanx\x08\x1b[K",
+        "ssy\x08 \x08 -tan",
+        "sss\x08\x1b[K -taan\x08\x08n\x1b[K",
+        "s\x08s\x1b[1ms\x08s -tan",
+    ],
+)
+def test_what_was_typed_wrong_and_corrected_is_not_there(typed: str) -> None:
+    assert read(f"$ {typed}") == ["$ ss -tan"]
+
+
+def test_a_record_has_anything_before_its_text() -> None:
+    fields = {f"_{name}": "0123456789abcdef" * 2 for name in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+    assert read(json.dumps({**fields, "MESSAGE": SHOWN[1], "PRIORITY": "6"})) == [SHOWN[1]]
+
+
+@pytest.mark.parametrize("before", ["", "    default: ", "  12\u2502 "])
+@pytest.mark.parametrize("bar", ["|", "||"])
+def test_a_row_of_a_table_is_its_cells(bar: str, before: str) -> None:
+    rows = ["State  Recv-Q  Local Address:Port", "LISTEN  0  *:80"]
+    table = [f"{before}{bar} {row.replace('  ', f' {bar} ')} {bar}" for row in rows]
+    assert read("\n".join([table[0], f"{before}|---|:-:|--:|", table[1]])) == [
+        f"{before}{row}" for row in rows
+    ]
+    assert read(f"'{table[1]}',") == [f"{before}{rows[1]}"]
+    assert read("| LISTEN 0 128 *:80 *:* |") == ["| LISTEN 0 128 *:80 *:* |"]
+
+
 def test_a_page_in_which_a_list_is_shown_is_read() -> None:
     text = "[&#x27;State Recv-Q&#x27;, &#x27;LISTEN&nbsp;0 128 *&#58;80 *&#58;*&#x27;]"
     assert read(text) == ["State Recv-Q", "LISTEN 0 128 *:80 *:*"]
@@ -187,6 +217,15 @@ def test_a_tag_before_a_line_moves_nothing() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("before", ["", "web01: "])
+def test_what_a_string_of_json_has_escaped_is_what_it_was_on_a_line_of_its_own(before: str) -> None:
+    row = 'LISTEN\u200d\u00a00 128 *:80 *:* users:(("web",pid=7,fd=3))'
+    (found,) = read(f"{before}        {json.dumps(row)},")
+    assert found.endswith(
+        'LISTEN 0 128 *:80 *:* users:(("web",pid=7,fd=3))' + ('",' if before else "")
+    )
+
+
 def test_a_recording_in_one_string_is_read() -> None:
     records = "\n".join(json.dumps({"log": f"{one}\n", "stream": "stdout"}) for one in SHOWN)
     assert read(f"{records.encode()!r}") == SHOWN
@@ -236,7 +275,9 @@ def test_the_ends_of_lines_that_cat_shows_are_none(end: str) -> None:
 def test_and_they_are_none_in_records_and_lists() -> None:
     shown = [f"{one}$" for one in SHOWN]
     assert read(repr(shown)) == SHOWN
-    assert read("\n".join(json.dumps([0.5, "o", f"{one}\r\n"]) for one in shown)) == SHOWN
+    records = [json.dumps([0.5, "o", f"{one}\r\n"]) for one in shown]
+    assert read("\n".join(records)) == SHOWN
+    assert read("\n".join(f"{record}$" for record in records)) == SHOWN
 
 
 def test_a_prompt_is_no_such_end() -> None:
