@@ -108,7 +108,7 @@ def _shows_ends(lines: Sequence[str]) -> bool:
 
 def _without_ends(lines: Iterable[Line]) -> Iterator[Line]:
     for number, text in lines:
-        if line := SHOWN_END.sub("", text).rstrip():
+        if line := clean(SHOWN_END.sub("", text)):
             yield number, line
 
 

@@ -27,6 +27,7 @@ LOGGED = re.compile(
     r"(?:\{(?:[^{}]{0,4000},)?\s*\"(?:log|message|msg|MESSAGE|textPayload)\":"
     r"|\[[\d.]+,\s?\"o\",)\s?"
     r"(?P<text>\"(?:[^\"\\]|\\.)*+\")"
+    r"|\[[\d.]+,\s?'o',\s?(?P<pythons>'.*')\]"
 )
 #: The end of a record and the beginning of the next one, in one string.
 RECORDS = re.compile(r"[}\]]\\+(?:r\\+)?n\s*[{\[]")
@@ -40,21 +41,23 @@ WORD = re.compile(r"\w")
 ESCAPE = re.compile(r"\\[\\ntr\"']|(?:\\x[\da-fA-F]{2})+|(?:\\u[\da-fA-F]{4})+")
 CHARACTERS = re.compile(r"(?:\\u(?!001[bB])[\da-fA-F]{4})+")  # colours are known as they are
 ESCAPES = {"\\n": "\n", "\\t": "\t", "\\r": "\r"}
+MARKS = frozenset("\"',")  # with which a string on a line of its own ends
 BEFORE = 200  # characters that may stand before a list or a record
 KEY = 20  # characters of a key in JSON, with what stands around it
 
 
 def spread(line: str) -> Sequence[str]:
     """The lines of a string, as a program prints one; a line that is none as it is."""
+    if line.rstrip()[-1:] in MARKS and (one := QUOTED.match(line)) and one["line"]:
+        inner = one["line"]
+        raw = one["mark"] == "'" and _logged(inner) is not None
+        return (inner,) if raw else _unescaped(inner).removesuffix("\n").split("\n")
     if ("[" in line or "{" in line) and ('"' in line or "'" in line):
         logged, (begin, end) = _logged(line), _list(line)
         if end and not (logged and logged.start("text") < begin < logged.end("text")):
             return _of_a_list(line, begin, end)
         if logged and not RECORDS.search(line):
             return _of_a_record(line, logged)
-    if "\\" in line and (one := QUOTED.match(line)):
-        line = _unescaped(one["line"])
-        return line.removesuffix("\n").split("\n")
     if "\\n" not in line:
         return (line,)
     string = STRING.match(line)
@@ -119,10 +122,11 @@ def _logged(line: str) -> re.Match[str] | None:
 
 def _of_a_record(line: str, logged: re.Match[str]) -> list[str]:
     """The lines of a record, each with what stands before it."""
+    string = logged["text"] or logged["pythons"]
     try:
-        text = json.loads(logged["text"], strict=False)
-    except json.JSONDecodeError:  # Markdown has escaped something in it
-        text = _unescaped(logged["text"][1:-1])
+        text = json.loads(string, strict=False)
+    except json.JSONDecodeError:  # Python has written it, or Markdown has escaped something in it
+        text = _unescaped(string[1:-1])
     text = text.encode(errors="replace").decode()  # half of a character is none
     return _each(_before(line[: logged.start()]), text)
 

@@ -226,6 +226,25 @@ def test_what_a_string_of_json_has_escaped_is_what_it_was_on_a_line_of_its_own(b
     )
 
 
+def test_a_record_that_python_shows_is_read() -> None:
+    assert read(repr([0.5, "o", f"{SHOWN[1]}\r\n"])) == [SHOWN[1]]
+
+
+def test_a_list_in_a_string_of_json_is_escaped_twice() -> None:
+    listed = repr(["     1\tLISTEN", "     2\tESTAB"])
+    assert read(f"        {json.dumps(listed)},") == ["     1\tLISTEN", "     2\tESTAB"]
+
+
+def test_a_page_in_strings_of_a_list_is_read() -> None:
+    assert read("- '<p>LISTEN 0<br>'\n- 'ESTAB 0</p>'") == ["LISTEN 0", "ESTAB 0"]
+
+
+@pytest.mark.parametrize("form", ["| {} | 0 | 0 |", "**{}  0  0**", "'{}  0  0',", "{}  0  0 \\"])
+def test_what_stood_before_the_ends_that_cat_shows_is_taken_off_too(form: str) -> None:
+    rows = [form.format(state) for state in ("LISTEN", "ESTAB")]
+    assert read("".join(f"{row}$\n" for row in rows)) == ["LISTEN  0  0", "ESTAB  0  0"]
+
+
 def test_a_recording_in_one_string_is_read() -> None:
     records = "\n".join(json.dumps({"log": f"{one}\n", "stream": "stdout"}) for one in SHOWN)
     assert read(f"{records.encode()!r}") == SHOWN
