@@ -62,6 +62,7 @@ SEEN = 2000  # characters of a line in which it is looked for
 MOST = 20  # shapes in one text
 MARK = re.compile(r"(?<=\S)(?P<blank>\s+)[#>|*/-]{1,2}$")
 PROTOCOL = re.compile(rf"(?<!\S)(?:{OTHERS})\s+$")
+USER = re.compile(r"\w@\w")
 EMPHASIS = re.compile(r"(?<=\S)\s*(?:\*\*|__)$")  # of the row alone, and not of the whole line
 ENDPOINT = re.compile(r"\d\.\d{1,3}\.\d{1,3}\.\d{1,3}[.:][\d*]|\]:[\d*]")
 #: The parts of what stands before a row: words with a digit change, and so do months and days.
@@ -108,7 +109,7 @@ class Peel:
             return
         before = EMPHASIS.sub("", line[: found.start()])
         text = before.rstrip()
-        if not text or (found[0][0] in "$#" and "@" in text):
+        if not text or (found[0][0] in "$#" and USER.search(text)):
             return  # a prompt
         if ENDPOINT.search(line[: found.start() + 1]) or PROTOCOL.search(before):
             return  # a row of another kind, or a part of one

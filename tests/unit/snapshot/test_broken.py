@@ -73,6 +73,12 @@ def test_pieces_of_rows_have_the_same_before_them_as_rows_but_for_the_time(befor
     assert {one.owner for one in found} == {'users:(("web",pid=7,fd=3))'}
 
 
+def test_a_time_after_an_at_sign_is_no_prompt() -> None:
+    pieces = ["$ ss -tan", *ROW.split()[:1], "0 7 192.0.2.30:8080 198.51.", "100.5:51000", "", ""]
+    text = "".join(f"May 1, 2024 @ 10:00:0{n}.12{n}\t{piece}\n" for n, piece in enumerate(pieces))
+    assert ends(only(text)) == (("192.0.2.30", 8080), ("198.51.100.5", 51_000))
+
+
 @pytest.mark.parametrize("mark", ["**", "__"])
 def test_what_is_set_off_with_what_stands_before_it_ends_with_the_same_mark(mark: str) -> None:
     text = "".join(
