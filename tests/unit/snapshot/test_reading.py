@@ -143,8 +143,9 @@ def test_what_names_no_host_begins_another_look(labels: str, names: tuple[str, s
 
 def test_a_heading_of_several_words_may_stand_between_two_rows() -> None:
     rows = [f"LISTEN {queue} 128 0.0.0.0:443 0.0.0.0:*\n" for queue in (0, 129, 0)]
-    text = f"{HEADING}{rows[0]}{rows[1]}## Steps to reproduce\n{rows[2]}"
-    assert [socket.rx_queue for socket in sample(text).sockets] == [0, 129, 0]
+    for between in ("## Steps to reproduce", "--", "-- \nJohn"):  # grep has printed it, or a mail
+        text = f"{HEADING}{rows[0]}{rows[1]}{between}\n{rows[2]}"
+        assert [socket.rx_queue for socket in sample(text).sockets] == [0, 129, 0]
     assert len(found(f"{HEADING}{MIXED}## After the restart\n{HEADING}{MIXED}").samples) == 2
 
 
