@@ -21,6 +21,9 @@ Variant = Callable[[str, Random], str]
 ROW = re.compile(
     r"\s*(?:tcp6?\s+)?(?:[A-Z][A-Z0-9-]+\s+)?\d+\s+\d+\s+\S*:\S+\s+\S*:\S+|\s*\d+: [0-9A-F]{8}"
 )
+COLUMNS = re.compile(
+    r"(?:(?:State|Netid|Proto)\s+(?:State\s+)?)?Recv-Q|(?:tcp6?\s+)?(?:[A-Z][A-Z0-9-]+\s+)?\d+\s+\d+\s+\S*:\S+\s+\S*:\S+"
+)
 STATE = re.compile("|".join(sorted(STATES, key=len, reverse=True)))
 TYPED = re.compile(
     r"^(?P<indent>\s*)(?P<prompt>\$|[\w@.~:/\[\] -]*[#$])\s*"
@@ -120,6 +123,14 @@ SENTENCES = [
     "5 minutes later I killed it; 10.0.0.1:80 was unreachable", "net.ipv4.tcp_fin_timeout = 60",
     "top - 10:00:01 up 3 days", "tcp_max_syn_backlog is 128", "I did `ss` before, it is the same",
 ]  # fmt: skip
+JOURNAL = [
+    "web01 sshd[991]: Accepted publickey for jdoe from 10.9.8.6 port 51234 ssh2",
+    "web01 kernel: TCP: request_sock_TCP: Possible SYN flooding on port 80. Sending cookies.",
+    "web01 systemd[1]: Started Session 42 of User jdoe.",
+    "web01 CRON[1234]: (root) CMD (/usr/lib/sa/sa1 1 1)",
+]
+PAGES = ["\x0cIncident 4711, confidential    Page 3 of 7", "\x0c3", "- 3 -", "3 / 7"]
+CALLOUTS = ["<1>", "<2>", "\u2460", "\u2190 here", "[1]", "*"]
 ELISIONS = [
     "...", "[...]", "[...snip...]", "<snip>", "(40 more lines like this)", "… and 12 more",
     "[truncated]", "-- snip --", "... (more than 30 like these)", "....", "[cut]", "etc.",
@@ -302,6 +313,73 @@ def in_dockers_file(text: str, _: Random) -> str:
     )
 
 
+def in_a_journal(text: str, random: Random) -> str:
+    """As journalctl shows it, where others write to the journal, too."""
+    told = []
+    for at, one in enumerate(lines_of(text)):
+        time = f"May 01 10:{at // 60 % 60:02}:{at % 60:02}"
+        if ROW.match(one) and not random.randrange(3):
+            told.append(f"{time} {random.choice(JOURNAL)}")
+        told.append(f"{time} web01 diag[123]: {one}")
+    return "\n".join(told)
+
+
+def in_the_journals_json(text: str, _: Random) -> str:
+    """As journalctl -o json shows it: each record has a lot before its text."""
+    fields = {
+        "__CURSOR": "s=0123456789abcdef0123456789abcdef;i=4711;b=0123456789abcdef0123456789abcdef",
+        "__REALTIME_TIMESTAMP": "1714557600123456",
+        "_BOOT_ID": "0123456789abcdef0123456789abcdef",
+        "_MACHINE_ID": "fedcba9876543210fedcba9876543210",
+        "_SYSTEMD_CGROUP": "/system.slice/diag.service",
+        "_HOSTNAME": "web01",
+        "SYSLOG_IDENTIFIER": "diag",
+        "_CMDLINE": "/bin/sh -c ss -tan",
+    }
+    return "\n".join(
+        json.dumps({**fields, "MESSAGE": one, "PRIORITY": "6"}) for one in lines_of(text)
+    )
+
+
+def in_ansibles_debug(text: str, _: Random) -> str:
+    """As its debug module shows a variable, with the recap of the play."""
+    rows = ",\n".join(f"        {json.dumps(one)}" for one in lines_of(text))
+    return (
+        "PLAY [all] *********************\n\nTASK [debug] *******************\n"
+        f'ok: [web01] => {{\n    "found.stdout_lines": [\n{rows}\n    ]\n}}\n\n'
+        "PLAY RECAP *********************\n"
+        "web01                      : ok=2    changed=1    unreachable=0    failed=0    skipped=0\n"
+    )
+
+
+def in_a_table(text: str, _: Random) -> str:
+    """As Markdown has tables: the columns of rows, and of their heading."""
+    told = []
+    for one in lines_of(text):
+        if COLUMNS.match(one):
+            words = re.sub("(Local|Foreign|Peer) Address", "\\1\u00a0Address", one).split(" ")
+            cells = [word.replace("\u00a0", " ") for word in words if word]
+            told.append(f"| {' | '.join(cells)} |")
+            if "Recv-Q" in one:
+                told.append("|---" * len(cells) + "|")
+        else:
+            told.append(one)
+    return "\n".join(told)
+
+
+def mistyped(text: str, _: Random) -> str:
+    """As script(1) records a command that was corrected while it was typed."""
+    wrong = "x\x08\x1b[K", "y\x08 \x08"
+
+    def typed(found: re.Match[str]) -> str:
+        tool, rest = (
+            found["command"].split(" ", 1) if " " in found["command"] else (found["command"], "")
+        )
+        return f"{found['indent']}{found['prompt']} {tool}{wrong[0]} {rest}{wrong[1]}"
+
+    return "\n".join(TYPED.sub(typed, one) for one in lines_of(text))
+
+
 def as_a_list(text: str, _: Random) -> str:
     """As Python prints the lines of a text."""
     return f"{lines_of(text)!r}\n"
@@ -399,6 +477,28 @@ SINGLE: dict[str, Variant] = {
     "less": around("", "~\n~\nlines 1-23/23 (END)"),
     "more": between(["--More--", "--More--(45%)", ":"], 6),
     "pssh": around("[1] 10:00:01 [SUCCESS] web01", ""),
+    "Outlook": around(
+        "From: Doe, Jane <jane@example.com>\nSent: Wednesday, May 1, 2024 10:02 AM\n"
+        "To: Doe, John; Operations\nCc: Roe, Richard\nSubject: RE: web01 hangs\n\nHi John,\n",
+        "\n________________________________\nFrom: Doe, John\nSent: Tuesday, April 30, 2024\n"
+        "To: Doe, Jane\nSubject: web01 hangs",
+    ),
+    "Bugzilla": around("(In reply to Jane Doe from comment #3)", "You receive this mail because:"),
+    "Trac": around("{{{\n#!console", "}}}"),
+    "tmux": around("", '[0] 0:bash- 1:ssh*                     "web01" 10:02 01-May-24'),
+    "pages": between(PAGES, 5),
+    "callouts": behind(CALLOUTS),
+    "a journal": in_a_journal,
+    "the journal's JSON": in_the_journals_json,
+    "ansible's debug": in_ansibles_debug,
+    "a table": in_a_table,
+    "typing errors": mistyped,
+    "kubectl debug": around(
+        'Targeting container "app". If you don\'t see processes from this container it may be '
+        "because the container runtime doesn't support this feature.\n"
+        "If you don't see a command prompt, try pressing enter.",
+        'pod "node-debugger-web01" deleted',
+    ),
     "kubectl": around(
         'Defaulted container "app" out of: app, istio-init (init)',
         "command terminated with exit code 1",

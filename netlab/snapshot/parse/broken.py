@@ -28,10 +28,10 @@ RATE = re.compile(r"[\d.]+[KMGT]?bps$")
 FIGURE = re.compile(r"[\w-]{1,30}:[\d.,/]*\d$")
 GLUED = re.compile(r"[^\w(](?P<name>[a-z_]+):[\d.]")
 TAIL = re.compile(r"[\d.,/%]")
-#: What somebody wrote behind a row, which no tool prints: ``<-- this one``, ``# why?``, ``[...]``.
+#: What somebody wrote behind a row, which no tool prints: ``<-- this one``, ``# why?``, ``<1>``.
 REMARK = re.compile(
     r"(?<=\S)\s{2,}+(?:<(?:-+|=+)(?![->]) ?\S|#|//|\(!|\.{3}|\u2026|\u2190"
-    r"|[<\[]\W*(?:snip|cut|\.{3}|\u2026))"
+    r"|[<\[]\W*(?:snip|cut|\.{3}|\u2026)|[\u2460-\u2473\u2776-\u277f]|(?:<\d\d?>|\[\d\d?\]|\*)$)"
 )
 
 

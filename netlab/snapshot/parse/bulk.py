@@ -58,6 +58,9 @@ BUSY, ORPHAN = (
     re.compile(r"timer:\((?!timewait,|keepalive,[^,)]*,0\))"),
     re.compile(r" ino:0(?!\d)"),
 )
+#: A row with neither timer nor figures, of which the command of its listing says what that means.
+DOUBTFUL = re.compile(rb"^FIN-WAIT-2 (?:(?!timer:)[^\n])*+\n(?!\t)", re.MULTILINE)
+SHOWING = (b"timer:(", b"users:((")  # what such a row may hide, in others beside it
 TIME_LEFT = re.compile(r"timer:\(timewait,([^,)]*),")
 HEARD = re.compile(r" lastrcv:(\d{1,10}) lastack:(\d{1,10})")  # nearly always both are there
 DIGITS = re.compile(r"\d{1,10}")
@@ -195,6 +198,7 @@ class Divided(NamedTuple):
     restless: list[Restless]
     batches: list[TextBatch]
     shown: Fields  # by these rows
+    doubtful: list[tuple[int, str]]  # rows left to the careful reader, and their lines among these
 
 
 def _seconds(column: array[int] | None) -> list[float | None] | None:
@@ -214,6 +218,8 @@ class Bulk:
     numbers: list[int] = field(default_factory=list)  # of those, from 1
     #: Whether one of the first connections comes again: these are several looks, one after another.
     begins_again: bool = False
+    #: Rows that the careful reader of the listing reads, and their numbers.
+    doubtful: list[tuple[int, str]] = field(default_factory=list)
     _first: list[Ends] | None = None
     _bytes_left: int = 0
     _lines: int = 0  # so far
@@ -252,6 +258,7 @@ class Bulk:
             self.restless += divided.restless
             self.batches += divided.batches
             self.shown = Fields(*map(max, self.shown, divided.shown))
+            self.doubtful += ((self._lines + number, row) for number, row in divided.doubtful)
             self._lines += rows.count(b"\n")
 
     def _rows(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -307,6 +314,22 @@ class Bulk:
             rows, seen = rows[first.end() :], max(0, seen - first.end())
         self.begins_again |= any(_stands(ends, rows, seen) for ends in self._first)
         return rows
+
+
+def _doubtful(rows: bytes) -> tuple[list[tuple[int, str]], bytes]:
+    """Rows that are `DOUBTFUL`, with the number of the line that each ends in, and the others.
+
+    Where no row shows anything that one could hide, none is.
+    """
+    if b"FIN-WAIT-2" not in rows or not any(word in rows for word in SHOWING):
+        return [], rows
+    found, others = list[tuple[int, str]](), list[bytes]()
+    lines = at = 0
+    for row in DOUBTFUL.finditer(rows):
+        others.append(rows[at : row.start()])
+        lines, at = lines + rows.count(b"\n", at, row.end()), row.end()
+        found.append((lines, row[0].decode("ascii").rstrip()))
+    return found, b"".join([*others, rows[at:]])
 
 
 def _connections(rows: bytes, most: int) -> tuple[list[Ends], int]:
@@ -381,7 +404,8 @@ def _divided(printed: bytes) -> Divided | None:
     """The rows that are not at rest, those that are, and what they show. None: an address is none,
     and somebody else must read them.
     """
-    text = printed.decode("ascii")
+    doubtful, certain = _doubtful(printed)
+    text = certain.decode("ascii")
     rows = _Columns.of(text)
     shown = NOTHING
     if rows.more:
@@ -399,7 +423,7 @@ def _divided(printed: bytes) -> Divided | None:
         batches = [_batch(rows.only(calm), shown)] if True in calm else []
     except (Unreadable, OSError):
         return None
-    return Divided(restless, batches, shown)
+    return Divided(restless, batches, shown, doubtful)
 
 
 def _restless(

@@ -14,7 +14,7 @@ from netlab.model.tcp import State
 from netlab.snapshot.parse.broken import NAMES, PLAIN, in_one_word, without_remark
 from netlab.snapshot.parse.endpoint import SERVICES
 from netlab.snapshot.parse.peel import ANCHOR, BEGUN
-from netlab.snapshot.parse.words import OF_SS, STATES
+from netlab.snapshot.parse.words import OF_NETSTAT, OF_SS, STATES
 
 #: What stands where a line was cut: right behind half of a word, or after a blank.
 MARK = "\u22ef"
@@ -81,7 +81,10 @@ class Edge:
         self._length = next((length for length, width in widths.items() if width), len)
         self._width = widths[self._length]
         heading = any(_half_a_heading(lines, at) for at in rows)
-        self.known = self._less or self._width > 0 or heading  # whether anything was cut off
+        early = [at for at in rows[:-1] if _breaks_off(lines[at])]  # the last may have been any
+        self._early = bool(early) and not any(_goes_on(lines, at) for at in early)
+        #: Whether anything was cut off.
+        self.known = self._less or self._width > 0 or heading or self._early
         #: Whether nothing is seen behind any row, and so there may be something behind each.
         self._short = self.known and not any(LONG.search(lines[at]) for at in rows)
 
@@ -98,6 +101,8 @@ class Edge:
             return f"{line.rstrip()} {MARK}" if line[-1:].isspace() else f"{line}{MARK}"
         if self._width and self._length(line[self._indent :]) == self._width:
             return f"{line}{MARK}"
+        if self._early and _breaks_off(line):
+            return f"{line}{MARK}"
         if self._short and BEGUN.search(line) and not HEADING.search(line):
             return f"{line} {MARK}"
         return line
@@ -109,6 +114,18 @@ def _indent(line: str) -> int:
 
 def _expanded(line: str) -> int:
     return len(line.expandtabs())
+
+
+def _breaks_off(line: str) -> bool:
+    """Whether a line ends within parentheses, as of processes, or within netstat's state, wherever
+    its columns are.
+    """
+    if line.rfind("(") > line.rfind(")"):
+        return True
+    if not (line[-1:].isupper() or line.endswith("_")) or not NETSTAT.search(line):
+        return False
+    word = line.rsplit(maxsplit=1)[-1]
+    return word not in STATES and any(state.startswith(word) for state in OF_NETSTAT)
 
 
 def _goes_on_by_less(line: str) -> bool:
@@ -148,7 +165,7 @@ def _goes_on(lines: Sequence[str], at: int) -> bool:
     if not words or BEGUN.search(following) or ANCHOR.search(following):
         return False
     if line.count("(") > line.count(")"):
-        return ")" in words[0]
+        return words[0].count(")") > words[0].count("(")
     if STATELESS.match(following):
         return False
     if HEADING.search(line):
@@ -157,7 +174,7 @@ def _goes_on(lines: Sequence[str], at: int) -> bool:
     if SHORT.search(line):
         service = words[0] in SERVICES
         return all(PIECE.fullmatch(word) or _is_figure(word) for word in words[service:])
-    if NETSTAT.search(line) and any(word in STATES for word in words):
+    if NETSTAT.search(line) and _has_the_state(line, words):
         return True
     if _figures(line) > 1:
         whole = _whole_figure(line.split()[-1])
@@ -165,6 +182,12 @@ def _goes_on(lines: Sequence[str], at: int) -> bool:
     if FRESH.match(following) and not NETSTAT.search(line):
         return False  # the details of a socket, as ss prints them
     return REST.match(following.lstrip()) is not None
+
+
+def _has_the_state(line: str, words: Sequence[str]) -> bool:
+    """Whether the next line has the state of a row of netstat, or the end of it."""
+    last = line.rsplit(maxsplit=1)[-1]
+    return any(word in STATES for word in (*words[:2], last + words[0]))
 
 
 def _half(line: str) -> bool:

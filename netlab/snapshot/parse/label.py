@@ -14,6 +14,10 @@ RULE = re.compile(
     r"(?:==> (?P<file>\S+) <==|(?:[=*#~<>_\u2500\u2501\u2550-]){2,}\s*"
     r"(?P<label>[\w.:@/ -]*?)\s*[=*#~<>:_\u2500\u2501\u2550-]*)$"
 )
+#: What grep prints between rows that do not follow each other, and mails before a name.
+BETWEEN_GROUPS = "--"
+#: A heading of Markdown that says more than a name, as may stand between rows, too.
+PROSE = re.compile(r"#+(?:\s+\S+){3,}$")
 #: web1:   * web1   - web1:   # web1   [web1]   **web1**   web1 | CHANGED | rc=0 >>
 _NAME = r"((?=[\w.-]*[a-zA-Z])\w[\w.-]{0,80})"
 _KIND = r"(?:host|node|server|pod|container|vm|machine)\s*[:=]?\s+"
@@ -99,10 +103,12 @@ def label(line: str) -> Label | None:
     line = line.strip()
     if len(line) > LONGEST:
         return None
-    if match := RULE.match(line):
+    if line != BETWEEN_GROUPS and (match := RULE.match(line)):
         if match["file"]:
             return Label("" if match["file"].startswith("/proc/") else match["file"])
         named = LABELLED.match((match["label"] or "").strip())
+        if named is None and PROSE.match(line):
+            return None
         return Label(_host(named[1]) if named else "")
     if match := DECORATED.match(line):
         name = next(text for text in match.groups() if text)

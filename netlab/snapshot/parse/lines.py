@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import html
-import json
+import itertools
 import quopri
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from netlab.model import outside
 from netlab.model.text import printable
+from netlab.snapshot.parse.strings import QUOTED, characters, spread
 
 #: Of a line, in characters: a listener of 1,000 processes has 30 KiB with ss -p.
 LONGEST = 64 * outside.KIB
@@ -19,22 +20,8 @@ CONTROL = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[ -/]+[0-~]|\x1b[0-Z\\^-~]"
     r"|[\x00-\x08\x0b-\x1f\x7f]"
 )
-#: A string of several lines, as Python or another program shows it, and its other bytes.
-STRING = re.compile(r"\s*b?(?P<mark>[\"'])(?P<text>.*\\n.*?)(?P=mark)?,?$")
-#: A list of strings, as Python or a program in JSON prints it, and what stands between two of them.
-LIST = re.compile(r"\[u?(?=[\"'])")
-BETWEEN = re.compile(r"[\"'], ?u?[\"']")
-COMMAND = re.compile(r"[\"'](?:cmd|command|args|argv|entrypoint)[\"']: ?\Z", re.IGNORECASE)
-ENDS = re.compile(r"[\"']\](?![\w\"'])")
-#: The text of a record of a log in JSON: of Docker, fluentd, journald, asciinema.
-RECORD = re.compile(r"[{\[](?=[\s\d\"])")
-LOGGED = re.compile(
-    r"(?:\{(?:[^{}]{0,200},)?\s*\"(?:log|message|msg|MESSAGE|textPayload)\":"
-    r"|\[[\d.]+, ?\"o\",)\s?"
-    r"(?P<text>\"(?:[^\"\\]|\\.)*+\")"
-)
-WORD = re.compile(r"\w")
-BYTES = re.compile(r"(?:\\x[\da-f]{2})+|(?:\\u[\da-f]{4})+")
+#: What a terminal does at its cursor: goes back, erases what follows, shows a letter, or others.
+STROKE = re.compile(rf"(?P<back>\x08)|(?P<erase>\x1b\[0?K)|{CONTROL.pattern}|(?P<letter>.)")
 #: What only looks like a blank, a hyphen or a quotation mark, or like nothing.
 LOOKALIKES: dict[int, str | None] = (
     dict.fromkeys((0xA0, 0x2002, 0x2003, 0x2007, 0x2009, 0x202F, 0x3000), " ")
@@ -58,9 +45,15 @@ SET_OFF = re.compile(
     r"\s*(?P<mark>\*\*|__|`)(?!(?!State|[A-Z_]{1,15}\d?[*`])[\w.-]{0,60}[a-zA-Z][\w.-]{0,60}:?(?P=mark))"
     r"(?P<line>.+)(?P=mark)$"
 )
-#: The end of a line as ``cat -A`` shows it, whatever was put behind it later.
-SHOWN_END = re.compile(rb"(?:\^M)?\$(?=(?:[ |*`'\",\r\\]|\xe2\x94\x82|\x1b\[K)*(?:\n|\Z))")
-SHOWN_ENDS = 3  # one of so many lines has it, at least
+#: A row of a table of Markdown or Jira, whatever stands before it, and what is between its cells.
+TABLE = re.compile(r"(?P<before>[^|]*)\|[^|]*\|[^|]*\|.*\|$")
+CELL_ENDS = re.compile(r"\s*\|+\s*")
+SETS_OFF = {**dict.fromkeys("*_`", SET_OFF), **dict.fromkeys("\"',", QUOTED)}  # by its last mark
+#: The end of a line as ``cat -A`` shows it, whatever was put behind it later; a prompt is none.
+SHOWN_END = re.compile(r"(?:(?:\^M)?\$)+(?=[ |\u2502]*$)")
+WORD = re.compile(r"\w")
+EMPTY_PROMPT = re.compile(r"\S*@\S+(?: \S+)?$")
+FIRST = 500  # lines, which show whether the ends of all are shown
 #: What mail programs, Slack and Markdown make of what they take for a link.
 LINK = re.compile(
     r"(?<=\w)<(?:https?://|mailto:|tel:)[^<>|\s]*>|\[(?P<text>[^\[\]()\s]+)\]\(\w+:[^()\s]*\)"
@@ -81,9 +74,9 @@ MASK = re.compile(
     r"<[^<>\s]{1,20}(?: [^<>\s]{1,20}){1,3}>|\[[A-Za-z]{1,20}(?: [A-Za-z]{1,20}){1,3}\](?=:)"
 )
 NESTED = 3  # pages or strings, one shown in the other
-BEFORE = 200  # characters that may stand before a list or a record
-KEY = 20  # characters of a key in JSON, with what stands around it
 ENTITY = re.compile(r"&(?:lt|gt|amp|quot|nbsp|#\d{1,5}|#x[\da-f]{1,4});", re.IGNORECASE)
+#: Quotation marks of a page: what they enclose is no string yet.
+QUOTES = re.compile(r"&(?:quot|apos|#34|#39|#x2[27]);", re.IGNORECASE)
 
 
 Line: TypeAlias = tuple[int, str]  # its number, and its text, which is not empty
@@ -91,8 +84,40 @@ Line: TypeAlias = tuple[int, str]  # its number, and its text, which is not empt
 
 def numbered(data: bytes, long: bool = True) -> Iterator[Line]:
     """The lines that are not empty; `long`: also those of more than `LONGEST` characters."""
+    return without_ends(_cleaned(data, long))
+
+
+def without_ends(numbered: Iterator[Line]) -> Iterator[Line]:
+    """The lines without the ends that ``cat -A`` shows, if it has shown them."""
+    first = [*itertools.islice(numbered, FIRST)]
+    numbered = itertools.chain(first, numbered)
+    return _without_ends(numbered) if _shows_ends([text for _, text in first]) else numbered
+
+
+def _shows_ends(lines: Sequence[str]) -> bool:
+    """Whether most lines of a part of the text have their ends shown."""
+    shown = [
+        at
+        for at, line in enumerate(lines)
+        if "$" in line and SHOWN_END.search(line) and not EMPTY_PROMPT.match(line)
+    ]
+    if not shown or len(shown) == 1 < len(lines):
+        return False
+    return 2 * len(shown) > shown[-1] - shown[0] + 1
+
+
+def _without_ends(lines: Iterable[Line]) -> Iterator[Line]:
+    for number, text in lines:
+        if line := clean(SHOWN_END.sub("", text)):
+            yield number, line
+
+
+def _cleaned(data: bytes, long: bool) -> Iterator[Line]:
     for number, raw in enumerate(_lines(_decoded(data)), 1):
-        for text in _shown(raw.decode(errors="replace"), NESTED):
+        whole = raw.decode(errors="replace")
+        if not whole.isascii():  # strings and pages are known by their blanks and quotation marks
+            whole = _usual(whole)
+        for text in _shown(whole, NESTED):
             if not long and len(text) > LONGEST:
                 continue
             if line := clean(text):
@@ -101,7 +126,8 @@ def numbered(data: bytes, long: bool = True) -> Iterator[Line]:
 
 def _shown(text: str, depth: int) -> Iterator[str]:
     """The lines of a string or of a page, and of what is shown in these in turn."""
-    for line in spread(text):
+    in_page = "&" in text and '"' not in text and QUOTES.search(text) is not None
+    for line in (text,) if in_page else spread(text):
         marked = "<" in line or "{" in line or "&" in line or "`" in line
         for part in _without_markup(line) if marked else (line,):
             if part == text or not depth:
@@ -110,95 +136,18 @@ def _shown(text: str, depth: int) -> Iterator[str]:
                 yield from _shown(part, depth - 1)
 
 
-def spread(line: str) -> Sequence[str]:
-    """The lines of a string, as a program prints one; a line that is none as it is."""
-    if '"' in line or "'" in line:
-        if (listed := _of_a_list(line)) is not None:
-            return listed
-        if (logged := _of_a_record(line)) is not None:
-            return logged
-    if "\\n" not in line:
-        return (line,)
-    string = STRING.match(line)
-    text = string["text"] if string else line
-    while "\\\\n" in text:  # a string in a string
-        text = text.replace("\\\\", "\\")
-    text = _unescaped(text)
-    return text.replace("\\t", "\t").replace("\\r", "").replace("\\'", "'").split("\\n")
-
-
-def _of_a_list(line: str) -> list[str] | None:
-    """The strings of the longest list, each with what stands before it, and with the bar behind."""
-    begin, end = max(_lists(line), key=lambda ends: ends[1] - ends[0], default=(0, 0))
-    if not BETWEEN.search(line, begin, end):
-        return None
-    before, after = _before(line[:begin]), line[end:]
-    after = "" if WORD.search(after) else after
-    strings = BETWEEN.split(_unescaped(line[begin:end].lstrip("[u")[1:-2]))
-    return [f"{before}{one}{after}" for one in strings]
-
-
-def _lists(line: str) -> Iterator[tuple[int, int]]:
-    """Where lists of strings begin and end, but for commands; one in another is a part of it."""
-    end = 0
-    while begin := LIST.search(line, end):
-        ends = ENDS.search(line, begin.end())
-        if ends is None:
-            return
-        end = ends.end()
-        if not COMMAND.search(line, max(0, begin.start() - KEY), begin.start()):
-            yield begin.start(), end
-
-
-def _of_a_record(line: str) -> list[str] | None:
-    """The lines of a record in JSON, each with what stands before the record."""
-    for begin in RECORD.finditer(line, 0, BEFORE):
-        if logged := LOGGED.match(line, begin.start()):
-            try:
-                text = json.loads(logged["text"], strict=False)
-            except json.JSONDecodeError:
-                return None
-            before = _before(line[: begin.start()])
-            text = text.encode(errors="replace").decode()  # half of a character is none
-            return [f"{before}{one}" for one in text.removesuffix("\n").split("\n")]
-    return None
-
-
-def _before(text: str) -> str:
-    """What stands before a list or a record, unless it is a part of the same object."""
-    return "" if "{" in text else text
-
-
-def _unescaped(text: str) -> str:
-    """With the characters that stand for others, as Python shows them, for themselves."""
-    return BYTES.sub(lambda found: _character(found[0]), text) if "\\" in text else text
-
-
-def _character(escape: str) -> str:
-    """Of UTF-8, as in a string of bytes, or of text, where one of them is one character."""
-    if escape[1] == "u":
-        return bytes.fromhex(escape.replace("\\u", "")).decode("utf-16-be", errors="replace")
-    data = bytes.fromhex(escape.replace("\\x", ""))
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
 def _decoded(data: bytes) -> bytes:
     """UTF-16, as PowerShell writes files, and the quoted-printable of mails as plain bytes."""
     if data[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         data = data.decode("utf-16", errors="replace").encode()
     if b"=3D" in data and re.search(rb"=(?:20|09)?[ \t]*(?:\r\n?|\n)", data):
         data = quopri.decodestring(data)
-    if _shown_ends(data):
-        data = SHOWN_END.sub(b"", data).replace(b"^I", b"\t")
+    for mark in (b"**", b"__", b"`"):  # where each line is set off, a word alone is no host's name
+        if 2 * data.count(b"\n" + mark) > data.count(b"\n"):
+            data = re.sub(
+                rb"(?m)^%b(.+)%b(\r?)$" % (re.escape(mark), re.escape(mark)), rb"\1\2", data
+            )
     return data if b"\n" in data else data.replace(b"\r", b"\n")
-
-
-def _shown_ends(data: bytes) -> bool:
-    enough = data.count(b"\n") / SHOWN_ENDS
-    return data.count(b"$") > enough and len(SHOWN_END.findall(data)) > enough
 
 
 def _lines(data: bytes) -> Iterator[bytes]:
@@ -221,30 +170,73 @@ def _without_markup(text: str) -> Iterator[str]:
 
 
 def _untagged(text: str) -> str:
-    return "" if text.startswith("```") else TAG.sub(" ", text.rstrip())
+    if text.startswith("```"):
+        return ""
+    while (first := TAG.match(text)) is not None:
+        text = text[first.end() :]
+    return TAG.sub(" ", text.rstrip())
+
+
+def _usual(text: str) -> str:
+    """With blanks, hyphens and quotation marks as terminals have them."""
+    return text.translate(LOOKALIKES).replace(READ_TWICE, " ")
 
 
 def clean(line: str) -> str:
     """A line without what mail programs, terminals and pages add."""
+    line = line.replace("^I", "\t")  # as cat shows it
     if "\\" in line:
-        line = ESCAPED.sub(r"\1", line)
+        line = ESCAPED.sub(r"\1", characters(line))
         if "\\t" in line and '"' in line:  # a string of JSON
             line = line.replace("\\t", "\t")
-        if (shell := line.rstrip()).endswith("\\"):  # it would be joined with the next one
-            line = shell.rstrip("\\ \t")
     if not (line.isascii() and line.isprintable()):
         if not line.isascii():
-            line = line.translate(LOOKALIKES).replace(READ_TWICE, " ")
-        line = CONTROL.sub("", line)
+            line = _usual(line)
+        line = CONTROL.sub("", _overwritten(line) if "\x08" in line else line)
         if not line.isascii():
             line = printable(line)
+    if "\\" in line and line.rstrip().endswith("\\"):  # it would be joined with the next one
+        line = line.rstrip("\\ \t")
     if "[" in line or "<" in line:
         line = _plain(line)
     if ">" in line[:2]:
         match = QUOTE.match(line)
         line = line[match.end() :] if match else line
     line = line.rstrip().removeprefix("--More--")
-    while line[-1:] in {"*", "_", "`"} and (whole := SET_OFF.match(line)):
+    if line[-1:] in SETS_OFF:
+        line = _inner(line)
+    return _cells(line) if line[-1:] == "|" else line
+
+
+def _cells(line: str) -> str:
+    """A row of a table as its cells, and what only divides it from its heading as nothing."""
+    found = TABLE.match(line)
+    if found is None:
+        return line
+    cells = CELL_ENDS.sub("  ", line[found.end("before") :]).strip()
+    return f"{found['before']}{cells}".rstrip() if WORD.search(cells) else ""
+
+
+def _overwritten(line: str) -> str:
+    """What a terminal shows of a line in which the cursor went back, as of a typing error."""
+    shown, at = list[str](), 0
+    for stroke in STROKE.finditer(line):
+        if stroke["back"]:
+            at = max(0, at - 1)
+        elif stroke["erase"]:
+            del shown[at:]
+        elif stroke["letter"]:
+            shown[at : at + 1] = stroke["letter"]
+            at += 1
+    return "".join(shown)
+
+
+def _inner(line: str) -> str:
+    """What is in a line that is set off, or in quotation marks, or both."""
+    for _ in range(NESTED):
+        pattern = SETS_OFF.get(line[-1:])
+        if pattern is None or (whole := pattern.match(line)) is None:
+            break
         line = whole["line"].rstrip()
     return line
 

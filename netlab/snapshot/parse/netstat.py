@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from netlab.model.tcp import State, Timer
+from netlab.snapshot.parse.broken import without_remark
 from netlab.snapshot.parse.cut import ENOUGH, MARK, NOTE
 from netlab.snapshot.parse.endpoint import Unreadable, endpoint
 from netlab.snapshot.parse.listing import Unread
@@ -41,7 +42,9 @@ EXTENDED = re.compile(r"\s*(?P<user>[^\s/]+)\s+(?P<inode>\d{1,15})(?=\s|$)")
 #: What somebody wrote behind the process.
 REMARK = re.compile(r"\s{2,}|\s(?=<|#|\u2190|//)")
 #: What may stand on a line of its own after a row: a process, a timer, a user and an inode.
-TAIL = re.compile(r"\s*(?:-\s|-$|\d{1,9}/\S|(?:off|on|keepalive|timewait|probe)\s*\()")
+TAIL = re.compile(
+    r"\s*(?:-$|\d{1,9}/\S|(?:-\s+)?(?:off|on|keepalive|timewait|probe|unkn-\d+)\s*\()"
+)
 LONGEST_TAIL = 80  # characters
 #: An IPv6 address and port of this many characters or more may have been cut.
 NARROW = 22
@@ -87,6 +90,9 @@ class NetstatReader:
         """Take a line if it is a socket; True if it belongs to the listing."""
         line = line.lstrip()
         match = ROW.match(line)
+        if match is not None and match["state"] not in STATES:
+            line = without_remark(line)
+            match = ROW.match(line)
         if match is not None:
             self._close()
             self._take(match, line, number)
@@ -137,8 +143,9 @@ class NetstatReader:
         """Take a line if it is the rest of the last row, which was broken."""
         if self._open is not None:
             first, text = self._open
+            begun = without_remark(text)
             for blank in ("", " "):
-                row = f"{text}{blank}{line.lstrip()}"
+                row = f"{begun}{blank}{line.lstrip()}"
                 if (match := ROW.match(row)) and match["state"] in STATES:
                     self._open = None
                     self._take(match, row, first)

@@ -11,14 +11,14 @@ import contextlib
 import functools
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State
 from netlab.snapshot import columns, store
-from netlab.snapshot.parse import label, layout, lines, moments, prompt, shape, strangers
+from netlab.snapshot.parse import label, layout, lines, moments, prompt, shape, strangers, strings
 from netlab.snapshot.parse.bulk import Bulk
 from netlab.snapshot.parse.conntrack import WHOLE, ConntrackReader
 from netlab.snapshot.parse.counts import CountReader
@@ -29,7 +29,8 @@ from netlab.snapshot.parse.looks import Listing, Looks
 from netlab.snapshot.parse.neighbours import NeighbourReader
 from netlab.snapshot.parse.netstat import NetstatReader
 from netlab.snapshot.parse.nstat import CounterReader
-from netlab.snapshot.parse.peel import ANCHOR, Peel, divided, heads, panes, usual
+from netlab.snapshot.parse.panes import BARS, divided, sides
+from netlab.snapshot.parse.peel import ANCHOR, DIGIT, Peel, heads, usual
 from netlab.snapshot.parse.proc import ProcReader
 from netlab.snapshot.parse.remarks import EXPECTED, SENTENCES, Remarks
 from netlab.snapshot.parse.ss import STATELESS, SsReader
@@ -49,7 +50,8 @@ BY_TOOL: dict[str, type[SsReader | NetstatReader | CounterReader | ConntrackRead
 }
 JSON = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*+\{[ \t\r\n]*+[\"}]")
 OURS = re.compile(JSON.pattern + rb'netlab"')
-SEVERAL = re.compile(rb"\}\r?\n[\[{]")  # records, one a line, as loggers and recorders write them
+#: Records, one a line, as loggers and recorders write them: in JSON, no value follows a brace.
+SEVERAL = re.compile(rb"\}[ \t]*+(?:[^ \t\r\n,\]}][^\r\n]*+)?[\r\n]\s*+\\?[\[{]")
 ROUTES = strangers.BY_NAME["routes and neighbours"]
 LOOP = re.compile(r"\b(?:while|for|until)\b")
 #: Rows that are whole for each that was cut off: with fewer, they do not show the host.
@@ -69,7 +71,7 @@ def read(text: str | bytes, name: str) -> list[Snapshot]:
     over or left out is in the notes of a sample.
     """
     data = text.encode(errors="replace") if isinstance(text, str) else text
-    if not JSON.match(data) or (SEVERAL.search(data) and not OURS.match(data)):
+    if not JSON.match(data) or (not OURS.match(data) and _is_logged(data)):
         return _pasted(data, name)
     try:
         return _stored(data.decode(errors="replace").lstrip("\ufeff \t\r\n"), name)
@@ -81,6 +83,12 @@ def read(text: str | bytes, name: str) -> list[Snapshot]:
         except ScenarioError:
             pass
         raise
+
+
+def _is_logged(data: bytes) -> bool:
+    """Whether a text in JSON is what a logger or a recorder has written."""
+    first = data.lstrip().partition(b"\n")[0].decode(errors="replace")
+    return SEVERAL.search(data) is not None or strings.is_record(first)
 
 
 class SeveralListings(Exception):
@@ -132,7 +140,8 @@ def _ways(data: bytes) -> Iterator[Way]:
     yield usual
     first = [*itertools.islice(lines.numbered(data, long=False), FIRST)]
     tried = [(number, line) for number, line in first[:TRIED] if len(line) <= SENTENCE]
-    for peel in heads([line[:SENTENCE] for _, line in first]):
+    texts = [line[:SENTENCE] for _, line in first]
+    for peel in itertools.chain(heads(texts), heads(_answers(texts[:TRIED]), DIGIT, least=1)):
         without = functools.partial(_without, peel)
         bare = _bare(tried, without, "")
         try:
@@ -141,6 +150,16 @@ def _ways(data: bytes) -> Iterator[Way]:
             if not bare.says_something:
                 continue
         yield without
+
+
+def _answers(lines: Sequence[str]) -> list[str]:
+    """The lines right after a command of one of the tools, which its output begins with."""
+    typed = [*map(prompt.command, lines)]
+    return [
+        line
+        for command, line in zip(typed, lines[1:], strict=False)
+        if command is not None and command.tool
+    ]
 
 
 def _without(peel: Peel, line: str) -> str:
@@ -163,30 +182,41 @@ def _peeled(numbered: Iterator[Line], paste: _Paste) -> Iterator[Line]:
     first = [*itertools.islice(numbered, FIRST)]
     texts = [text for _, text in first]
     numbered = itertools.chain(first, numbered)
+    if indent := _indent(texts):
+        texts = [text.removeprefix(indent) for text in texts]
+        numbered = ((number, text.removeprefix(indent)) for number, text in numbered)
     paste.peel.learn_all(texts)
-    in_two = divided(texts)
-    if not in_two and paste.peel.everywhere:
-        bare = [*map(paste.peel.bare, texts)]
-        if in_two := divided(bare):
-            outer, texts, paste.peel = paste.peel, bare, Peel()
-            numbered = ((number, outer.bare(text)) for number, text in numbered)
-    if not in_two:
+    outer, inner = Peel(), paste.peel
+    bar = divided(texts, inner.bare, only_left=inner.everywhere)
+    if bar is None and inner.everywhere and any(map(BARS.search, texts)):
+        outer, inner = inner, Peel()
+        bare = [*map(outer.bare, texts)]
+        inner.learn_all(bare)
+        bar = divided(bare, inner.bare)
+    if bar is None:
         yield from _marked(texts, numbered, paste)
         return
     right: list[Line] = []
-    texts, paste.peel = [panes(text)[0] for text in texts], Peel()
-    paste.peel.learn_all(texts)
-    yield from _marked(texts, _left(numbered, right), paste)
+    left = _left(bar, ((number, outer.bare(text)) for number, text in numbered), right)
+    paste.peel = Peel()
+    yield from _peeled(lines.without_ends(left), paste)
     yield right[0][0], BETWEEN
     yield from (line for line in right if line[1].strip())
 
 
-def _left(numbered: Iterator[Line], right: list[Line]) -> Iterator[Line]:
+def _indent(texts: Sequence[str]) -> str:
+    """The blanks that all lines begin with."""
+    blanks = [text[: len(text) - len(text.lstrip())] for text in texts]
+    least = min(blanks, key=len, default="")
+    return least if all(blank.startswith(least) for blank in blanks) else ""
+
+
+def _left(bar: re.Pattern[str], numbered: Iterator[Line], right: list[Line]) -> Iterator[Line]:
     """The lines of the left one of two panes; those of the other are put aside."""
     for number, text in numbered:
-        here, there = panes(text)
+        here, there = sides(bar, text)
         right.append((number, there))
-        if here:
+        if here := lines.clean(here):
             yield number, here
 
 
@@ -225,6 +255,7 @@ class _Paste:
         self._new = False  # only its command or its heading has been read
         self._elided = False  # somebody left rows out of this listing
         self._interrupted = False  # a line was passed over since the last row
+        self._lost = False  # and it may have been a row, or stand for some
         self._foreign = False  # the output of another command
         self._said = ""  # the host that a sentence names, if a listing begins after it
         self._prefix = ""  # the host that stands before the last row
@@ -246,11 +277,12 @@ class _Paste:
             if (
                 line.startswith("\t ")
                 and isinstance(reader, SsReader)
-                and self._continues(line, number)
+                and not self._lost  # so this stands behind its row, whatever is between
+                and reader.more(line, number)
             ):
                 return
             if reader.row(line, number):
-                self._new = self._interrupted = False
+                self._new = self._interrupted = self._lost = False
                 return
             stands_before = not peeled and self.peel.off(line) is not None
             if reader.pending and not stands_before and self._continues(line, number):
@@ -359,7 +391,7 @@ class _Paste:
 
     def _counting(self) -> tuple[str, State | None, bool]:
         """What a number alone would be: what the command picked, where it has printed nothing."""
-        if self._command is None or not self._new:
+        if self._command is None or not self._new or self._interrupted:
             return "", None, False
         return self._command.text, self._command.counted, self._command.counted is not None
 
@@ -434,7 +466,7 @@ class _Paste:
         """Whether this says that rows were left out here."""
         if not label.elided(line):
             return False
-        self._elided = self._interrupted = True
+        self._elided = self._interrupted = self._lost = True
         self._remarks.passed_over(SENTENCES, line, number)
         return True
 
@@ -460,6 +492,7 @@ class _Paste:
             self._remarks.fragment(line, number)
         elif not self._foreign and layout.looks_like_a_socket(line):
             self._remarks.remnant(line, number)
+            self._lost = True
         elif not self._foreign:
             self._remarks.passed_over(SENTENCES, line, number)
         self._void = line if self._interrupted else ""
@@ -469,7 +502,7 @@ class _Paste:
 
     def _start(self, reader: AnyReader) -> None:
         self._end()
-        self._reader, self._interrupted = reader, False
+        self._reader, self._interrupted, self._lost = reader, False, False
 
     def _end(self) -> None:
         """The listing is over."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from netlab.snapshot.parse.lines import clean
@@ -49,13 +49,12 @@ USUAL = re.compile(
     r"|(?:<\d+>)?(?:\d{4}-\d\d-\d\d[T ]|(?:[A-Z][a-z]{2}\s+){1,2}\d{1,2} )?\d\d:\d\d:\d\d[\d.,]*+"
     r"(?:Z|[+-]\d\d:?\d\d|\s\d{4})?(?:\s[\w.-]{1,99} [\w./@-]{1,99}(?:\[\d+\])?:)?(?=\s)"
     r"|#*\[[^\]]{1,99}\](?=\s)|(?:DEBUG|INFO|WARN(?:ING)?|ERROR)\b(?:\s+[\w.]+ -)?(?=\s)"
-    r"|[\w./-]{1,99}\s*[|:]|\d{1,9}\t|\w{0,3}[=>|\u2500-\u257f*#+-]{1,3}(?=\s|>)|//(?=\s)"
+    r"|(?!\d+(?:\.\d+){3}:)[\w./-]{1,99}\s*[|:]|\d{1,9}\t|\w{0,3}[=>|\u2500-\u257f*#+-]{1,3}(?=\s|>)|//(?=\s)"
     r"|<[\w.-]{1,99}>(?=\s)|#\d+ \d+\.\d+(?=\s)|\+(?=[\w\s])|\s+\d{1,9}\s+[|\u2502])"
 )
 STRING = re.compile(r"\s*(?:- )?([\"'])(.{2,}?)\1,?\s*$")  # one of a list of JSON or YAML
-SHIFTED = 4  # columns
 AT_MOST = 4  # of them, one after the other
-MOST_PARTS = 12  # of what lines begin with
+MOST_PARTS = 24  # of what lines begin with
 MOST_LINES = 0.8  # of a text, before which the same stands: they, too, are not data
 MANY_LINES = 0.5  # of a text in which nothing can be read as it is
 LONGEST = 200  # characters of what stands before a row
@@ -63,7 +62,8 @@ SEEN = 2000  # characters of a line in which it is looked for
 MOST = 20  # shapes in one text
 MARK = re.compile(r"(?<=\S)(?P<blank>\s+)[#>|*/-]{1,2}$")
 PROTOCOL = re.compile(rf"(?<!\S)(?:{OTHERS})\s+$")
-EMPHASIS = re.compile(r"(?<=\S) *(?:\*\*|__)$")  # of the row alone, and not of the whole line
+USER = re.compile(r"\w@\w")
+EMPHASIS = re.compile(r"(?<=\S)\s*(?:\*\*|__)$")  # of the row alone, and not of the whole line
 ENDPOINT = re.compile(r"\d\.\d{1,3}\.\d{1,3}\.\d{1,3}[.:][\d*]|\]:[\d*]")
 #: The parts of what stands before a row: words with a digit change, and so do months and days.
 PART = re.compile(
@@ -71,11 +71,12 @@ PART = re.compile(
     r"Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun)\b"
 )
 #: Where one part of it ends, of which the next one may be missing.
-ENDS = re.compile(r"(?<=\S)(?=\s)|(?<=[\"'`:|>\])])(?=\S)")
+ENDS = re.compile(r"(?<=\S)(?=\s)|(?<=[\"'`:|>\])+])(?=\S)")
+DIGIT, MARK_OR_DIGIT = re.compile(r"\d"), re.compile(r"\d|[^\w\s]")
+WORD = re.compile(r"\w")
 MARKS = re.compile(r"\s*[^\w\s]")
-PANE = re.compile(r"[^\u2502\u2503]{20,}(?P<bar>[\u2502\u2503])[^\u2502\u2503]*$")
 BARS = re.compile(r"[|\u2500-\u257f\u258f]")  # of drawn boxes
-QUOTES = "\"'`"
+QUOTES, EMPHASES = "\"'`", ("**", "__")
 #: The host that stands before each row: of journald, kubectl, pdsh, docker compose, grep -H.
 HOST = re.compile(
     r"\[?pod/([\w.-]+)|\d\d:\d\d:\d\d\S*\s+([\w.-]+)\s+[\w./@-]+\[\d+\]:\s*$"
@@ -97,6 +98,7 @@ class Peel:
         self._shapes: dict[str, re.Pattern[str]] = {}
         self._blanks: dict[str, str] = {}  # what is between it and the row, at least
         self._parts: set[str] = set()  # those that are the first part of another
+        self._indent: str | None = None  # of all lines in which a row has something before it
         self.everywhere = False  # whether nearly every line has something before it
 
     def learn(self, line: str) -> None:
@@ -107,11 +109,14 @@ class Peel:
             return
         before = EMPHASIS.sub("", line[: found.start()])
         text = before.rstrip()
-        if not text or (found[0][0] in "$#" and "@" in text):
+        if not text or (found[0][0] in "$#" and USER.search(text)):
             return  # a prompt
         if ENDPOINT.search(line[: found.start() + 1]) or PROTOCOL.search(before):
             return  # a row of another kind, or a part of one
         self._add(text, before[len(text) :])
+        self._indent = (
+            _blank(text) if self._indent is None else min(self._indent, _blank(text), key=len)
+        )
         if (mark := MARK.search(text)) and mark.start():  # which some lines may lack
             self._add(text[: mark.start()], mark["blank"])
 
@@ -135,12 +140,13 @@ class Peel:
             self._learn_parts(before, lines, known)
         for pattern in [*self._shapes.values()]:
             self._learn_part(pattern, lines, MOST_LINES)
-        bare = sum(self.off(line) is None for line in lines) if self._shapes else len(lines)
-        self.everywhere = bare <= (1 - MOST_LINES) * len(lines)
+        if self._shapes:  # before all lines but the borders of boxes
+            bare = [self.off(line) is None for line in lines if WORD.search(line)]
+            self.everywhere = sum(bare) <= (1 - MOST_LINES) * len(bare)
 
-    def learn_head(self, shape: str, lines: Sequence[str]) -> None:
-        """See what many of these lines begin with, whatever comes after it."""
-        self._learn_part(re.compile(shape), lines, MANY_LINES)
+    def learn_head(self, shape: str, lines: Sequence[str], share: float) -> None:
+        """See what so large a share of these lines begin with, whatever comes after it."""
+        self._learn_part(re.compile(shape), lines, share)
 
     @property
     def knows(self) -> bool:
@@ -164,9 +170,10 @@ class Peel:
 
     def _learn_part(self, shape: re.Pattern[str], lines: Sequence[str], share: float) -> bool:
         """Learn what so large a share of these lines begin with; True if so many do."""
-        rests = [line[found.end() :] for line in lines if (found := shape.match(line))]
-        if len(rests) < (max(2, share * len(lines)) if share else 1):
+        found = {at: one for at, line in enumerate(lines) if (one := shape.match(line))}
+        if len(found) < (max(2, share * _span(found, len(lines))) if share else 1):
             return False
+        rests = [lines[at][one.end() :] for at, one in found.items()]
         self._put(shape, min((_blank(rest) for rest in rests if rest.strip()), key=len, default=""))
         return True
 
@@ -198,45 +205,38 @@ class Peel:
     def bare(self, line: str) -> str:
         """The line as it would be if nothing stood before it."""
         off = self.off(line)
-        return line if off is None else clean(off.text)
+        return line.removeprefix(self._indent or "") if off is None else clean(off.text)
 
 
-def heads(lines: Sequence[str]) -> Iterator[Peel]:
-    """What many of the lines begin with: its first part, the first two, ..."""
-    found = Counter[str]()
+def _span(found: Iterable[int], number: int) -> int:
+    """The lines from the first to the last of some, but half of all at least: what is around them
+    has no part in this.
+    """
+    places = [*found]
+    return max(places[-1] - places[0] + 1, round(number * MANY_LINES)) if places else number
+
+
+def heads(
+    lines: Sequence[str], mark: re.Pattern[str] = MARK_OR_DIGIT, least: int = 2
+) -> Iterator[Peel]:
+    """What many of the lines begin with: its first part, the first two, ... What has such a mark in
+    it, as people and loggers put before lines, need only be before `least` of them.
+    """
+    found, marked = Counter[str](), set[str]()
     for line in lines:
         marks = MARKS.match(line)
         ends = [marks.end()] if marks else []
         parts = ENDS.finditer(line, 0, LONGEST)
         for end in [*ends, *(part.start() for part in parts)][:MOST_PARTS]:
-            found[_shape(line[:end])] += 1
-    for shape, _ in found.most_common(MOST_PARTS):
+            shape = _shape(line[:end])
+            found[shape] += 1
+            if mark.search(line, 0, end):
+                marked.add(shape)
+    for shape, count in found.most_common(MOST_PARTS):
         peel = Peel()
-        peel.learn_head(shape, lines)
+        peel.learn_head(shape, lines, 0 if count >= least and shape in marked else MANY_LINES)
         if peel.knows:
             yield peel
-
-
-def panes(line: str) -> tuple[str, str]:
-    """What is to the left and to the right of the bar between two panes of a terminal."""
-    found = PANE.match(line)
-    return (line[: found.start("bar")].rstrip(), line[found.end("bar") :]) if found else (line, "")
-
-
-def divided(lines: Sequence[str]) -> bool:
-    """Whether two panes of a terminal are side by side. A mark of a mail, a colour or a prompt may
-    shift their bar in some lines, and there may be others around them.
-    """
-    bars = {at: found.start("bar") for at, line in enumerate(lines) if (found := PANE.match(line))}
-    middle = Counter(bars.values()).most_common(1)[0][0] if bars else 0
-    near = [at for at, bar in bars.items() if abs(bar - middle) <= SHIFTED]
-    if len(near) < 2 or len(near) < MANY_LINES * (near[-1] - near[0] + 1):
-        return False
-    sides = [side.strip() for line in lines for side in panes(line)]
-    sides += [usual(side) for side in sides if not side[:1].isalnum()]
-    return any(
-        ANCHOR.match(side) or BEGUN.match(side) or OTHER_ANCHOR.search(side) for side in sides
-    )
 
 
 def usual(line: str) -> str:
@@ -285,6 +285,8 @@ def _without_end(line: str, before: str) -> str:
         while end and (line[end - 1].isspace() or BARS.match(line[end - 1])):
             end -= 1
         line = line[:end]
+    for mark in EMPHASES:
+        line = line.removesuffix(mark) if mark in before else line
     for mark in filter(QUOTES.__contains__, before):
         line = re.sub(rf"(?:\\n)?{re.escape(mark)}[,\]}})]*$", "", line)
     return line

@@ -8,7 +8,7 @@ wherever a terminal or a mail program broke the line (``misc/ss.c``, inet_show_s
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from netlab.model.tcp import State
@@ -55,9 +55,9 @@ OTHER = re.compile(rf"(?P<kind>{OTHERS})\s+\S++\s+\d+\s+\d+\s")
 LONGEST = 1 << 16
 #: Words that may be on a separate line after a socket: those of ``-i``, and any with a colon.
 DETAIL = re.compile(
-    r"[a-zA-Z_][\w-]*:\S*|[<-][-<>]{1,2}|\S+bps|ts|sack|ecn|ecnseen|ecn_mode|fastopen|app_limited|send|"
+    r"[a-zA-Z_][\w-]*:\S*|[<-]-[->]|\S+bps|ts|sack|ecn|ecnseen|ecn_mode|fastopen|app_limited|send|"
     r"pacing_rate|delivery_rate|max_pacing_rate|cubic|reno|bbr\d?|vegas|dctcp|htcp|westwood|"
-    r"illinois|hybla|prague|yeah|nv|cdg|usec_ts|\S*\)+"
+    r"illinois|hybla|prague|yeah|nv|cdg|usec_ts"
 )
 STATELESS = (
     "ss leaves out the column State where it is asked for one state: run it without 'state NAME', "
@@ -100,7 +100,11 @@ class _OpenSocket:
             self._forget_remark(words[0])
             if any(word in OF_SS for word in words[:3]) or LABEL.fullmatch(line):
                 return False  # a row, after something else; or a rule, or a host's name
-            fits = sum(DETAIL.fullmatch(word) is not None for word in words)
+            opened = self._opened
+            fits = sum(
+                DETAIL.fullmatch(word) is not None or (opened and word.endswith(")"))
+                for word in words
+            )
             broken = in_one_word(self.tail[-1] if self.tail else self.match["more"], words[0])
             if (fits + broken) * 2 <= len(words):
                 return False
@@ -152,6 +156,13 @@ class _OpenSocket:
         whole = SOCKET.match(text) if not self.tail and text != self.text else None
         if whole is not None and in_one_word(whole["more"], word):
             self.text, self.match = text, whole
+
+    @property
+    def _opened(self) -> bool:
+        """Whether a parenthesis is open, as in a row that was broken within its processes."""
+        assert self.match is not None
+        text = "".join([self.match["more"], *(self.tail or ())])
+        return text.count("(") > text.count(")")
 
     @property
     def more(self) -> str:
@@ -284,13 +295,20 @@ class SsReader:
         bare = len(without_remark(socket.text)) <= socket.match.start("more")
         return {"o", "p"} <= self._letters and bare and not socket.tail
 
+    def _take(self, rows: Iterable[tuple[int, str]]) -> None:
+        """Take rows that were set aside, each of which has the number of its line before it."""
+        for number, row in rows:
+            self.row(row, number)
+        self._close()
+        self.unread.sort()
+
     def give(self, bulk: Bulk) -> None:
         """The rows that were taken out of the text before it was read are of this listing."""
         self._bulk = bulk
 
     def finish(self) -> Sequence[Socket]:
         """Every socket of the listing."""
-        self._close()
+        self._take([] if self._bulk is None else self._bulk.doubtful)
         shown = Fields(
             "o" in self._letters or any("timer:(" in raw.more for raw in self._lines),
             "e" in self._letters or any(" ino:" in raw.more for raw in self._lines),

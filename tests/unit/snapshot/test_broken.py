@@ -15,8 +15,10 @@ from netlab.snapshot.records import Sample, Socket
 
 HEADING = "$ ss -tano\nState      Recv-Q Send-Q Local Address:Port   Peer Address:Port\n"
 ROW = "ESTAB      0      7       192.0.2.30:8080   198.51.100.5:51000"
+COUNTED = ("CLOSE-WAIT", "ESTAB")
 REMARKS = [
     "<-- this one", "<=== here!", "# why?", "// stuck", "(!)", "...", "[...]", "<snip>", "\u2026",
+    "<1>", "[12]", "\u2460", "*",
 ]  # fmt: skip
 
 
@@ -33,6 +35,94 @@ def only(text: str) -> Socket:
 
 def ends(socket: Socket) -> tuple[object, object]:
     return socket.local, socket.remote
+
+
+@pytest.mark.parametrize(("between", "seen"), [("// stuck", 3), ("it hangs", 3), ("...", 0)])
+def test_what_ss_indents_stands_behind_its_row_whatever_somebody_wrote_between(
+    between: str, seen: int
+) -> None:
+    text = f"{HEADING}{ROW}\n{between}\n\t cubic wscale:7,7 rto:204 cwnd:3 bytes_acked:1\n"
+    assert only(text).info.get("cwnd", 0) == seen
+
+
+STAMPED = "05-01 10:00:00.000  1234 I diag : "
+
+
+def test_what_is_around_a_listing_does_not_matter_to_the_pieces_of_its_rows() -> None:
+    rows = "".join(
+        f"{STAMPED}2024-05-01T10:00:01Z {ROW}\n{STAMPED}timer:(on,1sec,8)\n" for _ in "ab"
+    )
+    found = sample(f"bash\nCopy code\n{rows.replace('51000', '51001', 1)}Copy\nRaw\nView raw\n")
+    assert [socket.retransmits for socket in found.sockets] == [8, 8]
+
+
+@pytest.mark.parametrize("before", ["web[01]: ", "app | "])
+def test_an_address_that_begins_a_piece_of_a_row_does_not_stand_before_it(before: str) -> None:
+    pieces = [*ROW.split()[:3], "192.0.2.30:8080", "198.51.100.5:51000"]
+    assert ends(only("".join(f"{before}{piece:60}\n" for piece in pieces))) == (
+        ("192.0.2.30", 8080), ("198.51.100.5", 51_000),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("before", ["web01.txt:+", "    "])
+def test_pieces_of_rows_have_the_same_before_them_as_rows_but_for_the_time(before: str) -> None:
+    row = f'{ROW}  users:(("web",pid=7,fd=3))'
+    pieces = [f"{STAMPED}{row[:68]}", row[68:]]
+    text = "".join(f"{before}{piece}\n" for piece in pieces)
+    found = sample(f"see\n::\n{text}{text.replace('51000', '51001')}deleted\n").sockets
+    assert {one.owner for one in found} == {'users:(("web",pid=7,fd=3))'}
+
+
+def test_a_time_after_an_at_sign_is_no_prompt() -> None:
+    pieces = ["$ ss -tan", *ROW.split()[:1], "0 7 192.0.2.30:8080 198.51.", "100.5:51000", "", ""]
+    text = "".join(f"May 1, 2024 @ 10:00:0{n}.12{n}\t{piece}\n" for n, piece in enumerate(pieces))
+    assert ends(only(text)) == (("192.0.2.30", 8080), ("198.51.100.5", 51_000))
+
+
+@pytest.mark.parametrize("mark", ["**", "__"])
+def test_what_is_set_off_with_what_stands_before_it_ends_with_the_same_mark(mark: str) -> None:
+    text = "".join(
+        f"{n}. {mark}[10:00:0{n}] {state} {n}{mark}\n" for n, state in enumerate(COUNTED)
+    )
+    assert sample(text).counts == {State.CLOSE_WAIT: 0, State.ESTABLISHED: 1}
+
+
+@pytest.mark.parametrize("word", ["(edited)", "--", "<3", "->", "(see above)", "(1)", ":)"])
+def test_what_only_looks_like_a_word_of_ss_is_no_part_of_a_row(word: str) -> None:
+    """But a process that was broken at a blank is."""
+    with pytest.raises(ScenarioError, match="timer and its process are both missing"):
+        read(f"$ ss -tanop\nFIN-WAIT-2 0 0 192.0.2.30:8080 198.51.100.5:51000\n{word}\n", "pasted")
+    assert only(f'{HEADING}{ROW} users:(("my\napp",pid=7,fd=3))\n').owner.endswith("fd=3))")
+
+
+@pytest.mark.parametrize("indent", ["\t", "    ", "\u00a0 "])
+def test_blanks_before_each_line_are_before_the_pieces_of_rows_too(indent: str) -> None:
+    pieces = ["2024-05-01T10:00:01.5Z " + ROW + "  users", ':(("web",pid=7,fd=3))']
+    text = "".join(f"{indent}{piece}\n" for piece in [*pieces, *pieces])
+    assert {socket.owner for socket in sample(text.replace("51000", "51001", 1)).sockets} == {
+        'users:(("web",pid=7,fd=3))'
+    }
+
+
+def test_a_number_between_dashes_is_neither_a_process_nor_a_user_of_the_row_before() -> None:
+    row = "tcp 0 0 192.0.2.30:8080 198.51.100.5:51000 ESTABLISHED\n"
+    assert only(f"{row}- 3 -\n").inode is None
+    assert only(f"{row}  -   on (1.00/2/0)\n").retransmits == 2
+
+
+@pytest.mark.parametrize("remark", REMARKS)
+def test_a_remark_behind_the_first_piece_of_a_row_of_netstat_is_none_of_it(remark: str) -> None:
+    socket = only(
+        f"tcp 0 248 192.0.2.30:8080 198.51.100.5:51000   {remark}\n"
+        "       ESTABLISHED probe (33.48/0/8)\n"
+    )
+    assert (socket.state, socket.timer, socket.probes) == (State.ESTABLISHED, Timer.PROBE, 8)
+
+
+def test_the_state_of_netstat_may_follow_the_last_letter_of_a_port() -> None:
+    rows = "tcp 0 0 0a1b2c3d4e5f:53451 database.service.example:postgresq\nl ESTABLISHED\n" * 2
+    (socket, _) = sample(rows.replace("53451", "53453", 1)).sockets
+    assert socket.remote == ("database.service.example", 5432)
 
 
 @pytest.mark.parametrize("first", range(24, len(ROW)))

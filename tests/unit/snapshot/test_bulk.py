@@ -396,3 +396,17 @@ def test_a_sample_with_few_is_a_tuple() -> None:
         rows.sockets(rows.table(read(listing(1, ""), "x")[0].samples[0].sockets)), tuple
     )
     assert spelled_out(Snapshot((Sample(()),))) == Snapshot((Sample(()),))
+
+
+@pytest.mark.parametrize("command", ["ss -tan", "ss -tanp", "ss -tanop", "ss -tanoip"])
+def test_a_row_that_hides_what_was_asked_for_is_read_alike(command: str) -> None:
+    """In FIN_WAIT2 there is a timer or a process."""
+    bare = "FIN-WAIT-2 0      0      10.1.0.1:{}  10.2.0.9:443{}\n"
+    rows = [bare.format(port, behind) for port, behind in enumerate(["", "  ", "  # why?"], 5000)]
+    others = listing(9, "p" if command.endswith("p") else "")
+    text = f"$ {command}\n{others}{''.join(rows)}LISTEN 0 9 *:9 *:*\n"
+    found = long(text)
+    assert is_crowd(found)
+    assert told(found)[0] == told(read(text, "pasted"))[0]
+    hidden = [note for note in found[0].samples[0].notes if "timer and its process" in note]
+    assert len(hidden) == ({"o", "p"} <= {*command})

@@ -155,6 +155,54 @@ def test_half_of_a_process_is_one(end: str) -> None:
         assert (found.owner, found.info) == (end, {"rto": 0.204} if behind else {})
 
 
+@pytest.mark.parametrize("blank", ["  ", "\t"])
+def test_rows_that_end_within_their_processes_were_cut_off_wherever_their_columns_are(
+    blank: str,
+) -> None:
+    heading = f"{HEADING.strip()}   Process of each of them\n"
+    row = "ESTAB{0}0{0}7{0}192.0.2.30:{1}{0}198.51.100.5:51000{0}users:({2}\n"
+    cut, whole = (
+        heading + "".join(row.format(blank, port, end) for port in (80, 8080))
+        for end in ("", '\n("web",pid=7,fd=3))')
+    )
+    with pytest.raises(ScenarioError, match="cut off at the right"):
+        read(cut, "pasted")
+    assert {one.owner for one in sample(whole).sockets} == {'users:(("web",pid=7,fd=3))'}
+
+
+def test_a_row_before_the_last_that_ends_within_its_timer_was_cut_off() -> None:
+    rows = (
+        "ESTAB 0 0   192.0.2.30:ssh 198.51.100.9:51500    timer:(k\n"
+        "ESTAB 0 527 192.0.2.30:42724 db1.example.com:postgresql     see this\n"
+    )
+    with pytest.raises(ScenarioError, match="cut off at the right"):
+        read(HEADING + rows, "pasted")
+
+
+def test_a_command_that_names_a_state_is_not_the_rest_of_a_row() -> None:
+    rows = "".join(f"tcp 0 0 0.0.0.0:{port} 0.0.0.0:* LIST\n" for port in (1, 22, 333))
+    with pytest.raises(ScenarioError, match="cut off at the right"):
+        read(f"{rows}$ netstat -anp |grep CLOSE_WAIT | wc -l\n878\n", "pasted")
+
+
+def test_figures_in_parentheses_do_not_close_what_is_open_in_the_line_before() -> None:
+    row = "ESTAB 0 7 192.0.2.30:8080 198.51.100.5:51000    timer:(persist\n"
+    more = "         skmem:(r0,rb2000000,t0) ts sack bytes_received:2280\n  segs_out:20 ts\n"
+    with pytest.raises(ScenarioError, match="cut off at the right"):
+        read(row + more + row.replace("51000", "51001") + more, "pasted")
+
+
+@pytest.mark.parametrize("half", ["ESTABLIS", "ESTABLISHE", "TIME_"])
+def test_rows_that_end_within_netstats_state_were_cut_off_wherever_their_columns_are(
+    half: str,
+) -> None:
+    row = "tcp 0 0 192.0.2.103:9999 192.0.2.3:{} {}\n"
+    whole = row.format(5, "SYN_RECV") + row.format("*", "LISTEN")
+    cut = f"{whole}  {row.format(42305, half)}{row.format(2, half)}"
+    with pytest.raises(ScenarioError, match="cut off at the right"):
+        read(cut, "pasted")
+
+
 @pytest.mark.parametrize("heading", range(52, 66))
 def test_a_heading_that_was_broken_is_no_sign_of_it(heading: int) -> None:
     text = HEADING[:heading] + "\n" + HEADING[heading:]

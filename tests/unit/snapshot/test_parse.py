@@ -7,6 +7,7 @@ netstat of net-tools and of BusyBox, the kernel's own files. ``tty80`` is a term
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -419,3 +420,13 @@ def test_a_process_with_blanks_in_its_name_is_whole_and_a_remark_is_not_in_it() 
     for told, owner in (("7/nginx: worker   <-- this", "7/nginx: worker"), ("-   # why?", "")):
         (socket,) = read(row + told, "pasted")[0].samples[0].sockets
         assert socket.owner == owner
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "   \n", " \\\n", "\n    ", " | $\n"])
+def test_records_one_a_line_are_no_file_of_ours(end: str) -> None:
+    """Nor is it said that they are, where nothing in them can be used."""
+    rows = ["COMMAND   PID   USER", "nginx 7 root 12u IPv4 5 0t0 TCP a:45863->b:https (CLOSE_WAIT)"]
+    text = end.join(f'{{"log":"{row}\\n"}}' for row in rows)
+    for records in (text, f'{{"log":{json.dumps(str(rows))}}}'):
+        with pytest.raises(ScenarioError, match="lsof"):
+            read(records, "pasted")

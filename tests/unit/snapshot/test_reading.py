@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 
 import pytest
@@ -13,6 +14,7 @@ from netlab.model.tcp import State, Timer
 from netlab.snapshot.parse import read
 from netlab.snapshot.parse.lines import LONGEST
 from netlab.snapshot.parse.moments import moment
+from netlab.snapshot.parse.panes import divided
 from netlab.snapshot.records import Sample, Snapshot
 
 HEADING = "State Recv-Q Send-Q Local Address:Port Peer Address:Port\n"
@@ -139,6 +141,14 @@ def test_what_names_no_host_begins_another_look(labels: str, names: tuple[str, s
     assert len(found(text).samples) == 2
 
 
+def test_a_heading_of_several_words_may_stand_between_two_rows() -> None:
+    rows = [f"LISTEN {queue} 128 0.0.0.0:443 0.0.0.0:*\n" for queue in (0, 129, 0)]
+    for between in ("## Steps to reproduce", "--", "-- \nJohn"):  # grep has printed it, or a mail
+        text = f"{HEADING}{rows[0]}{rows[1]}{between}\n{rows[2]}"
+        assert [socket.rx_queue for socket in sample(text).sockets] == [0, 129, 0]
+    assert len(found(f"{HEADING}{MIXED}## After the restart\n{HEADING}{MIXED}").samples) == 2
+
+
 # --- counts
 
 COUNTED = {
@@ -217,6 +227,86 @@ def test_rows_in_the_left_one_of_two_panes_may_have_a_mark_before_them(mark: str
         f"{row:90}\u2502{('$ ', 'error: timeout')[at % 2]}\n" for at, row in enumerate(rows)
     )
     assert len(sample(panes).sockets) == 3
+
+
+STAMPED = "2024-05-01T10:00:01.5Z "
+LEFT = {
+    "rows": (HEADING + MIXED).splitlines(),
+    "rows after a time": [f"{STAMPED}{row}" for row in (HEADING + MIXED).splitlines()],
+    "and broken": [f"{STAMPED}{HEADING[:40]}", HEADING[40:].strip()]
+    + [part for row in MIXED.splitlines() for part in (f"{STAMPED}{row[:-4]}", row[-4:])],
+    "in a box": [f"\u2502 {row:70} \u2502" for row in (HEADING + MIXED).splitlines()],
+    "bold": [f"**{row}**" for row in (HEADING + MIXED).splitlines()],
+    "shown by cat -A": [f"{row}$" for row in (HEADING + MIXED).splitlines()],
+}
+
+
+@pytest.mark.parametrize("what", LEFT)
+def test_what_is_in_the_left_one_of_two_panes_is_read_as_it_would_be_alone(what: str) -> None:
+    panes = "".join(
+        f"{row:110}\u2502{('$ ', 'error: timeout')[at % 2]}\n" for at, row in enumerate(LEFT[what])
+    )
+    assert sample(panes).sockets == sample(HEADING + MIXED).sockets
+    alone = re.sub("\u2502(?:\\$ |error: timeout)\n", "\u2502\n", panes)
+    assert sample(alone).sockets == sample(HEADING + MIXED).sockets
+    box = "".join(f"\u2502 {line:130} \u2502\n" for line in panes.splitlines())
+    border = "\u2500" * 132
+    box = f"\u250c{border}\u2510\n{box}\u2514{border}\u2518\n"
+    assert sample(box).sockets == sample(HEADING + MIXED).sockets
+
+
+@pytest.mark.parametrize("prompt", "$%#")
+def test_blanks_between_two_panes_may_have_become_one(prompt: str) -> None:
+    text = (
+        f"{prompt} netstat -an | grep CLOSE_WAIT | wc -l \u2502$ tail\n710 \u2502error: timeout\n"
+    )
+    assert sample(text).counts == {State.CLOSE_WAIT: 710}
+
+
+@pytest.mark.parametrize(
+    "before", ["I0501 10:00:00.123456 1 diag.go:10]    1   ", "2024-05-01 web "]
+)
+def test_what_stands_before_rows_may_be_as_wide_as_a_pane_and_end_with_a_bar(before: str) -> None:
+    cut = "".join(f"{before}\u2502 {row[:40]}>\n" for row in (HEADING + LEAK * 3).splitlines())
+    with pytest.raises(ScenarioError, match="cut off at the right"):
+        read(cut, "pasted")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "CLOSE_WAIT \u2502 710",
+        f"\u2502 {LEAK[:50]} \u2502",
+        f" 12 \u2502 {LEAK[:50]}",
+        "a \u2502 b",
+    ],
+)
+def test_a_table_a_box_and_numbers_before_rows_are_no_panes(row: str) -> None:
+    assert divided([row] * 4, str) is None
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["2024-05-01T10:00:01.5Z stdout F ", "web-7d9f-abc app ", "      2 ", "2. ", "I 05-01 diag : "],
+)
+def test_what_stands_before_the_only_line_that_a_command_has_printed_is_taken_off(
+    before: str,
+) -> None:
+    text = f"$ netstat -an | grep CLOSE_WAIT | wc -l\n{before}710\n"
+    assert sample(text).counts == {State.CLOSE_WAIT: 710}
+    with pytest.raises(ScenarioError, match="address or the port of one end is missing"):
+        read(f"$ ss -to state fin-wait-1 | head\n{before}0 387 local peer 1 timer:\n", "pasted")
+
+
+@pytest.mark.parametrize("said", ["exit status: 1", "bash: no such command"])
+def test_what_a_command_says_beside_a_number_is_no_count(said: str) -> None:
+    with pytest.raises(ScenarioError):
+        read(f"$ netstat -an | grep CLOSE_WAIT | wc -l\n{said}\n", "pasted")
+
+
+def test_a_number_after_what_could_not_be_read_is_no_count() -> None:
+    with pytest.raises(ScenarioError):
+        read("$ ss -to state fin-wait-1 | head\nwhat is it\n4\n", "pasted")
 
 
 @pytest.mark.parametrize("what", STRANGE)
