@@ -122,6 +122,7 @@ class Flow:
         self.begun: list[tuple[Side, float]] = []  # when connect(2) returned, and at which side
         self.timelines = {side: Timeline(origin) for side in Side}
         self.rows: dict[Side, Row | None] = dict.fromkeys(Side)
+        self.adopted = False  # nobody has announced it: a program has opened it
         self.holders: dict[Side, object] = {}  # who holds an end or has held it, where programs run
 
     def ends(self, side: Side) -> tuple[tuple[str, int], tuple[str, int]]:

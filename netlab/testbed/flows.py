@@ -76,6 +76,7 @@ class FlowTracker:
             self._flows.pop(ends, None)
             flow.begun.append((side, scheduler.now() - self._began))
         self._flows[ends] = flow
+        flow.adopted = False
         for each in Side:
             self._followed[each].add(flow.key(each))
         flow.name = name or flow.name
@@ -95,22 +96,29 @@ class FlowTracker:
         return self.chosen(Which(name))
 
     def chosen(self, which: Which) -> Flow:
-        """The connection that was chosen, as far as any is known: until one is seen, what listens
-        at the server's port stands for it. Raises `LabError` if none has the name.
+        """The connection that is meant, as far as any is known: until one is seen, what listens at
+        the server's port stands for it.
+
+        Where nothing is asked for, those of programs count only if nobody else has opened one.
+        Raises `LabError` if none has the name.
         """
         flows = self.all(which)
-        if flows:
+        if which == LATEST:
+            announced = [flow for flow in self._flows.values() if not flow.adopted]
+            flows = announced or flows
+        if -len(flows) <= which.number < len(flows):
             return flows[which.number]
         if which.name:
             raise LabError(f"no connection is called {which.name!r}")
         client, (address, port) = self._usual
         usual = client, (address, which.port or port)
-        return self._flows.get(usual) or self.register(Side.CLIENT, *usual)
+        standing = self._flows.get(usual) or self.register(Side.CLIENT, *usual)
+        standing.adopted = True
+        return standing
 
     def all(self, which: Which) -> list[Flow]:
         """All connections that fit, in the order in which they were opened or first seen."""
-        flows = [flow for flow in self._flows.values() if flow.is_seen and which.fits(flow)]
-        return flows if -len(flows) <= which.number < len(flows) else []
+        return [flow for flow in self._flows.values() if flow.is_seen and which.fits(flow)]
 
     def sample(self) -> list[list[Row]]:
         """Read both tables once, and note the state of every connection; returns the rows read.
@@ -146,7 +154,7 @@ class FlowTracker:
             local, remote = map(ends, key)
             self._followed[side].add(key)
             if local[0] != remote[0]:
-                self.register(side, local, remote)
+                self.register(side, local, remote).adopted = True
 
     def _ask(self, side: Side, flow: Flow) -> None:
         """Find out who holds one end, as soon as somebody does: once it is closed nobody knows."""

@@ -326,9 +326,9 @@ class Lab:
         flicker: each must be seen, and no other. The hold goes on until `dropped` returns True; in
         a story it goes on, without one, until each fault has acted as one of a scenario file must.
 
-        The connection is the one opened last between the two hosts, whoever opened it; or the last
-        (`number` counts from 0, or from the end) that has this name (`connection`), `port` at
-        either end, or an end in that `program`.
+        The connection is the one that this lab opened last, or if it has opened none, the one that
+        a program did; or the last (`number` counts from 0, or from the end) that has this name
+        (`connection`), `port` at either end, or an end in that `program`, whoever opened it.
         Raises `NotHeld`, which shows what was expected and what was sampled.
         """
         pair = ExpectedPair(coerce.states(client), coerce.states(server))

@@ -293,6 +293,22 @@ def _seen(lab: Lab, port: int) -> socket.socket:
     return connection
 
 
+def test_what_the_lab_has_opened_itself_comes_before_what_programs_have(lab: Lab) -> None:
+    serve(lab)
+    lab.server.listen(9000)
+    lab.client.connect(9000)
+    with lab.client:
+        other = socket.create_connection(("server", 8000))
+        assert other.recv(5) == b"hello"
+    lab.sample()
+    with lab.drop(FIN, to=lab.server):
+        lab.client.close()
+        lab.expect("FIN_WAIT1", "ESTABLISHED")
+        lab.expect("ESTABLISHED", "ESTABLISHED", port=8000)
+        assert [flow.adopted for flow in lab.flows()] == [False, True]
+    other.close()
+
+
 def test_what_one_host_says_to_itself_is_no_connection_between_two(lab: Lab) -> None:
     with lab.client:
         listening = socket.create_server(("127.0.0.1", 0))

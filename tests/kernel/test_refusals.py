@@ -137,6 +137,19 @@ expect:
     client: [SYN_SENT, ESTABLISHED]
   cause: this is a test
 """
+RUNS = """\
+source: here
+steps:
+  - client: {run: sh -c 'echo said it; exit 3'}
+expect:
+  pair: {client: CLOSED, server: CLOSED}
+  hold: 50ms
+  program:
+    exits: 3
+    within: 10s
+    says: said it
+  cause: this is a test
+"""
 
 
 #: A pair of which one end retransmits is stuck once that was lost, too; and what drops nothing is
@@ -225,6 +238,10 @@ WRONG = (
     Wrong(PASSES, "hold: 50ms", "within: 100ms", NOT_REACHED, at="  pair: {"),
     Wrong(PASSES, "[SYN_SENT, ESTABLISHED]", "[ESTABLISHED, SYN_SENT]",
           "client: expected to see ESTABLISHED, SYN_SENT, in order; saw SYN_SENT, ESTABLISHED"),
+    Wrong(RUNS, "exits: 3", "exits: 4",
+          "the program's end: expected exit code 4; found exit code 3"),
+    Wrong(RUNS, "within: 10s", "within: 1ms", "the program has not ended within 0.001 s"),
+    Wrong(RUNS, "says: said it", "says: nothing", "the program did not say 'nothing'"),
     # and what steps refuse
     Wrong(PASSES, "reach: {client: SYN_SENT, server: SYN_RECV", "reach: {within: 100ms, "
           "client: CLOSED, server: SYN_RECV", NOT_REACHED),
@@ -232,7 +249,7 @@ WRONG = (
           "expected ETIMEDOUT; found ECONNREFUSED", at="  - client: {connect: {port"),
     Wrong(PASSES, "read: hello", "read: other", "expected to read b'other'; found b'hello'"),
 )  # fmt: skip
-RIGHT = (HEALS, ENDS, LOSES, PASSES)
+RIGHT = (HEALS, ENDS, LOSES, PASSES, RUNS)
 #: Keys that claim nothing that a kernel could contradict.
 NO_CLAIMS = {"cause"}
 

@@ -85,7 +85,9 @@ class Fields(NamedTuple):
     def socket(
         self, line: Line, figures: Callable[[str], Mapping[str, float]] = ss_row.info
     ) -> Socket:
-        """The record of a row; `figures` makes those of ``ss -i`` from what stands in it."""
+        """The record of a row; `figures` makes those of ``ss -i`` from what stands in it, in its
+        units: milliseconds, bytes, numbers.
+        """
         numbered = self.numbered and (not self.marked or " sk:" in line.more)  # or it was cut
         return ss_row.socket(line, self.timed, numbered, figures)
 

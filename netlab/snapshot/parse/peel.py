@@ -145,7 +145,7 @@ class Peel:
             self.everywhere = sum(bare) <= (1 - MOST_LINES) * len(bare)
 
     def learn_head(self, shape: str, lines: Sequence[str], share: float) -> None:
-        """See what so large a share of these lines begin with, whatever comes after it."""
+        """See what so large a share of these lines (0 to 1) begin with, whatever comes after it."""
         self._learn_part(re.compile(shape), lines, share)
 
     @property
