@@ -13,6 +13,7 @@ import re
 import signal
 import socket
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -425,10 +426,15 @@ def test_what_a_file_says_of_a_program_can_be_wrong(
     assert run.programs, "what they wrote is part of the failure"
 
 
-def test_a_file_may_name_its_folder(tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):  # a nobody is to see it
+def test_a_file_may_name_its_folder() -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest lets nobody else into its folders
+        folder = Path(name)
         folder.chmod(0o755)
-    (tmp_path / "said.txt").write_text("hello\n")
+        _in_its_folder(folder)
+
+
+def _in_its_folder(folder: Path) -> None:
+    (folder / "said.txt").write_text("hello\n")
     text = TWIN.replace("curl -sS --max-time 2 http://server:8000/", "cat {folder}/said.txt")
-    (tmp_path / "a.yaml").write_text(text)
-    assert "hello" in play(load(tmp_path / "a.yaml")).programs[0].output
+    (folder / "a.yaml").write_text(text)
+    assert "hello" in play(load(folder / "a.yaml")).programs[0].output
