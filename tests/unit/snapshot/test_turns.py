@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,18 @@ def who(job: int) -> tuple[int, bool]:
     return job * job, os.getpid() == HERE
 
 
-def no_child_is_left() -> bool:
-    """Whether every fork has ended, and was waited for."""
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
-    return True
+def children() -> set[str]:
+    """The processes that this one has begun, and has not waited for since they ended."""
+    tasks = Path("/proc/self/task").iterdir()
+    return {child for task in tasks for child in (task / "children").read_text().split()}
+
+
+@pytest.fixture(autouse=True)
+def others() -> Iterator[None]:
+    """Every fork ends, and is waited for; those of other tests are not asked about."""
+    before = children()
+    yield
+    assert children() <= before
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3, 40])
@@ -46,7 +53,6 @@ def no_child_is_left() -> bool:
 def test_results_come_in_order(number: int, every: int) -> None:
     done = [*in_turns(who, iter(range(number)), pays=True, every=every)]
     assert done == [(job, (job * job, job % every == 0)) for job in range(number)]
-    assert no_child_is_left()
 
 
 def test_results_may_be_larger_than_a_pipe() -> None:
@@ -91,7 +97,6 @@ def test_what_the_other_does_not_come_to_is_done_here(at: int) -> None:
 
     done = [*in_turns(dies, range(10), pays=True)]
     assert [(job, len(result)) for job, result in done] == [(n, 100_000 + n) for n in range(10)]
-    assert no_child_is_left()
 
 
 def test_half_a_result_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,14 +117,12 @@ def test_an_error_is_told_as_without_it() -> None:
     with pytest.raises(ValueError, match="3"):
         for _ in in_turns(fails, range(9), pays=True):
             pass
-    assert no_child_is_left()
 
 
 def test_who_stops_in_the_middle_leaves_nobody() -> None:
     jobs = in_turns(who, range(1 << 40), pays=True)
     assert [next(jobs)[1][1] for _ in range(4)] == [True, False, True, False]
     jobs.close()  # type: ignore[attr-defined]
-    assert no_child_is_left()
 
 
 def has_ended(process: int) -> bool:
