@@ -54,6 +54,7 @@ def test_a_call_that_fails_is_a_sentence(place: judge.Place, name: str, kind: st
     assert wrong == {}
 
 
+AGAIN = "played again: "  # what is said of a lab that was disturbed
 #: On a busy machine another call may have the number that this one had, as when samples are fewer.
 TRIES = 4
 
@@ -81,6 +82,8 @@ def test_a_file_that_cannot_be_read_is_named(
     found = next(each for each in made if each.name == call and seen in each.seen)
     for _ in range(TRIES):
         verdict = place.fail(command, Failure("open", call, error, found.number, found.seen))
+        if AGAIN in verdict.said:  # on a busy machine it fails, and in the next lab it does not
+            continue
         assert (verdict.befell, verdict.code, verdict.wrong) == (True, 3, ()), verdict.said
         if said in verdict.said:
             return
