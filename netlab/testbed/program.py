@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from netlab import scheduler
 from netlab.linux.confinement import FILE, MIB
@@ -25,7 +24,6 @@ from netlab.programs import tcp_client
 from netlab.render.program import ended, last_lines
 from netlab.testbed.launch import Launch
 
-T = TypeVar("T")
 #: Programs that come with netlab, by their names in scenarios.
 OWN = {"tcp_client": [os.path.realpath(sys.executable), "-s", tcp_client.__file__]}
 PATIENCE = 10.0  # seconds

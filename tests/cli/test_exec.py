@@ -74,6 +74,16 @@ def test_a_files_steps_are_done_before_it(tmp_path: Path) -> None:
     assert (done.code, done.err) == (1, "TimeoutError\n")
 
 
+def test_a_files_programs_are_started_only_if_somebody_allows_it(tmp_path: Path) -> None:
+    text = "source: x\nsteps:\n  - server: {run: 'touch /tmp/x'}\n"
+    text += "expect:\n  pair: {client: CLOSED, server: CLOSED}\n  cause: x\n"
+    (tmp_path / "a.yaml").write_text(text)
+    done = netlab("exec", tmp_path / "a.yaml", "--", "echo", "started")
+    assert (done.code, done.out) == (2, "")
+    assert "a.yaml:3: starts a program on the server. Read the file, and if it may" in done.err
+    assert netlab("exec", "--allow-programs", tmp_path / "a.yaml", "--", "echo", "it").out == "it\n"
+
+
 def test_its_environment_names_what_there_is() -> None:
     asked = "import os, json; print(json.dumps(dict(os.environ)))"
     done = netlab("exec", "--", sys.executable, "-c", asked, MINE="kept")

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netlab.cli.shared.allowing import add_allow_programs, announce
 from netlab.cli.shared.options import Commands, add_family
 from netlab.model.errors import ScenarioError
 
@@ -37,7 +38,6 @@ exit codes: 0 or the command's own, 128 and the number of the signal that ended 
 could not be built
 """
 CONTROL = "NETLAB_CONTROL"
-LOOKING = 0.02  # seconds between two looks at the command and at who asks
 A_DAY = 86400.0
 
 
@@ -66,6 +66,7 @@ def add(commands: Commands) -> None:
         "--ready", metavar="PORT", help="when it listens there, or has written that, go on"
     )
     add_family(command)
+    add_allow_programs(command)
     command.set_defaults(main=main)
 
 
@@ -80,7 +81,7 @@ def main(options: argparse.Namespace) -> int:
 
     family = Family.IPV6 if options.ipv6 else Family.IPV4
     line, path = _line(options.words)
-    steps = _steps(path, options.step)
+    steps = _steps(path, options)
     if (options.serve is None) != (options.ready is None):
         raise ScenarioError("--serve and --ready go together: --serve 'nginx ...' --ready 80")
     with Lab(family) as lab, Net(lab) as net:
@@ -100,13 +101,15 @@ def _line(words: Sequence[str]) -> tuple[list[str], Path | None]:
     return line, file
 
 
-def _steps(file: Path | None, texts: Sequence[str]) -> tuple[AnyStep, ...]:
-    if file is None and not texts:
+def _steps(file: Path | None, options: argparse.Namespace) -> tuple[AnyStep, ...]:
+    if file is None and not options.step:
         return ()  # without what it takes 40 ms to import
     from netlab.scenario import loader
 
-    steps = loader.load(file).steps if file is not None else ()
-    return (*steps, *(loader.step(text, Path("--step")) for text in texts))
+    files = [loader.load(file)] if file is not None else []
+    announce(files, options)
+    typed = [loader.step(text, Path("--step")) for text in options.step]
+    return (*(step for each in files for step in each.steps), *typed)
 
 
 def _do(net: Net, steps: Sequence[AnyStep], file: Path | None) -> None:
