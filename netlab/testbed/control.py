@@ -12,6 +12,7 @@ import inspect
 import json
 import socket
 import socketserver
+import struct
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -23,15 +24,20 @@ from netlab.testbed.sockets import TcpSocket
 
 NAME = "netlab"  # of the socket: @netlab
 LARGEST = 1 << 20  # bytes of a request
+PEER = struct.Struct("iII")  # struct ucred: process, user, group
 #: Addresses by their names, as properties of `Net`.
 ADDRESSES = ("blackhole", "refused", "unreachable", "never_accepts", "silent", "resets", "closes")
 
 
 class Control:
-    """Answers requests about one `Net`, whenever its owner has time. Close it before that."""
+    """Answers requests about one `Net`, whenever its owner has time. Close it before that.
 
-    def __init__(self, net: Net) -> None:
-        self._server = _Server(net)
+    Whoever is answered can start programs as netlab's user. So `trusts` says of the number of the
+    process that asks whether it is answered: a stranger's program in the same lab must not be.
+    """
+
+    def __init__(self, net: Net, trusts: Callable[[int], bool]) -> None:
+        self._server = _Server(net, trusts)
 
     def close(self) -> None:
         """Answer nothing any more."""
@@ -152,8 +158,9 @@ class _Wrong(LabError):
 class _Server(socketserver.UnixStreamServer):
     timeout = 0  # of `handle_request`, in seconds
 
-    def __init__(self, net: Net) -> None:
+    def __init__(self, net: Net, trusts: Callable[[int], bool]) -> None:
         super().__init__("", _Handler, bind_and_activate=False)
+        self._trusts = trusts
         self.routes = _routes(net)
         with net.lab.client.namespace:
             mine = socket.socket(socket.AF_UNIX)
@@ -161,6 +168,12 @@ class _Server(socketserver.UnixStreamServer):
         self.socket = mine
         self.socket.bind(f"\0{NAME}")
         self.socket.listen()
+
+    def verify_request(self, request: Any, client_address: object) -> bool:
+        """By what the kernel says of who has connected (SO_PEERCRED, unix(7))."""
+        credentials = request.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size)
+        process, _, _ = PEER.unpack(credentials)
+        return self._trusts(process)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Who asked is gone: that is their affair."""

@@ -6,6 +6,7 @@ lab what to do, and nothing is left of it.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -141,6 +142,11 @@ def test_a_killed_one_leaves_nothing(mark: str) -> None:
 # --- what it may tell the lab
 
 
+def mine(process: int) -> bool:
+    """Whether a process is this one."""
+    return process == os.getpid()
+
+
 class Orders:
     """Asks as a program in the lab does, while the lab's owner has time."""
 
@@ -167,7 +173,7 @@ class Orders:
 
 @pytest.fixture
 def orders() -> Iterator[Orders]:
-    with Lab() as lab, Net(lab) as net, closing(Control(net)) as control:
+    with Lab() as lab, Net(lab) as net, closing(Control(net, mine)) as control:
         yield Orders(net, control)
 
 
@@ -269,6 +275,33 @@ def test_who_asks_half_and_goes_is_nobodys_trouble(orders: Orders) -> None:
         gone.sendall(b"POST /cut HTTP/1.1\r\nContent-Le")
     orders.answer()
     assert orders.ask("GET", "/flows") == (200, [])
+
+
+@pytest.mark.parametrize("confined", [True, False])
+def test_a_program_that_is_not_the_command_is_not_answered(orders: Orders, confined: bool) -> None:
+    """It could have netlab start others, which are not confined."""
+    order = 'POST /serve HTTP/1.0\\r\\nContent-Length: 21\\r\\n\\r\\n{"command": "sleep 9"}'
+    asks = f"import socket; s = socket.socket(socket.AF_UNIX); s.connect('\\0{NAME}'); "
+    asks += f"s.sendall(b'{order}'); print('answered', s.recv(1) != b'')"
+    program = orders.net.lab.client.run(["python3", "-c", asks], confined=confined)
+
+    def ended() -> bool | None:
+        orders.answer()
+        return program.exit_code is not None or None
+
+    assert orders.net.lab.context.wait(ended, PATIENCE)
+    assert "True" not in program.said, program.said
+    assert [str(each) for each in orders.net.lab.server.programs] == []
+
+
+def test_the_command_itself_is_answered_and_so_are_its_children() -> None:
+    asks = f"import socket; s = socket.socket(socket.AF_UNIX); s.connect('\\0{NAME}'); "
+    asks += r"s.sendall(b'GET /flows HTTP/1.0\r\n\r\n'); print(s.recv(12).decode())"
+    for command in (
+        [sys.executable, "-c", asks],
+        ["sh", "-c", '"$0" -c "$1"; true', sys.executable, asks],
+    ):
+        assert netlab("exec", "--", *command).out == "HTTP/1.0 200\n"
 
 
 def test_nobody_else_can_ask(orders: Orders) -> None:

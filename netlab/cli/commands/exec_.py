@@ -128,7 +128,11 @@ def _run(net: Net, line: list[str]) -> int:
 
     environment = {f"NETLAB_{name.upper()}": str(getattr(net, name)) for name in ADDRESSES}
     environment |= {"NETLAB_SERVER": net.refused.host, CONTROL: f"@{NAME}"}
-    with contextlib.closing(Control(net)) as control, _passing_on() as passed:
+
+    def is_of_it(process: int) -> bool:
+        return process in program.processes()
+
+    with contextlib.closing(Control(net, is_of_it)) as control, _passing_on() as passed:
         program = net.lab.client.run(line, env=environment, foreground=True)
 
         def look() -> int | None:
