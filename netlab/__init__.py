@@ -20,6 +20,7 @@ from netlab._version import __version__ as __version__
 #: As typing has it, which takes 10 ms to import, in which Ctrl-C is Python's own.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from netlab.linux.conntrack import TrackedConnection
     from netlab.linux.privileges import prepare
     from netlab.model.errors import (
         Absent,
@@ -48,11 +49,17 @@ if TYPE_CHECKING:
     from netlab.testbed.faults.base import Fault
     from netlab.testbed.faults.drop import Drop
     from netlab.testbed.faults.plug import Plug
+    from netlab.testbed.hops.asymmetric import Asymmetric
+    from netlab.testbed.hops.base import Hop
+    from netlab.testbed.hops.firewall import Firewall
+    from netlab.testbed.hops.narrow import Narrow
+    from netlab.testbed.hops.nat import Nat
+    from netlab.testbed.hops.service import Service
     from netlab.testbed.host import Host
     from netlab.testbed.lab import Lab
     from netlab.testbed.net import Address, Late, Net
+    from netlab.testbed.path import Path
     from netlab.testbed.program import Program
-    from netlab.testbed.router import Router
     from netlab.testbed.sockets import TcpSocket
 
 #: Where each public name lives. They are imported on first use, so that ``netlab list`` does
@@ -75,13 +82,20 @@ _HOMES = {
     "netlab.testbed.faults.base": ("Fault",),
     "netlab.testbed.faults.drop": ("Drop",),
     "netlab.testbed.faults.plug": ("Plug",),
+    "netlab.testbed.hops.asymmetric": ("Asymmetric",),
+    "netlab.testbed.hops.base": ("Hop",),
+    "netlab.testbed.hops.firewall": ("Firewall",),
+    "netlab.testbed.hops.narrow": ("Narrow",),
+    "netlab.testbed.hops.nat": ("Nat",),
+    "netlab.testbed.hops.service": ("Service",),
     "netlab.testbed.host": ("Host",),
     "netlab.testbed.lab": ("Lab",),
+    "netlab.linux.conntrack": ("TrackedConnection",),
     "netlab.linux.privileges": ("prepare",),
     "netlab.testbed.net": ("Address", "Late", "Net"),
+    "netlab.testbed.path": ("Path",),
     "netlab.testbed.program": ("Program",),
     "netlab.testbed.expect": ("Held",),
-    "netlab.testbed.router": ("Router",),
     "netlab.testbed.sockets": ("TcpSocket",),
     "netlab.model.vocabulary": (
         "ExpectedPair", "Family", "Hook", "Pair", "Reject", "Side",
@@ -90,13 +104,14 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "Absent", "ActionFailed", "Address", "Carrier",
-    "Connection", "Drop", "Evidence", "ExpectedPair", "Family", "Fault", "FaultRecord", "Flow",
-    "Forbidden", "Held", "Hook", "Host", "Impairment", "Lab", "LabError", "Late", "MissingExtra",
-    "Net", "NetlabError", "NotHeld", "Options", "Pair", "Plug", "Program", "ProgramRecord",
-    "Reject", "Router", "Scenario", "ScenarioError", "Segment", "Side", "State", "TcpSocket",
-    "Timer", "TooBusy", "Unmet", "choose", "load", "play", "play_all", "prepare", "story",
-    "write_captures", "write_report",
+    "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "Absent", "ActionFailed", "Address",
+    "Asymmetric", "Carrier", "Connection", "Drop", "Evidence", "ExpectedPair", "Family",
+    "Fault", "FaultRecord", "Firewall", "Flow", "Forbidden", "Held", "Hook", "Hop", "Host",
+    "Impairment", "Lab", "LabError", "Late", "MissingExtra", "Narrow", "Nat", "Net",
+    "NetlabError", "NotHeld", "Options", "Pair", "Path", "Plug", "Program", "ProgramRecord",
+    "Reject", "Scenario", "ScenarioError", "Segment", "Service", "Side", "State", "TcpSocket",
+    "Timer", "TooBusy", "TrackedConnection", "Unmet", "choose", "load", "play", "play_all",
+    "prepare", "story", "write_captures", "write_report",
 ]  # fmt: skip
 
 

@@ -157,7 +157,7 @@ def _map_user(uid: int) -> None:
 #: Descriptors that a process has besides its labs, and those that one lab may need at most: a
 #: recorded one has 25, and its applications have connections and programs.
 OTHER_DESCRIPTORS, A_LAB = 40, 30
-#: Network namespaces besides those of labs, and of one lab with a router.
+#: Network namespaces besides those of labs, and of one lab with a path of hops.
 OTHER_NETWORKS, NETWORKS_OF_A_LAB = 2, 3
 
 

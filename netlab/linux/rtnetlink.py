@@ -15,7 +15,7 @@ from netlab.linux.transport import Request, Transport, encode
 from netlab.model.vocabulary import Family
 
 RTM_NEWLINK, RTM_GETLINK, RTM_SETLINK = 16, 18, 19
-RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH = 20, 24, 28
+RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEIGH = 20, 21, 24, 25, 28
 RT_TABLE_MAIN, RT_TABLE_LOCAL = 254, 255
 RTPROT_KERNEL, RTPROT_STATIC = 2, 4
 RTN_UNICAST, RTN_LOCAL = 1, 2
@@ -122,6 +122,16 @@ def address(family: Family, text: str, index: int, prefix: int) -> Request:
     return encode(message, RTM_NEWADDR, NLM_F_CREATE, f"address {text}")
 
 
+def no_address(family: Family, text: str, index: int, prefix: int) -> Request:
+    """Take an address from a link. Acknowledged."""
+    message = ifaddrmsg()
+    message["family"] = family
+    message["index"] = index
+    message["prefixlen"] = prefix
+    message["attrs"] = [("IFA_LOCAL", text), ("IFA_ADDRESS", text)]
+    return encode(message, RTM_DELADDR, NLM_F_ACK, f"to give up address {text}")
+
+
 def local_route(text: str, index: int, flags: int = 0) -> Request:
     """Deliver packets for this IPv6 address to this host.
 
@@ -135,6 +145,15 @@ def local_route(text: str, index: int, flags: int = 0) -> Request:
     message["attrs"] = [("RTA_DST", text), ("RTA_OIF", index)]
     flags |= NLM_F_CREATE | NLM_F_REPLACE
     return encode(message, RTM_NEWROUTE, flags, f"the local route of {text}")
+
+
+def no_local_route(text: str, index: int) -> Request:
+    """Deliver them no more: the kernel removes only its own route with an address."""
+    message = rtmsg()
+    message["family"], message["dst_len"] = Family.IPV6, 128
+    message["table"], message["type"] = RT_TABLE_LOCAL, RTN_LOCAL
+    message["attrs"] = [("RTA_DST", text), ("RTA_OIF", index)]
+    return encode(message, RTM_DELROUTE, NLM_F_ACK, f"to remove the local route of {text}")
 
 
 def route(family: Family, network: str, prefix: int, index: int, gateway: str = "") -> Request:

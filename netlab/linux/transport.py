@@ -112,6 +112,17 @@ class Transport:
             raise netlink.refused(request.purpose, netlink.error_code(payload))
         return payload
 
+    def find(self, request: Request) -> memoryview | None:
+        """Ask for one thing that may not exist (ENOENT). Raises `LabError` if refused otherwise."""
+        self._socket.send(request.data)
+        kind, _, payload = next(netlink.messages(memoryview(self._socket.recv(BUFFER))))
+        if kind != NLMSG_ERROR:
+            return payload
+        code = netlink.error_code(payload)
+        if code != errno.ENOENT:
+            raise netlink.refused(request.purpose, code)
+        return None
+
     def dump(self, request: Request) -> Iterator[memoryview]:
         """Ask for a listing and yield the payload of each message of the answer.
 

@@ -17,7 +17,7 @@ from typing import Any
 from netlab.model.errors import ScenarioError
 from netlab.model.tcp import RETRANSMITTING
 from netlab.model.vocabulary import ExpectedPair, Family, Pair
-from netlab.scenario import loader, writer
+from netlab.scenario import loader, spelling, writer
 from netlab.scenario.model import AnyStep, Do, FaultStep, Reach, Remove, Scenario, in_force
 from netlab.scenario.steps import kind_of
 
@@ -50,6 +50,7 @@ class Session:
         self._dropped: dict[float, Mapping[str, int]] = {}  # by the time of a pair
         #: Steps that came before the first key.
         self._given: tuple[AnyStep, ...] = scenario.steps if scenario else ()
+        self._way = scenario.way if scenario else ()
 
     # --- what happens
 
@@ -82,8 +83,8 @@ class Session:
 
     @property
     def steps(self) -> tuple[AnyStep, ...]:
-        """Everything that was done, by the scenario and at the keys."""
-        return (*self._given, *(deed.step for deed in self.deeds))
+        """The hops, and everything that was done, by the scenario and at the keys."""
+        return (*self._way, *self._given, *(deed.step for deed in self.deeds))
 
     @property
     def in_force(self) -> dict[str, FaultStep]:
@@ -128,9 +129,9 @@ class Session:
         of = (deeds or self.deeds)[-1].of
         if of:
             expect["of"] = of
-        expect["hold"] = writer.seconds(HOLD)
+        expect["hold"] = spelling.seconds(HOLD)
         if deeds and since - deeds[-1].at > PROMPT:
-            expect["within"] = writer.seconds(_generous(since - deeds[-1].at))
+            expect["within"] = spelling.seconds(_generous(since - deeds[-1].at))
         if idle := _idle(steps, pair, dropped, self._dropped[since]):
             expect["dropped"] = dict.fromkeys(idle, "at least 0")
         if healed:
@@ -138,7 +139,7 @@ class Session:
         else:
             expect["cause"] = _cause(in_force(steps))
         source = f"netlab freeze {self.scenario.name}" if self.scenario else "netlab lab"
-        text = writer.file(story, source, steps, expect)
+        text = writer.file(story, source, steps, expect, self._way)
         loader.parse(text, Path(f"{name}.yaml"))  # raises for anything impossible
         return text
 
@@ -208,7 +209,7 @@ def _idle(
     """
     found = []
     for step in steps:
-        if isinstance(step, FaultStep) and kind_of(step).counts:
+        if isinstance(step, FaultStep) and kind_of(step).counts(step):
             number = dropped.get(step.name, 0)
             stays = step.name in in_force(steps) and {pair.client, pair.server} & RETRANSMITTING
             if number <= (before.get(step.name, 0) if stays else 0):

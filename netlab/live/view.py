@@ -133,7 +133,7 @@ class ViewBuilder:
         tape = controller.lab.tape
         faults = [
             InForce(name, kind_of(step).described(step),
-                    self._packets.get(name, 0) if kind_of(step).counts else None)
+                    self._packets.get(name, 0) if kind_of(step).counts(step) else None)
             for name, step in in_force.items()
         ]  # fmt: skip
         return View(

@@ -105,7 +105,7 @@ class FaultRecord:
     def where(self) -> str:
         """The place in words: ``client input``."""
         sides = " and ".join(map(str, self.sides))
-        return f"{sides} {self.hook or 'wire'}"
+        return f"{sides} {self.hook or 'wire'}" if sides else "the path"
 
     def __str__(self) -> str:
         """One line of a failure: what it was, and what it did."""
@@ -128,12 +128,13 @@ class Frame:
     """One packet as one observer saw it. `at`: seconds since the lab was built."""
 
     at: float
-    side: Side | None  # at whose end; None: at a router between them
+    side: Side  # at whose end; at a hop: at the link towards that end
     seen: Sighting
     length: int  # bytes, from the IP header on
     data: bytes  # the first of them
     fault: str = ""  # the one whose rule dropped it, or answered it with a reject
     hook: Hook | None = None  # where that rule sits
+    hop: int = 0  # the number of the hop that saw it, from the client's end; 0: an end did
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,28 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Translation:
+    """What a hop made of the ends of a connection: as they were before it, seen from the client,
+    and as they are behind it.
+    """
+
+    at: float  # when it was first seen, in seconds since the lab was built
+    hop: int  # its number, from 1
+    client: tuple[str, int]
+    server: tuple[str, int]
+    client_behind: tuple[str, int]
+    server_behind: tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedState:
+    """The entry of a connection in a hop's table goes to another state. `at`: as everywhere."""
+
+    at: float
+    state: str  # as conntrack names it; nothing: the hop does not know it (any more)
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """Every packet of a run, as both ends and the rules saw it, and the kernel's own account."""
 
@@ -157,8 +180,8 @@ class Recording:
     events: tuple[Event, ...] = ()  # of that connection
     traced: bool = False  # whether the kernel's tracepoints were there
     missed: int = 0  # packets that came faster than they could be recorded
-    routed: bool = False  # over a third host, which may lose packets unobserved
-    client_seen: tuple[str, int] | None = None  # by the server, where a router translates
+    hops: tuple[str, ...] = ()  # the names of the hosts on the way, from the client's end
+    translations: tuple[Translation, ...] = ()  # on the way, of all connections
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +253,8 @@ class Evidence:
     steps: tuple[PlayedStep, ...] = ()
     faults: tuple[FaultRecord, ...] = ()
     programs: tuple[ProgramRecord, ...] = ()
+    #: By the name of each hop that remembers connections: how its entry of this one changed.
+    tracked: dict[str, tuple[TrackedState, ...]] = field(default_factory=dict)
     client: End = End()
     server: End = End()
     recording: Recording | None = None  # where one was asked for

@@ -11,6 +11,12 @@ from dataclasses import dataclass
 
 from netlab.model.tcp import State
 
+#: The states of a TCP connection in a table of connections, as ``conntrack -L`` prints them, by the
+#: kernel's number (enum tcp_conntrack).
+CONNTRACK = (
+    "NONE", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK",
+    "TIME_WAIT", "CLOSE", "SYN_SENT2",
+)  # fmt: skip
 USUAL_PORT = 5555  # the port of the articles' exercises
 
 

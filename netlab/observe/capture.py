@@ -57,6 +57,7 @@ class Dropped(NamedTuple):
     at: float  # on the clock of scheduler.now; of a packet that was not yet sent: when it was read
     hook: int  # NF_INET_*
     rule: str  # the prefix of the log statement
+    link: int  # the number of the interface that it came in by, or was to leave by
     length: int
     data: bytes
 
@@ -191,6 +192,7 @@ NFNL_SUBSYS_ULOG = 4
 NFGENMSG_SIZE = 4
 PACKET_MESSAGE, CONFIG_MESSAGE = NFNL_SUBSYS_ULOG << 8, NFNL_SUBSYS_ULOG << 8 | 1
 NFULA_PACKET_HDR, NFULA_TIMESTAMP, NFULA_PAYLOAD, NFULA_PREFIX, NFULA_SEQ = 1, 3, 9, 10, 12
+NFULA_IFINDEX_INDEV, NFULA_IFINDEX_OUTDEV = 4, 5
 NFULA_CFG_CMD, NFULA_CFG_MODE, NFULA_CFG_QTHRESH, NFULA_CFG_FLAGS = 1, 2, 5, 6
 NFULNL_CFG_CMD_BIND, NFULNL_COPY_PACKET, NFULNL_CFG_F_SEQ = 1, 2, 1
 BUFFER = 1 << 16
@@ -264,7 +266,9 @@ class Drops:
         else:  # it had not left its sender
             at = time.monotonic()
         rule = bytes(parts.get(NFULA_PREFIX, b"")).rstrip(b"\0").decode(errors="replace")
-        return Dropped(at, parts[NFULA_PACKET_HDR][2], rule, _whole_length(data), data)
+        link = parts.get(NFULA_IFINDEX_INDEV) or parts.get(NFULA_IFINDEX_OUTDEV) or b""
+        number = int.from_bytes(link, "big")
+        return Dropped(at, parts[NFULA_PACKET_HDR][2], rule, number, _whole_length(data), data)
 
     def close(self) -> None:
         """Stop observing."""

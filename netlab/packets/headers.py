@@ -109,6 +109,20 @@ def lasting(data: bytes) -> bytes:
     return front + data[start:checksum] + data[checksum + 2 : end]
 
 
+def readdressed(data: bytes, source: End, destination: End) -> bytes:
+    """The packet with other ends: addresses, and the ports of TCP and UDP."""
+    family = socket.AF_INET6 if ":" in source[0] else socket.AF_INET
+    addresses = b"".join(socket.inet_pton(family, end[0]) for end in (source, destination))
+    if family == socket.AF_INET:
+        start, protocol, at = (data[0] & 0x0F) * 4, data[9], 12
+    else:
+        start, protocol, at = 40, data[6], 8
+    data = data[:at] + addresses + data[at + len(addresses) :]
+    if protocol not in (TCP, UDP) or len(data) < start + 4:
+        return data
+    return data[:start] + struct.pack("!HH", source[1], destination[1]) + data[start + 4 :]
+
+
 def read(frame: Frame) -> Headers:
     """The headers of a frame. Never raises: one that cannot be read is called malformed."""
     try:

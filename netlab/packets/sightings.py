@@ -4,8 +4,8 @@
 A frame seen leaving one end, the same bytes seen coming in at the other, and the rule that then
 dropped them are one packet. A wire of veth neither loses nor reorders, so the same bytes are
 paired first in, first out; only checksums differ, which are filled in late or not at all.
-A router in between decrements the hop limit, may translate the client's address, and has lost
-whatever does not reach the other end.
+Hops in between see it as well, decrement its hop limit, may give it other addresses
+(`netlab.packets.way`), and have lost whatever comes in at one of them and nowhere behind it.
 """
 
 from __future__ import annotations
@@ -18,17 +18,15 @@ from dataclasses import dataclass, field, replace
 from netlab.model.evidence import Frame, Recording
 from netlab.model.tcp import Segment
 from netlab.model.vocabulary import Hook, Side
-from netlab.packets.headers import PSH, End, Headers, lasting, read, segment
+from netlab.packets.headers import PSH, End, Headers, read, segment
 from netlab.packets.sequence import Numbers, Relative
+from netlab.packets.way import SENDING, Itinerary, sender_of
 
 #: Seconds. Nothing takes longer from end to end, even on a busy machine; after that it is
 #: another packet with the same bytes, whose other sightings were missed.
 LONGEST_WAY = 0.4
 #: Seconds by which clocks read in different places may differ.
 SLACK = 0.002
-ROUTER = "router"
-#: Hooks at which a packet has not left its sender yet.
-SENDING = frozenset({Hook.OUTPUT, Hook.POSTROUTING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Packet:
     arrived: float | None  # came in at the other end
     dropped: float | None  # a rule dropped it, or answered it with a reject
     fault: str  # the one whose rule did
-    died_at: Side | None  # and at which end; None: at a router
+    died_at: Side | None  # and at which end; None: at a hop
     hook: Hook | None
     source: tuple[str, int]
     destination: tuple[str, int]
@@ -57,6 +55,9 @@ class Packet:
     resent: int  # how often this end had sent the same sequence numbers before
     ours: bool  # belongs to the connection that the recording is about
     text: str  # what it is, where that is no plain TCP segment: ICMP port unreachable, keepalive
+    passed: tuple[tuple[int, float], ...] = ()  # the hops at which it came in, and when, in order
+    lost_at: int = 0  # the number of the hop that has lost it
+    made_at: int = 0  # the number of the hop that it comes from; 0: its sender is an end
 
     @property
     def where(self) -> str:
@@ -72,19 +73,40 @@ class Packet:
 
 def packets(recording: Recording) -> list[Packet]:
     """Every packet of a recording, in the order in which they were first seen."""
-    sightings = sorted(
-        _sightings(recording.frames, _untranslated(recording)), key=lambda seen: seen.at
-    )
+    way = Itinerary(recording)
+    sightings = sorted(_sightings(recording.frames, way), key=lambda seen: seen.at)
     numbers = Numbers()
     ours = _ours(recording.client, recording.server)
     found = []
     for seen in sightings:
-        headers = _as_the_client_has_it(read(seen.frame), recording)
-        if recording.routed and seen.dropped is None and seen.arrived is None and seen.sent:
-            seen.dropped = replace(seen.sent, side=None, fault=ROUTER, hook=None)
+        headers = way.headers(seen.frame)
         relative = numbers.of(headers, seen.sent is not None)
-        found.append(_packet(seen, headers, relative, ours(headers)))
+        packet = _packet(seen, headers, relative, ours(headers))
+        found.append(_on_its_way(packet, seen, recording.hops) if way.hops else packet)
     return found
+
+
+def _on_its_way(packet: Packet, seen: _Sightings, hops: Sequence[str]) -> Packet:
+    """The packet with what hops have to do with it."""
+    passed = tuple((hop, frame.at) for hop, frame in seen.passed.items())
+    first, last = (1, len(hops)) if packet.sender is Side.CLIENT else (len(hops), 1)
+    dropped = seen.dropped
+    if dropped is not None and dropped.hop and dropped.hook is Hook.OUTPUT:
+        made = dropped.hop
+    elif seen.sent is not None or (dropped is not None and not (passed or seen.arrived)):
+        made = 0
+    elif passed:
+        made = passed[0][0] + (-1 if first == 1 else 1) if passed[0][0] != first else 0
+    else:
+        made = last
+    if dropped is not None:
+        return replace(packet, passed=passed, lost_at=dropped.hop, made_at=made)
+    if seen.arrived is not None or not passed:
+        return replace(packet, passed=passed, made_at=made)
+    lost, at = passed[-1]
+    return replace(
+        packet, passed=passed, made_at=made, lost_at=lost, dropped=at, fault=hops[lost - 1]
+    )
 
 
 class Latest:
@@ -112,7 +134,9 @@ class Latest:
             return
         self.skipped += max(0, len(frames) - self._frames)
         frames = sorted(frames, key=lambda frame: frame.at)[-self._frames :]
-        sightings = sorted(_sightings([*self._open, *frames]), key=lambda seen: seen.at)
+        sightings = sorted(
+            _sightings([*self._open, *frames], Itinerary()), key=lambda seen: seen.at
+        )
         flood = len(sightings) - self._frames
         self._under_way, self._open = [], []
         known, self._known = self._known, {}
@@ -152,7 +176,7 @@ def _packet(seen: _Sightings, headers: Headers, relative: Relative, ours: bool) 
         seen.arrived.at if seen.arrived else None,
         dropped.at if dropped else None,
         dropped.fault if dropped else "",
-        dropped.side if dropped else None,
+        dropped.side if dropped and not dropped.hop else None,
         dropped.hook if dropped else None,
         headers.source,
         headers.destination,
@@ -175,15 +199,6 @@ def _ours(client: End, server: End) -> Callable[[Headers], bool]:
     return lambda headers: (headers.inner or (headers.source, headers.destination)) in both
 
 
-def _as_the_client_has_it(headers: Headers, recording: Recording) -> Headers:
-    """The headers with the client's own end, where the server's side saw another."""
-    if recording.client_seen is None:
-        return headers
-    ends = {_canonical(recording.client_seen): _canonical(recording.client)}
-    source, destination = (ends.get(end, end) for end in (headers.source, headers.destination))
-    return headers._replace(source=source, destination=destination)
-
-
 def _canonical(end: End) -> End:
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
@@ -198,28 +213,34 @@ def _canonical(end: End) -> End:
 
 @dataclass(slots=True)
 class _Sightings:
-    """The frames in which one packet was seen: at least one of the three."""
+    """The frames in which one packet was seen: at least one of them."""
 
     sender: Side
     sent: Frame | None = None
+    passed: dict[int, Frame] = field(default_factory=dict)  # by the number of the hop, in order
     arrived: Frame | None = None
     dropped: Frame | None = None
 
     @property
     def frame(self) -> Frame:
         """The best sighting: the first."""
-        frame = self.sent or self.arrived or self.dropped
-        assert frame is not None
-        return frame
+        return self.frames[0]
 
     @property
     def frames(self) -> list[Frame]:
-        """All of them."""
-        return [frame for frame in (self.sent, self.arrived, self.dropped) if frame is not None]
+        """All of them, in the order of the way."""
+        ends = (self.arrived, self.dropped)
+        return [each for each in (self.sent, *self.passed.values(), *ends) if each is not None]
 
     @property
     def at(self) -> float:
         return min(frame.at for frame in self.frames)
+
+    @property
+    def reached(self) -> Frame:
+        """The last sighting on its way, before a rule's."""
+        on_the_way = [frame for frame in self.frames if frame is not self.dropped]
+        return on_the_way[-1] if on_the_way else self.frame
 
 
 @dataclass(slots=True)
@@ -227,62 +248,58 @@ class _Same:
     """Frames with the same bytes from the same end, by where they were seen."""
 
     sent: list[Frame] = field(default_factory=list)
-    arrived: list[Frame] = field(default_factory=list)
-    dropped: list[Frame] = field(default_factory=list)  # at the receiver
+    #: By the hop, in the order of the way, and then at the other end.
+    stations: dict[int, list[Frame]] = field(default_factory=lambda: defaultdict(list))
+    dropped: dict[int, list[Frame]] = field(default_factory=lambda: defaultdict(list))  # likewise
     held: list[Frame] = field(default_factory=list)  # dropped at the sender: not seen elsewhere
 
 
-def _sightings(
-    frames: Sequence[Frame], untranslated: Callable[[bytes], bytes] = lambda headers: headers
-) -> Iterator[_Sightings]:
+def _sightings(frames: Sequence[Frame], way: Itinerary) -> Iterator[_Sightings]:
     alike: dict[tuple[Side, bytes, int], _Same] = defaultdict(_Same)
     for frame in sorted(frames, key=lambda frame: frame.at):
-        coming = frame.seen == "in" or (frame.seen == "dropped" and frame.hook not in SENDING)
-        assert frame.side is not None
-        sender = frame.side.peer if coming else frame.side
-        same = alike[sender, untranslated(lasting(frame.data)), frame.length]
+        sender = sender_of(frame)
+        same = alike[sender, way.key(frame), frame.length]
+        station = way.station(frame, sender)
         if frame.seen == "dropped":
-            (same.dropped if coming else same.held).append(frame)
+            held = frame.hook in SENDING
+            (same.held if held else same.dropped[station]).append(frame)
         else:
-            (same.arrived if coming else same.sent).append(frame)
+            (same.stations[station] if station else same.sent).append(frame)
     for (sender, _, _), same in alike.items():
         yield from _paired(sender, same)
 
 
-def _untranslated(recording: Recording) -> Callable[[bytes], bytes]:
-    """A function that restores the client's own address where a router has put another."""
-    if recording.client_seen is None:
-        return lambda headers: headers
-    family = socket.AF_INET6 if ":" in recording.client[0] else socket.AF_INET
-    own, seen = (
-        socket.inet_pton(family, end[0]) for end in (recording.client, recording.client_seen)
-    )
-    return lambda headers: headers.replace(seen, own, 1)
-
-
 def _paired(sender: Side, same: _Same) -> Iterator[_Sightings]:
     """One packet for each frame sent, and for each that was only seen later on its way."""
-    on_the_way = [_Sightings(sender, sent=frame) for frame in same.sent]
-    unsent = []
-    for frame, packet in _first_in_first_out(same.arrived, on_the_way):
-        if packet is None:
-            unsent.append(_Sightings(sender, arrived=frame))
-        else:
-            packet.arrived = frame
-    there = sorted(on_the_way + unsent, key=_last_seen)
-    for frame, packet in _nearest(same.dropped, there):
-        if packet is None:
-            unsent.append(_Sightings(sender, dropped=frame))
-        else:
-            packet.dropped = frame
-    yield from on_the_way
-    yield from unsent
+    there = [_Sightings(sender, sent=frame) for frame in same.sent]
+    for _, frames in sorted(same.stations.items()):
+        there.sort(key=_last_seen)
+        unseen = []
+        for frame, packet in _first_in_first_out(frames, there):
+            seen = packet or _Sightings(sender)
+            if packet is None:
+                unseen.append(seen)
+            if frame.hop:
+                seen.passed[frame.hop] = frame
+            else:
+                seen.arrived = frame
+        there += unseen
+    for frames in same.dropped.values():
+        hop = frames[0].hop
+        here = [packet for packet in there if packet.reached.hop == hop or not hop]
+        here.sort(key=_last_seen)
+        for frame, packet in _nearest(frames, here):
+            if packet is None:
+                there.append(_Sightings(sender, dropped=frame))
+            else:
+                packet.dropped = frame
+    yield from there
     for frame in same.held:
         yield _Sightings(sender, dropped=frame)
 
 
 def _last_seen(packet: _Sightings) -> float:
-    return (packet.arrived or packet.frame).at
+    return packet.reached.at
 
 
 def _first_in_first_out(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from netlab.model.evidence import Evidence
 from netlab.model.vocabulary import Side
-from netlab.render.ladder_condense import PacketRun
+from netlab.render.ladder_condense import PacketRun, name_of
 from netlab.render.ladder_layout import LadderRow, Layout, duration, layout, stamp
 from netlab.render.ladder_notes import Note, StateChange
 from netlab.render.style import Style
@@ -51,6 +51,12 @@ class _Line:
             if 0 <= place < len(self._letters):
                 self._letters[place] = letter, colours
 
+    def cross(self, column: int) -> None:
+        """Show that an arrow goes over a hop."""
+        letter, colours = self._letters[column]
+        if letter == "─":
+            self._letters[column] = "┼", colours
+
     def painted(self, style: Style) -> str:
         """Neighbours in the same colour are painted together."""
         end = len(self._letters)
@@ -77,6 +83,9 @@ class _TextPicture:
         self._right = width - STATE - 2  # the server's
         self._room = self._right - self._left - 1
         self._lanes: dict[int, tuple[int, PacketRun]] = {}  # arrows under way: column
+        between = len(drawn.hops) + 1
+        #: The columns of hops, counted from the client's line.
+        self._hops = [self._room * number // between for number in range(1, between)]
         arrows = [arrow for row in drawn.rows for arrow in row.leaving if arrow.packet.fault]
         needed = [len(_said(arrow)) + len(_killer(arrow, True)) + 7 for arrow in arrows]
         self._in_full = max(needed, default=0) <= self._room
@@ -102,6 +111,13 @@ class _TextPicture:
             lines[0].write(self._left, ends[Side.CLIENT], "dim")
             lines[-1].write(self._right + 1 - len(ends[Side.SERVER]), ends[Side.SERVER], "dim")
         yield from lines
+        if self._hops:
+            line = _Line(self._width)
+            for column, name in zip(self._hops, self._drawn.hops, strict=True):
+                room = self._room // (len(self._hops) + 1) - 1
+                words = name if len(name) <= room else f"{name[: room - 1]}…"
+                line.write(self._left + 1 + column - len(words) // 2, words, "bold", "magenta")
+            yield line
         line = self._lifelines()
         for side, state in self._drawn.first.items():
             if state is not None:
@@ -122,6 +138,8 @@ class _TextPicture:
         line = _Line(self._width)
         line.write(self._left, sign)
         line.write(self._right, sign)
+        for column in self._hops:
+            line.write(self._left + 1 + column, "┊", "dim")
         for column, arrow in self._lanes.values():
             line.write(self._left + 1 + column, sign, self._colour(arrow))
         return line
@@ -139,6 +157,9 @@ class _TextPicture:
 
     def _row(self, row: LadderRow) -> Iterator[_Line]:
         lines = list(self._body(row))
+        for line in lines:
+            for column in self._hops:
+                line.cross(self._left + 1 + column)
         first = lines[0]
         first.write(0, stamp(row.at, row.late).rjust(self._time), "dim")
         for change in row.states.values():
@@ -211,6 +232,8 @@ class _TextPicture:
         line = self._lifelines()
         if arrow.unsent:
             self._unsent(line, arrow)
+        elif arrow.packet.lost_at or arrow.packet.made_at:
+            self._of_hop(line, arrow)
         elif row.crossing:
             killer = len(_killer(arrow, self._in_full)) if arrow.lost else 0
             column = min(self._room * 2 // 3 - 3 * len(self._lanes), self._room - killer - 3)
@@ -225,6 +248,34 @@ class _TextPicture:
             self._tail(line, arrow, self._room - killer - 1)
             self._head_of(line, arrow, self._room - killer - 1)
         yield line
+
+    def _of_hop(self, line: _Line, arrow: PacketRun) -> None:
+        """It begins at a hop, or ends there: its words stand on the arrow, or else beside it."""
+        sender, colour, packet = arrow.sender, self._colour(arrow), arrow.packet
+        start, end = self._reach(packet.made_at, sender, 0), self._reach(packet.lost_at, sender)
+        self._put(line, sender, start, "─" * max(0, end - start), colour)
+        tail = "├" if sender is Side.CLIENT else "┤"
+        if packet.made_at:
+            self._put(line, sender, start, tail, colour)
+        else:
+            line.write(self._left if sender is Side.CLIENT else self._right, tail)
+        beside = (0, start)  # columns where there is room for words
+        if packet.lost_at:
+            killer = f" {packet.fault} "
+            self._put(line, sender, end, "✗", "red", "bold")
+            self._put(line, sender, end + 1, killer, "red")
+            beside = (end + 1 + len(killer), self._room)
+        else:
+            self._put(line, sender, end - 1, "▶" if sender is Side.CLIENT else "◀", colour)
+        column, words = _placed(arrow, (start + 2, end - 2), beside)
+        self._put(line, sender, column, words, colour)
+
+    def _reach(self, hop: int, sender: Side, otherwise: int | None = None) -> int:
+        """The column of a hop, counted from the sender; of no hop, that of the other end."""
+        if not hop:
+            return self._room if otherwise is None else otherwise
+        column = self._hops[hop - 1]
+        return column if sender is Side.CLIENT else self._room - 1 - column
 
     def _unsent(self, line: _Line, arrow: PacketRun) -> None:
         """It was dropped where it started: no line leads to the other end."""
@@ -304,6 +355,19 @@ _BENDS = {Side.CLIENT: ("╮", "╰"), Side.SERVER: ("╭", "╯")}
 
 def _name(change: StateChange) -> str:
     return str(change.after) if change.traced else f"~{change.after}"
+
+
+def _placed(arrow: PacketRun, on: tuple[int, int], beside: tuple[int, int]) -> tuple[int, str]:
+    """The words of an arrow, and where they begin: on its line, or beside it; columns from `on[0]`
+    to `on[1]`, or from `beside[0]` to `beside[1]`.
+    """
+    again = f" ─ {arrow.again}" if arrow.again else ""
+    for words in (_said(arrow), f"{arrow.short}{again}", arrow.short, name_of(arrow.packet)):
+        for start, end in (on, beside):
+            if len(words) + 2 <= end - start:
+                return start, f" {words} "
+    start, end = max(on, beside, key=lambda room: room[1] - room[0])
+    return start, f" {arrow.short}"[: max(0, end - start - 1)] + "…"
 
 
 def _again(arrow: PacketRun) -> list[tuple[str, tuple[str, ...]]]:

@@ -64,6 +64,7 @@ class Layout:
     rows: tuple[LadderRow, ...]
     footer: tuple[str, ...]  # what is not drawn
     mixed: bool  # whether other connections' packets are among ours
+    hops: tuple[str, ...] = ()  # the names of the hosts on the way, each a lane
 
     @property
     def sampled(self) -> bool:
@@ -105,6 +106,7 @@ def layout(
         tuple(rows.of(arrows, [*done, *rests, *summed_up], loose)),
         tuple(_footer(evidence, noise, bool(rests))),
         len({packet.ours for packet in shown}) > 1,
+        record.hops if record else (),
     )
 
 

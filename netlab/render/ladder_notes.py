@@ -65,6 +65,9 @@ def notes(evidence: Evidence) -> Iterator[Note]:
         yield Note(fault.installed, f"{fault.name}: {fault.does}", "fault")
         if fault.removed is not None:
             yield Note(fault.removed, f"{fault.name} removed", "removed")
+    for hop, entries in evidence.tracked.items():
+        for entry in entries:
+            yield Note(entry.at, f"in the table of {hop}: {entry.state}", "others")
     yield from _events(evidence.recording.events if evidence.recording else ())
 
 

@@ -48,6 +48,7 @@ svg.ladder text.name { font-size: 13px; font-weight: 700; }
 svg.ladder text.state { font-size: 10.5px; font-weight: 700; }
 svg.ladder .pill { fill: var(--l-soft); }
 svg.ladder .life { stroke: var(--l-line); stroke-width: 1.6; }
+svg.ladder .hop { stroke: var(--l-line); stroke-width: 1; stroke-dasharray: 2 4; }
 svg.ladder .gap { stroke-dasharray: 1.5 4; stroke-linecap: round; }
 svg.ladder .client { color: var(--l-client); } svg.ladder .server { color: var(--l-server); }
 svg.ladder .client text.name, svg.ladder .server text.name { fill: currentColor; }
@@ -153,6 +154,9 @@ class _SvgPicture:
                 yield _pill(side, 46, str(state), str(state), f"{side}: {state} at the beginning")
 
     def _lifelines(self) -> Iterator[str]:
+        for number, name in enumerate(self._drawn.hops, start=1):
+            yield _line(self._x(number), 50, self._x(number), self._bottom, "hop")
+            yield _text(self._x(number), 44, name, "quiet", "middle")
         for x in (LEFT, RIGHT):
             y = 36.0
             for start, _ in self._gaps:
@@ -187,9 +191,21 @@ class _SvgPicture:
         to = self._arrives.get(id(arrow))
         return (y + FALL, False) if to is None else (self._at[id(to)], True)
 
+    def _x(self, hop: int) -> float:
+        """Where the line of a hop stands, by its number from the client's end."""
+        return LEFT + (RIGHT - LEFT) * hop / (len(self._drawn.hops) + 1)
+
+    def _across(self, arrow: PacketRun) -> tuple[float, float, int]:
+        """Where an arrow starts and ends, and which way it goes."""
+        packet, to_server = arrow.packet, arrow.sender is Side.CLIENT
+        start, end, way = (LEFT, RIGHT, 1) if to_server else (RIGHT, LEFT, -1)
+        first = self._x(packet.made_at) if packet.made_at else start
+        last = self._x(packet.lost_at) + way * 16 if packet.lost_at else end
+        return first, last, way
+
     def _arrow(self, arrow: PacketRun, y: float) -> Iterator[str]:
         yield f'<g class="{_class(arrow)}"><title>{escape(_tooltip(arrow))}</title>'
-        start, end, way = _across(arrow)
+        start, end, way = self._across(arrow)
         if arrow.unsent:
             yield _cross(start + way * 9, y)
         else:
@@ -204,7 +220,7 @@ class _SvgPicture:
         yield "</g>"
 
     def _words(self, arrow: PacketRun, y: float) -> Iterator[str]:
-        start, end, way = _across(arrow)
+        start, end, way = self._across(arrow)
         end_y, crossing = self._end(arrow, y)
         here, there = ("", "end") if way > 0 else ("end", "")
         yield f'<g class="said {_class(arrow)}"><title>{escape(_tooltip(arrow))}</title>'
@@ -222,11 +238,6 @@ class _SvgPicture:
 
 def _class(arrow: PacketRun) -> str:
     return f"arrow {arrow.sender}{'' if arrow.packet.ours else ' other'}"
-
-
-def _across(arrow: PacketRun) -> tuple[float, float, int]:
-    """Where an arrow starts and ends, and which way it goes."""
-    return (LEFT, RIGHT, 1) if arrow.sender is Side.CLIENT else (RIGHT, LEFT, -1)
 
 
 def _signs(drawn: Layout) -> Iterator[str]:

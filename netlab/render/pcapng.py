@@ -46,7 +46,7 @@ def pcapng(evidence: Evidence, application: str = "netlab") -> bytes:
     places = _places(frames)
     blocks = [
         _section(evidence, recording, application),
-        *(_interface(place, _longest(frames)) for place in places),
+        *(_interface(place, recording.hops, _longest(frames)) for place in places),
         _names(recording),
         *(_packet(frame, places.index(_place(frame)), recording.began) for frame in frames),
     ]
@@ -54,25 +54,45 @@ def pcapng(evidence: Evidence, application: str = "netlab") -> bytes:
 
 
 class Place(NamedTuple):
-    """Where packets were seen: at one end of the wire, or at the rules of that end."""
+    """Where packets were seen: at one end of the wire, at a hop's link towards that end, or at the
+    rules there.
+    """
 
     side: Side
     dropped: bool
+    hop: int = 0  # its number, from the client's end
 
-    def __str__(self) -> str:
-        return f"{self.side} {'dropped' if self.dropped else 'eth0'}"
+    def name(self, hops: Sequence[str]) -> str:
+        """The name of the interface; `hops` are those of all hops."""
+        link = "dropped" if self.dropped else str(self.side) if self.hop else "eth0"
+        return f"{hops[self.hop - 1] if self.hop else self.side} {link}"
+
+    def description(self, hops: Sequence[str]) -> str:
+        """What was seen there."""
+        if self.hop:
+            name = hops[self.hop - 1]
+            if self.dropped:
+                return f"what rules on {name} dropped, on its way from the {self.side}"
+            return f"what came in at {name} from the {self.side}"
+        if self.dropped:
+            return f"what rules on the {self.side} dropped"
+        return f"the {self.side}'s end of the wire"
 
 
 def _place(frame: Frame) -> Place:
-    assert frame.side is not None
-    return Place(frame.side, frame.seen == "dropped")
+    return Place(frame.side, frame.seen == "dropped", frame.hop)
 
 
 def _places(frames: Sequence[Frame]) -> list[Place]:
-    """Always both wires, and the places where packets were dropped."""
+    """Always both wires, and the places where packets were dropped, or came by."""
     seen = {_place(frame) for frame in frames}
-    dropping = [Place(side, True) for side in Side if Place(side, True) in seen]
-    return [*(Place(side, False) for side in Side), *dropping]
+    wires = [Place(side, False) for side in Side]
+    ends = [place for side in Side if (place := Place(side, True)) in seen]
+    hops = sorted(
+        (place for place in seen if place.hop),
+        key=lambda place: (place.hop, place.dropped, str(place.side)),
+    )
+    return [*wires, *ends, *hops]
 
 
 def _longest(frames: Sequence[Frame]) -> int:
@@ -95,15 +115,10 @@ def _section(evidence: Evidence, recording: Recording, application: str) -> byte
     return _block(SECTION, struct.pack("<IHHQ", BYTE_ORDER, 1, 0, UNKNOWN_LENGTH) + options)
 
 
-def _interface(place: Place, longest: int) -> bytes:
-    description = (
-        f"what rules on the {place.side} dropped"
-        if place.dropped
-        else f"the {place.side}'s end of the wire"
-    )
+def _interface(place: Place, hops: Sequence[str], longest: int) -> bytes:
     options = _options(
-        (INTERFACE_NAME, str(place).encode()),
-        (INTERFACE_DESCRIPTION, description.encode()),
+        (INTERFACE_NAME, place.name(hops).encode()),
+        (INTERFACE_DESCRIPTION, place.description(hops).encode()),
         (INTERFACE_RESOLUTION, bytes([NANOSECONDS])),
     )
     return _block(INTERFACE, struct.pack("<HHI", LINKTYPE_RAW, 0, longest) + options)
@@ -131,7 +146,7 @@ def _packet(frame: Frame, interface: int, began: int) -> bytes:
 def _remarks(frame: Frame) -> Iterator[Option]:
     if frame.seen == "dropped":
         outward = frame.hook in OUTWARD_HOOKS
-        where = f" at {frame.side} {frame.hook}"
+        where = "" if frame.hop else f" at {frame.side} {frame.hook}"
         yield COMMENT, f"dropped by {frame.fault or 'a rule'}{where}".encode()
     else:
         outward = frame.seen == "out"

@@ -10,11 +10,13 @@ import errno
 from netlab.linux import privileges
 from netlab.model.errors import OUT_OF_SOMETHING, ActionFailed
 from netlab.model.vocabulary import Family
-from netlab.scenario import writer
-from netlab.scenario.model import AnyStep, Do, FaultStep, Reach, Remove
+from netlab.scenario import checks, writer
+from netlab.scenario.model import AnyStep, Do, FaultStep, HopOrder, Reach, Remove
 from netlab.scenario.steps import ACTIONS, kind_of
 from netlab.scenario.steps.action import Stage
+from netlab.scenario.steps.hops import give
 from netlab.testbed.flows import Which
+from netlab.testbed.host import PATIENCE
 
 
 def perform(stage: Stage, step: AnyStep, family: Family) -> str:
@@ -24,10 +26,13 @@ def perform(stage: Stage, step: AnyStep, family: Family) -> str:
             return act(stage, step, family)
         case FaultStep():
             kind_of(step).install(stage, step)
+        case HopOrder():
+            give(stage.lab, step)
         case Remove():
             stage.lab.remove(step.name)
         case Reach():
             stage.lab.expect_pair(step.claim, step.hold, step.within, None, Which(step.of))
+            checks.tracked(stage.lab, step.of, step.tracked, step.within or PATIENCE)
     return ""
 
 

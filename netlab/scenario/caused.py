@@ -41,7 +41,7 @@ def lacking(lab: Lab, expect: Expectation) -> Lack | None:
 def due(removed: Remove, faults: Mapping[str, FaultStep], expect: Expectation) -> Iterator[str]:
     """The names of the faults that this step removes, and that must have met a packet by then."""
     for name, fault in faults.items():
-        counts = kind_of(fault).counts and not expect.may_drop_nothing(name)
+        counts = kind_of(fault).counts(fault) and not expect.may_drop_nothing(name)
         if counts and removed.name in (None, name):
             yield name
 

@@ -40,6 +40,26 @@ def frozen(lab: Lab, expect: Expectation, at: At) -> None:
     for side, states in expect.path.items():
         at("path", side)
         _path(flow, side, states)
+    for hop, entry in expect.tracked.items():
+        at("tracked", hop)
+        tracked(lab, expect.of, {hop: entry}, 0.0)
+
+
+def tracked(lab: Lab, of: str, wanted: Mapping[str, str], within: float) -> None:
+    """Check the state that hops have of a connection, waiting for up to `within` seconds.
+
+    Raises `ActionFailed`.
+    """
+    wanted = {name: state for name, state in wanted.items() if not lab.hop(name).idle}
+
+    def others() -> dict[str, str]:
+        flow = lab.flow(of)
+        found = {name: flow.tracked_as(name) for name in wanted}
+        return {name: state for name, state in found.items() if state != wanted[name]}
+
+    lab.wait(lambda: not others(), within)
+    for name, state in others().items():
+        raise ActionFailed(f"{name}: expected {wanted[name]} in its table; found {state}")
 
 
 def ended(lab: Lab, asked: Exit, at: At) -> None:

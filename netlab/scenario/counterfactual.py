@@ -108,5 +108,6 @@ def _what_failed(failure: Failure) -> str:
 
 def _line(scenario: Scenario, fault: str) -> int:
     """The line of the fault; in a story, that of the pair."""
-    steps = (step for step in scenario.steps if isinstance(step, FaultStep) and step.name == fault)
-    return next((step.line for step in steps), scenario.expect.line)
+    faults = (step for step in scenario.prepared if isinstance(step, FaultStep))
+    lines = (step.line for step in faults if step.name == fault)
+    return next(lines, scenario.expect.line)

@@ -18,7 +18,7 @@ from netlab.model import outside
 from netlab.model.errors import ScenarioError
 from netlab.model.text import UNPRINTABLE, printable
 from netlab.scenario.kinds import Kind
-from netlab.scenario.shapes import Either, ListOf, MapOf, Steps, Struct, Takes
+from netlab.scenario.shapes import Either, Hops, ListOf, MapOf, Steps, Struct, Takes
 
 #: A scenario is a page long; anything larger is something else.
 LARGEST = 64 * outside.KIB
@@ -136,7 +136,7 @@ class Document:
                 break
             above.insert(0, line.strip().lstrip("#").strip())
         comments = []
-        for _, value in node.value:
+        for value in _values(node):
             end = _end(value)
             after = self._lines[end.line][end.column :]
             if match := re.fullmatch(r"\s+#\s?(.*)", after):
@@ -167,10 +167,10 @@ class Document:
             case Either():
                 scalar = isinstance(node, yaml.ScalarNode)
                 return self.read(takes.scalar if scalar else takes.mapping, node, where)
-            case Steps():
+            case Steps() | Hops():
                 if not isinstance(node, yaml.SequenceNode) or not node.value:
-                    found = called(node)
-                    self.fail(f"{where}: expected a list of steps; found {found}", line_of(node))
+                    found, of = called(node), "steps" if isinstance(takes, Steps) else "hops"
+                    self.fail(f"{where}: expected a list of {of}; found {found}", line_of(node))
                 return list(node.value)
             case Struct():
                 return self._table(takes, node, where)
@@ -282,3 +282,10 @@ def _meaning(takes: Takes) -> str:
             return takes.scalar.what
         case Steps():
             return "a list of steps"
+        case Hops():
+            return "a list of hops"
+
+
+def _values(node: yaml.Node) -> list[yaml.Node]:
+    """The values of a mapping, or what is none itself."""
+    return [value for _, value in node.value] if isinstance(node, yaml.MappingNode) else [node]

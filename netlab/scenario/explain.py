@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import ast
 import math
-import re
 import textwrap
 from collections.abc import Iterator
 from typing import assert_never
 
 from netlab.model.vocabulary import Family, Side
-from netlab.scenario.model import AnyStep, Do, FaultStep, Reach, Remove, Scenario
+from netlab.scenario.model import AnyStep, Do, FaultStep, HopOrder, Reach, Remove, Scenario
 from netlab.scenario.steps import ACTIONS, kind_of
 from netlab.scenario.steps.fault import Command
+from netlab.scenario.steps.hops import ORDERS
 
 
 def by_hand(scenario: Scenario, family: Family) -> Iterator[tuple[AnyStep, list[Command]]]:
-    """Each step with the commands that do it."""
+    """Each hop and each step with the commands that do it."""
     done: list[AnyStep] = []
-    for step in scenario.steps:
+    for step in scenario.prepared:
         yield step, list(_commands(step, family, done))
         done.append(step)
 
@@ -32,6 +32,8 @@ def _commands(step: AnyStep, family: Family, done: list[AnyStep]) -> Iterator[Co
             yield Command(step.side, ACTIONS[step.action].by_hand(step, family))
         case FaultStep():
             yield from kind_of(step).by_hand(step, family)
+        case HopOrder():
+            yield Command(step.hop, ORDERS[step.word].by_hand(step))
         case Remove():
             for past in done:
                 if isinstance(past, FaultStep) and step.name in (None, past.name):
@@ -64,15 +66,3 @@ def listing(scenario: Scenario, since: int = 0, until: float = math.inf) -> list
     last = int(min(until, code.last))
     lines = code.text.splitlines()[first - 1 : last]
     return list(enumerate(textwrap.dedent("\n".join(lines)).splitlines(), first))
-
-
-def routed(scenario: Scenario) -> list[tuple[str, str]]:
-    """Each router call of a story, with a sentence that explains it."""
-    from netlab.testbed.router import Router
-
-    calls = re.findall(r"router\.(\w+)\(.*\)", "\n".join(line for _, line in listing(scenario)))
-    found = {}
-    for name in calls:
-        doc = getattr(Router, name, None).__doc__ or ""
-        found[f"router.{name}()"] = " ".join(doc.partition("\n\n")[0].split())
-    return list(found.items())

@@ -25,7 +25,7 @@ from netlab.model.tcp import (
     segment_named,
     spelling,
 )
-from netlab.model.vocabulary import BEHAVIOURS, REJECTS, Family, Hook, Side
+from netlab.model.vocabulary import BEHAVIOURS, CONNTRACK, REJECTS, Family, Hook, Side
 from netlab.scenario.model import Range
 
 Schema = dict[str, Any]
@@ -165,6 +165,7 @@ _NEEDS = {
     "counter": _matching(r"[A-Z][A-Za-z0-9]+"),
     "behaviour": _matching("|".join(BEHAVIOURS)),
     "program": _matching(r"[A-Za-z0-9_.+-]+"),
+    "path": _matching("rules|tracking"),
 }
 
 
@@ -334,6 +335,22 @@ EXIT = Kind(
     "an exit code, 0 to 255, or a signal: SIGKILL",
     _exit,
     {"anyOf": [EXIT_CODE.schema, SIGNAL.schema]},
+)
+MTU = _integer("bytes", 1280, 1500)
+PORTS = Kind(
+    "a port, or two with a hyphen between: 40000-40010",
+    _matching(r"[1-9]\d{0,4}(-[1-9]\d{0,4})?"),
+    {"anyOf": [PORT.schema, {"type": "string", "pattern": r"^\d+(-\d+)?$"}]},
+)
+PASSING = _choice("what becomes of it", {"drop": "drop", "pass": "pass"})
+STATE_OF = _choice("how strict it is", {"strict": True, "loose": False})
+ICMP = _choice("its errors", {"none": "none"})
+_TRACKED = ("nothing", *CONNTRACK)
+TRACKED = Kind(
+    f"a state of an entry: {_or(_TRACKED)}",
+    _choice("", {state: state for state in _TRACKED}).parse,
+    {"enum": [*_TRACKED]},
+    _TRACKED,
 )
 BYTES = _integer("a number of bytes", 1, 1 << 24)
 SOURCE = Kind(

@@ -23,17 +23,27 @@ from netlab.scenario.kinds import (
     STATE,
     TEXT,
     TIMER,
+    TRACKED,
     Kind,
 )
-from netlab.scenario.shapes import Either, Field, ListOf, MapOf, Steps, Struct
+from netlab.scenario.shapes import Either, Field, Hops, ListOf, MapOf, Steps, Struct
 
+TRACKING = Field(
+    MapOf(NAME, TRACKED), doc="by the name of a hop: the state that its table has of the connection"
+)
 PAIR = Struct(
     "a pair of states",
     {"client": Field(ListOf(STATE), required=True), "server": Field(ListOf(STATE), required=True)},
 )
 REACH = Struct(
     "a pair to be reached",
-    {**PAIR.fields, "hold": Field(DURATION), "within": Field(DURATION), "of": Field(NAME)},
+    {
+        **PAIR.fields,
+        "hold": Field(DURATION),
+        "within": Field(DURATION),
+        "of": Field(NAME),
+        "tracked": TRACKING,
+    },
 )
 PROGRAM = Struct(
     "how the program that was started last ends",
@@ -115,6 +125,7 @@ EXPECT = Struct(
         "sockets": _sides(Field(MapOf(STATE, COMPARISON))),
         "counters": COUNTERS,
         "path": _sides(Field(ListOf(STATE))),
+        "tracked": TRACKING,
         "program": Field(PROGRAM, doc="how the program that was started last ends"),
         "cause": Field(TEXT, doc="why there is no fault to remove"),
         "heal": Field(Steps(), doc="what heals it, if that is not removing every fault"),
@@ -135,6 +146,7 @@ SCENARIO = Struct(
             doc="what must be there, or it is skipped: sysctls, counter:NAME and behaviour:NAME of "
             "the kernel, program:NAME",
         ),
+        "path": Field(Hops(), doc="the hosts between client and server, at most five"),
         "steps": Field(Steps(), required=True),
         "expect": Field(EXPECT, required=True),
     },

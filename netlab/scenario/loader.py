@@ -6,7 +6,7 @@ Every mistake raises `ScenarioError` with file, line, what was expected and what
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import yaml
 from netlab.model.tcp import why_unreachable
 from netlab.model.text import printable
 from netlab.model.vocabulary import ExpectedPair, Family, Side
+from netlab.model.way import OnTheWay, problem
 from netlab.scenario import language
 from netlab.scenario.document import Document, Said, called, hint, line_of
 from netlab.scenario.kinds import OTHERWISE
@@ -28,6 +29,8 @@ from netlab.scenario.model import (
     Expectation,
     FaultStep,
     Healing,
+    HopOrder,
+    HopStep,
     Look,
     Range,
     Reach,
@@ -39,8 +42,10 @@ from netlab.scenario.model import (
 from netlab.scenario.shapes import MapOf, Struct
 from netlab.scenario.steps import ACTIONS, FAULTS, kind_of
 from netlab.scenario.steps.fault import FaultKind, StepContext
+from netlab.scenario.steps.hops import HOPS, ORDERS, needs_of
 
 DEFAULT_HOLD = 1.0  # seconds
+REACH_OPTIONS = ("within", "hold", "of")
 PATIENCE = 10.0  # seconds that a program may take
 
 
@@ -80,10 +85,12 @@ class _Loader:
                 "fault and leave 'name' out, or make them equal",
                 said.lines["name"],
             )
+        way = tuple(map(self._hop, said.get("path", [])))
         steps = self._steps(said["steps"])
         expect = self._expectation(said["expect"])
-        self._check_names(steps, expect, said["expect"].lines)
-        self._check_cause(steps, expect, said["expect"].lines)
+        self._check_way(way)
+        self._check_names((*way, *steps), expect, said["expect"].lines)
+        self._check_cause((*way, *steps), expect, said["expect"].lines)
         return Scenario(
             name=printable(path.stem),
             path=path,
@@ -94,7 +101,8 @@ class _Loader:
             differs=said.get("differs", ""),
             slow=said.get("slow", False),
             family=said.get("family", _only_family(steps)),
-            needs=said.get("needs", ()),
+            needs=(*said.get("needs", ()), *_needed(way)),
+            way=way,
         )
 
     # --- what is expected
@@ -113,6 +121,7 @@ class _Loader:
             sockets=_by_side(said.get("sockets", {})),
             counters=self._counters(said),
             path=_by_side(said.get("path", {})),
+            tracked=dict(said.get("tracked", {})),
             program=_exit(said["program"]) if "program" in said else None,
             cause=said.get("cause", ""),
             heal=self._steps(said.get("heal", [])),
@@ -169,7 +178,7 @@ class _Loader:
         pairs = self._document.pairs(node, "a step")
         about = StepContext(*self._document.about(node))
         kinds = [key for key, _ in pairs if key.value not in language.MODIFIERS]
-        known = (*(str(side) for side in Side), *FAULTS, *language.STEPS)
+        known = (*(str(side) for side in Side), *FAULTS, *language.STEPS, *ORDERS)
         for key in kinds:
             if key.value in language.FORMER:
                 now = language.FORMER[key.value]
@@ -190,17 +199,21 @@ class _Loader:
             for name, field in language.MODIFIERS.items()
             if name in values
         }
-        if word not in FAULTS and word not in language.STEPS:
+        if word not in FAULTS and word not in language.STEPS and word not in ORDERS:
             return self._do(Side(word), values[word], modifiers, about)
         if modifiers:
             first = next(iter(modifiers))
             self._fail(f"'{first}' goes with what a side does, not with '{word}'", about[0])
         if word in FAULTS:
             return self._fault(FAULTS[word], values[word], about)
+        if word in ORDERS:
+            given = dict(self._document.read(ORDERS[word].takes, values[word], word))
+            return HopOrder(*about, hop=given.pop("hop"), word=word, values=given)
         said = self._document.read(language.STEPS[word].takes, values[word], word)
         if word == "reach":
             said.line = about[0]
-            options = {key: said[key] for key in ("within", "hold", "of") if key in said}
+            options = {key: said[key] for key in REACH_OPTIONS if key in said}
+            options["tracked"] = dict(said.get("tracked", {}))
             return Reach(*about, claim=self._claim(said), **options)
         return Remove(*about, name=None if said == "all" else said)
 
@@ -251,6 +264,29 @@ class _Loader:
             self._fail(f"{kind.word} {error}", about.line)
         return step
 
+    def _hop(self, node: yaml.Node) -> HopStep:
+        """One hop: its word, or its word and what it is told."""
+        about = StepContext(*self._document.about(node))
+        value: yaml.Node | None = None
+        if isinstance(node, yaml.ScalarNode):
+            word = node
+        else:
+            pairs = self._document.pairs(node, "a hop")
+            if len(pairs) != 1:
+                self._fail(f"a hop is one thing; found {len(pairs)}", about.line)
+            ((word, value),) = pairs
+        if word.value not in HOPS:
+            correction = hint(word.value, tuple(HOPS))
+            known = ", ".join(HOPS)
+            problem = f"no hop is called {word.value!r}{correction} Known: {known}"
+            self._fail(problem, line_of(word))
+        kind = HOPS[word.value]
+        missing = [key for key, field in kind.takes.fields.items() if field.required]
+        if value is None and missing:
+            self._fail(f"{kind.word} needs {missing[0]!r}: {kind.word}: {{...}}", about.line)
+        said = {} if value is None else dict(self._document.read(kind.takes, value, kind.word))
+        return kind.read(about, said.pop("name", kind.word), said)
+
     def _number(self, kind: str) -> str:
         """A name for a fault without one: drop-1, drop-2, ..."""
         self._unnamed[kind] = self._unnamed.get(kind, 0) + 1
@@ -258,12 +294,19 @@ class _Loader:
 
     # --- consistency across the file
 
+    def _check_way(self, way: tuple[HopStep, ...]) -> None:
+        """Hops must go together."""
+        standing = [OnTheWay(step.name, step.hosted, step.servers) for step in way]
+        if way and (why_not := problem(standing)):
+            self._fail(f"path: {why_not}", way[-1].line)
+
     def _check_names(
         self, steps: tuple[AnyStep, ...], expect: Expectation, lines: dict[str, int]
     ) -> None:
         """Every name must be given before it is used."""
         sockets = {side: {LAST} for side in Side}
         faults, added = set[str](), set[Side]()
+        hops = {step.name: step for step in steps if isinstance(step, HopStep)}
         then = expect.ends.then if expect.ends else ()
         for step in (*steps, *expect.heal, *then):
             match step:
@@ -282,12 +325,21 @@ class _Loader:
                     self._known("fault", name, faults, step)
                 case Reach():
                     self._known("connection", step.of, set.union(*sockets.values()), step)
+                    self._tracked(step.tracked, hops, step.line)
+                case HopOrder():
+                    self._known("hop", step.hop, set(hops), step)
         self._known("connection", expect.of, set.union(*sockets.values()), lines.get("of", 0))
+        self._tracked(expect.tracked, hops, lines.get("tracked", 0))
         for fault in expect.dropped:
             if fault is not None:
                 self._known("fault", fault, faults, expect.line_of("dropped", fault))
         if expect.program and not any(isinstance(each, Do) and each.starts for each in steps):
             self._fail("expect has 'program', but no step starts one", lines["program"])
+
+    def _tracked(self, tracked: Mapping[str, str], hops: Mapping[str, HopStep], line: int) -> None:
+        remember = {name for name, hop in hops.items() if hop.tracks}
+        for name in tracked:
+            self._known("hop that remembers connections", name, remember, line)
 
     def _known(self, what: str, name: str, names: set[str], where: Step | int) -> None:
         if name not in names:
@@ -319,7 +371,8 @@ class _Loader:
             problem = "expect has 'heal' but not 'healed', the pair it leads to"
             self._fail(problem, lines["heal"])
         faults = [step for step in steps if isinstance(step, FaultStep)]
-        if expect.dropped and not any(kind_of(fault).counts for fault in faults):
+        counting = any(isinstance(each, HopStep) or kind_of(each).counts(each) for each in faults)
+        if expect.dropped and not counting:
             self._fail("expect has 'dropped', but no step drops anything", lines["dropped"])
         if expect.healed is not None and not expect.heal and not in_force(steps):
             self._fail(
@@ -364,6 +417,12 @@ def _exit(said: Said) -> Exit:
 def _look(said: Said) -> Look:
     numbers = {key: value for key, value in said.items() if key != "timer"}
     return Look(said.get("timer"), numbers)
+
+
+def _needed(way: tuple[HopStep, ...]) -> tuple[str, ...]:
+    """What hops need of this machine."""
+    needs = {needs_of(step) for step in way}
+    return next(((f"path:{need}",) for need in ("tracking", "rules") if need in needs), ())
 
 
 def _only_family(steps: tuple[AnyStep, ...]) -> Family | None:

@@ -162,6 +162,40 @@ class WireStep(FaultStep):
 
 
 @dataclass(frozen=True, slots=True)
+class HopStep(FaultStep):
+    """A host on the way, before the first step: see `netlab.scenario.steps.hops` for the words."""
+
+    word: str
+    values: Mapping[str, Any]  # by the names of `Field.name`, as the tables have read them
+    tracks: bool = False  # it remembers connections
+    hosted: bool = True  # it has a host of its own
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The names of the servers behind a service."""
+        return tuple(self.values["to"]) if self.word == "service" else ()
+
+    @property
+    def kind(self) -> str:
+        """Its word in the language."""
+        return self.word
+
+    @property
+    def where(self) -> tuple[Side, ...]:
+        """No end."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class HopOrder(Step):
+    """Something happens to a hop: see `netlab.scenario.steps.hops` for the words."""
+
+    hop: str  # its name
+    word: str
+    values: Mapping[str, Any]  # besides
+
+
+@dataclass(frozen=True, slots=True)
 class Remove(Step):
     """A fault is removed: the one with that name, or all of them if `name` is None."""
 
@@ -176,9 +210,10 @@ class Reach(Step):
     within: float | None = None  # seconds
     hold: float = 0.0  # seconds
     of: str = LAST
+    tracked: Mapping[str, str] = field(default_factory=dict)  # the state in the table of each hop
 
 
-AnyStep = Do | FaultStep | Remove | Reach
+AnyStep = Do | FaultStep | Remove | Reach | HopOrder
 
 
 def in_force(steps: Sequence[AnyStep]) -> dict[str, FaultStep]:
@@ -265,6 +300,7 @@ class Expectation:
     sockets: Mapping[Side, Mapping[State, Range]] = field(default_factory=dict)
     counters: Mapping[Side, Mapping[str, Range]] = field(default_factory=dict)
     path: Mapping[Side, tuple[State, ...]] = field(default_factory=dict)
+    tracked: Mapping[str, str] = field(default_factory=dict)  # the state in the table of each hop
     program: Exit | None = None  # of the one that was started last
     cause: str = ""  # why there is nothing to remove
     heal: tuple[AnyStep, ...] = ()  # instead of removing every fault
@@ -300,7 +336,6 @@ class Code:
     text: str  # the whole file: a guest has no other copy
     line: int  # the function's first, and its last
     last: int
-    takes: tuple[str, ...]  # lab, router
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,11 +353,17 @@ class Scenario:
     family: Family | None = None  # if it makes sense in only one
     needs: tuple[str, ...] = ()  # features that not every kernel has: see `needs`
     code: Code | None = None  # of a story, which has no steps
+    way: tuple[HopStep, ...] = ()  # the hops between the two, from the client's end
 
     @property
     def drops(self) -> tuple[DropStep, ...]:
         """Its steps that drop or reject."""
         return tuple(step for step in self.steps if isinstance(step, DropStep))
+
+    @property
+    def prepared(self) -> tuple[AnyStep, ...]:
+        """Its hops, which are there from the beginning, and its steps."""
+        return (*self.way, *self.steps)
 
     def variants(self) -> tuple[Scenario, ...]:
         """The scenario and, if it states how the pair ends by itself, a slow variant that waits.

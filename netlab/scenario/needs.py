@@ -2,8 +2,8 @@
 """What not every kernel and machine has: looks for it on this one, by its name in `needs:`.
 
 A need is a sysctl (``tcp_rto_max_ms``), a counter (``counter:TCPTimeoutRehash``), a program
-(``program:nginx``), a behaviour (``behaviour:shutdown-waits-in-syn-recv``) or, for a story,
-something that its router must be able to do (``router:tracking``). The last two are tried out.
+(``program:nginx``), a behaviour (``behaviour:shutdown-waits-in-syn-recv``) or something that the
+hops on the way must be able to do (``path:tracking``). The last two are tried out.
 Versions are never checked.
 """
 
@@ -38,16 +38,16 @@ def missing(need: str) -> str:
         from netlab.testbed import behaviours
 
         return "" if behaviours.has(name) else BEHAVIOURS[name].lacks
-    if kind == "router":
-        from netlab.testbed import router
+    if kind == "path":
+        from netlab.testbed import hops
 
-        return router.lacking(name)
+        return hops.lacking(name)
     return "" if sysctl.exists(name) else f"this kernel has no sysctl {sysctl.full_name(name)}"
 
 
 def is_tried(need: str) -> bool:
     """True if it takes a lab to find out."""
-    return need.startswith(("behaviour:", "router:"))
+    return need.startswith(("behaviour:", "path:"))
 
 
 def try_out(needs: Iterable[str]) -> None:
@@ -62,7 +62,7 @@ def told(need: str) -> str:
     kind, _, name = need.rpartition(":")
     if kind == "behaviour":
         return f"a kernel where {BEHAVIOURS[name].does}"
-    if kind == "router":
+    if kind == "path":
         tracks = ", and a kernel that tracks connections" if name == "tracking" else ""
         return f"the nft program{tracks}"
     return f"the {kind or 'sysctl'} {name}"

@@ -28,7 +28,7 @@ from netlab.scenario.model import (
     Scenario,
     in_force,
 )
-from netlab.scenario.steps import ACTIONS
+from netlab.scenario.steps import ACTIONS, hops
 from netlab.scenario.steps.action import Stage
 from netlab.testbed import forge
 from netlab.testbed.expect import Held
@@ -264,6 +264,7 @@ class _Play:
             client=ends[Side.CLIENT],
             server=ends[Side.SERVER],
             programs=self._lab.programs,
+            tracked={name: tuple(changes) for name, changes in flow.tracked.items()},
             recording=lab.recorder.recording(flow) if lab.recorder else None,
         )
 
@@ -274,9 +275,13 @@ class _Play:
         if self._scenario.code is not None:
             self._tell(self._scenario.code)
             return
+        way = self._scenario.way
+        if way:
+            self._line = way[0].line
+            hops.lay(lab, way, self._options.without)
         for number, step in enumerate(self._scenario.steps):
             if isinstance(step, Remove):
-                self._see_it_act(step, in_force(self._scenario.steps[:number]))
+                self._see_it_act(step, in_force((*way, *self._scenario.steps[:number])))
             self._do_step(step)
         self._line = expect.line
         hold = max(expect.hold, self._options.hold)

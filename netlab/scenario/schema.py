@@ -9,8 +9,9 @@ from netlab.model.vocabulary import Side
 from netlab.scenario import language
 from netlab.scenario.kinds import STATES, Kind, Schema
 from netlab.scenario.language import MODIFIERS, STEPS
-from netlab.scenario.shapes import Either, Field, ListOf, MapOf, Steps, Struct, Takes
+from netlab.scenario.shapes import Either, Field, Hops, ListOf, MapOf, Steps, Struct, Takes
 from netlab.scenario.steps import ACTIONS, FAULTS
+from netlab.scenario.steps.hops import HOPS, ORDERS
 
 
 def schema() -> Schema:
@@ -19,7 +20,7 @@ def schema() -> Schema:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "netlab scenario",
         **_of(language.SCENARIO),
-        "$defs": {"steps": _steps(), "action": _action(), "state": STATES},
+        "$defs": {"steps": _steps(), "hops": _hops(), "action": _action(), "state": STATES},
     }
 
 
@@ -39,6 +40,8 @@ def _of(takes: Takes) -> Schema:
             return {"anyOf": [_of(takes.scalar), _of(takes.mapping)]}
         case Steps():
             return {"$ref": "#/$defs/steps"}
+        case Hops():
+            return {"$ref": "#/$defs/hops"}
         case Struct():
             return _table(takes)
 
@@ -70,7 +73,18 @@ def _steps() -> Schema:
         forms.append(_form(properties, str(side)))
     forms += [_form({word: _field(Field(kind.takes))}, word) for word, kind in FAULTS.items()]
     forms += [_form({key: _field(field)}, key) for key, field in STEPS.items()]
+    forms += [_form({word: _field(Field(each.takes))}, word) for word, each in ORDERS.items()]
     return {"type": "array", "minItems": 1, "items": {"anyOf": forms}}
+
+
+def _hops() -> Schema:
+    alone = [
+        word
+        for word, kind in HOPS.items()
+        if not any(field.required for field in kind.takes.fields.values())
+    ]
+    forms = [_form({word: _field(Field(kind.takes))}, word) for word, kind in HOPS.items()]
+    return {"type": "array", "minItems": 1, "items": {"anyOf": [{"enum": alone}, *forms]}}
 
 
 def _form(properties: dict[str, Any], *required: str) -> Schema:

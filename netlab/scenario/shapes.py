@@ -42,6 +42,11 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
+class Hops:
+    """A list of hops."""
+
+
+@dataclass(frozen=True, slots=True)
 class Field:
     """One key of a mapping: the value it takes, and its name in Python."""
 
@@ -60,4 +65,4 @@ class Struct:
     short: str = ""
 
 
-Takes = Kind | ListOf | MapOf | Struct | Either | Steps
+Takes = Kind | ListOf | MapOf | Struct | Either | Steps | Hops

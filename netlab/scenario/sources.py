@@ -24,10 +24,17 @@ SOURCES = {
         'M. Majkowski, "This is strictly a violation of the TCP specification", an article in '
         "Cloudflare's blog"
     ),
+    "Kubernetes": "the documentation and the blog of Kubernetes, kubernetes.io",
+    "pfSense": 'the manual of pfSense, "Troubleshooting Asymmetric Routing"',
+    "RFC 1191": "Path MTU Discovery",
     "RFC 2883": "An Extension to the Selective Acknowledgement (SACK) Option for TCP",
+    "RFC 2923": "TCP Problems with Path MTU Discovery",
     "RFC 4443": "Internet Control Message Protocol (ICMPv6) for IPv6",
+    "RFC 4821": "Packetization Layer Path MTU Discovery",
+    "RFC 5382": "NAT Behavioral Requirements for TCP",
     "RFC 5461": "TCP's Reaction to Soft Errors",
     "RFC 5482": "TCP User Timeout Option",
+    "RFC 8201": "Path MTU Discovery for IP version 6",
     "RFC 9293": "Transmission Control Protocol (TCP), the standard",
 }
 

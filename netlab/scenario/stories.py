@@ -35,10 +35,7 @@ Function = TypeVar("Function", bound=Callable[..., None])
 MARK = "story"
 PLAYED = "netlab_story"  # an attribute: pytest must not play it as a test of its own
 SUFFIX = ".py"
-#: The parameter names by which a story can ask for objects.
-GIVEN = ("lab", "router")
-#: Methods of `Router` that need a kernel with connection tracking.
-TRACKING = ("translate", "track", "forget_after")
+GIVEN = "lab"  # the parameter of a story
 
 
 def story(
@@ -146,7 +143,7 @@ class _File:
         told = ast.get_docstring(node)
         if not told:
             self._fail(f"{node.name} has no docstring: what does it tell?", node.lineno)
-        takes = self._takes(node)
+        self._expect_lab(node)
         held, healed = self._expectations(node)
         if healed is None and not said.get("cause"):
             self._fail(
@@ -167,8 +164,8 @@ class _File:
                 healed=None if healed is None else Healing(self._claim(healed)),
             ),
             slow=said.get("slow", False),
-            needs=(*self._needed(node, takes), *said.get("needs", ())),
-            code=Code(node.name, self._text, node.lineno, node.end_lineno or node.lineno, takes),
+            needs=(*self._needed(node), *said.get("needs", ())),
+            code=Code(node.name, self._text, node.lineno, node.end_lineno or node.lineno),
         )
 
     def _said(self, mark: ast.Call) -> dict[str, Any]:
@@ -198,27 +195,16 @@ class _File:
             self._fail(problem, mark.lineno)
         return said
 
-    def _takes(self, node: ast.FunctionDef) -> tuple[str, ...]:
-        takes = tuple(each.arg for each in node.args.args)
-        unknown = [name for name in takes if name not in GIVEN]
-        if unknown or GIVEN[0] not in takes:
-            found = ", ".join(takes) or "nothing"
-            problem = f"{node.name} takes lab, and router where it needs one; found {found}"
-            self._fail(problem, node.lineno)
-        return takes
+    def _expect_lab(self, node: ast.FunctionDef) -> None:
+        if [each.arg for each in node.args.args] != [GIVEN]:
+            found = ", ".join(each.arg for each in node.args.args) or "nothing"
+            self._fail(f"{node.name} takes lab; found {found}", node.lineno)
 
-    def _needed(self, node: ast.FunctionDef, takes: tuple[str, ...]) -> tuple[str, ...]:
-        """The needs of the router, for the methods that are called."""
-        if GIVEN[1] not in takes:
-            return ()
-        asked = {
-            each.func.attr
-            for each in ast.walk(node)
-            if isinstance(each, ast.Call)
-            and isinstance(each.func, ast.Attribute)
-            and _name(each.func.value) == GIVEN[1]
-        }
-        return ("router:tracking" if asked & {*TRACKING} else "router:rules",)
+    def _needed(self, node: ast.FunctionDef) -> tuple[str, ...]:
+        """What its hops need, where it has some."""
+        calls = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)]
+        lays = any(isinstance(each, ast.Attribute) and each.attr == "path" for each in calls)
+        return ("path:tracking",) if lays else ()
 
     def _expectations(self, node: ast.FunctionDef) -> tuple[ast.Call, ast.Call | None]:
         """The call that proves the pair, and the last one after it, which is the healing."""
@@ -227,7 +213,7 @@ class _File:
             for each in ast.walk(node)
             if isinstance(each, ast.Call)
             and isinstance(each.func, ast.Attribute)
-            and (each.func.attr, _name(each.func.value)) == ("expect", GIVEN[0])
+            and (each.func.attr, _name(each.func.value)) == ("expect", GIVEN)
         ]
         calls.sort(key=lambda call: call.lineno)
         proofs = [call for call in calls if _holds(call)]

@@ -31,14 +31,13 @@ from netlab.testbed.flows import LATEST, Which
 from netlab.testbed.lab import Lab
 
 F = TypeVar("F", bound=Fault)
-#: The methods whose calls count as steps of a story: of a host, of the lab, and of a router.
+#: The methods whose calls count as steps of a story: of a host, and of the lab.
 HOST = (
     *("listen", "unlisten", "connect", "accept", "send", "read", "drain", "shutdown", "close"),
     *("abort", "vanish", "sysctl", "set_option", "run", "start", "signal", "add_address", "udp"),
     *("probe", "flood"),
 )
-LAB = ("drop", "reject", "drop_matching", "plug", "remove")
-ROUTER = ("translate", "track", "forget_after", "narrow", "hide_errors", "forget")
+LAB = ("drop", "reject", "drop_matching", "plug", "path", "remove")
 
 
 def load(scenarios: Iterable[Scenario]) -> None:
@@ -128,14 +127,7 @@ class Telling:
             self._note(host, HOST, f"{host.side}: ", host.side)
         self._note(self._lab, LAB, "")
         try:
-            if "router" not in self._code.takes:
-                function(lab=self._lab)
-                return
-            from netlab.testbed.router import Router
-
-            with Router(self._lab) as router:
-                self._note(router, ROUTER, "router.")
-                function(lab=self._lab, router=router)
+            function(lab=self._lab)
         except _Passing as passing:
             raise passing.error from None
         except (LabError, NotHeld, ActionFailed) as error:

@@ -6,10 +6,9 @@ It uses the same tables as the loader, so any action added to the language can b
 
 from __future__ import annotations
 
-import shlex
 import signal
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, assert_never
 
@@ -18,17 +17,7 @@ import yaml
 from netlab.model import evidence
 from netlab.model.tcp import State
 from netlab.model.vocabulary import ExpectedPair, Family, Side
-from netlab.scenario.kinds import (
-    ANSWER,
-    COMMAND,
-    DURATION,
-    FIN,
-    OTHERWISE,
-    SECONDS,
-    SIGNAL,
-    SOURCE,
-    Kind,
-)
+from netlab.scenario.kinds import OTHERWISE
 from netlab.scenario.loader import DEFAULT_HOLD, PATIENCE
 from netlab.scenario.model import (
     LAST,
@@ -39,24 +28,37 @@ from netlab.scenario.model import (
     Exit,
     Expectation,
     FaultStep,
+    HopOrder,
+    HopStep,
     Look,
     Range,
     Reach,
     Remove,
     Scenario,
 )
-from netlab.scenario.shapes import Field, MapOf
+from netlab.scenario.shapes import MapOf
+from netlab.scenario.spelling import fields, one_or_all, seconds
 from netlab.scenario.steps import ACTIONS, kind_of
+from netlab.scenario.steps.hops import ORDERS
 
 Said = dict[str, Any]
 WIDTH = 98  # columns of a story's lines, without the "# "
 ENDLESS = 1 << 20  # so that YAML breaks no line
 
 
-def file(story: str, source: str, steps: Sequence[AnyStep], expect: Mapping[str, Any]) -> str:
-    """The text of a whole scenario file."""
+def file(
+    story: str,
+    source: str,
+    steps: Sequence[AnyStep],
+    expect: Mapping[str, Any],
+    way: Sequence[HopStep] = (),
+) -> str:
+    """The text of a whole scenario file; `way` are its hops."""
     lines = [f"# {line}" for line in textwrap.wrap(story, WIDTH)]
-    lines += [f"source: {flow(source)}", "steps:"]
+    lines += [f"source: {flow(source)}"]
+    if way:
+        lines += ["path:", *_steps(way, False, "  ")]
+    lines += ["steps:"]
     named = names_needed(steps) or "dropped" in expect
     lines += [f"  - {_entry(said(step, named))}" for step in steps]
     lines += ["expect:"]
@@ -68,15 +70,18 @@ def scenario(whole: Scenario) -> str:
     """The text of a scenario's file, with its story line by line and its comments."""
     expect = whole.expect
     named = _has_names(whole)
+    needs = [need for need in whole.needs if not (whole.way and need.startswith("path:"))]
     head = {
         "source": whole.source,
         "differs": whole.differs,
         "slow": whole.slow,
         "family": str(whole.family).lower() if whole.family else None,
-        "needs": _one_or_all([*whole.needs]) if whole.needs else None,
+        "needs": one_or_all(needs) if needs else None,
     }
     lines = [f"# {line}".rstrip() for line in whole.story.split("\n")]
     lines += [f"{key}: {flow(value)}" for key, value in head.items() if value]
+    if whole.way:
+        lines += ["path:", *_steps(whole.way, False, "  ")]
     lines += ["steps:", *_steps(whole.steps, named, "  ")]
     lines += ["expect:", *_keys(_expectation(expect), named, "  ", expect.remarks)]
     return "\n".join(lines) + "\n"
@@ -98,6 +103,12 @@ def _keys(
             yield f"{indent}{key}: {flow(value)}{remark}"
 
 
+def _pair(item: tuple[str, object]) -> str:
+    """A key with its value; alone, where it has none."""
+    key, value = item
+    return key if value is None else f"{key}: {flow(value)}"
+
+
 def _fits(key: str, value: Said, indent: str) -> bool:
     """True if a mapping fits on one line: it has no steps, and is short enough."""
     has_steps = any(isinstance(inner, tuple) for inner in value.values())
@@ -107,7 +118,7 @@ def _fits(key: str, value: Said, indent: str) -> bool:
 def _steps(steps: Sequence[AnyStep], named: bool, indent: str) -> Iterator[str]:
     """Steps, one key per line; a comment too long to stand beside its step goes above it."""
     for step in steps:
-        first, *more = (f"{key}: {flow(value)}" for key, value in said(step, named).items())
+        first, *more = map(_pair, said(step, named).items())
         first = f"{indent}- {first}"
         if step.comment and len(first) + len(step.comment) + 3 <= WIDTH + 2:
             first += f" # {step.comment}"
@@ -141,6 +152,7 @@ def _expectation(expect: Expectation) -> Said:
         "sockets": _counts(expect.sockets),
         "counters": _counts(expect.counters),
         "path": {str(side): [*map(str, states)] for side, states in expect.path.items()},
+        "tracked": dict(expect.tracked),
         "program": None if expect.program is None else _exit(expect.program),
         "cause": expect.cause,
         "heal": expect.heal,
@@ -226,8 +238,14 @@ def said(step: AnyStep, named: bool = True) -> Said:
     match step:
         case Do():
             return _do(step)
+        case HopStep():
+            return {step.kind: _fault(step, False) or None}
         case FaultStep():
             return {step.kind: _fault(step, named)}
+        case HopOrder():
+            takes = ORDERS[step.word].takes
+            values = fields(takes.fields, {"hop": step.hop, **step.values})
+            return {step.word: step.hop if takes.short and not step.values else values}
         case Remove():
             return {"remove": step.name or "all"}
         case Reach():
@@ -260,7 +278,7 @@ def played(step: AnyStep, family: Family, at: float, result: str) -> evidence.Pl
 
 
 def _line(step: Said) -> str:
-    return ", ".join(f"{key}: {flow(value)}" for key, value in step.items())
+    return ", ".join(map(_pair, step.items()))
 
 
 def _entry(step: Said) -> str:
@@ -273,7 +291,7 @@ def _do(step: Do) -> Said:
     if isinstance(takes, MapOf):
         what: object = {word: {name: _plain(v) for name, v in step.arguments.items()}}
     else:
-        arguments = _fields(takes.fields, step.arguments)
+        arguments = fields(takes.fields, step.arguments)
         what = {word: arguments} if arguments else word
         if [*arguments] == [takes.short]:
             what = {word: arguments[takes.short]}
@@ -303,42 +321,8 @@ def _reach(step: Reach) -> Said:
         told["within"] = seconds(step.within)
     if step.of:
         told["of"] = step.of
-    return told
-
-
-def seconds(number: float) -> str:
-    """A duration in seconds, as a file has it."""
-    return f"{number:g}s"
+    return told | ({"tracked": dict(step.tracked)} if step.tracked else {})
 
 
 def _states(states: Sequence[State]) -> Any:
-    return _one_or_all([str(state) for state in states])
-
-
-def _one_or_all(values: list[str]) -> Any:
-    return values[0] if len(values) == 1 else values
-
-
-#: Kinds whose values differ from their text in a file.
-_WORDS: tuple[tuple[Kind, Callable[[Any], object]], ...] = (
-    (COMMAND, shlex.join),
-    (SIGNAL, lambda number: signal.Signals(number).name),
-    (ANSWER, lambda answer: str(answer or "nothing")),
-    (SOURCE, lambda _: "added"),
-    (FIN, lambda _: "FIN"),
-    (DURATION, seconds),
-    (SECONDS, seconds),
-)
-
-
-def _fields(fields: Mapping[str, Field], values: Mapping[str, object]) -> Said:
-    """The arguments of an action, by their keys in a file."""
-    return {
-        key: _word(field, values[field.name or key])
-        for key, field in fields.items()
-        if (field.name or key) in values
-    }
-
-
-def _word(field: Field, value: object) -> object:
-    return next((write(value) for kind, write in _WORDS if field.takes is kind), value)
+    return one_or_all([str(state) for state in states])

@@ -16,7 +16,7 @@ from netlab.render.style import Style
 from netlab.testbed.lab import Lab
 
 Cells = tuple[str, ...]
-COLOURS = {Side.CLIENT: "cyan", Side.SERVER: "yellow"}
+COLOURS: dict[Side | str, str] = {Side.CLIENT: "cyan", Side.SERVER: "yellow"}
 HEADINGS = ("State", "Recv-Q", "Send-Q", "Local", "Peer", "Timer")
 ADDRESSES = (HEADINGS.index("Local"), HEADINGS.index("Peer"))
 MARGIN = 9  # columns

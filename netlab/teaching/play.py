@@ -17,7 +17,7 @@ from netlab.model.evidence import Evidence, Recording
 from netlab.model.tcp import State
 from netlab.model.vocabulary import ExpectedPair, Family, Side
 from netlab.scenario import sources
-from netlab.scenario.explain import by_hand, listing, routed
+from netlab.scenario.explain import by_hand, listing
 from netlab.scenario.model import AnyStep, Do, DropStep, Reach, Remove, Scenario
 from netlab.scenario.steps import ACTIONS
 from netlab.scenario.steps.fault import Command
@@ -97,6 +97,10 @@ class LessonSession:
         if step is None:
             self._tell_story()
             return
+        if not self._number and scenario.way:
+            self._person.heading("On the way")
+            for hop in scenario.way:
+                self._person.say(words.telling(hop))
         self._look_back(lab)
         self._number += 1
         self._last = step
@@ -130,8 +134,6 @@ class LessonSession:
         person.heading("What is done")
         for number, line in listing(self._scenario, until=self._expect.line - 1):
             person.line(person.style(f"{number:>4}  ", "dim") + line)
-        for call, does in routed(self._scenario):
-            person.say(f"{call}: {does}", "dim")
         self._predict(self._expect.claim)
         person.line()
         person.say(
@@ -156,7 +158,7 @@ class LessonSession:
 
     def _show_commands(self, lab: Lab, step: AnyStep) -> None:
         for command in self._by_hand(lab, step):
-            name = self._person.style(str(command.side), look.COLOURS[command.side])
+            name = self._person.style(str(command.side), look.COLOURS.get(command.side, "magenta"))
             # It must still be one command when it is copied, so lines are continued with a \.
             lines = wrapped(command.text, self._person.width - 14)
             for number, line in enumerate(lines):

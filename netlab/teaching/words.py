@@ -12,8 +12,9 @@ from typing import assert_never
 
 from netlab.linux.procnet import Row
 from netlab.model.tcp import State, Timer
-from netlab.scenario.model import AnyStep, Do, FaultStep, Reach, Remove
+from netlab.scenario.model import AnyStep, Do, FaultStep, HopOrder, Reach, Remove
 from netlab.scenario.steps import ACTIONS, kind_of
+from netlab.scenario.steps.hops import ORDERS
 
 
 def telling(step: AnyStep, before: Sequence[AnyStep] = ()) -> str:
@@ -30,9 +31,13 @@ def telling(step: AnyStep, before: Sequence[AnyStep] = ()) -> str:
             if not gone:
                 return f"The fault {name} is taken away."
             return kind_of(gone[-1]).told_removed(gone[-1])
+        case HopOrder():
+            return ORDERS[step.word].told(step)
         case Reach(claim=claim, hold=hold):
             stay = f", and stay there for {hold:g} s" if hold else ""
-            return f"netlab waits until both ends are there{stay}: {claim}."
+            tables = " and ".join(f"{hop} has {entry}" for hop, entry in step.tracked.items())
+            also = f", and {tables} in its table" if tables else ""
+            return f"netlab waits until both ends are there{stay}: {claim}{also}."
         case _:
             assert_never(step)
 

@@ -8,16 +8,19 @@ import os
 import select
 import socket
 import struct
+from collections.abc import Mapping
 
+from netlab.linux.conntrack import NOTHING
 from netlab.linux.procnet import Row, endpoint
 from netlab.model.errors import LabError
+from netlab.model.evidence import TrackedState
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Pair, Side
 from netlab.observe.timeline import Timeline
 
 # include/uapi/linux/tcp.h; the socket module names none of them
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
-TCP_SEND_QUEUE, TCP_REPAIR_OFF_NO_WP = 2, -1
+TCP_RECV_QUEUE, TCP_SEND_QUEUE, TCP_REPAIR_OFF_NO_WP = 1, 2, -1
 
 Rows = dict[tuple[str, str], Row]
 
@@ -88,6 +91,22 @@ class Connection:
         fin_is_ahead = State(sent) in (State.ESTABLISHED, State.CLOSE_WAIT)
         return (following + fin_is_ahead) & 0xFFFFFFFF
 
+    def numbers(self) -> tuple[int, int]:
+        """The next sequence number that it sends, and the next that it expects, absolute.
+
+        Read under TCP_REPAIR, which sends nothing. Raises `LabError` where that is refused.
+        """
+        self._repair(1)
+        try:
+            found = []
+            for queue in (TCP_SEND_QUEUE, TCP_RECV_QUEUE):
+                self.socket.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR_QUEUE, queue)
+                found.append(self.socket.getsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ))
+        finally:
+            self._repair(TCP_REPAIR_OFF_NO_WP)
+        sending, receiving = (number & 0xFFFFFFFF for number in found)
+        return sending, receiving
+
     def _repair(self, value: int) -> None:
         try:
             self.socket.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, value)
@@ -107,27 +126,37 @@ class Flow:
         server: tuple[str, int],
         origin: float,
         name: str = "",
-        seen_from: tuple[str, int] | None = None,  # the client's end as the server sees it
     ) -> None:
         self.name = name
+        self._origin = origin
         self.client, self.server = client, server
-        self.seen_from = seen_from or client
-        self._keys = {
-            Side.CLIENT: (endpoint(*client), endpoint(*server)),
-            Side.SERVER: (endpoint(*server), endpoint(*self.seen_from)),
-        }
+        self.seen = client, server
+        self._keys: dict[Side, tuple[str, str]] = {}
+        self.see(client, server)
         self._listening = {
             side: f":{port:04X}" for side, (_, port) in zip(Side, (client, server), strict=True)
         }
         self.begun: list[tuple[Side, float]] = []  # when connect(2) returned, and at which side
         self.timelines = {side: Timeline(origin) for side in Side}
         self.rows: dict[Side, Row | None] = dict.fromkeys(Side)
+        #: By the name of a hop that remembers connections: when the state of its entry changed.
+        self.tracked: dict[str, list[TrackedState]] = {}
         self.adopted = False  # nobody has announced it: a program has opened it
         self.holders: dict[Side, object] = {}  # who holds an end or has held it, where programs run
 
+    def see(self, client: tuple[str, int], server: tuple[str, int]) -> None:
+        """Both ends as the server has them: on the way, either may be translated."""
+        if self._keys and (client, server) == self.seen:
+            return
+        self.seen = client, server
+        self._keys = {
+            Side.CLIENT: (endpoint(*self.client), endpoint(*self.server)),
+            Side.SERVER: (endpoint(*server), endpoint(*client)),
+        }
+
     def ends(self, side: Side) -> tuple[tuple[str, int], tuple[str, int]]:
         """One side's own end, and the other end as that side sees it."""
-        return (self.client, self.server) if side is Side.CLIENT else (self.server, self.seen_from)
+        return (self.client, self.server) if side is Side.CLIENT else self.seen[::-1]
 
     @property
     def is_seen(self) -> bool:
@@ -155,6 +184,19 @@ class Flow:
             row = rows.get((self._listening[side], ""))
         self.rows[side] = row
         self.timelines[side].add(at, row)
+
+    def note(self, at: float, tracked: Mapping[str, str]) -> None:
+        """Note the state that each hop has of it, seen `at` so many seconds as in `sample`."""
+        for name, state in tracked.items():
+            changes = self.tracked.setdefault(name, [])
+            before = changes[-1].state if changes else NOTHING
+            if state != before:
+                changes.append(TrackedState(round(at - self._origin, 6), state))
+
+    def tracked_as(self, hop: str) -> str:
+        """The state that a hop has of it by the last sample."""
+        changes = self.tracked.get(hop)
+        return changes[-1].state if changes else NOTHING
 
     def state(self, side: Side) -> State:
         """The state of one end in the last sample."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from netlab import scheduler
@@ -38,6 +38,8 @@ class LabContext:
         self._lost_before = scheduler.lost()
         self.programs: list[Program] = []  # of both hosts, in the order of their starts
         self._names: Names | None = None
+        #: The addresses that have a name: of the hosts, and of what stands behind a service.
+        self.known = {str(side): self.address(side) for side in Side}
         #: Why the hosts' names are known to nobody, where that is so.
         self.no_names = ""
 
@@ -53,13 +55,20 @@ class LabContext:
         """
         if self._names is None and not self.no_names:
             try:
-                self._names = Names({self.address(side): [str(side)] for side in Side})
+                self._names = Names({address: [name] for name, address in self.known.items()})
             except OSError as error:
                 self.no_names = (
                     "the names client and server are not known here, only {client} and {server}: "
                     f"{error.filename or 'mounting'}: {error.strerror}"
                 )
         return self._names
+
+    def know(self, names: Mapping[str, str]) -> None:
+        """Have programs that are started from now on know these names, each of an address."""
+        self.known |= names
+        if self._names is not None:
+            self._names.close()
+            self._names = None
 
     def lost(self) -> float:
         """Seconds since the lab was built in which nobody looked at it who was to look."""

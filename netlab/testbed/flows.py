@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from netlab import scheduler
 from netlab.linux.procnet import Row, TcpTable, ends
@@ -37,6 +38,37 @@ class Which:
 LATEST = Which()
 
 
+class Between(Protocol):
+    """What is between the two hosts, and may translate the ends of a connection."""
+
+    def look(self, client: Endpoint, server: Endpoint) -> list[tuple[Endpoint, Endpoint]]:
+        """Find a connection, given its ends as the client has them: both on each link, from the
+        client's own to the server's.
+        """
+
+    def origin(self, client: Endpoint, server: Endpoint) -> tuple[Endpoint, Endpoint]:
+        """Both ends as the client has them, from those that the server has."""
+
+    def tracked(self, links: Sequence[tuple[Endpoint, Endpoint]]) -> dict[str, str]:
+        """The state of a connection in each table on the way, by its ends on each link."""
+
+
+class _Cable:
+    """Nothing is between them."""
+
+    def look(self, client: Endpoint, server: Endpoint) -> list[tuple[Endpoint, Endpoint]]:
+        return [(client, server)]
+
+    def origin(self, client: Endpoint, server: Endpoint) -> tuple[Endpoint, Endpoint]:
+        return client, server
+
+    def tracked(self, links: Sequence[tuple[Endpoint, Endpoint]]) -> dict[str, str]:
+        return {}
+
+
+_NOTHING = _Cable()
+
+
 class FlowTracker:
     """Every connection that was opened; the hosts register what they open.
 
@@ -50,8 +82,8 @@ class FlowTracker:
         #: Who on a side holds the socket of an inode: a program or a word, None where unknown.
         self.holders: dict[Side, Callable[[int], object]] = {}
         self._followed: dict[Side, set[tuple[str, str]]] = {side: set() for side in Side}
-        #: The client's addresses, and those that the server sees instead where a router translates.
-        self.translated: dict[str, str] = {}
+        #: What is on the way and may translate.
+        self.way: Between = _NOTHING
         self._tables: dict[Side, TcpTable] = {}
         self._flows: dict[tuple[Endpoint, Endpoint], Flow] = {}
 
@@ -70,8 +102,9 @@ class FlowTracker:
         `begins`: it is being opened, and thus becomes the one opened last, even as a new
         incarnation of the same four-tuple.
         """
-        ends = (local, remote) if side is Side.CLIENT else (self._client(remote), local)
-        flow = self._flows.get(ends) or Flow(*ends, self._began, seen_from=self._seen(ends[0]))
+        ends = (local, remote) if side is Side.CLIENT else self.way.origin(remote, local)
+        flow = self._flows.get(ends) or Flow(*ends, self._began)
+        flow.see(*self.way.look(*ends)[-1])
         if begins:
             self._flows.pop(ends, None)
             flow.begun.append((side, scheduler.now() - self._began))
@@ -81,15 +114,6 @@ class FlowTracker:
             self._followed[each].add(flow.key(each))
         flow.name = name or flow.name
         return flow
-
-    def _seen(self, client: Endpoint) -> Endpoint:
-        """The client's end as the server sees it. A NAT keeps a port that is free."""
-        return self.translated.get(client[0], client[0]), client[1]
-
-    def _client(self, seen: Endpoint) -> Endpoint:
-        """The client's own end, from the one that the server sees."""
-        own = {other: address for address, other in self.translated.items()}
-        return own.get(seen[0], seen[0]), seen[1]
 
     def named(self, name: str = "") -> Flow:
         """The connection of that name, or the one opened last. Raises `LabError` if none has it."""
@@ -137,6 +161,8 @@ class FlowTracker:
                 strangers.append(side)
                 self._adopt(*indexed[-1])
         flows = self._flows.values()
+        if self.way is not _NOTHING:
+            self._follow(at)
         for side, found in indexed:
             for flow in flows:
                 flow.sample(at, side, found)
@@ -144,6 +170,15 @@ class FlowTracker:
             for flow in flows:
                 self._ask(side, flow)
         return read
+
+    def _follow(self, at: float) -> None:
+        """Find every connection on the way, where its ends may have other names by now."""
+        for flow in self._flows.values():
+            if flow.is_seen:
+                links = self.way.look(flow.client, flow.server)
+                flow.see(*links[-1])
+                self._followed[Side.SERVER].add(flow.key(Side.SERVER))
+                flow.note(at, self.way.tracked(links))
 
     def _adopt(self, side: Side, rows: Rows) -> None:
         """Follow what goes on between the hosts; not what one has with itself."""

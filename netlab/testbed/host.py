@@ -18,6 +18,7 @@ from typing import TypeVar
 from netlab.model.errors import ActionFailed, LabError
 from netlab.model.tcp import Segment
 from netlab.model.vocabulary import Side
+from netlab.packets import segments
 from netlab.testbed import wire
 from netlab.testbed.connection import Connection
 from netlab.testbed.context import PORT, LabContext
@@ -27,6 +28,7 @@ from netlab.testbed.node import Node
 T = TypeVar("T")
 PATIENCE = 5.0  # seconds that an application waits for what should happen at once
 TCP_DEFER_ACCEPT = 9
+AHEAD = 1 << 24  # sequence numbers: more than any window that was ever open here
 IP_BIND_ADDRESS_NO_PORT = 24
 
 
@@ -40,6 +42,7 @@ class Host(Node):
         self.connections: list[Connection] = []
         self.listeners: list[Connection] = []
         self._addresses = 1
+        self._named: dict[str, int] = {}  # additional addresses that have a name
         self._plugs = 0
         self._forge: Forge | None = None
         hosts[side] = self
@@ -67,16 +70,23 @@ class Host(Node):
     # --- opening
 
     def listen(
-        self, port: int = PORT, backlog: int = 128, defer: int = 0, reuse: bool = False
+        self,
+        port: int = PORT,
+        backlog: int = 128,
+        defer: int = 0,
+        reuse: bool = False,
+        at: str = "",
     ) -> Connection:
-        """Passive OPEN. `defer`: TCP_DEFER_ACCEPT in seconds; `reuse`: SO_REUSEADDR."""
+        """Passive OPEN. `defer`: TCP_DEFER_ACCEPT in seconds; `reuse`: SO_REUSEADDR; `at`: the name
+        of another address of this end, behind a service.
+        """
         sock = self._socket(socket.SOCK_STREAM)
         if reuse:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if defer:
             sock.setsockopt(socket.IPPROTO_TCP, TCP_DEFER_ACCEPT, defer)
         try:
-            sock.bind((self.address, port))
+            sock.bind((self._context.known[at] if at else self.address, port))
             sock.listen(backlog)
         except OSError:
             sock.close()
@@ -103,14 +113,15 @@ class Host(Node):
         timeout: float | None = None,
         wait: bool = True,
         name: str = "",
-        to: Host | None = None,
+        to: Host | str | None = None,
     ) -> Connection:
-        """Active OPEN to `port` of the other end, or of the host `to`, which may be this one.
+        """Active OPEN to `port` of the other end, or of the host `to`, which may be this one, or
+        the name of a service on the way.
 
         Returns when the handshake is done, or at once with `wait=False`. After `timeout` seconds
         the application gives up and closes. Raises OSError as connect(2) does.
         """
-        peer = (to.address, port) if to is not None else self._peer(port)
+        peer = self._named_peer(to, port)
         sock = self._socket(socket.SOCK_STREAM)
         try:
             if reuse:
@@ -270,6 +281,22 @@ class Host(Node):
             self._context.recorder.know([self._context.address(self.side, self._addresses - 1)])
         return self._context.address(self.side, self._addresses - 1)
 
+    def take_address(self, name: str, extra: int) -> None:
+        """Have the additional address of that number, called `name`, which the way leads to."""
+        self._named[name] = extra
+        self.route.send([*wire.own_address(self.side, self._context.network, extra)])
+        if self._context.recorder is not None:
+            self._context.recorder.know([self._context.address(self.side, extra)])
+
+    def leave(self, name: str) -> None:
+        """Give up the address of that name, as when a machine is gone: nobody answers there, and
+        nobody says so. Raises `ActionFailed` if this end does not have it.
+        """
+        if name not in self._named:
+            known = ", ".join(self._named) or "none"
+            raise ActionFailed(f"{self.side} has no address called {name!r}. It has: {known}")
+        self.route.send(wire.no_address(self.side, self._context.network, self._named.pop(name)))
+
     def udp(self, data: bytes | str, port: int) -> bytes:
         """Send a datagram and return the answer. Raises OSError on an ICMP error."""
         with self._socket(socket.SOCK_DGRAM) as sock:
@@ -290,6 +317,22 @@ class Host(Node):
         forge = self._forged()
         forge.syn(self.address, source_port, port)
         return self._context.wait(lambda: forge.answer(source_port, port), timeout)
+
+    def stray(self, on: Connection | None = None) -> None:
+        """Send one byte far ahead of a connection's window, as no stack does: connection tracking
+        calls it INVALID, and the other end acknowledges what it has (RFC 9293, section 3.10.7.4).
+
+        Raises `LabError` where raw sockets or TCP_REPAIR are refused.
+        """
+        connection = on or self.connection
+        sequence, acknowledgment = connection.numbers()
+        ahead = (sequence + AHEAD) & 0xFFFFFFFF
+        data = segments.data(connection.local, connection.remote, ahead, acknowledgment, b"x")
+        with self.namespace:
+            raw = socket.socket(self.family, socket.SOCK_RAW, socket.IPPROTO_TCP)
+        with raw:
+            raw.bind((connection.local[0], 0))
+            raw.sendto(data, (connection.remote[0], 0))
 
     def flood(self, count: int, port: int = PORT) -> None:
         """Send forged SYNs from `count` addresses that will never answer."""
@@ -318,6 +361,14 @@ class Host(Node):
     def _socket(self, kind: socket.SocketKind) -> socket.socket:
         with self.namespace:
             return socket.socket(self.family, kind)
+
+    def _named_peer(self, to: Host | str | None, port: int) -> tuple[str, int]:
+        if isinstance(to, str):
+            if to not in self._context.known:
+                known = ", ".join(sorted(self._context.known))
+                raise LabError(f"no address is called {to!r}. Known: {known}")
+            return self._context.known[to], port
+        return (to.address, port) if to is not None else self._peer(port)
 
     def _peer(self, port: int) -> tuple[str, int]:
         return self.peer.address, port

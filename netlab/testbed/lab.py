@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TypeVar
 
+from netlab.linux import conntrack
+from netlab.linux.conntrack import TrackedConnection
 from netlab.linux.privileges import prepare
 from netlab.model import evidence
 from netlab.model.errors import ActionFailed, LabError, NotHeld
@@ -24,7 +26,10 @@ from netlab.testbed.faults.drop import Drop, Match, compiled
 from netlab.testbed.faults.plug import Plug
 from netlab.testbed.faults.tally import Tally
 from netlab.testbed.flows import LATEST, Which
+from netlab.testbed.hops.base import Hop
 from netlab.testbed.host import PATIENCE, Host
+from netlab.testbed.path import LINK as PATH_LINK
+from netlab.testbed.path import Path
 from netlab.testbed.program import Program
 from netlab.testbed.recorder import Recorder
 from netlab.testbed.tape import Tape, Taps
@@ -53,7 +58,8 @@ class Lab:
         self._faults: list[Fault] = []
         self.tally = Tally(self._faults)
         self._carrier: Carrier | None = None
-        self.link = wire.NAME  # the link in use at both ends; a router adds another
+        self.link = wire.NAME  # the link in use at both ends; a path adds another
+        self.way: Path | None = None  # what is between its hosts
         with contextlib.ExitStack() as stack:
             stack.callback(subnets.give_back, self.network)
             self.context = LabContext(family, self.network)
@@ -128,12 +134,54 @@ class Lab:
             )
         return self._carrier
 
+    def path(self, *hops: Hop) -> Path:
+        """Put hosts between the two, in a row from the client's end: at most five, and once. What
+        is under way then, and connections that there are, go over them from now on.
+
+        Each hop is a fault like any other: `remove` has it only forward. Raises `LabError` where
+        the kernel cannot do it, or they do not go together.
+        """
+        if self.way is not None:
+            raise LabError("a lab has one path: give all of its hops at once")
+        self.detour(PATH_LINK)
+        try:
+            path = Path(self.context, self.hosts, hops)
+        except LabError:
+            self.link = wire.NAME
+            raise
+        self._closing.callback(path.close)
+        self.way = path
+        boxes = [(hop.name, hop.box.namespace) for hop in hops if hop.hosted]
+        if self.recorder is not None:
+            for host in self.hosts:
+                self.recorder.watch_also(host.side, host.namespace, PATH_LINK)
+            self.recorder.watch_path(boxes, path.translations)
+            self.recorder.know([*path.addresses])
+        self.context.flows.way = path
+        self.context.know(path.names)
+        for hop in hops:
+            if not hop.idle:
+                self.impose(hop)
+        return path
+
+    def hop(self, name: str) -> Hop:
+        """The hop of that name. Raises `LabError` if there is none."""
+        if self.way is None:
+            raise LabError("nothing is between the two hosts of this lab: it has no path")
+        return self.way.hop(name)
+
+    def entries(self, hop: str) -> list[TrackedConnection]:
+        """What the hop of that name remembers, now, as ``conntrack -L`` lists it. Raises `LabError`
+        if there is no such hop, or it remembers no connections.
+        """
+        return conntrack.entries(self.hop(hop).memory)
+
     def detour(self, link: str) -> None:
         """Have packets go over another link of both ends. Raises `LabError` if they do already."""
         if self.link != wire.NAME:
             raise LabError(
-                "a lab has a router between its hosts, or a wire that misbehaves, and not both: "
-                f"its packets go over {self.link} already"
+                "a lab has a path of hops between its hosts, or a wire that misbehaves, and not "
+                f"both: its packets go over {self.link} already"
             )
         self.link = link
 
@@ -215,7 +263,7 @@ class Lab:
     def plug(self, *hosts: End, name: str = "") -> Plug:
         """Hold what these hosts send (both, if none is named) on the wire until it is removed.
 
-        Raises `LabError` where their packets go over a router, or a wire that misbehaves.
+        Raises `LabError` where their packets go over a path, or a wire that misbehaves.
         """
         if self.link != wire.NAME:
             raise LabError(

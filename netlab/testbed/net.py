@@ -21,9 +21,9 @@ from netlab.model.tcp import ANY, SYN
 from netlab.model.vocabulary import Side
 from netlab.testbed.carrier import Share, Time
 from netlab.testbed.faults.base import Fault
+from netlab.testbed.hops.firewall import Firewall
 from netlab.testbed.lab import Lab
 from netlab.testbed.readiness import Ready
-from netlab.testbed.router import Router
 from netlab.testbed.sockets import written
 
 FIRST = 7001  # of the ports of addresses
@@ -61,7 +61,7 @@ class Net:
         self._known: dict[str, Address] = {}
         self._ports = iter(range(FIRST, 1 << 16))
         self._cuts: list[Fault] = []
-        self._router: Router | None = None
+        self._firewall: Firewall | None = None
         self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> Net:
@@ -176,11 +176,11 @@ class Net:
         they send is dropped in silence, and new ones pass. So does a NAT forget, and a hop that is
         replaced. Raises `LabError` where the kernel or the nft program cannot do it.
         """
-        if self._router is None:
-            self._router = self._closing.enter_context(Router(self.lab))
-            self._router.track()
+        if self._firewall is None:
+            self._firewall = Firewall()
+            self.lab.path(self._firewall)
         else:
-            self._router.forget_connections()
+            self._firewall.forget()
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:

@@ -112,7 +112,7 @@ class Node:
         `readable`. Raises `LabError` where it cannot be started.
         """
         self.expect_strangers()
-        line = words(command, {str(side): self._context.address(side) for side in Side})
+        line = words(command, self._context.known)
         given = stdin.encode() if isinstance(stdin, str) else stdin
         names = self._context.names()
         if cwd is not None and not os.path.isdir(cwd):

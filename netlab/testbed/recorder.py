@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from netlab.linux.namespace import Namespace
 from netlab.linux.procnet import Row
@@ -40,6 +40,8 @@ class Recorder:
     def __init__(self, began: float, began_realtime: int) -> None:
         self._began, self._began_realtime = began, began_realtime
         self._taps = Taps(began)
+        self._hops: tuple[str, ...] = ()
+        self._translations: Callable[[], Iterable[evidence.Translation]] = tuple
         self._frames: list[Frame] = []
         self._traced: list[Traced] = []
         self._tracer = tracer()
@@ -58,6 +60,18 @@ class Recorder:
     def watch_also(self, side: Side, namespace: Namespace, interface: str) -> None:
         """Record another interface of one side from now on. Raises `LabError` where it cannot."""
         self._taps.watch_also(side, namespace, interface)
+
+    def watch_path(
+        self,
+        boxes: Sequence[tuple[str, Namespace]],
+        translations: Callable[[], Iterable[evidence.Translation]],
+    ) -> None:
+        """Record hosts on the way from now on, by their names in a row; `translations` tells what
+        they have made of addresses. Raises `LabError` where it cannot.
+        """
+        self._hops, self._translations = tuple(name for name, _ in boxes), translations
+        for number, (_, namespace) in enumerate(boxes, start=1):
+            self._taps.watch_hop(number, namespace)
 
     def start(self) -> None:
         """Wait until everything is ready to record. Raises `LabError` if that takes too long."""
@@ -105,8 +119,8 @@ class Recorder:
             began=self._began_realtime,
             client=flow.client,
             server=flow.server,
-            routed=self._taps.routed,
-            client_seen=None if flow.seen_from == flow.client else flow.seen_from,
+            hops=self._hops,
+            translations=tuple(self._translations()),
             frames=tuple(sorted(self._frames, key=lambda frame: frame.at)),
             events=tuple(self._events(flow)),
             traced=self._tracer is not None and self._tracer.lost == self._lost_before,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
 from netlab import scheduler
 from netlab.linux.expression import LOG_GROUP
@@ -13,11 +14,24 @@ from netlab.model.evidence import Frame, Sighting
 from netlab.model.vocabulary import Hook, Side
 from netlab.observe.capture import Drops, Wire
 from netlab.packets.sightings import SLACK, Latest, Packet
+from netlab.testbed import wire
+from netlab.testbed.hops.links import LINKS
 
 PATIENCE = 10.0  # seconds
+LINKED = {number: side for side, number in LINKS.items()}
 #: Frames that one look at a tape takes, so that it costs at most 10 ms even in a flood.
 MOST_FRAMES = 500
 MOST_PACKETS = 500  # more than any screen has lines
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LabError(
+            f"packets cannot be recorded here: {error.strerror} (is nfnetlink_log missing?)"
+        ) from None
 
 
 class Taps:
@@ -25,50 +39,51 @@ class Taps:
 
     def __init__(self, began: float) -> None:
         self._began = began
-        self._wires: list[tuple[Side, Wire]] = []
-        self._drops: dict[Side, Drops] = {}
+        self._wires: list[tuple[Side, int, Wire]] = []  # and the hop where it is; 0: an end
+        self._drops: list[tuple[Side | None, int, Drops]] = []
         self._closing = contextlib.ExitStack()
 
     def watch(self, side: Side, namespace: Namespace) -> None:
         """Get ready to observe one side. Raises `LabError` where it cannot."""
-        try:
-            with namespace:
-                self._tap(side, "eth0")
-                drops = self._drops[side] = Drops(LOG_GROUP)
-                self._closing.callback(drops.close)
-        except OSError as error:
-            raise LabError(
-                f"packets cannot be recorded here: {error.strerror} (is nfnetlink_log missing?)"
-            ) from None
+        with _refusals(), namespace:
+            self._tap(side, 0, wire.NAME)
+            self._listen(side, 0)
 
     def watch_also(self, side: Side, namespace: Namespace, interface: str) -> None:
         """Observe another interface of one side from now on. Raises `LabError` where it cannot."""
-        try:
-            with namespace:
-                wire = self._tap(side, interface)
-        except OSError as error:
-            raise LabError(f"packets cannot be recorded here: {error.strerror}") from None
-        self._start([wire])
+        with _refusals(), namespace:
+            tap = self._tap(side, 0, interface)
+        self._start([tap])
 
-    def _tap(self, side: Side, interface: str) -> Wire:
-        wire = Wire(interface)
-        self._closing.callback(wire.close)
-        self._wires.append((side, wire))
-        return wire
+    def watch_hop(self, number: int, namespace: Namespace) -> None:
+        """Observe a hop from now on: what comes in on either side, and what its rules drop.
 
-    @property
-    def routed(self) -> bool:
-        """True if a router, with interfaces of its own, is in between."""
-        return len(self._wires) > len(Side)
+        Raises `LabError` where it cannot.
+        """
+        with _refusals(), namespace:
+            taps = [self._tap(side, number, str(side)) for side in Side]
+            self._listen(None, number)
+        self._start(taps)
+
+    def _tap(self, side: Side, hop: int, interface: str) -> Wire:
+        tap = Wire(interface)
+        self._closing.callback(tap.close)
+        self._wires.append((side, hop, tap))
+        return tap
+
+    def _listen(self, side: Side | None, hop: int) -> None:
+        drops = Drops(LOG_GROUP)
+        self._closing.callback(drops.close)
+        self._drops.append((side, hop, drops))
 
     def start(self) -> None:
         """Wait until everything is ready. Raises `LabError` after `PATIENCE` seconds."""
-        self._start([wire for _, wire in self._wires])
+        self._start([tap for _, _, tap in self._wires])
 
     def _start(self, starting: list[Wire]) -> None:
         def started() -> bool | None:
             try:
-                starting[:] = [wire for wire in starting if not wire.start()]
+                starting[:] = [tap for tap in starting if not tap.start()]
             except OSError as error:
                 raise LabError(f"packets cannot be recorded here: {error.strerror}") from None
             return None if starting else True
@@ -83,44 +98,38 @@ class Taps:
     @property
     def missed(self) -> int:
         """The number of packets that came faster than they could be read."""
-        drops = self._drops.values()
-        return sum(wire.missed for _, wire in self._wires) + sum(each.missed for each in drops)
+        taps = sum(tap.missed for _, _, tap in self._wires)
+        return taps + sum(drops.missed for _, _, drops in self._drops)
 
     def read(self) -> list[Frame]:
-        """The frames that have come since the last call, observer by observer."""
+        """The frames that have come since the last call, observer by observer. At a hop only what
+        comes in counts: what goes out is seen by the next one.
+        """
         frames = []
-        for side, wire in self._wires:
-            for seen in wire.read():
+        for side, hop, tap in self._wires:
+            for seen in tap.read():
+                if hop and seen.outgoing:
+                    continue
                 way: Sighting = "out" if seen.outgoing else "in"
-                frames.append(self._frame(seen.at, side, way, seen.data, seen.length))
-        for side, drops in self._drops.items():
-            for dropped in drops.read():
-                hook = Hook(dropped.hook)
+                at = self._since(seen.at)
+                frames.append(Frame(at, side, way, seen.length, seen.data, hop=hop))
+        for end, hop, drops in self._drops:
+            for lost in drops.read():
+                side = end or LINKED.get(lost.link, Side.CLIENT)
+                hook = _hook(lost.hook)
+                at = self._since(lost.at)
                 frames.append(
-                    self._frame(
-                        dropped.at,
-                        side,
-                        "dropped",
-                        dropped.data,
-                        dropped.length,
-                        dropped.rule,
-                        hook,
-                    )
+                    Frame(at, side, "dropped", lost.length, lost.data, lost.rule, hook, hop)
                 )
         return frames
 
-    def _frame(
-        self,
-        at: float,
-        side: Side,
-        seen: Sighting,
-        data: bytes,
-        length: int,
-        fault: str = "",
-        hook: Hook | None = None,
-    ) -> Frame:
-        at = round(at - self._began, 9)
-        return Frame(at, side, seen, length, data, fault, hook)
+    def _since(self, at: float) -> float:
+        return round(at - self._began, 9)
+
+
+def _hook(number: int) -> Hook | None:
+    """The place of a rule in an end's stack; None where only what is forwarded comes by."""
+    return next((hook for hook in Hook if hook.value == number), None)
 
 
 class Tape:

@@ -9,6 +9,7 @@ __neigh_event_send), and setting it back to PERMANENT sends the queue.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 from netlab import scheduler
@@ -99,6 +100,26 @@ def add_address(
         + [_local_route(side, network, extra, NLM_F_ACK)]
     )
     peer.send([_neighbour(side.peer, family, network, extra, flags=NLM_F_ACK) for family in Family])
+
+
+def own_address(side: Side, network: int, extra: int) -> Iterator[Request]:
+    """The requests that give one side an additional address of each family, which its peer does
+    not know.
+    """
+    for family in Family:
+        yield _address(side, family, network, extra)
+    yield _local_route(side, network, extra, NLM_F_ACK)
+
+
+def no_address(side: Side, network: int, extra: int) -> list[Request]:
+    """The requests that take it away."""
+    requests = []
+    for family in Family:
+        text = side.address(family, network, extra)
+        requests.append(rtnetlink.no_address(family, text, VETH, family.prefix))
+        if family is Family.IPV6:
+            requests.append(rtnetlink.no_local_route(text, VETH))
+    return requests
 
 
 def plug(transport: Transport, side: Side, network: int) -> None:

@@ -22,8 +22,8 @@ from netlab.scenario.explain import by_hand
 from netlab.scenario.loader import parse
 from netlab.scenario.runner import play
 from netlab.testbed.carrier import LINK
+from netlab.testbed.hops.base import Hop
 from netlab.testbed.lab import Lab
-from netlab.testbed.router import Router
 
 from . import tools
 
@@ -242,8 +242,9 @@ def test_what_cannot_be_is_refused(lab: Lab, word: str, given: list[object], why
     assert lab.imposed == ()
 
 
-def test_a_router_and_a_slow_wire_are_not_in_one_lab(lab: Lab) -> None:
-    with Router(lab), pytest.raises(LabError, match="go over eth1 already"):
+def test_a_path_and_a_slow_wire_are_not_in_one_lab(lab: Lab) -> None:
+    lab.path(Hop())
+    with pytest.raises(LabError, match="go over eth1 already"):
         lab.wire.delay("1ms")
     assert lab.imposed == ()
 
@@ -253,7 +254,7 @@ def test_a_slow_wire_cannot_be_plugged(lab: Lab) -> None:
     with pytest.raises(LabError, match="a plug holds what goes over eth0: here it goes over eth2"):
         lab.plug()
     with pytest.raises(LabError, match="go over eth2 already"):
-        Router(lab)
+        lab.path(Hop())
 
 
 # --- what is left

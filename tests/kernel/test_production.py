@@ -51,7 +51,7 @@ STORIES = {
         Story(
             "last-acks-pile-up-behind-a-firewall",
             {BOTH: "rst-lost peer-gone data-lost fin-lost"},
-            connections=3,
+            connections=2,
         ),
     ),
     "D4": (
@@ -103,7 +103,7 @@ STORIES = {
     "D16": (
         Story("large-segments-vanish", {BOTH: "path-mtu", SERVER: "path-mtu"}),
         Story("mtu-probing-finds-the-way", {BOTH: ""}),
-        Story("with-icmp-nothing-hangs", {BOTH: ""}),
+        Story("narrow-link-says-so", {BOTH: ""}),
     ),
     "D17": (
         Story("keepalive-waits", {BOTH: "data-lost", CLIENT: "data-lost"}),
@@ -132,7 +132,7 @@ def test_every_story_is_told() -> None:
             assert catalogue.one(story.scenario)
     in_python = {each.name for each in catalogue.choose(["production"]) if each.code}
     assert in_python <= {story.scenario for told in STORIES.values() for story in told}
-    assert len(in_python) == 9
+    assert len(in_python) == 1
 
 
 @pytest.mark.parametrize("path", sorted((catalogue.home() / "production").glob("*.yaml")), ids=str)

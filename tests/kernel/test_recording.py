@@ -23,7 +23,8 @@ from netlab.linux.privileges import prepare
 from netlab.model.evidence import End, Evidence, FaultRecord, Interval, Recording, Transition
 from netlab.model.tcp import CONTROL, Segment, State
 from netlab.model.vocabulary import Family, Side
-from netlab.packets.sightings import SENDING, Packet, packets
+from netlab.packets.sightings import Packet, packets
+from netlab.packets.way import SENDING
 from netlab.render import ladder, ladder_svg, report
 from netlab.render.pcapng import pcapng
 from netlab.render.style import Style

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Stories in Python, as they are played: what ends them, what is noted, what a router does."""
+"""Stories in Python, as they are played: what ends them, and what is noted."""
 
 from __future__ import annotations
 
@@ -7,27 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from netlab.linux import nftables
+from netlab.linux import conntrack, nftables
 from netlab.model.evidence import Evidence
 from netlab.model.tcp import State
-from netlab.model.vocabulary import Family, Side
-from netlab.packets.sightings import ROUTER, packets
+from netlab.model.vocabulary import Side
 from netlab.scenario import runner, stories
 from netlab.scenario.model import Scenario
-from netlab.testbed import router as routers
+from netlab.testbed import hops
 from netlab.testbed.lab import Lab
-from netlab.testbed.notebook import transitions
-from netlab.testbed.router import Router
 
 from ..build import states
-from . import tools
 
 STORY = '''\
-from netlab import ACK, SYN, Lab, Router, State, story
+from netlab import ACK, SYN, Lab, Nat, State, story
 
 
 @story(source="here", cause="this is a test"{more})
-def it_is_told(lab: Lab{router}) -> None:
+def it_is_told(lab: Lab) -> None:
     """A test."""
     lab.server.listen()
     lab.client.connect()
@@ -43,15 +39,12 @@ def told(
     after: str = "pass",
     client: str = "ESTABLISHED",
     more: str = "",
-    router: str = "",
     dropped: str = "",
     name: str = "mine",
 ) -> Scenario:
     path = folder / f"{name}.py"
     path.write_text(
-        STORY.format(
-            before=before, after=after, client=client, more=more, router=router, dropped=dropped
-        )
+        STORY.format(before=before, after=after, client=client, more=more, dropped=dropped)
     )
     (scenario,) = stories.read(path)
     return scenario
@@ -179,18 +172,18 @@ def test_what_it_needs_and_is_not_there_skips_it(
 ) -> None:
     run = play(told(tmp_path, more=', needs=("tcp_banana",)'))
     assert (run.outcome, run.reason) == ("skip", "this kernel has no sysctl net.ipv4.tcp_banana")
-    routers.lacking.cache_clear()
+    hops.lacking.cache_clear()
     monkeypatch.setattr(nftables, "PATH", "/nowhere")
-    run = play(told(tmp_path, "router.track()", router=", router: Router"))
+    run = play(told(tmp_path, "lab.path(Nat())"))
     assert (run.outcome, run.reason) == (
-        "skip", "a rule of a router needs the nft program: install nftables"
+        "skip", "a rule of a hop needs the nft program: install nftables"
     )  # fmt: skip
     monkeypatch.undo()
-    routers.lacking.cache_clear()
-    monkeypatch.setattr(routers, "has_conntrack", lambda: False)
-    run = play(told(tmp_path, "router.track()", router=", router: Router"))
+    hops.lacking.cache_clear()
+    monkeypatch.setattr(conntrack, "is_there", lambda: False)
+    run = play(told(tmp_path, "lab.path(Nat())"))
     assert (run.outcome, run.reason) == ("skip", "this kernel tracks no connections (nf_conntrack)")
-    routers.lacking.cache_clear()
+    hops.lacking.cache_clear()
 
 
 # --- while it is frozen
@@ -223,65 +216,3 @@ def test_it_is_held_as_long_as_is_asked_for_and_sysctls_are_set(tmp_path: Path) 
     assert run.outcome == "pass", run
     assert run.held_s >= 0.3
     assert play(scenario).outcome == "fail", "Linux has it on"
-
-
-# --- the third host
-
-
-@pytest.fixture
-def recorded(netlab_family: Family) -> Lab:
-    lab = Lab(netlab_family, record=True)
-    if reason := routers.lacking("tracking"):
-        lab.close()
-        pytest.skip(reason)
-    return lab
-
-
-def test_both_ends_of_a_translated_connection_are_one(recorded: Lab) -> None:
-    with recorded as lab, Router(lab) as router:
-        router.translate()
-        lab.server.listen()
-        lab.client.connect()
-        server = lab.server.accept()
-        assert server.remote[0] == router.address(Side.SERVER), "it is not translated"
-        lab.client.send("hello")
-        assert lab.server.read(5) == b"hello"
-        assert str(lab.expect(State.ESTABLISHED, State.ESTABLISHED, hold=0.05).pair)
-        if tools.is_root():  # samples alone see no more than what lasts
-            ends = [[t.after for t in transitions(lab, lab.flow(), side)] for side in Side]
-            assert ends[0][-1] is ends[1][-1] is State.ESTABLISHED
-        lab.sample()
-        assert lab.recorder is not None
-        crossed = packets(lab.recorder.recording(lab.flow()))
-    ours = [each for each in crossed if each.ours]
-    assert len(ours) >= 5
-    assert all(None not in (each.sent, each.arrived) for each in ours), ours
-    (data,) = (each for each in ours if each.length == 5)
-    assert (data.sender, data.sequence, data.acknowledgment) == (Side.CLIENT, 1, 1)
-
-
-def test_what_a_router_has_lost_is_drawn_as_lost_there(recorded: Lab) -> None:
-    with recorded as lab, Router(lab) as router:
-        router.narrow(Side.CLIENT, 1280)
-        router.hide_errors()
-        lab.server.listen()
-        lab.client.connect()
-        lab.server.accept()
-        lab.server.send(bytes(3000))
-        lab.wait(lambda: None, 0.3)
-        assert lab.recorder is not None
-        crossed = packets(lab.recorder.recording(lab.flow()))
-    large = [each for each in crossed if each.length > 1280]
-    assert large
-    for each in large:
-        assert (each.fault, each.where, each.arrived) == (ROUTER, "", None)
-    assert not [each for each in crossed if each.fault and each.length <= 1280]
-
-
-def test_a_connection_with_itself_has_one_end(netlab_family: Family) -> None:
-    with Lab(netlab_family, record=True) as lab:
-        lab.client.connect(40000, source_port=40000, to=lab.client)
-        lab.expect(State.ESTABLISHED, State.CLOSED, hold=0.05)
-        if tools.is_root():
-            assert transitions(lab, lab.flow(), Side.CLIENT)[-1].after is State.ESTABLISHED
-        assert transitions(lab, lab.flow(), Side.SERVER) == ()

@@ -12,33 +12,25 @@ import pytest
 from netlab.diagnosis.rank import diagnose
 from netlab.model.findings import Diagnosis
 from netlab.model.tcp import DATA, State
-from netlab.model.vocabulary import Side
 from netlab.snapshot import parse
+from netlab.testbed.hops import lacking
+from netlab.testbed.hops.nat import Nat
 from netlab.testbed.lab import Lab
-from netlab.testbed.router import Router, lacking
 from tests.programs import need
 
 from . import tools
 
 PORT, CLIENTS = 8080, 12
-#: From a range in which no client's own port is.
-NAT = """
-table inet nat {{
-    chain change {{
-        type nat hook postrouting priority 100;
-        oifname "{server}" meta l4proto tcp masquerade to :20000-20999 fully-random
-    }}
-}}
-"""
 
 
 class Pool:
-    """A dozen connections from one client to one service, through a router."""
+    """A dozen connections from one client to one service, through a NAT that gives them ports from
+    a range in which no client's own port is.
+    """
 
-    def __init__(self, lab: Lab, router: Router, opened: contextlib.ExitStack) -> None:
-        self.lab, self.router = lab, router
-        tools.inside(router.namespace, "nft", "-f", "-", given=NAT.format(server=Side.SERVER))
-        router.track()
+    def __init__(self, lab: Lab, opened: contextlib.ExitStack) -> None:
+        self.lab, self.router = lab, Nat(ports="20000-20999")
+        lab.path(self.router)
         with lab.server.namespace:
             family = socket.AF_INET6 if ":" in lab.server.address else socket.AF_INET
             listener = opened.enter_context(
@@ -55,7 +47,7 @@ class Pool:
         """The answer to both ends, with or without what the router tracks."""
         texts = [(tools.inside(host, "ss", "-tanoei"), str(host.side)) for host in self.lab.hosts]
         if tracking:
-            listed = tools.inside(self.router.namespace, "conntrack", "-L", "-p", "tcp")
+            listed = tools.inside(self.router.box.namespace, "conntrack", "-L", "-p", "tcp")
             texts.append((f"$ conntrack -L -p tcp\n{listed}", "router"))
         return diagnose([one for text in texts for one in parse.read(*text)])
 
@@ -71,8 +63,8 @@ def pool(lab: Lab) -> Iterator[Pool]:
     need("conntrack")
     if reason := lacking("tracking"):
         pytest.skip(reason)
-    with contextlib.ExitStack() as opened, Router(lab) as router:
-        yield Pool(lab, router, opened)
+    with contextlib.ExitStack() as opened:
+        yield Pool(lab, opened)
 
 
 def test_each_end_finds_its_own_though_every_port_is_another(pool: Pool) -> None:
@@ -97,7 +89,7 @@ def test_each_end_finds_its_own_though_every_port_is_another(pool: Pool) -> None
 def test_what_the_router_forgot_is_the_answer(pool: Pool) -> None:
     stuck = pool.clients[5]
     port = stuck.getsockname()[1]
-    tools.inside(pool.router.namespace, "conntrack", "-D", "-p", "tcp", "--sport", str(port))
+    tools.inside(pool.router.box.namespace, "conntrack", "-D", "-p", "tcp", "--sport", str(port))
     stuck.sendall(b"hello")
     assert pool.lab.wait(lambda: pool.repeats(stuck), 10)
     (alone,) = pool.asked(tracking=False).findings

@@ -16,9 +16,9 @@ from netlab import scheduler
 from netlab.linux.namespace import Namespace
 from netlab.model.tcp import ACK, SYN
 from netlab.model.vocabulary import Family
+from netlab.testbed.hops.base import Hop
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
-from netlab.testbed.router import Router
 from tests.programs import need
 
 T = TypeVar("T")
@@ -100,8 +100,10 @@ def test_links_that_the_kernel_puts_into_every_namespace_are_left_alone(
             yield namespace
 
     monkeypatch.setattr(Namespace, "created", with_tunnels)
-    with Lab(netlab_family) as lab, Router(lab) as router:
-        for namespace in (lab.client.namespace, lab.server.namespace, router.namespace):
+    with Lab(netlab_family) as lab:
+        router = Hop()
+        lab.path(router)
+        for namespace in (lab.client.namespace, lab.server.namespace, router.box.namespace):
             with namespace:
                 assert socket.if_nametoindex("tunl2") == 2
         lab.server.listen()

@@ -99,7 +99,7 @@ def test_what_readme_has_in_python_is_typed(tmp_path: Path) -> None:
 def test_whatever_the_public_api_returns_is_public() -> None:
     assert (Path(netlab.__file__).parent / "py.typed").is_file()
     private = []
-    for kind in (netlab.Lab, netlab.Host, netlab.Router):
+    for kind in (netlab.Lab, netlab.Host, netlab.Hop):
         for name, member in vars(kind).items():
             target = member.fget if isinstance(member, property) else member
             said = getattr(target, "__annotations__", {}).get("return", "")
@@ -110,7 +110,7 @@ def test_whatever_the_public_api_returns_is_public() -> None:
 
 
 #: What the runner keeps of a lab, and no user of one needs.
-NOTEBOOK = {"recorder", "tape", "end", "transitions"}
+NOTEBOOK = {"recorder", "tape", "end", "transitions", "box", "memory"}
 #: Names of annotations that are none of netlab's, type variables, and what only netlab calls.
 OTHERS = {
     "None",
@@ -123,5 +123,6 @@ OTHERS = {
     "Self",
     "Path",
     "Sequence",
+    "Mapping",
     "AbstractContextManager",
 }

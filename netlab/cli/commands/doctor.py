@@ -203,7 +203,7 @@ def _kernel(lab: Lab) -> Iterator[Check]:
     yield _tried(
         "set a lab's sysctls",
         lambda: lab.client.sysctl("tcp_sack", lab.client.sysctl("tcp_sack")),
-        "until then a scenario that sets one is an error, and so is each with a router",
+        "until then a scenario that sets one is an error, and so is each with a path",
     )
     yield _tables(lab)
     there = Path("/proc/net/tcp6").exists()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from netlab.scenario.model import Expectation, Scenario
 
 WIDTH = 80
+COLOURS = {"client": "cyan", "server": "yellow"}  # hops have another
 
 
 def explanation(scenario: Scenario, family: Family, style: Style, command: str = "") -> list[str]:
@@ -80,7 +81,7 @@ def _by_hand(scenario: Scenario, family: Family, style: Style) -> list[str]:
             wrapped = textwrap.wrap(step.comment, WIDTH - 11)
             lines += [style(f"         # {line}", "dim") for line in wrapped]
         for command in commands:
-            colour = "cyan" if command.side is Side.CLIENT else "yellow"
+            colour = COLOURS.get(str(command.side), "magenta")
             lines.append(f"  {style(str(command.side), colour)} {command.text}")
     look = f"ss -tano  # {scenario.expect.claim.written(Side.CLIENT)}"
     lines.append(f"  {style('client', 'cyan')} {look}")
@@ -90,20 +91,14 @@ def _by_hand(scenario: Scenario, family: Family, style: Style) -> list[str]:
 
 
 def _code(scenario: Scenario, style: Style) -> list[str]:
-    """A story's source, and what it asks of a router."""
-    from netlab.scenario.explain import listing, routed
+    """A story's source."""
+    from netlab.scenario.explain import listing
 
     where = printable(f" ({scenario.path})")
     lines = [style("what is done", "bold") + style(where, "dim")]
     for number, line in listing(scenario):
         proof = number == scenario.expect.line
         lines.append(style(f"{number:>4}  ", "dim") + style(line, *(("bold",) if proof else ())))
-    routers = routed(scenario)
-    if routers:
-        lines += ["", style("the router, a third host between the two", "bold")]
-    for call, does in routers:
-        lines.append(f"  {style(call, 'cyan')}")
-        lines += [f"    {line}" for line in textwrap.wrap(does, WIDTH - 4)]
     return lines
 
 

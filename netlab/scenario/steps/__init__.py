@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from netlab.scenario.model import FaultStep
+from netlab.scenario.model import FaultStep, HopStep
 from netlab.scenario.steps import connection, data, drop, forged, machine, plug, wire
 from netlab.scenario.steps.action import Action
 from netlab.scenario.steps.fault import FaultKind
+from netlab.scenario.steps.hops import HOPS
 
 #: The actions of a side, by their words.
 ACTIONS: dict[str, Action] = {
@@ -27,8 +28,8 @@ FAULTS: dict[str, FaultKind[Any]] = {kind.word: kind for kind in KINDS}
 
 
 def kind_of(step: FaultStep) -> FaultKind[Any]:
-    """The entry of a step's kind of fault."""
-    return FAULTS[step.kind]
+    """The entry of a step's kind of fault, or of hop."""
+    return HOPS[step.kind] if isinstance(step, HopStep) else FAULTS[step.kind]
 
 
 def opening() -> frozenset[str]:

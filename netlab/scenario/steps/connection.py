@@ -28,7 +28,8 @@ def _told_listen(given: Given) -> str:
     backlog = f", with a backlog of {given['backlog']}" if "backlog" in given else ""
     defer = ", and waits for data (TCP_DEFER_ACCEPT)" if given.get("defer") else ""
     reuse = ", with SO_REUSEADDR" if given.get("reuse") else ""
-    return f"listens on port {_port(given)}{backlog}{defer}{reuse}: any client may connect."
+    where = f" of {given['at']}" if "at" in given else ""
+    return f"listens on port {_port(given)}{where}{backlog}{defer}{reuse}: any client may connect."
 
 
 def _connect(stage: Stage, step: Do) -> None:
@@ -43,12 +44,13 @@ def _connect(stage: Stage, step: Do) -> None:
 def _connect_by_hand(step: Do, family: Family) -> str:
     given = step.arguments
     source = f"-p {given['source_port']} " if "source_port" in given else ""
-    return f"nc {source}{step.side.peer.address(family)} {_port(given)}"
+    return f"nc {source}{given.get('to', step.side.peer.address(family))} {_port(given)}"
 
 
 def _told_connect(given: Given) -> str:
     source = f" from its own port {given['source_port']}" if "source_port" in given else ""
     source += " from its second address" if given.get("added") else ""
+    source = f" of {given['to']}{source}" if "to" in given else source
     reuse = ", with SO_REUSEADDR" if given.get("reuse") else ""
     patience = f", and gives up after {given['timeout']:g} s" if given.get("timeout") else ""
     return f"calls connect() to port {_port(given)}{source}{reuse}{patience}{_called(given)}."
@@ -69,6 +71,7 @@ ACTIONS = (
             backlog=Field(BACKLOG, doc="connections that may wait to be accepted"),
             defer=Field(SECONDS, doc="TCP_DEFER_ACCEPT"),
             reuse=Field(FLAG, doc="SO_REUSEADDR"),
+            at=Field(NAME, doc="an address of this end behind a service, by its name"),
         ),
         play=_listen,
         by_hand=lambda step, family: f"nc -l {_port(step.arguments)}",
@@ -88,6 +91,7 @@ ACTIONS = (
             "port",
             port=Field(PORT),
             from_=Field(PORT, "source_port", doc="the port to connect from"),
+            to=Field(NAME, doc="a service on the way, by its name"),
             address=Field(SOURCE, "added", doc="connect from the added address"),
             reuse=Field(FLAG, doc="SO_REUSEADDR"),
             timeout=Field(DURATION, doc="wait that long for the handshake, then give up and close"),

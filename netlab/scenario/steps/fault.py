@@ -23,7 +23,7 @@ AS = Field(NAME, "name", doc="a name for the fault, for `remove:` and `dropped:`
 class Command(NamedTuple):
     """A command that a person types (or an act), and the machine it is for."""
 
-    side: Side
+    side: Side | str  # an end, or a hop by its name
     text: str
 
 
@@ -50,7 +50,8 @@ class FaultKind(Generic[S]):
     told_removed: Callable[[S], str]  # the effect of its removal
     described: Callable[[S], str]  # in a few words: FIN lost to server
     written: Callable[[S], object]  # its keys in a file, except its name
-    counts: bool = True  # counts the packets it affects, so `dropped:` makes sense
+    #: Whether it counts the packets it affects, so that `dropped:` makes sense.
+    counts: Callable[[S], bool] = lambda step: True
     #: The only family that has what a step asks for, if only one does.
     only: Callable[[S], Family | None] = lambda step: None
 

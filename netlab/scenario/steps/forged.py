@@ -51,6 +51,14 @@ ACTIONS = (
         forges=True,
     ),
     Action(
+        "stray",
+        struct("one byte far ahead of the window"),
+        play=lambda stage, step: stage.host(step).stray(stage.connection(step)),
+        by_hand=lambda step, family: "# one byte far ahead of the window: forge it with scapy",
+        told=lambda given: "forges one byte that is far ahead of its connection's window.",
+        on_connection=True,
+    ),
+    Action(
         "flood",
         struct(
             "forged SYNs whose handshakes are never completed",

@@ -11,6 +11,7 @@ from netlab.scenario.kinds import (
     COMMAND,
     DURATION,
     FOLDER,
+    NAME,
     OPTION,
     PORT,
     READY,
@@ -188,6 +189,20 @@ ACTIONS = (
         play=_add_address,
         by_hand=_add_address_by_hand,
         told=always("gets a second internet address."),
+        silent=True,
+    ),
+    Action(
+        "leave",
+        struct(
+            "give up an address behind a service, as a machine that is gone",
+            "address",
+            address=Field(NAME, required=True, doc="by its name in the service's `to:`"),
+        ),
+        play=lambda stage, step: stage.host(step).leave(step.arguments["address"]),
+        by_hand=lambda step, family: f"ip address del {step.arguments['address']} dev eth0",
+        told=lambda given: (
+            f"gives up its address {given['address']}: what is sent there reaches nobody."
+        ),
         silent=True,
     ),
     Action(

@@ -64,6 +64,6 @@ KINDS = (
         told_removed=lambda step: "What has waited on the wire is let go, all at once.",
         described=lambda step: f"kept: what {' and '.join(map(str, step.sides))} sends",
         written=_written,
-        counts=False,
+        counts=lambda step: False,
     ),
 )

@@ -131,7 +131,7 @@ def _kind(effect: _Effect) -> FaultKind[WireStep]:
         told_removed=lambda step: f"The wire's {effect.word} ends.",
         described=lambda step: f"{effect.word}: {next(iter(step.values.values()))}",
         written=lambda step: {**step.values, **({"to": str(step.to)} if step.to else {})},
-        counts=effect.counts,
+        counts=lambda step: effect.counts,
     )
 
 

@@ -16,7 +16,7 @@ class Fault(ABC):
     """
 
     kind: ClassVar[str]  # its word in the language
-    counts: ClassVar[bool] = True  # whether it counts the packets that meet it
+    counts: bool = True  # whether it counts the packets that meet it
     name: str
 
     @abstractmethod

@@ -86,11 +86,21 @@ def test_nothing_done_is_nothing_to_write() -> None:
 
 
 def test_what_began_with_a_story_in_python_cannot_be_written() -> None:
-    session = Session(catalogue.one("nat-that-remembers"))
+    session = Session(catalogue.one("socket-is-connected-with-itself"))
     session.saw(0.1, OPEN)
     session.did(5.0, do(CLIENT, "close"))
     with pytest.raises(ScenarioError, match="a story in Python did cannot be written as steps"):
         read(session, 12.0)
+
+
+def test_what_began_with_hops_on_the_way_has_them_again() -> None:
+    scenario = catalogue.one("nat-that-remembers")
+    session = Session(scenario)
+    session.saw(0.1, OPEN)
+    session.did(5.0, do(CLIENT, "close"))
+    session.saw(5.1, TAKEN)
+    assert list(session.in_force) == ["nat"]
+    assert [hop.name for hop in read(session, 12.0).way] == ["nat"]
 
 
 def test_a_pair_that_has_just_changed_is_not_written() -> None:

@@ -28,7 +28,9 @@ from netlab.model.evidence import (
     PlayedStep,
     ProgramRecord,
     Recording,
+    TrackedState,
     Transition,
+    Translation,
 )
 from netlab.model.kernel_run import KernelRun, Machine
 from netlab.model.tcp import Segment, State, Timer
@@ -108,7 +110,16 @@ RECORDINGS = some(
     Recording,
     client=ADDRESSES,
     server=ADDRESSES,
-    client_seen=st.none() | ADDRESSES,
+    hops=several(TEXT),
+    translations=several(
+        some(
+            Translation,
+            client=ADDRESSES,
+            server=ADDRESSES,
+            client_behind=ADDRESSES,
+            server_behind=ADDRESSES,
+        )
+    ),
     frames=several(some(Frame)),
     events=several(some(Event)),
 )
@@ -124,6 +135,7 @@ RUNS: st.SearchStrategy[Evidence] = some(
         some(FaultRecord, sides=several(st.sampled_from(Side)), segments=several(SEGMENTS))
     ),
     programs=several(some(ProgramRecord)),
+    tracked=st.dictionaries(TEXT, several(some(TrackedState)), max_size=2),
     client=ENDS,
     server=ENDS,
     recording=st.none() | RECORDINGS,

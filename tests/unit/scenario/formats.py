@@ -51,4 +51,5 @@ def bare(scenario: Scenario, comments: bool = True) -> Scenario:
         expect = replace(expect, ends=replace(expect.ends, line=0, then=steps(expect.ends.then)))
     if not comments:
         scenario, expect = replace(scenario, story=""), replace(expect, remarks={})
-    return replace(scenario, path=Path(), steps=steps(scenario.steps), expect=expect)
+    way = tuple(replace(hop, line=0) for hop in scenario.way)
+    return replace(scenario, path=Path(), steps=steps(scenario.steps), way=way, expect=expect)

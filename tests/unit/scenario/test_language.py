@@ -43,6 +43,8 @@ EXAMPLES = {
     "udp": "{udp: 7}",
     "probe": "{probe: {gets: nothing}}",
     "flood": "{flood: 3}",
+    "leave": "{leave: old}",
+    "stray": "stray",
 }
 
 

@@ -102,7 +102,7 @@ class _Lab:
 
     def flow(self, name: str) -> SimpleNamespace:
         self.of.append(name)
-        return SimpleNamespace(pair=states("CLOSED/LISTEN"), rows=self.rows)
+        return SimpleNamespace(pair=states("CLOSED/LISTEN"), rows=self.rows, tracked={})
 
     def expect_pair(
         self,

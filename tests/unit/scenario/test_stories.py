@@ -13,14 +13,14 @@ from netlab.model.vocabulary import ExpectedPair
 from netlab.scenario import catalogue, explain, stories
 from netlab.scenario.model import Scenario
 
-HEAD = "from netlab import Lab, Router, State, story\n\n\n"
+HEAD = "from netlab import Lab, Nat, State, story\n\n\n"
 GOOD = (
     HEAD
     + '''\
 @story(source="here", needs=("tcp_sack",))
-def nobody_says_anything(lab: Lab, router: Router) -> None:
+def nobody_says_anything(lab: Lab) -> None:
     """Both ends are content."""
-    router.track()
+    lab.path(Nat())
     lab.server.listen()
     lab.client.connect()
     lab.expect(State.ESTABLISHED, server=(State.ESTABLISHED, State.SYN_RECV), hold=0.25)
@@ -50,15 +50,15 @@ def test_a_story_says_all_that_a_scenario_does(tmp_path: Path) -> None:
     assert expect.claim == ExpectedPair((State.ESTABLISHED,), (State.ESTABLISHED, State.SYN_RECV))
     assert expect.healed is not None
     assert str(expect.healed.claim) == "TIME_WAIT/LISTEN", "the last one behind the proof"
-    assert found.needs == ("router:tracking", "tcp_sack")
+    assert found.needs == ("path:tracking", "tcp_sack")
     assert found.code is not None
-    assert (found.code.function, found.code.takes) == ("nobody_says_anything", ("lab", "router"))
+    assert found.code.function == "nobody_says_anything"
     assert not found.slow
 
 
-def test_a_router_without_rules_of_state_needs_less(tmp_path: Path) -> None:
-    (found,) = read(tmp_path, GOOD.replace("router.track()", "router.hide_errors()"))
-    assert found.needs[0] == "router:rules"
+def test_a_story_without_a_path_needs_nothing_of_hops(tmp_path: Path) -> None:
+    (found,) = read(tmp_path, GOOD.replace("lab.path(Nat())", "lab.drop()"))
+    assert found.needs == ("tcp_sack",)
 
 
 def test_nothing_is_run_to_read_it(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_the_mark_leaves_a_function_as_it_is() -> None:
         ("source=\"here\", needs=(\"tcp_sack\",)", "", 4, "lacks where the case is described"),
         ('source="here"', "source=HERE", 4, "source is a text, written out; found HERE"),
         ('source="here"', 'source="here", sauce=1', 4, "takes source, cause, needs, slow; found"),
-        ("router: Router", "tmp_path: Path", 5, "takes lab, and router where it needs one; found"),
+        ("(lab: Lab)", "(lab: Lab, tmp_path: Path)", 5, "takes lab; found lab, tmp_path"),
         (", hold=0.25", "", 5, "proves one pair: one lab.expect(..., hold=1.0); found none"),
         ("State.CLOSE_WAIT)", "State.CLOSE_WAIT, hold=1)", 12, "found 2"),
         ("lab.expect(State.ESTABLISHED, ", "lab.expect(mine, ", 10, "written out; found lab.exp"),
@@ -126,12 +126,9 @@ def test_a_statement_is_found_by_any_of_its_lines(tmp_path: Path) -> None:
 def test_what_it_does_is_listed_without_head_and_docstring(tmp_path: Path) -> None:
     (found,) = read(tmp_path, GOOD)
     lines = explain.listing(found)
-    assert lines[0] == (7, "router.track()")
+    assert lines[0] == (7, "lab.path(Nat())")
     assert lines[-1] == (13, "lab.expect(client=State.TIME_WAIT, server=State.LISTEN)")
     assert explain.listing(found, until=9) == lines[:3]
-    ((call, does),) = explain.routed(found)
-    assert call == "router.track()"
-    assert does.startswith("Forward only what belongs to a connection")
 
 
 @pytest.mark.parametrize(

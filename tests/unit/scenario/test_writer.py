@@ -28,7 +28,7 @@ def meant(steps: Sequence[AnyStep]) -> list[AnyStep]:
 @pytest.mark.parametrize("scenario", EVERYTHING, ids=lambda scenario: scenario.name)
 def test_the_steps_of_every_scenario_are_read_as_they_were(scenario: Scenario) -> None:
     expect = {"pair": writer.pair(scenario.expect.claim), "cause": "this is a test"}
-    text = writer.file(scenario.story, scenario.source, scenario.steps, expect)
+    text = writer.file(scenario.story, scenario.source, scenario.steps, expect, scenario.way)
     again = loader.parse(text, Path("again.yaml"))
     assert meant(again.steps) == meant(scenario.steps)
     assert (again.source, again.expect.claim) == (scenario.source, scenario.expect.claim)
@@ -44,7 +44,8 @@ def bare(scenario: Scenario) -> Scenario:
     expect = replace(scenario.expect, line=0, heal=steps(scenario.expect.heal))
     if expect.ends is not None:
         expect = replace(expect, ends=replace(expect.ends, line=0, then=steps(expect.ends.then)))
-    return replace(scenario, path=Path(), steps=steps(scenario.steps), expect=expect)
+    way = tuple(replace(hop, line=0) for hop in scenario.way)
+    return replace(scenario, path=Path(), steps=steps(scenario.steps), way=way, expect=expect)
 
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "scenarios"
@@ -85,8 +86,10 @@ def test_a_whole_scenario_is_written_as_it_was_written_by_hand(name: str) -> Non
 
 
 def test_the_house_has_all_kinds_of_steps() -> None:
-    kinds = {type(step) for scenario in EVERYTHING for step in scenario.steps}
-    assert {kind.__name__ for kind in kinds} == {"Do", "DropStep", "PlugStep", "Remove", "Reach"}
+    kinds = {type(step) for scenario in EVERYTHING for step in scenario.prepared}
+    assert {kind.__name__ for kind in kinds} == {
+        *("Do", "DropStep", "PlugStep", "Remove", "Reach", "HopStep", "HopOrder")
+    }
 
 
 def test_a_step_is_written_as_a_person_writes_it() -> None:

@@ -24,11 +24,12 @@ from netlab.teaching.explanations import KNOWS, RulesInForce, reason
 from netlab.teaching.person import WIDTH, Conversation, Quit, Typed, wrapped
 from netlab.teaching.predict import Prediction
 
-#: Stories from production are played and diagnosed; the lessons are those of the articles.
+#: Stories from production, and of what is on the way, are played and diagnosed; the lessons are
+#: those of the articles.
 SCENARIOS = [
     each
     for each in catalogue.everything()
-    if not each.slow and each.path.parent.name != "production"
+    if not each.slow and each.path.parent.name not in ("production", "path")
 ]
 BY_NAME = {each.name: each for each in SCENARIOS}
 EVERY_SCENARIO = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
@@ -186,6 +187,17 @@ TOLD = [
      "The client sends a datagram with the text '{?}' by UDP to port 53, and waits for an answer."),
     ("client: {probe: {port: 80, gets: RST}}",
      "The client forges one SYN to port 80, as nmap does: no socket sent it."),
+    ("server: {listen: {at: old}}",
+     "The server listens on port 5555 of old: any client may connect."),
+    ("client: {connect: {to: web}}", "The client calls connect() to port 5555 of web."),
+    ("server: {leave: old}",
+     "The server gives up its address old: what is sent there reaches nobody."),
+    ("server: stray", "The server forges one byte that is far ahead of its connection's window."),
+    ("forget: nat", "nat forgets every connection that it knew: its table is empty."),
+    ("update: {hop: web, to: [a, b]}",
+     "From now on web sends new connections to a and b; those that it knows go where they went."),
+    ("reach: {client: SYN_SENT, server: LISTEN, tracked: {nat: nothing}}",
+     "netlab waits until both ends are there: SYN_SENT/LISTEN, and nat has nothing in its table."),
     ("client: {flood: 9}",
      "The client forges 9 SYNs to port 5555, from addresses where nobody is."),
     ("drop: {segment: SYN, to: server}",
@@ -240,7 +252,8 @@ def parsed(text: str) -> tuple[AnyStep, ...]:
     """A step as a scenario file says it, after those before it."""
     steps = "".join(f"  - {step}\n" for step in (*BEFORE, text))
     end = "expect: {pair: {client: CLOSED, server: CLOSED}, cause: none}\n"
-    return loader.parse(f"source: here\nsteps:\n{steps}{end}", Path("mine.yaml")).steps
+    way = "path: [nat, service: {to: [a, b], as: web}]\n"
+    return loader.parse(f"source: here\n{way}steps:\n{steps}{end}", Path("mine.yaml")).steps
 
 
 @pytest.mark.parametrize(("text", "told"), TOLD, ids=[text for text, _ in TOLD])
