@@ -12,6 +12,7 @@ import pytest
 from netlab import scheduler
 from netlab.diagnosis import rank
 from netlab.model.evidence import Evidence
+from netlab.model.tcp import State
 from netlab.model.vocabulary import Family
 from netlab.scenario import catalogue, runner, telling
 from netlab.scenario.model import Scenario
@@ -20,8 +21,10 @@ from netlab.testbed import forge
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
 
+from ..programs import need
 from .tools import inside
 
+REPEATS = 4  # of a SYN
 APART = 1.5  # seconds between two looks
 BOTH, CLIENT, SERVER = "both", "client", "server"
 
@@ -113,12 +116,37 @@ STORIES = {
     "D19": (Story("socket-is-connected-with-itself", {CLIENT: "self-connect"}, connections=1),),
     "D22": (Story("unreachable-in-the-middle", {CLIENT: "icmp-error"}, "ss and nstat"),),
 }
+#: Every story of what is on the way, with its cures.
+ON_THE_WAY = {
+    "P1": (Story("nat-has-no-port-left", {BOTH: "syn-lost"}, "ss and conntrack"),),
+    "P2": (
+        Story("service-keeps-its-old-server", {BOTH: "peer-gone data-lost"}, "ss and conntrack"),
+    ),
+    "P3": (Story("service-with-a-dead-server", {BOTH: "syn-lost"}, "ss and conntrack"),),
+    "P4": (Story("answers-take-another-way", {BOTH: "handshake-ack-lost"}),),
+    "P5": (
+        Story(
+            "stray-segment-resets-a-service",
+            {BOTH: "middlebox-reset peer-gone"},
+            "all and conntrack",
+        ),
+        Story("stray-segment-is-dropped", {BOTH: ""}),
+        Story("stray-segment-with-liberal-tracking", {BOTH: ""}),
+    ),
+    "P6": (Story("table-of-connections-is-full", {BOTH: "syn-lost"}),),
+    "P7": (Story("firewall-is-replaced", {BOTH: "data-lost"}, connections=1),),
+    "P8": (
+        Story("hairpin-without-masquerade", {BOTH: "syn-lost syn-ack-lost"}, "ss and conntrack"),
+        Story("hairpin-with-masquerade", {BOTH: ""}),
+    ),
+    "P9": (Story("keepalive-keeps-the-nat-awake", {BOTH: ""}),),
+}
 TOLD = [f"D{number}" for number in (*range(1, 20), 22)]  # there is no D20 and no D21
 
 Text = dict[str, dict[str, str]]
 CASES = [
     pytest.param(story, ends, family, id=f"{number}-{story.scenario}-{ends}-{family}")
-    for number, stories in STORIES.items()
+    for number, stories in (STORIES | ON_THE_WAY).items()
     for story in stories
     for ends in story.causes
     for family in Family
@@ -133,9 +161,16 @@ def test_every_story_is_told() -> None:
     in_python = {each.name for each in catalogue.choose(["production"]) if each.code}
     assert in_python <= {story.scenario for told in STORIES.values() for story in told}
     assert len(in_python) == 1
+    on_the_way = {each.name for each in catalogue.choose(["path"])}
+    played = {story.scenario for told in (STORIES | ON_THE_WAY).values() for story in told}
+    assert on_the_way <= played
 
 
-@pytest.mark.parametrize("path", sorted((catalogue.home() / "production").glob("*.yaml")), ids=str)
+STORY_FOLDERS = (catalogue.home() / "production", catalogue.home() / "path")
+FILES = [path for folder in STORY_FOLDERS for path in folder.glob("*.yaml")]
+
+
+@pytest.mark.parametrize("path", sorted(FILES), ids=str)
 def test_a_story_fits_a_screen(path: Path) -> None:
     lines = path.read_text().splitlines()
     expect = lines.index("expect:")
@@ -154,7 +189,8 @@ def seen() -> dict[tuple[str, Family], Text]:
     Stories are played by themselves: to look at both ends stops all others, and a scenario that
     has five seconds until its time-out cannot wait for as many.
     """
-    wanted = sorted({story.scenario for told in STORIES.values() for story in told})
+    told = (STORIES | ON_THE_WAY).values()
+    wanted = sorted({story.scenario for stories in told for story in stories})
     scenarios = [catalogue.one(name) for name in wanted]
     forge.scapy()
     telling.load(scenarios)
@@ -173,18 +209,42 @@ def seen() -> dict[tuple[str, Family], Text]:
 
 def _played(scenario: Scenario, family: Family, found: dict[tuple[str, Family], Text]) -> Evidence:
     def frozen(lab: Lab, scenario: Scenario) -> None:
+        if scenario.way and any(map(_repeats, lab.hosts)):  # few may be lost on any way
+            lab.wait(lambda: max(map(_repeats, lab.hosts)) >= REPEATS, 30)
         first = {host: (*_look(host), _own(host)) for host in lab.hosts}
         lab.wait(lambda: None, APART)
+        listed = _tracked(lab)
         found[scenario.name, family] = {
             str(host.side): {
                 "ss": text,
+                "ss and conntrack": text,
+                "all and conntrack": text + counters + "".join(_look(host)),
                 "ss and nstat": text + counters + "".join(_look(host)),
                 "netlab snapshot": own,
             }
             for host, (text, counters, own) in first.items()
+        } | {
+            name: {"ss and conntrack": text, "all and conntrack": text}
+            for name, text in listed.items()
         }
 
     return runner.play(scenario, runner.Options(family=family, frozen=frozen))
+
+
+def _repeats(host: Host) -> int:
+    return max((row.retransmits for row in host.table.read()), default=0)
+
+
+def _tracked(lab: Lab) -> dict[str, str]:
+    """What each hop on the way lists of the connections that it tracks, by its name."""
+    if lab.way is None:
+        return {}
+    command = "conntrack -L -p tcp 2>&1"
+    return {
+        hop.name: f"$ {command}\n" + inside(hop.box.namespace, "sh", "-c", command)
+        for hop in lab.way.hops
+        if hop.tracks
+    }
 
 
 def _look(host: Host) -> tuple[str, str]:
@@ -208,6 +268,9 @@ def test_the_text_leads_to_the_cause(
         pytest.skip(f"{family} has no {story.scenario}")
     texts = seen[story.scenario, family]
     hosts = [CLIENT, SERVER] if ends == BOTH else [ends]
+    if "conntrack" in story.evidence:
+        need("conntrack")
+        hosts += [name for name in texts if name not in hosts]
     snapshots = [
         snapshot for host in hosts for snapshot in parse.read(texts[host][story.evidence], host)
     ]
