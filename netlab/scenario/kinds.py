@@ -278,6 +278,9 @@ NAME = Kind(
     _matching(r"[A-Za-z][A-Za-z0-9-]{0,30}"),
     {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9-]*$"},
 )
+ADDRESS = Kind(
+    "the name of a service on the way, or of a server behind one", NAME.parse, NAME.schema
+)
 SYSCTL = Kind(
     "a sysctl of the network, which a lab has for itself, such as tcp_syncookies or "
     "net.ipv6.conf.all.forwarding",

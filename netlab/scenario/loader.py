@@ -18,7 +18,7 @@ from netlab.model.vocabulary import ExpectedPair, Family, Side
 from netlab.model.way import OnTheWay, problem
 from netlab.scenario import language
 from netlab.scenario.document import Document, Said, called, hint, line_of
-from netlab.scenario.kinds import OTHERWISE
+from netlab.scenario.kinds import ADDRESS, OTHERWISE
 from netlab.scenario.model import (
     LAST,
     AnyStep,
@@ -39,7 +39,7 @@ from netlab.scenario.model import (
     Step,
     in_force,
 )
-from netlab.scenario.shapes import MapOf, Struct
+from netlab.scenario.shapes import ListOf, MapOf, Struct
 from netlab.scenario.steps import ACTIONS, FAULTS, kind_of
 from netlab.scenario.steps.fault import FaultKind, StepContext
 from netlab.scenario.steps.hops import HOPS, ORDERS, needs_of
@@ -307,6 +307,8 @@ class _Loader:
         sockets = {side: {LAST} for side in Side}
         faults, added = set[str](), set[Side]()
         hops = {step.name: step for step in steps if isinstance(step, HopStep)}
+        services = {name: hop for name, hop in hops.items() if hop.servers}
+        addresses = {*map(str, Side), *services}.union(*(hop.servers for hop in hops.values()))
         then = expect.ends.then if expect.ends else ()
         for step in (*steps, *expect.heal, *then):
             match step:
@@ -315,6 +317,8 @@ class _Loader:
                     sockets[step.side].add(str(step.arguments.get("name", LAST)))
                     if step.action == "add-address":
                         added.add(step.side)
+                    for name in _named_addresses(ACTIONS[step.action].takes, step.arguments):
+                        self._known("address", name, addresses, step)
                     if "added" in step.arguments and step.side not in added:
                         self._fail(f"no address was added to the {step.side} by then", step.line)
                 case FaultStep():
@@ -327,7 +331,10 @@ class _Loader:
                     self._known("connection", step.of, set.union(*sockets.values()), step)
                     self._tracked(step.tracked, hops, step.line)
                 case HopOrder():
-                    self._known("hop", step.hop, set(hops), step)
+                    known = set(services if step.word == "update" else hops)
+                    self._known("hop", step.hop, known, step)
+                    for name in _named_addresses(ORDERS[step.word].takes, step.values):
+                        self._known("address", name, addresses, step)
         self._known("connection", expect.of, set.union(*sockets.values()), lines.get("of", 0))
         self._tracked(expect.tracked, hops, lines.get("tracked", 0))
         for fault in expect.dropped:
@@ -417,6 +424,15 @@ def _exit(said: Said) -> Exit:
 def _look(said: Said) -> Look:
     numbers = {key: value for key, value in said.items() if key != "timer"}
     return Look(said.get("timer"), numbers)
+
+
+def _named_addresses(takes: Struct | MapOf, given: Mapping[str, Any]) -> Iterator[str]:
+    """The names of addresses on the way that a step uses."""
+    for key, field in takes.fields.items() if isinstance(takes, Struct) else ():
+        value = given.get(field.name or key, ())
+        kind = field.takes.kind if isinstance(field.takes, ListOf) else field.takes
+        if kind is ADDRESS:
+            yield from [value] if isinstance(value, str) else value
 
 
 def _needed(way: tuple[HopStep, ...]) -> tuple[str, ...]:

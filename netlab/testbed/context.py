@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from netlab import scheduler
 from netlab.linux.names import Names
-from netlab.model.errors import TooBusy, Unmet
+from netlab.model.errors import LabError, TooBusy, Unmet
 from netlab.model.vocabulary import USUAL_PORT, Family, Side
 from netlab.testbed.flows import FlowTracker
 from netlab.testbed.program import Program
@@ -69,6 +69,12 @@ class LabContext:
         if self._names is not None:
             self._names.close()
             self._names = None
+
+    def addressed(self, name: str) -> str:
+        """The address of that name. Raises `LabError` if there is none."""
+        if name not in self.known:
+            raise LabError(f"no address is called {name!r}. Known: {', '.join(sorted(self.known))}")
+        return self.known[name]
 
     def lost(self) -> float:
         """Seconds since the lab was built in which nobody looked at it who was to look."""

@@ -86,7 +86,7 @@ class Host(Node):
         if defer:
             sock.setsockopt(socket.IPPROTO_TCP, TCP_DEFER_ACCEPT, defer)
         try:
-            sock.bind((self._context.known[at] if at else self.address, port))
+            sock.bind((self._context.addressed(at) if at else self.address, port))
             sock.listen(backlog)
         except OSError:
             sock.close()
@@ -364,10 +364,7 @@ class Host(Node):
 
     def _named_peer(self, to: Host | str | None, port: int) -> tuple[str, int]:
         if isinstance(to, str):
-            if to not in self._context.known:
-                known = ", ".join(sorted(self._context.known))
-                raise LabError(f"no address is called {to!r}. Known: {known}")
-            return self._context.known[to], port
+            return self._context.addressed(to), port
         return (to.address, port) if to is not None else self._peer(port)
 
     def _peer(self, port: int) -> tuple[str, int]:

@@ -137,6 +137,23 @@ expect:
     client: [SYN_SENT, ESTABLISHED]
   cause: this is a test
 """
+PATH = """\
+source: here
+path:
+  - firewall
+steps:
+  - server: listen
+  - client: connect
+  - server: accept
+  - reach: {client: ESTABLISHED, server: ESTABLISHED, within: 1s, tracked: {firewall: ESTABLISHED}}
+expect:
+  pair: {client: ESTABLISHED, server: ESTABLISHED}
+  hold: 50ms
+  dropped: none
+  tracked:
+    firewall: ESTABLISHED
+  cause: this is a test
+"""
 RUNS = """\
 source: here
 steps:
@@ -242,14 +259,18 @@ WRONG = (
           "the program's end: expected exit code 4; found exit code 3"),
     Wrong(RUNS, "within: 10s", "within: 1ms", "the program has not ended within 0.001 s"),
     Wrong(RUNS, "says: said it", "says: nothing", "the program did not say 'nothing'"),
+    Wrong(PATH, "    firewall: ESTABLISHED", "    firewall: TIME_WAIT",
+          "firewall: expected TIME_WAIT in its table; found ESTABLISHED"),
     # and what steps refuse
+    Wrong(PATH, "tracked: {firewall: ESTABLISHED}", "tracked: {firewall: nothing}",
+          "firewall: expected nothing in its table; found ESTABLISHED"),
     Wrong(PASSES, "reach: {client: SYN_SENT, server: SYN_RECV", "reach: {within: 100ms, "
           "client: CLOSED, server: SYN_RECV", NOT_REACHED),
     Wrong(PASSES, "fails: ECONNREFUSED", "fails: ETIMEDOUT",
           "expected ETIMEDOUT; found ECONNREFUSED", at="  - client: {connect: {port"),
     Wrong(PASSES, "read: hello", "read: other", "expected to read b'other'; found b'hello'"),
 )  # fmt: skip
-RIGHT = (HEALS, ENDS, LOSES, PASSES, RUNS)
+RIGHT = (HEALS, ENDS, LOSES, PASSES, PATH, RUNS)
 #: Keys that claim nothing that a kernel could contradict.
 NO_CLAIMS = {"cause"}
 

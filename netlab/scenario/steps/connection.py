@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from netlab.model.vocabulary import USUAL_PORT, Family
-from netlab.scenario.kinds import BACKLOG, DURATION, FLAG, NAME, PORT, SECONDS, SOURCE
+from netlab.scenario.kinds import ADDRESS, BACKLOG, DURATION, FLAG, NAME, PORT, SECONDS, SOURCE
 from netlab.scenario.model import Do
 from netlab.scenario.shapes import Field
 from netlab.scenario.steps.action import Action, Given, Stage, always, struct
@@ -71,7 +71,7 @@ ACTIONS = (
             backlog=Field(BACKLOG, doc="connections that may wait to be accepted"),
             defer=Field(SECONDS, doc="TCP_DEFER_ACCEPT"),
             reuse=Field(FLAG, doc="SO_REUSEADDR"),
-            at=Field(NAME, doc="an address of this end behind a service, by its name"),
+            at=Field(ADDRESS, doc="an address of this end behind a service, by its name"),
         ),
         play=_listen,
         by_hand=lambda step, family: f"nc -l {_port(step.arguments)}",
@@ -91,7 +91,7 @@ ACTIONS = (
             "port",
             port=Field(PORT),
             from_=Field(PORT, "source_port", doc="the port to connect from"),
-            to=Field(NAME, doc="a service on the way, by its name"),
+            to=Field(ADDRESS, doc="a service on the way, by its name"),
             address=Field(SOURCE, "added", doc="connect from the added address"),
             reuse=Field(FLAG, doc="SO_REUSEADDR"),
             timeout=Field(DURATION, doc="wait that long for the handshake, then give up and close"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from netlab.model.vocabulary import Family
 from netlab.scenario.kinds import (
+    ADDRESS,
     COUNT,
     FLAG,
     ICMP,
@@ -273,7 +274,7 @@ ORDERS: dict[str, OrderKind] = {
             "update",
             Struct(
                 "a service sends new connections elsewhere",
-                {"hop": HOP, "to": Field(ListOf(NAME), required=True, doc="the servers")},
+                {"hop": HOP, "to": Field(ListOf(ADDRESS), required=True, doc="the servers")},
             ),
             _update,
             lambda order: f"nft ...  # dnat to {' and '.join(order.values['to'])} from now on",

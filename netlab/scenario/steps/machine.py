@@ -8,10 +8,10 @@ import signal
 
 from netlab.model.vocabulary import Family, Side
 from netlab.scenario.kinds import (
+    ADDRESS,
     COMMAND,
     DURATION,
     FOLDER,
-    NAME,
     OPTION,
     PORT,
     READY,
@@ -196,7 +196,7 @@ ACTIONS = (
         struct(
             "give up an address behind a service, as a machine that is gone",
             "address",
-            address=Field(NAME, required=True, doc="by its name in the service's `to:`"),
+            address=Field(ADDRESS, required=True, doc="by its name in the service's `to:`"),
         ),
         play=lambda stage, step: stage.host(step).leave(step.arguments["address"]),
         by_hand=lambda step, family: f"ip address del {step.arguments['address']} dev eth0",

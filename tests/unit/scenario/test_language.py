@@ -43,7 +43,7 @@ EXAMPLES = {
     "udp": "{udp: 7}",
     "probe": "{probe: {gets: nothing}}",
     "flood": "{flood: 3}",
-    "leave": "{leave: old}",
+    "leave": "{leave: server}",
     "stray": "stray",
 }
 
