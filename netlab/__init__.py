@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from netlab.testbed.hops.firewall import Firewall
     from netlab.testbed.hops.narrow import Narrow
     from netlab.testbed.hops.nat import Nat
+    from netlab.testbed.hops.proxy import Proxy
     from netlab.testbed.hops.service import Service
     from netlab.testbed.host import Host
     from netlab.testbed.lab import Lab
@@ -87,6 +88,7 @@ _HOMES = {
     "netlab.testbed.hops.firewall": ("Firewall",),
     "netlab.testbed.hops.narrow": ("Narrow",),
     "netlab.testbed.hops.nat": ("Nat",),
+    "netlab.testbed.hops.proxy": ("Proxy",),
     "netlab.testbed.hops.service": ("Service",),
     "netlab.testbed.host": ("Host",),
     "netlab.testbed.lab": ("Lab",),
@@ -109,6 +111,7 @@ __all__ = [
     "Fault", "FaultRecord", "Firewall", "Flow", "Forbidden", "Held", "Hook", "Hop", "Host",
     "Impairment", "Lab", "LabError", "Late", "MissingExtra", "Narrow", "Nat", "Net",
     "NetlabError", "NotHeld", "Options", "Pair", "Path", "Plug", "Program", "ProgramRecord",
+    "Proxy",
     "Reject", "Scenario", "ScenarioError", "Segment", "Service", "Side", "State", "TcpSocket",
     "Timer", "TooBusy", "TrackedConnection", "Unmet", "choose", "load", "play", "play_all",
     "prepare", "story", "write_captures", "write_report",

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from pyroute2.netlink.rtnl.fibmsg import fibmsg
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
@@ -19,7 +20,8 @@ RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEIGH = 20, 21, 24,
 RT_TABLE_MAIN, RT_TABLE_LOCAL = 254, 255
 RTPROT_KERNEL, RTPROT_STATIC = 2, 4
 RTN_UNICAST, RTN_LOCAL = 1, 2
-RT_SCOPE_LINK = 253
+RT_SCOPE_LINK, RT_SCOPE_HOST = 253, 254
+RTM_NEWRULE, FR_ACT_TO_TBL = 32, 1
 IFF_UP = 1
 IFINFOMSG_SIZE, IFLA_OPERSTATE, OPER_UP = 16, 16, 6
 IFA_F_NODAD = 2  # usable at once, without duplicate address detection
@@ -167,6 +169,24 @@ def route(family: Family, network: str, prefix: int, index: int, gateway: str = 
     message["attrs"] = [("RTA_DST", network), *way, ("RTA_OIF", index)]
     flags = NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK
     return encode(message, RTM_NEWROUTE, flags, f"a route to {network}/{prefix}")
+
+
+def rule(family: Family, mark: int, table: int) -> Request:
+    """Route packets with this mark by another table. Acknowledged."""
+    message = fibmsg()
+    message["family"], message["table"], message["action"] = family, table, FR_ACT_TO_TBL
+    message["attrs"] = [("FRA_FWMARK", mark), ("FRA_TABLE", table), ("FRA_PRIORITY", mark)]
+    return encode(message, RTM_NEWRULE, NLM_F_CREATE | NLM_F_ACK, f"a rule for mark {mark}")
+
+
+def everything_local(family: Family, index: int, table: int) -> Request:
+    """In this table, deliver everything to this host, over the link. Acknowledged."""
+    message = rtmsg()
+    message["family"], message["dst_len"] = family, 0
+    message["table"], message["proto"], message["type"] = table, RTPROT_STATIC, RTN_LOCAL
+    message["scope"] = RT_SCOPE_HOST if family is Family.IPV4 else 0
+    message["attrs"] = [("RTA_OIF", index)]
+    return encode(message, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_ACK, f"everything to table {table}")
 
 
 def neighbour(family: Family, text: str, index: int, hardware: str, flags: int = 0) -> Request:

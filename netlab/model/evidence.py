@@ -182,6 +182,7 @@ class Recording:
     missed: int = 0  # packets that came faster than they could be recorded
     hops: tuple[str, ...] = ()  # the names of the hosts on the way, from the client's end
     translations: tuple[Translation, ...] = ()  # on the way, of all connections
+    answering: tuple[int, ...] = ()  # the numbers of hops that answer for both ends
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ class Packet:
     text: str  # what it is, where that is no plain TCP segment: ICMP port unreachable, keepalive
     passed: tuple[tuple[int, float], ...] = ()  # the hops at which it came in, and when, in order
     lost_at: int = 0  # the number of the hop that has lost it
+    taken_at: int = 0  # the number of the hop that has taken it, and answers for the other end
     made_at: int = 0  # the number of the hop that it comes from; 0: its sender is an end
 
     @property
@@ -75,19 +76,20 @@ def packets(recording: Recording) -> list[Packet]:
     """Every packet of a recording, in the order in which they were first seen."""
     way = Itinerary(recording)
     sightings = sorted(_sightings(recording.frames, way), key=lambda seen: seen.at)
-    numbers = Numbers()
+    numbers: dict[int, Numbers] = defaultdict(Numbers)  # by the leg of the way
     ours = _ours(recording.client, recording.server)
     found = []
     for seen in sightings:
         headers = way.headers(seen.frame)
-        relative = numbers.of(headers, seen.sent is not None)
+        relative = numbers[way.leg(seen.frame)].of(headers, seen.sent is not None)
         packet = _packet(seen, headers, relative, ours(headers))
-        found.append(_on_its_way(packet, seen, recording.hops) if way.hops else packet)
+        found.append(_on_its_way(packet, seen, recording) if way.hops else packet)
     return found
 
 
-def _on_its_way(packet: Packet, seen: _Sightings, hops: Sequence[str]) -> Packet:
+def _on_its_way(packet: Packet, seen: _Sightings, recording: Recording) -> Packet:
     """The packet with what hops have to do with it."""
+    hops = recording.hops
     passed = tuple((hop, frame.at) for hop, frame in seen.passed.items())
     first, last = (1, len(hops)) if packet.sender is Side.CLIENT else (len(hops), 1)
     dropped = seen.dropped
@@ -104,6 +106,8 @@ def _on_its_way(packet: Packet, seen: _Sightings, hops: Sequence[str]) -> Packet
     if seen.arrived is not None or not passed:
         return replace(packet, passed=passed, made_at=made)
     lost, at = passed[-1]
+    if lost in recording.answering:  # it has come where it was taken for the other end
+        return replace(packet, passed=passed, made_at=made, taken_at=lost)
     return replace(
         packet, passed=passed, made_at=made, lost_at=lost, dropped=at, fault=hops[lost - 1]
     )

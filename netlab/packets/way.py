@@ -33,6 +33,7 @@ class Itinerary:
 
     def __init__(self, recording: Recording | None = None) -> None:
         self.hops = len(recording.hops) if recording is not None else 0
+        self._answering = recording.answering if recording is not None else ()
         self._links = [_Names()]
         self._inside = [_Names()]
         if recording is None:
@@ -52,6 +53,15 @@ class Itinerary:
             self._links.append(behind)
             #: What is neither as before a hop nor as behind it: one end is translated already.
             self._inside.append(inside)
+
+    def leg(self, frame: Frame) -> int:
+        """How many hops that answer for both ends are between the client and where it was seen:
+        each side of one has numbers of its own.
+        """
+        link = self.hops * (frame.side is Side.SERVER)
+        if frame.hop:
+            link = frame.hop - (frame.side is Side.CLIENT)
+        return sum(number <= link for number in self._answering)
 
     def station(self, frame: Frame, sender: Side) -> int:
         """How many hops a packet had reached where it was seen: 0 at its sender."""
@@ -90,7 +100,7 @@ class Itinerary:
             return self._inside[frame.hop]
         if frame.hop:
             return self._links[frame.hop - (frame.side is Side.CLIENT)]
-        return self._links[0 if frame.side is Side.CLIENT else -1]
+        return self._links[-1]  # at the client's end, too, where answers come over no hop
 
 
 class _Names:

@@ -232,7 +232,7 @@ class _TextPicture:
         line = self._lifelines()
         if arrow.unsent:
             self._unsent(line, arrow)
-        elif arrow.packet.lost_at or arrow.packet.made_at:
+        elif arrow.packet.lost_at or arrow.packet.made_at or arrow.packet.taken_at:
             self._of_hop(line, arrow)
         elif row.crossing:
             killer = len(_killer(arrow, self._in_full)) if arrow.lost else 0
@@ -252,7 +252,8 @@ class _TextPicture:
     def _of_hop(self, line: _Line, arrow: PacketRun) -> None:
         """It begins at a hop, or ends there: its words stand on the arrow, or else beside it."""
         sender, colour, packet = arrow.sender, self._colour(arrow), arrow.packet
-        start, end = self._reach(packet.made_at, sender, 0), self._reach(packet.lost_at, sender)
+        start = self._reach(packet.made_at, sender, 0)
+        end = self._reach(packet.lost_at or packet.taken_at, sender)
         self._put(line, sender, start, "─" * max(0, end - start), colour)
         tail = "├" if sender is Side.CLIENT else "┤"
         if packet.made_at:
@@ -266,6 +267,7 @@ class _TextPicture:
             self._put(line, sender, end + 1, killer, "red")
             beside = (end + 1 + len(killer), self._room)
         else:
+            beside = (end + 2, self._room) if packet.taken_at else beside
             self._put(line, sender, end - 1, "▶" if sender is Side.CLIENT else "◀", colour)
         column, words = _placed(arrow, (start + 2, end - 2), beside)
         self._put(line, sender, column, words, colour)

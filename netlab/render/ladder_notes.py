@@ -153,8 +153,9 @@ def anchors(changed: Sequence[StateChange], some: Sequence[Packet]) -> dict[int,
     times: dict[tuple[Side, str], list[tuple[float, int]]] = {}
     for place, packet in enumerate(some):
         there = packet.sender.peer
-        times.setdefault((packet.sender, "leave"), []).append((packet.at, place))
-        if packet.dropped is None:
+        if not packet.made_at:
+            times.setdefault((packet.sender, "leave"), []).append((packet.at, place))
+        if packet.dropped is None and not packet.taken_at:
             arrived = packet.at if packet.arrived is None else packet.arrived
             times.setdefault((there, "arrive"), []).append((arrived, place))
     for ordered in times.values():

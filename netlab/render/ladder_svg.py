@@ -201,6 +201,7 @@ class _SvgPicture:
         start, end, way = (LEFT, RIGHT, 1) if to_server else (RIGHT, LEFT, -1)
         first = self._x(packet.made_at) if packet.made_at else start
         last = self._x(packet.lost_at) + way * 16 if packet.lost_at else end
+        last = self._x(packet.taken_at) if packet.taken_at else last
         return first, last, way
 
     def _arrow(self, arrow: PacketRun, y: float) -> Iterator[str]:

@@ -165,7 +165,7 @@ _NEEDS = {
     "counter": _matching(r"[A-Z][A-Za-z0-9]+"),
     "behaviour": _matching("|".join(BEHAVIOURS)),
     "program": _matching(r"[A-Za-z0-9_.+-]+"),
-    "path": _matching("rules|tracking"),
+    "path": _matching("rules|tracking|proxy"),
 }
 
 

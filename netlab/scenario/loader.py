@@ -438,7 +438,7 @@ def _named_addresses(takes: Struct | MapOf, given: Mapping[str, Any]) -> Iterato
 def _needed(way: tuple[HopStep, ...]) -> tuple[str, ...]:
     """What hops need of this machine."""
     needs = {needs_of(step) for step in way}
-    return next(((f"path:{need}",) for need in ("tracking", "rules") if need in needs), ())
+    return tuple(f"path:{need}" for need in sorted(needs) if need)
 
 
 def _only_family(steps: tuple[AnyStep, ...]) -> Family | None:

@@ -63,7 +63,8 @@ def told(need: str) -> str:
     if kind == "behaviour":
         return f"a kernel where {BEHAVIOURS[name].does}"
     if kind == "path":
-        tracks = ", and a kernel that tracks connections" if name == "tracking" else ""
+        kernels = {"tracking": "tracks connections", "proxy": "hands packets to a proxy"}
+        tracks = f", and a kernel that {kernels[name]}" if name in kernels else ""
         return f"the nft program{tracks}"
     return f"the {kind or 'sysctl'} {name}"
 

@@ -151,11 +151,15 @@ class Lab:
             raise
         self._closing.callback(path.close)
         self.way = path
-        boxes = [(hop.name, hop.box.namespace) for hop in hops if hop.hosted]
+        hosted = [hop for hop in hops if hop.hosted]
+        boxes = [(hop.name, hop.box.namespace) for hop in hosted]
+        answering = [
+            number for number, hop in enumerate(hosted, start=1) if hop.answers and not hop.idle
+        ]
         if self.recorder is not None:
             for host in self.hosts:
                 self.recorder.watch_also(host.side, host.namespace, PATH_LINK)
-            self.recorder.watch_path(boxes, path.translations)
+            self.recorder.watch_path(boxes, path.translations, answering)
             self.recorder.know([*path.addresses])
         self.context.flows.way = path
         self.context.know(path.names)

@@ -75,6 +75,7 @@ class Path:
             self._serve()
             boxes = iter(self.boxes)
             for hop in hops:
+                opened.callback(hop.close)
                 hop.stand(next(boxes) if hop.hosted else self.boxes[-1])
             self._opened = opened.pop_all()
 

@@ -41,6 +41,7 @@ class Recorder:
         self._began, self._began_realtime = began, began_realtime
         self._taps = Taps(began)
         self._hops: tuple[str, ...] = ()
+        self._answering: tuple[int, ...] = ()
         self._translations: Callable[[], Iterable[evidence.Translation]] = tuple
         self._frames: list[Frame] = []
         self._traced: list[Traced] = []
@@ -65,10 +66,13 @@ class Recorder:
         self,
         boxes: Sequence[tuple[str, Namespace]],
         translations: Callable[[], Iterable[evidence.Translation]],
+        answering: Sequence[int],
     ) -> None:
         """Record hosts on the way from now on, by their names in a row; `translations` tells what
-        they have made of addresses. Raises `LabError` where it cannot.
+        they have made of addresses, `answering` which ones answer for both ends, by their numbers.
+        Raises `LabError` where it cannot.
         """
+        self._answering = tuple(answering)
         self._hops, self._translations = tuple(name for name, _ in boxes), translations
         for number, (_, namespace) in enumerate(boxes, start=1):
             self._taps.watch_hop(number, namespace)
@@ -101,6 +105,13 @@ class Recorder:
         if self._tracer is not None:
             self._tracer.drain(at_once=False)
 
+    @property
+    def _tells_apart(self) -> bool:
+        """Whether tracepoints say which socket did something: a hop that answers for both ends has
+        sockets with the same addresses as theirs.
+        """
+        return self._tracer is not None and not self._answering
+
     def _hear(self, traced: Traced) -> None:
         self._traced.append(traced._replace(at=traced.at - self._began))
 
@@ -121,15 +132,16 @@ class Recorder:
             server=flow.server,
             hops=self._hops,
             translations=tuple(self._translations()),
+            answering=self._answering,
             frames=tuple(sorted(self._frames, key=lambda frame: frame.at)),
             events=tuple(self._events(flow)),
-            traced=self._tracer is not None and self._tracer.lost == self._lost_before,
+            traced=self._tells_apart and self._lost() == self._lost_before,
             missed=self._taps.missed,
         )
 
     def _events(self, flow: Flow) -> list[evidence.Event]:
         found = []
-        for traced in self._traced:
+        for traced in self._traced if self._tells_apart else ():
             kind = EVENTS.get(traced.tracepoint)
             if kind is None or (kind == "discarded" and traced.reason in CONSUMED):
                 continue
@@ -147,7 +159,7 @@ class Recorder:
         intervals = flow.timelines[side].intervals()
         if side not in _sides(flow):
             return sampled(intervals)
-        if self._tracer is None or self._lost() > self._lost_before:
+        if not self._tells_apart or self._lost() > self._lost_before:
             return sampled(intervals)
         return reconciled(visits(self._of(flow, side)), intervals, self._requests(flow, side))
 

@@ -90,7 +90,7 @@ def look(lab: Lab, host: Host, flow: Flow) -> tuple[State, dict[State, int]]:
 
 def state_of(flow: Flow, side: Side, listed: list[tools.Socket]) -> State:
     """The state of one end by its four numbers, or its listener's; absent is CLOSED."""
-    local, remote = (flow.client, flow.server)[:: 1 if side is Side.CLIENT else -1]
+    local, remote = flow.ends(side)
     exactly = [row.state for row in listed if (row.local, row.remote) == (local, remote)]
     listeners = [
         row.state for row in listed if row.state is State.LISTEN and row.local[1] == local[1]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from netlab import Asymmetric, Firewall, Hop, Narrow, Nat, Service
+from netlab import Asymmetric, Firewall, Hop, Narrow, Nat, Proxy, Service
 from netlab.linux import conntrack
 from netlab.model.errors import ActionFailed, LabError
 from netlab.model.tcp import State
@@ -170,6 +170,7 @@ def test_an_address_that_is_left_is_nobodys(lab: Lab) -> None:
         (lambda: [Nat(ports="0-5")], "ports: expected one, or two with a hyphen between"),
         (lambda: [Firewall(invalid="maybe")], "invalid: expected drop or pass; found 'maybe'"),
         (lambda: [Firewall(holds=0)], "holds: expected at least 1; found 0"),
+        (lambda: [Proxy(timeout=-1)], "timeout: expected seconds, at most an hour; found -1"),
         (lambda: [Narrow(1000)], "mtu: expected 1280 to 1500 bytes; found 1000"),
         (lambda: [Narrow(icmp="some")], "icmp: expected none; found 'some'"),
     ],
@@ -292,6 +293,44 @@ def test_what_a_hop_answers_by_itself_comes_from_there(recorded: Lab) -> None:
     assert (reset.sender, reset.made_at) == (Side.CLIENT, 1)
     assert [hop for hop, _ in reset.passed] == [2]
     assert reset.arrived is not None
+
+
+def test_a_proxy_answers_for_both_ends(recorded: Lab) -> None:
+    if reason := kinds.lacking("proxy"):
+        pytest.skip(reason)
+    with recorded as lab:
+        lab.path(Hop("r"), Proxy())
+        opened(lab)
+        assert lab.server.connection.remote == lab.client.connection.local, "it is transparent"
+        lab.client.send("hello")
+        assert lab.server.read(5) == b"hello"
+        lab.server.send("bye")
+        assert lab.client.read(3) == b"bye"
+        lab.client.close()
+        assert lab.server.read(1) == b""
+        lab.server.close()
+        lab.expect(State.TIME_WAIT, State.LISTEN)
+        seen = crossed(lab)
+    taken = [each for each in seen if each.taken_at]
+    made = [each for each in seen if each.made_at]
+    assert seen == [each for each in seen if each.taken_at or each.made_at], "none goes through"
+    assert {(each.sender, each.taken_at) for each in taken} == {(side, 2) for side in Side}
+    for side in Side:  # what it takes from one end, it sends to the other under that end's name
+        sizes = [sum(each.length for each in some if each.sender is side) for some in (taken, made)]
+        assert sizes[0] == sizes[1] > 0
+        assert min(each.sequence for each in seen if each.sender is side) == 0
+        assert max(each.sequence for each in seen if each.sender is side) < 10, "numbers of its leg"
+
+
+def test_a_proxy_gives_up_when_it_is_told_to(lab: Lab) -> None:
+    if reason := kinds.lacking("proxy"):
+        pytest.skip(reason)
+    lab.path(Proxy(timeout=1))
+    opened(lab)
+    lab.drop("ANY", to="server")
+    lab.client.send("request")
+    with pytest.raises(ConnectionResetError):
+        lab.client.read(1)
 
 
 def test_a_port_that_is_used_again_is_of_another_connection(recorded: Lab) -> None:

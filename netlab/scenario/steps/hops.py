@@ -15,6 +15,7 @@ from netlab.model.vocabulary import Family
 from netlab.scenario.kinds import (
     ADDRESS,
     COUNT,
+    DURATION,
     FLAG,
     ICMP,
     MTU,
@@ -56,6 +57,7 @@ class _Kind:
     short: str = ""
     module: str = ""
     hosted: bool = True
+    needs: str = ""
 
 
 def _drops(usual: str) -> Callable[[Values], bool]:
@@ -138,6 +140,16 @@ _KINDS = (
         short="to",
     ),
     _Kind(
+        "proxy",
+        "Proxy",
+        {"timeout": Field(DURATION, doc="without an acknowledgment, then it resets the other end")},
+        lambda given: (
+            "A proxy answers for both ends: each knows what it has, and nothing of the other."
+            + (f" It gives up after {given['timeout']:g} s." if "timeout" in given else "")
+        ),
+        needs="proxy",
+    ),
+    _Kind(
         "asymmetric",
         "Asymmetric",
         {},
@@ -191,7 +203,8 @@ def made(step: HopStep, idle: bool = False) -> Hop:
 
 def needs_of(step: HopStep) -> str:
     """What a hop needs of this machine: tracking, rules, or nothing."""
-    return "tracking" if step.tracks else "rules" if HOPS[step.word].counts(step) else ""
+    rules = "rules" if HOPS[step.word].counts(step) else ""
+    return _BY_WORD[step.word].needs or ("tracking" if step.tracks else rules)
 
 
 def lay(lab: Lab, steps: Sequence[HopStep], without: str) -> None:

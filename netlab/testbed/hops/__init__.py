@@ -12,22 +12,28 @@ from netlab.model.errors import LabError, is_out_of_something
 @functools.cache
 def lacking(what: str) -> str:
     """The reason why a hop cannot have rules here (``rules``), or cannot track connections and
-    translate their addresses as well (``tracking``); '' where it can. Tried in a lab. Raises
-    `LabError` where this machine is out of something, so that nobody can tell.
+    translate their addresses as well (``tracking``), or answer for others (``proxy``); '' where it
+    can. Tried in a lab. Raises `LabError` where this machine is out of something, so that nobody
+    can tell.
     """
     from netlab.testbed.hops.nat import Nat
+    from netlab.testbed.hops.proxy import Proxy
     from netlab.testbed.lab import Lab
 
     problem = nftables.lacking("a rule of a hop")
     if problem or what == "rules":
         return problem
-    if not conntrack.is_there():
+    if what == "tracking" and not conntrack.is_there():
         return "this kernel tracks no connections (nf_conntrack)"
+    tried, otherwise = {
+        "tracking": (Nat, "this kernel translates no addresses (nf_nat, nft_masq, nft_chain_nat)"),
+        "proxy": (Proxy, "this kernel hands no packets to a proxy (nft_tproxy)"),
+    }[what]
     with Lab() as lab:
         try:
-            lab.path(Nat())
+            lab.path(tried())
         except LabError as error:
             if is_out_of_something(str(error)):
                 raise
-            return "this kernel translates no addresses (nf_nat, nft_masq, nft_chain_nat)"
+            return otherwise
     return ""

@@ -106,7 +106,8 @@ class Hop(Fault):
 
     kind = "router"
     hosted: ClassVar[bool] = True  # has a host of its own
-    needs: ClassVar[str] = ""  # rules: the nft program; tracking: nf_conntrack as well
+    answers: ClassVar[bool] = False  # for both ends, each of which knows only it
+    needs: ClassVar[str] = ""  # rules: the nft program; tracking, proxy: of the kernel as well
 
     def __init__(self, name: str = "") -> None:
         self.name = name or self.kind
@@ -117,7 +118,7 @@ class Hop(Fault):
         self._tables: list[str] = []
         self._installed = 0.0
         self._removed: float | None = None
-        self._met = 0
+        self._met = nftables.Counter(0, 0)
 
     # --- what a kind says of itself
 
@@ -208,8 +209,8 @@ class Hop(Fault):
         """The number of packets that its rules have dropped so far."""
         if self.counts and self._box is not None and self._removed is None:
             counted = nftables.counters(self._box.firewall, self.name)
-            self._met = sum(each.packets for each in counted)
-        return self._met
+            self._met = sum(counted, start=nftables.Counter(0, 0))
+        return self._met.packets
 
     @property
     def in_force(self) -> bool:
@@ -220,7 +221,7 @@ class Hop(Fault):
         """Have it only forward from now on. What is translated stays so while it is remembered."""
         if self._removed is not None or self._box is None:
             return
-        self._met = self.packets
+        _ = self.packets  # the last ones
         self._removed = self._box.clock()
         tables = [name for name in (self.name, f"{self.name}-nat") if name in self._named()]
         self._box.nft("".join(f"delete table inet {name}\n" for name in tables))
@@ -241,11 +242,14 @@ class Hop(Fault):
             hook=None,
             rules=self.rules(self._box.plan) if self._box is not None else "",
             packets=self.packets,
-            bytes=0,
+            bytes=self._met.bytes,
             installed=self._installed,
             removed=self._removed,
             counts=self.counts,
         )
+
+    def close(self) -> None:
+        """Let go of what it has open."""
 
     # --- what may happen to it
 
