@@ -10,6 +10,7 @@ import socket
 import threading
 from pathlib import Path
 
+import aiohttp
 import httpx
 import pytest
 import redis
@@ -88,6 +89,28 @@ def test_asyncio_reads_an_answer(lab: Lab) -> None:
     lab.server.start(HTTP, ready=8000)
     with lab.client:
         assert asyncio.run(first_line()) == b"HTTP/1.0 200 OK\r\n"
+
+
+def test_aiohttp_keeps_its_connect_time_out(net: Net) -> None:
+    async def ask(url: str) -> None:
+        limit = aiohttp.ClientTimeout(sock_connect=0.2)
+        async with aiohttp.ClientSession(timeout=limit) as session:
+            await session.get(url)
+
+    with net.within(5), pytest.raises(aiohttp.ConnectionTimeoutError):
+        asyncio.run(ask(net.blackhole.url))
+
+
+def test_aiohttp_asks_twice_where_the_server_closes_without_an_answer(net: Net) -> None:
+    async def ask(url: str) -> None:
+        async with aiohttp.ClientSession() as session:
+            await session.get(url)
+
+    asked: list[bytes] = []
+    server = net.serve(lambda each: asked.append(each.recv(1000)))
+    with net.within(5), pytest.raises(aiohttp.ServerDisconnectedError):
+        asyncio.run(ask(server.url))
+    assert len(asked) == 2
 
 
 def test_a_client_lives_with_200_ms(net: Net) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -79,7 +80,7 @@ NOT_REQUIRED = {
 }
 #: Asked by nothing but ``./scripts/score --busy``, which installs them.
 OF_SERVICES = (
-    *("ab", "haproxy", "initdb", "pgbench", "postgres", "psql"),
+    *("ab", "pgbench", "postgres", "psql"),
     *("redis-benchmark", "redis-cli", "ssh"),
 )
 NOT_REQUIRED |= dict.fromkeys(OF_SERVICES, "real services are asked about by hand")
@@ -89,7 +90,8 @@ NAMES = {"chromium": ("chromium", "chromium-browser")}
 
 def found(name: str) -> str | None:
     """The path of a program, if it is there."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    folders = ("/usr/sbin", "/sbin", *map(str, Path("/usr/lib/postgresql").glob("*/bin")))
+    path = os.pathsep.join([os.environ.get("PATH", ""), *folders])
     paths = (shutil.which(each, path=path) for each in NAMES.get(name, (name,)))
     return next((each for each in paths if each), None)
 

@@ -41,6 +41,8 @@ OWN = ("/tmp", "/run", "/var/tmp", "/dev/shm")
 SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: How this Python finds its parts, where it is not at home: in a guest.
 OF_PYTHON = ("PYTHONHOME", "LD_LIBRARY_PATH")
+#: This Python itself, which a confined program may be.
+PYTHON = os.path.realpath(sys.executable)
 #: Its user, as it sees it; outside, each program has another, from SPARE on.
 USER = 1000
 SPARE = 0x60000000
@@ -84,9 +86,13 @@ class Confinement:
         self.proc = -1  # the /proc of outside, once entered
 
     @staticmethod
-    def environment() -> dict[str, str]:
-        """The environment of a confined program: nothing of netlab's own that could be a secret."""
+    def environment(command: Sequence[str]) -> dict[str, str]:
+        """The environment of a confined program: nothing of netlab's own that could be a secret.
+        This Python finds its packages; another one, for which they were not made, does not.
+        """
         kept = {name: os.environ[name] for name in OF_PYTHON if name in os.environ}
+        if any(PYTHON in word for word in command):
+            kept["PYTHONPATH"] = os.pathsep.join(map(str, packages()))
         return {"PATH": SEARCHED, "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8", **kept}
 
     def close(self) -> None:
@@ -220,9 +226,16 @@ def _system() -> Iterator[Path]:
     yield from sorted(Path("/").glob("lib*"))
 
 
+def packages() -> list[Path]:
+    """The folders in which packages are installed for this Python."""
+    named = (Path(each) for each in sys.path if each.endswith(("site-packages", "dist-packages")))
+    return [each.resolve() for each in named if each.is_dir()]
+
+
 def _python() -> Iterator[Path]:
-    """Where this Python is, for the programs that come with netlab."""
+    """Where this Python is, and its packages; and the programs that come with netlab."""
     yield Path(sys.base_prefix).resolve()
+    yield from packages()
     yield Path(__file__).resolve().parent.parent / "programs"
 
 

@@ -63,11 +63,12 @@ def tracked(lab: Lab, of: str, wanted: Mapping[str, str], within: float) -> None
 
 
 def ended(lab: Lab, asked: Exit, at: At) -> None:
-    """Check how the program that was started last ends, waiting for it.
+    """Check how the program that was started last, at one side or at all, ends, waiting for it.
 
     Raises `ActionFailed`.
     """
-    program = lab.context.programs[-1]
+    started = lab.context.programs if asked.at is None else lab.host(asked.at).programs
+    program = started[-1]
     at("program", "within")
     left = program.started + asked.within - scheduler.now()
     lasted = lab.wait(lambda: program.lasted, max(0.0, left))
@@ -77,6 +78,9 @@ def ended(lab: Lab, asked: Exit, at: At) -> None:
     if program.exit_code != asked.code:
         wanted, found = told(asked.code), told(program.exit_code)
         raise ActionFailed(f"the program's end: expected {wanted}; found {found}")
+    at("program", "takes")
+    if asked.takes is not None and lasted not in asked.takes:
+        raise ActionFailed(f"the program has taken {lasted:.2f} s; expected {asked.takes}")
     at("program", "says")
     if asked.says not in program.said:
         raise ActionFailed(f"the program did not say {asked.says!r}")

@@ -26,7 +26,7 @@ from netlab.model.tcp import (
     spelling,
 )
 from netlab.model.vocabulary import BEHAVIOURS, CONNTRACK, REJECTS, Family, Hook, Side
-from netlab.scenario.model import Range
+from netlab.scenario.model import NO_LEAK, NOTHING, Range
 
 Schema = dict[str, Any]
 
@@ -115,8 +115,8 @@ _RANGES = (
 
 def _range(number: Callable[[str], float]) -> Callable[[str], Range]:
     def parse(text: str) -> Range:
-        if text == "none":
-            return Range(0, 0, text)
+        if text == str(NOTHING):
+            return NOTHING
         for form, bounds in _RANGES:
             if match := form.fullmatch(text):
                 low, high = bounds(*map(number, match.groups()))
@@ -166,6 +166,7 @@ _NEEDS = {
     "behaviour": _matching("|".join(BEHAVIOURS)),
     "program": _matching(r"[A-Za-z0-9_.+-]+"),
     "path": _matching("rules|tracking|proxy"),
+    "python": _matching(r"[A-Za-z0-9_]+"),
 }
 
 
@@ -176,7 +177,7 @@ def _need(text: str) -> str:
 
 
 def _command(text: str) -> list[str]:
-    unknown = set(re.findall(r"(?<!\$)\{(\w+)\}", text)) - {*map(str, Side), FOLDER}
+    unknown = set(re.findall(r"(?<![$%])\{(\w+)\}", text)) - {*map(str, Side), FOLDER, PYTHON}
     if unknown:
         raise ValueError
     return shlex.split(_text(text))
@@ -296,7 +297,8 @@ COUNTER = Kind(
     {"type": "string"},
 )
 NEED = Kind(
-    "a sysctl such as tcp_rto_max_ms, 'counter:NAME' as nstat names it, 'program:NAME', or "
+    "a sysctl such as tcp_rto_max_ms, 'counter:NAME' as nstat names it, 'program:NAME', "
+    "'python:NAME' for a package of Python, or "
     f"'behaviour:NAME' with one of {', '.join(BEHAVIOURS)}",
     _need,
     {
@@ -304,7 +306,8 @@ NEED = Kind(
             {"enum": [f"behaviour:{name}" for name in BEHAVIOURS]},
             {
                 "type": "string",
-                "pattern": "^(counter:[A-Z][A-Za-z0-9]+|program:[A-Za-z0-9_.+-]+|[a-z0-9_.]+)$",
+                "pattern": "^(counter:[A-Z][A-Za-z0-9]+|program:[A-Za-z0-9_.+-]+|"
+                "python:[A-Za-z0-9_]+|[a-z0-9_.]+)$",
             },
         ]
     },
@@ -318,11 +321,14 @@ CASE = Kind(
     (*NEED.words, OTHERWISE),
 )
 FOLDER = "folder"  # in a command line, the folder of the scenario's file
+PYTHON = "python"  # in a command line, the Python that netlab runs in, with its packages
 COMMAND = Kind(
-    "a command line, with {client} and {server} for addresses, {folder} for the file's folder",
+    "a command line, with {client} and {server} for addresses, {folder} for the file's folder, "
+    "{python} for netlab's Python",
     _command,
     {"type": "string"},
 )
+NO_LEAKS = _choice("none", {"none": NO_LEAK})
 READY = Kind(
     "a port that it listens on, or a text that it writes",
     _ready,

@@ -19,6 +19,8 @@ from netlab.scenario.kinds import (
     FLAG,
     NAME,
     NEED,
+    NO_LEAKS,
+    SIDE,
     SPAN,
     STATE,
     TEXT,
@@ -49,7 +51,9 @@ PROGRAM = Struct(
     "how the program that was started last ends",
     {
         "exits": Field(EXIT, required=True),
+        "at": Field(SIDE, doc="of the programs of this side"),
         "within": Field(DURATION, doc="of its start (10 s)"),
+        "takes": Field(SPAN, doc="from its start to its end"),
         "says": Field(TEXT, doc="what it has written by then, somewhere in its output or errors"),
     },
     "exits",
@@ -80,7 +84,12 @@ def _by_kernel(kind: Kind) -> Either:
 
 COUNTERS = _sides(Field(MapOf(COUNTER, _by_kernel(COMPARISON))))
 HEALED = Struct(
-    "what the pair becomes when the cause is removed", {**PAIR.fields, "counters": COUNTERS}
+    "what the pair becomes when the cause is removed",
+    {
+        **PAIR.fields,
+        "counters": COUNTERS,
+        "program": Field(PROGRAM, doc="how the program that was started last ends then"),
+    },
 )
 ENDS = Struct(
     "how the pair ends by itself",
@@ -122,7 +131,13 @@ EXPECT = Struct(
             Either(COMPARISON, MapOf(NAME, COMPARISON)), doc="packets that the faults dropped"
         ),
         "rows": _sides(Field(LOOK)),
-        "sockets": _sides(Field(MapOf(STATE, COMPARISON))),
+        "sockets": _sides(
+            Field(
+                Either(NO_LEAKS, MapOf(STATE, COMPARISON)),
+                doc="how many there are in a state; none: nothing has leaked, there are only those "
+                "in LISTEN and TIME_WAIT",
+            )
+        ),
         "counters": COUNTERS,
         "path": _sides(Field(ListOf(STATE))),
         "tracked": TRACKING,
@@ -144,7 +159,7 @@ SCENARIO = Struct(
         "needs": Field(
             ListOf(NEED),
             doc="what must be there, or it is skipped: sysctls, counter:NAME and behaviour:NAME of "
-            "the kernel, program:NAME",
+            "the kernel, program:NAME, python:NAME for a package",
         ),
         "path": Field(Hops(), doc="the hosts between client and server, at most five"),
         "steps": Field(Steps(), required=True),

@@ -122,7 +122,7 @@ class _Loader:
             counters=self._counters(said),
             path=_by_side(said.get("path", {})),
             tracked=dict(said.get("tracked", {})),
-            program=_exit(said["program"]) if "program" in said else None,
+            program=_exit(said.get("program")),
             cause=said.get("cause", ""),
             heal=self._steps(said.get("heal", [])),
             healed=self._healing(healed) if healed else None,
@@ -132,7 +132,7 @@ class _Loader:
         )
 
     def _healing(self, said: Said) -> Healing:
-        return Healing(self._claim(said), self._counters(said))
+        return Healing(self._claim(said), self._counters(said), _exit(said.get("program")))
 
     def _ending(self, said: Said) -> Ending:
         after = self._number_of(said["after"], said.lines["after"])
@@ -340,8 +340,16 @@ class _Loader:
         for fault in expect.dropped:
             if fault is not None:
                 self._known("fault", fault, faults, expect.line_of("dropped", fault))
-        if expect.program and not any(isinstance(each, Do) and each.starts for each in steps):
-            self._fail("expect has 'program', but no step starts one", lines["program"])
+        healed = expect.healed.program if expect.healed else None
+        for program, where in (expect.program, ("program",)), (healed, ("healed", "program")):
+            self._check_program(program, steps, expect.line_of(*where))
+
+    def _check_program(self, program: Exit | None, steps: tuple[AnyStep, ...], line: int) -> None:
+        sides = {step.side for step in steps if isinstance(step, Do) and step.starts}
+        if program is None or program.at in sides or (sides and program.at is None):
+            return
+        where = f" at the {program.at}" if program.at else ""
+        self._fail(f"expect has 'program', but no step starts one{where}", line)
 
     def _tracked(self, tracked: Mapping[str, str], hops: Mapping[str, HopStep], line: int) -> None:
         remember = {name for name, hop in hops.items() if hop.tracks}
@@ -417,8 +425,11 @@ def _by_side(said: dict[str, Any]) -> dict[Side, Any]:
     return {Side(side): value for side, value in said.items()}
 
 
-def _exit(said: Said) -> Exit:
-    return Exit(said["exits"], said.get("within", PATIENCE), said.get("says", ""))
+def _exit(said: Said | None) -> Exit | None:
+    if said is None:
+        return None
+    rest = {key: said[key] for key in ("says", "at", "takes") if key in said}
+    return Exit(said["exits"], said.get("within", PATIENCE), **rest)
 
 
 def _look(said: Said) -> Look:

@@ -54,6 +54,9 @@ class ByKernel(Range):
         return self.text
 
 
+NOTHING = Range(0, 0, "none")
+#: Sockets by their states, where nothing has leaked.
+NO_LEAK = {state: NOTHING for state in State if state not in (State.LISTEN, State.TIME_WAIT)}
 AT_LEAST_ONE = Range(1, float("inf"), "at least 1")
 #: A first segment, and one retransmission.
 AT_LEAST_TWO = Range(2, float("inf"), "at least 2")
@@ -258,6 +261,8 @@ class Exit:
     code: int  # negative: the signal
     within: float  # seconds of its start
     says: str = ""  # what it must have written
+    at: Side | None = None  # where it is the one that was started last; None: of both sides
+    takes: Range | None = None  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +271,7 @@ class Healing:
 
     claim: ExpectedPair
     counters: Mapping[Side, Mapping[str, Range]] = field(default_factory=dict)
+    program: Exit | None = None  # of the one that was started last
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 """What not every kernel and machine has: looks for it on this one, by its name in `needs:`.
 
 A need is a sysctl (``tcp_rto_max_ms``), a counter (``counter:TCPTimeoutRehash``), a program
-(``program:nginx``), a behaviour (``behaviour:shutdown-waits-in-syn-recv``) or something that the
-hops on the way must be able to do (``path:tracking``). The last two are tried out.
+(``program:nginx``), a package of this Python (``python:redis``), a behaviour
+(``behaviour:shutdown-waits-in-syn-recv``) or something that the hops on the way must be able to do
+(``path:tracking``). The last two are tried out.
 Versions are never checked.
 """
 
@@ -14,9 +15,10 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
+from importlib.machinery import PathFinder
 
 from netlab.linux import sysctl
-from netlab.linux.confinement import SEARCHED
+from netlab.linux.confinement import SEARCHED, packages
 from netlab.linux.nstat import Counters
 from netlab.model.errors import LabError
 from netlab.model.vocabulary import BEHAVIOURS, Side
@@ -34,6 +36,9 @@ def missing(need: str) -> str:
     if kind == "program":
         found = shutil.which(name, path=SEARCHED)
         return "" if found else f"this machine has no {name}, which it needs: install it"
+    if kind == "python":
+        package = PathFinder.find_spec(name, [*map(str, packages())])
+        return "" if package else f"this Python has no {name}, which it needs: install it with pip"
     if kind == "behaviour":
         from netlab.testbed import behaviours
 
@@ -66,6 +71,8 @@ def told(need: str) -> str:
         kernels = {"tracking": "tracks connections", "proxy": "hands packets to a proxy"}
         tracks = f", and a kernel that {kernels[name]}" if name in kernels else ""
         return f"the nft program{tracks}"
+    if kind == "python":
+        return f"the Python package {name}"
     return f"the {kind or 'sysctl'} {name}"
 
 

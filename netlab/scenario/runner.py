@@ -306,6 +306,8 @@ class _Play:
             self._reach("healed", expect.healed.claim)
             self._see_it_undone()
             checks.counters(self._notebook, expect.healed.counters, partial(self._at, "healed"))
+            if expect.healed.program is not None:
+                checks.ended(lab, expect.healed.program, partial(self._at, "healed"))
             self._healed = lab.flow(expect.of).pair
 
     def _tell(self, code: Code) -> None:

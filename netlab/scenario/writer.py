@@ -21,6 +21,7 @@ from netlab.scenario.kinds import OTHERWISE
 from netlab.scenario.loader import DEFAULT_HOLD, PATIENCE
 from netlab.scenario.model import (
     LAST,
+    NO_LEAK,
     AnyStep,
     ByKernel,
     Do,
@@ -149,7 +150,7 @@ def _expectation(expect: Expectation) -> Said:
         "within": None if expect.within is None else seconds(expect.within),
         "dropped": _dropped(expect.dropped),
         "rows": {str(side): _row(look) for side, look in expect.rows.items()},
-        "sockets": _counts(expect.sockets),
+        "sockets": _sockets(expect.sockets),
         "counters": _counts(expect.counters),
         "path": {str(side): [*map(str, states)] for side, states in expect.path.items()},
         "tracked": dict(expect.tracked),
@@ -161,6 +162,8 @@ def _expectation(expect: Expectation) -> Said:
         values["healed"] = pair(expect.healed.claim)
         if expect.healed.counters:
             values["healed"]["counters"] = _counts(expect.healed.counters)
+        if expect.healed.program:
+            values["healed"]["program"] = _exit(expect.healed.program)
     if expect.ends:
         values["ends"] = _ending(expect.ends)
     return {key: value for key, value in values.items() if value not in (None, "", {}, ())}
@@ -169,8 +172,12 @@ def _expectation(expect: Expectation) -> Said:
 def _exit(program: Exit) -> Said:
     code = program.code
     values: Said = {"exits": code if code >= 0 else signal.Signals(-code).name}
+    if program.at is not None:
+        values["at"] = str(program.at)
     if program.within != PATIENCE:
         values["within"] = seconds(program.within)
+    if program.takes is not None:
+        values["takes"] = _number(program.takes)
     return values | ({"says": program.says} if program.says else {})
 
 
@@ -192,6 +199,13 @@ def _dropped(dropped: Mapping[str | None, Range]) -> object:
 def _row(row: Look) -> Said:
     timer = {} if row.timer is None else {"timer": str(row.timer)}
     return timer | {name: _number(number) for name, number in row.numbers.items()}
+
+
+def _sockets(counts: Mapping[Side, Mapping[State, Range]]) -> Said:
+    return {
+        side: "none" if counts[Side(side)] == NO_LEAK else numbers
+        for side, numbers in _counts(counts).items()
+    }
 
 
 def _counts(counts: Mapping[Side, Mapping[Any, Range]]) -> Said:

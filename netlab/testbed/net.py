@@ -63,6 +63,8 @@ class Net:
         self._cuts: list[Fault] = []
         self._firewall: Firewall | None = None
         self._closing = contextlib.ExitStack()
+        self._closed = False
+        self._keeping = threading.Lock()
 
     def __enter__(self) -> Net:
         return self
@@ -72,6 +74,8 @@ class Net:
 
     def close(self) -> None:
         """End what serves here. The lab stays."""
+        with self._keeping:
+            self._closed = True
         self._closing.close()
 
     # --- addresses
@@ -253,8 +257,16 @@ class Net:
                 connection, _ = listener.accept()
             except OSError:  # it is over
                 return
-            self._closing.callback(_end, connection)
+            self._keep(connection)
             threading.Thread(target=_answer, args=[connection, answer], daemon=True).start()
+
+    def _keep(self, connection: socket.socket) -> None:
+        """Have it end with this network: at once, if that has ended since it was accepted."""
+        with self._keeping:
+            if not self._closed:
+                self._closing.callback(_end, connection)
+                return
+        _end(connection)
 
 
 def _answer(connection: socket.socket, answer: Callable[[socket.socket], object]) -> None:

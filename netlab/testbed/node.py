@@ -129,7 +129,7 @@ class Node:
             self._open_to_all()
             with contextlib.closing(Confinement(readable, str(self.side))) as confinement:
                 launch = Launch(confinement, names)
-                program = self._launched(line, launch, confinement.environment(), given)
+                program = self._launched(line, launch, confinement.environment(line), given)
         self.programs.append(program)
         self._context.programs.append(program)
         return program

@@ -8,13 +8,12 @@ import os
 import shlex
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from netlab import scheduler
-from netlab.linux.confinement import FILE, MIB
+from netlab.linux.confinement import FILE, MIB, PYTHON
 from netlab.linux.namespace import Namespace
 from netlab.model.errors import ActionFailed, LabError
 from netlab.model.evidence import ProgramRecord
@@ -25,7 +24,7 @@ from netlab.render.program import ended, last_lines
 from netlab.testbed.launch import Launch
 
 #: Programs that come with netlab, by their names in scenarios.
-OWN = {"tcp_client": [os.path.realpath(sys.executable), "-s", tcp_client.__file__]}
+OWN = {"tcp_client": [PYTHON, "-s", tcp_client.__file__]}
 PATIENCE = 10.0  # seconds
 #: Bytes that a program may write before it is ended: all of it is kept in memory.
 MOST = 64 * MIB
@@ -228,8 +227,8 @@ def words(command: str | Sequence[str], addresses: Mapping[str, str]) -> list[st
     return [filled_in(word, addresses) for word in line]
 
 
-def filled_in(word: str, addresses: Mapping[str, str]) -> str:
-    """A word of a command line with addresses filled in, and all other braces kept."""
-    for side, address in addresses.items():
-        word = word.replace(f"{{{side}}}", address)
+def filled_in(word: str, values: Mapping[str, str]) -> str:
+    """A word of a command line with addresses and the like filled in, and other braces kept."""
+    for name, value in values.items():
+        word = word.replace(f"{{{name}}}", value)
     return word

@@ -309,4 +309,4 @@ def test_nobody_else_can_ask(orders: Orders) -> None:
     outside = socket.socket(socket.AF_UNIX)
     with outside, pytest.raises(ConnectionRefusedError):
         outside.connect(f"\0{NAME}")
-    assert not [line for line in Path("/proc/net/unix").read_text().splitlines() if NAME in line]
+    assert f"@{NAME}" not in Path("/proc/net/unix").read_text().split()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from netlab.scenario.model import DropStep, Scenario
 
 from .shell import PATIENCE, netlab
 
+EXAMPLES = Path(__file__).parents[2] / "examples" / "scenarios"
 EVERYTHING = catalogue.everything()
 DROPPING = [each for each in EVERYTHING if each.drops and not each.slow]
 #: A network namespace of its own: nothing is done to the host.
@@ -85,6 +87,21 @@ def test_a_shell_takes_the_nft_commands_as_they_are_shown(
     commands = re.findall(r"^  (?:client|server) (nft .*)$", out, re.MULTILINE)
     assert len(commands) >= 3 * len(scenario.drops)  # a table, a chain, a rule
     assert judged("sh", "-e", text="\n".join(commands)) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("slow-wire", "; the program's end: exit code 0 (between 1.2s and 8s after its start). "),
+        ("server-restarted", "; the end of the client's program: exit code 0. Cause: "),
+        ("end-is-lost", ", then CLOSED/TIME_WAIT once the cause is gone; the program's end: exit"),
+    ],
+)
+def test_how_a_program_ends_is_shown(
+    name: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["show", str(EXAMPLES / f"{name}.yaml")]) == 0
+    assert says in " ".join(capsys.readouterr().out.split())
 
 
 def test_commands_are_for_the_side_that_drops(capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,7 +85,7 @@ class Somebody:
 
     def _copy(self) -> Path:
         """What netlab consists of, where the user can read it."""
-        copied = self.home / "copied"
+        copied = self.home / "site-packages"  # its name is what confined programs go by
         everything_but = shutil.ignore_patterns("mypy*", "ruff*", "hypothesis*", "_mypy*")
         shutil.copytree(SOURCES[1], copied, ignore=everything_but)
         shutil.copytree(PACKAGE, copied / "netlab", dirs_exist_ok=True)

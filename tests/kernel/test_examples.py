@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from netlab.scenario import catalogue, counterfactual, runner
+
 from .somebody import Somebody
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-LINES = 10  # at most, of a test
+NEEDS = pytest.mark.needs("curl", "nginx", "redis-server", "haproxy", "initdb", "chromium")
+LINES = 12  # at most, of a test
 
 
 def written() -> Iterator[ast.FunctionDef]:
@@ -25,7 +28,7 @@ def written() -> Iterator[ast.FunctionDef]:
                 yield node
 
 
-@pytest.mark.needs("curl", "nginx", "redis-server")
+@NEEDS
 @pytest.mark.parametrize("family", [(), ("--netlab-ipv6",)], ids=["IPv4", "IPv6"])
 def test_they_pass_without_root(somebody: Somebody, family: tuple[str, ...]) -> None:
     folder = somebody.home / "examples"
@@ -35,6 +38,14 @@ def test_they_pass_without_root(somebody: Somebody, family: tuple[str, ...]) -> 
     assert done.returncode == 0, done.stdout
     files = [*EXAMPLES.rglob("*.yaml")]
     assert f"{len([*written()]) + len(files)} passed" in done.stdout
+
+
+@NEEDS
+def test_each_fault_of_the_scenarios_is_their_cause() -> None:
+    scenarios = catalogue.everything(EXAMPLES / "scenarios")
+    runs = [run for _, run in counterfactual.play_all(scenarios, runner.Options())]
+    assert {run.scenario: run.failure or run.reason for run in runs if run.outcome != "pass"} == {}
+    assert len(runs) == len([*EXAMPLES.rglob("*.yaml")])
 
 
 def test_they_are_short_and_need_no_conftest() -> None:

@@ -219,3 +219,21 @@ def test_nothing_is_left_open(lab: Lab) -> None:
     assert lab.wait(lambda: before.issuperset(threading.enumerate()), PATIENCE)
     assert not lab.server.sockets(state="LISTEN")
     kept.close()
+
+
+def test_what_is_accepted_as_it_ends_is_ended_at_once(lab: Lab) -> None:
+    with lab.server:
+        listener = socket.create_server(("", 7000), family=lab.family)
+    net = Net(lab)
+    net.close()
+
+    def reads(connection: socket.socket) -> None:
+        connection.recv(1)
+
+    with lab.client, connected(Address("server", 7000)) as client:
+        accepting = threading.Thread(target=net._accept, args=[listener, reads], daemon=True)
+        accepting.start()
+        assert client.recv(1) == b""
+    listener.shutdown(socket.SHUT_RDWR)
+    accepting.join(PATIENCE)
+    listener.close()

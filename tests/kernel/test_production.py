@@ -12,6 +12,7 @@ import pytest
 from netlab import scheduler
 from netlab.diagnosis import rank
 from netlab.model.evidence import Evidence
+from netlab.model.tcp import State
 from netlab.model.vocabulary import Family
 from netlab.scenario import catalogue, runner, telling
 from netlab.scenario.model import Scenario

@@ -426,6 +426,27 @@ def test_what_a_file_says_of_a_program_can_be_wrong(
     assert run.programs, "what they wrote is part of the failure"
 
 
+ASKS = """\
+source: a test
+steps:
+  - client: {run: '{python} -c "import pyroute2"'}
+expect:
+  pair: {client: CLOSED, server: CLOSED}
+  hold: 50ms
+  program: {exits: 0}
+  cause: this is a test
+"""
+
+
+def test_netlabs_own_python_has_its_packages() -> None:
+    run = play(parse(ASKS, Path("asks.yaml")))
+    assert (run.outcome, run.failure) == ("pass", None), run
+    without = ASKS.replace("{python} -c", "env -u PYTHONPATH {python} -c")
+    assert (
+        "No module named 'pyroute2'" in play(parse(without, Path("asks.yaml"))).programs[0].output
+    )
+
+
 def test_a_file_may_name_its_folder() -> None:
     with tempfile.TemporaryDirectory() as name:  # pytest lets nobody else into its folders
         folder = Path(name)

@@ -30,6 +30,8 @@ steps:
   - drop: {segment: SYN|ACK, to: client, as: lost}
   - drop: {segment: RST, to: client, as: idle}
   - client: connect
+  - client: {run: sh -c 'echo said it; exit 3'}
+  - server: {run: sleep 1000}
 expect:
   pair:
     client: SYN_SENT
@@ -73,6 +75,12 @@ expect:
         TcpAttemptFails: none
       server:
         TcpPassiveOpens: {tcp_nobody_has_this: 9, otherwise: 1}
+    program:
+      exits: 3
+      at: client
+      takes: at most 10s
+      within: 10s
+      says: said it
 """
 ENDS = """\
 source: here
@@ -157,12 +165,21 @@ expect:
 RUNS = """\
 source: here
 steps:
+  - server: listen
+  - client: connect
+  - server: accept
+  - client: vanish
   - client: {run: sh -c 'echo said it; exit 3'}
+  - server: {run: sleep 1000}
 expect:
-  pair: {client: CLOSED, server: CLOSED}
+  pair: {client: CLOSED, server: ESTABLISHED}
   hold: 50ms
+  sockets:
+    client: none
   program:
     exits: 3
+    at: client
+    takes: at most 10s
     within: 10s
     says: said it
   cause: this is a test
@@ -255,8 +272,20 @@ WRONG = (
     Wrong(PASSES, "hold: 50ms", "within: 100ms", NOT_REACHED, at="  pair: {"),
     Wrong(PASSES, "[SYN_SENT, ESTABLISHED]", "[ESTABLISHED, SYN_SENT]",
           "client: expected to see ESTABLISHED, SYN_SENT, in order; saw SYN_SENT, ESTABLISHED"),
+    Wrong(HEALS, "exits: 3", "exits: 4",
+          "the program's end: expected exit code 4; found exit code 3"),
+    Wrong(HEALS, "at: client\n      takes", "at: server\n      takes",
+          "the program has not ended within 10 s", at="      within:"),
+    Wrong(HEALS, "takes: at most 10s", "takes: at least 99s", " s; expected at least 99s"),
+    Wrong(HEALS, "within: 10s", "within: 1ms", "the program has not ended within 0.001 s"),
+    Wrong(HEALS, "says: said it", "says: nothing", "the program did not say 'nothing'"),
+    Wrong(RUNS, "client: none", "server: none",
+          "server: sockets in ESTABLISHED: expected none; found 1"),
     Wrong(RUNS, "exits: 3", "exits: 4",
           "the program's end: expected exit code 4; found exit code 3"),
+    Wrong(RUNS, "at: client", "at: server", "the program has not ended within 10 s",
+          at="    within:"),
+    Wrong(RUNS, "takes: at most 10s", "takes: at least 99s", " s; expected at least 99s"),
     Wrong(RUNS, "within: 10s", "within: 1ms", "the program has not ended within 0.001 s"),
     Wrong(RUNS, "says: said it", "says: nothing", "the program did not say 'nothing'"),
     Wrong(PATH, "    firewall: ESTABLISHED", "    firewall: TIME_WAIT",

@@ -12,7 +12,7 @@ from netlab.render.style import Style
 
 if TYPE_CHECKING:
     from netlab.model.vocabulary import Family
-    from netlab.scenario.model import Expectation, Scenario
+    from netlab.scenario.model import Exit, Expectation, Scenario
 
 WIDTH = 80
 COLOURS = {"client": "cyan", "server": "yellow"}  # hops have another
@@ -60,13 +60,21 @@ def _expected(expect: Expectation) -> str:
     said = f"{expect.claim} for {expect.hold:g} s"
     if expect.healed:
         said += f", then {expect.healed.claim} once the cause is gone"
+        said += _ending(expect.healed.program)
     if expect.ends:
         said += f"; by itself it becomes {expect.ends.claim} after {expect.ends.after}"
-    if expect.program:
-        said += f"; the program's end: {ended(expect.program.code)}"
+    said += _ending(expect.program)
     if expect.cause:
         said += f". Cause: {expect.cause}"
     return said
+
+
+def _ending(program: Exit | None) -> str:
+    if program is None:
+        return ""
+    whose = "the program's end" if program.at is None else f"the end of the {program.at}'s program"
+    takes = f" ({program.takes} after its start)" if program.takes else ""
+    return f"; {whose}: {ended(program.code)}{takes}"
 
 
 def _by_hand(scenario: Scenario, family: Family, style: Style) -> list[str]:

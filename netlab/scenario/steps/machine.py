@@ -6,6 +6,7 @@ from __future__ import annotations
 import shlex
 import signal
 
+from netlab.linux import confinement
 from netlab.model.vocabulary import Family, Side
 from netlab.scenario.kinds import (
     ADDRESS,
@@ -14,6 +15,7 @@ from netlab.scenario.kinds import (
     FOLDER,
     OPTION,
     PORT,
+    PYTHON,
     READY,
     SIGNAL,
     SYSCTL,
@@ -62,15 +64,17 @@ def _start(stage: Stage, step: Do) -> None:
 
 
 def _line(stage: Stage, step: Do) -> list[str]:
+    from netlab.testbed.program import filled_in
+
     folder = str(stage.folder.resolve()) if stage.folder else "."
-    return [word.replace(f"{{{FOLDER}}}", folder) for word in step.starts]
+    return [filled_in(word, {FOLDER: folder, PYTHON: confinement.PYTHON}) for word in step.starts]
 
 
 def _run_by_hand(step: Do, family: Family) -> str:
     from netlab.testbed.program import filled_in
 
-    addresses = {str(side): side.address(family) for side in Side} | {FOLDER: "."}
-    return shlex.join(filled_in(word, addresses) for word in step.starts)
+    words = {str(side): side.address(family) for side in Side} | {FOLDER: ".", PYTHON: "python3"}
+    return shlex.join(filled_in(word, words) for word in step.starts)
 
 
 def _start_by_hand(step: Do, family: Family) -> str:

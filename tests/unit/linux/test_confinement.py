@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,15 @@ def test_a_home_elsewhere_is_known_by_its_user(
     assert confinement._is_private(tmp_path / "homes" / "a")
     assert confinement._is_private(tmp_path / "homes")
     assert not confinement._is_private(tmp_path / "homes" / "a" / "project")
+
+
+def test_this_python_finds_its_packages_and_no_other_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = [Path(pytest.__file__).parents[1]]
+    monkeypatch.setattr(sys, "path", ["", "/nowhere/site-packages", "/usr/lib", *map(str, folders)])
+    assert confinement.packages() == folders
+    found = confinement.Confinement.environment(["sh", "-c", f"{confinement.PYTHON} -V"])
+    assert found["PYTHONPATH"] == str(*folders)
+    assert "PYTHONPATH" not in confinement.Confinement.environment(["python3", "-V"])
 
 
 @pytest.mark.parametrize(

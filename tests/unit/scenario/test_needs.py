@@ -21,7 +21,7 @@ ONE, TWO, THREE = (Range(number, number, str(number)) for number in (1, 2, 3))
 
 @pytest.mark.parametrize(
     "need", [THERE, "net.ipv4.tcp_sack", "net.core.somaxconn", "counter:TCPTimeouts",
-             "counter:TcpOutRsts", "program:sh"]
+             "counter:TcpOutRsts", "program:sh", "python:pytest"]
 )  # fmt: skip
 def test_what_every_kernel_has_is_not_missing(need: str) -> None:
     assert needs.missing(need) == ""
@@ -34,6 +34,7 @@ def test_what_every_kernel_has_is_not_missing(need: str) -> None:
         ("net.core.banana", "this kernel has no sysctl net.core.banana"),
         ("counter:TCPBanana", "this kernel has no counter TCPBanana"),
         ("program:banana", "this machine has no banana, which it needs: install it"),
+        ("python:banana", "this Python has no banana, which it needs: install it with pip"),
     ],
 )
 def test_what_no_kernel_has_is_missing_with_the_reason(need: str, why: str) -> None:
@@ -102,6 +103,7 @@ def test_healing_depends_on_it_as_well() -> None:
         (THERE, "the sysctl tcp_fin_timeout"),
         ("counter:TCPTimeouts", "the counter TCPTimeouts"),
         ("program:nginx", "the program nginx"),
+        ("python:redis", "the Python package redis"),
         (
             "behaviour:backlog-0-keeps-one-request",
             "a kernel where listen(0) has room for one connection that is being opened",
