@@ -123,6 +123,8 @@ class Flow:
         self.timelines = {side: Timeline(origin) for side in Side}
         self.rows: dict[Side, Row | None] = dict.fromkeys(Side)
         self.adopted = False  # nobody has announced it: a program has opened it
+        self.opened: dict[Side, int] = {}  # the sequence number of a side's SYN that was seen
+        self.is_past = False  # there is another with the same ends by now
         self.holders: dict[Side, object] = {}  # who holds an end or has held it, where programs run
 
     def ends(self, side: Side) -> tuple[tuple[str, int], tuple[str, int]]:
@@ -133,6 +135,11 @@ class Flow:
     def is_seen(self) -> bool:
         """False for what stands for a connection until there is one."""
         return self.client[1] != 0
+
+    @property
+    def is_over(self) -> bool:
+        """True if the last sample has shown it at neither end."""
+        return all(row is None or row.state is State.LISTEN for row in self.rows.values())
 
     def key(self, side: Side) -> tuple[str, str]:
         """The connection's own and remote end in one side's table."""
@@ -150,7 +157,7 @@ class Flow:
         `at`: when they were read, in seconds on the clock of `scheduler.now`. If only a
         listener on its port is there, the state is LISTEN; if nothing is, CLOSED.
         """
-        row = rows.get(self._keys[side])
+        row = None if self.is_past else rows.get(self._keys[side])
         if row is None:
             row = rows.get((self._listening[side], ""))
         self.rows[side] = row

@@ -122,7 +122,7 @@ class Lab:
                         self.free_name,
                         self.impose,
                         self.detour,
-                        self._joined,
+                        self.joined,
                     )
                 )
             )
@@ -137,7 +137,9 @@ class Lab:
             )
         self.link = link
 
-    def _joined(self, host: Host, link: str) -> None:
+    def joined(self, host: Host, link: str) -> None:
+        """Watch another link of a host, too, whose packets go over it from now on."""
+        host.see_links()
         if self.recorder is not None:
             self.recorder.watch_also(host.side, host.namespace, link)
 

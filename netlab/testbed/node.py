@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from netlab.linux.transport import Transport
 from netlab.model.errors import ActionFailed, LabError, is_out_of_something
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Side
+from netlab.observe.openings import Openings
 from netlab.testbed import coerce, readiness
 from netlab.testbed.context import LabContext
 from netlab.testbed.launch import Launch, User
@@ -30,6 +32,7 @@ from netlab.testbed.program import Program, words
 from netlab.testbed.readiness import Ready
 from netlab.testbed.sockets import TcpSocket, holder, sockets
 
+LOOPBACK = "lo"
 #: What lets a nobody use ports below 1024, and ping: each with what is tried in turn.
 OPEN_TO_ALL = {
     "net.ipv4.ip_unprivileged_port_start": ["0"],
@@ -43,6 +46,7 @@ class Node:
     def __init__(self, context: LabContext, side: Side) -> None:
         self.side = side
         self._context = context
+        self._watched: set[str] = set()  # interfaces whose connections are seen being opened
         self.programs: list[Program] = []
         self._visiting = threading.local()
         with Namespace.created() as self.namespace, contextlib.ExitStack() as opened:
@@ -185,8 +189,24 @@ class Node:
 
     def expect_strangers(self) -> None:
         """From now on, sockets are opened here that nobody announces: follow them."""
-        self.table.strangers = True
-        self._context.flows.holders[self.side] = self._holder
+        if not self.table.strangers:
+            self.table.strangers = True
+            self._context.flows.holders[self.side] = self._holder
+            self.see_links()
+
+    def see_links(self) -> None:
+        """See what strangers open over the links that there are by now, where this kernel has
+        packet sockets; elsewhere their connections are seen in samples only.
+        """
+        if not self.table.strangers:
+            return
+        with self.namespace, contextlib.suppress(OSError):
+            for _, link in socket.if_nameindex():
+                if link not in self._watched and link != LOOPBACK:
+                    openings = Openings(link)
+                    self._descriptors.callback(openings.close)
+                    self._context.flows.watch(self.side, openings)
+                    self._watched.add(link)
 
     def _holder(self, inode: int) -> object:
         return holder(inode, self.programs)

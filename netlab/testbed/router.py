@@ -57,8 +57,7 @@ class Router:
             self.namespace.sysctl("net.ipv6.conf.all.forwarding", 1)
             for host in lab.hosts:
                 self._join(host)
-                if lab.recorder is not None:
-                    lab.recorder.watch_also(host.side, host.namespace, LINK)
+                lab.joined(host, LINK)
             self._closing = opened.pop_all()
 
     def __enter__(self) -> Router:

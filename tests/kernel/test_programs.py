@@ -12,6 +12,7 @@ import pwd
 import re
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -19,14 +20,17 @@ from pathlib import Path
 
 import pytest
 
+from netlab.linux import nstat
 from netlab.linux.names import HOSTS
 from netlab.model.errors import ActionFailed, LabError, NotHeld
 from netlab.model.tcp import ACK, FIN, SYN, State
 from netlab.model.vocabulary import Family, Side
+from netlab.observe import capture
 from netlab.scenario.loader import load, parse
 from netlab.scenario.runner import Options, play
 from netlab.testbed.lab import Lab
 from netlab.testbed.program import Program
+from netlab.testbed.router import Router
 
 from . import tools
 
@@ -326,6 +330,116 @@ def test_where_none_has_been_seen_the_failure_says_so(lab: Lab) -> None:
         lab.expect("ESTABLISHED", "ESTABLISHED", port=8000, within=0.1)
     server = failed.value.failure.rows[1]
     assert (server.side, server.sampled) == (Side.SERVER, State.LISTEN)
+
+
+# --- connections that no sample shows
+
+#: Accepts so many connections at a port, and says how many of them it has had.
+ACCEPTING = """
+import socket, sys
+port, number = map(int, sys.argv[1:])
+listening = socket.create_server(
+    ("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=4096
+)
+for count in range(number):
+    listening.accept()[0].close()
+print(count + 1, flush=True)
+"""
+#: Opens them, from one port after the other, and resets each.
+OPENING = """
+import socket, struct, sys
+port, number, source = map(int, sys.argv[1:])
+for count in range(number):
+    connection = socket.socket(socket.getaddrinfo("server", port)[0][0])
+    connection.bind(("", source + count % 1000 if source else 0))
+    connection.connect(("server", port))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+"""
+
+
+def short_ones(lab: Lab, number: int, port: int = 8000, source: int = 0) -> None:
+    """Have as many connections opened and reset while nobody looks."""
+    server = lab.server.start([*PYTHON, ACCEPTING, str(port), str(number)], ready=port)
+    with lab.client:
+        opening = [*PYTHON, OPENING, *map(str, (port, number, source))]
+        subprocess.run(opening, check=True, timeout=tools.PATIENCE)
+    assert server.wait() == 0
+    assert server.output == f"{number}\n"
+
+
+@pytest.mark.parametrize("family", Family, ids=str)
+def test_connections_that_no_sample_shows_are_counted_once(family: Family) -> None:
+    with Lab(family) as lab:
+        lab.server.expect_strangers()
+        opened = {host.side: host.counters.read() for host in lab.hosts}
+        short_ones(lab, 200)
+        short_ones(lab, 10, 8001, source=20000)
+        assert len(lab.flows(port=8000)) == 200
+        assert [flow.client[1] for flow in lab.flows(port=8001)] == [*range(20000, 20010)]
+        for side, name in ((Side.CLIENT, "TcpActiveOpens"), (Side.SERVER, "TcpPassiveOpens")):
+            counters = nstat.difference(opened[side], lab.host(side).counters.read())
+            assert counters[name] == len(lab.flows()) == 210
+        lab.expect("CLOSED", "CLOSED", port=8000, number=150)
+
+
+def test_the_same_ends_again_are_another_connection(lab: Lab) -> None:
+    for _ in range(3):
+        short_ones(lab, 1, source=20000)
+    lab.sample()
+    short_ones(lab, 1, source=20000)
+    assert [flow.client[1] for flow in lab.flows(port=8000)] == [20000] * 4
+
+
+def test_what_samples_show_is_not_counted_again(lab: Lab) -> None:
+    serve(lab)
+    with lab.client:
+        for _ in range(20):
+            connection = _seen(lab, 8000)
+            assert connection.recv(5) == b"hello"
+            connection.close()
+            lab.sample()
+    assert len(lab.flows()) == 20
+
+
+def test_one_that_is_refused_or_not_answered_is_one(lab: Lab) -> None:
+    with lab.client:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("server", 9))
+        with lab.drop(SYN, to=lab.server), pytest.raises(TimeoutError):
+            socket.create_connection(("server", 9), timeout=1.5)  # its SYN is sent again
+    assert len(lab.flows(port=9)) == 2
+
+
+def test_what_no_socket_has_sent_is_no_connection(lab: Lab) -> None:
+    lab.client.expect_strangers()
+    lab.client.flood(3)
+    lab.sample()
+    assert lab.flows() == []
+
+
+def test_they_are_seen_over_a_router_and_a_wire_that_was_laid_later() -> None:
+    with Lab() as lab, Router(lab):
+        short_ones(lab, 5)
+        assert len(lab.flows(port=8000)) == 5
+    with Lab() as lab:
+        lab.client.expect_strangers()
+        lab.wire.delay("5ms")
+        short_ones(lab, 5)
+        assert len(lab.flows(port=8000)) == 5
+
+
+def test_too_many_to_keep_are_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture, "QUEUE", 8192)
+    short_ones(lab, 100)
+    lab.sample()
+    with pytest.raises(LabError, match=r"that \d+ SYNs could not be kept.* call lab.sample"):
+        lab.flows(port=8000)
+    with pytest.raises(LabError, match="could not be kept"):
+        lab.expect("CLOSED", "CLOSED", port=8000, number=3)
+    lab.server.listen()
+    lab.client.connect()
+    lab.expect("ESTABLISHED", "ESTABLISHED")  # this one netlab itself has opened
 
 
 # --- sockets
