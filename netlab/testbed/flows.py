@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 
 from netlab import scheduler
 from netlab.linux.procnet import Row, TcpTable
@@ -14,6 +15,7 @@ from netlab.model.tcp import State
 from netlab.model.vocabulary import Family, Side
 from netlab.observe.openings import Opening, Openings
 from netlab.testbed.connection import Flow, Rows, index
+from netlab.testbed.sockets import written
 
 Endpoint = tuple[str, int]
 
@@ -35,8 +37,15 @@ class Which:
             and (self.program is None or self.program in flow.holders.values())
         )
 
+    @property
+    def place(self) -> str:
+        """Where it is looked for, to go on with after "connection": `` to port 80 of nginx``."""
+        port = "" if self.port is None else f" to port {self.port}"
+        return port + ("" if self.program is None else f" of {self.program}")
+
 
 LATEST = Which()
+LISTED, LONGEST = 8, 60  # connections in a failure, and characters of who holds one
 
 
 class FlowTracker:
@@ -181,6 +190,20 @@ class FlowTracker:
     def _fitting(self, which: Which) -> list[Flow]:
         return [flow for flow in self._flows if flow.is_seen and which.fits(flow)]
 
+    def instead(self, which: Which) -> tuple[str, tuple[str, ...]]:
+        """Why no connection is meant, in words, and lines about those that were seen; '' and none
+        where there is one.
+        """
+        fitting = self._fitting(which)
+        if -len(fitting) <= which.number < len(fitting):
+            return "", ()
+        if fitting:
+            seen = f"{_counted(fitting, 'connection')}{which.place}"
+            return f"there is no number {which.number} among {seen}", _listed(fitting)
+        others = self._fitting(Which())
+        why = f"no connection{which.place} has been seen between the hosts"
+        return why + (f", but {_counted(others, 'other')}" if others else ""), _listed(others)
+
     def _know_all(self) -> None:
         missed = sum(openings.missed for _, openings in self._openings)
         if missed:
@@ -256,3 +279,18 @@ class FlowTracker:
             holder = self.holders[side](row.inode)
             if holder is not None:
                 flow.holders[side] = holder
+
+
+def _counted(flows: Sequence[Flow], word: str) -> str:
+    return f"1 {word}" if len(flows) == 1 else f"{len(flows)} {word}s"
+
+
+def _listed(flows: Sequence[Flow]) -> tuple[str, ...]:
+    lines = []
+    for number, flow in enumerate(flows[:LISTED]):
+        ends = f"{written(flow.client)} -> {written(flow.server)}"
+        holders = "".join(
+            f", {side} {shorten(str(holder), LONGEST)}" for side, holder in flow.holders.items()
+        )
+        lines.append(f"number {number}: {ends}, {flow.pair}{holders}")
+    return (*lines, f"and {len(flows) - LISTED} more") if len(flows) > LISTED else tuple(lines)

@@ -352,7 +352,7 @@ class Lab:
         try:
             return prove(self.context, pair, hold, within, enough, which, self.tally)
         except NotHeld as error:
-            notes = tuple(map(str, self.faults))
+            notes = (*error.failure.notes, *map(str, self.faults))
             failure = dataclasses.replace(error.failure, notes=notes)
             raise NotHeld(failure, error.held) from None
 

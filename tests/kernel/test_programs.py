@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from textwrap import shorten
 
 import pytest
 
@@ -28,9 +29,11 @@ from netlab.model.vocabulary import Family, Side
 from netlab.observe import capture
 from netlab.scenario.loader import load, parse
 from netlab.scenario.runner import Options, play
+from netlab.testbed.flows import LONGEST
 from netlab.testbed.lab import Lab
 from netlab.testbed.program import Program
 from netlab.testbed.router import Router
+from netlab.testbed.sockets import written
 
 from . import tools
 
@@ -330,6 +333,24 @@ def test_where_none_has_been_seen_the_failure_says_so(lab: Lab) -> None:
         lab.expect("ESTABLISHED", "ESTABLISHED", port=8000, within=0.1)
     server = failed.value.failure.rows[1]
     assert (server.side, server.sampled) == (Side.SERVER, State.LISTEN)
+
+
+def test_where_too_few_have_been_seen_the_failure_lists_them(lab: Lab) -> None:
+    program = serve(lab)
+    waits = lab.client.run("sleep 100")
+    with lab.client:
+        several = [_seen(lab, 8000) for _ in range(10)]
+    with pytest.raises(NotHeld, match="no number 10 among 10 connections to port 8000") as few:
+        lab.expect("ESTABLISHED", "ESTABLISHED", port=8000, number=10, within=0.1)
+    first, *_, last = few.value.failure.notes
+    ends = (several[0].getsockname()[:2], (lab.server.address, 8000))
+    held = f"client this process, server {shorten(str(program), LONGEST)}"
+    assert first == f"number 0: {' -> '.join(map(written, ends))}, ESTABLISHED/ESTABLISHED, {held}"
+    assert last == "and 2 more"
+    with pytest.raises(NotHeld, match=r"no connection of sleep 100 .* hosts, but 10 others"):
+        lab.expect("ESTABLISHED", "ESTABLISHED", program=waits, within=0.1)
+    for each in several:
+        each.close()
 
 
 # --- connections that no sample shows
