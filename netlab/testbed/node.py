@@ -214,8 +214,10 @@ class Node:
     def __enter__(self) -> Self:
         """Move this thread to this host, with its network and its names, until `__exit__`.
 
-        Threads that are begun inside are on this host for good. Raises `LabError` where an event
-        loop is running in this thread: its other tasks would be moved along.
+        Threads that are begun inside are on this host for good. The working folder and the umask
+        of this thread are its own from then on, and no other thread's, also afterwards: the kernel
+        asks that of who changes to other names. Raises `LabError` where an event loop is running in
+        this thread: its other tasks would be moved along.
         """
         _refuse_event_loop(self.side)
         self.expect_strangers()
