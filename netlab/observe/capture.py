@@ -18,7 +18,7 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import NamedTuple
@@ -110,25 +110,6 @@ def enlarge(sock: socket.socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, QUEUE)
 
 
-def in_background(call: Callable[[], object]) -> None:
-    """Have another thread call what waits for grace periods; call it here where none can start.
-
-    It may be called once more, when one can.
-    """
-    try:
-        _threads().submit(call)
-    except RuntimeError:
-        call()
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(16, "netlab-capture")
-
-
-os.register_at_fork(after_in_child=_threads.cache_clear)
-
-
 # --- the wire
 
 #: Headers of everything but IPv6 multicast: a new address is reported to neighbours.
@@ -196,7 +177,7 @@ class Wire:
 
     def close(self) -> None:
         """Stop observing."""
-        in_background(self._take_down)
+        _threads().submit(self._take_down)
 
     def _take_down(self) -> None:
         self._ready.exception()  # the ring must be there before it goes
@@ -214,6 +195,14 @@ def _set_up_ring(descriptor: int) -> None:
     """For another thread: socket.setsockopt would stop all others while the kernel waits."""
     request = struct.pack("IIII", BLOCK, BLOCKS, FRAME, FRAMES)
     syscalls.set_option(descriptor, SOL_PACKET, PACKET_RX_RING, request)
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(16, "netlab-capture")
+
+
+os.register_at_fork(after_in_child=_threads.cache_clear)
 
 
 # --- the rules

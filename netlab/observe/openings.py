@@ -14,6 +14,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from netlab.linux import closing
 from netlab.observe import capture
 
 End = tuple[str, int]
@@ -92,8 +93,8 @@ class Openings:
             self.missed += capture.missed(self._socket)
 
     def close(self) -> None:
-        """Stop observing, in the background: the kernel waits for a grace period (10 ms)."""
-        capture.in_background(self._socket.close)
+        """Stop observing: the kernel waits for a grace period, and nobody else does."""
+        closing.beside(self._socket.close)
 
 
 _PORTS = struct.Struct("!HHI")

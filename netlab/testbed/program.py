@@ -161,9 +161,10 @@ class Program:
         return f"; {self._ended}{said}" if self._ended else said
 
     def _said_last(self) -> str:
+        files = dict.fromkeys((self._output, self._errors))
         return "".join(
-            _written(each, OUTPUT) for each in dict.fromkeys((self._output, self._errors))
-        )
+            _written(each, 4 * OUTPUT) for each in files
+        )  # a character has up to 4 bytes
 
     def signal(self, number: int) -> None:
         """Send it a signal; harmless if it has already ended."""
