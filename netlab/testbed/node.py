@@ -19,7 +19,7 @@ from netlab.linux.confinement import Confinement
 from netlab.linux.namespace import Namespace
 from netlab.linux.netlink import NETLINK_NETFILTER, NETLINK_ROUTE
 from netlab.linux.nstat import Counters
-from netlab.linux.privileges import refused
+from netlab.linux.privileges import SCARCE, refused
 from netlab.linux.transport import Transport
 from netlab.model.errors import ActionFailed, LabError, is_out_of_something
 from netlab.model.tcp import State
@@ -188,25 +188,33 @@ class Node:
         ]
 
     def expect_strangers(self) -> None:
-        """From now on, sockets are opened here that nobody announces: follow them."""
-        if not self.table.strangers:
-            self.table.strangers = True
-            self._context.flows.holders[self.side] = self._holder
-            self.see_links()
+        """From now on, sockets are opened here that nobody announces: follow them.
 
-    def see_links(self) -> None:
-        """See what strangers open over the links that there are by now, where this kernel has
-        packet sockets; elsewhere their connections are seen in samples only.
+        Raises `LabError` where this machine is out of what that takes.
         """
         if not self.table.strangers:
-            return
-        with self.namespace, contextlib.suppress(OSError):
-            for _, link in socket.if_nameindex():
-                if link not in self._watched and link != LOOPBACK:
-                    openings = Openings(link)
-                    self._descriptors.callback(openings.close)
-                    self._context.flows.watch(self.side, openings)
-                    self._watched.add(link)
+            self._watch_links()
+            self.table.strangers = True
+            self._context.flows.holders[self.side] = self._holder
+
+    def see_links(self) -> None:
+        """See what strangers open over the links that there are by now, too."""
+        if self.table.strangers:
+            self._watch_links()
+
+    def _watch_links(self) -> None:
+        """Where packet sockets are refused, connections of strangers are seen in samples only."""
+        try:
+            with self.namespace:
+                for _, link in socket.if_nameindex():
+                    if link not in self._watched and link != LOOPBACK:
+                        openings = Openings(link)
+                        self._descriptors.callback(openings.close)
+                        self._context.flows.watch(self.side, openings)
+                        self._watched.add(link)
+        except OSError as error:
+            if error.errno in SCARCE:
+                raise refused(error) from None
 
     def _holder(self, inode: int) -> object:
         return holder(inode, self.programs)

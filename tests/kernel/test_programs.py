@@ -6,10 +6,12 @@ followed as netlab's own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import pwd
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -485,6 +487,25 @@ def test_they_are_seen_over_a_router_and_a_wire_that_was_laid_later() -> None:
         lab.wire.delay("5ms")
         short_ones(lab, 5)
         assert len(lab.flows(port=8000)) == 5
+
+
+def test_no_descriptor_for_seeing_them_is_told(lab: Lab) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))), hard))
+    taken = []
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        os.close(taken.pop())  # for the way home from the host
+        with pytest.raises(LabError, match="too many open files"):
+            lab.client.expect_strangers()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in taken:
+            os.close(descriptor)
+    short_ones(lab, 3)
+    assert len(lab.flows(port=8000)) == 3
 
 
 def test_too_many_to_keep_are_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
