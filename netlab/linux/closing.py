@@ -82,6 +82,17 @@ def later(close: Callable[[], object]) -> None:
     _closer().hand_over(close)
 
 
+def beside(close: Callable[[], object]) -> None:
+    """Have something closed by a thread of its own, which lives for some milliseconds and which no
+    fork waits for: the next program would start so much later, after every lab. It must be
+    something that a child does not inherit once its closing has begun, such as a socket.
+    """
+    try:
+        threading.Thread(target=close, name="netlab-closing-beside").start()
+    except RuntimeError:  # too many processes, or the interpreter is about to end
+        close()
+
+
 def finish() -> None:
     """Wait until everything that was handed over is closed, and the thread has ended."""
     _closer().finish()

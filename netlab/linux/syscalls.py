@@ -27,7 +27,7 @@ SYS_FSOPEN, SYS_FSCONFIG, SYS_FSMOUNT = 430, 431, 432
 SYS_FINIT_MODULE = {"x86_64": 313, "aarch64": 273}
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
-CLOEXEC, FSCONFIG_CMD_CREATE = 1, 6
+CLOEXEC, FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE = 1, 1, 6
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -154,10 +154,16 @@ def drop_capabilities() -> None:
     _checked(_libc.syscall(SYS_CAPSET[os.uname().machine], header, bytes(24)))
 
 
-def detached(kind: str) -> int:
-    """A descriptor of the root of a file system that is mounted nowhere. Raises OSError."""
+def detached(kind: str, **settings: object) -> int:
+    """A descriptor of the root of a file system that is mounted nowhere, with mount options.
+
+    Raises OSError.
+    """
     context = _checked(_libc.syscall(SYS_FSOPEN, kind.encode(), CLOEXEC))
     try:
+        for name, value in settings.items():
+            words = name.encode(), str(value).encode()
+            _checked(_libc.syscall(SYS_FSCONFIG, context, FSCONFIG_SET_STRING, *words, 0))
         _checked(_libc.syscall(SYS_FSCONFIG, context, FSCONFIG_CMD_CREATE, None, None, 0))
         return _checked(_libc.syscall(SYS_FSMOUNT, context, CLOEXEC, 0))
     finally:

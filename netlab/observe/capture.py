@@ -82,20 +82,46 @@ def _offset() -> float:
     return offset
 
 
+# --- packet sockets
+
+
+def program(*instructions: tuple[int, int, int, int]) -> bytes:
+    """A filter in the kernel's classic language: ``struct sock_filter``, one after the other."""
+    return b"".join(struct.pack("HBBI", *instruction) for instruction in instructions)
+
+
+def attach(sock: socket.socket, filtering: bytes) -> None:
+    """Have a socket see only what a `program` lets pass."""
+    code = ctypes.create_string_buffer(filtering)
+    described = struct.pack("HxxxxxxP", len(filtering) // 8, ctypes.addressof(code))
+    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, described)
+
+
+def missed(sock: socket.socket) -> int:
+    """The packets that had no room since the last call: reading their number sets it to zero."""
+    answer = sock.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
+    return int(struct.unpack("II", answer)[1])
+
+
+def enlarge(sock: socket.socket) -> None:
+    """Queue packets in `QUEUE` bytes, or in as many as are allowed without CAP_NET_ADMIN."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, QUEUE)
+    except PermissionError:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, QUEUE)
+
+
 # --- the wire
 
 #: Headers of everything but IPv6 multicast: a new address is reported to neighbours.
-FILTER = b"".join(
-    struct.pack("HBBI", *instruction)
-    for instruction in (
-        (0x30, 0, 0, 0),  # ldb [0]
-        (0x54, 0, 0, 0xF0),  # and #0xf0
-        (0x15, 0, 2, 0x60),  # jeq #0x60: IPv6
-        (0x30, 0, 0, 24),  # ldb [24]: its destination
-        (0x15, 1, 0, 0xFF),  # jeq #0xff: multicast
-        (0x06, 0, 0, 0xFFFF),  # ret: the ring keeps what fits into a frame, and the length
-        (0x06, 0, 0, 0),
-    )
+FILTER = program(
+    (0x30, 0, 0, 0),  # ldb [0]
+    (0x54, 0, 0, 0xF0),  # and #0xf0
+    (0x15, 0, 2, 0x60),  # jeq #0x60: IPv6
+    (0x30, 0, 0, 24),  # ldb [24]: its destination
+    (0x15, 1, 0, 0xFF),  # jeq #0xff: multicast
+    (0x06, 0, 0, 0xFFFF),  # ret: the ring keeps what fits into a frame, and the length
+    (0x06, 0, 0, 0),
 )
 
 
@@ -110,12 +136,7 @@ class Wire:
         self._interface = interface
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
         self._socket.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V2)
-        program = ctypes.create_string_buffer(FILTER)
-        self._socket.setsockopt(
-            socket.SOL_SOCKET,
-            SO_ATTACH_FILTER,
-            struct.pack("HxxxxxxP", len(FILTER) // 8, ctypes.addressof(program)),
-        )
+        attach(self._socket, FILTER)
         self._ring: mmap.mmap | None = None
         self._next = 0
         self._ready: Future[None] = _threads().submit(_set_up_ring, self._socket.fileno())
@@ -152,9 +173,8 @@ class Wire:
             )
             _STATUS.pack_into(ring, at, 0)
             self._next = (self._next + 1) % FRAMES
-        if some:  # else the ring cannot have been full; reading the kernel's count sets it to zero
-            answer = self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
-            self.missed += int(struct.unpack("II", answer)[1])
+        if some:  # else the ring cannot have been full
+            self.missed += missed(self._socket)
 
     def close(self) -> None:
         """Stop observing."""
@@ -208,7 +228,7 @@ class Drops:
     def __init__(self, group: int) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
         self._socket.bind((0, 0))
-        _enlarge(self._socket)
+        enlarge(self._socket)
         for attribute in (
             (NFULA_CFG_CMD, struct.pack("B", NFULNL_CFG_CMD_BIND)),
             (NFULA_CFG_MODE, struct.pack(">IBx", SNAP, NFULNL_COPY_PACKET)),
@@ -273,14 +293,6 @@ class Drops:
     def close(self) -> None:
         """Stop observing."""
         closing.later(self._socket.close)  # closing blocks, as for all of nfnetlink
-
-
-def _enlarge(sock: socket.socket) -> None:
-    """Queue packets in `QUEUE` bytes, or in as many as are allowed without CAP_NET_ADMIN."""
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, QUEUE)
-    except PermissionError:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, QUEUE)
 
 
 def _whole_length(data: bytes) -> int:

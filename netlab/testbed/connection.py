@@ -142,6 +142,8 @@ class Flow:
         #: By the name of a hop that remembers connections: when the state of its entry changed.
         self.tracked: dict[str, list[TrackedState]] = {}
         self.adopted = False  # nobody has announced it: a program has opened it
+        self.opened: dict[Side, int] = {}  # the sequence number of a side's SYN that was seen
+        self.is_past = False  # there is another with the same ends by now
         self.holders: dict[Side, object] = {}  # who holds an end or has held it, where programs run
 
     def see(self, client: tuple[str, int], server: tuple[str, int]) -> None:
@@ -163,6 +165,11 @@ class Flow:
         """False for what stands for a connection until there is one."""
         return self.client[1] != 0
 
+    @property
+    def is_over(self) -> bool:
+        """True if the last sample has shown it at neither end."""
+        return all(row is None or row.state is State.LISTEN for row in self.rows.values())
+
     def key(self, side: Side) -> tuple[str, str]:
         """The connection's own and remote end in one side's table."""
         return self._keys[side]
@@ -179,7 +186,7 @@ class Flow:
         `at`: when they were read, in seconds on the clock of `scheduler.now`. If only a
         listener on its port is there, the state is LISTEN; if nothing is, CLOSED.
         """
-        row = rows.get(self._keys[side])
+        row = None if self.is_past else rows.get(self._keys[side])
         if row is None:
             row = rows.get((self._listening[side], ""))
         self.rows[side] = row

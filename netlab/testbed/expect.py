@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netlab import scheduler
 from netlab.model.errors import NotHeld, TooBusy
@@ -79,7 +79,11 @@ def prove(
                 gap = error.gap
     except NotHeld as error:
         context.excuse(error)
-        raise
+        why, seen = context.flows.instead(which)
+        if not why:
+            raise
+        summary = f"{error.failure.summary}: {why}"
+        raise NotHeld(replace(error.failure, summary=summary, notes=seen), error.held) from None
     raise TooBusy(
         f"{gap:.2f} s between two samples (20 ms are wanted, {TOLERATED:g} s tolerated), "
         f"and so {HOLDS} times"
@@ -244,8 +248,6 @@ def _not_held(
                 retransmits=max((each.retransmits for each in intervals), default=0),
             )
         )
-    if not flow.is_seen:
-        summary += f"; no connection to port {flow.server[1]} has been seen between the hosts"
     summary = f"{summary} (kernel {os.uname().release})"
     return NotHeld(Failure(summary, rows=tuple(rows), reached=reached), held)
 

@@ -128,7 +128,7 @@ class Lab:
                         self.free_name,
                         self.impose,
                         self.detour,
-                        self._joined,
+                        self.joined,
                     )
                 )
             )
@@ -156,9 +156,9 @@ class Lab:
         answering = [
             number for number, hop in enumerate(hosted, start=1) if hop.answers and not hop.idle
         ]
+        for host in self.hosts:
+            self.joined(host, PATH_LINK)
         if self.recorder is not None:
-            for host in self.hosts:
-                self.recorder.watch_also(host.side, host.namespace, PATH_LINK)
             self.recorder.watch_path(boxes, path.translations, answering)
             self.recorder.know([*path.addresses])
         self.context.flows.way = path
@@ -189,7 +189,9 @@ class Lab:
             )
         self.link = link
 
-    def _joined(self, host: Host, link: str) -> None:
+    def joined(self, host: Host, link: str) -> None:
+        """Watch another link of a host, too, whose packets go over it from now on."""
+        host.see_links()
         if self.recorder is not None:
             self.recorder.watch_also(host.side, host.namespace, link)
 
@@ -402,7 +404,7 @@ class Lab:
         try:
             return prove(self.context, pair, hold, within, enough, which, self.tally)
         except NotHeld as error:
-            notes = tuple(map(str, self.faults))
+            notes = (*error.failure.notes, *map(str, self.faults))
             failure = dataclasses.replace(error.failure, notes=notes)
             raise NotHeld(failure, error.held) from None
 

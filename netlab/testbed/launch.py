@@ -8,11 +8,14 @@ import errno
 import grp
 import os
 import pwd
+import resource
 import signal
+import socket
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-from netlab.linux.confinement import MEMORY, Confinement
+from netlab.linux.confinement import MEMORY, MIB, Confinement
 from netlab.linux.names import Names
 from netlab.linux.privileges import SCARCE, refused
 from netlab.linux.syscalls import (
@@ -20,6 +23,7 @@ from netlab.linux.syscalls import (
     CLONE_NEWUSER,
     NoMount,
     NoNamespace,
+    detached,
     die_with_parent,
     unshare,
 )
@@ -28,6 +32,10 @@ from netlab.model.errors import LabError
 #: A shell's ``nohup``, ``trap ''`` or ``&`` has them ignored, and a program would inherit that.
 INHERITED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGPIPE)
 DIED_BY_SIGNAL = 128  # added to the signal's number, as shells do
+#: Bytes that a program may write before netlab ends it: all of it is kept in memory. While nobody
+#: looks it may write some pages more, and the kernel refuses the rest.
+MOST = 64 * MIB
+ROOM = MOST + 4 * resource.getpagesize()
 LOOKING = 0.1  # seconds between two looks at the memory of a confined program
 
 
@@ -95,12 +103,12 @@ class Launch:
     folder: Path | None = None
     foreground: bool = False  # it has netlab's own streams and terminal, whose keys are for it
 
-    def prepare(self, telling: int) -> None:
+    def prepare(self, telling: socket.socket) -> None:
         """Contain this process, or tell netlab why it cannot be, and raise OSError."""
         try:
-            self._contain()
+            self._contain(telling)
         except OSError as error:
-            os.write(telling, self._why_not(error).encode())
+            telling.send(self._why_not(error).encode())
             raise
 
     def refusal(self, error: OSError) -> str:
@@ -121,7 +129,7 @@ class Launch:
             return f"the kernel does not confine it: {error}"
         return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
 
-    def _contain(self) -> None:
+    def _contain(self, telling: socket.socket) -> None:
         """Run in a process namespace that ends with netlab.
 
         A program may start others, which would outlive it, and even a kill -9 of netlab. Hence
@@ -135,6 +143,8 @@ class Launch:
         die_with_parent()
         if self.names is not None:
             self.names.enter()
+            if not (self.foreground or self.confinement):
+                _write_in_limits(telling)
         unshare(CLONE_NEWPID)
         first = os.fork()
         if first:
@@ -154,6 +164,44 @@ class Launch:
         if self.folder is not None:
             os.chdir(self.folder)
         die_with_parent()  # a change of user forgets it (prctl(2))
+
+
+def _write_in_limits(telling: socket.socket) -> None:
+    """Write to files in memory that together have `ROOM` bytes, and hand them to netlab.
+
+    It takes a mount namespace of one's own. Where the kernel refuses it, what is written goes where
+    it did, without a limit but that of somebody who looks.
+    """
+    with contextlib.suppress(OSError):
+        room = detached("tmpfs", size=ROOM)
+        files = [os.open(".", os.O_TMPFILE | os.O_RDWR, dir_fd=room) for _ in range(2)]
+        for file in files:
+            os.fchmod(file, 0o666)  # another user may open /dev/stderr, too
+        socket.send_fds(telling, [HANDED], files)
+        for number, file in enumerate(files, 1):
+            os.dup2(file, number)
+
+
+HANDED = b"\0"  # comes with them, since a message has to have a byte
+
+
+def handed_over(told: socket.socket) -> tuple[int, int] | None:
+    """The files to which a program that was started writes output and errors, if it has not kept
+    those that it was given.
+    """
+    pair = struct.Struct("=ii")
+    flags = socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC  # recv_fds() of Python 3.11 ignores them
+    with contextlib.suppress(BlockingIOError):
+        _, [(_, _, files)], _, _ = told.recvmsg(len(HANDED), socket.CMSG_LEN(pair.size), flags)
+        output, errors = pair.unpack(files)
+        return output, errors
+    return None
+
+
+def reason(told: socket.socket) -> str:
+    """Why a process could not be contained, in words."""
+    said = told.recv(1000)
+    return (told.recv(1000) if said == HANDED else said).decode()
 
 
 def _exit_code_of(child: int, confinement: Confinement | None = None) -> int:

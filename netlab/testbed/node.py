@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -18,11 +19,12 @@ from netlab.linux.confinement import Confinement
 from netlab.linux.namespace import Namespace
 from netlab.linux.netlink import NETLINK_NETFILTER, NETLINK_ROUTE
 from netlab.linux.nstat import Counters
-from netlab.linux.privileges import refused
+from netlab.linux.privileges import SCARCE, refused
 from netlab.linux.transport import Transport
 from netlab.model.errors import ActionFailed, LabError, is_out_of_something
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Side
+from netlab.observe.openings import Openings
 from netlab.testbed import coerce, readiness
 from netlab.testbed.context import LabContext
 from netlab.testbed.launch import Launch, User
@@ -30,6 +32,7 @@ from netlab.testbed.program import Program, words
 from netlab.testbed.readiness import Ready
 from netlab.testbed.sockets import TcpSocket, holder, sockets
 
+LOOPBACK = "lo"
 #: What lets a nobody use ports below 1024, and ping: each with what is tried in turn.
 OPEN_TO_ALL = {
     "net.ipv4.ip_unprivileged_port_start": ["0"],
@@ -43,6 +46,7 @@ class Node:
     def __init__(self, context: LabContext, side: Side) -> None:
         self.side = side
         self._context = context
+        self._watched: set[str] = set()  # interfaces whose connections are seen being opened
         self.programs: list[Program] = []
         self._visiting = threading.local()
         with Namespace.created() as self.namespace, contextlib.ExitStack() as opened:
@@ -184,9 +188,33 @@ class Node:
         ]
 
     def expect_strangers(self) -> None:
-        """From now on, sockets are opened here that nobody announces: follow them."""
-        self.table.strangers = True
-        self._context.flows.holders[self.side] = self._holder
+        """From now on, sockets are opened here that nobody announces: follow them.
+
+        Raises `LabError` where this machine is out of what that takes.
+        """
+        if not self.table.strangers:
+            self._watch_links()
+            self.table.strangers = True
+            self._context.flows.holders[self.side] = self._holder
+
+    def see_links(self) -> None:
+        """See what strangers open over the links that there are by now, too."""
+        if self.table.strangers:
+            self._watch_links()
+
+    def _watch_links(self) -> None:
+        """Where packet sockets are refused, connections of strangers are seen in samples only."""
+        try:
+            with self.namespace:
+                for _, link in socket.if_nameindex():
+                    if link not in self._watched and link != LOOPBACK:
+                        openings = Openings(link)
+                        self._descriptors.callback(openings.close)
+                        self._context.flows.watch(self.side, openings)
+                        self._watched.add(link)
+        except OSError as error:
+            if error.errno in SCARCE:
+                raise refused(error) from None
 
     def _holder(self, inode: int) -> object:
         return holder(inode, self.programs)
@@ -194,8 +222,10 @@ class Node:
     def __enter__(self) -> Self:
         """Move this thread to this host, with its network and its names, until `__exit__`.
 
-        Threads that are begun inside are on this host for good. Raises `LabError` where an event
-        loop is running in this thread: its other tasks would be moved along.
+        Threads that are begun inside are on this host for good. The working folder and the umask
+        of this thread are its own from then on, and no other thread's, also afterwards: the kernel
+        asks that of who changes to other names. Raises `LabError` where an event loop is running in
+        this thread: its other tasks would be moved along.
         """
         _refuse_event_loop(self.side)
         self.expect_strangers()

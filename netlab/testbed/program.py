@@ -7,13 +7,14 @@ import contextlib
 import os
 import shlex
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from netlab import scheduler
-from netlab.linux.confinement import FILE, MIB, PYTHON
+from netlab.linux.confinement import MIB, PYTHON
 from netlab.linux.namespace import Namespace
 from netlab.model.errors import ActionFailed, LabError
 from netlab.model.evidence import ProgramRecord
@@ -21,13 +22,11 @@ from netlab.model.text import printable
 from netlab.model.vocabulary import Side
 from netlab.programs import tcp_client
 from netlab.render.program import ended, last_lines
-from netlab.testbed.launch import Launch
+from netlab.testbed.launch import MOST, ROOM, Launch, handed_over, reason
 
 #: Programs that come with netlab, by their names in scenarios.
 OWN = {"tcp_client": [PYTHON, "-s", tcp_client.__file__]}
 PATIENCE = 10.0  # seconds
-#: Bytes that a program may write before it is ended: all of it is kept in memory.
-MOST = 64 * MIB
 OUTPUT = 4000  # characters of what a program wrote that are kept in a record, its last
 
 
@@ -55,23 +54,23 @@ class Program:
         self._wait = wait
         self.started = scheduler.now()
         self._lasted: float | None = None
-        self._ended = ""  # why netlab has ended it, if it has
+        self._ended = ""  # why it ended at a limit, if it did
         started = [*OWN.get(command[0], [command[0]]), *command[1:]]
-        told, telling = os.pipe()
-        with contextlib.ExitStack() as opened:
-            self._output = _memory(opened)
-            # One limit for all that a confined one writes, so that it cannot go on in the other.
-            self._errors = self._output if launch.confinement else _memory(opened)
-            given = _memory(opened)  # there may be no /dev/null
+        with contextlib.ExitStack() as passed, contextlib.ExitStack() as kept:
+            given = _memory(passed)  # there may be no /dev/null
             os.pwrite(given, stdin, 0)
+            output = _memory(kept)
+            # One limit for all that a confined one writes, so that it cannot go on in the other.
+            errors = output if launch.confinement else _memory(kept)
+            told, telling = map(passed.enter_context, socket.socketpair())
             try:
                 own = launch.foreground  # then it has netlab's streams
                 with namespace:
                     self._process = subprocess.Popen(
                         started,
                         stdin=None if own else given,
-                        stdout=None if own else self._output,
-                        stderr=None if own else self._errors,
+                        stdout=None if own else output,
+                        stderr=None if own else errors,
                         env=environment,
                         start_new_session=launch.confinement is not None,  # away from the terminal
                         preexec_fn=partial(launch.prepare, telling),  # noqa: PLW1509 (it takes
@@ -80,16 +79,12 @@ class Program:
             except OSError as error:
                 raise LabError(f"cannot run {command[0]!r}: {launch.refusal(error)}") from None
             except subprocess.SubprocessError:  # between fork and exec
-                os.close(telling)
-                telling = -1
-                why = os.read(told, 1000).decode()
-                raise LabError(f"cannot run {command[0]!r}: {why}") from None
-            finally:
-                os.close(told)
-                if telling >= 0:
-                    os.close(telling)
-            os.close(given)
-            opened.pop_all()
+                telling.close()
+                raise LabError(f"cannot run {command[0]!r}: {reason(told)}") from None
+            handed = handed_over(told)
+            if not handed:
+                kept.pop_all()
+            self._output, self._errors = handed or (output, errors)
 
     def __repr__(self) -> str:
         return f"<{self}: {ended(self.exit_code)}>"
@@ -120,6 +115,7 @@ class Program:
         code = self._process.poll()
         if code is not None and self._lasted is None:
             self._lasted = scheduler.now() - self.started
+            self._see_its_limit()  # it may have given up, when it had no room left
         return code
 
     @property
@@ -129,13 +125,14 @@ class Program:
 
     def look(self) -> None:
         """Note whether it has ended, and end it where it writes without end."""
-        if self.exit_code is None:
-            for descriptor in {self._output, self._errors}:
-                if os.fstat(descriptor).st_size > MOST:
-                    self._ended = (
-                        f"it was ended, because it has written more than {MOST // MIB} MiB"
-                    )
-                    self.kill()
+        if self.exit_code is None and self._see_its_limit():
+            self.kill()
+
+    def _see_its_limit(self) -> bool:
+        written = sum(os.fstat(each).st_size for each in {self._output, self._errors})
+        if written > MOST:
+            self._ended = f"it was ended, because it has written more than {MOST // MIB} MiB"
+        return written > MOST
 
     def wait(self, within: float = PATIENCE) -> int:
         """Wait for its end, up to `within` seconds, and return its exit code.
@@ -153,13 +150,20 @@ class Program:
 
     def record(self, side: Side) -> ProgramRecord:
         """The record of it, so far; `side` is where it runs."""
-        return ProgramRecord(side, str(self), self.exit_code, printable(self.said[-OUTPUT:]))
+        said = printable(self._said_last()[-OUTPUT:])
+        return ProgramRecord(side, str(self), self.exit_code, said)
 
     def last_words(self) -> str:
         """The last lines that it wrote, to go on with in an error."""
-        lines = list(last_lines(self.said))
+        lines = list(last_lines(self._said_last()))
         said = "\n".join(["; it wrote:", *lines]) if lines else "; it wrote nothing"
         return f"; {self._ended}{said}" if self._ended else said
+
+    def _said_last(self) -> str:
+        files = dict.fromkeys((self._output, self._errors))
+        return "".join(
+            _written(each, 4 * OUTPUT) for each in files
+        )  # a character has up to 4 bytes
 
     def signal(self, number: int) -> None:
         """Send it a signal; harmless if it has already ended."""
@@ -199,8 +203,10 @@ def _memory(opened: contextlib.ExitStack) -> int:
     return descriptor
 
 
-def _written(descriptor: int) -> str:
-    return os.pread(descriptor, FILE, 0).decode(errors="replace")
+def _written(descriptor: int, last: int = ROOM) -> str:
+    """What is in a file, at most so many bytes, its last."""
+    start = max(0, os.fstat(descriptor).st_size - last)
+    return os.pread(descriptor, last, start).decode(errors="replace")
 
 
 def _tree(process: int) -> Iterator[int]:

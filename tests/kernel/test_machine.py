@@ -95,7 +95,8 @@ def test_errors_of_a_program_are_apart_from_its_output(lab: Lab) -> None:
 
 
 def test_what_is_no_program_is_refused(lab: Lab) -> None:
-    lab.context.names()  # they stay
+    lab.context.names()  # they stay, and so does what sees openings
+    lab.client.expect_strangers()
     descriptors = len(os.listdir("/proc/self/fd"))
     with pytest.raises(LabError, match=r"^cannot run 'no-such-program': "):
         lab.client.run(["no-such-program", "{server}"])

@@ -6,27 +6,37 @@ followed as netlab's own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import pwd
 import re
+import resource
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
+from textwrap import shorten
 
 import pytest
 
+from netlab.linux import nstat
 from netlab.linux.names import HOSTS
 from netlab.model.errors import ActionFailed, LabError, NotHeld
 from netlab.model.tcp import ACK, FIN, SYN, State
 from netlab.model.vocabulary import Family, Side
+from netlab.observe import capture
 from netlab.scenario.loader import load, parse
 from netlab.scenario.runner import Options, play
+from netlab.testbed.flows import LONGEST
+from netlab.testbed.hops.base import Hop
 from netlab.testbed.lab import Lab
 from netlab.testbed.program import Program
+from netlab.testbed.sockets import written
 
 from . import tools
 
@@ -107,9 +117,45 @@ def test_who_writes_without_end_is_ended(lab: Lab) -> None:
     program = lab.client.run("yes")
     with pytest.raises(ActionFailed, match=r"^yes; it was ended, because .* more than 64 MiB; it"):
         program.wait(tools.PATIENCE)
-    assert program.exit_code == -signal.SIGKILL
+    assert program.exit_code in (-signal.SIGKILL, 1)  # netlab was faster, or `yes` had no room left
     with pytest.raises(ActionFailed, match="it was ended, because it has written more than 64 MiB"):
         lab.client.start("yes", ready=8000, within=tools.PATIENCE)
+
+
+def test_what_is_written_while_nobody_looks_has_a_limit_too(lab: Lab) -> None:
+    many = "head -c 1000000000 /dev/zero"
+    goes_on = lab.client.run(["sh", "-c", f"{many}; {many} >&2; echo tried; exec sleep 100"])
+    gives_up = lab.client.run(f"{many}")
+    deadline = time.monotonic() + tools.PATIENCE
+    while gives_up.exit_code is None or "sleep\n" not in _names(goes_on):
+        assert time.monotonic() < deadline  # a test that computes, and leaves netlab no time
+    for program in (goes_on, gives_up):
+        assert 64 << 20 < len(program.output) + len(program.errors) < 65 << 20
+    assert gives_up.exit_code == 1
+    for program in (goes_on, gives_up):
+        with pytest.raises(
+            ActionFailed, match="was ended, because it has written more than 64 MiB"
+        ):
+            program.wait()
+    assert goes_on.exit_code == -signal.SIGKILL
+
+
+def _names(program: Program) -> set[str]:
+    return {Path(f"/proc/{each}/comm").read_text() for each in program.processes()}
+
+
+def test_the_last_of_much_is_told(lab: Lab) -> None:
+    program = lab.client.run(["sh", "-c", "head -c 40000000 /dev/zero; echo; echo the end; exit 3"])
+    assert program.wait() == 3
+    assert program.output.endswith("the end\n")
+    assert program.record(Side.CLIENT).output.endswith("the end\n")
+
+
+def test_a_stream_may_be_opened_by_its_name_again(lab: Lab) -> None:
+    code = "echo one; echo two > /dev/stderr; echo three > /dev/stderr"
+    for user in (None, "nobody"):
+        program = lab.client.run(["sh", "-c", code], user=user)
+        assert (program.wait(), program.output, program.errors) == (0, "one\n", "three\n")
 
 
 def test_a_program_that_is_killed_has_let_go_of_its_port(lab: Lab) -> None:
@@ -326,6 +372,154 @@ def test_where_none_has_been_seen_the_failure_says_so(lab: Lab) -> None:
         lab.expect("ESTABLISHED", "ESTABLISHED", port=8000, within=0.1)
     server = failed.value.failure.rows[1]
     assert (server.side, server.sampled) == (Side.SERVER, State.LISTEN)
+
+
+def test_where_too_few_have_been_seen_the_failure_lists_them(lab: Lab) -> None:
+    program = serve(lab)
+    waits = lab.client.run("sleep 100")
+    with lab.client:
+        several = [_seen(lab, 8000) for _ in range(10)]
+    with pytest.raises(NotHeld, match="no number 10 among 10 connections to port 8000") as few:
+        lab.expect("ESTABLISHED", "ESTABLISHED", port=8000, number=10, within=0.1)
+    first, *_, last = few.value.failure.notes
+    ends = (several[0].getsockname()[:2], (lab.server.address, 8000))
+    held = f"client this process, server {shorten(str(program), LONGEST)}"
+    assert first == f"number 0: {' -> '.join(map(written, ends))}, ESTABLISHED/ESTABLISHED, {held}"
+    assert last == "and 2 more"
+    with pytest.raises(NotHeld, match=r"no connection of sleep 100 .* hosts, but 10 others"):
+        lab.expect("ESTABLISHED", "ESTABLISHED", program=waits, within=0.1)
+    for each in several:
+        each.close()
+
+
+# --- connections that no sample shows
+
+#: Accepts so many connections at a port, and says how many of them it has had.
+ACCEPTING = """
+import socket, sys
+port, number = map(int, sys.argv[1:])
+listening = socket.create_server(
+    ("::", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=4096
+)
+for count in range(number):
+    listening.accept()[0].close()
+print(count + 1, flush=True)
+"""
+#: Opens them, from one port after the other, and resets each.
+OPENING = """
+import socket, struct, sys
+port, number, source = map(int, sys.argv[1:])
+for count in range(number):
+    connection = socket.socket(socket.getaddrinfo("server", port)[0][0])
+    connection.bind(("", source + count % 1000 if source else 0))
+    connection.connect(("server", port))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+"""
+
+
+def short_ones(lab: Lab, number: int, port: int = 8000, source: int = 0) -> None:
+    """Have as many connections opened and reset while nobody looks."""
+    server = lab.server.start([*PYTHON, ACCEPTING, str(port), str(number)], ready=port)
+    with lab.client:
+        opening = [*PYTHON, OPENING, *map(str, (port, number, source))]
+        subprocess.run(opening, check=True, timeout=tools.PATIENCE)
+    assert server.wait() == 0
+    assert server.output == f"{number}\n"
+
+
+@pytest.mark.parametrize("family", Family, ids=str)
+def test_connections_that_no_sample_shows_are_counted_once(family: Family) -> None:
+    with Lab(family) as lab:
+        lab.server.expect_strangers()
+        opened = {host.side: host.counters.read() for host in lab.hosts}
+        short_ones(lab, 200)
+        short_ones(lab, 10, 8001, source=20000)
+        assert len(lab.flows(port=8000)) == 200
+        assert [flow.client[1] for flow in lab.flows(port=8001)] == [*range(20000, 20010)]
+        for side, name in ((Side.CLIENT, "TcpActiveOpens"), (Side.SERVER, "TcpPassiveOpens")):
+            counters = nstat.difference(opened[side], lab.host(side).counters.read())
+            assert counters[name] == len(lab.flows()) == 210
+        lab.expect("CLOSED", "CLOSED", port=8000, number=150)
+
+
+def test_the_same_ends_again_are_another_connection(lab: Lab) -> None:
+    for _ in range(3):
+        short_ones(lab, 1, source=20000)
+    lab.sample()
+    short_ones(lab, 1, source=20000)
+    assert [flow.client[1] for flow in lab.flows(port=8000)] == [20000] * 4
+
+
+def test_what_samples_show_is_not_counted_again(lab: Lab) -> None:
+    serve(lab)
+    with lab.client:
+        for _ in range(20):
+            connection = _seen(lab, 8000)
+            assert connection.recv(5) == b"hello"
+            connection.close()
+            lab.sample()
+    assert len(lab.flows()) == 20
+
+
+def test_one_that_is_refused_or_not_answered_is_one(lab: Lab) -> None:
+    with lab.client:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("server", 9))
+        with lab.drop(SYN, to=lab.server), pytest.raises(TimeoutError):
+            socket.create_connection(("server", 9), timeout=1.5)  # its SYN is sent again
+    assert len(lab.flows(port=9)) == 2
+
+
+def test_what_no_socket_has_sent_is_no_connection(lab: Lab) -> None:
+    lab.client.expect_strangers()
+    lab.client.flood(3)
+    lab.sample()
+    assert lab.flows() == []
+
+
+def test_they_are_seen_over_a_path_and_a_wire_that_was_laid_later() -> None:
+    with Lab() as lab:
+        lab.path(Hop())
+        short_ones(lab, 5)
+        assert len(lab.flows(port=8000)) == 5
+    with Lab() as lab:
+        lab.client.expect_strangers()
+        lab.wire.delay("5ms")
+        short_ones(lab, 5)
+        assert len(lab.flows(port=8000)) == 5
+
+
+def test_no_descriptor_for_seeing_them_is_told(lab: Lab) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))), hard))
+    taken = []
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        os.close(taken.pop())  # for the way home from the host
+        with pytest.raises(LabError, match="too many open files"):
+            lab.client.expect_strangers()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in taken:
+            os.close(descriptor)
+    short_ones(lab, 3)
+    assert len(lab.flows(port=8000)) == 3
+
+
+def test_too_many_to_keep_are_told(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture, "QUEUE", 8192)
+    short_ones(lab, 100)
+    lab.sample()
+    with pytest.raises(LabError, match=r"that \d+ SYNs could not be kept.* call lab.sample"):
+        lab.flows(port=8000)
+    with pytest.raises(LabError, match="could not be kept"):
+        lab.expect("CLOSED", "CLOSED", port=8000, number=3)
+    lab.server.listen()
+    lab.client.connect()
+    lab.expect("ESTABLISHED", "ESTABLISHED")  # this one netlab itself has opened
 
 
 # --- sockets

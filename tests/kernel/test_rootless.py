@@ -159,6 +159,35 @@ def test_too_few_processes_for_a_program_are_named(somebody: Somebody) -> None:
     assert "cannot run 'tcp_client': no more processes are allowed here: raise" in done.stdout
 
 
+#: Opens and resets 200 connections while nobody looks, and writes 1 GB.
+PROGRAMS = r'''
+import subprocess
+from netlab import Lab
+
+SERVER = "import socket; s = socket.create_server(('', 8000))\nwhile 1: s.accept()[0].close()"
+CLIENT = """
+import socket
+for _ in range(200):
+    connection = socket.create_connection(("server", 8000))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))
+    connection.close()
+"""
+with Lab() as lab:
+    lab.server.start(["python3", "-c", SERVER], ready=8000)
+    with lab.client:
+        subprocess.run(["python3", "-c", CLIENT], check=True)
+    writes = lab.client.run("head -c 1000000000 /dev/zero")
+    while writes.exit_code is None:
+        pass
+    print(len(lab.flows(port=8000)), len(writes.output) >> 20)
+'''
+
+
+def test_programs_are_seen_and_limited_without_root_too(somebody: Somebody) -> None:
+    done = somebody.run(*somebody.python, "-c", PROGRAMS)
+    assert (done.stdout, done.stderr) == ("200 64\n", "")
+
+
 def test_pytest_says_which_setting_forbids_it_and_nothing_of_netlabs_inside(
     somebody: Somebody, forbidden: list[str]
 ) -> None:

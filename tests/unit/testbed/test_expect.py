@@ -143,7 +143,7 @@ class MadeUp:
 
     def __init__(self, *pairs: str) -> None:
         self.flow = Flow(CLIENT, SERVER, scheduler.now())
-        self.flows = SimpleNamespace(chosen=lambda _: self.flow)
+        self.flows = SimpleNamespace(chosen=lambda _: self.flow, instead=lambda _: ("", ()))
         self.began = scheduler.now()
         self._pairs = [*pairs]
         self.samples = 0
