@@ -49,7 +49,6 @@ NARROWER = {
     "netlab.watch": {"diagnosis", "model", "scheduler", "snapshot"},
 }
 HEAVY = {
-    "pyroute2",
     "scapy",
     "rich",
     "cattrs",
