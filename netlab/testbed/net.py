@@ -15,18 +15,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from netlab.model.tcp import ANY, SYN
 from netlab.model.vocabulary import Side
-from netlab.testbed.carrier import Share, Time
 from netlab.testbed.faults.base import Fault
 from netlab.testbed.lab import Lab
 from netlab.testbed.readiness import Ready
 from netlab.testbed.router import Router
 from netlab.testbed.sockets import written
 
+if TYPE_CHECKING:
+    from netlab.testbed.carrier import Share, Time
+
 FIRST = 7001  # of the ports of addresses
+#: The addresses that take no argument: properties of `Net`.
+ADDRESSES = ("blackhole", "refused", "unreachable", "never_accepts", "silent", "resets", "closes")
 ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: close with a RST
 
 
