@@ -20,7 +20,7 @@ from netlab.linux.privileges import refused
 
 PATIENCE = 10.0  # seconds
 #: Alone, Python would not find netlab where it is not installed; nothing else is to be found.
-START = "import sys; sys.path.insert(0, sys.argv[1]); from netlab.programs import pump; " \
+START = "import sys; sys.path.append(sys.argv[1]); from netlab.programs import pump; " \
         "pump.main(sys.argv[2:])"  # fmt: skip
 HOME = Path(__file__).parents[2]
 
