@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from netlab.model.errors import LabError, NetlabError, Unmet
+from netlab.programs.effects import Share, Time
 from netlab.testbed.net import ADDRESSES, Address, Net
 from netlab.testbed.sockets import TcpSocket
 
@@ -89,8 +90,17 @@ class Routes:
         self._net.cut()
         return {}
 
+    def post_slow(
+        self, delay: Time = 0.0, jitter: Time = 0.0, loss: Share = 0.0, profile: str = ""
+    ) -> dict[str, object]:
+        """Deliver every packet so much later (0.04, or 40ms), lose a share of them (0.02, or 2%),
+        or be like a network that many people have (lte).
+        """
+        self._net.slow(delay, jitter, loss, profile)
+        return {}
+
     def post_heal(self) -> dict[str, object]:
-        """Undo every cut."""
+        """Undo every cut, and be slow no more."""
         self._net.heal()
         return {}
 

@@ -252,6 +252,13 @@ def test_addresses_servers_and_cuts_are_asked_for(orders: Orders) -> None:
         socket.create_connection((http["host"], http["port"]), PATIENCE).close()
 
 
+def test_the_wire_is_slow_until_it_heals(orders: Orders) -> None:
+    assert orders.ask("POST", "/slow", {"delay": "20ms", "profile": "3g"}) == (200, {})
+    assert [each.kind for each in orders.net.lab.faults] == ["profile", "delay"]
+    assert orders.ask("POST", "/heal") == (200, {})
+    assert not any(each.in_force for each in orders.net.lab.imposed)
+
+
 @pytest.mark.parametrize(
     ("path", "raw", "status", "said"),
     [
@@ -261,6 +268,8 @@ def test_addresses_servers_and_cuts_are_asked_for(orders: Orders) -> None:
         ("/drop", "{}", 400, "missing a required argument: 'segments'. POST /drop takes: "),
         ("/drop", '{"segments": "SYN", "to": "x"}', 400, "no side is called 'x'"),
         ("/drop", '{"segments": 1, "to": "client"}', 400, "POST /drop takes: segments"),
+        ("/slow", '{"delay": "1h"}', 400, "delay: expected 0 to 60 seconds, such as 40ms"),
+        ("/slow", '{"profile": "tin"}', 400, "profile: expected one of lte, 3g, wifi"),
         ("/cut", '{"now": 1}', 400, "got an unexpected keyword argument 'now'"),
         ("/serve", '{"command": "no-such"}', 400, "cannot run 'no-such'"),
         ("/serve", '{"command": "true"}', 409, "has ended before"),
