@@ -135,7 +135,7 @@ def _lift() -> tuple[bytes, ...]:
 
 
 def packed_by_hand(lifted: bool = False) -> None:
-    """The same lab without anything that netlab does for its user."""
+    """The same lab without pyroute2, and without anything that netlab does for its user."""
     client, server = Namespace.create(), Namespace.create()
     descriptor = _attribute(28, struct.pack("=I", server.fd))
     peer = struct.pack("=BxHiII", 0, 0, 2, 0, 0) + _attribute(3, b"eth0\0") + descriptor

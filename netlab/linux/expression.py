@@ -10,8 +10,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from netlab.linux.nft_attributes import Attributes
 from netlab.model.tcp import ANY, CONTROL, Segment
 from netlab.model.vocabulary import Family, Reject
 
@@ -19,7 +19,6 @@ VERDICT_REGISTER, REGISTER, SECOND_REGISTER = 0, 1, 9  # 9 is the second 32-bit 
 NF_DROP = 0
 WITHOUT_LIMIT = 0xFFFFFFFF
 LOG_GROUP = 1
-NFT_LOOKUP_F_INV = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Rule:
         return " ".join(term.text for term in terms(self) if term.text)
 
 
-Expression = tuple[str, Attributes]
+Expression = tuple[str, list[tuple[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +90,9 @@ def _meta(key: int, value: bytes) -> tuple[Expression, ...]:
 
 
 def _compare(value: bytes, operator: int = 0) -> Expression:
-    return "cmp", [
-        ("NFTA_CMP_SREG", REGISTER),
-        ("NFTA_CMP_OP", operator),
-        ("NFTA_CMP_DATA", [("NFTA_DATA_VALUE", value)]),
-    ]
+    data = {"attrs": [("NFTA_DATA_VALUE", value)]}
+    parts = [("NFTA_CMP_SREG", REGISTER), ("NFTA_CMP_OP", operator), ("NFTA_CMP_DATA", data)]
+    return "cmp", parts
 
 
 def _load(base: int, offset: int, length: int, register: int = REGISTER) -> Expression:
@@ -110,12 +107,15 @@ def _load(base: int, offset: int, length: int, register: int = REGISTER) -> Expr
 def _flags(segment: Segment) -> Term:
     mask, bits = segment.compared.value, segment.bits.value
 
-    masked: Attributes = [
+    def data(value: int) -> dict[str, Any]:
+        return {"attrs": [("NFTA_DATA_VALUE", bytes([value]))]}
+
+    masked = [
         ("NFTA_BITWISE_SREG", REGISTER),
         ("NFTA_BITWISE_DREG", REGISTER),
         ("NFTA_BITWISE_LEN", 1),
-        ("NFTA_BITWISE_MASK", [("NFTA_DATA_VALUE", bytes([mask]))]),
-        ("NFTA_BITWISE_XOR", [("NFTA_DATA_VALUE", bytes(1))]),
+        ("NFTA_BITWISE_MASK", data(mask)),
+        ("NFTA_BITWISE_XOR", data(0)),
     ]
     text = f"tcp flags & ({_names(segment.compared)}) == {_names(segment.bits) or '0x0'}"
     return Term(text, (_load(2, 13, 1), ("bitwise", masked), _compare(bytes([bits]))))
@@ -133,13 +133,13 @@ def _field(words: str, value: int, offset: int, length: int) -> Term:
 
 def _ordinal(operator: str, number: int) -> Term:
     """The n-th packet that gets this far, by a counter of the rule's own (nft_numgen.c)."""
-    generated: Attributes = [
+    generated = [
         ("NFTA_NG_DREG", REGISTER),
         ("NFTA_NG_MODULUS", WITHOUT_LIMIT),
         ("NFTA_NG_TYPE", 0),
         ("NFTA_NG_OFFSET", 0),
     ]
-    swapped: Attributes = [
+    swapped = [
         ("NFTA_BYTEORDER_SREG", REGISTER),
         ("NFTA_BYTEORDER_DREG", REGISTER),
         ("NFTA_BYTEORDER_OP", 1),
@@ -158,7 +158,7 @@ def _ordinal(operator: str, number: int) -> Term:
 
 
 def _log(prefix: str) -> Term:
-    parts: Attributes = [("NFTA_LOG_GROUP", LOG_GROUP), ("NFTA_LOG_PREFIX", prefix)]
+    parts = [("NFTA_LOG_GROUP", LOG_GROUP), ("NFTA_LOG_PREFIX", prefix)]
     return Term(log_text(prefix), (("log", parts),))
 
 
@@ -169,16 +169,13 @@ def log_text(prefix: str) -> str:
 
 def _verdict(reject: Reject | None) -> Term:
     if reject is None:
-        verdict: Attributes = [("NFTA_VERDICT_CODE", NF_DROP)]
-        parts: Attributes = [
+        verdict = {"attrs": [("NFTA_VERDICT_CODE", NF_DROP)]}
+        parts = [
             ("NFTA_IMMEDIATE_DREG", VERDICT_REGISTER),
-            ("NFTA_IMMEDIATE_DATA", [("NFTA_DATA_VERDICT", verdict)]),
+            ("NFTA_IMMEDIATE_DATA", {"attrs": [("NFTA_DATA_VERDICT", verdict)]}),
         ]
         return Term("drop", (("immediate", parts),))
-    answer: Attributes = [
-        ("NFTA_REJECT_TYPE", reject.kind),
-        ("NFTA_REJECT_ICMP_CODE", reject.code),
-    ]
+    answer = [("NFTA_REJECT_TYPE", reject.kind), ("NFTA_REJECT_ICMP_CODE", reject.code)]
     return Term(f"reject with {reject.text}", (("reject", answer),))
 
 
@@ -201,9 +198,9 @@ def _payload(family: Family, present: bool) -> Term:
         ("ip length", 2, 2) if family is Family.IPV4 else ("ip6 length", 4, 10)
     )
     pairs = ", ".join(f"0x{words:x} . {length}" for words, length in lengths(family))
-    lookup: Attributes = [("NFTA_LOOKUP_SREG", REGISTER)]
+    lookup: list[tuple[str, Any]] = [("NFTA_LOOKUP_SREG", REGISTER)]
     if present:
-        lookup.append(("NFTA_LOOKUP_FLAGS", NFT_LOOKUP_F_INV))
+        lookup.append(("NFTA_LOOKUP_FLAGS", {"NFT_LOOKUP_F_INV"}))
     return Term(
         f"@th,96,8 . {field} {'!= ' if present else ''}{{ {pairs} }}",
         (

@@ -14,19 +14,17 @@ import struct
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from pyroute2.netlink.nfnetlink import nfgen_msg, nftsocket
 
 from netlab.linux.expression import Rule, lengths, log_text, terms
 from netlab.linux.netlink import NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, attributes
-from netlab.linux.nft_attributes import Attributes, encoded
-from netlab.linux.transport import Request, Transport
+from netlab.linux.transport import Request, Transport, encode
 from netlab.model.errors import LabError
 from netlab.model.vocabulary import Family, Hook
 
-NFGENMSG = struct.Struct(">BBH")  # family, version, resource
-NFT_MSG_NEWTABLE, NFT_MSG_DELTABLE, NFT_MSG_NEWCHAIN = 0, 2, 3
-NFT_MSG_NEWRULE, NFT_MSG_GETRULE, NFT_MSG_NEWSET, NFT_MSG_NEWSETELEM = 6, 7, 9, 12
 NFT_TABLE_F_DORMANT = 1
-NFT_SET_ANONYMOUS, NFT_SET_CONSTANT = 1, 2
 NFNL_SUBSYS_NFTABLES = 10
 NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END = 16, 17
 NFPROTO_INET = 1
@@ -73,8 +71,9 @@ def install(transport: Transport, tables: Sequence[Table]) -> None:
 
 def disable(transport: Transport, name: str) -> None:
     """Take a table's rules out of force, but keep them and what they have counted."""
-    dormant: Attributes = [("NFTA_TABLE_NAME", name), ("NFTA_TABLE_FLAGS", NFT_TABLE_F_DORMANT)]
-    asleep = _nft(dormant, NFT_MSG_NEWTABLE, 0, f"disabling table {name}")
+    message = nftsocket.nft_table_msg()
+    message["attrs"] = [("NFTA_TABLE_NAME", name), ("NFTA_TABLE_FLAGS", NFT_TABLE_F_DORMANT)]
+    asleep = _nft(message, nftsocket.NFT_MSG_NEWTABLE, 0, f"disabling table {name}")
     transport.send(_transaction([asleep]))
 
 
@@ -84,8 +83,9 @@ def remove(transport: Transport, names: Sequence[str]) -> None:
     """
     requests = []
     for name in names:
-        named: Attributes = [("NFTA_TABLE_NAME", name)]
-        requests.append(_nft(named, NFT_MSG_DELTABLE, 0, f"removing table {name}"))
+        message = nftsocket.nft_table_msg()
+        message["attrs"] = [("NFTA_TABLE_NAME", name)]
+        requests.append(_nft(message, nftsocket.NFT_MSG_DELTABLE, 0, f"removing table {name}"))
     transport.send(_transaction(requests))
     transport.closes_slowly = True
 
@@ -142,14 +142,22 @@ def execute(text: str) -> str:
 
 # --- Encoding. Every message is built once: equal faults have equal bytes.
 
+#: pyroute2 (0.9.7) sends the group of NFLOG as 32 bits where the kernel has 16, and reads 0.
+nftsocket.nft_contains_expr.nft_expr.nft_log.nla_map = tuple(
+    (name, "be16" if name == "NFTA_LOG_GROUP" else kind)
+    for name, kind in nftsocket.nft_contains_expr.nft_expr.nft_log.nla_map
+)
 
-def _nft(attributes: Attributes, kind: int, flags: int, purpose: str) -> Request:
-    body = NFGENMSG.pack(NFPROTO_INET, 0, 0) + encoded(attributes)
-    return Request.of(NFNL_SUBSYS_NFTABLES << 8 | kind, flags, body, purpose)
+
+def _nft(message: Any, kind: int, flags: int, purpose: str) -> Request:
+    message["nfgen_family"] = NFPROTO_INET
+    return encode(message, NFNL_SUBSYS_NFTABLES << 8 | kind, flags, purpose)
 
 
 def _batch(kind: int) -> Request:
-    return Request.of(kind, 0, NFGENMSG.pack(0, 0, NFNL_SUBSYS_NFTABLES), "the transaction")
+    message = nfgen_msg()
+    message["res_id"] = NFNL_SUBSYS_NFTABLES
+    return encode(message, kind, 0, "the transaction")
 
 
 @functools.cache
@@ -171,25 +179,27 @@ def _transaction(requests: Sequence[Request]) -> list[Request]:
 
 @functools.lru_cache(maxsize=1024)
 def _listing(name: str) -> Request:
-    table: Attributes = [("NFTA_RULE_TABLE", name)]
-    return _nft(table, NFT_MSG_GETRULE, NLM_F_DUMP, f"the rules of table {name}")
+    message = nftsocket.nft_rule_msg()
+    message["attrs"] = [("NFTA_RULE_TABLE", name)]
+    return _nft(message, nftsocket.NFT_MSG_GETRULE, NLM_F_DUMP, f"the rules of table {name}")
 
 
 @functools.lru_cache(maxsize=1024)
 def _table(table: Table) -> tuple[Request, ...]:
-    named: Attributes = [("NFTA_TABLE_NAME", table.name), ("NFTA_TABLE_FLAGS", 0)]
-    hook: Attributes = [("NFTA_HOOK_HOOKNUM", table.hook.value), ("NFTA_HOOK_PRIORITY", 0)]
-    chain: Attributes = [
+    message = nftsocket.nft_table_msg()
+    message["attrs"] = [("NFTA_TABLE_NAME", table.name), ("NFTA_TABLE_FLAGS", 0)]
+    requests = [_nft(message, nftsocket.NFT_MSG_NEWTABLE, NLM_F_CREATE, f"table {table.name}")]
+    hook = {"attrs": [("NFTA_HOOK_HOOKNUM", table.hook.value), ("NFTA_HOOK_PRIORITY", 0)]}
+    message = nftsocket.nft_chain_msg()
+    message["attrs"] = [
         ("NFTA_CHAIN_TABLE", table.name),
         ("NFTA_CHAIN_NAME", str(table.hook)),
         ("NFTA_CHAIN_HOOK", hook),
         ("NFTA_CHAIN_POLICY", 1),
         ("NFTA_CHAIN_TYPE", "filter"),
     ]
-    requests = [
-        _nft(named, NFT_MSG_NEWTABLE, NLM_F_CREATE, f"table {table.name}"),
-        _nft(chain, NFT_MSG_NEWCHAIN, NLM_F_CREATE, f"a chain at {table.hook}"),
-    ]
+    purpose = f"a chain at {table.hook}"
+    requests.append(_nft(message, nftsocket.NFT_MSG_NEWCHAIN, NLM_F_CREATE, purpose))
     for number, rule in enumerate(table.rules, start=1):
         requests += _rule(table, rule, number)
     return tuple(requests)
@@ -200,46 +210,55 @@ def _rule(table: Table, rule: Rule, number: int) -> Iterator[Request]:
     for term in parts:
         if term.sizes:
             yield from _sizes(table, term.sizes, number)
-    expressions: Attributes = []
-    in_set: Attributes = [("NFTA_LOOKUP_SET", "__set%d"), ("NFTA_LOOKUP_SET_ID", number)]
-    for name, given in (expression for term in parts for expression in term.expressions):
-        data = [*given, *(in_set if name == "lookup" else ())]
-        expression: Attributes = [("NFTA_EXPR_NAME", name), ("NFTA_EXPR_DATA", data)]
-        expressions.append(("NFTA_LIST_ELEM", expression))
-    whole: Attributes = [
+    expressions = [expression for term in parts for expression in term.expressions]
+    for expression in expressions:
+        if expression[0] == "lookup":
+            expression[1].append(("NFTA_LOOKUP_SET", "__set%d"))
+            expression[1].append(("NFTA_LOOKUP_SET_ID", number))
+    message = nftsocket.nft_rule_msg()
+    message["attrs"] = [
         ("NFTA_RULE_TABLE", table.name),
         ("NFTA_RULE_CHAIN", str(table.hook)),
-        ("NFTA_RULE_EXPRESSIONS", expressions),
+        (
+            "NFTA_RULE_EXPRESSIONS",
+            [
+                {"attrs": [("NFTA_EXPR_NAME", name), ("NFTA_EXPR_DATA", {"attrs": parts})]}
+                for name, parts in expressions
+            ],
+        ),
     ]
-    purpose = f"the rule '{rule.text}' at {table.hook}"
-    yield _nft(whole, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, purpose)
+    flags = NLM_F_CREATE | NLM_F_APPEND
+    yield _nft(message, nftsocket.NFT_MSG_NEWRULE, flags, f"the rule '{rule.text}' at {table.hook}")
 
 
 def _sizes(table: Table, family: Family, number: int) -> Iterator[Request]:
     pairs = lengths(family)
-    empty: Attributes = [
+    message = nftsocket.nft_set_msg()
+    message["attrs"] = [
         ("NFTA_SET_TABLE", table.name),
         ("NFTA_SET_NAME", "__set%d"),
-        ("NFTA_SET_FLAGS", NFT_SET_ANONYMOUS | NFT_SET_CONSTANT),
+        ("NFTA_SET_FLAGS", {"NFT_SET_ANONYMOUS", "NFT_SET_CONSTANT"}),
         ("NFTA_SET_KEY_TYPE", 4 << 6 | 4),  # integer . integer
         ("NFTA_SET_KEY_LEN", 8),
         ("NFTA_SET_ID", number),
-        ("NFTA_SET_DESC", [("NFTA_SET_DESC_SIZE", len(pairs))]),
+        ("NFTA_SET_DESC", {"attrs": [("NFTA_SET_DESC_SIZE", len(pairs))]}),
         ("NFTA_SET_USERDATA", _typeof(family)),
     ]
-    yield _nft(empty, NFT_MSG_NEWSET, NLM_F_CREATE, "the set of header lengths")
-    keys = (struct.pack(">B3xH2x", *pair) for pair in pairs)
-    full: Attributes = [
+    yield _nft(message, nftsocket.NFT_MSG_NEWSET, NLM_F_CREATE, "the set of header lengths")
+    message = nftsocket.nft_set_elem_list_msg()
+    message["attrs"] = [
         ("NFTA_SET_ELEM_LIST_TABLE", table.name),
         ("NFTA_SET_ELEM_LIST_SET", "__set%d"),
         ("NFTA_SET_ELEM_LIST_SET_ID", number),
-        ("NFTA_SET_ELEM_LIST_ELEMENTS", [("NFTA_LIST_ELEM", _element(key)) for key in keys]),
+        (
+            "NFTA_SET_ELEM_LIST_ELEMENTS",
+            [
+                {"attrs": [("NFTA_SET_ELEM_KEY", {"attrs": [("NFTA_DATA_VALUE", key)]})]}
+                for key in (struct.pack(">B3xH2x", *pair) for pair in pairs)
+            ],
+        ),
     ]
-    yield _nft(full, NFT_MSG_NEWSETELEM, NLM_F_CREATE, "the header lengths")
-
-
-def _element(key: bytes) -> Attributes:
-    return [("NFTA_SET_ELEM_KEY", [("NFTA_DATA_VALUE", key)])]
+    yield _nft(message, nftsocket.NFT_MSG_NEWSETELEM, NLM_F_CREATE, "the header lengths")
 
 
 def _typeof(family: Family) -> bytes:

@@ -50,6 +50,7 @@ NARROWER = {
     "netlab.watch": {"diagnosis", "model", "scheduler", "snapshot"},
 }
 HEAVY = {
+    "pyroute2",
     "scapy",
     "rich",
     "cattrs",

@@ -64,7 +64,7 @@ START = f"#!{PYTHON} -SB\nfrom netlab.kernels.vm import init\ninit.main()\n"
 
 #: The packages that netlab imports while it plays, by the names of the imports.
 NEEDED = (
-    *("attr", "attrs", "cattrs", "greenlet", "scapy", "tabulate"),
+    *("attr", "attrs", "cattrs", "greenlet", "pyroute2", "scapy", "tabulate"),
     *("typing_extensions", "yaml", "_yaml"),
 )
 #: Folders at any place, and parts of the library and of packages, that no guest imports.

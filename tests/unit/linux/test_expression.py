@@ -132,8 +132,8 @@ def _words(name: str, given: dict[str, Any]) -> Iterator[str]:
         case "counter", {"BYTES": count, "PACKETS": packets, **rest}:
             yield f"counter pkts {packets} bytes {count}"
         case "immediate", {"DREG": to, "DATA": data, **rest}:
-            ((_, verdict),) = data
-            assert verdict == [("NFTA_VERDICT_CODE", 0)]
+            ((_, verdict),) = data["attrs"]
+            assert verdict == {"attrs": [("NFTA_VERDICT_CODE", 0)]}
             yield f"immediate reg {to} drop"
         case "reject", {"TYPE": kind, "ICMP_CODE": code, **rest}:
             yield f"reject type {kind} code {code}"
@@ -144,13 +144,13 @@ def _words(name: str, given: dict[str, Any]) -> Iterator[str]:
         case "byteorder", {"SREG": of, "DREG": to, "OP": 1, "LEN": length, "SIZE": size, **rest}:
             yield f"byteorder reg {to} = hton(reg {of}, {length}, {size})"
         case "lookup", {"SREG": of, **rest}:
-            inverted = rest.pop("FLAGS", None) == 1  # NFT_LOOKUP_F_INV
+            inverted = rest.pop("FLAGS", None) == {"NFT_LOOKUP_F_INV"}
             yield f"lookup reg {of} set __set%d{' 0x1' * inverted}"
     assert not rest, rest
 
 
-def _number(data: list[tuple[str, bytes]]) -> str:
-    ((name, value),) = data
+def _number(data: dict[str, Any]) -> str:
+    ((name, value),) = data["attrs"]
     assert name == "NFTA_DATA_VALUE"
     return f"0x{int.from_bytes(value.ljust(4, bytes(1)), 'little'):08x}"
 

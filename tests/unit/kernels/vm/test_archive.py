@@ -147,7 +147,7 @@ def test_a_userland_is_made_once_and_has_all_that_python_needs(tmp_path: Path) -
     names = {name for name, _ in unpacked(kept.read_bytes())}
     library, packages = image.LIBRARY.strip("/"), image.PACKAGES.strip("/")
     assert {image.PYTHON.strip("/"), f"{library}/os.pyc", f"{library}/encodings/utf_8.pyc",
-            f"{packages}/scapy/layers/inet.pyc", f"{packages}/cattrs/__init__.pyc",
+            f"{packages}/scapy/layers/inet.pyc", f"{packages}/pyroute2/__init__.pyc",
             "dev/console", "proc", "tmp"} <= names  # fmt: skip
     assert any(name.startswith("netlab/shared/libc.so") for name in names)
     assert not [name for name in names if name.startswith((f"{library}/test/", f"{packages}/rich"))]
