@@ -100,6 +100,7 @@ class FaultRecord:
     counts: bool = True  # whether it counts the packets it acts on
     #: Of these packets, those while the pair was held. None: the fault was not there then.
     while_held: int | None = None
+    by: str = ""  # of a wire that misbehaves: which wire it is
 
     @property
     def where(self) -> str:

@@ -40,6 +40,13 @@ def share(given: float | str) -> float:
     return found
 
 
+def whole(given: int) -> int:
+    """A number that chooses: from 0 to 2147483648. Raises ValueError, with what is expected."""
+    if not isinstance(given, int) or not 0 <= given <= 1 << 31:
+        raise ValueError("a whole number, 0 to 2147483648")
+    return given
+
+
 def bits(given: str) -> float:
     """The bits a second of ``2mbit``. Raises ValueError, with what is expected."""
     return _large(RATE, given, "a number of bits a second, such as 2mbit")

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Carries frames between two links, late, or not at all: a wire that misbehaves as it is told.
+"""Carries frames between links, late, or not at all: wires that misbehave as they are told.
 
-It is started with three descriptors: a packet socket of the client's link, one of the server's, and
-a socket on which conditions come, each time all of them, as one datagram of JSON. It answers each
-with the number of packets that every condition has met so far, and ends with whoever sends them.
+It is started with the descriptor of a socket. For each wire three descriptors come over it: packet
+sockets of the client's link and of the server's, and a socket on which that wire's conditions come,
+each time all of them, as one datagram of JSON. Each is answered with the number of packets that
+every condition has met so far. A wire ends when its conditions do, and all of them with whoever
+has started this.
 
 What becomes of a packet hangs on what it is, and never on when it comes: on the seed, its
 direction, its connection's number, its relative sequence number and how often it was sent. So the
@@ -14,24 +16,30 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import dataclasses
 import hashlib
 import heapq
 import json
 import select
 import socket
 import struct
-import sys
+import threading
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from netlab.programs.effects import EFFECTS, ETHERNET, Act, Chance, Crossing
 
 PR_SET_TIMERSLACK = 29
+SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
 FRAME = 1 << 16
-ETHERNET, IPV4, IPV6 = 14, 0x0800, 0x86DD
+IPV4, IPV6 = 0x0800, 0x86DD
 TCP = 6
 FIN, SYN, ACK = 0x01, 0x02, 0x10
-AT_ONCE = 64  # frames that one side may have before the other has its turn
+AT_ONCE = 64  # frames that one side may have before the others have their turn
 WORD = 1 << 32
-OUTGOING = 4  # PACKET_OUTGOING: what the link itself has sent
+
+Put = Callable[[float, socket.socket, bytes], None]  # when it is sent, in seconds, over which link
 
 
 class Followed:
@@ -110,124 +118,148 @@ def chance(seed: int, salt: int, name: tuple[int, ...]) -> float:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") / (1 << 64)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Order:
-    """One condition. Times are seconds, a rate is bytes a second, a queue bytes."""
-
-    id: int
-    kind: str
-    way: int  # 0, 1, or 2: both
-    share: float = 0.0
-    seed: int = 0
-    salt: int = 0  # makes conditions with one seed choose apart
-    delay: float = 0.0
-    jitter: float = 0.0
-    by: float = 0.0
-    rate: float = 0.0
-    queue: float = 0.0
-
-    @property
-    def chooses(self) -> bool:
-        """True if it matters what a packet is."""
-        return bool(self.share or self.jitter)
+def chooser(seed: int, salt: int) -> Chance:
+    """`chance` of packets on their way; the salt makes conditions with one seed choose apart."""
+    return lambda crossing: chance(seed, salt, crossing.name)
 
 
 class Way:
-    """One direction: what is to be done there, and when the wire has room."""
+    """One direction: what is done there, and the link that it leads to."""
 
     def __init__(self, number: int, out: socket.socket) -> None:
         self.number, self.out = number, out
-        self.orders: list[Order] = []
+        self.acts: dict[int, Act] = {}  # by the conditions' numbers
         self.latest = 0.0  # when the last one arrives that keeps its place
-        self.free = 0.0  # when the next one can be put on the wire
 
 
-class Pump:
-    """All of it. Times are seconds on the monotonic clock."""
+class Conveyed:
+    """One wire: its two links, and what is to be done between them."""
 
     def __init__(self, ends: list[socket.socket], control: socket.socket) -> None:
         self._ends, self._control = ends, control
-        self._ways = [Way(0, ends[1]), Way(1, ends[0])]
+        self._ways = (Way(0, ends[1]), Way(1, ends[0]))
         self._naming = Naming()
-        self._met: dict[int, int] = {}
-        self._waiting: list[tuple[float, int, socket.socket, bytes]] = []
-        self._count = 0
         self._named = False
+        self._met: dict[int, int] = {}
 
-    def run(self) -> None:
-        """Until whoever sends conditions is gone."""
-        sockets = [*self._ends, self._control]
-        while True:
-            left = max(0.0, self._waiting[0][0] - time.monotonic()) if self._waiting else None
-            ready, _, _ = select.select(sockets, [], [], left)
-            if self._control in ready and not self._obey():
-                return
-            for number, end in enumerate(self._ends):
-                if end in ready:
-                    self._take(end, self._ways[number])
-            self._deliver()
+    def close(self) -> None:
+        """Carry nothing any more. The kernel takes 10 ms to close a packet socket: both at once."""
+        other = threading.Thread(target=self._ends[0].close)
+        other.start()
+        self._ends[1].close()
+        other.join()
+        self._control.close()
 
-    def _obey(self) -> bool:
-        text = self._control.recv(1 << 20)
+    def obey(self) -> bool:
+        """Take new conditions; False if there are no more to come."""
+        try:
+            text = self._control.recv(1 << 20)
+        except OSError:  # who has sent them did not wait for an answer
+            text = b""
         if not text:
             return False
-        orders = [Order(**each) for each in json.loads(text)]
+        conditions: list[dict[str, Any]] = json.loads(text)
         for way in self._ways:
-            way.orders = [each for each in orders if each.way in (way.number, 2)]
-        self._named = any(each.chooses for each in orders)
-        self._met = {each.id: self._met.get(each.id, 0) for each in orders}
-        self._control.send(json.dumps(self._met).encode())
+            asked = [each for each in conditions if each["way"] in (way.number, 2)]
+            way.acts = {
+                each["id"]: way.acts.get(each["id"]) or _act(each) for each in asked
+            }  # what there was goes on as it was
+        self._named = any(each["chooses"] for each in conditions)
+        self._met = {each["id"]: self._met.get(each["id"], 0) for each in conditions}
+        with contextlib.suppress(OSError):
+            self._control.send(json.dumps(self._met).encode())
         return True
 
-    def _take(self, end: socket.socket, way: Way) -> None:
+    def take(self, number: int, put: Put) -> None:
+        """Decide what becomes of the frames that wait at one end."""
+        end, way = self._ends[number], self._ways[number]
         for _ in range(AT_ONCE):
             try:
-                frame, sender = end.recvfrom(FRAME, socket.MSG_DONTWAIT)
+                frame = end.recv(FRAME, socket.MSG_DONTWAIT)
             except OSError:  # nothing more, or the link is gone
                 return
-            if sender[2] != OUTGOING:
-                self._send(way, frame, time.monotonic())
+            self._send(way, frame, put)
 
-    def _send(self, way: Way, frame: bytes, now: float) -> None:
-        """Decide what becomes of one frame."""
+    def _send(self, way: Way, frame: bytes, put: Put) -> None:
         name = self._naming.name(frame, way.number) if self._named else ()
-        due, copies, back = now, 1, 0.0
-        for order in way.orders:
-            kind = order.kind
-            if order.share and chance(order.seed, order.salt, name) >= order.share:
-                continue
-            if kind == "rate":
-                began = max(due, way.free)
-                if order.queue and (began - due) * order.rate > order.queue:
-                    self._met[order.id] += 1  # it counts what its queue has no room for
-                    return
-                way.free = due = began + len(frame) / order.rate
-                continue
-            if order.share or kind == "delay":
-                self._met[order.id] += 1
-            if kind == "delay":
-                due += order.delay
-                if order.jitter:
-                    due += order.jitter * (2 * chance(order.seed, order.salt, name) - 1)
-            elif kind == "loss" and order.share:
+        crossing = Crossing(frame, name, time.monotonic())
+        for number, act in way.acts.items():
+            if act(crossing):
+                self._met[number] += 1
+            if crossing.lost:
                 return
-            elif kind == "duplicate" and order.share:
-                copies += 1
-            elif kind == "reorder" and order.share:
-                back = order.by
-            elif kind == "corrupt" and order.share:
-                at = ETHERNET + int(chance(order.seed, -1, name) * (len(frame) - ETHERNET))
-                frame = frame[:at] + bytes([frame[at] ^ 1]) + frame[at + 1 :]
-        if back:
-            due += back
+        if crossing.back:
+            crossing.due += crossing.back
         else:
-            due = way.latest = max(due, way.latest)
-        for _ in range(copies):
-            self._put(due, way, frame)
+            crossing.due = way.latest = max(crossing.due, way.latest)
+        for _ in range(crossing.copies):
+            put(crossing.due, way.out, crossing.frame)
 
-    def _put(self, due: float, way: Way, frame: bytes) -> None:
+
+def _act(condition: dict[str, Any]) -> Act:
+    numbers = condition["numbers"]
+    chance = chooser(numbers.get("seed", 0), condition["id"])
+    return EFFECTS[condition["word"]].act(chance, numbers)
+
+
+class Pump:
+    """All wires of one process. Times are seconds on the monotonic clock."""
+
+    def __init__(self, starter: socket.socket) -> None:
+        self._starter = starter
+        self._events = select.epoll()
+        self._heard: dict[int, Callable[[], None]] = {}  # what to do, by descriptors
+        self._waiting: list[tuple[float, int, socket.socket, bytes]] = []
+        self._count = 0
+        self._over = False
+
+    def run(self) -> None:
+        """Until whoever has started this is gone."""
+        self._hear(self._starter, self._begin)
+        while not self._over:
+            for descriptor, _ in self._ready():
+                if descriptor in self._heard:
+                    self._heard[descriptor]()
+            self._deliver()
+
+    def _ready(self) -> list[tuple[int, int]]:
+        """What there is to be read. Of epoll's own time-out the unit is a millisecond."""
+        if not self._waiting:
+            return self._events.poll()
+        left = self._waiting[0][0] - time.monotonic()
+        if left > 0:
+            select.select([self._events], [], [], left)
+        return self._events.poll(0)
+
+    def _hear(self, from_: socket.socket, do: Callable[[], None]) -> None:
+        self._heard[from_.fileno()] = do
+        self._events.register(from_, select.EPOLLIN)
+
+    def _begin(self) -> None:
+        """Another wire."""
+        text, descriptors, _, _ = socket.recv_fds(self._starter, 1, 3)
+        if not text:
+            self._over = True
+            return
+        *ends, control = (socket.socket(fileno=each) for each in descriptors)
+        if len(ends) != 2:  # there are too many descriptors: whoever waits for an answer is told so
+            return
+        wire = Conveyed(ends, control)
+        for number, end in enumerate(ends):
+            end.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+            self._hear(end, partial(wire.take, number, self._put))
+        self._hear(control, partial(self._obey, wire, [*ends, control]))
+
+    def _obey(self, wire: Conveyed, sockets: list[socket.socket]) -> None:
+        if not wire.obey():
+            for each in sockets:
+                self._events.unregister(each)
+                del self._heard[each.fileno()]
+            threading.Thread(target=wire.close).start()  # the others are carried meanwhile
+
+    def _put(self, due: float, out: socket.socket, frame: bytes) -> None:
         self._count += 1
-        heapq.heappush(self._waiting, (due, self._count, way.out, frame))
+        heapq.heappush(self._waiting, (due, self._count, out, frame))
 
     def _deliver(self) -> None:
         while self._waiting and self._waiting[0][0] <= time.monotonic():
@@ -237,11 +269,6 @@ class Pump:
 
 
 def main(arguments: list[str]) -> None:
-    """Descriptors: of the client's link, of the server's, and of who sends conditions."""
+    """The descriptor of whoever starts this."""
     ctypes.CDLL(None).prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0)
-    client, server, control = (socket.socket(fileno=int(each)) for each in arguments)
-    Pump([client, server], control).run()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    Pump(socket.socket(fileno=int(arguments[0]))).run()

@@ -27,6 +27,7 @@ from netlab.model.tcp import (
 )
 from netlab.model.vocabulary import BEHAVIOURS, CONNTRACK, REJECTS, Family, Hook, Side
 from netlab.scenario.model import NO_LEAK, NOTHING, Range
+from netlab.testbed.profiles import PROFILES
 
 Schema = dict[str, Any]
 
@@ -339,6 +340,7 @@ TIME = _quantity(units.seconds, "40ms")
 SHARE = _quantity(units.share, "2%")
 SPEED = _quantity(units.bits, "2mbit")
 SIZE = _quantity(units.size, "64kB")
+PROFILE = _choice("a profile", {name: name for name in PROFILES})
 EXIT_CODE = _integer("an exit code", 0, 255)
 EXIT = Kind(
     "an exit code, 0 to 255, or a signal: SIGKILL",

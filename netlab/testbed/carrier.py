@@ -10,26 +10,28 @@ with their checksums, so that what is lost is one packet.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import itertools
 import json
 import socket
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 from netlab.linux import ethtool, rtnetlink
 from netlab.linux.namespace import Namespace
 from netlab.linux.netlink import NETLINK_ROUTE, NLM_F_ACK
 from netlab.linux.privileges import refused
 from netlab.linux.transport import Request, Transport
-from netlab.model import evidence, units
+from netlab.model import evidence
 from netlab.model.errors import LabError
 from netlab.model.vocabulary import Family, Side
-from netlab.programs import pump
+from netlab.programs import effects
+from netlab.programs.effects import Share, Time, WireEffect
 from netlab.testbed import coerce, wire
 from netlab.testbed.faults.base import Fault
 from netlab.testbed.host import Host
+from netlab.testbed.profiles import PROFILES, Profile
+from netlab.testbed.pumps import Carried
 
 LINK, NUMBER = "eth2", wire.VETH + 2  # at each end
 INNER = {Side.CLIENT: wire.VETH, Side.SERVER: wire.VETH + 1}  # their peers' numbers
@@ -37,46 +39,66 @@ ALL_FRAMES = 0x0003  # ETH_P_ALL
 SO_RCVBUFFORCE = 33
 BUFFER = 4 << 20  # bytes that may wait for the process
 WAYS = {Side.SERVER: 0, Side.CLIENT: 1, None: 2}
-PATIENCE = 10.0  # seconds
+#: Which wire it is, for the evidence. It is the same one on every kernel: what becomes of a packet
+#: hangs on what it is, and netem does not ask that.
+WHICH = "netlab's own, in user space"
 
-V = TypeVar("V")
 To = coerce.HasSide | Side | str | None  # a host, or None: both directions
-Time = float | str  # seconds, or "40ms"
-Share = float | str  # 0.02, or "2%"
+
+
+class Component(NamedTuple):
+    """One effect on packets to one side, or to both (None), and its number on this wire."""
+
+    number: int
+    side: Side | None
+    effect: WireEffect
+
+    @property
+    def condition(self) -> dict[str, object]:
+        """It, as the process in between is told."""
+        return {
+            "id": self.number,
+            "word": self.effect.word,
+            "way": WAYS[self.side],
+            "chooses": self.effect.chooses,
+            "numbers": self.effect.numbers,
+        }
 
 
 class Impairment(Fault):
-    """What the wire does to packets from now on, until it is removed."""
+    """What the wire does to packets from now on, until it is removed: one effect, or several under
+    one name.
+    """
 
     kind = "wire"  # of any word
     counts = False  # what it does shows in time, or now and then
 
     def __init__(
-        self,
-        carrier: Carrier,
-        word: str,
-        name: str,
-        does: str,
-        sides: tuple[Side, ...],
-        loses: bool,
+        self, carrier: Carrier, word: str, name: str, does: str, parts: tuple[Component, ...]
     ) -> None:
-        self.word, self.name = word, name
-        self._carrier, self._does, self._sides, self._loses = carrier, does, sides, loses
+        self.word, self.name, self.parts = word, name, parts
+        self._carrier, self._does = carrier, does
+        self._sides = tuple(s for s in Side if any(part.side in (None, s) for part in parts))
         self._installed = carrier.clock()
         self._removed: float | None = None
-        self._met = 0
+        self._counts = dict.fromkeys(parts, 0)
+
+    def _counted(self) -> dict[Component, int]:
+        if self._removed is None:
+            self._counts = self._carrier.met(self)
+        return self._counts
 
     @property
     def met(self) -> int:
         """The number of packets that it was done to so far."""
-        if self._removed is None:
-            self._met = self._carrier.met(self)
-        return self._met
+        counted = self._counted()
+        sides = {part.side for part in counted}
+        return sum(max(n for part, n in counted.items() if part.side is side) for side in sides)
 
     @property
     def packets(self) -> int:
         """The number of packets that it has lost so far."""
-        return self.met if self._loses else 0
+        return sum(number for part, number in self._counted().items() if part.effect.loses)
 
     @property
     def in_force(self) -> bool:
@@ -86,7 +108,7 @@ class Impairment(Fault):
     def remove(self) -> None:
         """Have the wire no longer do it; what is under way stays so."""
         if self._removed is None:
-            self._met = self._carrier.met(self)
+            self._counted()
             self._removed = self._carrier.clock()
             self._carrier.end(self)
 
@@ -105,10 +127,11 @@ class Impairment(Fault):
             installed=self._installed,
             removed=self._removed,
             counts=self.counts,
+            by=WHICH,
         )
 
 
-class Loss(Impairment):
+class Losing(Impairment):
     """Loses packets; where nothing was lost it is no cause of anything."""
 
     counts = True
@@ -138,8 +161,8 @@ class Carrier:
         self._free_name, self._impose = free_name, impose
         self._detour, self._joined = detour, joined
         self._numbers = itertools.count()
-        self._impairments: dict[Impairment, tuple[int, dict[str, object]]] = {}
-        self._control: socket.socket | None = None
+        self._impairments: list[Impairment] = []
+        self._carried: Carried | None = None
         self._closing = contextlib.ExitStack()
 
     def close(self) -> None:
@@ -155,84 +178,80 @@ class Carrier:
 
         Raises `LabError`, as all of these do.
         """
-        late, vague = _read("delay", units.seconds, time), _read("jitter", units.seconds, jitter)
-        if vague > late:
-            raise LabError(f"jitter: at most the delay ({time}); found {jitter}")
-        does = f"delays packets by {time}" + (f", give or take {jitter}" if vague else "")
-        return self._begin("delay", does, to, name, delay=late, jitter=vague, seed=seed)
+        return self._begin(effects.Delay(time, jitter, seed), to, name)
 
     def loss(self, share: Share, to: To = None, seed: int = 0, name: str = "") -> Impairment:
         """Lose a share of all packets: which ones, hangs on what they are and on the `seed`."""
-        part = _read("loss", units.share, share)
-        does = f"loses {share} of all packets"
-        return self._begin("loss", does, to, name, loses=True, share=part, seed=seed)
+        return self._begin(effects.Loss(share, seed), to, name)
 
     def duplicate(self, share: Share, to: To = None, seed: int = 0, name: str = "") -> Impairment:
         """Deliver a share of all packets twice."""
-        part = _read("duplicate", units.share, share)
-        does = f"delivers {share} of all packets twice"
-        return self._begin("duplicate", does, to, name, share=part, seed=seed)
+        return self._begin(effects.Duplicate(share, seed), to, name)
 
     def reorder(
         self, share: Share, by: Time = "5ms", to: To = None, seed: int = 0, name: str = ""
     ) -> Impairment:
         """Hold a share of all packets back for so many seconds, while those behind them pass."""
-        part, late = _read("reorder", units.share, share), _read("by", units.seconds, by)
-        does = f"holds {share} of all packets back for {by}"
-        return self._begin("reorder", does, to, name, share=part, seed=seed, by=late)
+        return self._begin(effects.Reorder(share, seed, by), to, name)
 
     def corrupt(self, share: Share, to: To = None, seed: int = 0, name: str = "") -> Impairment:
         """Change one bit in a share of all packets; checksums find it."""
-        part = _read("corrupt", units.share, share)
-        does = f"changes a bit in {share} of all packets"
-        return self._begin("corrupt", does, to, name, share=part, seed=seed)
+        return self._begin(effects.Corrupt(share, seed), to, name)
 
     def rate(self, speed: str, queue: str = "", to: To = None, name: str = "") -> Impairment:
         """Carry no more than so many bits a second (``2mbit``), which wait in a queue of so many
         bytes (``64kB``), or in an endless one. It loses what finds the queue full.
         """
-        bits = _read("rate", units.bits, speed)
-        room = _read("queue", units.size, queue) if queue else 0.0
-        does = f"carries {speed}" + (f", with a queue of {queue}" if queue else "")
-        return self._begin("rate", does, to, name, bool(queue), rate=bits / 8, queue=room)
+        return self._begin(effects.Rate(speed, queue), to, name)
 
-    def _begin(
-        self, word: str, does: str, to: To, name: str, loses: bool = False, **what: float
-    ) -> Impairment:
+    def profile(self, which: str, name: str = "") -> Impairment:
+        """Be like a network that many people have: several effects under one name. `which` is one
+        of `PROFILES`: lte, 3g, wifi, satellite, bufferbloat. The client is the one who has it.
+        """
+        profile = _known(which)
+        each = [(side, effect) for side, done in profile.ways.items() for effect in done]
+        does = f"is like {profile.like} ({which})"
+        return self._impose_all("profile", name, does, each)
+
+    def _begin(self, effect: WireEffect, to: To, name: str) -> Impairment:
         side = None if to is None else coerce.side(to)
-        if self._control is None:
-            self._build()
-        sides = (side,) if side is not None else tuple(Side)
         place = f" to the {side}" if side is not None else ""
-        kind = Loss if word == "loss" else Impairment
-        impairment = kind(self, word, name or self._free_name(word), f"{does}{place}", sides, loses)
-        number = next(self._numbers)
-        about = {"id": number, "kind": word, "way": WAYS[side], "salt": number, **what}
-        self._impairments[impairment] = number, about
+        try:
+            _ = effect.numbers
+        except ValueError as error:
+            raise LabError(str(error)) from None
+        return self._impose_all(effect.word, name, f"{effect.does}{place}", [(side, effect)])
+
+    def _impose_all(
+        self, word: str, name: str, does: str, each: Sequence[tuple[Side | None, WireEffect]]
+    ) -> Impairment:
+        if self._carried is None:
+            self._build()
+        parts = tuple(Component(next(self._numbers), side, effect) for side, effect in each)
+        kind = Losing if any(part.effect.counts for part in parts) else Impairment
+        impairment = kind(self, word, name or self._free_name(word), does, parts)
+        self._impairments.append(impairment)
         self._tell()
         return self._impose(impairment)
 
-    def met(self, impairment: Impairment) -> int:
-        """How many packets an impairment that is in force has met so far."""
-        number, _ = self._impairments[impairment]
-        return self._tell()[str(number)]
+    def met(self, impairment: Impairment) -> dict[Component, int]:
+        """How many packets each part of an impairment that is in force has met so far."""
+        counted = self._tell()
+        return {part: counted[str(part.number)] for part in impairment.parts}
 
     def end(self, impairment: Impairment) -> None:
         """Have an impairment no longer be in force."""
-        del self._impairments[impairment]
+        self._impairments.remove(impairment)
         self._tell()
 
     def _tell(self) -> dict[str, int]:
-        """Have exactly these impairments be in force; returns what each has met."""
-        assert self._control is not None
+        """Have exactly these impairments be in force; returns what each part has met."""
+        assert self._carried is not None
+        conditions = [part.condition for each in self._impairments for part in each.parts]
         try:
-            self._control.send(
-                json.dumps([what for _, what in self._impairments.values()]).encode()
-            )
-            answer = self._control.recv(1 << 20)
+            answer = self._carried.ask(json.dumps(conditions).encode())
         except OSError as error:
-            answer = b""
-            why = f": {error.strerror}"
+            answer, why = b"", f": {error.strerror or error}"
         else:
             why = ""
         if not answer:
@@ -255,24 +274,9 @@ class Carrier:
                 ends = [self._end(middle, side, opened) for side in Side]
             except OSError as error:
                 raise refused(error) from None
-            mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            opened.enter_context(mine)
-            mine.settimeout(PATIENCE)
-            with its:
-                numbers = [each.fileno() for each in (*ends, its)]
-                try:
-                    process = subprocess.Popen(
-                        [sys.executable, "-IS", pump.__file__, *map(str, numbers)],
-                        stdin=subprocess.DEVNULL,
-                        pass_fds=numbers,
-                        start_new_session=True,  # Ctrl-C is not for it
-                    )
-                except OSError as error:
-                    raise refused(error) from None
-            opened.callback(_ended, process, mine)
+            self._carried = opened.enter_context(contextlib.closing(Carried(ends)))
             for end in ends:
                 end.close()
-            self._control = mine
             self._tell()
             for host in self._hosts.values():
                 host.route.send(_detour(host, self._network))
@@ -297,7 +301,8 @@ class Carrier:
     def _end(self, middle: Namespace, side: Side, opened: contextlib.ExitStack) -> socket.socket:
         """A packet socket of one of the links inside."""
         with middle:
-            end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ALL_FRAMES))
+            # Without a protocol: one that hears already waits for the whole machine to be bound.
+            end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             opened.callback(end.close)
             end.bind((str(side), ALL_FRAMES))
         try:
@@ -325,17 +330,10 @@ def _inner(side: Side) -> str:
     return f"02:00:00:00:02:0{side.number}"
 
 
-def _ended(process: subprocess.Popen[bytes], control: socket.socket) -> None:
-    control.close()  # it ends by itself then
-    try:
-        process.wait(PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _read(what: str, read: Callable[[V], float], given: V) -> float:
-    try:
-        return read(given)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise LabError(f"{what}: expected {error}; found {given!r}") from None
+def _known(which: str) -> Profile:
+    """A profile by its name. Raises `LabError` for another one."""
+    if which in PROFILES:
+        return PROFILES[which]
+    near = difflib.get_close_matches(str(which), PROFILES, 1)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    raise LabError(f"profile: expected one of {', '.join(PROFILES)}; found {which!r}.{meant}")

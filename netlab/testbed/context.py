@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from netlab import scheduler
 from netlab.linux.names import Names
@@ -13,8 +13,10 @@ from netlab.model.errors import LabError, TooBusy, Unmet
 from netlab.model.vocabulary import USUAL_PORT, Family, Side
 from netlab.testbed.flows import FlowTracker
 from netlab.testbed.program import Program
-from netlab.testbed.recorder import Recorder
-from netlab.testbed.tape import Tape
+
+if TYPE_CHECKING:
+    from netlab.testbed.recorder import Recorder
+    from netlab.testbed.tape import Tape
 
 T = TypeVar("T")
 #: Seconds that a lab may lose before what fails in it says nothing: TCP's first time-out (RFC 6298,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A lab that is told what to do by a program in it, in any language: HTTP with JSON over a Unix
-socket of the client's host.
+"""A lab that is told what to do by a program in it, in any language: a Unix socket of the client's
+host, on which `netlab.testbed.orders` come.
 
 The socket has an abstract name (unix(7)), which belongs to that host's network: no file is left,
 whatever ends netlab.
@@ -8,25 +8,14 @@ whatever ends netlab.
 
 from __future__ import annotations
 
-import inspect
-import json
 import socket
-import socketserver
 import struct
-from collections.abc import Callable, Mapping
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
-from typing import Any
+from collections.abc import Callable
 
-from netlab.model.errors import LabError, NetlabError, Unmet
-from netlab.testbed.net import Address, Net
-from netlab.testbed.sockets import TcpSocket
+from netlab.testbed.net import Net
 
 NAME = "netlab"  # of the socket: @netlab
-LARGEST = 1 << 20  # bytes of a request
 PEER = struct.Struct("iII")  # struct ucred: process, user, group
-#: Addresses by their names, as properties of `Net`.
-ADDRESSES = ("blackhole", "refused", "unreachable", "never_accepts", "silent", "resets", "closes")
 
 
 class Control:
@@ -37,215 +26,32 @@ class Control:
     """
 
     def __init__(self, net: Net, trusts: Callable[[int], bool]) -> None:
-        self._server = _Server(net, trusts)
+        self._net, self._trusts = net, trusts
+        with net.lab.client.namespace:
+            self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(f"\0{NAME}")
+        self._listener.listen()
+        self._listener.setblocking(False)
 
     def close(self) -> None:
         """Answer nothing any more."""
-        self._server.server_close()
+        self._listener.close()
 
     def answer(self) -> None:
         """Answer who waits, if anybody does."""
-        self._server.handle_request()
-
-
-def _address(at: Address) -> dict[str, object]:
-    return {"host": at.host, "port": at.port, "url": at.url}
-
-
-def _socket(at: str, found: TcpSocket) -> dict[str, object]:
-    """One socket, without what only Python can use."""
-    said: dict[str, object] = {"at": at}
-    for name, value in found._asdict().items():
-        if name in ("local", "remote"):
-            said[name] = list(value)
-        elif name != "program":
-            said[name] = value if isinstance(value, int | float | str) else str(value)
-    return said | {"state": str(found.state), "timer": str(found.timer)}
-
-
-class Routes:
-    """What can be asked for: each method is a path, and its arguments are the request's."""
-
-    def __init__(self, net: Net) -> None:
-        self._net, self._lab = net, net.lab
-
-    def get_addresses(self) -> dict[str, object]:
-        """Addresses that misbehave, each in one way."""
-        return {name: _address(getattr(self._net, name)) for name in ADDRESSES}
-
-    def get_sockets(self) -> list[dict[str, object]]:
-        """The TCP sockets of both hosts."""
-        hosts = self._lab.hosts
-        return [_socket(str(host.side), each) for host in hosts for each in host.sockets()]
-
-    def get_flows(self) -> list[dict[str, object]]:
-        """The connections between the hosts that were seen so far, and their pairs of states."""
-        return [
-            {"client": list(flow.client), "server": list(flow.server), "pair": str(flow.pair)}
-            for flow in self._lab.flows()
-        ]
-
-    def post_drop(
-        self,
-        segments: str | list[str],
-        to: str,
-        port: int | None = None,
-        first: int | None = None,
-        after: int | None = None,
-        name: str = "",
-    ) -> dict[str, object]:
-        """Lose segments on their way to a host."""
-        words = [segments] if isinstance(segments, str) else segments
-        fault = self._lab.drop(*words, to=to, port=port, first=first, after=after, name=name)
-        return {"name": fault.name}
-
-    def post_remove(self, name: str | None = None) -> dict[str, object]:
-        """Remove a fault by its name, or all; returns how many packets it has dropped."""
-        dropped = self._lab.dropped(name)
-        self._lab.remove(name)
-        return {"dropped": dropped}
-
-    def post_cut(self) -> dict[str, object]:
-        """Lose every packet from now on."""
-        self._net.cut()
-        return {}
-
-    def post_heal(self) -> dict[str, object]:
-        """Undo every cut."""
-        self._net.heal()
-        return {}
-
-    def post_forget(self) -> dict[str, object]:
-        """Have a firewall on the way forget the connections that there are."""
-        self._net.forget()
-        return {}
-
-    def post_half(self, count: int) -> dict[str, object]:
-        """An address that answers with so many bytes of twice as many, and falls silent."""
-        return _address(self._net.half(int(count)))
-
-    def post_serve(self, command: str | list[str], ready: str | None = None) -> dict[str, object]:
-        """Start a server on the server's host; {port} becomes the port of its address."""
-        return _address(self._net.serve(command, ready))
-
-    def post_expect(
-        self,
-        client: str | list[str],
-        server: str | list[str],
-        hold: float = 0.0,
-        within: float = 5.0,
-        port: int | None = None,
-    ) -> dict[str, object]:
-        """Wait for a pair of states, and see it held for so many seconds."""
-        held = self._lab.expect(client, server, hold, within, port=port)
-        return {"pair": str(held.pair), "held": held.seconds}
-
-
-def _routes(net: Net) -> dict[tuple[str, str], Callable[..., object]]:
-    routes = Routes(net)
-    found: dict[tuple[str, str], Callable[..., object]] = {}
-    for name, method in inspect.getmembers(routes, inspect.ismethod):
-        verb, _, path = name.partition("_")
-        if verb in ("get", "post"):
-            found[verb.upper(), f"/{path}"] = method
-    return found
-
-
-class _Wrong(LabError):
-    """A request that cannot be understood."""
-
-
-class _Server(socketserver.UnixStreamServer):
-    timeout = 0  # of `handle_request`, in seconds
-
-    def __init__(self, net: Net, trusts: Callable[[int], bool]) -> None:
-        super().__init__("", _Handler, bind_and_activate=False)
-        self._trusts = trusts
-        self.routes = _routes(net)
-        with net.lab.client.namespace:
-            mine = socket.socket(socket.AF_UNIX)
-        self.socket.close()
-        self.socket = mine
-        self.socket.bind(f"\0{NAME}")
-        self.socket.listen()
-
-    def verify_request(self, request: Any, client_address: object) -> bool:
-        """By what the kernel says of who has connected (SO_PEERCRED, unix(7))."""
-        credentials = request.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size)
-        process, _, _ = PEER.unpack(credentials)
-        return self._trusts(process)
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Who asked is gone: that is their affair."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    timeout = 5  # seconds for a whole request: all of netlab waits meanwhile
-
-    def do_GET(self) -> None:
-        self._do({})
-
-    def do_POST(self) -> None:
         try:
-            self._do(self._given())
-        except _Wrong as error:
-            self._say(HTTPStatus.BAD_REQUEST, {"error": str(error)})
-
-    def _given(self) -> dict[str, Any]:
-        try:
-            length = int(self.headers.get("Content-Length") or 0)
-            if length > LARGEST:
-                raise _Wrong(f"a request has {LARGEST} bytes at most; this one has {length}")
-            given = json.loads(self.rfile.read(length) or b"{}")
-        except (ValueError, RecursionError) as error:
-            raise _Wrong(f"the request is not JSON: {error}") from None
-        if not isinstance(given, dict):
-            raise _Wrong("expected a mapping, such as {}")
-        return given
-
-    def _do(self, given: Mapping[str, Any]) -> None:
-        path = self.path.partition("?")[0]
-        route = self.server.routes.get((self.command, path))
-        if route is None:
-            known = {f"{verb} {at}": _told(each) for (verb, at), each in self.server.routes.items()}
-            found = path == "/"
-            self._say(
-                HTTPStatus.OK if found else HTTPStatus.NOT_FOUND,
-                known if found else {"error": f"there is no {self.command} {path}", "known": known},
-            )
+            connection, _ = self._listener.accept()
+        except BlockingIOError:
             return
-        try:
-            inspect.signature(route).bind(**given)
-            self._say(HTTPStatus.OK, route(**given))
-        except (TypeError, ValueError, AttributeError, OSError) as error:  # of a wrong kind
-            told = f"{error}. {self.command} {path} takes: {_arguments(route)}"
-            self._say(HTTPStatus.BAD_REQUEST, {"error": told})
-        except Unmet as error:
-            self._say(HTTPStatus.CONFLICT, {"error": str(error)})
-        except NetlabError as error:
-            self._say(HTTPStatus.BAD_REQUEST, {"error": str(error)})
+        with connection:
+            if self._trusts(_process(connection)):
+                from netlab.testbed import orders  # 15 ms, of which most labs have no need
 
-    def _say(self, status: HTTPStatus, what: object) -> None:
-        body = (json.dumps(what) + "\n").encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: what the program in the lab writes is all that is seen."""
-
-    def address_string(self) -> str:
-        return "client"
+                orders.obey(self._net, connection)
 
 
-def _told(route: Callable[..., object]) -> str:
-    arguments = _arguments(route)
-    about = " ".join((inspect.getdoc(route) or "").split())
-    return f"{about} Takes: {arguments}" if arguments else about
-
-
-def _arguments(route: Callable[..., object]) -> str:
-    return ", ".join(inspect.signature(route).parameters)
+def _process(connection: socket.socket) -> int:
+    """The number of the process that has connected, by the kernel (SO_PEERCRED, unix(7))."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER.size)
+    process: int = PEER.unpack(credentials)[0]
+    return process

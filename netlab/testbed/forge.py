@@ -69,7 +69,7 @@ class Forge:
     def __init__(self, side: Side, family: Family, target: str) -> None:
         self._side, self._family, self._target = side, family, target
         try:
-            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             self._socket.bind(("eth0", ETH_P_ALL))
         except OSError as error:
             raise LabError(f"no packet can be forged here: {error.strerror}") from None

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from netlab.linux import conntrack
 from netlab.linux.conntrack import TrackedConnection
@@ -17,7 +17,6 @@ from netlab.model.errors import ActionFailed, LabError, NotHeld
 from netlab.model.tcp import Segment, State
 from netlab.model.vocabulary import ExpectedPair, Family, Hook, Reject, Side
 from netlab.testbed import coerce, subnets, wire
-from netlab.testbed.carrier import Carrier
 from netlab.testbed.connection import Flow
 from netlab.testbed.context import LabContext
 from netlab.testbed.expect import Held, prove
@@ -31,8 +30,11 @@ from netlab.testbed.host import PATIENCE, Host
 from netlab.testbed.path import LINK as PATH_LINK
 from netlab.testbed.path import Path
 from netlab.testbed.program import Program
-from netlab.testbed.recorder import Recorder
-from netlab.testbed.tape import Tape, Taps
+
+if TYPE_CHECKING:  # what only some labs have, and takes 25 ms to import
+    from netlab.testbed.carrier import Carrier
+    from netlab.testbed.recorder import Recorder
+    from netlab.testbed.tape import Tape
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Fault)
@@ -77,6 +79,8 @@ class Lab:
 
     def _record(self, stack: contextlib.ExitStack) -> None:
         """Keep every packet from now on, and every record of the kernel's tracepoints."""
+        from netlab.testbed.recorder import Recorder
+
         recorder = Recorder(self.context.began, self.context.began_realtime)
         stack.callback(recorder.close)
         for host in self.hosts:
@@ -86,6 +90,8 @@ class Lab:
 
     def _tape(self, stack: contextlib.ExitStack) -> str:
         """Keep the latest packets from now on; return '', or the reason why it cannot."""
+        from netlab.testbed.tape import Tape, Taps
+
         taps = Taps(self.context.began)
         stack.callback(taps.close)
         try:
@@ -118,6 +124,8 @@ class Lab:
         is: until then there is nothing but a cable.
         """
         if self._carrier is None:
+            from netlab.testbed.carrier import Carrier
+
             hosts = {host.side: host for host in self.hosts}
             self._carrier = self._closing.enter_context(
                 contextlib.closing(

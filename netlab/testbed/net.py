@@ -15,18 +15,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from netlab.model.tcp import ANY, SYN
 from netlab.model.vocabulary import Side
-from netlab.testbed.carrier import Share, Time
 from netlab.testbed.faults.base import Fault
 from netlab.testbed.hops.firewall import Firewall
 from netlab.testbed.lab import Lab
 from netlab.testbed.readiness import Ready
 from netlab.testbed.sockets import written
 
+if TYPE_CHECKING:
+    from netlab.programs.effects import Share, Time
+
 FIRST = 7001  # of the ports of addresses
+#: The addresses that take no argument: properties of `Net`.
+ADDRESSES = ("blackhole", "refused", "unreachable", "never_accepts", "silent", "resets", "closes")
 ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: close with a RST
 
 
@@ -162,11 +166,17 @@ class Net:
         """Lose every packet from now on, in both directions and without a word."""
         self._cuts += [self.lab.drop(ANY, to=side) for side in Side]
 
-    def slow(self, delay: Time, jitter: Time = 0.0, loss: Share = 0.0) -> None:
+    def slow(
+        self, delay: Time = 0.0, jitter: Time = 0.0, loss: Share = 0.0, profile: str = ""
+    ) -> None:
         """Deliver every packet so much later, in both directions, and lose a share of them: seconds
-        or ``"40ms"``, and 0.02 or ``"2%"``.
+        or ``"40ms"``, and 0.02 or ``"2%"``; or be like a network that many people have
+        (``"lte"``: see `Carrier.profile`).
         """
-        self._cuts.append(self.lab.wire.delay(delay, jitter))
+        if profile:
+            self._cuts.append(self.lab.wire.profile(profile))
+        if delay or not profile:
+            self._cuts.append(self.lab.wire.delay(delay, jitter))
         if loss:
             self._cuts.append(self.lab.wire.loss(loss))
 

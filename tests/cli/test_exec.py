@@ -19,9 +19,10 @@ from pathlib import Path
 
 import pytest
 
-from netlab.testbed.control import ADDRESSES, LARGEST, NAME, Control
+from netlab.testbed.control import NAME, Control
 from netlab.testbed.lab import Lab
-from netlab.testbed.net import Net
+from netlab.testbed.net import ADDRESSES, Net
+from netlab.testbed.orders import LARGEST
 from tests.kernel import tools
 
 from .shell import NETLAB, PATIENCE, environment, netlab
@@ -139,6 +140,19 @@ def test_a_killed_one_leaves_nothing(mark: str) -> None:
     assert tools.left_over(mark) == []
 
 
+def test_it_loads_little_for_a_command_that_asks_for_nothing() -> None:
+    """Each of these is 10 to 80 ms that every command in a lab would wait for."""
+    code = "import sys, netlab.cli; netlab.cli.main(['exec', '--', 'true']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {*done.stdout.split()}
+    assert "netlab.testbed.lab" in loaded
+    spared = {
+        *("hashlib", "http.server", "scapy", "yaml"),
+        *("netlab.scenario", "netlab.testbed.carrier", "netlab.testbed.recorder"),
+    }
+    assert not spared & loaded
+
+
 # --- what it may tell the lab
 
 
@@ -238,6 +252,13 @@ def test_addresses_servers_and_cuts_are_asked_for(orders: Orders) -> None:
         socket.create_connection((http["host"], http["port"]), PATIENCE).close()
 
 
+def test_the_wire_is_slow_until_it_heals(orders: Orders) -> None:
+    assert orders.ask("POST", "/slow", {"delay": "20ms", "profile": "3g"}) == (200, {})
+    assert [each.kind for each in orders.net.lab.faults] == ["profile", "delay"]
+    assert orders.ask("POST", "/heal") == (200, {})
+    assert not any(each.in_force for each in orders.net.lab.imposed)
+
+
 @pytest.mark.parametrize(
     ("path", "raw", "status", "said"),
     [
@@ -247,6 +268,8 @@ def test_addresses_servers_and_cuts_are_asked_for(orders: Orders) -> None:
         ("/drop", "{}", 400, "missing a required argument: 'segments'. POST /drop takes: "),
         ("/drop", '{"segments": "SYN", "to": "x"}', 400, "no side is called 'x'"),
         ("/drop", '{"segments": 1, "to": "client"}', 400, "POST /drop takes: segments"),
+        ("/slow", '{"delay": "1h"}', 400, "delay: expected 0 to 60 seconds, such as 40ms"),
+        ("/slow", '{"profile": "tin"}', 400, "profile: expected one of lte, 3g, wifi"),
         ("/cut", '{"now": 1}', 400, "got an unexpected keyword argument 'now'"),
         ("/serve", '{"command": "no-such"}', 400, "cannot run 'no-such'"),
         ("/serve", '{"command": "true"}', 409, "has ended before"),

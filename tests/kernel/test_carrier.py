@@ -5,8 +5,13 @@ is asked is that nothing comes too early, and that nothing is lost without being
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import inspect
 import itertools
+import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -17,13 +22,16 @@ import pytest
 
 from netlab.model.errors import LabError, ScenarioError
 from netlab.model.vocabulary import Family, Side
+from netlab.programs.effects import EFFECTS, WireEffect
 from netlab.scenario import writer
 from netlab.scenario.explain import by_hand
 from netlab.scenario.loader import parse
 from netlab.scenario.runner import play
-from netlab.testbed.carrier import LINK
+from netlab.testbed.carrier import LINK, WHICH, Carrier
 from netlab.testbed.hops.base import Hop
 from netlab.testbed.lab import Lab
+from netlab.testbed.net import Net
+from netlab.testbed.profiles import PROFILES
 
 from . import tools
 
@@ -152,6 +160,54 @@ def test_what_a_full_queue_has_no_room_for_is_lost(lab: Lab) -> None:
     assert fault.packets >= 10
 
 
+@PING
+def test_a_profile_is_one_name_for_all_that_such_a_network_does(lab: Lab) -> None:
+    with lab.wire.profile("3g") as fault:
+        assert 300 <= fastest(ping(lab, "-c", "3", "-i", "0.01")) < 340
+        assert (fault.name, fault.met, fault.packets) == ("profile-1", 6, 0)
+        assert [each.does for each in lab.faults] == ["is like a mobile network, 3G (3g)"]
+    assert fastest(ping(lab, "-c", "3", "-i", "0.01")) < 20
+
+
+@PING
+def test_a_full_buffer_at_home_delays_whatever_comes_behind(lab: Lab) -> None:
+    """The client sends as much as it can, and its pings wait in the same queue."""
+    with Net(lab) as net, lab.wire.profile("bufferbloat"):
+        idle = fastest(ping(lab, "-c", "3", "-i", "0.01"))
+        with lab.client:
+            upload = socket.create_connection(net.silent)
+        upload.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")  # BBR keeps it short
+        upload.setblocking(False)
+
+        def waits() -> bool:
+            with contextlib.suppress(BlockingIOError):
+                while upload.send(b"x" * 100_000):
+                    pass
+            return fastest(ping(lab, "-c", "1")) > idle + 200
+
+        with upload:
+            assert lab.wait(waits, tools.PATIENCE)
+
+
+@pytest.mark.parametrize("which", PROFILES)
+def test_every_profile_can_be_had_and_has_its_source(lab: Lab, which: str) -> None:
+    profile = PROFILES[which]
+    assert profile.source
+    parts = lab.wire.profile(which).parts
+    assert [part.effect for part in parts] == [*profile.down, *profile.up]
+
+
+@pytest.mark.parametrize("effect", EFFECTS.values(), ids=[*EFFECTS])
+def test_every_effect_is_a_method_with_the_same_quantities(effect: type[WireEffect]) -> None:
+    taken = inspect.signature(getattr(Carrier, effect.word)).parameters
+    own = {quantity.name: quantity.default for quantity in effect.quantities()}
+    missing: dict[object, object] = {dataclasses.MISSING: inspect.Parameter.empty}
+    assert {name: taken[name].default for name in own} == {
+        name: missing.get(default, default) for name, default in own.items()
+    }
+    assert taken.keys() - own.keys() == {"self", "to", "name"}
+
+
 # --- what it does not
 
 
@@ -213,6 +269,7 @@ def test_it_is_recorded_as_a_fault_and_removed_as_one(lab: Lab) -> None:
         ("delay-1", "delay", "delays packets by 20ms, give or take 5ms to the client"),
         ("loss-1", "loss", "loses 2% of all packets"),
     ]
+    assert {each.by for each in lab.faults} == {WHICH}
     lab.remove("loss-1")
     assert [each.in_force for each in lab.imposed] == [True, False]
     lab.remove()
@@ -232,6 +289,8 @@ def test_it_is_recorded_as_a_fault_and_removed_as_one(lab: Lab) -> None:
         ("rate", ["fast"], "rate: expected a number of bits a second, such as 2mbit; found 'fast'"),
         ("rate", ["0mbit"], "rate: expected a number of bits a second, such as 2mbit"),
         ("rate", ["1mbit", "64"], "queue: expected a number of bytes, such as 64kB; found '64'"),
+        ("loss", ["2%", None, -1], "seed: expected a whole number, 0 to 2147483648; found -1"),
+        ("profile", ["lte4"], "3g, wifi, satellite, bufferbloat; found 'lte4'. Did you mean lte?"),
         ("reorder", ["1%", "soon"], "by: expected 0 to 60 seconds, such as 40ms; found 'soon'"),
     ],
 )
@@ -281,6 +340,43 @@ def test_nothing_is_left_of_a_lab_that_ends(mark: str) -> None:
     assert len([*Path("/proc/self/fd").iterdir()]) == descriptors
 
 
+def test_many_wires_are_carried_by_as_many_processes_as_there_are_cores(mark: str) -> None:
+    cores = len(os.sched_getaffinity(0))
+    with contextlib.ExitStack() as closing:
+        labs = [closing.enter_context(Lab()) for _ in range(cores + 3)]
+        for number, each in enumerate(labs):
+            each.wire.delay(f"{10 * (number + 1)}ms")
+        assert len(tools.marked(mark)) == cores
+        labs.pop().close()
+        for number, each in enumerate(labs):  # each in its own way, also when another one has ended
+            lowest = 20 * (number + 1)
+            assert lowest <= fastest(ping(each, "-c", "2", "-i", "0.01")) < lowest + 20
+    assert tools.left_over(mark) == []
+
+
+@PING
+def test_a_wire_is_carried_where_descriptors_have_four_digits(lab: Lab) -> None:
+    """Of 40 labs at once, the last have such; select(2) takes none above 1023."""
+    with contextlib.ExitStack() as closing:
+        for _ in range(1100):
+            closing.enter_context(Path("/dev/null").open())
+        lab.wire.delay("10ms")
+        assert fastest(ping(lab, "-c", "2", "-i", "0.01")) >= 20
+
+
+def test_a_wire_of_another_lab_goes_on_when_a_process_is_killed(mark: str) -> None:
+    with contextlib.ExitStack() as closing:
+        for _ in range(2 * len(os.sched_getaffinity(0))):
+            closing.enter_context(Lab()).wire.delay("1ms")
+        for carrier in tools.marked(mark):
+            os.kill(carrier, signal.SIGKILL)
+            os.waitid(os.P_PID, carrier, os.WEXITED | os.WNOWAIT)
+        late = closing.enter_context(Lab())
+        late.wire.delay("10ms")  # another process is begun
+        assert fastest(ping(late, "-c", "2", "-i", "0.01")) >= 20
+    assert tools.left_over(mark) == []
+
+
 def test_a_process_that_is_gone_is_an_error(lab: Lab, mark: str) -> None:
     lab.wire.delay("1ms")
     (carrier,) = tools.marked(mark)
@@ -328,6 +424,8 @@ expect:
         "reorder: {share: 5%, by: 1ms}",
         "duplicate: 5%",
         "corrupt: {share: 1%, seed: 2}",
+        "profile: satellite",
+        "profile: {which: wifi, as: home}",
     ],
 )
 def test_a_file_may_ask_for_it(wire: str) -> None:
@@ -352,6 +450,7 @@ def test_a_file_may_ask_for_it(wire: str) -> None:
         ("delay: 2h", "delay: expected 0 to 60 seconds, such as 40ms; found '2h'"),
         ("delay: {jitter: 1ms}", "delay lacks 'time': 0 to 60 seconds, such as 40ms"),
         ("loss: 2", "loss: expected a share of all packets, such as 2%; found '2'"),
+        ("profile: lte4", "profile: expected a profile: lte, 3g, wifi, satellite or bufferbloat"),
         ("rate: 2", "rate: expected a number of bits a second, such as 2mbit; found '2'"),
         ("reorder: {share: 1%, buy: 1ms}", "reorder has no 'buy'. Did you mean by?"),
     ],

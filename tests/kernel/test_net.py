@@ -135,6 +135,11 @@ def test_what_is_slow_takes_its_time_until_it_heals(net: Net) -> None:
         assert time.monotonic() - began >= 0.1
     net.heal()
     assert not any(each.in_force for each in net.lab.imposed)
+    net.slow(profile="lte")
+    net.slow("10ms", profile="3g")
+    assert [each.kind for each in net.lab.faults[2:]] == ["profile", "profile", "delay"]
+    net.heal()
+    assert not any(each.in_force for each in net.lab.imposed)
 
 
 @pytest.mark.needs("nft")

@@ -150,6 +150,24 @@ def test_the_doctor_passes_over_what_this_user_may_not_look_at(somebody: Somebod
     assert f"{opened}/netlab is another program" in done.stdout
 
 
+SLOW = """
+import time
+from netlab import Lab
+with Lab() as lab:
+    lab.wire.profile("lte")
+    lab.server.listen()
+    began = time.monotonic()
+    lab.client.connect()
+    print(time.monotonic() - began)
+"""
+
+
+def test_a_wire_misbehaves_without_root(somebody: Somebody) -> None:
+    done = somebody.run(*somebody.python, "-c", SLOW)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert float(done.stdout) >= 0.07
+
+
 def test_too_few_processes_for_a_program_are_named(somebody: Somebody) -> None:
     """By the scenario that starts it; the other passes. (Root has no such limit.)"""
     limited = [tools.program("prlimit"), "--nproc=1", *somebody.python, "-m", "netlab", "run"]

@@ -25,7 +25,8 @@ MODULES = {
 
 #: The rooms from the ground up: each may import what is below it, and itself.
 FLOORS = (
-    ("model", "programs"),
+    ("model",),
+    ("programs",),
     ("_version", "extras", "linux", "packets", "scheduler"),
     ("observe", "render"),
     ("snapshot",),

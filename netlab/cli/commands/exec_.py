@@ -124,7 +124,8 @@ def _do(net: Net, steps: Sequence[AnyStep], file: Path | None) -> None:
 
 
 def _run(net: Net, line: list[str]) -> int:
-    from netlab.testbed.control import ADDRESSES, NAME, Control
+    from netlab.testbed.control import NAME, Control
+    from netlab.testbed.net import ADDRESSES
 
     environment = {f"NETLAB_{name.upper()}": str(getattr(net, name)) for name in ADDRESSES}
     environment |= {"NETLAB_SERVER": net.refused.host, CONTROL: f"@{NAME}"}

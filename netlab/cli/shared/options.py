@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from netlab.linux import sysctl
 from netlab.model.text import printable
 from netlab.render.style import Style
-from netlab.scenario import kinds
 
 if TYPE_CHECKING:
     from netlab.model.evidence import Evidence
@@ -26,6 +25,8 @@ def seconds(text: str) -> float:
 
     Raises `ArgumentTypeError` for anything else.
     """
+    from netlab.scenario import kinds  # not for commands without such an option: 15 ms
+
     try:
         return kinds.duration(text)
     except ValueError:

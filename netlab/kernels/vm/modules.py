@@ -26,7 +26,7 @@ OPTIONAL = (
     *("nfnetlink_log", "nf_log_syslog", "nf_log_common", "nf_log_ipv4", "nf_log_ipv6", "nft_log"),
     *("nft_nat", "nft_chain_nat", "nft_masq", "nft_redir", "nf_conntrack_netlink"),
     *("nft_connlimit", "nft_tproxy"),
-    *("inet_diag", "tcp_diag", "netlink_diag", "af_packet"),
+    *("inet_diag", "tcp_diag", "netlink_diag", "af_packet", "sch_netem"),
 )
 
 #: Of a module or a list of them, in bytes: with all that is known about it, 40 MiB.

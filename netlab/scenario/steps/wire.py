@@ -1,138 +1,120 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``delay: 40ms``, ``loss: {share: 2%, to: client}``: what the wire does to packets.
+"""``delay: 40ms``, ``loss: {share: 2%, to: client}``, ``profile: lte``: what the wire does to
+packets. Each word is a class of `netlab.programs.effects`.
 
 By hand it is netem's doing, at the end that sends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from netlab.model.vocabulary import Family
-from netlab.scenario.kinds import SEED, SHARE, SIDE, SIZE, SPEED, TIME
+from netlab.model import units
+from netlab.model.vocabulary import Family, Side
+from netlab.programs.effects import EFFECTS, Quantity, WireEffect
+from netlab.scenario.kinds import PROFILE, SEED, SHARE, SIDE, SIZE, SPEED, TIME
 from netlab.scenario.model import WireStep
 from netlab.scenario.shapes import Field, Struct
 from netlab.scenario.steps.fault import Command, FaultKind, StepContext
+from netlab.testbed.profiles import PROFILES
 
 if TYPE_CHECKING:
     from netlab.scenario.steps.action import Stage
     from netlab.testbed.faults.base import Fault
 
+#: How a file writes a quantity, by what reads it.
+KINDS_OF = {
+    units.seconds: TIME,
+    units.share: SHARE,
+    units.bits: SPEED,
+    units.size: SIZE,
+    units.whole: SEED,
+}
 Values = Mapping[str, Any]
-CHOSEN = {"share": Field(SHARE, required=True), "seed": Field(SEED, doc="another one, others (0)")}
 
 
-@dataclass(frozen=True, slots=True)
-class _Effect:
-    """One thing that a wire can do: its word is the name of `Carrier`'s method."""
-
-    word: str
-    fields: Mapping[str, Field]  # the first may be given alone
-    netem: Callable[[Values], str]  # as tc writes it
-    #: What becomes of packets; the place is " to the server", or nothing.
-    told: Callable[[Values, str], str]
-    counts: bool = False
+def _field(quantity: Quantity) -> Field:
+    return Field(KINDS_OF[quantity.read], required=quantity.required, doc=quantity.doc)
 
 
-def _later(given: Values) -> str:
-    about = f", give or take {given['jitter']}" if "jitter" in given else ""
-    return f"{given['time']} later{about}"
+def _read(about: StepContext, name: str, word: str, values: Values) -> WireStep:
+    given = {key: value for key, value in values.items() if key != "to"}
+    return WireStep(*about, name=name, word=word, values=given, to=values.get("to"))
 
 
-def _full(given: Values) -> str:
-    return f"; what finds {given['queue']} waiting is lost" if "queue" in given else ""
+def _install(stage: Stage, step: WireStep) -> Fault:
+    where = {"to": step.to} if step.to else {}
+    done: Fault = getattr(stage.lab.wire, step.word)(**step.values, **where, name=step.name)
+    return done
 
 
-EFFECTS = (
-    _Effect(
-        "delay",
-        {
-            "time": Field(TIME, required=True),
-            "jitter": Field(TIME, doc="give or take up to that"),
-            "seed": Field(SEED),
-        },
-        lambda given: f"delay {given['time']} {given.get('jitter', '')}".rstrip(),
-        lambda given, place: f"every packet{place} arrives {_later(given)}",
-    ),
-    _Effect(
-        "loss",
-        CHOSEN,
-        lambda given: f"loss {given['share']}",
-        lambda given, place: f"{given['share']} of all packets{place} are lost on the wire",
-        counts=True,
-    ),
-    _Effect(
-        "duplicate",
-        CHOSEN,
-        lambda given: f"duplicate {given['share']}",
-        lambda given, place: f"{given['share']} of all packets{place} arrive twice",
-    ),
-    _Effect(
-        "reorder",
-        {**CHOSEN, "by": Field(TIME, doc="how long they are held back (5ms)")},
-        lambda given: f"delay {given.get('by', '5ms')} reorder {given['share']}",
-        lambda given, place: (
-            f"{given['share']} of all packets{place} are held back for {given.get('by', '5ms')}, "
-            "and others overtake them"
-        ),
-    ),
-    _Effect(
-        "corrupt",
-        CHOSEN,
-        lambda given: f"corrupt {given['share']}",
-        lambda given, place: f"{given['share']} of all packets{place} arrive with one wrong bit",
-    ),
-    _Effect(
-        "rate",
-        {
-            "speed": Field(SPEED, required=True),
-            "queue": Field(SIZE, doc="loses what finds so many bytes waiting"),
-        },
-        lambda given: f"rate {given['speed']}",
-        lambda given, place: f"the wire carries {given['speed']}{place}{_full(given)}",
-    ),
-)
+def _netem(side: Side, effects: Iterable[WireEffect]) -> Command:
+    """What the sender's shell is told, for packets on their way to a side."""
+    asked = " ".join(effect.netem for effect in effects)
+    return Command(side.peer, f"tc qdisc add dev eth0 root netem {asked}")
 
 
-def _kind(effect: _Effect) -> FaultKind[WireStep]:
-    def read(about: StepContext, name: str, values: Values) -> WireStep:
-        given = {key: value for key, value in values.items() if key != "to"}
-        return WireStep(*about, name=name, word=effect.word, values=given, to=values.get("to"))
+def _undo(step: WireStep, family: Family) -> Iterator[Command]:
+    for side in step.where:
+        yield Command(side.peer, "tc qdisc del dev eth0 root")
 
-    def install(stage: Stage, step: WireStep) -> Fault:
-        done: Fault = getattr(stage.lab.wire, step.word)(**step.values, to=step.to, name=step.name)
-        return done
+
+def _written(step: WireStep) -> dict[str, Any]:
+    return {**step.values, **({"to": str(step.to)} if step.to else {})}
+
+
+def _kind(word: str, effect: type[WireEffect]) -> FaultKind[WireStep]:
+    fields = {each.name: _field(each) for each in effect.quantities()}
 
     def by_hand(step: WireStep, family: Family) -> Iterator[Command]:
         for side in step.where:
-            yield Command(
-                side.peer, f"tc qdisc add dev eth0 root netem {effect.netem(step.values)}"
-            )
-
-    def undo(step: WireStep, family: Family) -> Iterator[Command]:
-        for side in step.where:
-            yield Command(side.peer, "tc qdisc del dev eth0 root")
+            yield _netem(side, [effect(**step.values)])
 
     def told(step: WireStep) -> str:
         place = f" to the {step.to}" if step.to else ""
-        return f"From now on {effect.told(step.values, place)}."
+        return f"From now on {effect(**step.values).told(place)}."
 
-    first, *_ = effect.fields
     return FaultKind(
-        effect.word,
-        Struct(f"a {effect.word}", {**effect.fields, "to": Field(SIDE)}, first),
-        read=read,
-        install=install,
+        word,
+        Struct(f"a {word}", {**fields, "to": Field(SIDE)}, next(iter(fields))),
+        read=lambda about, name, values: _read(about, name, word, values),
+        install=_install,
         by_hand=by_hand,
-        undo=undo,
+        undo=_undo,
         told=told,
-        told_removed=lambda step: f"The wire's {effect.word} ends.",
-        described=lambda step: f"{effect.word}: {next(iter(step.values.values()))}",
-        written=lambda step: {**step.values, **({"to": str(step.to)} if step.to else {})},
+        told_removed=lambda step: f"The wire's {word} ends.",
+        described=lambda step: f"{word}: {next(iter(step.values.values()))}",
+        written=_written,
         counts=lambda step: effect.counts,
     )
 
 
-KINDS = tuple(map(_kind, EFFECTS))
+def _profile() -> FaultKind[WireStep]:
+    def by_hand(step: WireStep, family: Family) -> Iterator[Command]:
+        for side, effects in PROFILES[step.values["which"]].ways.items():
+            yield _netem(side, effects)
+
+    def told(step: WireStep) -> str:
+        profile = PROFILES[step.values["which"]]
+        each = [
+            effect.told(f" to the {side}") for side, done in profile.ways.items() for effect in done
+        ]
+        return f"From now on the wire is like {profile.like}: {'; '.join(each)}."
+
+    return FaultKind(
+        "profile",
+        Struct("a profile", {"which": Field(PROFILE, required=True)}, "which"),
+        read=lambda about, name, values: _read(about, name, "profile", values),
+        install=_install,
+        by_hand=by_hand,
+        undo=_undo,
+        told=told,
+        told_removed=lambda step: "The wire is a cable again.",
+        described=lambda step: f"profile: {step.values['which']}",
+        written=_written,
+        counts=lambda step: False,
+    )
+
+
+KINDS = (*(_kind(word, effect) for word, effect in EFFECTS.items()), _profile())

@@ -233,6 +233,10 @@ TOLD = [
     ("rate: 2mbit", "From now on the wire carries 2mbit."),
     ("rate: {speed: 2mbit, queue: 64kB, to: client}",
      "From now on the wire carries 2mbit to the client; what finds 64kB waiting is lost."),
+    ("profile: lte",
+     "From now on the wire is like a mobile network, LTE: the wire carries 12mbit to the client; "
+     "every packet to the client arrives 35ms later; the wire carries 12mbit to the server; every "
+     "packet to the server arrives 35ms later."),
     ("remove: all", "Everything that is done to packets ends."),
     ("remove: mine", "The rule mine is taken away: what it dropped may pass from now on."),
     ("remove: kept", "What has waited on the wire is let go, all at once."),
