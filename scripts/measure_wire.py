@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from netlab import Impairment, Lab, Side
-from netlab.linux.netlink import NLM_F_ACK, NLM_F_CREATE, attribute, text_attribute
+from netlab.linux.netlink import NLM_F_ACK, NLM_F_CREATE, attribute, message
 from netlab.linux.transport import Request
 from netlab.testbed import wire
 
@@ -59,10 +59,9 @@ def netem(lab: Lab, **asked: float) -> None:
         options += attribute(6, struct.pack("=IiIi", round(asked["rate"]), 0, 0, 0))
     for kind, name in ((10, "delay"), (11, "jitter")):
         options += attribute(kind, struct.pack("=q", round(asked.get(name, 0) * 1e9)))
-    body = TCMSG.pack(0, wire.VETH, 0, TC_H_ROOT, 0) + text_attribute(1, "netem")
-    flags = NLM_F_CREATE | NLM_F_ACK
-    request = Request.of(RTM_NEWQDISC, flags, body + attribute(2, options), "netem")
-    lab.client.route.send([request])
+    body = TCMSG.pack(0, wire.VETH, 0, TC_H_ROOT, 0) + attribute(1, b"netem\0")
+    whole = message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_ACK, body + attribute(2, options))
+    lab.client.route.send([Request(whole, "netem")])
 
 
 # --- datagrams

@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
-from netlab.linux import conntrack
-from netlab.linux.conntrack import TrackedConnection
 from netlab.linux.privileges import prepare
 from netlab.model import evidence
 from netlab.model.errors import ActionFailed, LabError, NotHeld
@@ -25,14 +23,14 @@ from netlab.testbed.faults.drop import Drop, Match, compiled
 from netlab.testbed.faults.plug import Plug
 from netlab.testbed.faults.tally import Tally
 from netlab.testbed.flows import LATEST, Which
-from netlab.testbed.hops.base import Hop
 from netlab.testbed.host import PATIENCE, Host
-from netlab.testbed.path import LINK as PATH_LINK
-from netlab.testbed.path import Path
 from netlab.testbed.program import Program
 
 if TYPE_CHECKING:  # what only some labs have, and takes 25 ms to import
+    from netlab.linux.conntrack import TrackedConnection
     from netlab.testbed.carrier import Carrier
+    from netlab.testbed.hops.base import Hop
+    from netlab.testbed.path import Path
     from netlab.testbed.recorder import Recorder
     from netlab.testbed.tape import Tape
 
@@ -149,9 +147,11 @@ class Lab:
         Each hop is a fault like any other: `remove` has it only forward. Raises `LabError` where
         the kernel cannot do it, or they do not go together.
         """
+        from netlab.testbed.path import LINK, Path
+
         if self.way is not None:
             raise LabError("a lab has one path: give all of its hops at once")
-        self.detour(PATH_LINK)
+        self.detour(LINK)
         try:
             path = Path(self.context, self.hosts, hops)
         except LabError:
@@ -165,7 +165,7 @@ class Lab:
             number for number, hop in enumerate(hosted, start=1) if hop.answers and not hop.idle
         ]
         for host in self.hosts:
-            self.joined(host, PATH_LINK)
+            self.joined(host, LINK)
         if self.recorder is not None:
             self.recorder.watch_path(boxes, path.translations, answering)
             self.recorder.know([*path.addresses])
@@ -186,6 +186,8 @@ class Lab:
         """What the hop of that name remembers, now, as ``conntrack -L`` lists it. Raises `LabError`
         if there is no such hop, or it remembers no connections.
         """
+        from netlab.linux import conntrack
+
         return conntrack.entries(self.hop(hop).memory)
 
     def detour(self, link: str) -> None:

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from netlab.model.tcp import ANY, SYN
 from netlab.model.vocabulary import Side
 from netlab.testbed.faults.base import Fault
-from netlab.testbed.hops.firewall import Firewall
 from netlab.testbed.lab import Lab
 from netlab.testbed.readiness import Ready
 from netlab.testbed.sockets import written
 
 if TYPE_CHECKING:
     from netlab.programs.effects import Share, Time
+    from netlab.testbed.hops.firewall import Firewall
 
 FIRST = 7001  # of the ports of addresses
 #: The addresses that take no argument: properties of `Net`.
@@ -190,6 +190,8 @@ class Net:
         they send is dropped in silence, and new ones pass. So does a NAT forget, and a hop that is
         replaced. Raises `LabError` where the kernel or the nft program cannot do it.
         """
+        from netlab.testbed.hops.firewall import Firewall
+
         if self._firewall is None:
             self._firewall = Firewall()
             self.lab.path(self._firewall)
