@@ -156,20 +156,21 @@ def _map_user(uid: int) -> None:
 
 #: Descriptors that a process has besides its labs, and those that one lab may need at most: a
 #: recorded one has 25, and its applications have connections and programs.
-OTHER_DESCRIPTORS, A_LAB = 40, 30
-#: Network namespaces besides those of labs, and of one lab with a path of hops.
+OTHER_DESCRIPTORS, A_LAB, A_HOP = 40, 30, 6
+#: Network namespaces besides those of labs, and of one lab with one hop or a slow wire.
 OTHER_NETWORKS, NETWORKS_OF_A_LAB = 2, 3
 
 
-def labs_at_once() -> int:
-    """The number of labs for which this process may have enough descriptors and namespaces; 1 at
-    least.
+def labs_at_once(hops: int = 1) -> int:
+    """The number of labs, with at most so many hops on the way of each, for which this process may
+    have enough descriptors and namespaces; 1 at least.
     """
+    further = max(0, hops - 1)
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    labs = [(limit - OTHER_DESCRIPTORS) // A_LAB]
+    labs = [(limit - OTHER_DESCRIPTORS) // (A_LAB + further * A_HOP)]
     networks = _most_networks()
     if networks is not None:
-        labs.append((networks - OTHER_NETWORKS) // NETWORKS_OF_A_LAB)
+        labs.append((networks - OTHER_NETWORKS) // (NETWORKS_OF_A_LAB + further))
     return max(1, min(labs))
 
 

@@ -41,7 +41,7 @@ def play_all(
     ]
     plays = [partial(without, scenarios[number], name, options) for number, name in left_out]
     found: dict[tuple[int, str], Evidence] = {}
-    for index, run in scheduler.side_by_side(plays, runner.at_once(options), meanwhile):
+    for index, run in scheduler.side_by_side(plays, runner.at_once(options, scenarios), meanwhile):
         found[left_out[index]] = run
         number, _ = left_out[index]
         mine = [each for each in left_out if each[0] == number]

@@ -86,12 +86,14 @@ def play_all(
         forge.scapy()
     telling.load(scenarios)
     plays = [partial(play, scenario, options) for scenario in scenarios]
-    return scheduler.side_by_side(plays, at_once(options), meanwhile)
+    return scheduler.side_by_side(plays, at_once(options, scenarios), meanwhile)
 
 
-def at_once(options: Options) -> int:
-    """The number of labs that may be open at the same time."""
-    return min(options.jobs, privileges.labs_at_once())
+def at_once(options: Options, scenarios: Sequence[Scenario]) -> int:
+    """The number of their labs that may be open at the same time."""
+    hops = (sum(hop.hosted for hop in scenario.way) for scenario in scenarios)
+    most = max(hops, default=0)
+    return min(options.jobs, privileges.labs_at_once(most))
 
 
 def forges(scenario: Scenario) -> bool:

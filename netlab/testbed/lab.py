@@ -202,8 +202,9 @@ class Lab:
     def joined(self, host: Host, link: str) -> None:
         """Watch another link of a host, too, whose packets go over it from now on."""
         host.see_links()
-        if self.recorder is not None:
-            self.recorder.watch_also(host.side, host.namespace, link)
+        for observer in (self.recorder, self.tape):
+            if observer is not None:
+                observer.watch_also(host.side, host.namespace, link)
 
     @property
     def recorder(self) -> Recorder | None:

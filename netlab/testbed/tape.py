@@ -142,6 +142,10 @@ class Tape:
         self._latest = Latest(MOST_PACKETS, MOST_FRAMES)
         self._early: list[Frame] = []
 
+    def watch_also(self, side: Side, namespace: Namespace, interface: str) -> None:
+        """Observe another interface of one side from now on. Raises `LabError` where it cannot."""
+        self._taps.watch_also(side, namespace, interface)
+
     def drain(self) -> None:
         """Take what has come.
 

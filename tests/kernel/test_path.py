@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
-from netlab import Asymmetric, Firewall, Hop, Narrow, Nat, Proxy, Service
+from netlab import Asymmetric, Firewall, Hop, Narrow, Nat, Proxy, Service, scheduler
 from netlab.linux import conntrack
 from netlab.model.errors import ActionFailed, LabError
 from netlab.model.tcp import State
@@ -18,7 +22,7 @@ from netlab.testbed import hops as kinds
 from netlab.testbed.lab import Lab
 
 from ..programs import need
-from .tools import inside
+from .tools import inside, left_over
 
 
 @pytest.fixture(autouse=True)
@@ -163,6 +167,7 @@ def test_an_address_that_is_left_is_nobodys(lab: Lab) -> None:
         (lambda: [Asymmetric()], "needs at least one hop that is a host"),
         (lambda: [Hop(f"r{n}") for n in range(6)], "at most 5 hops; found 6"),
         (lambda: [Nat(), Nat()], "two hops are called nat: give one of them another name"),
+        (lambda: [Hop("a b")], "name: expected letters, digits and hyphens; found 'a b'"),
         (lambda: [Hop("client")], "a hop cannot be called client"),
         (lambda: [Service("a", name="a")], "'a' is the name of a service and of a server"),
         (lambda: [Service([])], "to: expected the names of servers; found none"),
@@ -331,6 +336,44 @@ def test_a_proxy_gives_up_when_it_is_told_to(lab: Lab) -> None:
     lab.client.send("request")
     with pytest.raises(ConnectionResetError):
         lab.client.read(1)
+
+
+def test_a_viewer_sees_what_goes_over_a_path(netlab_family: Family) -> None:
+    with Lab(netlab_family, tape=True) as lab:
+        assert lab.tape is not None, lab.no_tape
+        lab.path(Hop())
+        opened(lab)
+        lab.client.send("hello")
+        assert lab.server.read(5) == b"hello"
+        tape = lab.tape
+        assert lab.wait(lambda: [each for _, each in tape.since() if each.length == 5], 5)
+        (data,) = (each for _, each in tape.since() if each.length == 5)
+        assert None not in (data.sent, data.arrived)
+
+
+def test_nothing_is_left_when_netlab_is_killed(mark: str) -> None:
+    code = (
+        "import time; from netlab import Firewall, Hop, Lab, Nat, Proxy; lab = Lab(); "
+        "lab.path(Nat(), Firewall(), Proxy(), Hop()); lab.server.listen(); lab.client.connect(); "
+        "print('ready', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        process.kill()
+    assert left_over(mark) == []
+
+
+def test_nothing_is_left_of_a_lab_that_ends(mark: str) -> None:
+    descriptors = len([*Path("/proc/self/fd").iterdir()])
+    threads = threading.active_count()
+    with Lab() as lab:
+        lab.path(Nat(), Proxy())
+        opened(lab)
+    assert left_over(mark) == []
+    assert len([*Path("/proc/self/fd").iterdir()]) == descriptors
+    deadline = scheduler.now() + 10
+    assert scheduler.wait(lambda: threading.active_count() <= threads or None, deadline)
 
 
 def test_a_port_that_is_used_again_is_of_another_connection(recorded: Lab) -> None:

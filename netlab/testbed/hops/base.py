@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -31,6 +32,7 @@ FORWARDING = {
     "net.ipv4.conf.all.rp_filter": 0,
     "net.ipv4.conf.default.rp_filter": 0,
 }
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30}")  # also of its tables
 TIMEOUTS = (
     "syn_sent", "syn_recv", "established", "fin_wait", "close_wait", "last_ack", "time_wait",
     "close", "max_retrans", "unacknowledged",
@@ -111,11 +113,12 @@ class Hop(Fault):
 
     def __init__(self, name: str = "") -> None:
         self.name = name or self.kind
+        if not NAME.fullmatch(self.name):
+            raise LabError(f"name: expected letters, digits and hyphens; found {self.name!r}")
         self.counts = bool(self.losses())
         #: True for one that only forwards, to see what comes without it.
         self.idle = False
         self._box: HopHost | None = None
-        self._tables: list[str] = []
         self._installed = 0.0
         self._removed: float | None = None
         self._met = nftables.Counter(0, 0)
@@ -304,8 +307,7 @@ class Remembering(Hop):
         if self.liberal:
             found[f"{prefix}be_liberal"] = 1
         if self.forgets:
-            found |= {f"{prefix}timeout_{state}": self.forgets for state in TIMEOUTS[:-2]}
-            found |= {f"{prefix}timeout_{what}": self.forgets for what in TIMEOUTS[-2:]}
+            found |= {f"{prefix}timeout_{name}": self.forgets for name in TIMEOUTS}
         return found
 
     def begin(self, box: HopHost) -> None:
