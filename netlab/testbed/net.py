@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from netlab.model.errors import LabError
 from netlab.model.tcp import ANY, SYN
 from netlab.model.vocabulary import Side
 from netlab.testbed.faults.base import Fault
@@ -26,7 +27,6 @@ from netlab.testbed.sockets import written
 
 if TYPE_CHECKING:
     from netlab.programs.effects import Share, Time
-    from netlab.testbed.hops.firewall import Firewall
 
 FIRST = 7001  # of the ports of addresses
 #: The addresses that take no argument: properties of `Net`.
@@ -65,7 +65,6 @@ class Net:
         self._known: dict[str, Address] = {}
         self._ports = iter(range(FIRST, 1 << 16))
         self._cuts: list[Fault] = []
-        self._firewall: Firewall | None = None
         self._closing = contextlib.ExitStack()
         self._closed = False
         self._keeping = threading.Lock()
@@ -186,17 +185,22 @@ class Net:
             self._cuts.pop().remove()
 
     def forget(self) -> None:
-        """Have a stateful firewall on the way know nothing of the connections that there are: what
-        they send is dropped in silence, and new ones pass. So does a NAT forget, and a hop that is
-        replaced. Raises `LabError` where the kernel or the nft program cannot do it.
+        """Have whatever is on the way know nothing of the connections that there are: what they
+        send is dropped in silence, and new ones pass. So does a NAT forget, and a hop that is
+        replaced. Where nothing is on the way, a firewall is put there. Raises `LabError` where no
+        hop remembers anything, and where the kernel or the nft program cannot do it.
         """
         from netlab.testbed.hops.firewall import Firewall
 
-        if self._firewall is None:
-            self._firewall = Firewall()
-            self.lab.path(self._firewall)
-        else:
-            self._firewall.forget()
+        way = self.lab.way
+        if way is None:
+            self.lab.path(Firewall())
+            return
+        remembering = [hop for hop in way.hops if hop.tracks]
+        if not remembering:
+            raise LabError("no hop on the way remembers connections: there is nothing to forget")
+        for hop in remembering:
+            hop.forget()
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:

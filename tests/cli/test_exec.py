@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from netlab.testbed.control import NAME, Control
+from netlab.testbed.hops import lacking
 from netlab.testbed.lab import Lab
 from netlab.testbed.net import ADDRESSES, Net
 from netlab.testbed.orders import LARGEST
@@ -54,6 +55,26 @@ def test_what_goes_in_and_comes_out_is_the_commands_own() -> None:
         env=environment(),
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (7, "hello\n", "trouble\n")
+
+
+NAT = """\
+source: here
+path: [router, nat]
+steps: [{server: listen}]
+expect: {pair: {client: CLOSED, server: LISTEN}, cause: nobody connects}
+"""
+
+
+def test_the_hops_of_a_file_are_on_the_way(tmp_path: Path) -> None:
+    tools.program("ip")
+    if reason := lacking("tracking"):
+        pytest.skip(reason)
+    path = tmp_path / "behind-a-nat.yaml"
+    path.write_text(NAT)
+    asks = "ip route get $(getent hosts $NETLAB_SERVER | cut -d ' ' -f 1)"
+    done = netlab("exec", path, "--", "sh", "-c", asks)
+    assert done.code == 0, done.err
+    assert " dev eth1 " in done.out
 
 
 def test_a_command_that_a_signal_ends_is_reported_as_shells_do() -> None:

@@ -15,7 +15,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from netlab.model.errors import LabError
 from netlab.model.tcp import State
+from netlab.testbed.hops import lacking
+from netlab.testbed.hops.base import Hop
+from netlab.testbed.hops.nat import Nat
 from netlab.testbed.lab import Lab
 from netlab.testbed.net import Address, Late, Net
 
@@ -155,6 +159,27 @@ def test_what_was_forgotten_is_dropped_in_silence_and_new_ones_pass(net: Net) ->
         with connected(echo) as client:
             client.sendall(b"hello")
             assert client.recv(5) == b"hello"
+
+
+def test_what_is_on_the_way_forgets(net: Net) -> None:
+    if reason := lacking("tracking"):
+        pytest.skip(reason)
+    net.lab.path(Nat())
+    echo = net.serve(lambda connection: connection.sendall(connection.recv(5)))
+    with connected(echo) as client:
+        assert net.lab.entries("nat")
+        net.forget()
+        assert not net.lab.entries("nat")
+        client.sendall(b"hello")
+        client.settimeout(SOON)
+        with pytest.raises(TimeoutError):
+            client.recv(5)
+
+
+def test_where_nobody_remembers_nothing_is_forgotten(net: Net) -> None:
+    net.lab.path(Hop())
+    with pytest.raises(LabError, match="no hop on the way remembers connections"):
+        net.forget()
 
 
 # --- in time

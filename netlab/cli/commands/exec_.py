@@ -15,7 +15,7 @@ from netlab.cli.shared.options import Commands, add_family
 from netlab.model.errors import ScenarioError
 
 if TYPE_CHECKING:
-    from netlab.scenario.model import AnyStep
+    from netlab.scenario.model import AnyStep, HopStep
     from netlab.testbed.net import Net
 
 EPILOG = """\
@@ -81,10 +81,14 @@ def main(options: argparse.Namespace) -> int:
 
     family = Family.IPV6 if options.ipv6 else Family.IPV4
     line, path = _line(options.words)
-    steps = _steps(path, options)
+    way, steps = _steps(path, options)
     if (options.serve is None) != (options.ready is None):
         raise ScenarioError("--serve and --ready go together: --serve 'nginx ...' --ready 80")
     with Lab(family) as lab, Net(lab) as net:
+        if way:
+            from netlab.scenario.steps import hops
+
+            hops.lay(lab, way)
         if options.serve is not None:
             ready = options.ready
             lab.server.start(options.serve, int(ready) if ready.isdecimal() else ready)
@@ -101,15 +105,19 @@ def _line(words: Sequence[str]) -> tuple[list[str], Path | None]:
     return line, file
 
 
-def _steps(file: Path | None, options: argparse.Namespace) -> tuple[AnyStep, ...]:
+def _steps(
+    file: Path | None, options: argparse.Namespace
+) -> tuple[tuple[HopStep, ...], tuple[AnyStep, ...]]:
+    """The hops of the file, and the steps that are done before the command."""
     if file is None and not options.step:
-        return ()  # without what it takes 40 ms to import
+        return (), ()  # without what it takes 40 ms to import
     from netlab.scenario import loader
 
     files = [loader.load(file)] if file is not None else []
     announce(files, options)
     typed = [loader.step(text, Path("--step")) for text in options.step]
-    return (*(step for each in files for step in each.steps), *typed)
+    way = tuple(hop for each in files for hop in each.way)
+    return way, (*(step for each in files for step in each.steps), *typed)
 
 
 def _do(net: Net, steps: Sequence[AnyStep], file: Path | None) -> None:

@@ -207,7 +207,7 @@ def needs_of(step: HopStep) -> str:
     return _BY_WORD[step.word].needs or ("tracking" if step.tracks else rules)
 
 
-def lay(lab: Lab, steps: Sequence[HopStep], without: str) -> None:
+def lay(lab: Lab, steps: Sequence[HopStep], without: str = "") -> None:
     """Put the hops of a scenario on a lab's way; the one called `without` only forwards."""
     lab.path(*(made(step, idle=step.name == without) for step in steps))
 
