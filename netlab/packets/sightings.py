@@ -90,6 +90,7 @@ def packets(recording: Recording) -> list[Packet]:
 def _on_its_way(packet: Packet, seen: _Sightings, recording: Recording) -> Packet:
     """The packet with what hops have to do with it."""
     hops = recording.hops
+    packet = replace(packet, text=" ".join(filter(None, (packet.text, _strange(packet, seen)))))
     passed = tuple((hop, frame.at) for hop, frame in seen.passed.items())
     first, last = (1, len(hops)) if packet.sender is Side.CLIENT else (len(hops), 1)
     dropped = seen.dropped
@@ -111,6 +112,14 @@ def _on_its_way(packet: Packet, seen: _Sightings, recording: Recording) -> Packe
     return replace(
         packet, passed=passed, made_at=made, lost_at=lost, dropped=at, fault=hops[lost - 1]
     )
+
+
+def _strange(packet: Packet, seen: _Sightings) -> str:
+    """The address that it comes from, where the client has never heard of it."""
+    if seen.arrived is None or packet.sender is Side.CLIENT or not packet.ours:
+        return ""
+    own = read(seen.arrived).source
+    return f"from {own[0]}" if _canonical(own) != _canonical(packet.source) else ""
 
 
 class Latest:

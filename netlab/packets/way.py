@@ -76,12 +76,20 @@ class Itinerary:
         if names is None:
             return headers
         sender = sender_of(frame)
-        ends = headers.source, headers.destination
-        source, destination = names.renamed(*ends, sender, frame.at)
+        source, destination = self._renamed(
+            names, (headers.source, headers.destination), sender, frame.at
+        )
         inner = headers.inner
         if inner is not None:  # it quotes what went the other way
-            inner = names.renamed(*inner, sender.peer, frame.at)
+            inner = self._renamed(names, inner, sender.peer, frame.at)
         return headers._replace(source=source, destination=destination, inner=inner)
+
+    def _renamed(self, names: _Names, ends: Ends, sender: Side, at: float) -> Ends:
+        """Source and destination as the client has them. What took another way there, over no hop,
+        has the names that the server has, and so has what answers it.
+        """
+        found = names.renamed(*ends, sender, at)
+        return found if found != ends else self._links[-1].renamed(*ends, sender, at)
 
     def key(self, frame: Frame) -> bytes:
         """What is the same wherever a packet was seen."""
@@ -100,7 +108,7 @@ class Itinerary:
             return self._inside[frame.hop]
         if frame.hop:
             return self._links[frame.hop - (frame.side is Side.CLIENT)]
-        return self._links[-1]  # at the client's end, too, where answers come over no hop
+        return self._links[0 if frame.side is Side.CLIENT else -1]
 
 
 class _Names:

@@ -51,15 +51,16 @@ class StateChange:
 
 # --- steps, faults, events
 
-#: Steps that are drawn as what they install and remove, or that only wait.
-_ELSEWHERE = frozenset({"drop", "drop_matching", "reject", "plug", "remove", "reach"})
+#: Steps that are drawn as what they remove, or that only wait; a story's, as what it installs.
+_ELSEWHERE = frozenset({"drop_matching", "path", "remove", "reach"})
 MOST_EVENTS = 20
 
 
 def notes(evidence: Evidence) -> Iterator[Note]:
     """Everything that was done to the connection, and the kernel's events."""
+    installed = {fault.kind for fault in evidence.faults}  # drawn as faults
     for step in evidence.steps:
-        if step.kind not in _ELSEWHERE:
+        if step.kind not in _ELSEWHERE | installed:
             yield Note(step.at, _said(step), "step", step.side)
     for fault in evidence.faults:
         yield Note(fault.installed, f"{fault.name}: {fault.does}", "fault")

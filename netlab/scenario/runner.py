@@ -279,8 +279,10 @@ class _Play:
             return
         way = self._scenario.way
         if way:
-            self._line = way[0].line
+            self._line, at = way[0].line, lab.elapsed()
             hops.lay(lab, way, self._options.without)
+            family = self._options.family
+            self._steps += [writer.played(hop, family, at, "") for hop in way]
         for number, step in enumerate(self._scenario.steps):
             if isinstance(step, Remove):
                 self._see_it_act(step, in_force((*way, *self._scenario.steps[:number])))

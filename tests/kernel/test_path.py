@@ -18,6 +18,9 @@ from netlab.model.errors import ActionFailed, LabError
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Family, Side
 from netlab.packets.sightings import Packet, packets
+from netlab.scenario import catalogue
+from netlab.scenario.explain import by_hand
+from netlab.scenario.runner import Options, play
 from netlab.testbed import hops as kinds
 from netlab.testbed.lab import Lab
 
@@ -298,6 +301,27 @@ def test_what_a_hop_answers_by_itself_comes_from_there(recorded: Lab) -> None:
     assert (reset.sender, reset.made_at) == (Side.CLIENT, 1)
     assert [hop for hop, _ in reset.passed] == [2]
     assert reset.arrived is not None
+
+
+def test_what_comes_from_an_address_that_was_not_asked_says_so(recorded: Lab) -> None:
+    with recorded as lab:
+        lab.path(Service(name="web"), Asymmetric())
+        lab.server.listen()
+        lab.client.connect(to="web", wait=False)
+        lab.expect(State.SYN_SENT, State.LISTEN, hold=0.1)
+        answers = [each for each in crossed(lab) if "SYN|ACK" in str(each.segment)]
+        assert answers
+        assert {each.text for each in answers} == {f"from {lab.server.address}"}
+        assert {each.passed for each in answers} == {()}
+        assert all(each.ours and each.arrived is not None for each in answers)
+
+
+def test_each_hop_is_a_step_of_the_record_with_what_to_type(netlab_family: Family) -> None:
+    scenario = catalogue.one("nat-that-remembers")
+    run = play(scenario, Options(netlab_family))
+    assert [step.kind for step in run.steps][:3] == ["nat", "listen", "connect"]
+    told = [step for step, _ in by_hand(scenario, netlab_family)]
+    assert len(told) == len(run.steps)
 
 
 def test_a_proxy_answers_for_both_ends(recorded: Lab) -> None:
