@@ -42,6 +42,8 @@ def _commands(step: AnyStep, family: Family, done: list[AnyStep]) -> Iterator[Co
             for side in Side:
                 states = step.claim.written(side)
                 yield Command(side, f"ss -tan  # until it shows {states}")
+            for hop, entry in step.tracked.items():
+                yield Command(hop, f"conntrack -L  # until it shows {entry}")
         case _:
             assert_never(step)
 

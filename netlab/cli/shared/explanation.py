@@ -83,7 +83,9 @@ def _by_hand(scenario: Scenario, family: Family, style: Style) -> list[str]:
     from netlab.scenario.explain import by_hand
 
     addresses = ", ".join(f"{side} {side.address(family)}" for side in Side)
-    lines = [style("by hand, as root on two machines", "bold") + style(f" ({addresses})", "dim")]
+    between = sum(hop.hosted for hop in scenario.way)
+    machines = "two machines" + (f", and {between} between them" if between else "")
+    lines = [style(f"by hand, as root on {machines}", "bold") + style(f" ({addresses})", "dim")]
     for step, commands in by_hand(scenario, family):
         if step.comment:
             wrapped = textwrap.wrap(step.comment, WIDTH - 11)

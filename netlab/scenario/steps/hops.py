@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from netlab.model.vocabulary import Family
+from netlab.model.vocabulary import Family, Side
 from netlab.scenario.kinds import (
     ADDRESS,
     COUNT,
@@ -166,7 +166,7 @@ def _kind(each: _Kind) -> FaultKind[HopStep]:
         )
 
     def by_hand(step: HopStep, family: Family) -> Iterator[Command]:
-        yield from _commands(made(step), step)
+        yield from _commands(made(step), step, family)
 
     def undo(step: HopStep, family: Family) -> Iterator[Command]:
         yield Command(step.name, "nft flush ruleset")
@@ -221,13 +221,14 @@ def _written(each: _Kind, step: HopStep) -> object:
     return values if step.name == step.word else {**values, "as": step.name}
 
 
-def _commands(hop: Hop, step: HopStep) -> Iterator[Command]:
+def _commands(hop: Hop, step: HopStep, family: Family) -> Iterator[Command]:
     """What makes a host on the way such a hop."""
     from netlab.testbed.hops.base import HopPlan
     from netlab.testbed.path import places
 
     if not hop.hosted:
-        yield Command("server", "ip route add CLIENT dev OTHER  # another way than over the hops")
+        client = Side.CLIENT.address(family)
+        yield Command(Side.SERVER, f"ip route replace {client} dev eth0  # and not over the hops")
         return
     yield Command(step.name, "sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
     settings = " ".join(f"{name}={value}" for name, value in hop.sysctls().items())
