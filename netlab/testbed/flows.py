@@ -188,7 +188,7 @@ class FlowTracker:
         which it is.
         """
         flows = self._fitting(which)
-        announced = [flow for flow in flows if not flow.adopted]
+        announced = [flow for flow in self._flows if not flow.adopted]  # or stands for one
         if which == LATEST and announced:
             flows = announced
         elif not which.name:

@@ -70,8 +70,8 @@ TRIES = 4
         ("snapshot", "read", "EIO", "/tcp_fin_timeout>", "Input/output error"),
         ("repro", "openat", "EACCES", '/scenarios", O_RDONLY|O_NONBL', "has no syn-dropped.yaml "),
         ("list", "openat", "EACCES", '/scenarios", O_RDONLY|O_NONBLOCK', "of netlab's own, /"),
-        ("list", "read", "EIO", "/middleboxes_forget.py>", "forget.py: cannot be read: Inp"),
-        ("list", "openat", "EMFILE", "/middleboxes_forget.py", "forget.py: cannot be read: Too m"),
+        ("list", "read", "EIO", "/self_connect.py>", "connect.py: cannot be read: Inp"),
+        ("list", "openat", "EMFILE", "/self_connect.py", "connect.py: cannot be read: Too m"),
         ("teach", "read", "EIO", "/lessons/port-closed.yaml>", "closed.yaml: cannot be read: Inp"),
     ],
 )

@@ -111,6 +111,7 @@ RECORDINGS = some(
     client=ADDRESSES,
     server=ADDRESSES,
     hops=several(TEXT),
+    answering=several(NUMBER),
     translations=several(
         some(
             Translation,
