@@ -90,13 +90,16 @@ class Proxy(Hop):
                 front, client = listener.accept()
             except OSError:  # it is over
                 return
-            self._listening.callback(_end, front)
-            with contextlib.suppress(OSError), box.namespace.visited():
-                back = _socket(family)
-                self._listening.callback(_end, back)
-                threading.Thread(
-                    target=self._carry, args=[front, back, client], daemon=True
-                ).start()
+            try:
+                with box.namespace.visited():
+                    back = _socket(family)
+            except OSError:  # out of descriptors, or it is over
+                front.close()
+                continue
+            self._listening.callback(_wake, front)
+            self._listening.callback(_wake, back)
+            carried = [front, back, client]
+            threading.Thread(target=self._carry, args=carried, daemon=True).start()
 
     def _carry(self, front: socket.socket, back: socket.socket, client: tuple[str, int]) -> None:
         """Connect to the server under the client's name, and pass on what either sends."""
@@ -111,7 +114,9 @@ class Proxy(Hop):
             for each in (front, back):
                 with contextlib.suppress(OSError):
                     each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
-                each.close()
+        finally:
+            front.close()
+            back.close()
 
 
 def _socket(family: Family) -> socket.socket:
@@ -139,12 +144,17 @@ def _pump(front: socket.socket, back: socket.socket) -> None:
                 else:
                     selector.unregister(source)
                     other[source].shutdown(socket.SHUT_WR)
-    front.close()
-    back.close()
+
+
+def _wake(sock: socket.socket) -> None:
+    """Have the thread that waits for it notice that all is over; it closes the socket. Whoever
+    closes it instead takes it out of the thread's epoll set, and the thread waits for ever.
+    """
+    with contextlib.suppress(OSError):  # it is closed, or was never connected
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 def _end(sock: socket.socket) -> None:
-    """Close it, and wake whoever waits for it in another thread."""
-    with contextlib.suppress(OSError):  # it is closed, or was never connected
-        sock.shutdown(socket.SHUT_RDWR)
+    """Close it, and wake the thread that waits in accept(2)."""
+    _wake(sock)
     sock.close()
