@@ -198,6 +198,23 @@ def _place(text: str) -> tuple[Side, Hook]:
     return Side(side), _members(Hook)[hook]
 
 
+def _ports(text: str) -> str:
+    first, _, last = text.partition("-")
+    if PORT.parse(first) > PORT.parse(last or first):
+        raise ValueError
+    return text
+
+
+def _within(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        seconds = duration(text)
+        if not low <= seconds <= high:
+            raise ValueError
+        return seconds
+
+    return parse
+
+
 _NUMBER_TEXT: Schema = {"type": ["integer", "string"]}
 _STATES = tuple(map(str, State))
 _SEGMENTS = tuple(str(segment) for segment in NAMEABLE)
@@ -223,6 +240,12 @@ DURATION = Kind(
 SECONDS = Kind(
     "a duration in whole seconds such as 10s", lambda text: round(duration(text)), DURATION.schema
 )
+MEMORY = Kind(
+    "a duration in whole seconds, 1s to 1000000s",
+    lambda text: round(_within(1, 1e6)(text)),
+    DURATION.schema,
+)
+PATIENCE = Kind("a duration of at most an hour such as 10s", _within(0, 3600), DURATION.schema)
 COMPARISON = Kind(
     "a number, 'at least 2', 'at most 3', 'between 1 and 3' or none",
     _range(lambda t: float(int(t, 0))),
@@ -349,8 +372,8 @@ EXIT = Kind(
 )
 MTU = _integer("bytes", 1280, 1500)
 PORTS = Kind(
-    "a port, or two with a hyphen between: 40000-40010",
-    _matching(r"[1-9]\d{0,4}(-[1-9]\d{0,4})?"),
+    "a port, or a lower and a higher one with a hyphen between: 40000-40010",
+    _ports,
     {"anyOf": [PORT.schema, {"type": "string", "pattern": r"^\d+(-\d+)?$"}]},
 )
 PASSING = _choice("what becomes of it", {"drop": "drop", "pass": "pass"})

@@ -13,6 +13,8 @@ from netlab.scenario.kinds import (
     COMMAND,
     DURATION,
     FIN,
+    MEMORY,
+    PATIENCE,
     SECONDS,
     SIDE,
     SIGNAL,
@@ -42,6 +44,8 @@ _WORDS: tuple[tuple[Kind, Callable[[Any], object]], ...] = (
     (FIN, lambda _: "FIN"),
     (DURATION, seconds),
     (SECONDS, seconds),
+    (MEMORY, seconds),
+    (PATIENCE, seconds),
     (STATE_OF, lambda strict: "strict" if strict else "loose"),
     (SIDE, str),
 )

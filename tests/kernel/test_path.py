@@ -140,6 +140,13 @@ def test_a_service_is_known_to_programs_by_its_name(lab: Lab) -> None:
     assert flow.server[0] != flow.seen[1][0]
 
 
+@pytest.mark.parametrize("name", ["ip", "table", "filter", "drop", "x"])
+def test_a_hop_may_be_called_as_a_word_of_nfts(lab: Lab, name: str) -> None:
+    lab.path(Firewall(name))
+    opened(lab)
+    assert lab.hop(name).packets == 0
+
+
 def test_what_is_removed_only_forwards(lab: Lab) -> None:
     nat = Nat()
     lab.path(nat, Narrow(1280, icmp="none"))

@@ -15,14 +15,14 @@ from netlab.model.vocabulary import Family, Side
 from netlab.scenario.kinds import (
     ADDRESS,
     COUNT,
-    DURATION,
     FLAG,
     ICMP,
+    MEMORY,
     MTU,
     NAME,
     PASSING,
+    PATIENCE,
     PORTS,
-    SECONDS,
     SIDE,
     STATE_OF,
 )
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from netlab.testbed.lab import Lab
 
 Values = Mapping[str, Any]
-MEMORY = {
-    "forgets": Field(SECONDS, doc="a connection after so long without a packet"),
+REMEMBERS = {
+    "forgets": Field(MEMORY, doc="a connection after so long without a packet"),
     "invalid": Field(PASSING, doc="what becomes of packets of no known connection: drop, pass"),
     "liberal": Field(FLAG, doc="segments out of the window are not INVALID, but for a RST"),
 }
@@ -88,7 +88,7 @@ _KINDS = (
     _Kind(
         "nat",
         "Nat",
-        {**MEMORY, **STATE, "ports": Field(PORTS, doc="that it has: 40000, 40000-40010")},
+        {**REMEMBERS, **STATE, "ports": Field(PORTS, doc="that it has: 40000, 40000-40010")},
         lambda given: (
             "A NAT gives every connection its own address, and keeps in mind whose it is."
             + _memory(given)
@@ -99,7 +99,7 @@ _KINDS = (
     _Kind(
         "firewall",
         "Firewall",
-        {**MEMORY, **STATE, "holds": Field(COUNT, doc="the connections that it can remember")},
+        {**REMEMBERS, **STATE, "holds": Field(COUNT, doc="the connections that it can remember")},
         lambda given: (
             f"A firewall lets pass what belongs to a connection that it knows{_most(given)}."
             + _memory(given)
@@ -128,7 +128,7 @@ _KINDS = (
         {
             "to": Field(ListOf(NAME), required=True, doc="the servers behind it, in turn"),
             "masquerade": Field(FLAG, doc="they see its own address, and answer over it"),
-            **MEMORY,
+            **REMEMBERS,
             **STATE,
         },
         lambda given: (
@@ -142,7 +142,7 @@ _KINDS = (
     _Kind(
         "proxy",
         "Proxy",
-        {"timeout": Field(DURATION, doc="without an acknowledgment, then it resets the other end")},
+        {"timeout": Field(PATIENCE, doc="without an acknowledgment, then it resets the other end")},
         lambda given: (
             "A proxy answers for both ends: each knows what it has, and nothing of the other."
             + (f" It gives up after {given['timeout']:g} s." if "timeout" in given else "")

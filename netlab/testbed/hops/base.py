@@ -192,12 +192,15 @@ class Hop(Fault):
             box.nft(text)
         self.begin(box)
 
+    @property
+    def table(self) -> str:
+        """The table of its rules: its name could be a word of nft's own."""
+        return f"hop-{self.name}"
+
     def rules(self, plan: HopPlan, logs: bool = False) -> str:
         """Its rules as ``nft -f`` takes them; '' if it has none."""
-        tables = {"": self._losing(logs), "-nat": [*self.chains(plan)]}
-        return "".join(
-            _table(self.name + word, chains) for word, chains in tables.items() if chains
-        )
+        tables = {self.table: self._losing(logs), f"{self.table}-nat": [*self.chains(plan)]}
+        return "".join(_table(name, chains) for name, chains in tables.items() if chains)
 
     def _losing(self, logs: bool) -> list[str]:
         log = f"{log_text(self.name)} " if logs else ""
@@ -211,7 +214,7 @@ class Hop(Fault):
     def packets(self) -> int:
         """The number of packets that its rules have dropped so far."""
         if self.counts and self._box is not None and self._removed is None:
-            counted = nftables.counters(self._box.firewall, self.name)
+            counted = nftables.counters(self._box.firewall, self.table)
             self._met = sum(counted, start=nftables.Counter(0, 0))
         return self._met.packets
 
@@ -226,13 +229,10 @@ class Hop(Fault):
             return
         _ = self.packets  # the last ones
         self._removed = self._box.clock()
-        tables = [name for name in (self.name, f"{self.name}-nat") if name in self._named()]
+        text = self.rules(self._box.plan)
+        tables = [line.split()[2] for line in text.splitlines() if line.startswith("table ")]
         self._box.nft("".join(f"delete table inet {name}\n" for name in tables))
         self.end(self._box)
-
-    def _named(self) -> list[str]:
-        text = self.rules(self.box.plan)
-        return [line.split()[2] for line in text.splitlines() if line.startswith("table ")]
 
     @property
     def record(self) -> evidence.FaultRecord:

@@ -71,12 +71,9 @@ class Service(Remembering):
             known = ", ".join(sorted(self.box.plan.known))
             raise LabError(f"{self.name}: no server is called {unknown[0]!r}. Known: {known}")
         self.to = tuple(to)
-        nat = f"{self.name}-nat"
-        self.box.nft(f"delete table inet {nat}\n{self._nat()}")
-
-    def _nat(self) -> str:
         whole = self.rules(self.box.plan)
-        return whole[whole.index(f"table inet {self.name}-nat") :]
+        nat = f"table inet {self.table}-nat"
+        self.box.nft(f"delete {nat}\n{whole[whole.index(nat) :]}")
 
 
 def _turns(plan: HopPlan, family: Family, name: str, to: Sequence[str]) -> str:
