@@ -16,9 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyroute2.netlink.nfnetlink import nfgen_msg, nftsocket
-
 from netlab.linux.expression import Rule, lengths, log_text, terms
+from netlab.linux.messages import encoders
 from netlab.linux.netlink import NLM_F_APPEND, NLM_F_CREATE, NLM_F_DUMP, attributes
 from netlab.linux.transport import Request, Transport, encode
 from netlab.model.errors import LabError
@@ -71,9 +70,9 @@ def install(transport: Transport, tables: Sequence[Table]) -> None:
 
 def disable(transport: Transport, name: str) -> None:
     """Take a table's rules out of force, but keep them and what they have counted."""
-    message = nftsocket.nft_table_msg()
+    message = _encoder().nft_table_msg()
     message["attrs"] = [("NFTA_TABLE_NAME", name), ("NFTA_TABLE_FLAGS", NFT_TABLE_F_DORMANT)]
-    asleep = _nft(message, nftsocket.NFT_MSG_NEWTABLE, 0, f"disabling table {name}")
+    asleep = _nft(message, _encoder().NFT_MSG_NEWTABLE, 0, f"disabling table {name}")
     transport.send(_transaction([asleep]))
 
 
@@ -83,9 +82,9 @@ def remove(transport: Transport, names: Sequence[str]) -> None:
     """
     requests = []
     for name in names:
-        message = nftsocket.nft_table_msg()
+        message = _encoder().nft_table_msg()
         message["attrs"] = [("NFTA_TABLE_NAME", name)]
-        requests.append(_nft(message, nftsocket.NFT_MSG_DELTABLE, 0, f"removing table {name}"))
+        requests.append(_nft(message, _encoder().NFT_MSG_DELTABLE, 0, f"removing table {name}"))
     transport.send(_transaction(requests))
     transport.closes_slowly = True
 
@@ -142,11 +141,19 @@ def execute(text: str) -> str:
 
 # --- Encoding. Every message is built once: equal faults have equal bytes.
 
-#: pyroute2 (0.9.7) sends the group of NFLOG as 32 bits where the kernel has 16, and reads 0.
-nftsocket.nft_contains_expr.nft_expr.nft_log.nla_map = tuple(
-    (name, "be16" if name == "NFTA_LOG_GROUP" else kind)
-    for name, kind in nftsocket.nft_contains_expr.nft_expr.nft_log.nla_map
-)
+
+@functools.cache
+def _encoder() -> Any:
+    """pyroute2's module for nf_tables, imported when there is a first rule.
+
+    It (0.9.7) sends the group of NFLOG as 32 bits where the kernel has 16, and reads 0.
+    """
+    (nftsocket,) = encoders("nfnetlink.nftsocket")
+    log = nftsocket.nft_contains_expr.nft_expr.nft_log
+    log.nla_map = tuple(
+        (name, "be16" if name == "NFTA_LOG_GROUP" else kind) for name, kind in log.nla_map
+    )
+    return nftsocket
 
 
 def _nft(message: Any, kind: int, flags: int, purpose: str) -> Request:
@@ -155,7 +162,7 @@ def _nft(message: Any, kind: int, flags: int, purpose: str) -> Request:
 
 
 def _batch(kind: int) -> Request:
-    message = nfgen_msg()
+    message = _encoder().nfgen_msg()
     message["res_id"] = NFNL_SUBSYS_NFTABLES
     return encode(message, kind, 0, "the transaction")
 
@@ -179,18 +186,18 @@ def _transaction(requests: Sequence[Request]) -> list[Request]:
 
 @functools.lru_cache(maxsize=1024)
 def _listing(name: str) -> Request:
-    message = nftsocket.nft_rule_msg()
+    message = _encoder().nft_rule_msg()
     message["attrs"] = [("NFTA_RULE_TABLE", name)]
-    return _nft(message, nftsocket.NFT_MSG_GETRULE, NLM_F_DUMP, f"the rules of table {name}")
+    return _nft(message, _encoder().NFT_MSG_GETRULE, NLM_F_DUMP, f"the rules of table {name}")
 
 
 @functools.lru_cache(maxsize=1024)
 def _table(table: Table) -> tuple[Request, ...]:
-    message = nftsocket.nft_table_msg()
+    message = _encoder().nft_table_msg()
     message["attrs"] = [("NFTA_TABLE_NAME", table.name), ("NFTA_TABLE_FLAGS", 0)]
-    requests = [_nft(message, nftsocket.NFT_MSG_NEWTABLE, NLM_F_CREATE, f"table {table.name}")]
+    requests = [_nft(message, _encoder().NFT_MSG_NEWTABLE, NLM_F_CREATE, f"table {table.name}")]
     hook = {"attrs": [("NFTA_HOOK_HOOKNUM", table.hook.value), ("NFTA_HOOK_PRIORITY", 0)]}
-    message = nftsocket.nft_chain_msg()
+    message = _encoder().nft_chain_msg()
     message["attrs"] = [
         ("NFTA_CHAIN_TABLE", table.name),
         ("NFTA_CHAIN_NAME", str(table.hook)),
@@ -199,7 +206,7 @@ def _table(table: Table) -> tuple[Request, ...]:
         ("NFTA_CHAIN_TYPE", "filter"),
     ]
     purpose = f"a chain at {table.hook}"
-    requests.append(_nft(message, nftsocket.NFT_MSG_NEWCHAIN, NLM_F_CREATE, purpose))
+    requests.append(_nft(message, _encoder().NFT_MSG_NEWCHAIN, NLM_F_CREATE, purpose))
     for number, rule in enumerate(table.rules, start=1):
         requests += _rule(table, rule, number)
     return tuple(requests)
@@ -215,7 +222,7 @@ def _rule(table: Table, rule: Rule, number: int) -> Iterator[Request]:
         if expression[0] == "lookup":
             expression[1].append(("NFTA_LOOKUP_SET", "__set%d"))
             expression[1].append(("NFTA_LOOKUP_SET_ID", number))
-    message = nftsocket.nft_rule_msg()
+    message = _encoder().nft_rule_msg()
     message["attrs"] = [
         ("NFTA_RULE_TABLE", table.name),
         ("NFTA_RULE_CHAIN", str(table.hook)),
@@ -228,12 +235,14 @@ def _rule(table: Table, rule: Rule, number: int) -> Iterator[Request]:
         ),
     ]
     flags = NLM_F_CREATE | NLM_F_APPEND
-    yield _nft(message, nftsocket.NFT_MSG_NEWRULE, flags, f"the rule '{rule.text}' at {table.hook}")
+    yield _nft(
+        message, _encoder().NFT_MSG_NEWRULE, flags, f"the rule '{rule.text}' at {table.hook}"
+    )
 
 
 def _sizes(table: Table, family: Family, number: int) -> Iterator[Request]:
     pairs = lengths(family)
-    message = nftsocket.nft_set_msg()
+    message = _encoder().nft_set_msg()
     message["attrs"] = [
         ("NFTA_SET_TABLE", table.name),
         ("NFTA_SET_NAME", "__set%d"),
@@ -244,8 +253,8 @@ def _sizes(table: Table, family: Family, number: int) -> Iterator[Request]:
         ("NFTA_SET_DESC", {"attrs": [("NFTA_SET_DESC_SIZE", len(pairs))]}),
         ("NFTA_SET_USERDATA", _typeof(family)),
     ]
-    yield _nft(message, nftsocket.NFT_MSG_NEWSET, NLM_F_CREATE, "the set of header lengths")
-    message = nftsocket.nft_set_elem_list_msg()
+    yield _nft(message, _encoder().NFT_MSG_NEWSET, NLM_F_CREATE, "the set of header lengths")
+    message = _encoder().nft_set_elem_list_msg()
     message["attrs"] = [
         ("NFTA_SET_ELEM_LIST_TABLE", table.name),
         ("NFTA_SET_ELEM_LIST_SET", "__set%d"),
@@ -258,7 +267,7 @@ def _sizes(table: Table, family: Family, number: int) -> Iterator[Request]:
             ],
         ),
     ]
-    yield _nft(message, nftsocket.NFT_MSG_NEWSETELEM, NLM_F_CREATE, "the header lengths")
+    yield _nft(message, _encoder().NFT_MSG_NEWSETELEM, NLM_F_CREATE, "the header lengths")
 
 
 def _typeof(family: Family) -> bytes:

@@ -5,16 +5,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from pyroute2.netlink.rtnl.fibmsg import fibmsg
-from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-from pyroute2.netlink.rtnl.ndmsg import ndmsg
-from pyroute2.netlink.rtnl.rtmsg import rtmsg
-
+from netlab.linux.messages import encoders
 from netlab.linux.netlink import NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, attributes
 from netlab.linux.transport import Request, Transport, encode
 from netlab.model.vocabulary import Family
 
+_WORDS = ("ifaddrmsg", "ifinfmsg", "ndmsg", "rtmsg", "fibmsg")
+_MODULES = encoders(*(f"rtnl.{word}" for word in _WORDS))
+ifaddrmsg, ifinfmsg, ndmsg, rtmsg, fibmsg = map(getattr, _MODULES, _WORDS)
 RTM_NEWLINK, RTM_GETLINK, RTM_SETLINK = 16, 18, 19
 RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEIGH = 20, 21, 24, 25, 28
 RT_TABLE_MAIN, RT_TABLE_LOCAL = 254, 255

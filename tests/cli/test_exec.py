@@ -168,7 +168,7 @@ def test_it_loads_little_for_a_command_that_asks_for_nothing() -> None:
     loaded = {*done.stdout.split()}
     assert "netlab.testbed.lab" in loaded
     spared = {
-        *("hashlib", "http.server", "scapy", "yaml"),
+        *("hashlib", "http.server", "pyroute2", "scapy", "yaml"),
         *("netlab.scenario", "netlab.testbed.carrier", "netlab.testbed.recorder"),
     }
     assert not spared & loaded
