@@ -74,7 +74,7 @@ class Packet:
 
 def packets(recording: Recording) -> list[Packet]:
     """Every packet of a recording, in the order in which they were first seen."""
-    way = Itinerary(recording)
+    way = Itinerary(len(recording.hops), recording.translations, recording.answering)
     sightings = sorted(_sightings(recording.frames, way), key=lambda seen: seen.at)
     numbers: dict[int, Numbers] = defaultdict(Numbers)  # by the leg of the way
     ours = _ours(recording.client, recording.server)
@@ -140,6 +140,7 @@ class Latest:
         self._settled: deque[Packet] = deque(maxlen=most)
         self._count = 0  # of packets that were settled, ever
         self._under_way: list[Packet] = []
+        self.way = Itinerary()  # that they take
 
     def take(self, frames: Sequence[Frame], now: float) -> None:
         """Take more frames, none later than `now` (seconds since the lab was built)."""
@@ -147,14 +148,12 @@ class Latest:
             return
         self.skipped += max(0, len(frames) - self._frames)
         frames = sorted(frames, key=lambda frame: frame.at)[-self._frames :]
-        sightings = sorted(
-            _sightings([*self._open, *frames], Itinerary()), key=lambda seen: seen.at
-        )
+        sightings = sorted(_sightings([*self._open, *frames], self.way), key=lambda seen: seen.at)
         flood = len(sightings) - self._frames
         self._under_way, self._open = [], []
         known, self._known = self._known, {}
         for place, seen in enumerate(sightings):
-            headers = read(seen.frame)
+            headers = self.way.headers(seen.frame)
             told = known.get(id(seen.frame))
             if told is None:
                 told = self._numbers.of(headers, seen.sent is not None)

@@ -8,8 +8,9 @@ Link 0 is the client's own; hop number n is between link n - 1 and link n.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
-from netlab.model.evidence import Frame, Recording
+from netlab.model.evidence import Frame, Translation
 from netlab.model.vocabulary import Hook, Side
 from netlab.packets.headers import End, Headers, lasting, read, readdressed
 
@@ -29,19 +30,21 @@ def sender_of(frame: Frame) -> Side:
 
 
 class Itinerary:
-    """The hops of one recording."""
+    """So many hops, what they make of addresses, and which answer for both ends."""
 
-    def __init__(self, recording: Recording | None = None) -> None:
-        self.hops = len(recording.hops) if recording is not None else 0
-        self._answering = recording.answering if recording is not None else ()
+    def __init__(
+        self,
+        hops: int = 0,
+        translations: Sequence[Translation] = (),
+        answering: Sequence[int] = (),
+    ) -> None:
+        self.hops, self._answering = hops, answering
         self._links = [_Names()]
         self._inside = [_Names()]
-        if recording is None:
-            return
         for number in range(1, self.hops + 1):
             before, behind = self._links[-1], self._links[-1].copy()
             inside = before.copy()
-            for each in recording.translations:
+            for each in translations:
                 if each.hop == number:
                     own = each.client, each.server
                     canonical = before.of(own, each.at)

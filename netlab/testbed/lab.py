@@ -169,6 +169,8 @@ class Lab:
         if self.recorder is not None:
             self.recorder.watch_path(boxes, path.translations, answering)
             self.recorder.know([*path.addresses])
+        if self.tape is not None:
+            self.tape.watch_path(len(hosted), path.translations())
         self.context.flows.way = path
         self.context.know(path.names)
         for hop in hops:

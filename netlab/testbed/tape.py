@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from netlab import scheduler
 from netlab.linux.expression import LOG_GROUP
 from netlab.linux.namespace import Namespace
 from netlab.model.errors import LabError
-from netlab.model.evidence import Frame, Sighting
+from netlab.model.evidence import Frame, Sighting, Translation
 from netlab.model.vocabulary import Hook, Side
 from netlab.observe.capture import Drops, Wire
 from netlab.packets.sightings import SLACK, Latest, Packet
+from netlab.packets.way import Itinerary
 from netlab.testbed import wire
 from netlab.testbed.hops.links import LINKS
 
@@ -141,10 +142,19 @@ class Tape:
         self._taps, self._began = taps, began
         self._latest = Latest(MOST_PACKETS, MOST_FRAMES)
         self._early: list[Frame] = []
+        self._translations: Sequence[Translation] = ()
+        self._hops = self._known = 0
 
     def watch_also(self, side: Side, namespace: Namespace, interface: str) -> None:
         """Observe another interface of one side from now on. Raises `LabError` where it cannot."""
         self._taps.watch_also(side, namespace, interface)
+
+    def watch_path(self, hops: int, translations: Sequence[Translation]) -> None:
+        """So many hops are on the way from now on; `translations` is what they make of addresses,
+        and grows.
+        """
+        self._hops, self._translations = hops, translations
+        self._latest.way = Itinerary(hops)
 
     def drain(self) -> None:
         """Take what has come.
@@ -155,6 +165,9 @@ class Tape:
         now = scheduler.now() - self._began - SLACK
         frames = [*self._early, *self._taps.read()]
         self._early = [frame for frame in frames if frame.at > now]
+        if len(self._translations) > self._known:
+            self._known = len(self._translations)
+            self._latest.way = Itinerary(self._hops, self._translations)
         self._latest.take([frame for frame in frames if frame.at <= now], now)
 
     def since(self, number: int = 0) -> list[tuple[int, Packet]]:

@@ -372,8 +372,9 @@ def test_a_proxy_gives_up_when_it_is_told_to(lab: Lab) -> None:
 def test_a_viewer_sees_what_goes_over_a_path(netlab_family: Family) -> None:
     with Lab(netlab_family, tape=True) as lab:
         assert lab.tape is not None, lab.no_tape
-        lab.path(Hop())
+        lab.path(Nat(), Hop())
         opened(lab)
+        assert lab.server.connection.remote[0] != lab.client.address
         lab.client.send("hello")
         assert lab.server.read(5) == b"hello"
         tape = lab.tape
