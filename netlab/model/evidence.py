@@ -185,6 +185,20 @@ class Recording:
     translations: tuple[Translation, ...] = ()  # on the way, of all connections
     answering: tuple[int, ...] = ()  # the numbers of hops that answer for both ends
 
+    def ends(self, side: Side) -> tuple[tuple[str, int], tuple[str, int]]:
+        """One side's own end, and the other end as that side knows it."""
+        if side is Side.CLIENT:
+            return self.client, self.server
+        now = self.client, self.server
+        for number in range(1, len(self.hops) + 1):
+            behind = {
+                (each.client, each.server): (each.client_behind, each.server_behind)
+                for each in self.translations
+                if each.hop == number
+            }
+            now = behind.get(now, now)
+        return now[::-1]
+
 
 @dataclass(frozen=True, slots=True)
 class ProgramRecord:

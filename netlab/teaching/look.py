@@ -32,13 +32,10 @@ def afterwards(evidence: Evidence, width: int, style: Style) -> Iterator[str]:
     """The two ends in their last sample, from the record of a closed lab."""
     if evidence.recording is None:
         return
-    ends = {Side.CLIENT: evidence.client, Side.SERVER: evidence.server}
-    addresses = (evidence.recording.client, evidence.recording.server)
     seen: dict[Side, list[Row]] = {}
-    for (side, end), (local, remote) in zip(
-        ends.items(), (addresses, addresses[::-1]), strict=True
-    ):
-        last = end.last
+    for side in Side:
+        local, remote = evidence.recording.ends(side)
+        last = evidence.end(side).last
         seen[side] = []
         if last is not None and last.state is not State.CLOSED:
             row = Row(endpoint(*local), endpoint(*remote), last.state, last.tx_queue,

@@ -252,6 +252,10 @@ def test_a_packet_is_one_under_every_name_that_it_has(recorded: Lab) -> None:
         assert lab.server.read(5) == b"hello"
         lab.expect(State.ESTABLISHED, State.ESTABLISHED, hold=0.05)
         ours = [each for each in crossed(lab) if each.ours]
+        recording = lab.recorder.recording(lab.flow()) if lab.recorder else None
+        assert recording is not None
+        for side in Side:
+            assert recording.ends(side) == lab.flow().ends(side)
     assert len(ours) >= 5
     assert all(None not in (each.sent, each.arrived) for each in ours), ours
     assert all(not (each.lost_at or each.made_at) for each in ours)
