@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -14,6 +15,9 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Seconds in which more of them do not disturb what is being cleared away. timeout(1) sends its
 #: signal twice, at once; who sends another one after that means it.
 AGAIN = 1.0
+#: Seconds in which Python's own end of a process that was asked to end must be over: it waits for
+#: every thread, and a library's may wait for a lock that the signal's exception left taken.
+LAST = 5.0
 #: Seconds until a signal's exception that Python ignored is raised again.
 SOON = 0.01
 #: As netlab.model.errors has it, which may be what cannot be imported.
@@ -39,7 +43,10 @@ def main() -> int:
         _listen(heard)
         from netlab.cli import main as run
 
-        return run()
+        code = run()
+        if heard:  # the command has said so itself
+            _end_soon(code)
+        return code
     except KeyboardInterrupt as ended:
         return _stopped(getattr(ended, "exit_code", 128 + signal.SIGINT))
     except (OSError, MemoryError, ImportError) as error:
@@ -53,14 +60,23 @@ def main() -> int:
         traceback.print_exc()  # a bug: its place is of use, and it is no pair that was not held
         return MACHINE
     finally:
-        for number in (*ENDING, signal.SIGALRM):  # nothing but Python's own end is left
+        for number in ENDING:  # nothing but Python's own end is left
             signal.signal(number, signal.SIG_IGN)
+        if not heard:
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)
 
 
 def _stopped(code: int) -> int:
     with contextlib.suppress(OSError):  # after SIGHUP there is no terminal
         print("netlab: stopped; nothing is left behind", file=sys.stderr)
+    _end_soon(code)
     return code
+
+
+def _end_soon(code: int) -> None:
+    """End in `LAST` seconds, whoever is waited for. What netlab holds ends with its process."""
+    signal.signal(signal.SIGALRM, lambda number, frame: os._exit(code))
+    signal.setitimer(signal.ITIMER_REAL, LAST)
 
 
 def _listen(heard: list[int]) -> None:

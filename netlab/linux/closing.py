@@ -17,6 +17,8 @@ from collections import deque
 from collections.abc import Callable
 from functools import cache
 
+from netlab.linux import threads
+
 #: At most this many may wait, each with its namespace; the caller closes any more, and waits.
 LIMIT = 32
 
@@ -35,7 +37,7 @@ class Closer:
 
     def hand_over(self, close: Callable[[], object]) -> None:
         """Have `close` called soon, or call it at once if too many wait or no thread starts."""
-        with self._lock:
+        with threads.undisturbed(), self._lock:
             here = len(self._waiting) >= LIMIT or not self._is_at_work()
             if not here:
                 self._waiting.append(close)
@@ -88,7 +90,7 @@ def beside(close: Callable[[], object]) -> None:
     something that a child does not inherit once its closing has begun, such as a socket.
     """
     try:
-        threading.Thread(target=close, name="netlab-closing-beside").start()
+        threads.start(threading.Thread(target=close, name="netlab-closing-beside"))
     except RuntimeError:  # too many processes, or the interpreter is about to end
         close()
 

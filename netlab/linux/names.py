@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from netlab.linux import syscalls
+from netlab.linux import syscalls, threads
 from netlab.linux.syscalls import CLONE_FS, CLONE_NEWNS, MS_NODEV, MS_NOEXEC, MS_NOSUID
 
 HOSTS = Path("/etc/hosts")
@@ -38,7 +38,7 @@ class Names:
         self._file = self._namespace = self._root = -1
         maker = threading.Thread(target=self._make)  # who makes it stays inside
         try:
-            maker.start()
+            threads.start(maker)
             maker.join()
         except RuntimeError:  # no more threads are allowed here
             self._failed = OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))

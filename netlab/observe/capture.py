@@ -19,12 +19,12 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 from netlab.linux import closing, netlink, syscalls
 from netlab.linux.netlink import NETLINK_NETFILTER, NLM_F_ACK
+from netlab.linux.threads import Workers
 
 ETH_P_ALL = 0x0003
 SOL_PACKET = 263
@@ -139,14 +139,15 @@ class Wire:
         attach(self._socket, FILTER)
         self._ring: mmap.mmap | None = None
         self._next = 0
-        self._ready: Future[None] = _threads().submit(_set_up_ring, self._socket.fileno())
+        self._ready = _workers().do(partial(_set_up_ring, self._socket.fileno()))
         self.missed = 0  # packets that did not fit into the ring
 
     def start(self) -> bool:
         """See packets from now on; False until the ring is ready. Raises OSError if it fails."""
-        if not self._ready.done():
+        if not self._ready.done:
             return False
-        self._ready.result()
+        if self._ready.error is not None:
+            raise self._ready.error
         self._ring = mmap.mmap(self._socket.fileno(), BLOCK * BLOCKS)
         self._socket.bind((self._interface, ETH_P_ALL))
         return True
@@ -178,10 +179,10 @@ class Wire:
 
     def close(self) -> None:
         """Stop observing."""
-        _threads().submit(self._take_down)
+        _workers().do(self._take_down)
 
     def _take_down(self) -> None:
-        self._ready.exception()  # the ring must be there before it goes
+        self._ready.wait()  # the ring must be there before it goes
         if self._ring is not None:
             self._ring.close()
         self._socket.close()
@@ -199,11 +200,11 @@ def _set_up_ring(descriptor: int) -> None:
 
 
 @cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(16, "netlab-capture")
+def _workers() -> Workers:
+    return Workers(16)
 
 
-os.register_at_fork(after_in_child=_threads.cache_clear)
+os.register_at_fork(after_in_child=_workers.cache_clear)
 
 
 # --- the rules

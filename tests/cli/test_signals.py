@@ -61,6 +61,51 @@ netlab.cli.main = command
 sys.exit(entry.main())
 """
 
+#: Is asked to end while a thread of its own, which Python waits for, waits for ever.
+STUCK = """
+import signal, sys, threading
+import netlab.__main__ as entry
+import netlab.cli
+
+def command():
+    threading.Thread(target=threading.Event().wait).start()
+    signal.raise_signal(signal.SIGTERM)
+
+netlab.cli.main = command
+sys.exit(entry.main())
+"""
+#: Raises SIGINT at one place of those that start threads, take locks and draw; prints their number.
+PLACES = """
+import signal, sys
+import netlab.__main__ as entry
+
+WHERE = "/threading.py", "/queue.py", "/concurrent/", "/linux/threads.py", "/closing.py", "/rich/"
+chosen, met = int(sys.argv.pop(1)), set()
+
+def trace(frame, event, argument):
+    place = frame.f_code.co_filename, frame.f_lineno, event
+    if not any(each in place[0] for each in WHERE):
+        return None
+    if place not in met:
+        met.add(place)
+        if len(met) == chosen:
+            sys.settrace(None)
+            signal.raise_signal(signal.SIGINT)
+    return trace
+
+def listen(heard, listen=entry._listen):
+    listen(heard)
+    sys.settrace(trace)
+
+entry._listen = listen
+code = entry.main()
+sys.settrace(None)
+print(len(met))
+sys.exit(code)
+"""
+#: Every so many of those places are tried.
+STEP = 12
+
 
 def hears(process: int) -> bool | None:
     """True once a process catches SIGHUP, which Python does not by itself."""
@@ -94,6 +139,35 @@ def test_twice_in_a_row_at_any_moment(command: str, number: signal.Signals, tmp_
         assert "Traceback" not in err
         assert "Exception" not in err
     assert left_over(mark) == []
+
+
+def test_at_any_place_of_what_starts_threads_and_takes_locks(tmp_path: Path) -> None:
+    """Where a lock stays taken, or a thread is never told to end, the process never ends."""
+
+    def interrupted_at(place: int) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", PLACES, str(place), "freeze", "port-closed", "--for", "0.1"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False,
+            env=environment(NETLAB_CACHE=str(tmp_path)),
+        )  # fmt: skip
+
+    whole = interrupted_at(0)
+    assert whole.returncode == 0, whole.stderr
+    places = range(1, int(whole.stdout.split()[-1]), STEP)
+    assert len(places) > 15
+    for place in places:
+        done = interrupted_at(place)
+        assert done.returncode == 128 + signal.SIGINT, (place, done.stderr)
+        assert done.stderr == "netlab: stopped; nothing is left behind\n", place
+
+
+def test_a_thread_that_never_ends_keeps_nobody_who_was_asked_to_end() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STUCK],
+        capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert done.stderr == "netlab: stopped; nothing is left behind\n"
+    assert done.returncode == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,7 @@ from netlab.cli.shared.options import (
     add_wide,
     ladder_text,
     note,
+    noted,
     positive,
     room,
     say_what_was_left,
@@ -129,7 +129,7 @@ def main(options: argparse.Namespace) -> int:
         try:
             run.play(how)
             if how.record and run.ended and (why := untraced()):
-                note(why)
+                run.shown.beside(noted(why))
             run.tell()
             run.write_files()
         finally:
@@ -224,8 +224,7 @@ class _Run:
             for text in self._below():
                 self.shown.line(text)
         if self._stop.asked and (self._options.json or not self.shown.together):
-            with contextlib.suppress(OSError):  # after SIGHUP there is no terminal
-                print(f"netlab: {self._stopped(Style(False))}", file=sys.stderr)
+            self.shown.beside(f"netlab: {self._stopped(Style(False))}")
 
     def _below(self) -> Iterator[str]:
         from netlab.render.failure import failure
@@ -268,11 +267,10 @@ class _Run:
         return f"captures: {folder} ({'1 file' if number == 1 else f'{number} files'})"
 
     def _say(self, line: str) -> None:
-        if not self._options.json:
+        if self._options.json:
+            self.shown.beside(line)
+        else:
             self.shown.line(line)
-            return
-        with contextlib.suppress(OSError):
-            print(line, file=sys.stderr)
 
 
 def known(scenario: Scenario) -> Known:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from netlab.cli.shared.output import Output
 from netlab.cli.shared.progress import background_console
+from netlab.linux.threads import undisturbed
 from netlab.model.errors import NetlabError
 from netlab.render.style import Style
 
@@ -52,9 +53,12 @@ def watching(
         redirect_stdout=False,
     )
     try:
-        with progress:
-            yield Bars(progress, output, specs, scenarios)
+        with undisturbed():
+            progress.start()
+        yield Bars(progress, output, specs, scenarios)
     finally:
+        with undisturbed():
+            progress.stop()
         with contextlib.suppress(OSError, NetlabError):  # the terminal has gone
             output.finish(asked_to_end)
 
@@ -77,7 +81,7 @@ class LogLines:
 
 
 class Bars:
-    """A bar for each kernel, for a person."""
+    """A bar for each kernel, for a person. Signals wait while it is drawn: see `progress._Bar`."""
 
     def __init__(
         self, progress: Progress, output: Output, specs: Sequence[str], scenarios: int
@@ -96,6 +100,7 @@ class Bars:
             for spec in specs
         }
 
+    @undisturbed()
     def fetching(self, spec: str, what: str, done: int, total: int) -> None:
         """Show what is fetched; `done` and `total` are bytes (0: unknown)."""
         self._start(spec)
@@ -103,6 +108,7 @@ class Bars:
         self._progress.update(self._tasks[spec], doing=f"{what}{size}")
         self.meanwhile()
 
+    @undisturbed()
     def heard(self, spec: str, line: str) -> None:
         """One more scenario or time-out has ended."""
         self._start(spec)
@@ -115,11 +121,13 @@ class Bars:
             doing = f"{record['record']} {record['value'].get('name', '')}"
         self._progress.update(self._tasks[spec], doing=doing[:NAME_WIDTH])
 
+    @undisturbed()
     def ended(self, run: KernelRun) -> None:
         """The bar becomes a line."""
         self._progress.remove_task(self._tasks[run.machine.spec])
         self._progress.console.print(told(run, Style.of(sys.stderr)), markup=False, highlight=False)
 
+    @undisturbed()
     def meanwhile(self) -> None:
         """Draw, but at most every `REDRAW_S` seconds."""
         self._output.start()

@@ -79,7 +79,12 @@ def add_names(command: argparse.ArgumentParser, nargs: str | None, help: str) ->
 
 def note(text: str) -> None:
     """Print a remark on standard error, about output that a person may not expect."""
-    print(f"{Style.of(sys.stderr)('netlab:', 'dim')} {printable(text)}", file=sys.stderr)
+    print(noted(text), file=sys.stderr)
+
+
+def noted(text: str) -> str:
+    """A remark as `note` prints it."""
+    return f"{Style.of(sys.stderr)('netlab:', 'dim')} {printable(text)}"
 
 
 def say_what_was_left() -> None:

@@ -18,6 +18,7 @@ import threading
 from collections.abc import Callable
 from typing import TextIO
 
+from netlab.linux import threads
 from netlab.model.errors import LabError
 
 #: Seconds in which nothing is read, after which a run that was stopped gives up on its reader.
@@ -66,7 +67,7 @@ class Output:
         if self._thread is None:
             thread = threading.Thread(target=self._run, name="netlab-output", daemon=True)
             with contextlib.suppress(RuntimeError):  # too many processes: `finish` writes
-                thread.start()
+                threads.start(thread)
                 self._thread = thread
 
     def finish(self, asked_to_end: Callable[[], bool] = lambda: False) -> None:

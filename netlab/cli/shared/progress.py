@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, TextIO, cast
 
 from netlab.cli.shared.output import Output
+from netlab.linux.threads import undisturbed
 from netlab.model.errors import NetlabError
 from netlab.render.fitting import cut
 
@@ -44,6 +45,12 @@ class Shown:
             self._bar.above(text)
         else:
             self.output.write(f"{text}\n")
+
+    def beside(self, text: str) -> None:
+        """Write a line on standard error, in its turn: after the end of a bar that was taken away,
+        which may still be on its way.
+        """
+        self._beside.write(f"{text}\n")
 
     def finished(self, evidence: Evidence) -> None:
         """One scenario has ended."""
@@ -121,6 +128,10 @@ def background_console(output: Output) -> Console:
 
 
 class _Bar:
+    """Signals wait while it is drawn: what they raise within rich's console would have it keep
+    all that comes after, the end of the bar too, in its buffer.
+    """
+
     def __init__(self, total: int, output: Output) -> None:
         from rich.progress import (
             BarColumn,
@@ -146,20 +157,25 @@ class _Bar:
         self._task = self._progress.add_task("playing", total=total, name="")
         self._drawn = 0.0
         self._name_width = max(0, console.width - BESIDE_NAME)
-        self._progress.start()
+        with undisturbed():
+            self._progress.start()
 
+    @undisturbed()
     def above(self, line: str) -> None:
         self._progress.console.out(line, highlight=False)
 
+    @undisturbed()
     def advance(self) -> None:
         self._progress.advance(self._task)
 
     def draw(self, name: str) -> None:
         if time.monotonic() - self._drawn > 0.1 and self._output.idle:
-            self._drawn = time.monotonic()
-            self._progress.update(self._task, name=cut(name, self._name_width))
-            self._progress.refresh()
+            with undisturbed():
+                self._drawn = time.monotonic()
+                self._progress.update(self._task, name=cut(name, self._name_width))
+                self._progress.refresh()
 
+    @undisturbed()
     def end(self) -> None:
         self._progress.stop()
 
