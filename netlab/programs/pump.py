@@ -9,7 +9,8 @@ has started this.
 
 What becomes of a packet hangs on what it is, and never on when it comes: on the seed, its
 direction, its connection's number, its relative sequence number and how often it was sent. So the
-same exchange meets the same fate twice.
+same exchange meets the same fate twice. A FIN shares the fate of the data before it, because a
+program's timing decides whether it comes with them or alone.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ FRAME = 1 << 16
 IPV4, IPV6 = 0x0800, 0x86DD
 TCP = 6
 FIN, SYN, ACK = 0x01, 0x02, 0x10
+#: What a name is of: an acknowledgment alone, what takes place in the sequence, or a FIN's own.
+BARE, PLACED, ENDING = range(3)
 AT_ONCE = 64  # frames that one side may have before the others have their turn
 WORD = 1 << 32
 
@@ -47,7 +50,10 @@ class Followed:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.first: list[int | None] = [None, None]  # by direction
+        # By direction: its first sequence number, and where the last data sent there begins and
+        # ends, relative to that.
+        self.first: list[int | None] = [None, None]
+        self.last = [(0, 0), (0, 0)]
 
 
 class Naming:
@@ -72,12 +78,24 @@ class Naming:
         if first is None or flags & SYN:
             first = known.first[way] = sequence
         payload = length - start - (frame[start + 12] >> 4) * 4
-        if payload or flags & (SYN | FIN):  # which flags and how much else it has, time decides
-            what = (way, known.number, 1, (sequence - first) % WORD)
-        else:  # what it acknowledges is all that it says
-            what = (way, known.number, 0, (acknowledged - (others or 0)) % WORD)
+        begins = (sequence - first) % WORD
+        ends_at = (begins + payload) % WORD
+        if not payload and not flags & (SYN | FIN):  # what it acknowledges is all that it says
+            what = way, known.number, BARE, (acknowledged - (others or 0)) % WORD
+            return *what, self._again(what)
+        if flags & FIN:
+            fins = self._again((way, known.number, ENDING, ends_at))
+            if not payload and known.last[way][1] == begins:
+                return way, known.number, PLACED, known.last[way][0], fins
+        if payload:
+            known.last[way] = max(known.last[way], (begins, ends_at))
+        what = way, known.number, PLACED, begins  # which flags and how much it has, time decides
+        return *what, self._again(what)
+
+    def _again(self, what: tuple[int, ...]) -> int:
+        """How often it was sent, this time included."""
         again = self._sent[what] = self._sent.get(what, 0) + 1
-        return (*what, again)
+        return again
 
     def _connection(self, ends: bytes, way: int, sequence: int, flags: int) -> Followed:
         known = self._connections.get(ends)

@@ -60,7 +60,25 @@ def names(frames: list[tuple[int, bytes]]) -> list[tuple[int, ...]]:
 def test_an_exchange_has_the_same_names_from_any_port_and_number(six: bool) -> None:
     one = names(exchange(1000, 2000, 40000, six))
     assert one == names(exchange((1 << 32) - 2, 7, 51234, six))
-    assert len({*one}) == len(one)
+    assert len({*one}) == len(one) - 1  # the FIN has the fate of what came before it
+
+
+@pytest.mark.parametrize("way", [TO_SERVER, TO_CLIENT])
+def test_whether_a_fin_comes_with_the_last_data_changes_no_fate(way: int) -> None:
+    """The program's timing decides that, each time it is sent."""
+    before = [(way, frame(way, "PA", 1, 1, b"one")), (way, frame(way, "PA", 4, 1, b"two"))]
+    riding = [(way, frame(way, "FPA", 4, 1, b"two"))]
+    alone = [(way, frame(way, "PA", 4, 1, b"two")), (way, frame(way, "FA", 7, 1))]
+    assert {*names([*before[:1], *riding])} == {*names([*before[:1], *alone])}
+    again = [*names([*before[:1], *riding, *riding])]
+    assert {*names([*before[:1], *alone, *riding])} == {*again}
+    assert {*names([*before[:1], *alone, *alone])} == {*again}
+    assert {*names([*before[:1], *riding, *alone])} == {*again}
+
+
+def test_a_fin_without_data_before_it_has_a_fate_of_its_own() -> None:
+    opened = [(TO_SERVER, frame(TO_SERVER, "S", 0)), (TO_SERVER, frame(TO_SERVER, "FA", 1, 1))]
+    assert len({*names(opened)}) == 2
 
 
 def test_what_is_sent_again_is_another() -> None:
