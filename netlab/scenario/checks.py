@@ -7,6 +7,7 @@ called with the words of the file, so that the handler of the error knows which 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 
 from netlab import scheduler
@@ -24,8 +25,9 @@ from netlab.testbed.notebook import Notebook
 At = Callable[..., None]  # takes words
 
 
-def frozen(lab: Lab, expect: Expectation, at: At) -> None:
-    """Check everything that is expected of the sockets while the pair is held.
+def frozen(lab: Lab, expect: Expectation, since: float, at: At) -> None:
+    """Check everything that is expected of the sockets while the pair is held, which is proven
+    `since` then, in seconds on the lab's clock.
 
     Raises `ActionFailed` for the first difference.
     """
@@ -43,6 +45,7 @@ def frozen(lab: Lab, expect: Expectation, at: At) -> None:
     for hop, entry in expect.tracked.items():
         at("tracked", hop)
         tracked(lab, expect.of, {hop: entry}, 0.0)
+        _tracked_all_along(lab, flow, hop, entry, since)
 
 
 def tracked(lab: Lab, of: str, wanted: Mapping[str, str], within: float) -> None:
@@ -60,6 +63,21 @@ def tracked(lab: Lab, of: str, wanted: Mapping[str, str], within: float) -> None
     lab.wait(lambda: not others(), within)
     for name, state in others().items():
         raise ActionFailed(f"{name}: expected {wanted[name]} in its table; found {state}")
+
+
+def _tracked_all_along(lab: Lab, flow: Flow, hop: str, wanted: str, since: float) -> None:
+    """A hop may come to a state after the sockets have, but must not leave it while they stay."""
+    if lab.hop(hop).idle:
+        return
+    states = itertools.dropwhile(
+        lambda each: each.state != wanted, flow.tracked_since(hop, since)
+    )  # fmt: skip
+    for left in states:
+        if left.state != wanted:
+            raise ActionFailed(
+                f"{hop}: expected {wanted} in its table while the pair is held; "
+                f"it was {left.state} from +{left.at:.2f} s on"
+            )
 
 
 def ended(lab: Lab, asked: Exit, at: At) -> None:

@@ -290,7 +290,7 @@ class _Play:
         self._line = expect.line
         hold = max(expect.hold, self._options.hold)
         self._held = self._reach("pair", expect.claim, expect.within, hold, self._enough)
-        checks.frozen(lab, expect, self._at)
+        checks.frozen(lab, expect, self._held.start, self._at)
         if self._options.without:
             return
         self._line = expect.line

@@ -205,6 +205,15 @@ class Flow:
         changes = self.tracked.get(hop)
         return changes[-1].state if changes else NOTHING
 
+    def tracked_since(self, hop: str, at: float) -> list[TrackedState]:
+        """The states that a hop has had of it since `at`, a time as in them: the one of then
+        first.
+        """
+        changes = self.tracked.get(hop, [])
+        before = [each.state for each in changes if each.at <= at]
+        first = TrackedState(at, before[-1] if before else NOTHING)
+        return [first, *(each for each in changes if each.at > at)]
+
     def state(self, side: Side) -> State:
         """The state of one end in the last sample."""
         row = self.rows[side]

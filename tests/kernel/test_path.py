@@ -16,10 +16,12 @@ from netlab import Asymmetric, Firewall, Hop, Narrow, Nat, Proxy, Service, sched
 from netlab.linux import conntrack
 from netlab.model.errors import ActionFailed, LabError
 from netlab.model.tcp import State
-from netlab.model.vocabulary import Family, Side
+from netlab.model.vocabulary import ExpectedPair, Family, Side
 from netlab.packets.sightings import Packet, packets
 from netlab.scenario import catalogue
+from netlab.scenario.checks import frozen
 from netlab.scenario.explain import by_hand
+from netlab.scenario.model import Expectation
 from netlab.scenario.runner import Options, play
 from netlab.testbed import hops as kinds
 from netlab.testbed.lab import Lab
@@ -113,6 +115,23 @@ def test_what_was_forgotten_is_seen_and_dropped(lab: Lab) -> None:
     lab.client.send("late")
     assert lab.wait(lambda: lab.hop("nat").packets >= 2, 5)
     assert [each.state for each in flow.tracked["nat"]] == ["ESTABLISHED", "nothing"]
+
+
+def test_an_entry_that_goes_and_comes_back_is_not_tracked_all_along(lab: Lab) -> None:
+    lab.path(Firewall(strict=False))
+    opened(lab)
+    flow, claim = lab.flow(), ExpectedPair((State.ESTABLISHED,), (State.ESTABLISHED,))
+    expect = Expectation(0, claim, tracked={"firewall": "ESTABLISHED"})
+    assert lab.wait(lambda: flow.tracked_as("firewall") == "ESTABLISHED", 5)
+    since = lab.elapsed()
+    frozen(lab, expect, since, lambda *words: None)
+    lab.hop("firewall").forget()
+    assert lab.wait(lambda: flow.tracked_as("firewall") == conntrack.NOTHING, 5)
+    lab.client.send("again")  # Linux tracks what it meets in the middle (nf_conntrack_tcp_loose)
+    assert lab.wait(lambda: flow.tracked_as("firewall") == "ESTABLISHED", 5)
+    with pytest.raises(ActionFailed, match=r"while the pair is held; it was nothing from \+"):
+        frozen(lab, expect, since, lambda *words: None)
+    frozen(lab, expect, lab.elapsed(), lambda *words: None)
 
 
 def test_a_service_goes_to_each_server_in_turn(lab: Lab) -> None:

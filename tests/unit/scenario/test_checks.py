@@ -83,7 +83,7 @@ def refused(lab: Lab, **asked: Any) -> tuple[str, tuple[object, ...]] | None:
         last = words
 
     try:
-        checks.frozen(lab, Expectation(1, expected("SYN_SENT/LISTEN"), **asked), at)
+        checks.frozen(lab, Expectation(1, expected("SYN_SENT/LISTEN"), **asked), 0.0, at)
     except ActionFailed as error:
         return str(error), last
     return None
