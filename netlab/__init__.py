@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from netlab.testbed.faults.base import Fault
     from netlab.testbed.faults.drop import Drop
     from netlab.testbed.faults.plug import Plug
+    from netlab.testbed.forged import Answer, Forged
     from netlab.testbed.hops.asymmetric import Asymmetric
     from netlab.testbed.hops.base import Hop
     from netlab.testbed.hops.firewall import Firewall
@@ -90,6 +91,7 @@ _HOMES = {
     "netlab.testbed.hops.nat": ("Nat",),
     "netlab.testbed.hops.proxy": ("Proxy",),
     "netlab.testbed.hops.service": ("Service",),
+    "netlab.testbed.forged": ("Answer", "Forged"),
     "netlab.testbed.host": ("Host",),
     "netlab.testbed.lab": ("Lab",),
     "netlab.linux.conntrack": ("TrackedConnection",),
@@ -107,9 +109,9 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "Absent", "ActionFailed", "Address",
-    "Asymmetric", "Carrier", "Connection", "Drop", "Evidence", "ExpectedPair", "Family",
-    "Fault", "FaultRecord", "Firewall", "Flow", "Forbidden", "Held", "Hook", "Hop", "Host",
-    "Impairment", "Lab", "LabError", "Late", "MissingExtra", "Narrow", "Nat", "Net",
+    "Answer", "Asymmetric", "Carrier", "Connection", "Drop", "Evidence", "ExpectedPair", "Family",
+    "Fault", "FaultRecord", "Firewall", "Flow", "Forbidden", "Forged", "Held", "Hook", "Hop",
+    "Host", "Impairment", "Lab", "LabError", "Late", "MissingExtra", "Narrow", "Nat", "Net",
     "NetlabError", "NotHeld", "Options", "Pair", "Path", "Plug", "Program", "ProgramRecord",
     "Proxy",
     "Reject", "Scenario", "ScenarioError", "Segment", "Service", "Side", "State", "TcpSocket",

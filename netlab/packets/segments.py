@@ -6,23 +6,40 @@ from __future__ import annotations
 import socket
 import struct
 
-from netlab.packets.headers import ACK, PSH, End
+from netlab.packets.headers import End
 
 _HEADER = struct.Struct("!HHIIBBHHH")
+_TIMESTAMPS = struct.Struct("!BBBBII")  # two NOPs before it, as RFC 7323 recommends (appendix A)
 WINDOW = 512
 
 
-def data(
-    source: End, destination: End, sequence: int, acknowledgment: int, payload: bytes
+def segment(
+    source: End,
+    destination: End,
+    bits: int,
+    sequence: int,
+    acknowledgment: int = 0,
+    payload: bytes = b"",
+    *,
+    window: int = WINDOW,
+    timestamps: tuple[int, int] | None = None,
+    intact: bool = True,
 ) -> bytes:
-    """A segment with data, without options, its checksum filled in."""
-    ports = source[1], destination[1]
-    bits = PSH | ACK
-    blank = _HEADER.pack(*ports, sequence, acknowledgment, 5 << 4, bits, WINDOW, 0, 0) + payload
+    """A segment with these control bits and absolute numbers; `timestamps`: TSval and TSecr.
+
+    Its checksum is filled in, and wrong where it is not to be `intact`.
+    """
+    options = _TIMESTAMPS.pack(1, 1, 8, 10, *timestamps) if timestamps else b""
+    words = (_HEADER.size + len(options)) // 4
+    header = _HEADER.pack(
+        source[1], destination[1], sequence, acknowledgment, words << 4, bits, window, 0, 0
+    )
+    blank = header + options + payload
     family = socket.AF_INET6 if ":" in source[0] else socket.AF_INET
     ends = b"".join(socket.inet_pton(family, end[0]) for end in (source, destination))
     pseudo = ends + struct.pack("!II", len(blank), socket.IPPROTO_TCP)
-    return blank[:16] + struct.pack("!H", _checksum(pseudo + blank)) + blank[18:]
+    checksum = _checksum(pseudo + blank) ^ (not intact)
+    return blank[:16] + struct.pack("!H", checksum) + blank[18:]
 
 
 def _checksum(covered: bytes) -> int:

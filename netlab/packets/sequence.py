@@ -64,21 +64,22 @@ class _Direction:
     def goes_on(self, number: int, occupied: int) -> None:
         """It has come to this number, and sends `occupied` more. (Others may still be held.)"""
         after = (number + occupied) % RING
-        if self.next is None or _behind(self.next, after):
+        if self.next is None or is_behind(self.next, after):
             self.next = after
-        if occupied and (self.end is None or _behind(self.end, after)):
+        if occupied and (self.end is None or is_behind(self.end, after)):
             self.end = after
 
     def is_past(self, number: int) -> bool:
         """True if it is past this number, in this incarnation."""
-        return self.next is not None and _behind(number, self.next)
+        return self.next is not None and is_behind(number, self.next)
 
     def has_sent(self, number: int) -> bool:
         """True if this number, of this incarnation, was sent before."""
-        return self.end is not None and _behind(number, self.end)
+        return self.end is not None and is_behind(number, self.end)
 
 
-def _behind(number: int, other: int) -> bool:
+def is_behind(number: int, other: int) -> bool:
+    """True if a number comes before another one, modulo 2^32 (RFC 9293, section 3.4)."""
     return 0 < (other - number) % RING < RING // 2
 
 

@@ -26,6 +26,7 @@ from netlab.model.tcp import (
     spelling,
 )
 from netlab.model.vocabulary import BEHAVIOURS, CONNTRACK, REJECTS, Family, Hook, Side
+from netlab.packets import spoken as packets
 from netlab.scenario.model import NO_LEAK, NOTHING, Range
 from netlab.testbed.profiles import PROFILES
 
@@ -76,7 +77,7 @@ def _integer(what: str, low: int, high: int) -> Kind:
     )
 
 
-def _quantity(read: Callable[[str], float], example: str) -> Kind:
+def _quantity(read: Callable[[str], object], example: str) -> Kind:
     """A text that says how much; it stays as it is written."""
     what = ""
     try:
@@ -364,6 +365,12 @@ SHARE = _quantity(units.share, "2%")
 SPEED = _quantity(units.bits, "2mbit")
 SIZE = _quantity(units.size, "64kB")
 PROFILE = _choice("a profile", {name: name for name in PROFILES})
+POSITION = _quantity(packets.position, "next+10")
+STAMP = _quantity(packets.stamp, "last-1")
+BITS = _quantity(packets.control_bits, "FIN|ACK")
+COMING_BACK = _quantity(packets.wanted, "ACK seq=next ack=next")
+WINDOW = _integer("a window", 0, 65535)
+WRONG = _choice("its checksum", {"wrong": "wrong"})
 EXIT_CODE = _integer("an exit code", 0, 255)
 EXIT = Kind(
     "an exit code, 0 to 255, or a signal: SIGKILL",

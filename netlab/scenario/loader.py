@@ -75,6 +75,7 @@ class _Loader:
         self._document = document
         self._fail = document.fail
         self._unnamed: dict[str, int] = {}
+        self._forged = False  # a segment by now, after which both ends need not agree
 
     def scenario(self) -> Scenario:
         path = self._document.path
@@ -165,7 +166,8 @@ class _Loader:
         claim = ExpectedPair(said["client"], said["server"])
         for client in claim.client:
             for server in claim.server:
-                if why := why_unreachable(client, server):
+                why = "" if self._forged else why_unreachable(client, server)
+                if why:
                     self._fail(f"{client}/{server} cannot be: {why}", said.line)
         return claim
 
@@ -229,6 +231,7 @@ class _Loader:
         if value is None and needed:
             self._fail(f"{name} needs arguments: {name}: {{...}}", line_of(word))
         arguments = {} if value is None else self._document.read(takes, value, name)
+        self._forged = self._forged or action.numbered
         if isinstance(
             takes, MapOf
         ):  # a mapping has no order: sort, so that equal files compare equal
@@ -401,13 +404,15 @@ def _together(node: yaml.MappingNode) -> list[tuple[yaml.ScalarNode, yaml.Node]]
     """An action with its further arguments beside it, ``{start: nginx, ready: 80}``, as one whose
     arguments are all its own, ``{start: {command: nginx, ready: 80}}``. Anything else as it is.
     """
-    (word, value), *others = node.value
-    action = ACTIONS.get(word.value.replace("_", "-"))
-    if action is None or not isinstance(action.takes, Struct) or not action.takes.short:
+    acting = [pair for pair in node.value if pair[0].value.replace("_", "-") in ACTIONS]
+    if len(acting) != 1:
         return list(node.value)
-    if isinstance(value, yaml.MappingNode) or any(key.value in ACTIONS for key, _ in others):
+    word, value = acting[0]
+    takes = ACTIONS[word.value.replace("_", "-")].takes
+    if not isinstance(takes, Struct) or not takes.short or isinstance(value, yaml.MappingNode):
         return list(node.value)
-    short = yaml.ScalarNode(word.tag, action.takes.short, word.start_mark, word.end_mark)
+    others = [pair for pair in node.value if pair is not acting[0]]
+    short = yaml.ScalarNode(word.tag, takes.short, word.start_mark, word.end_mark)
     whole = yaml.MappingNode(node.tag, [(short, value), *others], node.start_mark, node.end_mark)
     return [(word, whole)]
 

@@ -28,7 +28,7 @@ from netlab.scenario.model import (
     Scenario,
     in_force,
 )
-from netlab.scenario.steps import ACTIONS, hops
+from netlab.scenario.steps import ACTIONS, hops, numbered
 from netlab.scenario.steps.action import Stage
 from netlab.testbed import forge
 from netlab.testbed.expect import Held
@@ -156,7 +156,8 @@ def _played(scenario: Scenario, options: Options) -> Evidence:
             return _blank(scenario, options, "skip", reason)
         scenario = replace(scenario, expect=needs.settled(scenario.expect))
         kind = Lab if scenario.code is None else telling.StoryLab
-        lab = kind(options.family, options.record, options.tape)
+        forging = numbered([*scenario.steps, *scenario.expect.heal])
+        lab = kind(options.family, options.record, options.tape, forging)
     except LabError as error:
         return _blank(scenario, options, "error", str(error))
     with lab:

@@ -27,6 +27,7 @@ SOURCES = {
     "Kubernetes": "the documentation and the blog of Kubernetes, kubernetes.io",
     "pfSense": 'the manual of pfSense, "Troubleshooting Asymmetric Routing"',
     "RFC 1191": "Path MTU Discovery",
+    "RFC 1337": "TIME-WAIT Assassination Hazards in TCP",
     "RFC 2883": "An Extension to the Selective Acknowledgement (SACK) Option for TCP",
     "RFC 2923": "TCP Problems with Path MTU Discovery",
     "RFC 4443": "Internet Control Message Protocol (ICMPv6) for IPv6",
@@ -34,6 +35,10 @@ SOURCES = {
     "RFC 5382": "NAT Behavioral Requirements for TCP",
     "RFC 5461": "TCP's Reaction to Soft Errors",
     "RFC 5482": "TCP User Timeout Option",
+    "RFC 5681": "TCP Congestion Control",
+    "RFC 5961": "Improving TCP's Robustness to Blind In-Window Attacks",
+    "RFC 6191": "Reducing the TIME-WAIT State Using TCP Timestamps",
+    "RFC 7323": "TCP Extensions for High Performance",
     "RFC 8201": "Path MTU Discovery for IP version 6",
     "RFC 9293": "Transmission Control Protocol (TCP), the standard",
 }

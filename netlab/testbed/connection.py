@@ -20,7 +20,7 @@ from netlab.observe.timeline import Timeline
 
 # include/uapi/linux/tcp.h; the socket module names none of them
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
-TCP_RECV_QUEUE, TCP_SEND_QUEUE, TCP_REPAIR_OFF_NO_WP = 1, 2, -1
+TCP_SEND_QUEUE, TCP_REPAIR_OFF_NO_WP = 2, -1
 
 Rows = dict[tuple[str, str], Row]
 
@@ -90,22 +90,6 @@ class Connection:
             self._repair(TCP_REPAIR_OFF_NO_WP)
         fin_is_ahead = State(sent) in (State.ESTABLISHED, State.CLOSE_WAIT)
         return (following + fin_is_ahead) & 0xFFFFFFFF
-
-    def numbers(self) -> tuple[int, int]:
-        """The next sequence number that it sends, and the next that it expects, absolute.
-
-        Read under TCP_REPAIR, which sends nothing. Raises `LabError` where that is refused.
-        """
-        self._repair(1)
-        try:
-            found = []
-            for queue in (TCP_SEND_QUEUE, TCP_RECV_QUEUE):
-                self.socket.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR_QUEUE, queue)
-                found.append(self.socket.getsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ))
-        finally:
-            self._repair(TCP_REPAIR_OFF_NO_WP)
-        sending, receiving = (number & 0xFFFFFFFF for number in found)
-        return sending, receiving
 
     def _repair(self, value: int) -> None:
         try:
@@ -206,8 +190,8 @@ class Flow:
         return changes[-1].state if changes else NOTHING
 
     def tracked_since(self, hop: str, at: float) -> list[TrackedState]:
-        """The states that a hop has had of it since `at`, a time as in them: the one of then
-        first.
+        """The states that a hop has had of it since `at`, in seconds since the lab was built: the
+        one of then first.
         """
         changes = self.tracked.get(hop, [])
         before = [each.state for each in changes if each.at <= at]

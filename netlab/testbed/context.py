@@ -15,6 +15,7 @@ from netlab.testbed.flows import FlowTracker
 from netlab.testbed.program import Program
 
 if TYPE_CHECKING:
+    from netlab.packets.ledger import Ledger
     from netlab.testbed.recorder import Recorder
     from netlab.testbed.tape import Tape
 
@@ -37,6 +38,7 @@ class LabContext:
         self.flows = FlowTracker(self.began, ((client, 0), (server, PORT)))
         self.recorder: Recorder | None = None
         self.tape: Tape | None = None
+        self.ledger: Ledger | None = None  # where numbers are followed, for forged segments
         self._lost_before = scheduler.lost()
         self.programs: list[Program] = []  # of both hosts, in the order of their starts
         self._names: Names | None = None

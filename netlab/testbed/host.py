@@ -18,17 +18,17 @@ from typing import TypeVar
 from netlab.model.errors import ActionFailed, LabError
 from netlab.model.tcp import Segment
 from netlab.model.vocabulary import Side
-from netlab.packets import segments
+from netlab.packets import spoken
 from netlab.testbed import wire
 from netlab.testbed.connection import Connection
 from netlab.testbed.context import PORT, LabContext
 from netlab.testbed.forge import FORGED, Forge
+from netlab.testbed.forged import Forged, Forger
 from netlab.testbed.node import Node
 
 T = TypeVar("T")
 PATIENCE = 5.0  # seconds that an application waits for what should happen at once
 TCP_DEFER_ACCEPT = 9
-AHEAD = 1 << 24  # sequence numbers: more than any window that was ever open here
 IP_BIND_ADDRESS_NO_PORT = 24
 
 
@@ -318,21 +318,50 @@ class Host(Node):
         forge.syn(self.address, source_port, port)
         return self._context.wait(lambda: forge.answer(source_port, port), timeout)
 
-    def stray(self, on: Connection | None = None) -> None:
-        """Send one byte far ahead of a connection's window, as no stack does: connection tracking
-        calls it INVALID, and the other end acknowledges what it has (RFC 9293, section 3.10.7.4).
+    def forge(
+        self,
+        segment: str,
+        seq: int = 0,
+        ack: int = 0,
+        data: bytes | str | int = b"",
+        *,
+        window: int | None = None,
+        timestamp: int | None = 0,
+        intact: bool = True,
+        of: str = "",
+    ) -> Forged:
+        """Send a segment that this end's TCP did not send, on the connection `of` that name.
 
-        Raises `LabError` where raw sockets or TCP_REPAIR are refused.
+        `segment`: its control bits, such as ``"RST"`` or ``"PSH|ACK"``. `seq` counts from what this
+        end sends next, `ack` from what it expects next, and `timestamp` from the last one that it
+        sent (None: without timestamps). `data`: bytes, or how many. `window`: as in the header;
+        None: the last one. Unless `intact`, the checksum is wrong. ``answer()`` of what is returned
+        waits for what comes of it.
+
+        It goes through this end's rules as its own segments do. Raises `LabError` where numbers are
+        not followed (``Lab(forging=True)`` does that), where the connection has said nothing yet,
+        and where raw sockets are refused.
         """
-        connection = on or self.connection
-        sequence, acknowledgment = connection.numbers()
-        ahead = (sequence + AHEAD) & 0xFFFFFFFF
-        data = segments.data(connection.local, connection.remote, ahead, acknowledgment, b"x")
+        ledger = self._context.ledger
+        if ledger is None:
+            raise LabError("its numbers are not followed in this lab: Lab(forging=True)")
+        self._context.sample()
+        sender = Forger(ledger, *self._context.flows.named(of).ends(self.side))
+        sent = sender.made(
+            spoken.control_bits(segment),
+            seq,
+            ack,
+            data.encode() if isinstance(data, str) else bytes(data),
+            window,
+            timestamp,
+            intact,
+        )
         with self.namespace:
             raw = socket.socket(self.family, socket.SOCK_RAW, socket.IPPROTO_TCP)
         with raw:
-            raw.bind((connection.local[0], 0))
-            raw.sendto(data, (connection.remote[0], 0))
+            raw.bind((sender.source[0], 0))
+            raw.sendto(sent, (sender.destination[0], 0))
+        return Forged(sender, self._context.wait)
 
     def flood(self, count: int, port: int = PORT) -> None:
         """Send forged SYNs from `count` addresses that will never answer."""

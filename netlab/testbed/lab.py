@@ -45,12 +45,17 @@ class Lab:
     """Two hosts, `client` and `server`, linked by a wire that can lose, refuse and hold packets.
 
     Use it as a context manager. `record` keeps everything, for the evidence; `tape` keeps only
-    the latest packets, for a viewer, and if it cannot, `no_tape` is the reason. Raises `LabError`
+    the latest packets, for a viewer, and if it cannot, `no_tape` is the reason. `forging` follows
+    the numbers of connections, from which forged segments count (`Host.forge`). Raises `LabError`
     where the kernel cannot build it, `Forbidden` where it does not allow this user to.
     """
 
     def __init__(
-        self, family: Family = Family.IPV4, record: bool = False, tape: bool = False
+        self,
+        family: Family = Family.IPV4,
+        record: bool = False,
+        tape: bool = False,
+        forging: bool = False,
     ) -> None:
         prepare()
         self.family = family
@@ -72,7 +77,10 @@ class Lab:
             wire.link(self.client.route, self.server.route, self.server.namespace.fd, self.network)
             if record:
                 self._record(stack)
-            self.no_tape = self._tape(stack) if tape else "packets are not watched in this lab"
+            watched = tape or (forging and not record)
+            self.no_tape = self._tape(stack) if watched else "packets are not watched in this lab"
+            if forging:
+                self._follow_numbers()
             self._closing = stack.pop_all()
 
     def _record(self, stack: contextlib.ExitStack) -> None:
@@ -100,6 +108,17 @@ class Lab:
             return str(error)
         self.context.tape = Tape(taps, self.context.began)
         return ""
+
+    def _follow_numbers(self) -> None:
+        """Follow what the ends of connections say from now on. Raises `LabError` where packets
+        cannot be watched.
+        """
+        from netlab.packets.ledger import Ledger
+
+        observer = self.recorder or self.tape
+        if observer is None:
+            raise LabError(self.no_tape)
+        self.context.ledger = observer.taps.ledger = Ledger()
 
     def __enter__(self) -> Lab:
         return self

@@ -39,7 +39,7 @@ class Recorder:
 
     def __init__(self, began: float, began_realtime: int) -> None:
         self._began, self._began_realtime = began, began_realtime
-        self._taps = Taps(began)
+        self.taps = Taps(began)
         self._hops: tuple[str, ...] = ()
         self._answering: tuple[int, ...] = ()
         self._translations: Callable[[], Iterable[evidence.Translation]] = tuple
@@ -49,18 +49,18 @@ class Recorder:
         self._lost_before = self._lost()
         self._rows: dict[str, Row] = {}  # by the kernel's address of the socket
         self._closing = contextlib.ExitStack()
-        self._closing.callback(self._taps.close)
+        self._closing.callback(self.taps.close)
         if self._tracer is not None:
             self._closing.callback(self._tracer.unsubscribe, self._hear)
 
     def watch(self, side: Side, namespace: Namespace, addresses: Sequence[str]) -> None:
         """Get ready to record one side."""
-        self._taps.watch(side, namespace)
+        self.taps.watch(side, namespace)
         self.know(addresses)
 
     def watch_also(self, side: Side, namespace: Namespace, interface: str) -> None:
         """Record another interface of one side from now on. Raises `LabError` where it cannot."""
-        self._taps.watch_also(side, namespace, interface)
+        self.taps.watch_also(side, namespace, interface)
 
     def watch_path(
         self,
@@ -75,11 +75,11 @@ class Recorder:
         self._answering = tuple(answering)
         self._hops, self._translations = tuple(name for name, _ in boxes), translations
         for number, (_, namespace) in enumerate(boxes, start=1):
-            self._taps.watch_hop(number, namespace)
+            self.taps.watch_hop(number, namespace)
 
     def start(self) -> None:
         """Wait until everything is ready to record. Raises `LabError` if that takes too long."""
-        self._taps.start()
+        self.taps.start()
 
     def know(self, addresses: Sequence[str]) -> None:
         """Register addresses of this lab."""
@@ -101,7 +101,7 @@ class Recorder:
 
     def drain(self) -> None:
         """Read what has come since the last call."""
-        self._frames += self._taps.read()
+        self._frames += self.taps.read()
         if self._tracer is not None:
             self._tracer.drain(at_once=False)
 
@@ -136,7 +136,7 @@ class Recorder:
             frames=tuple(sorted(self._frames, key=lambda frame: frame.at)),
             events=tuple(self._events(flow)),
             traced=self._tells_apart and self._lost() == self._lost_before,
-            missed=self._taps.missed,
+            missed=self.taps.missed,
         )
 
     def _events(self, flow: Flow) -> list[evidence.Event]:

@@ -13,6 +13,7 @@ from netlab.model.errors import LabError
 from netlab.model.evidence import Frame, Sighting, Translation
 from netlab.model.vocabulary import Hook, Side
 from netlab.observe.capture import Drops, Wire
+from netlab.packets.ledger import Ledger
 from netlab.packets.sightings import SLACK, Latest, Packet
 from netlab.packets.way import Itinerary
 from netlab.testbed import wire
@@ -43,6 +44,7 @@ class Taps:
         self._wires: list[tuple[Side, int, Wire]] = []  # and the hop where it is; 0: an end
         self._drops: list[tuple[Side | None, int, Drops]] = []
         self._closing = contextlib.ExitStack()
+        self.ledger: Ledger | None = None  # takes what is read, if numbers are followed
 
     def watch(self, side: Side, namespace: Namespace) -> None:
         """Get ready to observe one side. Raises `LabError` where it cannot."""
@@ -122,6 +124,8 @@ class Taps:
                 frames.append(
                     Frame(at, side, "dropped", lost.length, lost.data, lost.rule, hook, hop)
                 )
+        if self.ledger is not None:
+            self.ledger.take(frames)
         return frames
 
     def _since(self, at: float) -> float:
@@ -139,7 +143,7 @@ class Tape:
     """
 
     def __init__(self, taps: Taps, began: float) -> None:
-        self._taps, self._began = taps, began
+        self.taps, self._began = taps, began
         self._latest = Latest(MOST_PACKETS, MOST_FRAMES)
         self._early: list[Frame] = []
         self._translations: Sequence[Translation] = ()
@@ -147,7 +151,7 @@ class Tape:
 
     def watch_also(self, side: Side, namespace: Namespace, interface: str) -> None:
         """Observe another interface of one side from now on. Raises `LabError` where it cannot."""
-        self._taps.watch_also(side, namespace, interface)
+        self.taps.watch_also(side, namespace, interface)
 
     def watch_path(self, hops: int, translations: Sequence[Translation]) -> None:
         """So many hops are on the way from now on; `translations` is what they make of addresses,
@@ -163,7 +167,7 @@ class Tape:
         only one of them: it is kept for the next call.
         """
         now = scheduler.now() - self._began - SLACK
-        frames = [*self._early, *self._taps.read()]
+        frames = [*self._early, *self.taps.read()]
         self._early = [frame for frame in frames if frame.at > now]
         if len(self._translations) > self._known:
             self._known = len(self._translations)
@@ -182,4 +186,4 @@ class Tape:
     @property
     def missed(self) -> int:
         """The number of frames that came faster than they could be read."""
-        return self._taps.missed + self._latest.skipped
+        return self.taps.missed + self._latest.skipped

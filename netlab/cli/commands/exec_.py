@@ -84,7 +84,7 @@ def main(options: argparse.Namespace) -> int:
     way, steps = _steps(path, options)
     if (options.serve is None) != (options.ready is None):
         raise ScenarioError("--serve and --ready go together: --serve 'nginx ...' --ready 80")
-    with Lab(family) as lab, Net(lab) as net:
+    with Lab(family, forging=_numbered(steps)) as lab, Net(lab) as net:
         if way:
             from netlab.scenario.steps import hops
 
@@ -118,6 +118,14 @@ def _steps(
     typed = [loader.step(text, Path("--step")) for text in options.step]
     way = tuple(hop for each in files for hop in each.way)
     return way, (*(step for each in files for step in each.steps), *typed)
+
+
+def _numbered(steps: Sequence[AnyStep]) -> bool:
+    if not steps:
+        return False
+    from netlab.scenario.steps import numbered
+
+    return numbered(steps)
 
 
 def _do(net: Net, steps: Sequence[AnyStep], file: Path | None) -> None:

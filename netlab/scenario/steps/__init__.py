@@ -9,9 +9,10 @@ entry here and a class in `netlab.testbed.faults`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from netlab.scenario.model import FaultStep, HopStep
+from netlab.scenario.model import AnyStep, Do, FaultStep, HopStep
 from netlab.scenario.steps import connection, data, drop, forged, machine, plug, wire
 from netlab.scenario.steps.action import Action
 from netlab.scenario.steps.fault import FaultKind
@@ -35,6 +36,11 @@ def kind_of(step: FaultStep) -> FaultKind[Any]:
 def opening() -> frozenset[str]:
     """The words of actions that may begin a connection."""
     return frozenset(word for word, action in ACTIONS.items() if action.opens)
+
+
+def numbered(steps: Iterable[AnyStep]) -> bool:
+    """True if one needs the numbers of a connection's packets, so that its lab keeps a tape."""
+    return any(isinstance(step, Do) and ACTIONS[step.action].numbered for step in steps)
 
 
 def programs() -> frozenset[str]:

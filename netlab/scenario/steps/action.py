@@ -55,6 +55,7 @@ class Action:
     opens: bool = False  # may begin a connection
     programs: bool = False  # from now on a program decides what this end does
     forges: bool = False  # sends segments that no socket has sent
+    numbered: bool = False  # needs the numbers of a connection's packets
     #: An error in the arguments that the table cannot detect, or ''.
     complaint: Callable[[Given], str] = lambda given: ""
 

@@ -44,7 +44,7 @@ EXAMPLES = {
     "probe": "{probe: {gets: nothing}}",
     "flood": "{flood: 3}",
     "leave": "{leave: server}",
-    "stray": "stray",
+    "forge": "{forge: RST, seq: next+10, gets: nothing}",
 }
 
 

@@ -29,7 +29,7 @@ from netlab.teaching.predict import Prediction
 SCENARIOS = [
     each
     for each in catalogue.everything()
-    if not each.slow and each.path.parent.name not in ("production", "path")
+    if not each.slow and each.path.parent.name not in ("production", "path", "forged")
 ]
 BY_NAME = {each.name: each for each in SCENARIOS}
 EVERY_SCENARIO = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
@@ -192,7 +192,13 @@ TOLD = [
     ("client: {connect: {to: web}}", "The client calls connect() to port 5555 of web."),
     ("server: {leave: a}",
      "The server gives up its address a: what is sent there reaches nobody."),
-    ("server: stray", "The server forges one byte that is far ahead of its connection's window."),
+    ("server: {forge: RST}", "The server forges RST: its TCP did not send it."),
+    ("client: {forge: PSH|ACK, seq: next+9, ack: next-1, data: 5, gets: nothing}",
+     "The client forges PSH|ACK, its number next+9, acknowledging next-1, with 5 bytes: "
+     "its TCP did not send it."),
+    ("client: {forge: ACK, window: 0, timestamp: last-1, checksum: wrong}",
+     "The client forges ACK, a window of 0, its timestamp last-1, a wrong checksum: "
+     "its TCP did not send it."),
     ("forget: nat", "nat forgets every connection that it knew: its table is empty."),
     ("update: {hop: web, to: [a, b]}",
      "From now on web sends new connections to a and b; those that it knows go where they went."),
