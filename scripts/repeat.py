@@ -9,6 +9,7 @@ Several processes of pytest do it side by side, so that no core has a rest; a li
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -34,23 +35,20 @@ def main(times: int, files: list[str]) -> int:
         again = ["unshare", "--net", "env", "APART=yes", sys.executable, *sys.argv]
         return subprocess.run(again, check=False).returncode
     load = ["sh", "-c", "while :; do :; done"]
-    busy = [subprocess.Popen(load) for _ in os.sched_getaffinity(0)]
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        home = Path(folder, "home")
+    with contextlib.ExitStack() as stack:
+        home = Path(stack.enter_context(tempfile.TemporaryDirectory()), "home")
+        home.parent.chmod(0o755)
         home.mkdir()
         somebody = Somebody(home)
         (home / "again.py").write_text(AGAIN.format(times=-(-times // AT_ONCE)))
         names = [Path(shutil.copy(file, home)).name for file in files]
+        for _ in os.sched_getaffinity(0):
+            stack.callback(subprocess.Popen(load).kill)
         command = ["sh", "-c", 'PYTHONPATH="$PYTHONPATH:." exec "$@"', "sh", *somebody.pytest]
-        try:
-            played = [somebody.start(*command, "-p", "again", *names) for _ in range(AT_ONCE)]
-            for each in played:
-                said, wrong = each.communicate()
-                print(said if each.returncode else said.splitlines()[-1], wrong, flush=True)
-        finally:
-            for one in busy:
-                one.kill()
+        played = [somebody.start(*command, "-p", "again", *names) for _ in range(AT_ONCE)]
+        for each in played:
+            said, wrong = each.communicate()
+            print(said if each.returncode else said.splitlines()[-1], wrong, flush=True)
         return int(any(each.returncode for each in played))
 
 

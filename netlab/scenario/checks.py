@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from netlab import scheduler
 from netlab.linux.procnet import Row
 from netlab.model.errors import ActionFailed, LabError, TooBusy
-from netlab.model.tcp import State
+from netlab.model.tcp import State, Timer
 from netlab.model.vocabulary import Side
 from netlab.render.program import ended as told
 from netlab.scenario.model import SENDS_AGAIN, Exit, Expectation, Look, Range
@@ -23,6 +23,9 @@ from netlab.testbed.lab import Lab
 from netlab.testbed.notebook import Notebook
 
 At = Callable[..., None]  # takes words
+#: Seconds. The kernel lists no timer while one fires, until it is set again
+#: (tcp_retransmit_timer), and a busy machine may stop it there.
+FIRING = 0.05
 
 
 def frozen(lab: Lab, expect: Expectation, since: float, at: At) -> None:
@@ -33,12 +36,14 @@ def frozen(lab: Lab, expect: Expectation, since: float, at: At) -> None:
     """
     flow = lab.flow(expect.of)
     for side, look in expect.rows.items():
-        _row(flow, side, look, at)
+        _row(lab, flow, side, look, at)
     for side, wanted in expect.sockets.items():
         counts = lab.count(side)
         for state, asked in wanted.items():
             at("sockets", side, state)
             _compare(f"{side}: sockets in {state}", asked, counts.get(state, 0))
+    for side, figures in expect.info.items():
+        _info(lab, expect.of, side, figures, at)
     for side, states in expect.path.items():
         at("path", side)
         _path(flow, side, states)
@@ -153,17 +158,33 @@ def lasted(least: float, most: float, asked: Range) -> None:
         )
 
 
-def _row(flow: Flow, side: Side, look: Look, at: At) -> None:
+def _ticking(row: Row | None) -> Row | None:
+    return None if row is None or row.timer is Timer.NONE else row
+
+
+def _row(lab: Lab, flow: Flow, side: Side, look: Look, at: At) -> None:
     at("rows", side)
     row = flow.rows[side]
     if row is None:
         raise ActionFailed(f"{side}: no row to look at, the connection is not listed")
     at("rows", side, "timer")
+    if look.timer is not None and row.timer is Timer.NONE is not look.timer:
+        row = lab.wait(lambda: _ticking(flow.rows[side]), FIRING) or row
     if look.timer is not None and row.timer is not look.timer:
         raise ActionFailed(f"{side}: expected timer {look.timer}; found {row.timer}")
     for name, asked in look.numbers.items():
         at("rows", side, name)
         _compare(f"{side}: {name}", asked, getattr(row, name))
+
+
+def _info(lab: Lab, of: str, side: Side, asked: Mapping[str, Range], at: At) -> None:
+    at("info", side)
+    found = lab.host(side).tcp_info(of)
+    for name, wanted in asked.items():
+        at("info", side, name)
+        if name not in found:
+            raise LabError(f"this kernel tells no {name} of a connection of the {side} now")
+        _compare(f"{side}: {name}", wanted, found[name])
 
 
 def _path(flow: Flow, side: Side, wanted: tuple[State, ...]) -> None:

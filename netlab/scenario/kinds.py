@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from netlab.linux import inet_diag
 from netlab.model import units
 from netlab.model.tcp import (
     NAMEABLE,
@@ -316,6 +317,7 @@ SYSCTL = Kind(
 OPTION = Kind(
     "a socket option such as TCP_NODELAY", _matching(r"(TCP|SO)_[A-Z_]+"), {"type": "string"}
 )
+FIGURE = _choice("a figure of ss -i", {name: name for name in inet_diag.NAMES})
 COUNTER = Kind(
     "a counter as nstat names it, such as TCPSynRetrans or TcpOutRsts",
     _matching(r"[A-Z][A-Za-z0-9]+"),

@@ -16,6 +16,7 @@ from netlab.scenario.kinds import (
     ERRNO,
     EXIT,
     FAMILY,
+    FIGURE,
     FLAG,
     NAME,
     NEED,
@@ -138,6 +139,7 @@ EXPECT = Struct(
                 "in LISTEN and TIME_WAIT",
             )
         ),
+        "info": _sides(Field(MapOf(FIGURE, COMPARISON), doc="what ss -i shows of the connection")),
         "counters": COUNTERS,
         "path": _sides(Field(ListOf(STATE))),
         "tracked": TRACKING,

@@ -120,6 +120,7 @@ class _Loader:
             dropped=dropped if isinstance(dropped, dict) else {None: dropped},
             rows={Side(side): _look(look) for side, look in said.get("rows", {}).items()},
             sockets=_by_side(said.get("sockets", {})),
+            info=_by_side(said.get("info", {})),
             counters=self._counters(said),
             path=_by_side(said.get("path", {})),
             tracked=dict(said.get("tracked", {})),

@@ -304,6 +304,7 @@ class Expectation:
     dropped: Mapping[str | None, Range] = field(default_factory=dict)  # None: all faults together
     rows: Mapping[Side, Look] = field(default_factory=dict)
     sockets: Mapping[Side, Mapping[State, Range]] = field(default_factory=dict)
+    info: Mapping[Side, Mapping[str, Range]] = field(default_factory=dict)  # of struct tcp_info
     counters: Mapping[Side, Mapping[str, Range]] = field(default_factory=dict)
     path: Mapping[Side, tuple[State, ...]] = field(default_factory=dict)
     tracked: Mapping[str, str] = field(default_factory=dict)  # the state in the table of each hop

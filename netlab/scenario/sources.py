@@ -28,6 +28,7 @@ SOURCES = {
     "pfSense": 'the manual of pfSense, "Troubleshooting Asymmetric Routing"',
     "RFC 1191": "Path MTU Discovery",
     "RFC 1337": "TIME-WAIT Assassination Hazards in TCP",
+    "RFC 2018": "TCP Selective Acknowledgment Options",
     "RFC 2883": "An Extension to the Selective Acknowledgement (SACK) Option for TCP",
     "RFC 2923": "TCP Problems with Path MTU Discovery",
     "RFC 4443": "Internet Control Message Protocol (ICMPv6) for IPv6",
@@ -40,6 +41,7 @@ SOURCES = {
     "RFC 6191": "Reducing the TIME-WAIT State Using TCP Timestamps",
     "RFC 7323": "TCP Extensions for High Performance",
     "RFC 8201": "Path MTU Discovery for IP version 6",
+    "RFC 8985": "The RACK-TLP Loss Detection Algorithm for TCP",
     "RFC 9293": "Transmission Control Protocol (TCP), the standard",
 }
 

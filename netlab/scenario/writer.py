@@ -151,6 +151,7 @@ def _expectation(expect: Expectation) -> Said:
         "dropped": _dropped(expect.dropped),
         "rows": {str(side): _row(look) for side, look in expect.rows.items()},
         "sockets": _sockets(expect.sockets),
+        "info": _counts(expect.info),
         "counters": _counts(expect.counters),
         "path": {str(side): [*map(str, states)] for side, states in expect.path.items()},
         "tracked": dict(expect.tracked),

@@ -48,7 +48,7 @@ class Block(NamedTuple):
     state: State
     size: int
     columns: Mapping[str, Column]  # named as the fields of netlab.snapshot.records.Socket
-    info: Mapping[str, Column]  # named as in `netlab.snapshot.sock_diag.INFO`
+    info: Mapping[str, Column]  # named as in `netlab.linux.inet_diag.INFO`
 
 
 class SocketTable(NamedTuple):

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from netlab.linux import netlink
+from netlab.linux.inet_diag import INET_DIAG_INFO, INFO
 from netlab.linux.netlink import NETLINK_SOCK_DIAG, NLM_F_DUMP, NLMSG_DONE, NLMSG_ERROR
 from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY, MILLISECONDS, Block, Column, SocketTable
@@ -25,26 +26,11 @@ Numbers: TypeAlias = "int | list[int]"  # a column of numbers that are all known
 #: The older of two requests: its answer covers both families in one walk through the table, which
 #: costs 9 ms with the 262144 buckets of an ordinary host. Every kernel has it.
 TCPDIAG_GETSOCK = 18
-INET_DIAG_INFO = 2
 ALL_STATES = 0xFFF  # requests come with SYN_RECV
 BUFFER = 1 << 18
 HEADER = netlink.HEADER.size
 ATTRIBUTES = HEADER + 72  # after struct inet_diag_msg
 
-#: struct tcp_info, by the names that ``ss -i`` has for its fields: offset and size in bytes, and
-#: the divisor that gives milliseconds. Fields that a kernel does not have are left out.
-INFO = {
-    "backoff": (4, 1, 1), "rto": (8, 4, 1000), "ato": (12, 4, 1000), "mss": (16, 4, 1),
-    "rcvmss": (20, 4, 1), "unacked": (24, 4, 1), "sacked": (28, 4, 1), "lost": (32, 4, 1),
-    "retrans": (36, 4, 1), "lastsnd": (44, 4, 1), "lastrcv": (52, 4, 1), "lastack": (56, 4, 1),
-    "pmtu": (60, 4, 1), "ssthresh": (76, 4, 1), "cwnd": (80, 4, 1),
-    "advmss": (84, 4, 1), "retrans_total": (100, 4, 1), "bytes_acked": (120, 8, 1),
-    "bytes_received": (128, 8, 1), "segs_out": (136, 4, 1), "segs_in": (140, 4, 1),
-    "notsent": (144, 4, 1), "data_segs_in": (152, 4, 1), "data_segs_out": (156, 4, 1),
-    "busy": (168, 8, 1000), "rwnd_limited": (176, 8, 1000), "delivered": (192, 4, 1),
-    "bytes_sent": (200, 8, 1), "bytes_retrans": (208, 8, 1), "dsack_dups": (216, 4, 1),
-    "snd_wnd": (228, 4, 1), "rcv_wnd": (232, 4, 1),
-}  # fmt: skip
 #: All that a record of a socket may have: ``ss -m`` also prints what was dropped for want of room.
 FIGURES = frozenset({*INFO, "drops"})
 RETRANSMITS, PROBES = 2, 3  # in struct tcp_info

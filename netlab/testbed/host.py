@@ -15,6 +15,9 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from netlab.linux import inet_diag
+from netlab.linux.netlink import NETLINK_SOCK_DIAG
+from netlab.linux.transport import Transport
 from netlab.model.errors import ActionFailed, LabError
 from netlab.model.tcp import Segment
 from netlab.model.vocabulary import Side
@@ -296,6 +299,24 @@ class Host(Node):
             known = ", ".join(self._named) or "none"
             raise ActionFailed(f"{self.side} has no address called {name!r}. It has: {known}")
         self.route.send(wire.no_address(self.side, self._context.network, self._named.pop(name)))
+
+    def tcp_info(self, of: str = "") -> dict[str, int]:
+        """What the kernel knows of this end of the connection of that name, or of the one opened
+        last: by the names of ``ss -i``, times in milliseconds, what was agreed upon (``ts``,
+        ``sack``, ``wscale``, ``ecn``) as 0 or 1, and ``snd_wscale``, ``rcv_wscale``,
+        ``reordering``. Nothing, for an end that is in TIME_WAIT or SYN_RECV.
+
+        Raises `ActionFailed` if this end has no socket of it, `LabError` where the kernel does not
+        answer (it has no module tcp_diag).
+        """
+        own, remote = self._context.flows.named(of).ends(self.side)
+        with self.namespace:
+            asking = contextlib.closing(Transport(NETLINK_SOCK_DIAG))
+        with asking as transport:
+            found = inet_diag.info(transport, own, remote)
+        if found is None:
+            raise ActionFailed(f"{self.side} has no socket of this connection to ask about")
+        return found
 
     def udp(self, data: bytes | str, port: int) -> bytes:
         """Send a datagram and return the answer. Raises OSError on an ICMP error."""

@@ -158,6 +158,9 @@ expect:
   pair: {client: ESTABLISHED, server: ESTABLISHED}
   hold: 50ms
   dropped: none
+  info:
+    client: {sack: 1}
+    server: {cwnd: at least 1}
   tracked:
     firewall: ESTABLISHED
   cause: this is a test
@@ -290,6 +293,8 @@ WRONG = (
     Wrong(RUNS, "says: said it", "says: nothing", "the program did not say 'nothing'"),
     Wrong(PATH, "    firewall: ESTABLISHED", "    firewall: TIME_WAIT",
           "firewall: expected TIME_WAIT in its table; found ESTABLISHED"),
+    Wrong(PATH, "sack: 1", "sack: none", "client: sack: expected none; found 1"),
+    Wrong(PATH, "cwnd: at least 1", "cwnd: none", "server: cwnd: expected none; found "),
     # and what steps refuse
     Wrong(PATH, "tracked: {firewall: ESTABLISHED}", "tracked: {firewall: nothing}",
           "firewall: expected nothing in its table; found ESTABLISHED"),

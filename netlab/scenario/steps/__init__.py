@@ -38,6 +38,11 @@ def opening() -> frozenset[str]:
     return frozenset(word for word, action in ACTIONS.items() if action.opens)
 
 
+def forging() -> frozenset[str]:
+    """The words of actions after which an end may do what no call of the other one explains."""
+    return frozenset(word for word, action in ACTIONS.items() if action.numbered)
+
+
 def numbered(steps: Iterable[AnyStep]) -> bool:
     """True if one needs the numbers of a connection's packets, so that its lab keeps a tape."""
     return any(isinstance(step, Do) and ACTIONS[step.action].numbered for step in steps)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from netlab.snapshot.sock_diag import INFO
+from netlab.linux.inet_diag import INFO
 
 #: The words of ``ss -i`` without a value, and the names of those with one, beside those of `INFO`.
 PLAIN = frozenset({

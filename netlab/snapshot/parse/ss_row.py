@@ -8,10 +8,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from netlab.linux.inet_diag import INFO
 from netlab.model.tcp import SS_TIMERS, State, Timer
 from netlab.snapshot.columns import MILLISECONDS
 from netlab.snapshot.records import Endpoint, Socket
-from netlab.snapshot.sock_diag import INFO
 
 TIMERS = {name: timer for timer, name in SS_TIMERS.items()}
 TIMER = re.compile(r"timer:\((\w+),([^,)]*),(\d{1,9})\)")

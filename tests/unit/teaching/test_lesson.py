@@ -29,7 +29,7 @@ from netlab.teaching.predict import Prediction
 SCENARIOS = [
     each
     for each in catalogue.everything()
-    if not each.slow and each.path.parent.name not in ("production", "path", "forged")
+    if not each.slow and each.path.parent.name not in ("production", "path", "forged", "stream")
 ]
 BY_NAME = {each.name: each for each in SCENARIOS}
 EVERY_SCENARIO = pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda each: each.name)
