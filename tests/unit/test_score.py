@@ -168,7 +168,9 @@ def test_everything_is_injected_over_both_families() -> None:
     for family in Family:
         names = {each.scenario.name for s in played if s.family is family for each in s.injections}
         fitting = [
-            each.name for each in KNOWN.values() if not each.slow and each.family in (None, family)
+            each.name
+            for each in KNOWN.values()
+            if injections.of_two_ends(each) and each.family in (None, family)
         ]
         assert not set(fitting) - names
     assert sum(setup.healthy for setup in played) >= 1000
