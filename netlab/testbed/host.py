@@ -13,21 +13,21 @@ import errno
 import os
 import socket
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from netlab.linux import inet_diag
 from netlab.linux.netlink import NETLINK_SOCK_DIAG
 from netlab.linux.transport import Transport
 from netlab.model.errors import ActionFailed, LabError
 from netlab.model.tcp import Segment
 from netlab.model.vocabulary import Side
-from netlab.packets import spoken
 from netlab.testbed import wire
 from netlab.testbed.connection import Connection
 from netlab.testbed.context import PORT, LabContext
 from netlab.testbed.forge import FORGED, Forge
-from netlab.testbed.forged import Forged, Forger
 from netlab.testbed.node import Node
+
+if TYPE_CHECKING:
+    from netlab.testbed.forged import Forged
 
 T = TypeVar("T")
 PATIENCE = 5.0  # seconds that an application waits for what should happen at once
@@ -309,6 +309,8 @@ class Host(Node):
         Raises `ActionFailed` if this end has no socket of it, `LabError` where the kernel does not
         answer (it has no module tcp_diag).
         """
+        from netlab.linux import inet_diag
+
         own, remote = self._context.flows.named(of).ends(self.side)
         with self.namespace:
             asking = contextlib.closing(Transport(NETLINK_SOCK_DIAG))
@@ -363,6 +365,9 @@ class Host(Node):
         not followed (``Lab(forging=True)`` does that), where the connection has said nothing yet,
         and where raw sockets are refused.
         """
+        from netlab.packets import spoken
+        from netlab.testbed.forged import Forged, Forger
+
         ledger = self._context.ledger
         if ledger is None:
             raise LabError("its numbers are not followed in this lab: Lab(forging=True)")
