@@ -363,7 +363,7 @@ class Host(Node):
 
         It goes through this end's rules as its own segments do. Raises `LabError` where numbers are
         not followed (``Lab(forging=True)`` does that), where the connection has said nothing yet,
-        and where raw sockets are refused.
+        and where raw sockets are refused; ValueError for control bits that there are not.
         """
         from netlab.packets import spoken
         from netlab.testbed.forged import Forged, Forger
