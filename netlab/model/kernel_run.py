@@ -73,6 +73,7 @@ class KernelRun:
     counters: tuple[str, ...] = ()  # that this kernel has, as nstat names them
     done: bool = False  # the last record came: nothing is missing
     error: str = ""  # why it is not done, in one sentence
+    died: bool = False  # the kernel itself is why: it panicked, hung or restarted while it played
     console: tuple[str, ...] = ()  # the last lines of the guest's console, where they tell more
     wall_s: float = 0.0
 
@@ -88,7 +89,8 @@ class KernelRun:
         yield line("sysctls", self.sysctls)
         yield line("counters", self.counters)
         if self.error:
-            yield line("error", {"error": self.error, "console": self.console})
+            about = {"error": self.error, "console": self.console, "died": self.died}
+            yield line("error", about)
         if self.done:
             yield line("done", {"wall_s": self.wall_s})
 
@@ -135,9 +137,11 @@ def gather(lines: Iterable[str]) -> KernelRun:
             elif kind == "counters":
                 run = replace(run, counters=_structured(value, tuple[str, ...]))
             elif kind == "error":
-                why = _structured(value["error"], str)
                 run = replace(
-                    run, error=why, console=_structured(value["console"], tuple[str, ...])
+                    run,
+                    error=_structured(value["error"], str),
+                    console=_structured(value["console"], tuple[str, ...]),
+                    died=_structured(value.get("died", False), bool),
                 )
             elif kind == "done":
                 run = replace(run, done=True, wall_s=_structured(value["wall_s"], float))

@@ -147,7 +147,9 @@ def _hold(
         raise _not_held(
             flow, claim, "pair held, but the wrong number of packets was dropped", held=True
         )
-    raise _not_held(flow, claim, f"pair not held, left after {scheduler.now() - reached:.2f} s")
+    seconds = scheduler.now() - reached
+    asked = f" of {hold:g} s" if seconds < hold else ""
+    raise _not_held(flow, claim, f"pair not held, left after {seconds:.2f} s{asked}")
 
 
 def _sockets(flow: Flow) -> tuple[str, ...]:

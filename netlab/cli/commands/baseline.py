@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlab.cli.shared import kernel_options
+from netlab.cli.shared.comparison import counted
 from netlab.cli.shared.guest_progress import watching
 from netlab.cli.shared.kernel_options import add_archives, add_guests, add_what
 from netlab.cli.shared.options import Commands, add_names, note
@@ -37,8 +38,8 @@ A baseline holds what a kernel does every time, and nothing about how fast it di
 file for version control. What only the baseline or only this run has is noted on standard error,
 and is not a difference.
 
-exit codes: 0 as recorded, 1 something differs, 2 bad usage or no baseline,
-3 something could not be played
+exit codes: 0 as recorded; 1 it behaves otherwise, or panics or hangs on what was recorded;
+2 bad usage or no baseline; 3 something recorded could not be played, and nothing else differs
 """
 RECORD_EPILOG = """\
 examples:
@@ -55,8 +56,8 @@ examples:
   netlab baseline check 6.18.yaml --run run.jsonl     compare a stored run, play nothing
   netlab baseline check 6.18.yaml --kernel ./vmlinuz  on a kernel that was just built
 
-exit codes: 0 as recorded, 1 something differs, 2 bad usage or no baseline,
-3 something could not be played
+exit codes: 0 as recorded; 1 it behaves otherwise, or panics or hangs on what was recorded;
+2 bad usage or no baseline; 3 something recorded could not be played, and nothing else differs
 """
 
 
@@ -133,8 +134,8 @@ def main_record(options: argparse.Namespace) -> int:
 def main_check(options: argparse.Namespace) -> int:
     """Play, compare, and print each difference; return 1 if there is one.
 
-    Raises `LabError` (exit code 3) for a run in which nothing of the baseline was played, also
-    where something may be missing.
+    Return 3 if something of the baseline could not be compared, and nothing else differs. Raises
+    `LabError` (the same code) where nothing of it was played, also where something may be missing.
     """
     from netlab.kernels.compare import baseline
     from netlab.kernels.compare.behaviour import behaviour
@@ -144,23 +145,30 @@ def main_check(options: argparse.Namespace) -> int:
     # What is named, and time-outs alone, are a part of the baseline on purpose.
     whole = not (options.ignore_missing or options.names or options.timers)
     now = behaviour(run)
-    comparison, sentences = baseline.check(recorded, now, whole)
+    checked = baseline.check(recorded, now, whole)
     style = Style.of(sys.stdout)
-    for sentence in sentences:
+    for sentence in checked.differences:
         print(f"{style('DIFFERENT', 'red')} {sentence}")
-    for remark in comparison.notes:
+    for sentence in checked.uncompared:
+        print(f"{style('NOT COMPARED', 'yellow')} {sentence}")
+    for remark in (*checked.notes, *(f"the kernel said: {line}" for line in _trouble(run))):
         print(f"{style('note', 'dim')} {remark}", file=sys.stderr)
     names = f"{run.machine.name}, baseline {recorded.machine.name}"
-    if sentences:
-        number = "1 difference" if len(sentences) == 1 else f"{len(sentences)} differences"
+    if checked.differences:
+        number = counted(len(checked.differences), "difference")
         print(f"\n{style(number, 'red')} ({names})")
-    elif not (run.error or baseline.in_common(recorded, now)):
-        raise LabError(f"{names}: nothing of the baseline was played, so nothing was compared")
-    elif not run.error:
-        print(f"{style('as recorded', 'green')} ({names})")
-    if run.error:
+        return Unmet.exit_code
+    if checked.uncompared:
         return LabError.exit_code
-    return Unmet.exit_code if sentences else 0
+    if not baseline.in_common(recorded, now):
+        raise LabError(f"{names}: nothing of the baseline was played, so nothing was compared")
+    print(f"{style('as recorded', 'green')} ({names})")
+    return 0
+
+
+def _trouble(run: KernelRun) -> tuple[str, ...]:
+    """What a kernel wrote about its own faults, and went on."""
+    return run.console if run.done else ()
 
 
 def obtain_run(options: argparse.Namespace, recorded: KernelProfile | None = None) -> KernelRun:

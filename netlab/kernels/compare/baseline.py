@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from netlab.kernels.compare import sentences
 from netlab.kernels.compare.behaviour import KernelProfile
-from netlab.kernels.compare.differences import Comparison, compare, edited, some
+from netlab.kernels.compare.changes import explain
+from netlab.kernels.compare.differences import compare, edited, some
+from netlab.kernels.compare.sentences import Sentence
 from netlab.model import outside
 from netlab.model.errors import ScenarioError
 from netlab.model.evidence import converter
@@ -23,6 +26,7 @@ HEAD = """\
 # What TCP does on this kernel, as 'netlab baseline record' saw it. 'netlab baseline check' plays
 # the same again and reports the differences.
 """
+BASELINE = "the baseline"  # as sentences call it
 EXPECTED = "expected what 'netlab baseline record' wrote"
 #: A counter is rounded down to one of these: how often it moves is chance, that it moves is not.
 STEPS = (0, 1, 5, 10, 20, 50, 100, 200)
@@ -79,19 +83,50 @@ def _data(text: str, path: Path) -> Any:
         raise ScenarioError(f"is not a baseline; {EXPECTED}", path) from None
 
 
-def check(
-    recorded: KernelProfile, now: KernelProfile, whole: bool = True
-) -> tuple[Comparison, list[str]]:
-    """The comparison of now with the record, and one sentence for each difference.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of a kernel since it was recorded, in sentences."""
+
+    differences: tuple[str, ...]  # it behaves otherwise
+    uncompared: tuple[str, ...]  # what was recorded, and could not be compared
+    notes: tuple[str, ...]  # what is to be known besides
+
+
+def check(recorded: KernelProfile, now: KernelProfile, whole: bool = True) -> Checked:
+    """Compare a kernel with what was recorded, in one sentence for each cause.
 
     With `whole`, everything that was recorded must have been played, and with the same steps:
-    what was not compared is not as recorded.
+    what was not compared is not as recorded. A kernel that dies of what the recorded one survived
+    behaves otherwise; a lab that could not be built tells nothing about it.
     """
     comparison = compare(recorded, now)
-    names = "the baseline", now.machine.release
-    told = [sentences.sentence([each], *names) for each in comparison.differences]
-    told = [each.replace(" on the baseline", " in the baseline") for each in told]
-    return comparison, told + ([*_not_compared(recorded, now)] if whole else [])
+    told = sentences.tell(explain(comparison), BASELINE, now.machine.name)
+    unplayed = [one for one in told if one.differences[0].after == "error"]
+    never_was = [one for one in told if one.differences[0].before == "error"]
+    behaves = [one for one in told if one not in (*unplayed, *never_was)]
+    differences = [_in_words(one) for one in sorted(behaves, key=_rank)]
+    uncompared = [_in_words(one) for one in unplayed]
+    if now.died:
+        differences.insert(0, f"{now.machine.name}: {now.error}; {BASELINE} was played to its end")
+    elif now.error:
+        uncompared.insert(0, f"{now.machine.name}: {now.error}")
+    if whole:
+        uncompared += _not_compared(recorded, now)
+    notes = (*comparison.notes, *map(_in_words, never_was))
+    return Checked(tuple(differences), tuple(uncompared), notes)
+
+
+def _rank(told: Sentence) -> tuple[bool, bool]:
+    """What does not pass comes first, and counters last: they follow from the rest."""
+    first = told.differences[0]
+    return "counter" in (first.topic, *first.aspect.split()), first.aspect != "outcome"
+
+
+def _in_words(told: Sentence) -> str:
+    said = told.sentence.replace(f" on {BASELINE}", f" in {BASELINE}")
+    if told.change is not None:
+        return f"{said} ({told.change.id}, since {told.change.since})"
+    return f"{said}; {told.doubt}" if told.doubt else said
 
 
 def in_common(recorded: KernelProfile, now: KernelProfile) -> bool:
@@ -113,7 +148,7 @@ def _not_compared(recorded: KernelProfile, now: KernelProfile) -> Iterator[str]:
         missing = sorted({*ours} - {*theirs})
         if missing:
             verb = "was" if len(missing) == 1 else "were"
-            number = f"{len(missing)} of {len(ours)} {kind}s of the baseline {verb} not played"
+            number = f"{len(missing)} of {len(ours)} {kind}s of {BASELINE} {verb} not played"
             yield f"{number}: {some(missing)} (--ignore-missing allows that)"
     changed = edited(recorded, now)
     if changed:

@@ -34,14 +34,16 @@ from netlab.model.vocabulary import Family, Side
 
 #: What TCP decides once for a connection or a segment, however fast the machine is. The
 #: pattern limits a counter to some scenarios: elsewhere a challenge ACK shows only which of two
-#: retransmission timers fired first.
+#: retransmission timers fired first, and a cookie that failed how long the machine has run: a
+#: listener that never met a full queue takes each ACK for a cookie while jiffies are between -1 and
+#: 120 s, which begins 299 s after the boot (tcp_synq_no_recent_overflow; INITIAL_JIFFIES).
 DECISIONS = {
     "EmbryonicRsts": "*",
     "ListenDrops": "*",
     "ListenOverflows": "*",
     "PAWSActive": "*",
     "PAWSPassive": "*",
-    "SyncookiesFailed": "*",
+    "SyncookiesFailed": "*cookie*",
     "SyncookiesRecv": "*",
     "SyncookiesSent": "*",
     "TCPAbortFailed": "*",
@@ -113,6 +115,7 @@ class KernelProfile:
     sysctls: dict[str, str] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)  # the number of ends at which each moved
     error: str = ""  # why the run is not complete
+    died: bool = False  # the kernel itself is why
 
     def __post_init__(self) -> None:
         """Raises `ValueError` for a counter that is negative, which only an edited file has."""
@@ -135,6 +138,7 @@ def behaviour(run: KernelRun) -> KernelProfile:
         },
         counters=_moved(run),
         error=run.error,
+        died=run.died,
     )
 
 
@@ -153,12 +157,31 @@ def _play(run: Evidence) -> Play:
     if run.outcome in ("error", "skip"):
         return Play(run.outcome, PLACE.sub("", run.reason))
     if run.outcome == "fail":
-        summary = run.failure.summary if run.failure else ""
-        return Play("fail", summary, facts={"pair": str(run.observed)} if run.observed else {})
+        facts = {"pair": str(run.observed)} if run.observed else {}
+        return Play("fail", _why_it_failed(run), facts=facts)
     if _is_story(run):
         return Play("pass", facts=dict(_pairs(run)))
     script = "\n".join(step.text for step in run.steps)
     return Play("pass", script=f"{zlib.crc32(script.encode()):08x}", facts=dict(_facts(run)))
+
+
+def _why_it_failed(run: Evidence) -> str:
+    """What was seen and what was expected, for a reader who does not know the scenario."""
+    if run.failure is None:
+        return ""
+    summary = run.failure.summary.replace(f" (kernel {run.kernel})", "")
+    off = [
+        f"{row.side} {row.sampled}, expected {' or '.join(map(str, row.expected))}"
+        for row in run.failure.rows
+        if row.sampled not in row.expected
+    ]
+    meant = [
+        f"{fault.name} {fault.does}"
+        for fault in run.faults
+        if re.search(rf"(?<!\S){re.escape(fault.name)}(?![\w-])", summary)
+    ]
+    said = f"{summary}: {'; '.join(off)}" if off else summary
+    return f"{said} ({'; '.join(meant)})" if meant else said
 
 
 def _is_story(run: Evidence) -> bool:

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from netlab.kernels.compare.behaviour import ANY
 from netlab.kernels.compare.changes import Change, Doubt, Explanation
 from netlab.kernels.compare.differences import Difference
 
 NAMED = 4  # the most scenarios that a sentence names: beyond, it gives their number
+STEP = re.compile(r"^step \d+, ")  # one step is at several places in several scenarios
 VERBS = {"pass": "passes", "fail": "fails", "skip": "is skipped", "error": "cannot be played"}
 
 
@@ -37,7 +38,7 @@ def tell(explained: Iterable[Explanation], before: str, after: str) -> list[Sent
             group[0].change,
             doubted(group[0].doubt, before, after),
         )
-        for group in groups.values()
+        for group in _together(groups.values())
     ]
     return sorted(found, key=lambda told: (not told.change, told.change.id if told.change else ""))
 
@@ -62,7 +63,7 @@ def _kind(explained: Explanation) -> object:
         change.id if change else None,
         doubt.change.id if doubt else None,
         difference.topic,
-        difference.aspect,
+        STEP.sub("", difference.aspect),
         bool(difference.before) if there else difference.before,
         bool(difference.after) if there else difference.after,
         re.sub(r"\d+", "", "".join(difference.why)),
@@ -71,10 +72,40 @@ def _kind(explained: Explanation) -> object:
     )
 
 
+def _together(groups: Collection[list[Explanation]]) -> list[list[Explanation]]:
+    """The groups, and one of the counters of one end that move in about the same scenarios: they
+    have one cause. About the same: one's are among those of the other, and at least half of them.
+    """
+    found: dict[int, list[Explanation]] = {}  # by their places, of which the first one counts
+    places = sorted(enumerate(groups), key=lambda one: len(one[1]), reverse=True)
+    for place, group in places:
+        larger = next((at for at, others in found.items() if _belongs(group, others)), None)
+        if larger is None:
+            found[place] = list(group)
+        else:
+            found[min(larger, place)] = found.pop(larger) + group
+    return [group for _, group in sorted(found.items())]
+
+
+def _belongs(group: Sequence[Explanation], larger: Sequence[Explanation]) -> bool:
+    subjects, others = ({one.difference.subject for one in each} for each in (group, larger))
+    alike = _direction(group[0]) == _direction(larger[0]) is not None
+    return alike and subjects <= others and 2 * len(subjects) >= len(others)
+
+
+def _direction(explained: Explanation) -> object:
+    """Of a counter of a scenario: whose it is, which way it differs, and by which change."""
+    difference, change, doubt = explained
+    if difference.topic != "scenario" or "counter" not in difference.aspect:
+        return None
+    side = difference.aspect.split()[0]
+    return side, bool(difference.after), change and change.id, doubt and doubt.change.id
+
+
 def sentence(group: Sequence[Difference], before: str, after: str) -> str:
     """A sentence on a group of like differences, for a person who knows TCP."""
     first = group[0]
-    names = [one.subject for one in group]
+    names = list(dict.fromkeys(one.subject for one in group))
     match first.topic:
         case "timer":
             return f"timer {first.subject}: {first.after} on {after}; {first.before} on {before}"
@@ -86,10 +117,20 @@ def sentence(group: Sequence[Difference], before: str, after: str) -> str:
             pairs = f"pair {names[0]}" if len(names) == 1 else f"pairs {', '.join(names)}"
             return f"{pairs}: {_play(first, before, after)}"
         case "scenario":
-            said = _play(first, before, after)
+            said = _plays(group, before, after)
             if len(names) > NAMED:
                 return f"{len(names)} scenarios, {', '.join(names[:NAMED])} ...: {said}"
             return f"{', '.join(names)}: {said}"
+
+
+def _plays(group: Sequence[Difference], before: str, after: str) -> str:
+    first = group[0]
+    aspects = list(dict.fromkeys(one.aspect for one in group))
+    if len(aspects) == 1:
+        return _play(first, before, after)
+    if "counter" in first.aspect:
+        return _counters_of_an_end(aspects, first, before, after)
+    return _play(replace(first, aspect=STEP.sub("", first.aspect)), before, after)
 
 
 def _play(one: Difference, before: str, after: str) -> str:
@@ -117,6 +158,14 @@ def _play(one: Difference, before: str, after: str) -> str:
             )
         case _:
             return f"{one.aspect}: {one.after or '-'} on {after}, {one.before or '-'} on {before}"
+
+
+def _counters_of_an_end(aspects: Sequence[str], first: Difference, before: str, after: str) -> str:
+    side = first.aspect.split()[0]
+    names = [aspect.split()[-1] for aspect in aspects]
+    moving, still = (after, before) if first.after else (before, after)
+    listed = f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"the {side} counters {listed} move on {moving}, and not on {still}"
 
 
 def _outcome(outcome: str, why: str, kernel: str) -> str:

@@ -17,9 +17,10 @@ from netlab.kernels.compare.behaviour import OFTEN, behaviour
 from netlab.kernels.compare.changes import BrokenChanges, explain, parse
 from netlab.kernels.compare.differences import Comparison, compare, grain, timer_aspect, told
 from netlab.model.errors import ScenarioError
-from netlab.model.evidence import Cell, End, Evidence, Failure, Interval
+from netlab.model.evidence import Cell, End, Evidence, Failure, FailureRow, Interval
 from netlab.model.kernel_run import KernelRun, Machine, Timing
 from netlab.model.tcp import State, Timer
+from netlab.model.vocabulary import Side
 from tests.build import evidence, fault, step
 
 MACHINE = Machine("debian:bookworm", "6.1.0-56-cloud-amd64", "#1 SMP", "x86_64", 250, "virtual")
@@ -458,10 +459,11 @@ def test_a_skip_that_a_known_change_explains_is_not_lost() -> None:
 
 def test_a_skip_that_used_to_pass_is_not_as_recorded() -> None:
     recorded, now = behaviour(frozen("6.12.1")), behaviour(skipping("7.3.4"))
-    assert baseline.check(recorded, now)[1] == [
+    assert baseline.check(recorded, now).differences == (
         f"{LATE}: is skipped on 7.3.4 (this kernel sends the FIN of a shutdown in SYN_RECV at "
-        "once); passes in the baseline"
-    ]
+        "once); passes in the baseline; this goes backwards: 7.3.4 is newer than the baseline, "
+        "and lacks shutdown-in-syn-recv (since 6.9)",
+    )
 
 
 def test_unexplained_differences_come_last() -> None:
@@ -582,36 +584,151 @@ def test_a_baseline_has_no_path_and_nothing_that_varies() -> None:
     assert not re.search(r"/somewhere|1 2 3|held|elapsed", text)
 
 
-def test_each_difference_from_a_baseline_is_a_sentence_of_its_own() -> None:
+def test_each_cause_of_a_difference_from_a_baseline_is_one_sentence() -> None:
     now = run(play(outcome="fail", failure=Failure("it ended")), play("other"))
-    _, found = baseline.check(behaviour(whole()), behaviour(now), whole=False)
-    assert found == [
+    assert baseline.check(behaviour(whole()), behaviour(now), whole=False).differences == (
         f"syn-dropped: fails on {MACHINE.release} (it ended); passes in the baseline",
         f"other: passes on {MACHINE.release}; is skipped in the baseline (no such thing)",
-    ]
+    )
 
 
-def test_what_was_not_played_is_not_as_recorded() -> None:
+def test_what_was_not_played_is_not_as_recorded_and_no_other_behaviour() -> None:
     recorded = behaviour(whole())
-    _, found = baseline.check(recorded, behaviour(run()))
-    assert found == [
+    found = baseline.check(recorded, behaviour(run()))
+    assert found.differences == ()
+    assert found.uncompared == (
         "2 of 2 scenarios of the baseline were not played: other, syn-dropped "
         "(--ignore-missing allows that)",
         "1 of 1 pairs of the baseline was not played: CLOSED/LISTEN (--ignore-missing allows that)",
         "2 of 2 time-outs of the baseline were not played: rto-max, syn "
         "(--ignore-missing allows that)",
-    ]
-    assert baseline.check(recorded, behaviour(run()), whole=False)[1] == []
-    assert baseline.check(recorded, recorded)[1] == []
+    )
+    assert baseline.check(recorded, behaviour(run()), whole=False).uncompared == ()
+    assert baseline.check(recorded, recorded).uncompared == ()
 
 
 def test_what_was_played_with_other_steps_is_not_as_recorded() -> None:
     recorded, now = (
         behaviour(run(play(steps=(step(0.0, f"client: {{send: {text}}}"),)))) for text in ("a", "b")
     )
-    assert baseline.check(recorded, now)[1] == [
-        "the steps are not the recorded ones, so nothing was compared: syn-dropped"
+    found = baseline.check(recorded, now)
+    assert (found.differences, found.uncompared) == (
+        (),
+        ("the steps are not the recorded ones, so nothing was compared: syn-dropped",),
+    )
+
+
+def test_a_lab_that_could_not_be_built_is_no_other_behaviour() -> None:
+    passed, broken = (
+        behaviour(run(play(), play("other", outcome=outcome, reason=reason)))
+        for outcome, reason in (("pass", ""), ("error", "this machine was too busy"))
+    )
+    found = baseline.check(passed, broken)
+    assert (found.differences, found.notes) == ((), ())
+    said = f"other: cannot be played on {MACHINE.release} (this machine was too busy)"
+    assert found.uncompared == (f"{said}; passes in the baseline",)
+    found = baseline.check(broken, passed)
+    assert (found.differences, found.uncompared) == ((), ())
+    assert found.notes[0].startswith("other: passes on ")
+
+
+def test_a_kernel_that_dies_behaves_otherwise_and_one_that_is_stopped_does_not() -> None:
+    recorded = behaviour(run(play()))
+    for died in (True, False):
+        now = replace(run(play()), error="the guest hangs", died=died, done=False)
+        found = baseline.check(recorded, behaviour(now))
+        said = f"{MACHINE.release}: the guest hangs"
+        if died:
+            assert found.differences == (f"{said}; the baseline was played to its end",)
+            assert found.uncompared == ()
+        else:
+            assert (found.differences, found.uncompared) == ((), (said,))
+
+
+def test_a_failure_says_what_was_seen_and_what_was_expected() -> None:
+    rows = (
+        FailureRow(Side.CLIENT, (State.CLOSED,), State.FIN_WAIT2, "", 0),
+        FailureRow(Side.SERVER, (State.LISTEN, State.SYN_RECV), State.CLOSE_WAIT, "", 0),
+    )
+    for failure, said in (
+        (
+            Failure("pair not reached (kernel 6.18)", rows=rows),
+            "pair not reached: client FIN_WAIT2, expected CLOSED; "
+            "server CLOSE_WAIT, expected LISTEN or SYN_RECV",
+        ),
+        (
+            Failure(
+                "pair not reached (kernel 6.18)",
+                rows=(replace(rows[0], sampled=State.CLOSED), rows[1]),
+            ),
+            "pair not reached: server CLOSE_WAIT, expected LISTEN or SYN_RECV",
+        ),
+        (
+            Failure("pair held, but too little was dropped: expected 2 by drop-1; found 1"),
+            "pair held, but too little was dropped: expected 2 by drop-1; found 1 "
+            "(drop-1 drops packets at server input)",
+        ),
+    ):
+        failed = behaviour(
+            run(play(outcome="fail", failure=failure, faults=(fault(), fault("drop"))))
+        )
+        assert failed.scenarios["syn-dropped"].why == said
+
+
+# --- one cause, one sentence
+
+
+def test_the_counters_of_one_cause_are_one_sentence() -> None:
+    names = [f"scenario-{letter}" for letter in "abcdef"]
+    cookies = {"SyncookiesSent": 1, "TCPReqQFullDoCookies": 1}
+    after = run(
+        *(
+            play(name, server=moved(cookies | ({"SyncookiesRecv": 1} if number < 4 else {})),
+                 client=moved({"TCPAbortOnData": 1} if number == 5 else {}))
+            for number, name in enumerate(names)
+        )
+    )  # fmt: skip
+    assert told_of(run(*map(play, names)), after) == [
+        "6 scenarios, scenario-a, scenario-b, scenario-c, scenario-d ...: the server's counters "
+        "SyncookiesSent, TCPReqQFullDoCookies and SyncookiesRecv move on 6.8, and not on 6.1",
+        "scenario-f: the client's counter TCPAbortOnData moves on 6.8, and not on 6.1",
     ]
+
+
+def test_counters_of_other_scenarios_or_of_few_of_them_have_a_sentence_of_their_own() -> None:
+    names = [f"scenario-{letter}" for letter in "abcde"]
+    for more in (names[:2], [*names[1:], "other"]):
+        after = run(
+            *(
+                play(name, server=moved({
+                    counter: 1
+                    for counter, some in (("SyncookiesSent", names), ("ListenDrops", more))
+                    if name in some
+                }))
+                for name in (*names, "other")
+            )
+        )  # fmt: skip
+        assert len(told_of(run(*map(play, (*names, "other"))), after)) == 2
+
+
+def test_one_step_at_several_places_is_one_sentence() -> None:
+    def both(result: str) -> KernelRun:
+        connect = step(0.2, "client: connect", result)
+        late = (step(0.1, "server: listen"), step(0.1, "server: listen"), connect)
+        return run(play("one", steps=late[1:]), play("two", steps=late))
+
+    assert told_of(both("ETIMEDOUT"), both("ECONNREFUSED")) == [
+        "one, two: client: connect: ECONNREFUSED on 6.8, ETIMEDOUT on 6.1"
+    ]
+
+
+def test_an_ack_that_is_taken_for_a_cookie_shows_how_long_the_machine_has_run() -> None:
+    after = run(play(server=moved({"SyncookiesFailed": 1})))
+    assert told_of(run(play()), after) == []
+    cookies = [
+        run(play("cookie-lost", server=moved(each))) for each in ({}, {"SyncookiesFailed": 1})
+    ]
+    assert len(told_of(*cookies)) == 1
 
 
 @pytest.mark.parametrize(
