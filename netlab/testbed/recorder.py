@@ -106,6 +106,11 @@ class Recorder:
             self._tracer.drain(at_once=False)
 
     @property
+    def frames(self) -> int:
+        """The number of frames that have been read so far: a packet is one at each end."""
+        return len(self._frames)
+
+    @property
     def _tells_apart(self) -> bool:
         """Whether tracepoints say which socket did something: a hop that answers for both ends has
         sockets with the same addresses as theirs.

@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import partial
 
 from netlab import scheduler
-from netlab.model.errors import Forbidden, LabError, NetlabError, ScenarioError
+from netlab.model.errors import ActionFailed, Forbidden, LabError, NetlabError, ScenarioError
 from netlab.model.kernel_run import Timing
 from netlab.model.tcp import Timer
 from netlab.model.vocabulary import Family, Side
@@ -35,6 +35,9 @@ UNSEEN = 0.1  # the same where no timer is shown; that of a delayed ACK never is
 SHORTEST = 0.001  # seconds
 #: Seconds without any kernel timer, after which a state counts as one without an end.
 NO_TIMER = 5.0
+#: Frames, of which a packet is two. No timer sends more than 20 packets, and what goes before
+#: takes 800. One that sends at every tick makes minutes of work of a virtual hour: it is ended.
+MOST = 4000
 #: Seconds: nothing lasts longer with any defaults. Keepalive takes 7875.
 LIMIT = 4 * 3600.0
 
@@ -110,6 +113,7 @@ def _to_its_end(lab: Lab, timeout: Timeout) -> bool | None:
         nonlocal seen_running
         lab.sample()
         row, at = flow.rows[side], scheduler.now()
+        _refuse_endless(lab, at - began)
         if flow.state(side) is not timeout.state or row is None:
             return True
         if timeout.last is not None and any(map(timeout.last, _packets(lab, timeout))):
@@ -125,6 +129,14 @@ def _to_its_end(lab: Lab, timeout: Timeout) -> bool | None:
         return at + max(row.remaining, SHORTEST, LATE * (at - began))
 
     return scheduler.wait(look, began + (timeout.watched or LIMIT), again)
+
+
+def _refuse_endless(lab: Lab, seconds: float) -> None:
+    """End a lab in which a timer sends on and on. Raises `ActionFailed`."""
+    assert lab.recorder is not None
+    if lab.recorder.frames > MOST:
+        lab.close()
+        raise ActionFailed(f"it sends without an end: {MOST // 2} packets within {seconds:.1f} s")
 
 
 def _timing(lab: Lab, timeout: Timeout, over: bool | None, blank: Timing) -> Timing:

@@ -47,6 +47,7 @@ pytestmark = [
 #: Time-outs that end within seconds in real time too.
 SHORT = ("delayed-ack", "orphan-retries", "user-timeout")
 JOB = Job(names=("syn-dropped",), timers=SHORT)
+HOURS = Job(plays=False, timers=("delayed-ack", "keepalive"))  # two of them in real time
 PATIENT = 300.0  # seconds; nothing here takes so long
 
 
@@ -86,10 +87,10 @@ class Guests:
 
     def __init__(self, kernel: Kernel, kept: Path, folder: Path) -> None:
         def play(
-            kernel: Kernel, guest: Guest, heard: Callable[[str], None] = print
+            kernel: Kernel, guest: Guest, heard: Callable[[str], None] = print, job: Job = JOB
         ) -> Callable[[], KernelRun]:
             return functools.cache(
-                partial(tools.gently, partial(boot.play, kernel, JOB, guest, kept, heard))
+                partial(tools.gently, partial(boot.play, kernel, job, guest, kept, heard))
             )
 
         self.heard: list[str] = []
@@ -99,6 +100,8 @@ class Guests:
             "panics": play(kernel, replace(GUEST, options="rdinit=/not-there")),
             # Python at the console waits for somebody to type.
             "hangs": play(kernel, replace(tcg, silence=20, options=f"rdinit={image.PYTHON}")),
+            "waits": play(kernel, replace(tcg, silence=20), job=HOURS),
+            "has no modules": play(replace(kernel, modules=None), GUEST),
             "needs more memory": play(kernel, replace(GUEST, memory=144)),
             "refuses a module": play(without("veth", kernel, folder), GUEST),
             "has no time": play(kernel, replace(GUEST, limit=1.5)),
@@ -147,6 +150,25 @@ def test_a_guest_that_hangs_is_ended(guests: Guests) -> None:
     run = guests["hangs"]
     assert run.error == "the guest hangs: nothing came for 20 s"
     assert run.console[-1].startswith(">>>")
+
+
+def test_a_guest_that_hangs_while_it_plays_has_died_of_what_it_was_at(guests: Guests) -> None:
+    run = guests["waits"]
+    assert run.error == (
+        "the guest hangs: nothing came for 20 s (the last it sent: timing delayed-ack); "
+        "it was at time-out keepalive"
+    )
+    assert run.died
+    assert not any(guests[name].died for name in ("hangs", "panics", "needs more memory"))
+
+
+def test_modules_are_spoken_of_where_they_are_what_is_missing(guests: Guests) -> None:
+    said = "; no modules came with this kernel, so all that a lab needs must be built in"
+    run = guests["has no modules"]
+    if run.error:  # it has everything built in otherwise
+        assert run.error.endswith(said)
+        assert not run.died
+    assert not guests["waits"].error.endswith(said)
 
 
 def test_too_little_memory_is_said_to_be_that(guests: Guests) -> None:

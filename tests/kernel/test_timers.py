@@ -151,3 +151,13 @@ def test_a_wait_is_looked_at_when_it_is_asked_to_and_at_its_deadline() -> None:
     began = scheduler.now()
     scheduler.wait(lambda: looks.append(scheduler.now()), began + 0.3, lambda: looks[-1] + 0.2)
     assert [round(look - began, 1) for look in looks] == [0.0, 0.2, 0.3]
+
+
+def test_a_timer_that_sends_on_and_on_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a guest it would make hours of work of what takes no time, and look like a hang."""
+    monkeypatch.setattr(measure, "MOST", 3)  # a SYN is three frames: sent, arrived, and dropped
+    began = scheduler.now()
+    (timing,) = measure.run(["syn"])
+    assert timing.problem.startswith("it sends without an end: ")
+    assert timing.after is None
+    assert scheduler.now() - began < 30, "the time-out itself takes two minutes"

@@ -11,11 +11,12 @@ from typing import Any
 from netlab.kernels.compare import sentences
 from netlab.kernels.compare.behaviour import KernelProfile
 from netlab.kernels.compare.changes import explain
-from netlab.kernels.compare.differences import compare, edited, some
+from netlab.kernels.compare.differences import compare, edited
 from netlab.kernels.compare.sentences import Sentence
 from netlab.model import outside
 from netlab.model.errors import ScenarioError
 from netlab.model.evidence import converter
+from netlab.model.text import some
 
 #: Of the file, in bytes. All scenarios and all pairs take 40 KiB.
 LARGEST = outside.MIB

@@ -13,6 +13,7 @@ from typing import Literal
 
 from netlab.kernels.compare.behaviour import ANY, EMPTY, OFTEN, KernelProfile, Play
 from netlab.model.kernel_run import Clock, Timing
+from netlab.model.text import some
 
 Topic = Literal["scenario", "cell", "timer", "sysctl", "counter"]
 TOPICS: tuple[Topic, ...] = ("scenario", "cell", "timer", "sysctl", "counter")
@@ -128,11 +129,6 @@ def edited(before: KernelProfile, after: KernelProfile) -> list[str]:
         for name in ours.keys() & theirs.keys()
         if _edited(ours[name], theirs[name])
     )
-
-
-def some(names: Sequence[str]) -> str:
-    """The first five names, and how many more there are."""
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _edited(before: Play, after: Play) -> bool:

@@ -16,6 +16,7 @@ from netlab.kernels.vm import accelerator, image, qemu
 from netlab.kernels.vm.qemu import Guest
 from netlab.model.errors import LabError
 from netlab.model.kernel_run import KernelRun, Machine, gather
+from netlab.model.text import some
 
 
 def play(
@@ -45,13 +46,29 @@ def play(
             Machine(kernel.spec, kernel.release, "", os.uname().machine, hz=0, clock=guest.clock)
         )
     error = told.error()
-    if error and kernel.modules is None:
-        error += " (no modules came with this kernel)"
+    if error and told.begun and (told.played or not told.gave_up):
+        error += unfinished(run, job)
+    if error and kernel.modules is None and told.gave_up and not told.played:
+        error += "; no modules came with this kernel, so all that a lab needs must be built in"
     if error:
-        run = replace(run, done=False, error=error, console=told.last_lines())
+        run = replace(run, done=False, error=error, died=told.died, console=told.last_lines())
     else:  # the kernel's warnings are worth a look even where everything passed
         run = replace(run, console=tuple(told.trouble()))
     return replace(run, wall_s=round(time.monotonic() - began, 3))
+
+
+def unfinished(run: KernelRun, job: Job) -> str:
+    """What a guest was at when it ended, as the end of a sentence: scenarios begin in this order, a
+    few at a time, and time-outs all at once after them. "" where nothing was left.
+    """
+    played = {one.scenario for one in run.scenarios}
+    for kind, names in (
+        ("scenario", [one.name for one in job.scenarios() if one.name not in played]),
+        ("time-out", sorted({*job.timers} - {one.name for one in run.timings})),
+    ):
+        if names:
+            return f"; it was at {kind} {some(names)}"
+    return ""
 
 
 def _complete(guest: Guest, kernel: Kernel) -> Guest:

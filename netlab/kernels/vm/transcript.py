@@ -16,6 +16,7 @@ MOST = 4 << 20
 LAST_LINES = 12
 LONGEST_LINE = 200
 ENDINGS = ('{"record": "done"', '{"record": "error"')
+RESULTS = ("scenario", "cell", "timing")
 PANIC = "Kernel panic - not syncing: "
 NO_MEMORY = (
     "Out of memory",
@@ -73,6 +74,35 @@ class Transcript:
         last = self.records[-1] if self.records else ""
         hopeless = b"KVM internal error" in self.complaints  # it stops there, but does not exit
         return last.startswith(ENDINGS) or hopeless or self.cut is not None
+
+    @property
+    def begun(self) -> bool:
+        """True if the kernel has booted and said what it is."""
+        return any(_read(record)[0] == "machine" for record in self.records[:1])
+
+    @property
+    def gave_up(self) -> bool:
+        """True if netlab in the guest ended it, with a reason of its own."""
+        if self.records:
+            return self.records[-1].startswith(ENDINGS[1])
+        return any(line.startswith("netlab: ") for line in self.lines())
+
+    @property
+    def played(self) -> bool:
+        """True if anything of the job has been played."""
+        return any(_read(record)[0] in RESULTS for record in self.records)
+
+    @property
+    def died(self) -> bool:
+        """True if the kernel itself ended it while it played: by a panic, a restart, or silence.
+
+        Not if its memory or its time was too little, or if netlab or QEMU gave up.
+        """
+        last = self.records[-1] if self.records else ""
+        by_others = self.cut is not None and self.cut[0] is not Cutoff.SILENCE
+        return self.begun and not (
+            last.startswith(ENDINGS) or self._no_memory() or by_others or self.complaints
+        )
 
     def lines(self) -> list[str]:
         """The console's lines, without control characters and time stamps."""

@@ -134,3 +134,40 @@ def test_what_a_kernel_complains_of_is_kept_though_all_passed() -> None:
     every = told(DONE, console="[ 3.1] WARNING: CPU: 0 PID: 9 at net/ipv4/tcp.c:1 f\n[ 3.2] fine\n")
     assert every.error() == ""
     assert every.trouble() == ["WARNING: CPU: 0 PID: 9 at net/ipv4/tcp.c:1 f"]
+
+
+MACHINE = line("machine", {"release": "6.12"})
+
+
+def cut(every: Transcript, why: Cutoff) -> Transcript:
+    every.cut = why, 180.0
+    return every
+
+
+@pytest.mark.parametrize(
+    ("every", "died"),
+    [
+        (told(MACHINE, SCENARIO, console="Kernel panic - not syncing: Fatal exception"), True),
+        (told(MACHINE, SCENARIO), True),  # it has restarted without a word
+        (cut(told(MACHINE, SCENARIO), Cutoff.SILENCE), True),
+        (cut(told(MACHINE, SCENARIO), Cutoff.LIMIT), False),
+        (cut(told(MACHINE, SCENARIO), Cutoff.STOPPED), False),
+        (cut(told(), Cutoff.SILENCE), False),  # it has never booted
+        (told(console="Kernel panic - not syncing: VFS: Unable to mount root fs"), False),
+        (told(MACHINE, SCENARIO, console="Out of memory: Killed process 4"), False),
+        (told(MACHINE, SCENARIO, line("error", {"error": "no veth", "console": []})), False),
+        (told(MACHINE, SCENARIO, complaints="qemu: KVM internal error"), False),
+        (told(MACHINE, SCENARIO, DONE), False),
+    ],
+)
+def test_a_kernel_dies_by_itself_and_of_what_it_plays(every: Transcript, died: bool) -> None:
+    assert every.died is died
+
+
+def test_who_gave_up_and_whether_anything_was_played() -> None:
+    refused = told(MACHINE, line("error", {"error": "no veth", "console": []}))
+    assert (refused.begun, refused.gave_up, refused.played) == (True, True, False)
+    unbooted = told(console="netlab: the port for the records is not there\n")
+    assert (unbooted.begun, unbooted.gave_up, unbooted.played) == (False, True, False)
+    playing = told(MACHINE, SCENARIO)
+    assert (playing.begun, playing.gave_up, playing.played) == (True, False, True)

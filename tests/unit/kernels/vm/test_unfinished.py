@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a guest was at when it ended: what the job asks for and it has not sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from netlab.kernels.suite import Job
+from netlab.kernels.vm.boot import unfinished
+from netlab.model.kernel_run import KernelRun, Machine, Timing
+from tests.build import evidence
+
+NOTHING = KernelRun(Machine("here", "6.12", "#1", "x86_64", 250))
+JOB = Job(names=("syn-dropped", "fin-dropped"), timers=("syn", "keepalive", "data"))
+
+
+def test_scenarios_come_before_time_outs() -> None:
+    assert unfinished(NOTHING, JOB) == "; it was at scenario syn-dropped, fin-dropped"
+    some = replace(NOTHING, scenarios=(evidence("syn-dropped"),))
+    assert unfinished(some, JOB) == "; it was at scenario fin-dropped"
+    played = replace(NOTHING, scenarios=(evidence("syn-dropped"), evidence("fin-dropped")))
+    assert unfinished(played, JOB) == "; it was at time-out data, keepalive, syn"
+    measured = replace(played, timings=(Timing("syn", ""), Timing("data", "")))
+    assert unfinished(measured, JOB) == "; it was at time-out keepalive"
+    whole = replace(measured, timings=(*measured.timings, Timing("keepalive", "")))
+    assert unfinished(whole, JOB) == ""
+
+
+def test_of_many_the_first_ones_are_named() -> None:
+    assert unfinished(NOTHING, Job()).endswith(" more")
+    assert unfinished(NOTHING, Job(plays=False, timers=("syn",))) == "; it was at time-out syn"
