@@ -32,6 +32,7 @@ HOST = "host"
 BESIDE = 256
 MIB = 1 << 20
 LOOK_S = 0.1  # seconds
+LONGEST_NAME = 200  # bytes of a file's name, which may have 255
 
 
 class Watcher(Protocol):
@@ -61,6 +62,7 @@ class Plan:
     mirrors: Mapping[str, str] = field(default_factory=dict)
     keyrings: tuple[Path, ...] = ()
     refresh: bool = False
+    name: str = ""  # what the run is called, where only one kernel is played
 
 
 class Unkept(LabError):
@@ -83,6 +85,8 @@ def play(specs: Sequence[Spec], plan: Plan, watcher: Watcher) -> list[KernelRun]
     runs: dict[str, KernelRun] = {}
     unkept = ""
     for run in _all(specs, guests, plan, watcher):
+        if plan.name:
+            run = replace(run, machine=replace(run.machine, label=plan.name))  # noqa: PLW2901
         runs[run.machine.spec] = run
         watcher.ended(run)
         if run.done:
@@ -97,7 +101,7 @@ def play(specs: Sequence[Spec], plan: Plan, watcher: Watcher) -> list[KernelRun]
 
 
 def store(run: KernelRun) -> Path:
-    """Keep a run in the cache, where `netlab compare` finds it by its release.
+    """Keep a run in the cache, where `netlab compare` finds it by its name, release and build.
 
     Raises `LabError` where it cannot be written.
     """
@@ -107,8 +111,12 @@ def store(run: KernelRun) -> Path:
 
 
 def file_name(run: KernelRun) -> str:
-    """``6.1.0-56-cloud-amd64.jsonl``; for a kernel that never ran, the name it was requested by."""
-    return re.sub(r"[^\w.+-]+", "-", run.machine.release).strip("-") + ".jsonl"
+    """``6.12.1-mine-7-Sat-Nov-28-01-02-03-UTC-2026.jsonl``, so that each build of a release has its
+    own; or as its user calls it. For a kernel that never ran, the name it was requested by.
+    """
+    machine = run.machine
+    name = machine.label or f"{machine.release} {machine.build}"
+    return re.sub(r"[^\w.+-]+", "-", name)[:LONGEST_NAME].strip("-") + ".jsonl"
 
 
 def at_once(plan: Plan) -> int:

@@ -9,6 +9,7 @@ a run that was cut short, and is read as a run with an error.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,10 @@ from netlab.model.evidence import Cell, Evidence, OlderRecord, converter, refuse
 LARGEST = 16 * outside.MIB
 #: Ticks a second (CONFIG_HZ): 100 to 1000, and 1024 on Alpha.
 FASTEST = 1024
+#: Words of ``uname -v`` that say how a kernel is configured, and its number there
+#: (scripts/mkcompile_h, init/version.c). Numbers with more digits are no count of builds.
+EVERY_BUILD = re.compile(r"SMP|PREEMPT\w*|RT")
+BUILD_NUMBER = re.compile(r"#(\d{1,9})\b")
 T = TypeVar("T")
 Clock = Literal["real", "virtual"]
 
@@ -38,11 +43,24 @@ class Machine:
     clock: Clock = "real"  # virtual: the guest's own, which jumps while nothing happens
     distribution: str = ""  # PRETTY_NAME of /etc/os-release, on a machine that netlab did not boot
     changed: dict[str, str] = field(default_factory=dict)  # sysctls that were set for the run
+    appended: str = ""  # to the kernel's command line, for the run
+    label: str = ""  # what its user calls it
 
     @property
     def name(self) -> str:
-        """Its name in tables."""
-        return self.release
+        """Its name in sentences."""
+        return self.label or self.release
+
+    @property
+    def build(self) -> str:
+        """What tells builds of one release apart: ``#7 Sat Nov 28 01:02:03 UTC 2026``."""
+        return " ".join(word for word in self.version.split() if not EVERY_BUILD.fullmatch(word))
+
+    @property
+    def number(self) -> int:
+        """How many times its tree had been built, by ``uname -v``; 0 where that does not say."""
+        found = BUILD_NUMBER.match(self.version)
+        return int(found[1]) if found else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,15 @@ from netlab.timers.catalogue import TIMEOUTS, Timeout
 NAMES = tuple(TIMEOUTS)
 #: Those that last a quarter of an hour or two hours: too long to wait for in real time.
 HOURS = ("data", "window-probe", "window-probe-answered", "keepalive")
+#: Those that end within 16 s: short enough to be waited for in real time by anybody.
+QUICK = (
+    "delayed-ack",
+    "fin-wait2-open",
+    "orphan-retries",
+    "rto-min",
+    "user-timeout",
+    "defer-accept",
+)
 #: A timer that is due is looked for again after this fraction of the time already waited.
 LATE = 0.001
 UNSEEN = 0.1  # the same where no timer is shown; that of a delayed ACK never is

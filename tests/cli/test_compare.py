@@ -11,6 +11,7 @@ import pytest
 
 from netlab.kernels.compare.baseline import text
 from netlab.kernels.compare.behaviour import behaviour
+from netlab.kernels.matrix import file_name
 from netlab.model.evidence import Evidence
 from netlab.model.kernel_run import KernelRun, Machine, Timing
 
@@ -42,6 +43,7 @@ NEW = replace(
     timings=(NEW_SYN,),
     sysctls={"net.ipv4.tcp_sack": "1", **LINEAR},
 )
+HOLDS = "(2 scenarios, 1 time-out)"
 #: Does something that nothing explains.
 ODD = replace(
     NEW,
@@ -147,7 +149,7 @@ def test_half_a_run_is_an_error_and_the_rest_is_compared(cache: Path, tmp_path: 
     half.write_text("\n".join(whole.read_text().splitlines()[:-1]))
     done = netlab("compare", whole, half)
     assert done.code == 3
-    assert "ERROR 6.12.1-amd64 #2: the run was cut short" in done.out
+    assert "ERROR 6.12.1-amd64 (2): the run was cut short" in done.out
     assert "no differences between 2 runs" in done.out
 
 
@@ -214,7 +216,7 @@ def test_the_page_in_a_browser(html: Path, tmp_path: Path) -> None:
 def test_a_baseline_of_a_run_and_another_run(cache: Path, tmp_path: Path) -> None:
     runs, file = cache / "runs", tmp_path / "b.yaml"
     done = netlab("baseline", "record", "--run", runs / "6.12.1-amd64.jsonl", "-o", file)
-    assert (done.code, done.out) == (0, f"baseline of 6.12.1-amd64: {file} (2 scenarios)\n")
+    assert (done.code, done.out) == (0, f"baseline of 6.12.1-amd64: {file} {HOLDS}\n")
     done = netlab("baseline", "check", file, "--run", runs / "6.12.1-amd64.jsonl")
     assert (done.code, done.out) == (0, "as recorded (6.12.1-amd64, baseline 6.12.1-amd64)\n")
     done = netlab("baseline", "check", file, "--run", runs / "6.99.0-mine.jsonl")
@@ -255,6 +257,50 @@ def test_a_check_plays_what_was_recorded_and_nothing_else(tmp_path: Path) -> Non
     assert done.code == 0
     assert done.err.startswith("netlab: ")
     assert ": 2 passed, " in done.err
+
+
+def test_two_builds_of_one_release_are_told_apart(tmp_path: Path) -> None:
+    """They are kept side by side, and a release alone means the one that was played last."""
+    cache, baseline = tmp_path / "cache", tmp_path / "b.yaml"
+    (cache / "runs").mkdir(parents=True)
+    for number, pair in ((7, "SYN_SENT/LISTEN"), (8, "CLOSED/LISTEN")):
+        version = f"#{number} SMP PREEMPT_DYNAMIC Sat Nov 28 01:0{number} UTC 2026"
+        about = replace(MACHINE, spec=".", release="6.12.1-mine", version=version)
+        run = replace(OLD, machine=about, scenarios=(play(pair=pair),))
+        run.write(cache / "runs" / file_name(run))
+    seven, eight = sorted((cache / "runs").iterdir())
+    assert [path.name for path in (seven, eight)] == [
+        f"6.12.1-mine-{number}-Sat-Nov-28-01-0{number}-UTC-2026.jsonl" for number in (7, 8)
+    ]
+    assert netlab("baseline", "record", "--run", seven, "-o", baseline).code == 0
+    done = netlab("baseline", "check", baseline, "--run", eight)
+    assert done.out.endswith(
+        "1 difference (6.12.1-mine #8 Sat Nov 28 01:08 UTC 2026, "
+        "baseline 6.12.1-mine #7 Sat Nov 28 01:07 UTC 2026)\n"
+    )
+    done = netlab("compare", "6.12.1-mine#7", "6.12.1-mine", NETLAB_CACHE=str(cache))
+    assert (done.code, done.err) == (1, "")
+    assert "6.12.1-mine #7 → 6.12.1-mine #8: 1 difference" in done.out
+
+
+def test_a_run_is_called_what_its_user_calls_it(tmp_path: Path) -> None:
+    """By baseline and matrix; --output has the run, too."""
+    file, quick, out = tmp_path / "b.yaml", ("port-open", "--hold", "10ms"), tmp_path / "out"
+    assert netlab("baseline", "record", *quick, "-o", file).code == 0
+    called = (*quick, "--name", "fix-2", "--output", out)
+    done = netlab("baseline", "check", file, *called)
+    assert done.code == 0
+    assert done.out.startswith("as recorded (fix-2, baseline ")
+    assert [path.name for path in out.iterdir()] == ["fix-2.jsonl"]
+    for words, said in (
+        (("matrix", "--kernel", "host", "debian:sid", "--name", "x"), "give one kernel"),
+        (("matrix", "--kernel", "host", "--append", "quiet"), "host is the one that runs already"),
+        (("baseline", "check", file, "--append", "quiet"), "host is the one that runs already"),
+        (("matrix", "--kernel", "host", "--name", "a/b"), "expected letters, digits, and any of"),
+    ):
+        done = netlab(*words)
+        assert (done.code, done.out) == (2, "")
+        assert said in done.err
 
 
 @pytest.mark.parametrize(("died", "code"), [(True, 1), (False, 3)])

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,7 @@ from netlab.render.style import Style
 if TYPE_CHECKING:
     from netlab.kernels.compare.behaviour import KernelProfile
     from netlab.kernels.suite import Job
-    from netlab.model.kernel_run import KernelRun
+    from netlab.model.kernel_run import KernelRun, Machine
 
 EPILOG = """\
 examples:
@@ -31,12 +33,15 @@ examples:
   netlab baseline check 6.18.yaml --kernel ./vmlinuz          on a kernel that was just built
   netlab baseline check 6.18.yaml --sysctl tcp_syn_retries=2 --slow    with a sysctl changed
   netlab baseline check 6.18.yaml 'syn*' --kernel debian:sid  some of it (names come before options)
+  netlab baseline check 6.18.yaml --kernel . --name fix-2     a build, kept for netlab compare
   netlab baseline check 6.18.yaml --run run.jsonl  compare a stored run, play nothing
   netlab baseline record --run run.jsonl           make a baseline from one
 
 A baseline holds what a kernel does every time, and nothing about how fast it did it. It is a text
-file for version control. What only the baseline or only this run has is noted on standard error,
-and is not a difference.
+file for version control. Of a kernel that is booted it has everything, in virtual time, where hours
+are seconds; of the host what takes no minutes, and with --warp what takes no quarter of an hour. A
+check plays what the baseline holds. What only the baseline or only this run has is noted on
+standard error, and is not a difference.
 
 exit codes: 0 as recorded; 1 it behaves otherwise, or panics or hangs on what was recorded;
 2 bad usage or no baseline; 3 something recorded could not be played, and nothing else differs
@@ -46,6 +51,7 @@ examples:
   netlab baseline record -o 6.18.yaml        play everything here, and keep the results
   netlab baseline record --run run.jsonl     from a stored run, printed; nothing is played
   netlab baseline record 'syn*' -o syn.yaml  of some scenarios (names come before options)
+  netlab baseline record -o mine.yaml --kernel . --append tcp_debug=1  of one just built
   netlab baseline record -o sid.yaml --kernel debian:sid  of another kernel
 
 exit codes: 0 recorded, 2 bad usage, 3 something could not be played, and nothing is recorded
@@ -93,6 +99,9 @@ def add(commands: Commands) -> None:
         help="what the baseline has and the run does not is no difference",
     )
     check.set_defaults(main=main_check)
+    check.add_argument(
+        "--output", type=Path, metavar="DIR", help="also write the run there, as netlab matrix does"
+    )
     for each in (record, check):
         _add_playing(each)
 
@@ -107,6 +116,7 @@ def _add_playing(command: argparse.ArgumentParser) -> None:
     )
     add_archives(kernels)
     add_guests(command)
+    kernel_options.add_name(command)
 
 
 def main_record(options: argparse.Namespace) -> int:
@@ -118,7 +128,7 @@ def main_record(options: argparse.Namespace) -> int:
     from netlab.kernels.compare import baseline
     from netlab.kernels.compare.behaviour import behaviour
 
-    run = obtain_run(options)
+    run = obtain_run(options, to_record)
     if run.error:
         raise LabError(f"{run.machine.name}: {run.error}; an incomplete run is not recorded")
     text = baseline.text(behaviour(run))
@@ -126,8 +136,9 @@ def main_record(options: argparse.Namespace) -> int:
         sys.stdout.write(text)
         return 0
     files.write(options.output, text)
-    number = len(run.scenarios)
-    print(f"baseline of {run.machine.name}: {options.output} ({number} scenarios)")
+    holds = [counted(len(run.scenarios), "scenario")]
+    holds += [counted(len(run.timings), "time-out")] if run.timings else []
+    print(f"baseline of {run.machine.name}: {options.output} ({', '.join(holds)})")
     return 0
 
 
@@ -139,9 +150,16 @@ def main_check(options: argparse.Namespace) -> int:
     """
     from netlab.kernels.compare import baseline
     from netlab.kernels.compare.behaviour import behaviour
+    from netlab.kernels.matrix import file_name
 
     recorded = baseline.read(options.file)
-    run = obtain_run(options, recorded)
+    if options.run is None:
+        recorded = in_good_time(recorded, options)
+    if options.output is not None:
+        files.prepare(options.output)
+    run = obtain_run(options, partial(to_check, recorded))
+    if options.output is not None:
+        run.write(options.output / file_name(run))
     # What is named, and time-outs alone, are a part of the baseline on purpose.
     whole = not (options.ignore_missing or options.names or options.timers)
     now = behaviour(run)
@@ -153,7 +171,7 @@ def main_check(options: argparse.Namespace) -> int:
         print(f"{style('NOT COMPARED', 'yellow')} {sentence}")
     for remark in (*checked.notes, *(f"the kernel said: {line}" for line in _trouble(run))):
         print(f"{style('note', 'dim')} {remark}", file=sys.stderr)
-    names = f"{run.machine.name}, baseline {recorded.machine.name}"
+    names = _both(run.machine, recorded.machine)
     if checked.differences:
         number = counted(len(checked.differences), "difference")
         print(f"\n{style(number, 'red')} ({names})")
@@ -166,23 +184,39 @@ def main_check(options: argparse.Namespace) -> int:
     return 0
 
 
+def _both(now: Machine, recorded: Machine) -> str:
+    """The kernel that was played and that of the baseline, with their builds where it takes them to
+    tell which is which.
+    """
+    names = [now.name, recorded.name]
+    if names[0] == names[1] and now.build != recorded.build:
+        names = [f"{one.name} {one.build}" for one in (now, recorded)]
+    return f"{names[0]}, baseline {names[1]}"
+
+
 def _trouble(run: KernelRun) -> tuple[str, ...]:
     """What a kernel wrote about its own faults, and went on."""
     return run.console if run.done else ()
 
 
-def obtain_run(options: argparse.Namespace, recorded: KernelProfile | None = None) -> KernelRun:
-    """Return the run that the options ask for: stored, or played now, here or in a virtual machine.
-
-    With `recorded`, only what that baseline holds is played.
+def obtain_run(
+    options: argparse.Namespace, to_play: Callable[[argparse.Namespace], Job]
+) -> KernelRun:
+    """Return the run that the options ask for: stored, or played now, here or in a virtual machine;
+    then it is what `to_play` makes of the options.
     """
-    from netlab.kernels import matrix
-    from netlab.kernels.sources import spec
     from netlab.model import kernel_run
 
-    if options.run is not None:
-        return kernel_run.read(options.run)
-    job = kernel_options.job(options) if recorded is None else to_check(recorded, options)
+    run = kernel_run.read(options.run) if options.run else _played(options, to_play(options))
+    return replace(run, machine=replace(run.machine, label=options.name or run.machine.label))
+
+
+def _played(options: argparse.Namespace, job: Job) -> KernelRun:
+    from netlab.kernels import matrix
+    from netlab.kernels.sources import spec
+
+    if options.append and options.kernel == "host":
+        raise ScenarioError(kernel_options.RUNS_ALREADY)
     with watching([options.kernel], len(job.scenarios())) as watcher:
         plan = kernel_options.plan(options, job)
         try:
@@ -191,6 +225,46 @@ def obtain_run(options: argparse.Namespace, recorded: KernelProfile | None = Non
             note(str(error))
             runs = [*error.runs]
     return runs[0]
+
+
+def to_record(options: argparse.Namespace) -> Job:
+    """What is played for a baseline, if nothing is named: all that does not take minutes here."""
+    from netlab.timers import measure
+
+    if options.names or options.timers or options.warp:
+        return kernel_options.job(options)
+    if _is_virtual(options):
+        return kernel_options.job(argparse.Namespace(**{**vars(options), "warp": True}))
+    note("what takes minutes in real time is left out: --warp plays that, too")
+    return replace(kernel_options.job(options), timers=measure.QUICK)
+
+
+def in_good_time(recorded: KernelProfile, options: argparse.Namespace) -> KernelProfile:
+    """What a baseline holds, without what was seen in virtual time and takes minutes in real time,
+    unless that is asked for.
+    """
+    from netlab.kernels.compare.behaviour import name_in
+    from netlab.scenario import catalogue
+    from netlab.timers import measure
+
+    asked = options.names or options.slow or options.timers or options.warp
+    if asked or _is_virtual(options) or recorded.machine.clock == "real":
+        return recorded
+    family = str(Family.IPV6 if options.ipv6 else Family.IPV4)
+    slow = {each.name for each in catalogue.choose((), slow=True) if each.slow}
+    kept = replace(
+        recorded,
+        scenarios={n: v for n, v in recorded.scenarios.items() if name_in(family, n) not in slow},
+        timers={n: v for n, v in recorded.timers.items() if n in measure.QUICK},
+    )
+    if kept != recorded:
+        note("what takes minutes in real time is left out: --warp plays most of that, too")
+    return kept
+
+
+def _is_virtual(options: argparse.Namespace) -> bool:
+    """Whether time-outs are waited for in virtual time, where hours are seconds."""
+    return bool(options.kernel != "host" and options.clock != "real")
 
 
 def to_check(recorded: KernelProfile, options: argparse.Namespace) -> Job:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from netlab import extras
 from netlab.cli.shared import comparison, kernel_options
 from netlab.cli.shared.guest_progress import told, watching
-from netlab.cli.shared.kernel_options import SPECS, add_archives, add_guests, add_what
+from netlab.cli.shared.kernel_options import RUNS_ALREADY, SPECS, add_archives, add_guests, add_what
 from netlab.cli.shared.options import Commands, add_names, add_wide, note, room
 from netlab.cli.shared.output import Output
 from netlab.cli.shared.stopping import Stop, Stopped, stopping
@@ -90,6 +90,7 @@ def _add_results(command: argparse.ArgumentParser) -> None:
         "--report", type=Path, metavar="DIR", help="also write a page: DIR/index.html"
     )
     results.add_argument("--json", action="store_true", help="one JSON object a line")
+    kernel_options.add_name(results)
     add_wide(results)
     results.add_argument("--all", action="store_true", help="every row, not only those that differ")
 
@@ -234,6 +235,10 @@ def _specs(options: argparse.Namespace) -> Sequence[Spec]:
 
     if options.kernel and options.small:
         raise ScenarioError("--small is a set of kernels: give it or --kernel, not both")
+    if options.name and len(set(options.kernel)) != 1:
+        raise ScenarioError("--name is for one run: give one kernel with --kernel")
+    if options.append and {*options.kernel} == {"host"}:
+        raise ScenarioError(RUNS_ALREADY)
     if options.kernel:
         return [spec.parse(text) for text in dict.fromkeys(options.kernel)]
     return fetch.defaults(dict(options.mirror), small=options.small)
@@ -286,9 +291,16 @@ def compare_command(runs: Sequence[KernelRun], folder: Path | None) -> str:
     names = {file_name(run) for run in runs}
     if folder and {path.name for path in folder.rglob(f"*{SUFFIX}")} == names:
         return f"netlab compare {shlex.quote(str(folder))}" if len(names) > 1 else ""
-    # By release, of which the cache keeps one run each: older runs may have the same spec.
-    releases = dict.fromkeys(run.machine.release for run in runs if run.done)
-    return f"netlab compare {shlex.join(releases)}" if len(releases) > 1 else ""
+    # A release means the build of it that was played last, and older runs may have the same spec.
+    done = [run.machine for run in runs if run.done]
+    releases = [machine.release for machine in done]
+    words = dict.fromkeys(
+        machine.name
+        if releases.count(machine.release) == 1
+        else f"{machine.release}#{machine.number}"
+        for machine in done
+    )
+    return f"netlab compare {shlex.join(words)}" if len(words) > 1 else ""
 
 
 def _say_stopped(left: int, number: int, options: argparse.Namespace, output: Output) -> None:

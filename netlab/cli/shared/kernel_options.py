@@ -6,6 +6,7 @@ in which guests, and the plan made from them.
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 MEMORY = 512  # MB; all kernels so far need less
 LIMIT = 900.0  # seconds
+
+RUNS_ALREADY = "--append is for a kernel that is booted, and host is the one that runs already"
 
 SPECS = """\
 a SPEC is one of
@@ -92,12 +95,36 @@ def add_guests(command: argparse.ArgumentParser) -> None:
         "--memory", type=positive, metavar="MB", default=MEMORY, help=f"memory of each ({MEMORY})"
     )
     guests.add_argument(
+        "--append",
+        metavar="OPTIONS",
+        default="",
+        help="more for the kernel's command line, such as 'tcp_debug=1 quiet'",
+    )
+    guests.add_argument(
         "--limit",
         type=seconds,
         metavar="S",
         default=LIMIT,
         help=f"time limit for each ({LIMIT:g} s)",
     )
+
+
+def add_name(results: argparse._ActionsContainer) -> None:
+    """Add ``--name``."""
+    results.add_argument(
+        "--name",
+        type=_name,
+        metavar="NAME",
+        help="what the run is called, for netlab compare (default: its release and build)",
+    )
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[\w.+-]+", text):
+        raise argparse.ArgumentTypeError(
+            f"expected letters, digits, and any of . _ + -; found {text!r}"
+        )
+    return text
 
 
 def _mirror(text: str) -> tuple[str, str]:
@@ -144,10 +171,11 @@ def plan(options: argparse.Namespace, what: Job) -> Plan:
 
     return Plan(
         job=what,
-        guest=Guest(memory=options.memory, limit=options.limit),
+        guest=Guest(memory=options.memory, limit=options.limit, options=options.append),
         clock=options.clock or ("virtual" if what.timers else None),
         jobs=options.jobs,
         mirrors=dict(options.mirror),
         keyrings=tuple(options.keyring),
         refresh=options.refresh,
+        name=options.name or "",
     )

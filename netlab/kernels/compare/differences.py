@@ -107,6 +107,8 @@ def _machines(before: KernelProfile, after: KernelProfile) -> Iterator[str]:
         if one.machine.changed:
             settings = ", ".join(f"{name}={value}" for name, value in one.machine.changed.items())
             yield f"{one.machine.name} was played with {settings}"
+        if one.machine.appended:
+            yield f"{one.machine.name} was booted with {one.machine.appended}"
 
 
 def _only_one(topic: str, before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:

@@ -164,17 +164,19 @@ def overview(runs: Sequence[KernelRun], with_first: bool = False) -> Overview:
 
 def in_order(runs: Sequence[KernelRun]) -> list[KernelRun]:
     """Sort by release. This order is for display, and decides nothing."""
-    return sorted(runs, key=lambda run: order.display(run.machine.release))
+    return sorted(runs, key=lambda run: (order.display(run.machine.release), run.machine.number))
 
 
 def labels_of(machines: Sequence[Machine]) -> list[str]:
     """The shortest names that no two of them share: 6.1, 6.12.117, 6.12.117 virtual, ..."""
     forms: tuple[Callable[[Machine], str], ...] = (
-        lambda one: _numbers(one.release, 2),
+        lambda one: one.label or _numbers(one.release, 2),
         lambda one: _numbers(one.release, 3),
         lambda one: one.release,
+        lambda one: f"{one.release} #{one.number}",
         lambda one: f"{one.release} {one.clock}",
         lambda one: f"{one.release} {one.distribution or one.spec}",
+        lambda one: f"{one.release} {one.build}",
     )
     names = [""] * len(machines)
     for form in forms:
@@ -184,7 +186,7 @@ def labels_of(machines: Sequence[Machine]) -> list[str]:
             if tried.count(name) == 1 and name not in names:
                 names[place] = name
     return [
-        name or f"{machine.release} #{place}"
+        name or f"{machine.name} ({place})"
         for place, (name, machine) in enumerate(zip(names, machines, strict=True), start=1)
     ]
 
@@ -195,10 +197,11 @@ def _numbers(release: str, count: int) -> str:
 
 
 def about(machine: Machine) -> str:
-    """``6.1.0-56-cloud-amd64, HZ=250, virtual time``."""
-    parts = [machine.release, f"HZ={machine.hz}" if machine.hz else ""]
+    """``6.12.1-mine #7 Sat Nov 28 01:02:03 UTC 2026, HZ=250, virtual time``."""
+    parts = [f"{machine.release} {machine.build}".strip(), f"HZ={machine.hz}" if machine.hz else ""]
     parts += ["virtual time" if machine.clock == "virtual" else "", machine.distribution]
     parts += [f"{name}={value}" for name, value in machine.changed.items()]
+    parts.append(machine.appended)
     return ", ".join(part for part in parts if part)
 
 

@@ -13,7 +13,8 @@ from netlab.kernels import cache
 from netlab.kernels.compare import overview
 from netlab.model import kernel_run, outside
 from netlab.model.errors import ScenarioError
-from netlab.model.kernel_run import KernelRun
+from netlab.model.evidence import converter
+from netlab.model.kernel_run import KernelRun, Machine
 
 SUFFIX = ".jsonl"
 
@@ -48,27 +49,33 @@ def _stored(name: str) -> Path:
     if "/" in name:
         raise ScenarioError("no such file or folder", Path(name))
     known = dict(_heads())
-    exact = [path for path, words in known.items() if name in words]
+    exact = [path for path, one in known.items() if name in _words(one)]
     # 6.1 means 6.1.0-56-cloud-amd64, and never 6.12.
     begins = re.compile(re.escape(name) + r"(?!\d)")
-    found = exact or [path for path, words in known.items() if begins.match(words[0])]
-    if len(found) == 1:
-        return found[0]
+    found = exact or [path for path, one in known.items() if begins.match(one.release)]
+    if len({known[path].release for path in found}) == 1:
+        return max(found, key=lambda path: path.stat().st_mtime)  # of several builds, the last
     if found:
-        releases = ", ".join(sorted(known[path][0] for path in found))
+        releases = ", ".join(sorted({known[path].release for path in found}))
         raise ScenarioError(f"{name} is more than one stored run: {releases}; write more of it")
-    there = ", ".join(sorted(words[0] for words in known.values())) or "none"
+    there = ", ".join(sorted({one.name for one in known.values()})) or "none"
     raise ScenarioError(
         f"{name!r} is no file, no folder, and no kernel of a stored run (stored: {there}); "
         f"'netlab matrix --kernel {name}' plays on a kernel and stores it"
     )
 
 
-def _heads() -> Iterator[tuple[Path, tuple[str, str]]]:
-    """Each stored run's file, with its release and the words by which it was requested."""
+def _words(machine: Machine) -> tuple[str, ...]:
+    """Each name that means a run: its own, its release, its build, and what was asked for."""
+    numbered = f"{machine.release}#{machine.number}"
+    return machine.name, machine.release, numbered, machine.spec
+
+
+def _heads() -> Iterator[tuple[Path, Machine]]:
+    """Each stored run's file, with the machine that it is of."""
     for path in sorted((cache.root() / "runs").glob(f"*{SUFFIX}")):
         try:
             machine = json.loads(outside.glance(path).partition("\n")[0])["value"]
-            yield path, (str(machine["release"]), str(machine["spec"]))
-        except (ValueError, LookupError, TypeError, RecursionError):
+            yield path, converter().structure(machine, Machine)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             continue  # not a run, so no kernel's name can mean it

@@ -45,6 +45,7 @@ def play(
         run = KernelRun(
             Machine(kernel.spec, kernel.release, "", os.uname().machine, hz=0, clock=guest.clock)
         )
+    run = replace(run, machine=replace(run.machine, appended=guest.options))
     error = told.error()
     if error and told.begun and (told.played or not told.gave_up):
         error += unfinished(run, job)

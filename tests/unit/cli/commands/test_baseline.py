@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from netlab import cli
-from netlab.cli.commands.baseline import to_check
+from netlab.cli.commands.baseline import in_good_time, to_check, to_record
 from netlab.kernels.compare.behaviour import KernelProfile, Play
 from netlab.kernels.suite import Job
 from netlab.model.errors import ScenarioError
 from netlab.model.kernel_run import Machine, Timing
 from netlab.scenario import catalogue
+from netlab.timers import measure
 
 MACHINE = Machine("host", release="6.18.44", version="", architecture="x86_64", hz=250)
 THREE = KernelProfile(
@@ -95,3 +97,37 @@ def test_what_was_recorded_over_another_family_is_not_played() -> None:
         job(ipv6)
     with pytest.raises(ScenarioError, match="without --ipv6"):
         job(THREE, "--ipv6")
+
+
+# --- virtual time, and real time
+
+
+def asked(*words: str) -> argparse.Namespace:
+    return cli.parser("baseline").parse_args(["baseline", *words])
+
+
+def test_of_a_kernel_that_is_booted_everything_is_recorded() -> None:
+    everything = {each.name for each in catalogue.choose((), slow=True)}
+    what = to_record(asked("record", "--kernel", "debian:sid"))
+    assert (names(what), what.timers) == (everything, measure.NAMES)
+    for words in (("--kernel", "host"), ("--kernel", "debian:sid", "--clock", "real")):
+        what = to_record(asked("record", *words))
+        assert names(what) < everything
+        assert what.timers == measure.QUICK
+    assert to_record(asked("record", "--warp")).timers == measure.NAMES
+    assert to_record(asked("record", "syn-dropped")).timers == ()
+
+
+def test_what_was_seen_in_virtual_time_is_waited_for_in_real_time_if_it_takes_no_minutes() -> None:
+    both = ("syn-dropped", "syn-dropped-to-the-end")
+    real = replace(
+        THREE,
+        scenarios={name: Play("pass") for name in both},
+        timers={name: Timing(name, "") for name in ("rto-min", "keepalive")},
+    )
+    virtual = replace(real, machine=replace(MACHINE, clock="virtual"))
+    quick = in_good_time(virtual, asked("check", "b.yaml"))
+    assert ({*quick.scenarios}, {*quick.timers}) == ({"syn-dropped"}, {"rto-min"})
+    assert in_good_time(real, asked("check", "b.yaml")) == real  # as it was recorded
+    for words in (("--kernel", "debian:sid"), ("--warp",), ("--slow",)):
+        assert in_good_time(virtual, asked("check", "b.yaml", *words)) == virtual

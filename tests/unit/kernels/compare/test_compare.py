@@ -526,7 +526,7 @@ def test_the_page_of_changes_is_the_data() -> None:
         (["6.1.0-56-amd64", "6.12.1"], ["6.1", "6.12"]),
         (["6.1.0-56-amd64", "6.1.7-1", "6.8.0-1"], ["6.1.0", "6.1.7", "6.8"]),
         (["6.1.0-1", "6.1.0-2"], ["6.1.0-1", "6.1.0-2"]),
-        (["6.1.0-1", "6.1.0-1"], ["6.1.0-1 #1", "6.1.0-1 #2"]),
+        (["6.1.0-1", "6.1.0-1"], ["6.1.0-1 (1)", "6.1.0-1 (2)"]),
         (["custom"], ["custom"]),
     ],
 )
@@ -534,6 +534,27 @@ def test_kernels_have_the_shortest_names_that_tell_them_apart(
     releases: list[str], labels: list[str]
 ) -> None:
     assert overview.labels_of([replace(MACHINE, release=each) for each in releases]) == labels
+
+
+def test_builds_of_one_release_are_told_apart_by_what_differs() -> None:
+    mine = replace(MACHINE, release="6.1.0-mine", spec=".", version="#7 SMP Mon")
+    for other, labels in (
+        (replace(mine, version="#8 SMP Tue"), ["6.1.0-mine #7", "6.1.0-mine #8"]),
+        (replace(mine, spec="../old"), ["6.1.0-mine .", "6.1.0-mine ../old"]),
+        (replace(mine, version="#7 SMP Tue"), ["6.1.0-mine #7 Mon", "6.1.0-mine #7 Tue"]),
+        (replace(mine, label="fix-2"), ["6.1", "fix-2"]),
+    ):
+        assert overview.labels_of([mine, other]) == labels
+    in_order = overview.in_order([KernelRun(replace(mine, version=f"#{n} SMP")) for n in (10, 7)])
+    assert [one.machine.number for one in in_order] == [7, 10]
+
+
+def test_what_a_kernel_was_booted_with_is_noted() -> None:
+    after = replace(run(play()), machine=replace(MACHINE, appended="tcp_debug=1"))
+    assert compare(behaviour(run(play())), behaviour(after)).notes == (
+        f"{MACHINE.release} was booted with tcp_debug=1",
+    )
+    assert overview.about(after.machine).endswith(", tcp_debug=1")
 
 
 def test_kernels_are_in_the_order_of_their_numbers() -> None:

@@ -15,11 +15,11 @@ from netlab.kernels.compare.differences import (
     compare,
     edited,
     gaps_of,
-    some,
     timer_aspect,
     told,
 )
 from netlab.model.kernel_run import Clock, Machine, Timing
+from netlab.model.text import some
 
 #: Not imported: what follows a number does not notice that it is another one.
 SLACK, OFTEN = 0.1, 5
