@@ -12,21 +12,30 @@ import shutil
 import sys
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from netlab.cli.shared.explanation import explanation
-from netlab.cli.shared.options import Commands, add_family, seconds
+from netlab.cli.shared.options import Commands, add_family, note, seconds
 from netlab.cli.shared.progress import Shown
 from netlab.cli.shared.stopping import Stopped, stopping
+from netlab.cli.shared.verdict_options import (
+    add_verdicts,
+    prepare_junit,
+    stopped,
+    write_junit,
+)
 from netlab.model.errors import LabError, ScenarioError, Unmet
+from netlab.render import ktap
 from netlab.render.style import Style
 from netlab.render.table import stopped_line
 
 if TYPE_CHECKING:
-    from netlab.model.evidence import Cell, Evidence
+    from netlab.model.evidence import Cell, Evidence, Outcome
     from netlab.model.tcp import State
     from netlab.model.vocabulary import Family
+    from netlab.render.verdicts import Verdict
 
 EPILOG = """\
 examples:
@@ -35,6 +44,8 @@ examples:
   netlab atlas FIN-WAIT-2/ESTAB        why this pair cannot be (a state as ss writes it)
   netlab atlas FW1                     the states the other end can be in then
   netlab atlas --json                  one object a cell
+  netlab atlas --ktap                  one line a pair that can be, as kselftest prints its tests
+  netlab atlas --junit atlas.xml       and a file that Jenkins, GitLab and others show
 
 exit codes: 0 every pair that can be was frozen, 1 one was not, or the model is wrong, 2 bad usage,
 3 a lab could not be built
@@ -42,6 +53,7 @@ exit codes: 0 every pair that can be was frozen, 1 one was not, or the model is 
 
 
 WIDTH, MARGIN = 80, 27  # columns of the list of one state's pairs
+AGREE = "model-and-kernel-agree"  # the test that is not about one pair
 
 
 def add(commands: Commands) -> None:
@@ -58,7 +70,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--hold", type=seconds, metavar="S", default=0.0, help="hold each pair at least that long"
     )
-    command.add_argument("--json", action="store_true", help="one JSON object a cell")
+    add_verdicts(command, "one JSON object a cell")
     command.set_defaults(main=main)
 
 
@@ -75,15 +87,17 @@ def main(options: argparse.Namespace) -> int:
 
 def _play(options: argparse.Namespace, family: Family) -> int:
     from netlab.atlas import grid
-    from netlab.render.grid import grid as drawn
+    from netlab.render.junit import JunitSuite
     from netlab.scenario.runner import Options
 
-    began = time.monotonic()
+    prepare_junit(options)
+    when, began = datetime.now().astimezone(), time.monotonic()
     scenarios = grid.scenarios()
     how = Options(family=family, hold=options.hold)
     shown = Shown(scenario.name for scenario in scenarios)
     ended = 0
     cells: list[Cell] = []
+    completed: list[Cell] = []
 
     def finished(evidence: Evidence) -> None:
         nonlocal ended
@@ -91,6 +105,7 @@ def _play(options: argparse.Namespace, family: Family) -> int:
         shown.finished(evidence)
 
     def complete(cell: Cell) -> None:
+        completed.append(cell)
         if options.json and not stop.asked:
             shown.line(json.dumps({**dataclasses.asdict(cell), "kernel": os.uname().release}))
 
@@ -105,22 +120,58 @@ def _play(options: argparse.Namespace, family: Family) -> int:
             with contextlib.suppress(Stopped):
                 cells = grid.play(scenarios, how, meanwhile, finished, complete)
             shown.take_away()
-            if not options.json and not stop.asked:
-                style = Style.of(sys.stdout)
-                shown.line(drawn(cells, shutil.get_terminal_size().columns, style))
-                for cell in cells:
-                    if cell.problem:
-                        name = style(cell.pair, "red")
-                        shown.line(f"\n{name} ({cell.scenario}): {cell.problem}")
-                shown.line(f"\n{_closing(cells, time.monotonic() - began, family)}")
+            if options.ktap:
+                shown.line("\n".join(_in_ktap(_verdicts(completed, family))))
+            elif not options.json and not stop.asked:
+                shown.line("\n".join(_drawn(cells, time.monotonic() - began, family)))
         finally:
             shown.finish(lambda: stop.asked)
+    left = len(scenarios) - ended
+    told = [*_verdicts(completed, family), *stopped(left, len(scenarios))]
+    suite = JunitSuite(f"netlab {os.uname().release}", told, time.monotonic() - began)
+    trouble = write_junit(options, [suite], when)
+    for error in trouble:
+        note(str(error))
     if stop.asked:
-        said = stopped_line(len(scenarios) - ended, len(scenarios), Style(False))
+        said = stopped_line(left, len(scenarios), Style(False))
         with contextlib.suppress(OSError):  # after SIGHUP there is no terminal
             print(f"netlab: {said}", file=sys.stderr)
         return stop.exit_code
-    return _judged(cells)
+    return max([_judged(cells), *(error.exit_code for error in trouble)])
+
+
+def _verdicts(cells: Sequence[Cell], family: Family) -> list[Verdict]:
+    """One for each pair that can be, and, where all are over, whether the model agrees."""
+    from netlab.atlas import grid, store
+    from netlab.render.verdicts import Verdict, of_cells, suite
+
+    told = [*of_cells(cells, family)]
+    if len(cells) == len(store.pairs()):
+        wrong = grid.disagreements(cells)
+        outcome: Outcome = "fail" if wrong else "pass"
+        told.append(Verdict(suite("atlas", family), AGREE, outcome, "; ".join(wrong), tuple(wrong)))
+    return told
+
+
+def _in_ktap(told: Sequence[Verdict]) -> Iterator[str]:
+    """All lines; the plan also has what was not played to its end."""
+    from netlab.atlas import store
+
+    yield from ktap.head(len(store.reachable()) + 1)
+    for number, each in enumerate(told, start=1):
+        yield from ktap.point(number, each)
+    yield ktap.totals([each.outcome for each in told])
+
+
+def _drawn(cells: list[Cell], elapsed: float, family: Family) -> Iterator[str]:
+    from netlab.render.grid import grid as drawn
+
+    style = Style.of(sys.stdout)
+    yield drawn(cells, shutil.get_terminal_size().columns, style)
+    for cell in cells:
+        if cell.problem:
+            yield f"\n{style(cell.pair, 'red')} ({cell.scenario}): {cell.problem}"
+    yield f"\n{_closing(cells, elapsed, family)}"
 
 
 def _judged(cells: Sequence[Cell]) -> int:

@@ -9,7 +9,9 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,16 +22,25 @@ from netlab.cli.shared.kernel_options import RUNS_ALREADY, SPECS, add_archives, 
 from netlab.cli.shared.options import Commands, add_names, add_wide, note, room
 from netlab.cli.shared.output import Output
 from netlab.cli.shared.stopping import Stop, Stopped, stopping
+from netlab.cli.shared.verdict_options import (
+    add_verdicts,
+    prepare_junit,
+    write_junit,
+)
 from netlab.model import files
 from netlab.model.errors import LabError, NetlabError, ScenarioError, Unmet
+from netlab.model.vocabulary import Family
+from netlab.render.ktap import nested
 from netlab.render.style import Style
 from netlab.render.table import stopped_line
+from netlab.render.verdicts import WHOLE, Verdict, of_kernel
 
 if TYPE_CHECKING:
     from netlab.kernels.compare.overview import Overview
     from netlab.kernels.matrix import Plan, Watcher
     from netlab.kernels.sources.spec import Spec
     from netlab.model.kernel_run import KernelRun
+    from netlab.render.junit import JunitSuite
 
 EPILOG = f"""\
 {SPECS}
@@ -42,6 +53,8 @@ examples:
   netlab matrix 'syn*' --kernel debian:sid    some scenarios (their names come first)
   netlab matrix --mirror ubuntu=URL --kernel ubuntu:noble    from an archive of your choice
   netlab matrix --report out                  also a page: out/index.html
+  netlab matrix --ktap                        a test a kernel, as kselftest prints its tests
+  netlab matrix --junit matrix.xml            a file that Jenkins, GitLab and others show
   netlab compare 6.1 6.12                     what differs between two of them, afterwards
 
 Each run is kept for 'netlab compare'. A guest without KVM lives in virtual time, which jumps while
@@ -89,7 +102,7 @@ def _add_results(command: argparse.ArgumentParser) -> None:
     results.add_argument(
         "--report", type=Path, metavar="DIR", help="also write a page: DIR/index.html"
     )
-    results.add_argument("--json", action="store_true", help="one JSON object a line")
+    add_verdicts(results, "one JSON object a line")
     kernel_options.add_name(results)
     add_wide(results)
     results.add_argument("--all", action="store_true", help="every row, not only those that differ")
@@ -108,12 +121,17 @@ def main(options: argparse.Namespace) -> int:
         extras.require("report", "--report")
     for folder in filter(None, (options.output, options.report)):
         files.prepare(folder)
+    prepare_junit(options)
     plan = kernel_options.plan(options, job)
     began, output = time.monotonic(), Output(sys.stdout)
+    when = datetime.now().astimezone()
     with stopping() as stop:
         try:
             runs, unkept = _play(options, specs, plan, stop, output)
             seen = overview(in_order(runs))
+            told = _verdicts(specs, runs, options, stop)
+            for text in nested(told) if options.ktap else ():
+                output.write(f"{text}\n")
             for text in _tell(runs, seen, options, time.monotonic() - began):
                 output.write(f"{text}\n")
             if stop.asked:
@@ -122,7 +140,10 @@ def main(options: argparse.Namespace) -> int:
                 _write_page(options, seen, output)
         finally:
             output.finish(lambda: stop.asked)
-    if unkept:
+    trouble = write_junit(options, [*_suites(told, runs)], when)
+    for error in trouble:
+        note(str(error))
+    if unkept or trouble:
         return LabError.exit_code
     missing = [] if stop.asked else _missing(specs, runs)
     if missing:
@@ -137,6 +158,33 @@ def main(options: argparse.Namespace) -> int:
 def _missing(specs: Sequence[Spec], runs: Sequence[KernelRun]) -> list[str]:
     played = {run.machine.spec for run in runs}
     return [spec.text for spec in specs if spec.text not in played]
+
+
+def _verdicts(
+    specs: Sequence[Spec], runs: Sequence[KernelRun], options: argparse.Namespace, stop: Stop
+) -> dict[str, list[Verdict]]:
+    """What became of each kernel that was to be played on, by its spec: a release has another name
+    every week, and a CI compares tests by their names.
+    """
+    family = Family.IPV6 if options.ipv6 else Family.IPV4
+    told = {run.machine.spec: [*of_kernel(run, family)] for run in runs}
+    absent = Verdict("kernel", WHOLE, "skip", "no mirror has this kernel")
+    if stop.asked:
+        absent = Verdict("kernel", WHOLE, "error", "stopped: it had not ended")
+    return {spec.text: told.get(spec.text, [absent]) for spec in specs}
+
+
+def _suites(
+    told: Mapping[str, Sequence[Verdict]], runs: Sequence[KernelRun]
+) -> Iterator[JunitSuite]:
+    from netlab.render.junit import JunitSuite
+
+    machines = {run.machine.spec: run for run in runs}
+    for spec, verdicts in told.items():
+        run = machines.get(spec)
+        about = asdict(run.machine).items() if run else ()
+        properties = tuple((name, str(value)) for name, value in about if value)
+        yield JunitSuite(f"netlab {spec}", verdicts, run.wall_s if run else 0.0, properties)
 
 
 def _play(
@@ -262,7 +310,7 @@ def _tell(
 ) -> Iterator[str]:
     from netlab.render.matrix import matrix
 
-    if options.json or not runs:
+    if options.json or options.ktap or not runs:
         return
     style, columns = Style.of(sys.stdout), room(options.wide)
     yield from _failures(runs, style)
@@ -305,9 +353,10 @@ def compare_command(runs: Sequence[KernelRun], folder: Path | None) -> str:
 
 def _say_stopped(left: int, number: int, options: argparse.Namespace, output: Output) -> None:
     said = stopped_line(left, number, Style(False))
-    if not options.json:
+    for_people = not (options.json or options.ktap)
+    if for_people:
         output.write(f"{said}\n")
-    if options.json or not sys.stdout or not sys.stdout.isatty():
+    if not for_people or not sys.stdout or not sys.stdout.isatty():
         with contextlib.suppress(OSError):  # after SIGHUP there is no terminal
             print(f"netlab: {said}", file=sys.stderr)
 
@@ -315,7 +364,7 @@ def _say_stopped(left: int, number: int, options: argparse.Namespace, output: Ou
 def _write_page(options: argparse.Namespace, seen: Overview, output: Output) -> None:
     comparison.write_page(options.report / PAGE, seen)
     said = f"report: {options.report / PAGE}"
-    if options.json:
+    if options.json or options.ktap:
         print(said, file=sys.stderr)
     else:
         output.write(f"{said}\n")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +31,14 @@ from netlab.cli.shared.options import (
 )
 from netlab.cli.shared.progress import Shown
 from netlab.cli.shared.stopping import Stop, Stopped, stopping
+from netlab.cli.shared.verdict_options import (
+    add_verdicts,
+    prepare_junit,
+    stopped,
+    write_junit,
+)
 from netlab.model.errors import LabError, NetlabError, bug
+from netlab.render import ktap, verdicts
 from netlab.render.style import Style
 from netlab.render.table import (
     Known,
@@ -42,6 +50,7 @@ from netlab.render.table import (
 
 if TYPE_CHECKING:
     from netlab.model.evidence import Evidence
+    from netlab.render.junit import JunitSuite
     from netlab.scenario import runner
     from netlab.scenario.model import Scenario
 
@@ -58,6 +67,8 @@ examples:
   netlab run --report out          and a page for the browser: out/index.html, with every packet
   netlab run --prove my-own.yaml   and that the pair does not come without each of its faults
   netlab run fin-dropped --pcap .  and what both ends saw, for Wireshark: ./fin-dropped.pcapng
+  netlab run --ktap                one line a scenario, as kselftest and KUnit print theirs
+  netlab run --junit netlab.xml    and a file that Jenkins, GitLab and others show
 
 exit codes: 0 all passed or were skipped, 1 a pair was not held, 2 bad usage or a bad scenario,
 3 a lab could not be built, or a file not written
@@ -90,7 +101,7 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--ladder", action="store_true", help="also draw what crossed the wire, packet by packet"
     )
-    command.add_argument("--json", action="store_true", help="one JSON object a line")
+    add_verdicts(command, "one JSON object a line")
     add_allow_programs(command)
     add_wide(command)
     command.add_argument(
@@ -124,6 +135,7 @@ def main(options: argparse.Namespace) -> int:
         for folder, option in ((options.report, "--report"), (options.pcap, "--pcap")):
             if folder:
                 report.prepare(folder, option)
+        prepare_junit(options)
         say_what_was_left()
         run = _Run(options, scenarios, stop)
         try:
@@ -153,6 +165,7 @@ class _Run:
         self._when, self._began = datetime.now().astimezone(), time.monotonic()
         self._elapsed = 0.0
         self._style = Style.of(sys.stdout)
+        self._for_people = not (options.json or options.ktap)
         self._table = RunTable(
             [known(scenario) for scenario in scenarios], self._style, room(options.wide)
         )
@@ -176,6 +189,8 @@ class _Run:
         play_all = counterfactual.play_all if self._options.prove else runner.play_all
         if self._options.json:
             converter()  # it is slow the first time, and labs would wait for it
+        for line in ktap.head(len(self._scenarios)) if self._options.ktap else ():
+            self.shown.line(line)
         try:
             for number, evidence in play_all(self._scenarios, how, self._meanwhile):
                 if not self._stop.asked:
@@ -198,6 +213,9 @@ class _Run:
         if self._options.json:
             self.shown.line(self._drawn(evidence, type(evidence).to_json))
             return
+        if self._options.ktap:
+            self.shown.line(self._drawn(evidence, self._point))
+            return
         if len(self._runs) == 1:
             for line in self._table.head():
                 self.shown.line(line)
@@ -210,6 +228,10 @@ class _Run:
         lines = (self._table.row(run), *self._table.before(run), *self._table.without(run))
         return "\n".join(lines)
 
+    def _point(self, run: Evidence) -> str:
+        """Its lines in KTAP, numbered in the order of their ends."""
+        return "\n".join(ktap.point(len(self._runs), verdicts.of_scenario(run)))
+
     def _drawn(self, run: Evidence, draw: Callable[[Evidence], str]) -> str:
         """What `draw` makes of a run. If it cannot, that is the trouble of this run alone."""
         try:
@@ -220,10 +242,12 @@ class _Run:
 
     def tell(self) -> None:
         """Print what follows the table: ladders, failures in full, and the counts."""
-        if not self._options.json:
+        if self._for_people:
             for text in self._below():
                 self.shown.line(text)
-        if self._stop.asked and (self._options.json or not self.shown.together):
+        if self._options.ktap:
+            self.shown.line(ktap.totals([run.outcome for run in self.ended]))
+        if self._stop.asked and not (self._for_people and self.shown.together):
             self.shown.beside(f"netlab: {self._stopped(Style(False))}")
 
     def _below(self) -> Iterator[str]:
@@ -247,7 +271,7 @@ class _Run:
         return stopped_line(self._left, len(self._scenarios), style)
 
     def write_files(self) -> None:
-        """Write the files that were asked for. With --json, standard output has JSON only."""
+        """Write the files that were asked for. Standard output for a program has nothing else."""
         for folder, write in (
             (self._options.report, self._write_report),
             (self._options.pcap, self._write_captures),
@@ -257,6 +281,14 @@ class _Run:
                     self._say(write(folder, [self._scenarios[each] for each in sorted(self._runs)]))
             except NetlabError as error:  # what was played is printed all the same
                 self.trouble.append(error)
+        self.trouble += write_junit(self._options, [self._suite()], self._when)
+
+    def _suite(self) -> JunitSuite:
+        from netlab.render.junit import JunitSuite
+
+        told = [verdicts.of_scenario(run) for run in self.ended]
+        told += stopped(self._left, len(self._scenarios))
+        return JunitSuite(f"netlab {os.uname().release}", told, self._elapsed)
 
     def _write_report(self, folder: Path, scenarios: Sequence[Scenario]) -> str:
         about = report.about_run(self._when, self._elapsed, self._left)
@@ -267,10 +299,10 @@ class _Run:
         return f"captures: {folder} ({'1 file' if number == 1 else f'{number} files'})"
 
     def _say(self, line: str) -> None:
-        if self._options.json:
-            self.shown.beside(line)
-        else:
+        if self._for_people:
             self.shown.line(line)
+        else:
+            self.shown.beside(line)
 
 
 def known(scenario: Scenario) -> Known:

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What became of each thing that was tested, in the few words that every CI has for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from netlab.model.evidence import Cell, Evidence, Outcome
+from netlab.model.kernel_run import KernelRun, Timing
+from netlab.model.text import printable
+from netlab.model.vocabulary import Family
+from netlab.render.failure import failure
+from netlab.render.style import Style
+
+#: The test that every kernel has, so that one which does not boot fails a test and is not absent.
+WHOLE = "played-to-the-end"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One test of one run."""
+
+    suite: str  # handshake, atlas, timers, kernel; over IPv6: ipv6.handshake, ...
+    name: str
+    outcome: Outcome
+    why: str = ""  # one line; nothing where it passed
+    details: tuple[str, ...] = ()  # all that is known of a failure or an error, in lines
+    seconds: float = 0.0
+
+    @property
+    def full_name(self) -> str:
+        """``handshake.synack-dropped``: the same in every run, and on every kernel."""
+        return f"{self.suite}.{self.name}"
+
+
+def of_scenario(run: Evidence) -> Verdict:
+    """The verdict on a scenario; its suite is the folder that it is in."""
+    bad = run.outcome in ("fail", "error")
+    why = run.failure.summary if run.failure else run.reason
+    return Verdict(
+        suite(Path(run.path).parent.name, run.family),
+        _line(run.scenario),
+        run.outcome,
+        "" if run.outcome == "pass" else _line(why),
+        tuple(failure(run, Style(False)).splitlines()) if bad else (),
+        run.elapsed_s,
+    )
+
+
+def of_cells(cells: Sequence[Cell], family: Family) -> Iterator[Verdict]:
+    """The verdicts on those pairs of the atlas that can be."""
+    for cell in cells:
+        if cell.reachable:
+            outcome = cell.outcome or "skip"
+            why = cell.problem or ("" if cell.outcome else "it was not played")
+            yield Verdict(suite("atlas", family), cell.pair, outcome, _line(why))
+
+
+def of_timing(timing: Timing, family: Family) -> Verdict:
+    """The verdict on a time-out: it was measured, or this kernel or machine has a reason not to."""
+    why = _line(timing.problem)
+    return Verdict(
+        suite("timers", family),
+        timing.name,
+        "skip" if why else "pass",
+        why,
+        (),
+        timing.after or 0.0,
+    )
+
+
+def of_kernel(run: KernelRun, family: Family) -> tuple[Verdict, ...]:
+    """The verdicts on all that was played on a kernel, and last on whether nothing is missing."""
+    whole = Verdict(
+        "kernel", WHOLE, "error" if run.error else "pass", _line(run.error),
+        tuple(map(printable, run.console)) if run.error else (), run.wall_s,
+    )  # fmt: skip
+    return (
+        *map(of_scenario, run.scenarios),
+        *of_cells(run.cells, family),
+        *(of_timing(timing, family) for timing in run.timings),
+        whole,
+    )
+
+
+def suite(name: str, family: Family) -> str:
+    """The full name of a suite: over IPv6 every test is another one."""
+    name = _line(name) or "scenarios"
+    return f"ipv6.{name}" if family is Family.IPV6 else name
+
+
+def _line(text: str) -> str:
+    return " ".join(printable(text).split())

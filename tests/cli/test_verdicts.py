@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""--ktap and --junit: what a run, the atlas and a matrix tell a CI, as foreign readers take it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import junitparser
+import pytest
+
+from .. import kunit
+from .shell import NETLAB, environment, netlab, scenario
+
+CONNECT = "client: connect"
+
+
+@pytest.fixture
+def every_outcome(tmp_path: Path) -> list[Path]:
+    """Scenarios that pass, fail, are skipped and cannot be played."""
+    passes = scenario(tmp_path, CONNECT, pair="ESTABLISHED/ESTABLISHED", name="passes")
+    fails = scenario(tmp_path, CONNECT, pair="SYN_SENT/LISTEN", within="300ms", name="fails")
+    errs = scenario(tmp_path, "client: {sysctl: {tcp_banana: 1}}", name="errs")
+    lacks = scenario(tmp_path, CONNECT, name="lacks")
+    lacks.write_text(f"needs: tcp_banana\n{lacks.read_text()}")
+    return [passes, fails, errs, lacks]
+
+
+def test_the_kernels_own_reader_takes_a_run(every_outcome: list[Path], tmp_path: Path) -> None:
+    done = netlab("run", "--ktap", *every_outcome)
+    assert (done.code, done.err) == (3, "")
+    assert done.out.splitlines()[:2] == ["KTAP version 1", "1..4"]
+    path = tmp_path / "run.ktap"
+    path.write_text(done.out)
+    found = kunit.parsed(path)
+    folder = tmp_path.name
+    assert found.results == {
+        f"{folder}.passes": "PASSED", f"{folder}.fails": "FAILED",
+        f"{folder}.errs": "FAILED", f"{folder}.lacks": "SKIPPED",
+    }  # fmt: skip
+    assert (found.code, found.complaints) == (1, [])
+    assert found.counts == "Ran 4 tests: passed: 1, failed: 2, skipped: 1"
+
+
+def test_another_reader_takes_the_file_of_a_run(every_outcome: list[Path], tmp_path: Path) -> None:
+    path = tmp_path / "new" / "run.xml"
+    done = netlab("run", "--junit", path, *every_outcome)
+    assert done.code == 3
+    assert "1 passed" in done.out  # the table is there as well
+    whole = junitparser.JUnitXml.fromfile(str(path))
+    assert (whole.tests, whole.failures, whole.errors, whole.skipped) == (4, 1, 1, 1)
+    (suite,) = whole
+    assert suite.name == f"netlab {os.uname().release}"
+    why = {case.name: [each.message for each in case.result] for case in suite}
+    assert why["passes"] == []
+    assert "pair not reached" in why["fails"][0]
+    assert "tcp_banana" in why["errs"][0]
+    assert "tcp_banana" in why["lacks"][0]
+
+
+def test_the_kernels_own_reader_takes_the_atlas(tmp_path: Path) -> None:
+    done = netlab("atlas", "--ktap", "--junit", tmp_path / "atlas.xml")
+    (tmp_path / "atlas.ktap").write_text(done.out)
+    found = kunit.parsed(tmp_path / "atlas.ktap")
+    whole = junitparser.JUnitXml.fromfile(str(tmp_path / "atlas.xml"))
+    assert (done.code, found.code, found.complaints) == (0, 0, [])
+    assert {"atlas.SYN_SENT/SYN_RECV", "atlas.model-and-kernel-agree"} <= found.results.keys()
+    assert whole.tests == len(found.results)
+    assert whole.failures == whole.errors == 0
+
+
+def test_the_kernels_own_reader_takes_a_matrix(tmp_path: Path) -> None:
+    done = netlab("matrix", "port-closed", "--kernel", "host", "--ktap", "--junit", tmp_path / "m")
+    (tmp_path / "m.ktap").write_text(done.out)
+    found = kunit.parsed(tmp_path / "m.ktap")
+    assert (done.code, found.code, found.complaints) == (0, 0, [])
+    assert found.results == {"probes.port-closed": "PASSED", "kernel.played-to-the-end": "PASSED"}
+    (suite,) = junitparser.JUnitXml.fromfile(str(tmp_path / "m"))
+    assert suite.name == "netlab host"
+    assert ("release", os.uname().release) in [(p.name, p.value) for p in suite.properties()]
+
+
+def test_what_was_stopped_has_not_passed(tmp_path: Path) -> None:
+    path = tmp_path / "run.xml"
+    words = ["run", "--ktap", "--junit", str(path), "--hold", "60s", "port-closed", "port-open"]
+    process = subprocess.Popen([*NETLAB, *words], stdout=subprocess.PIPE, env=environment())
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"KTAP version 1\n"  # it plays
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 143
+    (suite,) = junitparser.JUnitXml.fromfile(str(path))
+    (case,) = suite
+    assert case.name == "played-to-the-end"
+    assert case.result[0].message == "stopped: 2 of 2 had not ended"
+
+
+@pytest.mark.parametrize("command", ["run", "matrix", "atlas"])
+def test_standard_output_has_one_form(command: str) -> None:
+    done = netlab(command, "--ktap", "--json")
+    assert (done.code, done.out) == (2, "")
+    assert "--json" in done.err
+
+
+def test_a_file_that_cannot_be_written_is_said_before_anything_is_played(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = netlab("run", "port-closed", "--junit", tmp_path / "file" / "run.xml")
+    assert (done.code, done.out) == (2, "")
+    assert "--junit" in done.err

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The kernel's own reader of KTAP, tools/testing/kunit, asked what it makes of netlab's.
+
+It comes with nothing but the kernel's source: Debian's package linux-source, or a tree that
+NETLAB_TEST_TREE names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from netlab.kernels import cache
+
+from . import programs
+
+PLACE = "tools/testing/kunit"
+SOURCES = "/usr/src"
+COLOURS = re.compile(r"\033\[[0-9;]*m")
+RESULT = re.compile(r"\[(PASSED|FAILED|SKIPPED|CRASHED)\] (.*)")
+
+
+class Parsed(NamedTuple):
+    """What kunit.py found."""
+
+    code: int  # its exit code: 0 where nothing failed
+    results: dict[str, str]  # of each test: PASSED, FAILED, SKIPPED
+    complaints: list[str]  # about the text
+    counts: str  # Ran 5 tests: passed: 2, ...
+
+
+def parsed(path: Path) -> Parsed:
+    """Read a file as `kunit.py parse` does."""
+    program = tree() / PLACE / "kunit.py"
+    done = subprocess.run(
+        [sys.executable, str(program), "parse", str(path.absolute())],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert not done.stderr, done.stderr
+    lines = [COLOURS.sub("", line).partition("] ")[2] for line in done.stdout.splitlines()]
+    return Parsed(
+        done.returncode,
+        {found[2]: found[1] for line in lines if (found := RESULT.match(line))},
+        [line for line in lines if line.startswith("[ERROR]")],
+        next(line for line in lines if line.startswith("Testing complete")).partition(". ")[2],
+    )
+
+
+def tree() -> Path:
+    """A folder with the kernel's tools/testing/kunit; the test is skipped where none can be had."""
+    named = os.environ.get("NETLAB_TEST_TREE")
+    if named:
+        return Path(named)
+    sources = sorted(Path(SOURCES).glob("linux-source-*.tar.*"))
+    if not sources:
+        missing = "kunit.py is missing: install linux-source (Debian), or set NETLAB_TEST_TREE"
+        if not programs.found("apt-get"):  # Fedora has no such package
+            pytest.skip(missing)
+        programs.lacking(missing)
+    place = cache.folder("kunit") / sources[-1].name
+    with cache.locked(place):
+        if not place.exists():
+            with cache.draft(place) as begun:
+                _extract(sources[-1], begun)
+    return place
+
+
+def _extract(source: Path, folder: Path) -> None:
+    """Take that folder out of the archive, and read no further: 10 s instead of 12."""
+    with tarfile.open(source, "r|*") as archive:
+        found = False
+        for member in archive:
+            inside = f"/{PLACE}/" in member.name
+            if inside and member.isfile():
+                member.name = member.name.partition("/")[2]
+                archive.extract(member, folder, filter="data")
+            if found and not inside:
+                return
+            found = inside
