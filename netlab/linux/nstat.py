@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 
 FILES = ("/proc/thread-self/net/netstat", "/proc/thread-self/net/snmp")
@@ -29,20 +30,49 @@ class Counters:
         """Every counter: those of TcpExt without their prefix (``TCPTimeouts``), those of
         ``snmp`` with theirs (``TcpOutRsts``, ``IcmpInDestUnreachs``).
         """
-        values: dict[str, int] = {}
-        for fd in self._fds:
-            lines = os.pread(fd, 1 << 16, 0).decode("ascii").splitlines()
-            for names, numbers in zip(lines[::2], lines[1::2], strict=True):
-                group, _, listed = names.partition(":")
-                prefix = named(group, "")
-                for name, number in zip(listed.split(), numbers.split()[1:], strict=True):
-                    values[prefix + name] = int(number)
-        return values
+        return {
+            name: int(number)
+            for names, numbers in self.lines()
+            for name, number in zip(_names(names), _numbers(numbers), strict=True)
+        }
+
+    def lines(self) -> list[tuple[str, str]]:
+        """The same as it is written: the names of each group, and their numbers."""
+        texts = [os.pread(fd, 1 << 16, 0).decode("ascii").splitlines() for fd in self._fds]
+        return [pair for text in texts for pair in zip(text[::2], text[1::2], strict=True)]
 
     def close(self) -> None:
         """Close the descriptors."""
         for fd in self._fds:
             os.close(fd)
+
+
+@functools.lru_cache(64)
+def _names(line: str) -> tuple[str, ...]:
+    """The names of a group's counters, of the line that has them."""
+    group, _, listed = line.partition(":")
+    prefix = named(group, "")
+    return tuple(prefix + name for name in listed.split())
+
+
+def _numbers(line: str) -> list[str]:
+    return line.split()[1:]
+
+
+def moved(before: list[tuple[str, str]], after: list[tuple[str, str]]) -> dict[str, int]:
+    """The change of each counter that changed between two of `Counters.lines`. A group in which
+    none did is not taken apart.
+    """
+    were, changed = dict(before), {}
+    for names, numbers in after:
+        was = were.get(names)
+        if was == numbers:
+            continue
+        old = _numbers(was) if was is not None else ["0"] * len(_names(names))
+        for name, one, other in zip(_names(names), old, _numbers(numbers), strict=True):
+            if one != other:
+                changed[name] = int(other) - int(one)
+    return changed
 
 
 def difference(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:

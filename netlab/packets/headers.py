@@ -126,13 +126,16 @@ def readdressed(data: bytes, source: End, destination: End) -> bytes:
 def read(frame: Frame) -> Headers:
     """The headers of a frame. Never raises: one that cannot be read is called malformed."""
     try:
-        return _decoded(frame.data, frame.length)
+        return decoded(frame.data, frame.length)
     except (struct.error, IndexError, ValueError):
         return Headers(("", 0), ("", 0), frame.length, text="malformed packet")
 
 
-def _decoded(data: bytes, length: int) -> Headers:
-    """Raises struct.error, IndexError or ValueError where the data is malformed."""
+def decoded(data: bytes, length: int) -> Headers:
+    """The headers of a packet of that length, from its first bytes.
+
+    Raises struct.error, IndexError or ValueError where the data is malformed.
+    """
     version = data[0] >> 4
     if version == 4:
         start, protocol = (data[0] & 0x0F) * 4, data[9]
@@ -210,7 +213,7 @@ def _other(
 def _quoted(data: bytes) -> tuple[End, End] | None:
     """The two ends of the packet that an ICMP error is about, if enough of it is there."""
     try:
-        quoted = _decoded(data + bytes(20), len(data))  # ICMP may quote eight bytes of TCP only
+        quoted = decoded(data + bytes(20), len(data))  # ICMP may quote eight bytes of TCP only
     except (struct.error, IndexError, ValueError):
         return None
     return quoted.source, quoted.destination

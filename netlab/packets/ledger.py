@@ -5,18 +5,16 @@ left it, whether or not they arrived. Who forges a segment begins with them.
 
 from __future__ import annotations
 
-import struct
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from netlab.model.evidence import Frame
-from netlab.packets import headers
+from netlab.packets import headers, options
 from netlab.packets.headers import ACK, FIN, RST, SYN, TCP, End, Headers
 from netlab.packets.sequence import RING, is_behind
 from netlab.packets.way import sender_of
 
-TIMESTAMP, END_OF_OPTIONS, NO_OPERATION = 8, 0, 1
 KEPT = 64  # of the latest segments, in each direction
 DIRECTIONS = 4096
 
@@ -95,12 +93,5 @@ def timestamp(data: bytes) -> int | None:
     start = (data[0] & 0x0F) * 4 if data[0] >> 4 == 4 else 40
     if data[9 if data[0] >> 4 == 4 else 6] != TCP or len(data) < start + 20:
         return None
-    at, end = start + 20, min(len(data), start + (data[start + 12] >> 4) * 4)
-    while at + 1 < end and data[at] != END_OF_OPTIONS:
-        if data[at] == NO_OPERATION:
-            at += 1
-        elif data[at] == TIMESTAMP and at + 10 <= end:
-            return int(struct.unpack_from("!I", data, at + 2)[0])
-        else:
-            at += max(2, data[at + 1])
-    return None
+    found = options.read(data[start + 20 : start + (data[start + 12] >> 4) * 4]).timestamps
+    return found[0] if found else None

@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 from netlab.packets.headers import ACK, FIN, PSH, RST, SYN
 
-URG = 0x20
+URG, ECE, CWR = 0x20, 0x40, 0x80
 #: The control bits by their names (RFC 9293, section 3.1).
-BITS = {"SYN": SYN, "FIN": FIN, "RST": RST, "PSH": PSH, "ACK": ACK, "URG": URG}
+BITS = {
+    "SYN": SYN, "FIN": FIN, "RST": RST, "PSH": PSH, "ACK": ACK, "URG": URG, "ECE": ECE, "CWR": CWR,
+}  # fmt: skip
 NEXT, LAST, NOTHING = "next", "last", "nothing"
 #: What is told of an answer; PSH and URG are not.
 TOLD = ("SYN", "FIN", "RST", "ACK")

@@ -12,6 +12,7 @@ from netlab.model.errors import LabError
 from netlab.packets import headers, segments, spoken
 from netlab.packets.headers import ACK, End, Headers
 from netlab.packets.ledger import Ledger, Spoken
+from netlab.packets.options import TcpOptions
 from netlab.packets.sequence import RING
 from netlab.packets.spoken import Wanted
 
@@ -84,7 +85,7 @@ class Forger:
         wide = own.window if window is None else window
         sent = segments.segment(
             self.source, self.destination, bits, *numbers, data,
-            window=wide, timestamps=stamps, intact=intact,
+            window=wide, carrying=TcpOptions(timestamps=stamps), intact=intact,
         )  # fmt: skip
         self._ledger.forged(
             Headers(self.source, self.destination, len(data), True, bits, *numbers, wide)

@@ -391,7 +391,7 @@ class Host(Node):
 
     def flood(self, count: int, port: int = PORT) -> None:
         """Send forged SYNs from `count` addresses that will never answer."""
-        wire.route_forged(self.peer.route, self.address, self.family)
+        wire.route_forged(self.peer.route, self.side.peer, self._context.network, self.family)
         for number in range(count):
             source = FORGED[self.family].format(number // 250, number % 250 + 1)
             self._forged().syn(source, 1024 + number, port)

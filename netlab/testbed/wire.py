@@ -27,6 +27,8 @@ VETH = 1000
 NAME = "eth0"  # of the veth pair, at both ends
 #: The network that addresses are forged from, and its bits.
 FORGED = {Family.IPV4: ("198.18.0.0", 16), Family.IPV6: ("fd66::", 64)}
+#: The additional address of a side that stands for those, and its hardware address.
+NOBODY, NOBODYS_HARDWARE = 100, "02:00:00:00:00:ff"
 
 
 def link(client: Transport, server: Transport, server_namespace: int, network: int) -> None:
@@ -138,7 +140,15 @@ def _set_peer(transport: Transport, side: Side, network: int, known: bool) -> No
     )
 
 
-def route_forged(transport: Transport, gateway: str, family: Family) -> None:
-    """Route forged addresses to the peer, where nothing answers."""
-    network, prefix = FORGED[family]
-    transport.send([rtnetlink.route(family, network, prefix, VETH, gateway)])
+def route_forged(transport: Transport, side: Side, network: int, family: Family) -> None:
+    """Have what this side sends to forged addresses go over the wire, to a hardware address that
+    nobody has: the other end sees it go by, and its kernel says nothing of it.
+    """
+    nobody = side.peer.address(family, network, NOBODY)
+    forged, prefix = FORGED[family]
+    transport.send(
+        [
+            rtnetlink.neighbour(family, nobody, VETH, NOBODYS_HARDWARE),
+            rtnetlink.route(family, forged, prefix, VETH, nobody),
+        ]
+    )

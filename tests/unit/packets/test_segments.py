@@ -11,6 +11,7 @@ from scapy.layers.inet6 import IPv6
 
 from netlab.packets import segments
 from netlab.packets.headers import ACK, PSH, End
+from netlab.packets.options import TcpOptions
 
 HERE: dict[str, tuple[End, End]] = {
     "IPv4": (("10.0.0.1", 40000), ("10.0.0.2", 80)),
@@ -41,7 +42,9 @@ def test_every_field_is_where_it_belongs(family: str, payload: bytes) -> None:
 
 @pytest.mark.parametrize("family", HERE)
 def test_timestamps_are_an_option(family: str) -> None:
-    made = segments.segment(*HERE[family], ACK, 7, 9, b"data", timestamps=(11, 13))
+    made = segments.segment(
+        *HERE[family], ACK, 7, 9, b"data", carrying=TcpOptions(timestamps=(11, 13))
+    )
     read = TCP(made)
     assert read.options == [("NOP", None), ("NOP", None), ("Timestamp", (11, 13))]
     assert bytes(read.payload) == b"data"

@@ -25,7 +25,9 @@ def test_control_bits(text: str, bits: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "rst", "SYN,ACK", "SYN|", "DATA", "SYN ACK"])
 def test_what_are_no_control_bits(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^control bits: SYN, FIN, RST, PSH, ACK, URG, or sev"):
+    with pytest.raises(
+        ValueError, match=r"^control bits: SYN, FIN, RST, PSH, ACK, URG, ECE, CWR, or sev"
+    ):
         spoken.control_bits(text)
 
 

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whole IP packets as bytes, of what is in them: RFC 791, RFC 8200; and ICMP's echo (RFC 792)."""
+
+from __future__ import annotations
+
+import functools
+import socket
+import struct
+
+from netlab.packets.headers import ICMP, ICMPV6
+from netlab.packets.segments import checksum
+
+HOPS = 64
+ECHO = {4: (ICMP, 8), 6: (ICMPV6, 128)}
+
+
+def datagram(source: str, destination: str, protocol: int, payload: bytes) -> bytes:
+    """An IP packet without options, from the first byte of its header on."""
+    addresses = packed(source) + packed(destination)
+    if ":" in source:
+        return struct.pack("!IHBB", 6 << 28, len(payload), protocol, HOPS) + addresses + payload
+    length, unfragmented = 20 + len(payload), 0x4000
+    blank = struct.pack("!BBHHHBBH", 0x45, 0, length, 0, unfragmented, HOPS, protocol, 0)
+    summed = struct.pack("!H", checksum(blank + addresses))
+    return blank[:10] + summed + addresses + payload
+
+
+@functools.lru_cache(4096)
+def packed(address: str) -> bytes:
+    """An internet address as the bytes that a header has."""
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+
+
+def echo_request(source: str, destination: str, number: int) -> bytes:
+    """What ``ping`` sends: an IP packet with an echo request of that number, modulo 2^16."""
+    version = 6 if ":" in source else 4
+    protocol, kind = ECHO[version]
+    blank = struct.pack("!BBHHH", kind, 0, 0, 0, number & 0xFFFF)
+    covered = blank
+    if version == 6:
+        covered = (
+            packed(source) + packed(destination) + struct.pack("!II", len(blank), protocol) + blank
+        )
+    summed = struct.pack("!H", checksum(covered))
+    return datagram(source, destination, protocol, blank[:2] + summed + blank[4:])
