@@ -23,7 +23,7 @@ SECTIONS = {
     "play scenarios": ("run", "list_", "show"),
     "look, and try it yourself": ("freeze", "lab", "teach"),
     "test programs": ("exec_",),
-    "see all of TCP": ("atlas", "fsm"),
+    "see all of TCP": ("atlas", "fsm", "conformance"),
     "find out what is stuck": ("snapshot", "collector", "diagnose", "watch", "repro"),
     "compare kernels": ("matrix", "compare", "baseline"),
     "look after netlab": ("doctor", "schema", "completion"),

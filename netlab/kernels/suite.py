@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netlab.atlas import grid
+from netlab.conformance import play as conformance
+from netlab.conformance import rows
 from netlab.linux import sysctl
 from netlab.linux.namespace import Namespace
 from netlab.linux.nstat import Counters
@@ -45,6 +47,7 @@ class Job:
     only: tuple[str, ...] = ()  # of all these, only the scenarios with these names; none: all
     atlas: bool = False  # every pair of states
     timers: tuple[str, ...] = ()  # of measure.NAMES: time-outs that are waited for until they end
+    table: bool = False  # the conformance table, over both families
     ipv6: bool = False
     hold: float = 0.0  # seconds, where that is longer than the scenario's own
     sysctls: Mapping[str, str] = field(default_factory=dict)  # set at both hosts of every lab
@@ -111,6 +114,11 @@ def _records(
     )
     for _, evidence in runner.play_all(job.scenarios(), options, meanwhile):
         yield "scenario", evidence
+    if job.table:
+        chosen = [row for row in rows.rows() if job.slow or not row.slow]
+        for family in Family:
+            for answered in conformance.play(chosen, family, job.sysctls, meanwhile):
+                yield "row", answered
     if job.atlas:
         for cell in grid.play(grid.scenarios(), options, meanwhile):
             yield "cell", cell

@@ -17,7 +17,16 @@ from typing import Any, Literal, TypeVar
 
 from netlab.model import files, outside
 from netlab.model.errors import ScenarioError
-from netlab.model.evidence import Cell, Evidence, OlderRecord, converter, refuse_older
+from netlab.model.evidence import (
+    Cell,
+    Evidence,
+    Frame,
+    OlderRecord,
+    Outcome,
+    converter,
+    refuse_older,
+)
+from netlab.model.vocabulary import Family
 
 #: Of the file of a run, in bytes. All scenarios and all pairs take half a megabyte.
 LARGEST = 16 * outside.MIB
@@ -80,6 +89,30 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayedRow:
+    """One row of the conformance table as this kernel played it: what came of the event."""
+
+    name: str  # rst-exact/ESTABLISHED
+    family: Family
+    script: str = ""  # a checksum of the row's steps
+    outcome: Outcome = "pass"  # fail: it does otherwise than the table says
+    problem: str = ""  # what is otherwise, or why it could not be played
+    answers: tuple[str, ...] = ()  # the segments that it sent, in words
+    then: str = ""  # the state it is in afterwards
+    reads: str = ""  # what the application reads then
+    result: str = ""  # of a call: an errno's name, bytes, done
+    after: float | None = None  # seconds until the timer ended that was waited for
+    timely: bool = True  # which is when it is said to end
+    counters: dict[str, int] = field(default_factory=dict)  # those that moved, by nstat's names
+    info: dict[str, int] = field(default_factory=dict)  # of TCP_INFO: those that the row is about
+    frames: tuple[Frame, ...] = ()  # where they were asked for
+
+    def but(self, **changed: Any) -> PlayedRow:
+        """The same with some fields changed."""
+        return replace(self, **changed)
+
+
+@dataclass(frozen=True, slots=True)
 class KernelRun:
     """One kernel: everything that was played on it."""
 
@@ -87,6 +120,7 @@ class KernelRun:
     scenarios: tuple[Evidence, ...] = ()
     cells: tuple[Cell, ...] = ()
     timings: tuple[Timing, ...] = ()
+    rows: tuple[PlayedRow, ...] = ()
     sysctls: dict[str, str] = field(default_factory=dict)  # of a fresh namespace, by name
     counters: tuple[str, ...] = ()  # that this kernel has, as nstat names them
     done: bool = False  # the last record came: nothing is missing
@@ -104,6 +138,8 @@ class KernelRun:
             yield line("cell", cell)
         for timing in self.timings:
             yield line("timing", timing)
+        for row in self.rows:
+            yield line("row", row)
         yield line("sysctls", self.sysctls)
         yield line("counters", self.counters)
         if self.error:
@@ -138,8 +174,13 @@ def read(path: Path) -> KernelRun:
 def gather(lines: Iterable[str]) -> KernelRun:
     """A run from its lines; one that was cut short has an `error`. Raises ValueError."""
     run: KernelRun | None = None
-    lists: dict[str, list[Any]] = {"scenario": [], "cell": [], "timing": []}
-    kinds: dict[str, type[Any]] = {"scenario": Evidence, "cell": Cell, "timing": Timing}
+    lists: dict[str, list[Any]] = {"scenario": [], "cell": [], "timing": [], "row": []}
+    kinds: dict[str, type[Any]] = {
+        "scenario": Evidence,
+        "cell": Cell,
+        "timing": Timing,
+        "row": PlayedRow,
+    }
     for number, text in enumerate(lines, start=1):
         try:
             record = json.loads(text)
@@ -176,6 +217,7 @@ def gather(lines: Iterable[str]) -> KernelRun:
         scenarios=tuple(lists["scenario"]),
         cells=tuple(lists["cell"]),
         timings=tuple(lists["timing"]),
+        rows=tuple(lists["row"]),
     )
 
 

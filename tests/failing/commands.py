@@ -33,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "list": Command("list", says="port-closed"),
     "show": Command("show port-closed", says="by hand"),
     "atlas": Command("atlas CLOSED/LISTEN", says="CLOSED"),
+    "conformance": Command("conformance rst-exact/ESTABLISHED --ipv4", says="1 as said"),
     "fsm": Command("fsm --svg {results}/fsm.svg", says="arrows seen", patience=300.0),
     "snapshot": Command("snapshot", says='"looks"'),
     "mask": Command("snapshot --mask word", says='"looks"'),

@@ -35,7 +35,7 @@ FLOORS = (
     ("testbed",),
     ("scenario",),
     ("live",),
-    ("atlas", "report", "teaching", "timers"),
+    ("atlas", "conformance", "report", "teaching", "timers"),
     ("kernels",),
     ("netlab",),  # the public API
     ("cli", "pytest_plugin"),

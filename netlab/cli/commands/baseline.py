@@ -137,6 +137,7 @@ def main_record(options: argparse.Namespace) -> int:
         return 0
     files.write(options.output, text)
     holds = [counted(len(run.scenarios), "scenario")]
+    holds += [counted(len(run.rows), "row")] if run.rows else []
     holds += [counted(len(run.timings), "time-out")] if run.timings else []
     print(f"baseline of {run.machine.name}: {options.output} ({', '.join(holds)})")
     return 0
@@ -297,10 +298,11 @@ def _held(job: Job, recorded: KernelProfile, options: argparse.Namespace) -> Job
     wants_timers = options.timers or options.warp or not named
     job = replace(
         job,
+        table=bool(recorded.rows) and (options.table or not (named or options.timers)),
         atlas=bool(recorded.cells) and (options.atlas or not (named or options.timers)),
         timers=tuple(one for one in measure.NAMES if wants_timers and one in recorded.timers),
     )
-    if not (job.plays or job.atlas or job.timers):
+    if not (job.plays or job.table or job.atlas or job.timers):
         has = ", ".join(list(recorded.scenarios)[:3]) or "no scenario"
         problem = f"holds nothing of what was asked for; it has {has}"
         if recorded.scenarios and not names:

@@ -67,7 +67,7 @@ the end, or there was none
 
 PAGE = "index.html"
 #: Tables that the terminal shows; those of sysctls and counters are long, and compare has them.
-PLAYED = ("scenarios", "pairs of the atlas", "timers")
+PLAYED = ("scenarios", "rows of the conformance table", "pairs of the atlas", "timers")
 
 
 def add(commands: Commands) -> None:

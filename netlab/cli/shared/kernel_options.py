@@ -47,6 +47,11 @@ def add_what(command: argparse.ArgumentParser) -> None:
         help="the time-outs as with --warp, and only those scenarios that are named",
     )
     what.add_argument("--slow", action="store_true", help="also scenarios that need minutes")
+    what.add_argument(
+        "--table",
+        action="store_true",
+        help="also the conformance table, where scenarios are named (else it is played anyway)",
+    )
     what.add_argument("--atlas", action="store_true", help="also every pair of states")
     what.add_argument(
         "--hold", type=seconds, metavar="S", default=0.0, help="hold each pair at least that long"
@@ -157,6 +162,7 @@ def job(options: argparse.Namespace) -> Job:
         mine=tuple(each.name for each in mine),
         slow=slow,
         atlas=options.atlas,
+        table=options.table or not (options.names or options.timers),
         timers=measure.NAMES if options.warp or options.timers else (),
         ipv6=options.ipv6,
         hold=options.hold,

@@ -54,7 +54,11 @@ class Shown:
 
     def finished(self, evidence: Evidence) -> None:
         """One scenario has ended."""
-        self._playing.pop(evidence.scenario, None)
+        self.ended(evidence.scenario)
+
+    def ended(self, name: str) -> None:
+        """What has this name has ended."""
+        self._playing.pop(name, None)
         if self._bar is not None:
             self._bar.advance()
 

@@ -136,6 +136,7 @@ def in_common(recorded: KernelProfile, now: KernelProfile) -> bool:
         (recorded.scenarios, now.scenarios),
         (recorded.cells, now.cells),
         (recorded.timers, now.timers),
+        (recorded.rows, now.rows),
     )
     return any(ours.keys() & theirs.keys() for ours, theirs in parts)
 
@@ -145,6 +146,7 @@ def _not_compared(recorded: KernelProfile, now: KernelProfile) -> Iterator[str]:
         ("scenario", recorded.scenarios, now.scenarios),
         ("pair", recorded.cells, now.cells),
         ("time-out", recorded.timers, now.timers),
+        ("row", recorded.rows, now.rows),
     ):
         missing = sorted({*ours} - {*theirs})
         if missing:

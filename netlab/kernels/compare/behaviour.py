@@ -11,6 +11,8 @@ These never varied, and are compared:
 - whether any other counter moves at all in the whole run: at `OFTEN` ends on one kernel, at none
   on the other;
 - of a story in Python, only its outcome and its pairs: the order of its actions is up to it;
+- of a row of the conformance table: the answers with all their numbers, the state, what the
+  application has of it, and which of `DECISIONS` and `ANSWERS` moved, by how much;
 - which pairs of the atlas are frozen; the sends and the end of a timer, within what the kernel's
   timer wheel allows (`differences`); sysctls, except those of `OF_THE_MACHINE`.
 
@@ -29,7 +31,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from netlab.model.evidence import Cell, End, Evidence, Outcome
-from netlab.model.kernel_run import KernelRun, Machine, Timing
+from netlab.model.kernel_run import KernelRun, Machine, PlayedRow, Timing
 from netlab.model.vocabulary import Family, Side
 
 #: What TCP decides once for a connection or a segment, however fast the machine is. The
@@ -60,6 +62,15 @@ DECISIONS = {
     "TcpAttemptFails": "*",
     "TcpPassiveOpens": "*",
 }
+#: Likewise, in a row of the conformance table, where one segment is all that there is.
+ANSWERS = frozenset(
+    (
+        "PAWSEstab", "PAWSTimewait", "TCPChallengeACK", "TCPDSACKOfoSent", "TCPDSACKOldSent",
+        "TCPFastOpenCookieReqd", "TCPFastRetrans", "TCPOFOQueue", "TCPRenoRecovery",
+        "TCPSYNChallenge", "TCPSackRecovery", "TcpEstabResets", "TcpInCsumErrors", "TcpOutRsts",
+        "TcpRetransSegs",
+    )
+)  # fmt: skip
 #: The number of ends at which a counter must move on one kernel for it to be a difference that it
 #: moves at none on the other. Counters that moved in one run and not in the next of the same kernel
 #: did so at two ends at most.
@@ -112,6 +123,7 @@ class KernelProfile:
     scenarios: dict[str, Play] = field(default_factory=dict)
     cells: dict[str, Play] = field(default_factory=dict)  # by pair
     timers: dict[str, Timing] = field(default_factory=dict)
+    rows: dict[str, Play] = field(default_factory=dict)  # of the conformance table, by name
     sysctls: dict[str, str] = field(default_factory=dict)
     counters: dict[str, int] = field(default_factory=dict)  # the number of ends at which each moved
     error: str = ""  # why the run is not complete
@@ -131,6 +143,7 @@ def behaviour(run: KernelRun) -> KernelProfile:
         scenarios={name_of(one): _play(one) for one in run.scenarios},
         cells={cell.pair: _cell(cell) for cell in run.cells if cell.reachable},
         timers={timing.name: _rounded(timing) for timing in run.timings},
+        rows={_row_name(row): _row(row) for row in run.rows},
         sysctls={
             name: ANY if name in OF_THE_MACHINE else value
             for name, value in run.sysctls.items()
@@ -230,6 +243,33 @@ def _cell(cell: Cell) -> Play:
         return Play(outcome, PLACE.sub("", cell.problem))
     # A cell that is not frozen is a fact of the kernel like any other, so it is compared as one.
     return Play("pass", PLACE.sub("", cell.problem), cell.scenario, facts)
+
+
+def _row_name(row: PlayedRow) -> str:
+    return row.name if row.family is Family.IPV4 else f"{row.name} ({row.family})"
+
+
+def _row(row: PlayedRow) -> Play:
+    """What a row came to. That it is not what the table says is no difference of two kernels."""
+    if row.outcome in ("error", "skip"):
+        return Play(row.outcome, row.problem, row.script)
+    moved = [
+        f"{name} {number}"
+        for name, number in row.counters.items()
+        if name in ANSWERS or name in DECISIONS
+    ]
+    facts = {
+        "answers": "; ".join(row.answers) or "nothing",
+        "then": row.then,
+        "reads": row.reads,
+        "call": row.result,
+        "counters": ", ".join(moved),
+        "timer": "" if row.timely else f"after {row.after} s",
+        **{name: str(value) for name, value in row.info.items()},
+    }
+    return Play(
+        "pass", row.problem, row.script, {name: fact for name, fact in facts.items() if fact}
+    )
 
 
 def _rounded(timing: Timing) -> Timing:

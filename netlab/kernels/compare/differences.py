@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
-from typing import Literal
+from typing import Literal, get_args
 
 from netlab.kernels.compare.behaviour import ANY, EMPTY, OFTEN, KernelProfile, Play
 from netlab.model.kernel_run import Clock, Timing
 from netlab.model.text import some
 
-Topic = Literal["scenario", "cell", "timer", "sysctl", "counter"]
-TOPICS: tuple[Topic, ...] = ("scenario", "cell", "timer", "sysctl", "counter")
+Topic = Literal["scenario", "row", "cell", "timer", "sysctl", "counter"]
+TOPICS: tuple[Topic, ...] = get_args(Topic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +78,14 @@ class Comparison:
 
 def compare(before: KernelProfile, after: KernelProfile) -> Comparison:
     """The differences of `after` from `before`."""
-    plays = (("scenario", before.scenarios, after.scenarios), ("cell", before.cells, after.cells))
+    plays = (
+        ("scenario", before.scenarios, after.scenarios),
+        ("row", before.rows, after.rows),
+        ("cell", before.cells, after.cells),
+    )
     found = [
         *_plays("scenario", before.scenarios, after.scenarios),
+        *_rows(before.rows, after.rows),
         *_plays("cell", before.cells, after.cells),
         *_timers(before, after),
         *_sysctls(before, after),
@@ -115,7 +120,9 @@ def _only_one(topic: str, before: Mapping[str, object], after: Mapping[str, obje
     """A note on what only one kernel played; one for the whole kind where the other played none."""
     if not before and not after:
         return []
-    kind = {"cell": "pairs of the atlas"}.get(topic, f"{topic}s")
+    kind = {"cell": "pairs of the atlas", "row": "rows of the conformance table"}.get(
+        topic, f"{topic}s"
+    )
     if not before or not after:
         return [f"{kind} were played on one of them only"]
     missing = sorted(before.keys() ^ after.keys())
@@ -124,7 +131,11 @@ def _only_one(topic: str, before: Mapping[str, object], after: Mapping[str, obje
 
 def edited(before: KernelProfile, after: KernelProfile) -> list[str]:
     """The names of what passed on both with different steps, and so cannot be compared."""
-    pairs = ((before.scenarios, after.scenarios), (before.cells, after.cells))
+    pairs = (
+        (before.scenarios, after.scenarios),
+        (before.rows, after.rows),
+        (before.cells, after.cells),
+    )
     return sorted(
         name
         for ours, theirs in pairs
@@ -153,6 +164,23 @@ def _plays(
                 was, now = one.facts.get(aspect, ""), other.facts.get(aspect, "")
                 if was != now and (topic == "scenario" or (was and now)):
                     yield Difference(topic, name, aspect, was, now, (one.why, other.why))
+
+
+def _rows(before: Mapping[str, Play], after: Mapping[str, Play]) -> Iterator[Difference]:
+    """One for each row of the conformance table: what comes of an event is one behaviour."""
+    for name in before.keys() & after.keys():
+        one, other = before[name], after[name]
+        if one.outcome != other.outcome:
+            why = (one.why, other.why)
+            yield Difference("row", name, "outcome", one.outcome, other.outcome, why)
+        elif one.facts != other.facts and not _edited(one, other):
+            yield Difference("row", name, "behaviour", _behaves(one), _behaves(other))
+
+
+def _behaves(play: Play) -> str:
+    """``answers ACK, goes to CLOSED, TCPChallengeACK 1``."""
+    verbs = {"then": "is then", "call": "call ends with", "counters": "counts"}
+    return ", ".join(f"{verbs.get(name, name)} {fact}" for name, fact in play.facts.items())
 
 
 def _in_words(aspect: str) -> tuple[bool, str]:

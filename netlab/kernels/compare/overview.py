@@ -79,6 +79,7 @@ class Overview:
         """Every table that has rows."""
         tables = (
             self._grid("scenarios", "scenario", lambda one: one.scenarios, _play),
+            self._grid("rows of the conformance table", "row", lambda one: one.rows, _play),
             self._grid("pairs of the atlas", "cell", lambda one: one.cells, _play),
             self._grid("timers", "timer", lambda one: one.timers, _timer),
             self._grid("sysctls", "sysctl", lambda one: one.sysctls, _value),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from netlab.kernels.compare.behaviour import ANY
 from netlab.kernels.compare.changes import Change, Doubt, Explanation
 from netlab.kernels.compare.differences import Difference
+from netlab.model.text import some
 
 NAMED = 4  # the most scenarios that a sentence names: beyond, it gives their number
 STEP = re.compile(r"^step \d+, ")  # one step is at several places in several scenarios
@@ -113,6 +114,8 @@ def sentence(group: Sequence[Difference], before: str, after: str) -> str:
             return _sysctl(group, before, after)
         case "counter":
             return _counter(first, names, before, after)
+        case "row":
+            return _rows(group, before, after)
         case "cell":
             pairs = f"pair {names[0]}" if len(names) == 1 else f"pairs {', '.join(names)}"
             return f"{pairs}: {_play(first, before, after)}"
@@ -121,6 +124,32 @@ def sentence(group: Sequence[Difference], before: str, after: str) -> str:
             if len(names) > NAMED:
                 return f"{len(names)} scenarios, {', '.join(names[:NAMED])} ...: {said}"
             return f"{', '.join(names)}: {said}"
+
+
+def _rows(group: Sequence[Difference], before: str, after: str) -> str:
+    """On rows of the conformance table: which event in which states, and what comes of it."""
+    events: dict[str, list[str]] = {}
+    for one in group:
+        event, _, state = one.subject.partition("/")
+        states = events.setdefault(event, [])
+        if (plain := state.partition(" (IPv")[0]) not in states:
+            states.append(plain)
+    where = [f"{event} in {some(states)}" for event, states in events.items()]
+    first = group[0]
+    if first.aspect == "outcome":
+        return f"{some(where)}: {_play(first, before, after)}"
+    ours, theirs = _only_different(first.before, first.after)
+    return f"{some(where)}: {theirs} on {after}, {ours} on {before}"
+
+
+def _only_different(before: str, after: str) -> tuple[str, str]:
+    """What two behaviours do, without what both do."""
+    ours, theirs = ([*dict.fromkeys(one.split(", "))] for one in (before, after))
+    different = [
+        ", ".join(x for x in one if x not in other)
+        for one, other in ((ours, theirs), (theirs, ours))
+    ]
+    return different[0] or "nothing else", different[1] or "nothing else"
 
 
 def _plays(group: Sequence[Difference], before: str, after: str) -> str:

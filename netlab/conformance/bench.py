@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A host under test, and peers that have no TCP: netlab makes each of their segments, and reads
+each answer. One lab holds many connections at the same time.
+
+What the host does with a segment it does before the next one: an echo that is sent after it, and
+answered, shows that everything has been said that is said at once. Nothing is waited for by time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from netlab import scheduler
+from netlab.conformance import speech
+from netlab.conformance.speech import Base, SaidSegment
+from netlab.linux import closing, ethtool, inet_diag, procnet
+from netlab.linux.netlink import NETLINK_SOCK_DIAG
+from netlab.linux.transport import Transport
+from netlab.model.errors import LabError
+from netlab.model.evidence import Frame
+from netlab.model.tcp import State
+from netlab.model.vocabulary import Family, Side
+from netlab.packets import datagrams, headers, options, segments
+from netlab.packets.headers import ACK, FIN, RST, SYN, TCP, End
+from netlab.packets.options import TcpOptions
+from netlab.packets.sequence import RING, is_behind
+from netlab.testbed import wire
+from netlab.testbed.forge import ETH_P_ALL, FORGED, PACKET_OUTGOING
+from netlab.testbed.lab import Lab
+
+ETHERNET = {Family.IPV4: b"\x08\x00", Family.IPV6: b"\x86\xdd"}
+UNDER_TEST, PEER = Side.SERVER, Side.CLIENT
+PEERS = 250  # in each of the forged networks' smallest part
+PATIENCE, ECHOES = 5.0, 16  # seconds for an echo, and how many there are
+#: Numbers that no end has begun with, for segments of a connection that there is not.
+FIRST, NOBODYS = 1_000_000, 5_000_000
+STAMP = 100_000
+WINDOW = 65535
+#: What hangs on the machine's memory, or on its owner's taste; and no probe of the tail: its timer
+#: of some milliseconds would end between a step and the next.
+USUAL = {
+    "tcp_rmem": "4096 131072 6291456",
+    "tcp_wmem": "4096 16384 4194304",
+    "tcp_congestion_control": "reno",
+    "tcp_early_retrans": "0",
+}
+
+
+class Heard(NamedTuple):
+    """A segment that came back, in words; `at`: seconds on the clock of `scheduler.now`."""
+
+    text: str
+    at: float
+
+
+class Bench(contextlib.AbstractContextManager["Bench"]):
+    """One lab with a host under test. Raises as `Lab` does."""
+
+    def __init__(self, family: Family, sysctls: Mapping[str, str] = {}) -> None:
+        self.family = family
+        self._stack = contextlib.ExitStack()
+        self.lab = self._stack.enter_context(Lab(family))
+        self.host = self.lab.server
+        try:
+            for name, value in {**USUAL, **sysctls}.items():
+                self.host.sysctl(name, value)
+            for host in self.lab.hosts:
+                with host.namespace:
+                    ethtool.no_offloads(wire.NAME)
+            wire.route_forged(self.host.route, UNDER_TEST, self.lab.network, family)
+            self._socket = self._packets()
+        except BaseException:
+            self._stack.close()
+            raise
+        self._frame = (
+            bytes.fromhex((UNDER_TEST.hardware + PEER.hardware).replace(":", "")) + ETHERNET[family]
+        )
+        self._peers: dict[int, Peer] = {}
+        self._asking = [
+            datagrams.echo_request(FORGED[family].format(0, 1), self.host.address, number)
+            for number in range(ECHOES)
+        ]
+        self._echoes = self._answered = 0
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _packets(self) -> socket.socket:
+        with self.lab.client.namespace:
+            try:
+                packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+                packets.bind((wire.NAME, ETH_P_ALL))
+            except OSError as error:
+                raise LabError(f"no packet can be forged here: {error.strerror}") from None
+        packets.setblocking(False)
+        self._stack.callback(closing.later, packets.close)
+        return packets
+
+    @contextlib.contextmanager
+    def set(self, sysctls: Mapping[str, str]) -> Iterator[None]:
+        """Run the body with these sysctls of the host. Raises `Absent` for one that this kernel
+        does not have.
+        """
+        before = {name: self.host.sysctl(name) for name in sysctls}
+        try:
+            for name, value in sysctls.items():
+                self.host.sysctl(name, value)
+            yield
+        finally:
+            for name, value in before.items():
+                self.host.sysctl(name, value)
+
+    def peer(self, recorded: bool = False) -> Peer:
+        """Someone new, of an address and a port that nobody else has; `recorded`: with every packet
+        that comes and goes.
+        """
+        number = len(self._peers) + 1
+        address = FORGED[self.family].format(number // PEERS, number % PEERS + 1)
+        ends = (address, 10000 + number), (self.host.address, 20000 + number)
+        peer = Peer(self, *ends, recorded)
+        self._peers[peer.end[1]] = peer
+        return peer
+
+    def tcp(self) -> socket.socket:
+        """A socket of the host under test, which does not block."""
+        with self.host.namespace:
+            made = socket.socket(self.host.family, socket.SOCK_STREAM)
+        made.setblocking(False)
+        return made
+
+    def state(self, peer: Peer) -> State:
+        """The state of the host's end of that peer's connection; if it has none, whether it
+        listens there: LISTEN, or CLOSED.
+        """
+        own, remote = peer.row
+        table = self.host.table
+        return table.state(own, remote) or table.state(own, procnet.nobody(own)) or State.CLOSED
+
+    def info(self, peer: Peer) -> dict[str, int]:
+        """What the kernel tells of the host's end (TCP_INFO), by the names of ``ss -i``; nothing,
+        if there is no socket. Raises `LabError` where the kernel does not answer.
+        """
+        with self.host.namespace, contextlib.closing(Transport(NETLINK_SOCK_DIAG)) as asking:
+            return inet_diag.info(asking, peer.host, peer.end) or {}
+
+    def send(self, packet: bytes) -> None:
+        """Put an IP packet on the wire."""
+        self._socket.send(self._frame + packet)
+
+    def hear(self) -> None:
+        """Take what has come, and give each segment to the peer it is for."""
+        while True:
+            try:
+                frame, origin = self._socket.recvfrom(1 << 16)
+            except BlockingIOError:
+                return
+            if origin[2] != PACKET_OUTGOING:
+                self._take(frame[14:])
+
+    def settle(self) -> None:
+        """Return when everything has come back that comes at once. Raises `LabError` if not even
+        an echo does.
+        """
+        self._echoes = (self._echoes + 1) % len(self._asking)
+        self.send(self._asking[self._echoes])
+
+        def answered() -> bool | None:
+            self.hear()
+            return self._answered == self._echoes or None
+
+        if scheduler.wait(answered, scheduler.now() + PATIENCE) is None:
+            raise LabError(f"the host under test answers no echo within {PATIENCE:g} s")
+
+    def _take(self, packet: bytes) -> None:
+        start = (packet[0] & 0xF) * 4 if packet[0] >> 4 == 4 else 40
+        protocol = packet[9 if packet[0] >> 4 == 4 else 6]
+        if protocol in (headers.ICMP, headers.ICMPV6):
+            if packet[start] in (0, 129):
+                self._answered = int.from_bytes(packet[start + 6 : start + 8])
+        elif protocol == TCP:
+            peer = self._peers.get(int.from_bytes(packet[start + 2 : start + 4]))
+            if peer is not None:
+                peer.take(packet, start)
+
+
+class Peer:
+    """One end without a TCP: what it has said and heard, in absolute numbers."""
+
+    def __init__(self, bench: Bench, end: End, host: End, recorded: bool) -> None:
+        self._bench, self._recorded = bench, recorded
+        #: The host's end and this one, as the host's table of sockets has them.
+        self.row = procnet.endpoint(*host), procnet.endpoint(*end)
+        self.end, self.host = end, host
+        self.next, self.others_next = FIRST, NOBODYS
+        self.known = False  # the host has said something
+        self._own = TcpOptions()  # of its SYN
+        self._others = TcpOptions()  # of the host's SYN
+        self._stamp, self._echoed = STAMP, 0
+        self._base = self.base()
+        self.heard: list[Heard] = []  # since the last segment that it sent
+        self.frames: list[Frame] = []
+
+    @property
+    def stamped(self) -> bool:
+        """Both ends have offered timestamps."""
+        return bool(self._own.timestamps and self._others.timestamps)
+
+    def base(self) -> Base:
+        """What the numbers of answers count from, from now on."""
+        return Base(self.others_next, self.next, self.known, self.stamped)
+
+    def begin(self) -> None:
+        """An event comes: what is heard from now on belongs to it."""
+        self.heard = []
+        self._base = self.base()
+
+    def say(self, said: SaidSegment) -> None:
+        """Send a segment."""
+        bits = said.bits
+        stamps = None
+        if bits & SYN:
+            stamps = (self._stamp + (said.ts or 0), self._echoed) if said.stamped else None
+        elif self.stamped and said.ts is not None:
+            stamps = (self._stamp + said.ts, self._echoed)
+        carried = TcpOptions(
+            said.mss,
+            said.wscale,
+            said.may_sack,
+            tuple(
+                ((self.others_next + left) % RING, (self.others_next + right) % RING)
+                for left, right in said.sack
+            ),
+            stamps,
+            said.cookie,
+            said.unknown,
+        )
+        sequence = (self.next + said.seq) % RING
+        segment = segments.segment(
+            self.end,
+            self.host,
+            bits,
+            sequence,
+            (self.others_next + said.ack) % RING if bits & ACK else 0,
+            bytes(said.data),
+            window=WINDOW if said.win is None else said.win,
+            carrying=carried,
+            urgent=said.urg,
+            intact=said.intact,
+        )
+        if bits & SYN and not said.seq and not bits & (FIN | RST):
+            self._own = carried
+        if not said.seq and said.intact and not bits & RST:
+            self.next = (self.next + said.data + bool(bits & SYN) + bool(bits & FIN)) % RING
+        if not said.ts:
+            self._stamp += 1
+        packet = datagrams.datagram(self.end[0], self.host[0], TCP, segment)
+        if self._recorded:
+            self._record(packet, PEER)
+        self._bench.send(packet)
+
+    def take(self, packet: bytes, start: int) -> None:
+        """Hear a segment: a whole IP packet, whose TCP header begins at `start`."""
+        if self._recorded:
+            self._record(packet, UNDER_TEST)
+        told = headers.decoded(packet, len(packet))
+        said = options.read(packet[start + 20 : start + (packet[start + 12] >> 4) * 4])
+        urgent = int.from_bytes(packet[start + 18 : start + 20])
+        self.heard.append(
+            Heard(
+                speech.told(told, said, self._base._replace(stamped=self.stamped), urgent),
+                scheduler.now(),
+            )
+        )
+        if told.bits & SYN:
+            self._others = said
+        if said.timestamps:
+            self._echoed = said.timestamps[0]
+        after = (told.sequence + told.length + bool(told.bits & (SYN | FIN))) % RING
+        if told.bits & RST:
+            return
+        if told.bits & SYN or is_behind(self.others_next, after):
+            self.others_next = after
+        self.known = True
+
+    def _record(self, packet: bytes, sender: Side) -> None:
+        at = round(scheduler.now() - self._bench.lab.context.began, 6)
+        for side, seen in ((sender, "out"), (sender.peer, "in")):
+            self.frames.append(Frame(at, side, seen, len(packet), packet[:128]))  # type: ignore[arg-type]
+
+
+def errno_of(error: OSError) -> str:
+    """The name of an error, as errno.h has it."""
+    return errno.errorcode.get(error.errno or 0, os.strerror(error.errno or 0))
+
+
+LINGER = struct.pack("ii", 1, 0)

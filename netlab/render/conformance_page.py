@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The conformance table as one page: a grid of events and states, whose squares lead to their rows.
+
+Like a report, it needs no network, no other file and no script.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from netlab.render.conformance import (
+    DEPARTS,
+    ERROR,
+    FAILS,
+    MEANINGS,
+    NONE,
+    PASSES,
+    SKIPPED,
+    STATES,
+    EventLine,
+)
+from netlab.render.grid import SHORT
+
+if TYPE_CHECKING:
+    import jinja2
+
+KINDS = {PASSES: "pass", DEPARTS: "departs", FAILS: "fail", ERROR: "error", SKIPPED: "skip"}
+
+
+class ToldRow(NamedTuple):
+    """One row, in words."""
+
+    name: str
+    setting: str  # FIN_WAIT2 orphaned
+    state: str  # FIN_WAIT2
+    sign: str
+    source: str
+    says: str  # what that says
+    facts: tuple[tuple[str, str], ...]
+    problems: tuple[str, ...]  # what was otherwise, by family
+    ladder: str  # the packets, drawn as text; "": not recorded
+
+
+class AnswerChapter(NamedTuple):
+    """The events of one kind, each with its rows."""
+
+    topic: str
+    events: list[tuple[EventLine, list[ToldRow]]]
+
+
+def page(chapters: Sequence[AnswerChapter], version: str, kernel: str, families: str) -> str:
+    """The whole page."""
+    told = [row for chapter in chapters for _, rows in chapter.events for row in rows]
+    counts = Counter(row.sign for row in told)
+    return (
+        _environment()
+        .get_template("conformance.html")
+        .render(
+            version=version,
+            kernel=kernel,
+            families=families,
+            chapters=chapters,
+            states=STATES,
+            short=SHORT,
+            kinds=KINDS,
+            number=len(told),
+            fails=counts[FAILS] + counts[ERROR],
+            legend=[
+                (sign, counts[sign], meaning)
+                for sign, meaning in MEANINGS.items()
+                if sign != NONE and counts[sign]
+            ],
+            none=NONE,
+        )
+    )
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("netlab.render"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
