@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from netlab import scheduler
 from netlab.conformance import speech
-from netlab.conformance.speech import Base, SaidSegment
+from netlab.conformance.speech import Base, IcmpError, SaidSegment
 from netlab.linux import closing, ethtool, inet_diag, procnet
 from netlab.linux.netlink import NETLINK_SOCK_DIAG
 from netlab.linux.transport import Transport
@@ -41,6 +41,7 @@ PATIENCE, ECHOES = 5.0, 16  # seconds for an echo, and how many there are
 #: Numbers that no end has begun with, for segments of a connection that there is not.
 FIRST, NOBODYS = 1_000_000, 5_000_000
 STAMP = 100_000
+QUOTED = 128  # bytes of a packet that an ICMP error is about
 WINDOW = 65535
 #: What hangs on the machine's memory, or on its owner's taste; and no probe of the tail: its timer
 #: of some milliseconds would end between a step and the next.
@@ -202,6 +203,7 @@ class Peer:
         self._own = TcpOptions()  # of its SYN
         self._others = TcpOptions()  # of the host's SYN
         self._stamp, self._echoed = STAMP, 0
+        self._last = b""  # the packet that was heard last
         self._base = self.base()
         self.heard: list[Heard] = []  # since the last segment that it sent
         self.frames: list[Frame] = []
@@ -259,7 +261,17 @@ class Peer:
             self.next = (self.next + said.data + bool(bits & SYN) + bool(bits & FIN)) % RING
         if not said.ts:
             self._stamp += 1
-        packet = datagrams.datagram(self.end[0], self.host[0], TCP, segment)
+        self._send(datagrams.datagram(self.end[0], self.host[0], TCP, segment))
+
+    def refuse(self, error: IcmpError) -> None:
+        """Send an ICMP error about the last segment that was heard."""
+        kind, code = error.message(self._last[0] >> 4)
+        told = struct.pack("!I", error.mtu)  # ICMP has it in the second half, ICMPv6 in all of it
+        self._send(
+            datagrams.icmp(self.end[0], self.host[0], kind, code, told + self._last[:QUOTED])
+        )
+
+    def _send(self, packet: bytes) -> None:
         if self._recorded:
             self._record(packet, PEER)
         self._bench.send(packet)
@@ -268,6 +280,7 @@ class Peer:
         """Hear a segment: a whole IP packet, whose TCP header begins at `start`."""
         if self._recorded:
             self._record(packet, UNDER_TEST)
+        self._last = packet
         told = headers.decoded(packet, len(packet))
         said = options.read(packet[start + 20 : start + (packet[start + 12] >> 4) * 4])
         urgent = int.from_bytes(packet[start + 18 : start + 20])

@@ -183,7 +183,11 @@ class _RowPlay:
         result, after = "", None
         if step.kind == "arrives":
             self._peer.begin()
-            self._peer.say(speech.read(step.text))
+            error = speech.icmp(step.text)
+            if error is not None:
+                self._peer.refuse(error)
+            else:
+                self._peer.say(speech.read(step.text))
         elif step.kind == "call":
             self._peer.begin()
             result = self._call(step.text)

@@ -234,7 +234,8 @@ def _steps(given: Sequence[Mapping[str, Any]], path: Path, name: str) -> Iterato
 def _checked(step: TableStep, path: Path, name: str) -> None:
     if step.kind == "arrives":
         try:
-            speech.read(step.text)
+            if not speech.icmp(step.text):
+                speech.read(step.text)
         except ValueError as error:
             raise ScenarioError(f"{name}: {step.text}: expected {error}", path) from None
 

@@ -90,6 +90,43 @@ _VALUES: dict[str, tuple[str, Callable[[str], object]]] = {
 }
 
 
+class IcmpError(NamedTuple):
+    """An ICMP error about the last segment that came from the host under test."""
+
+    name: str
+    mtu: int = 0  # bytes
+
+    def message(self, version: int) -> tuple[int, int]:
+        """Its type and code, by the version of IP."""
+        return ICMP[self.name][version]
+
+
+#: Types and codes of errors: RFC 792 and 1812, RFC 4443.
+ICMP = {
+    "net-unreachable": {4: (3, 0), 6: (1, 0)},
+    "host-unreachable": {4: (3, 1), 6: (1, 3)},
+    "port-unreachable": {4: (3, 3), 6: (1, 4)},
+    "admin-prohibited": {4: (3, 13), 6: (1, 1)},
+    "too-big": {4: (3, 4), 6: (2, 0)},
+    "time-exceeded": {4: (11, 0), 6: (3, 0)},
+}
+
+
+def icmp(text: str) -> IcmpError | None:
+    """``ICMP host-unreachable``, ``ICMP too-big mtu=1280``; None for anything that is not ICMP.
+
+    Raises ValueError, which says what was expected.
+    """
+    word, *words = text.split()
+    if word != "ICMP":
+        return None
+    name, *rest = words or [""]
+    if name not in ICMP:
+        raise ValueError(f"ICMP and one of {', '.join(ICMP)}")
+    given = dict(each.split("=") for each in rest)
+    return IcmpError(name, int(given.get("mtu", 0)))
+
+
 class Base(NamedTuple):
     """What the numbers of an answer count from: as it was before the event."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Whole IP packets as bytes, of what is in them: RFC 791, RFC 8200; and ICMP's echo (RFC 792)."""
+"""Whole IP packets as bytes, of what is in them: RFC 791, RFC 8200; and ICMP's messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from netlab.packets.headers import ICMP, ICMPV6
 from netlab.packets.segments import checksum
 
 HOPS = 64
-ECHO = {4: (ICMP, 8), 6: (ICMPV6, 128)}
+ECHO = {4: 8, 6: 128}  # its type, by the version of IP
 
 
 def datagram(source: str, destination: str, protocol: int, payload: bytes) -> bytes:
@@ -33,13 +33,19 @@ def packed(address: str) -> bytes:
 
 def echo_request(source: str, destination: str, number: int) -> bytes:
     """What ``ping`` sends: an IP packet with an echo request of that number, modulo 2^16."""
-    version = 6 if ":" in source else 4
-    protocol, kind = ECHO[version]
-    blank = struct.pack("!BBHHH", kind, 0, 0, 0, number & 0xFFFF)
+    kind = ECHO[6 if ":" in source else 4]
+    return icmp(source, destination, kind, 0, struct.pack("!HH", 0, number & 0xFFFF))
+
+
+def icmp(source: str, destination: str, kind: int, code: int, rest: bytes) -> bytes:
+    """An IP packet with a message of ICMP (RFC 792) or ICMPv6 (RFC 4443): its type, its code, and
+    what follows its checksum.
+    """
+    protocol = ICMPV6 if ":" in source else ICMP
+    blank = struct.pack("!BBH", kind, code, 0) + rest
     covered = blank
-    if version == 6:
-        covered = (
-            packed(source) + packed(destination) + struct.pack("!II", len(blank), protocol) + blank
-        )
+    if protocol == ICMPV6:
+        pseudo = struct.pack("!II", len(blank), protocol)
+        covered = packed(source) + packed(destination) + pseudo + blank
     summed = struct.pack("!H", checksum(covered))
     return datagram(source, destination, protocol, blank[:2] + summed + blank[4:])
