@@ -279,7 +279,8 @@ SENSE = [
     Wrong("a link too narrow", _STEPS, f"path: [narrow: 900]\n{_STEPS}", 4,
           "narrow: expected bytes, 1280 to 1500; found '900'"),
     Wrong("bits that no segment has", _CONNECT, "client: {forge: RST|DATA}", 7,
-          "forge: expected control bits: SYN, FIN, RST, PSH, ACK, URG, or several: FIN|ACK; "
+          "forge: expected control bits: SYN, FIN, RST, PSH, ACK, URG, ECE, CWR, or several: "
+          "FIN|ACK; "
           "found 'RST|DATA'", schema=False),
     Wrong("a number that counts from nowhere", _CONNECT, "client: {forge: RST, seq: 10}", 7,
           "seq: expected next, or so much more or less: next+10; found '10'"),

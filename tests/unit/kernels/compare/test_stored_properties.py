@@ -14,7 +14,8 @@ from netlab.kernels.compare import baseline
 from netlab.kernels.compare.behaviour import KernelProfile, Play
 from netlab.model import kernel_run
 from netlab.model.evidence import Cell, Outcome
-from netlab.model.kernel_run import KernelRun, Machine, Timing
+from netlab.model.kernel_run import KernelRun, Machine, PlayedRow, Timing
+from netlab.model.vocabulary import Family
 from tests.build import evidence
 
 #: Whatever YAML might take for something else is among them: 1:30, no, 0x1f, 2026-01-01, ~.
@@ -35,13 +36,18 @@ PLAYS = st.dictionaries(
     WORDS, st.builds(Play, st.sampled_from(get_args(Outcome)), TEXTS, TEXTS, NAMED), max_size=3
 )  # fmt: skip
 PROFILES = st.builds(
-    KernelProfile, MACHINES, PLAYS, PLAYS, st.dictionaries(WORDS, TIMINGS, max_size=2), NAMED,
+    KernelProfile, MACHINES, PLAYS, PLAYS, st.dictionaries(WORDS, TIMINGS, max_size=2), PLAYS, NAMED,
     st.dictionaries(WORDS, st.sampled_from(baseline.STEPS), max_size=3), TEXTS,
+)  # fmt: skip
+ROWS = st.builds(
+    PlayedRow, TEXTS, st.sampled_from(Family), TEXTS, st.sampled_from(get_args(Outcome)), TEXTS,
+    st.lists(TEXTS, max_size=2).map(tuple), TEXTS, TEXTS, TEXTS, st.one_of(st.none(), SECONDS),
+    st.booleans(), st.dictionaries(WORDS, st.integers(0, 9), max_size=2),
 )  # fmt: skip
 RUNS = st.builds(
     KernelRun, MACHINES, st.just((evidence(),)),
     st.lists(st.builds(Cell, TEXTS, TEXTS, st.booleans(), TEXTS), max_size=2).map(tuple),
-    st.lists(TIMINGS, max_size=2).map(tuple), NAMED, st.lists(TEXTS, max_size=3).map(tuple),
+    st.lists(TIMINGS, max_size=2).map(tuple), st.lists(ROWS, max_size=2).map(tuple), NAMED, st.lists(TEXTS, max_size=3).map(tuple),
     done=st.just(True), wall_s=SECONDS,
 )  # fmt: skip
 
