@@ -25,7 +25,7 @@ SECTIONS = {
     "test programs": ("exec_",),
     "see all of TCP": ("atlas", "fsm", "conformance"),
     "find out what is stuck": ("snapshot", "collector", "diagnose", "watch", "repro"),
-    "compare kernels": ("matrix", "compare", "baseline"),
+    "compare kernels": ("matrix", "compare", "baseline", "kernel_config"),
     "look after netlab": ("doctor", "schema", "completion"),
 }
 #: Only the command asked for is imported: all of them take 65 ms, and 'netlab snapshot' must not
@@ -65,8 +65,13 @@ def _commands(modules: Sequence[str]) -> tuple[ModuleType, ...]:
     return tuple(importlib.import_module(f"{__name__}.commands.{module}") for module in modules)
 
 
+def name_of(module: str) -> str:
+    """The command of a module, whose name may not be a word of Python and has no hyphen."""
+    return module.rstrip("_").replace("_", "-")
+
+
 def _sections() -> list[parsing.Section]:
-    return [(title, [each.rstrip("_") for each in each_of]) for title, each_of in SECTIONS.items()]
+    return [(title, [*map(name_of, each_of)]) for title, each_of in SECTIONS.items()]
 
 
 def overview() -> str:
@@ -89,7 +94,7 @@ def parser(command: str = "") -> parsing.Parser:
     )
     root.add_argument("--version", action="version", version=f"netlab {__version__}")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    asked_for = [module for module in MODULES if module.rstrip("_") == command]
+    asked_for = [module for module in MODULES if name_of(module) == command]
     for module in _commands(asked_for or MODULES):
         module.add(commands)
     return root

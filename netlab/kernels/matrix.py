@@ -41,6 +41,9 @@ class Watcher(Protocol):
     def fetching(self, spec: str, what: str, done: int, total: int) -> None:
         """`done` of `total` bytes are there; `total` 0: the size is unknown."""
 
+    def remark(self, spec: str, text: str) -> None:
+        """A sentence on a kernel that its user should read, whatever comes of it."""
+
     def heard(self, spec: str, line: str) -> None:
         """A guest sent a record; the line is JSON."""
 
@@ -203,13 +206,16 @@ def _obtained(spec: Spec, plan: Plan, watcher: Watcher) -> Kernel:
     def progress(what: str, done: int, total: int) -> None:
         watcher.fetching(spec.text, what, done, total)
 
-    return fetch.obtain(
+    kernel = fetch.obtain(
         spec,
         mirrors=plan.mirrors,
         keyrings=plan.keyrings,
         refresh=plan.refresh,
         progress=progress,
     )
+    for text in kernel.remarks:
+        watcher.remark(spec.text, text)
+    return kernel
 
 
 def _clock(kernel: Kernel) -> Clock:

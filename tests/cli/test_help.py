@@ -112,7 +112,7 @@ def test_the_help_of_netlab_has_a_line_on_each_command(capsys: pytest.CaptureFix
     for title, modules in cli.SECTIONS.items():
         place = lines.index(f"{title}:")
         for module in modules:
-            name = module.rstrip("_")
+            name = cli.name_of(module)
             assert any(re.match(rf"  {name}  +\w", line) for line in lines[place + 1 :]), name
 
 
@@ -152,7 +152,7 @@ def test_netlab_alone_says_what_it_is_and_what_it_can_do(
     out = shown(capsys)
     assert out.startswith(cli.DESCRIPTION)
     for module in cli.MODULES:
-        assert re.search(rf"^  \w.*  .*\b{module.rstrip('_')}\b", out, re.MULTILINE), module
+        assert re.search(rf"^  \w.*  .*\b{cli.name_of(module)}\b", out, re.MULTILINE), module
     assert "\nexamples:\n  netlab run " in out
     assert "'netlab help COMMAND'" in out
 

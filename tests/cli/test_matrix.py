@@ -84,8 +84,19 @@ def test_a_kernel_that_cannot_be_got_stops_no_other(cache: Path, tmp_path: Path)
     broken.write_bytes(b"!<arch>\n and no more")
     done = matrix(cache, *SHORT, "--kernel", broken, "host")
     assert done.code == 3
-    assert re.search(rf"{re.escape(str(broken))}: ERROR: cannot be unpacked, it may be", done.err)
+    assert f"{broken}: cannot be unpacked, it may be" in done.out
     assert "1 passed" in done.err
+
+
+@pytest.mark.parametrize("json", [(), ("--json",)])
+def test_an_error_is_told_once(json: tuple[str, ...], cache: Path, tmp_path: Path) -> None:
+    """However many streams a terminal shows; with --json as well for a person as for a program."""
+    broken = tmp_path / "linux-image-6.1.deb"
+    broken.write_bytes(b"!<arch>\n and no more")
+    done = matrix(cache, *SHORT, "--kernel", broken, *json)
+    assert done.code == 3
+    assert (done.out + done.err).count("cannot be unpacked") == 1 + len(json)
+    assert f"{broken.name}): ERROR" in done.err or f"{broken}: ERROR" in done.err
 
 
 def test_without_qemu_the_package_is_named_before_anything_is_fetched(

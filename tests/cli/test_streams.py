@@ -19,6 +19,7 @@ COMMANDS = (
     "list",
     "show synack-dropped",
     "schema",
+    "kernel-config",
     "atlas FIN_WAIT2/ESTABLISHED",
     "teach",
     "completion bash",

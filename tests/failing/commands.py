@@ -55,6 +55,7 @@ COMMANDS: dict[str, Command] = {
     "playbook": Command("collector --playbook", says="ansible.builtin"),
     "doctor": Command("doctor", says="ok"),
     "schema": Command("schema", says="$schema"),
+    "kernel-config": Command("kernel-config", says="CONFIG_VETH=y"),
     "completion": Command("completion bash", says="netlab"),
     "teach": Command("teach port-closed", stdin="\n" * 40, says="port-closed"),
     "exec": Command(f"exec --step {STEP} -- true"),

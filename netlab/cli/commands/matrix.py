@@ -92,7 +92,9 @@ def _add_kernels(command: argparse.ArgumentParser) -> None:
         "--kernel", nargs="+", action="extend", metavar="SPEC", default=[], help="see below"
     )
     kernels.add_argument("--small", action="store_true", help="three: old, new, between")
-    kernels.add_argument("--list", action="store_true", help="print which, and play nothing")
+    kernels.add_argument(
+        "--list", action="store_true", help="print which, their state, and play nothing"
+    )
     add_archives(kernels)
 
 
@@ -197,7 +199,7 @@ def _play(
 
     number = len(plan.job.scenarios())
     texts = [spec.text for spec in specs]
-    with watching(texts, number, lambda: stop.asked) as watcher:
+    with watching(texts, number, lambda: stop.asked, whole=options.json) as watcher:
         keeper = _Keeper(watcher, stop, options, output)
         try:
             matrix.play(specs, plan, keeper)
@@ -228,6 +230,10 @@ class _Keeper:
         """Check for a signal here, too: kernels are large."""
         self._stop.check()
         self._watcher.fetching(spec, what, done, total)
+
+    def remark(self, spec: str, text: str) -> None:
+        """Pass it on."""
+        self._watcher.remark(spec, text)
 
     def heard(self, spec: str, line: str) -> None:
         """Pass on a record of a run in progress."""
@@ -293,8 +299,11 @@ def _specs(options: argparse.Namespace) -> Sequence[Spec]:
 
 
 def _list(specs: Sequence[Spec], options: argparse.Namespace) -> int:
+    from netlab.kernels.sources import fetch
+
+    width = max(len(spec.text) for spec in specs)
     for spec in specs:
-        print(spec.text)
+        print(f"{spec.text:{width}}  {fetch.state(spec)}")
     return 0
 
 

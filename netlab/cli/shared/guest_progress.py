@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netlab.cli.shared.options import note, noted
 from netlab.cli.shared.output import Output
 from netlab.cli.shared.progress import background_console
 from netlab.linux.threads import undisturbed
@@ -29,14 +30,18 @@ REDRAW_S = 0.1
 
 @contextlib.contextmanager
 def watching(
-    specs: Sequence[str], scenarios: int, asked_to_end: Callable[[], bool] = lambda: False
+    specs: Sequence[str],
+    scenarios: int,
+    asked_to_end: Callable[[], bool] = lambda: False,
+    whole: bool = False,
 ) -> Iterator[Watcher]:
     """Show a person bars on standard error, or write a log one line for each finished kernel.
 
     `scenarios`: the number that each kernel plays. `asked_to_end`: see `netlab.cli.shared.output`.
+    `whole`: say why a kernel could not be played, which is not said anywhere else.
     """
     if not sys.stderr.isatty():
-        yield LogLines()
+        yield LogLines(whole)
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -55,7 +60,7 @@ def watching(
     try:
         with undisturbed():
             progress.start()
-        yield Bars(progress, output, specs, scenarios)
+        yield Bars(progress, output, specs, scenarios, whole)
     finally:
         with undisturbed():
             progress.stop()
@@ -66,15 +71,23 @@ def watching(
 class LogLines:
     """One line for each finished kernel, for a log."""
 
+    def __init__(self, whole: bool) -> None:
+        self._whole = whole
+
     def fetching(self, spec: str, what: str, done: int, total: int) -> None:
         """Nothing: the line at the end is enough."""
+
+    def remark(self, spec: str, text: str) -> None:
+        """One line."""
+        note(f"{spec}: {text}")
 
     def heard(self, spec: str, line: str) -> None:
         """Nothing."""
 
     def ended(self, run: KernelRun) -> None:
         """One line."""
-        print(f"netlab: {told(run, Style.of(sys.stderr))}", file=sys.stderr, flush=True)
+        said = told(run, Style.of(sys.stderr), self._whole)
+        print(f"netlab: {said}", file=sys.stderr, flush=True)
 
     def meanwhile(self) -> None:
         """Nothing."""
@@ -84,8 +97,14 @@ class Bars:
     """A bar for each kernel, for a person. Signals wait while it is drawn: see `progress._Bar`."""
 
     def __init__(
-        self, progress: Progress, output: Output, specs: Sequence[str], scenarios: int
+        self,
+        progress: Progress,
+        output: Output,
+        specs: Sequence[str],
+        scenarios: int,
+        whole: bool,
     ) -> None:
+        self._whole = whole
         self._progress = progress
         self._output = output
         self._scenarios = scenarios
@@ -109,6 +128,11 @@ class Bars:
         self.meanwhile()
 
     @undisturbed()
+    def remark(self, spec: str, text: str) -> None:
+        """A line above the bars."""
+        self._print(noted(f"{spec}: {text}"))
+
+    @undisturbed()
     def heard(self, spec: str, line: str) -> None:
         """One more scenario or time-out has ended."""
         self._start(spec)
@@ -125,7 +149,7 @@ class Bars:
     def ended(self, run: KernelRun) -> None:
         """The bar becomes a line."""
         self._progress.remove_task(self._tasks[run.machine.spec])
-        self._progress.console.print(told(run, Style.of(sys.stderr)), markup=False, highlight=False)
+        self._print(told(run, Style.of(sys.stderr), self._whole))
 
     @undisturbed()
     def meanwhile(self) -> None:
@@ -135,20 +159,25 @@ class Bars:
             self._drawn = time.monotonic()
             self._progress.refresh()
 
+    def _print(self, text: str) -> None:
+        self._progress.console.print(text, markup=False, highlight=False)
+
     def _start(self, spec: str) -> None:
         self._progress.start_task(self._tasks[spec])
 
 
-def told(run: KernelRun, style: Style) -> str:
-    """One kernel in one line: ``6.1.0-56-cloud-amd64 (debian:bookworm): 69 passed in 31.0 s``."""
+def told(run: KernelRun, style: Style, whole: bool = False) -> str:
+    """One kernel in one line: ``6.1.0-56-cloud-amd64 (debian:bookworm): 69 passed in 31.0 s``.
+    `whole`: with its error.
+    """
     from netlab.render.table import counted
 
     machine = run.machine
-    name = machine.release if machine.release == machine.spec else (
-        f"{machine.release} ({Path(machine.spec).name})"
-    )  # fmt: skip
+    asked = Path(machine.spec).name or machine.spec  # . has no name
+    name = machine.name if machine.name == machine.spec else f"{machine.name} ({asked})"
     counts = counted(run.scenarios, style)
-    parts = [style(f"ERROR: {run.error}", "yellow")] if run.error else []
+    why = f"ERROR: {run.error}" if whole else "ERROR"
+    parts = [style(why, "yellow")] if run.error else []
     parts += [counts] if counts else []
     if run.cells:
         frozen = sum(cell.frozen for cell in run.cells)

@@ -92,6 +92,10 @@ class Root:
         """True if there is a list, of any age."""
         return self._index.is_file()
 
+    def listed(self) -> tuple[Package, ...]:
+        """The suite's kernels by the list that is there, of any age; none where it is damaged."""
+        return _packages(self._stored())
+
     def packages(
         self, sources: Sequence[Source], keyrings: Sequence[Path], refresh: bool = False
     ) -> tuple[Package, ...]:

@@ -9,13 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from netlab import extras
 from netlab.kernels import cache
-from netlab.kernels.sources import distributions, local, mirrors, package_set, select, unpack
+from netlab.kernels.sources import (
+    distributions,
+    local,
+    mirrors,
+    package_set,
+    release,
+    select,
+    unpack,
+)
 from netlab.kernels.sources.apt import Moved, Root
 from netlab.kernels.sources.distributions import Distribution
 from netlab.kernels.sources.kernel import Kernel
@@ -60,6 +69,36 @@ def obtain(
             return local.image(spec.text, spec.paths[0], spec.modules, progress)
         case "host":
             raise ScenarioError("host is the kernel that runs here: there is nothing to fetch")
+
+
+def state(spec: Spec) -> str:
+    """The release that a spec means, and whether it is there, in words: without a network, and
+    without unpacking or building anything.
+    """
+    try:
+        match spec.kind:
+            case "host":
+                return f"{os.uname().release}, which runs here"
+            case "image":
+                return f"{release.of(spec.paths[0])}, built"
+            case "folder":
+                return f"{release.of(local.in_folder(spec.text, spec.paths[0]))}, built"
+            case "packages":
+                return "to be unpacked"
+            case "distribution":
+                return _listed_state(spec)
+    except NetlabError as error:
+        return str(error).removeprefix(f"{spec.text}: ")
+
+
+def _listed_state(spec: Spec) -> str:
+    about = distributions.known()[spec.distribution]
+    root = Root(about, spec.suite, quiet)
+    if not root.is_listed:
+        return "not looked for yet"
+    which = select.choose(root.listed(), about, spec.suite, spec.version)
+    there = _kept(spec.text, _place(about, which)) is not None
+    return f"{which.release}, {'fetched' if there else 'not fetched yet'}"
 
 
 def defaults(given: Mapping[str, str] | None = None, small: bool = False) -> tuple[Spec, ...]:
@@ -124,11 +163,14 @@ def _chosen(spec: Spec, root: Root, packages: Sequence[Package], progress: Progr
     """The kernel from a list of packages: cached, or else downloaded and unpacked."""
     about = distributions.known()[spec.distribution]
     which = select.choose(packages, about, spec.suite, spec.version)
-    # Epochs and the like have a colon, which no file name should have.
-    place = cache.folder("kernels", about.name) / f"{which.release}_{which.version}".replace(
-        ":", "%"
-    )
+    place = _place(about, which)
     return _kept(spec.text, place) or _downloaded(spec, root, which, place, progress)
+
+
+def _place(about: Distribution, which: Choice) -> Path:
+    """Where a kernel is kept. Epochs and the like have a colon, which no file name should have."""
+    name = f"{which.release}_{which.version}".replace(":", "%")
+    return cache.folder("kernels", about.name) / name
 
 
 def _downloaded(spec: Spec, root: Root, which: Choice, place: Path, progress: Progress) -> Kernel:

@@ -15,3 +15,4 @@ class Kernel:
     release: str  # as uname -r will print it: 6.1.0-56-cloud-amd64
     image: Path  # vmlinuz (bzImage)
     modules: Path | None  # lib/modules/<release>, with kernel/**/*.ko[.xz|.zst|.gz]; None: built in
+    remarks: tuple[str, ...] = ()  # what its configuration leaves out, in sentences

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from netlab.kernels import cache
-from netlab.kernels.sources import release
+from netlab.kernels.sources import config, release
 from netlab.kernels.sources.kernel import Kernel
 from netlab.kernels.sources.mirrors import Progress
 from netlab.model import outside
@@ -23,6 +23,7 @@ IMAGES = (
 )
 #: Where a kernel's own tree has one, after `make`.
 BUILT = ("arch/x86/boot/bzImage", "arch/arm64/boot/Image")
+BUILD = "'netlab kernel-config' prints what its .config must have, and make bzImage builds it"
 LARGEST = 16 * outside.MIB  # bytes of a tree's list of modules; with everything, 1 MiB
 #: Where modules are, from a folder that the image is in or below.
 MODULES = ("lib/modules/{}", "usr/lib/modules/{}", "modules/{}", "{}")
@@ -31,7 +32,8 @@ MODULES = ("lib/modules/{}", "usr/lib/modules/{}", "modules/{}", "{}")
 def image(text: str, path: Path, modules: Path | None, progress: Progress) -> Kernel:
     """An image and its modules: those given, or else those of its release next to it.
 
-    Raises `ScenarioError` where the file is not an image, or the given folder lacks its modules.
+    Raises `ScenarioError` where the file is not an image, the given folder lacks its modules, or
+    the tree that it was built in is configured without what everything needs.
     """
     which = release.of(path)
     if modules is not None:
@@ -46,7 +48,8 @@ def image(text: str, path: Path, modules: Path | None, progress: Progress) -> Ke
         return Kernel(text, which, path, found)
     tree = _tree_of(path.resolve())
     if tree is not None:
-        return Kernel(text, which, path, _linked(tree, which, progress))
+        linked = _linked(tree, which, progress)
+        return Kernel(text, which, path, linked, _configured(text, tree, path, linked is not None))
     found = _modules_in(which, path.parents[:3]) or _modules_in(which, path.resolve().parents[:3])
     if found is None:
         progress(
@@ -58,22 +61,29 @@ def image(text: str, path: Path, modules: Path | None, progress: Progress) -> Ke
 
 def folder(text: str, path: Path, progress: Progress) -> Kernel:
     """The one kernel in a folder. Raises `ScenarioError` where there is none, or several."""
+    return image(text, in_folder(text, path), None, progress)
+
+
+def in_folder(text: str, path: Path) -> Path:
+    """The image of the one kernel in a folder. Raises `ScenarioError` as `folder`."""
     built = [path / name for name in BUILT if (path / name).is_file()]
     if built and _tree_of(built[0].resolve()):
-        return image(text, built[0], None, progress)
+        return built[0]
     found: dict[str, Path] = {}
     for candidate in _candidates(path):
         found.setdefault(release.of(candidate), candidate)
+    if not found and (path / "Kbuild").is_file() and (path / "arch").is_dir():
+        raise ScenarioError(f"{text}: is a kernel's tree that is not built: no {BUILT[0]}; {BUILD}")
     if not found:
         raise ScenarioError(
             f"no kernel in {path}: expected boot/vmlinuz-*, lib/modules/*/vmlinuz, vmlinuz, or a "
-            "kernel's source tree with arch/x86/boot/bzImage (is it built?)"
+            f"kernel's source tree with {BUILT[0]} (is it built?)"
         )
     if len(found) > 1:
         names = " or ".join(str(each) for _, each in sorted(found.items()))
         raise ScenarioError(f"{text}: {len(found)} kernels are in it; give one: {names}")
     (only,) = found.values()
-    return image(text, only, None, progress)
+    return only
 
 
 def _candidates(path: Path) -> Iterator[Path]:
@@ -102,6 +112,19 @@ def _tree_of(path: Path) -> Path | None:
         if (tree / "include" / "config").is_dir() and (tree / "arch").is_dir():
             return tree
     return None
+
+
+def _configured(text: str, tree: Path, image: Path, modules: bool) -> tuple[str, ...]:
+    """What the tree's configuration leaves out. Raises `ScenarioError` where that is too much."""
+    file = tree / ".config"
+    if not file.is_file():
+        return ()
+    about = outside.text(file, config.LARGEST, "a kernel's configuration")
+    if problem := config.problem(about, modules):
+        raise ScenarioError(f"{text}: its .config {problem}")
+    newer = file.stat().st_mtime > image.stat().st_mtime
+    stale = (f"its .config is newer than {image.name}: make {image.name}",) if newer else ()
+    return (*stale, *(f"its .config {each}" for each in config.remarks(about, modules)))
 
 
 def _linked(tree: Path, which: str, progress: Progress) -> Path | None:

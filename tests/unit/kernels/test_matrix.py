@@ -30,9 +30,14 @@ class Silent:
 
     def __init__(self) -> None:
         self.over: list[KernelRun] = []
+        self.remarks: list[tuple[str, str]] = []
 
     def fetching(self, spec: str, what: str, done: int, total: int) -> None:
         """Nothing."""
+
+    def remark(self, spec: str, text: str) -> None:
+        """Keep it."""
+        self.remarks.append((spec, text))
 
     def heard(self, spec: str, line: str) -> None:
         """Nothing."""
