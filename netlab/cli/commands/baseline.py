@@ -18,6 +18,7 @@ from netlab.cli.shared.kernel_options import add_archives, add_guests, add_what
 from netlab.cli.shared.options import Commands, add_names, note
 from netlab.model import files
 from netlab.model.errors import LabError, ScenarioError, Unmet
+from netlab.model.text import some
 from netlab.model.vocabulary import Family
 from netlab.render.style import Style
 
@@ -131,6 +132,8 @@ def main_record(options: argparse.Namespace) -> int:
     run = obtain_run(options, to_record)
     if run.error:
         raise LabError(f"{run.machine.name}: {run.error}; an incomplete run is not recorded")
+    if broken := [play.scenario for play in run.scenarios if play.outcome == "error"]:
+        note(f"could not be played, which a check will not count as a difference: {some(broken)}")
     text = baseline.text(behaviour(run))
     if options.output is None:
         sys.stdout.write(text)
@@ -178,6 +181,7 @@ def main_check(options: argparse.Namespace) -> int:
         print(f"\n{style(number, 'red')} ({names})")
         return Unmet.exit_code
     if checked.uncompared:
+        print(f"\n{style('not everything could be compared', 'yellow')} ({names})")
         return LabError.exit_code
     if not baseline.in_common(recorded, now):
         raise LabError(f"{names}: nothing of the baseline was played, so nothing was compared")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,12 +12,14 @@ import pytest
 
 from netlab import cli
 from netlab.cli.commands.baseline import in_good_time, to_check, to_record
+from netlab.kernels import matrix
 from netlab.kernels.compare.behaviour import KernelProfile, Play
 from netlab.kernels.suite import Job
 from netlab.model.errors import ScenarioError
-from netlab.model.kernel_run import Machine, Timing
+from netlab.model.kernel_run import KernelRun, Machine, Timing
 from netlab.scenario import catalogue
 from netlab.timers import measure
+from tests.build import evidence
 
 MACHINE = Machine("host", release="6.18.44", version="", architecture="x86_64", hz=250)
 THREE = KernelProfile(
@@ -131,3 +134,39 @@ def test_what_was_seen_in_virtual_time_is_waited_for_in_real_time_if_it_takes_no
     assert in_good_time(real, asked("check", "b.yaml")) == real  # as it was recorded
     for words in (("--kernel", "debian:sid"), ("--warp",), ("--slow",)):
         assert in_good_time(virtual, asked("check", "b.yaml", *words)) == virtual
+
+
+# --- what is said
+
+
+RUN = KernelRun(replace(MACHINE, spec="debian:sid", clock="virtual"), (evidence(),), done=True)
+
+
+@pytest.fixture
+def plays(monkeypatch: pytest.MonkeyPatch) -> Callable[[KernelRun], None]:
+    """Makes a run what is played, whatever is asked for."""
+    return lambda run: monkeypatch.setattr(matrix, "play", lambda *_: [run])
+
+
+def test_a_kernels_own_complaints_are_noted(
+    plays: Callable[[KernelRun], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may be as recorded in all else."""
+    file = tmp_path / "b.yaml"
+    plays(RUN)
+    assert cli.main(["baseline", "record", "--kernel", "debian:sid", "-o", str(file)]) == 0
+    plays(replace(RUN, console=("WARNING: CPU: 0 PID: 1 at net/ipv4/tcp.c:3098",)))
+    assert cli.main(["baseline", "check", str(file), "--kernel", "debian:sid"]) == 0
+    out, err = capsys.readouterr()
+    assert "as recorded (6.18.44, baseline 6.18.44)\n" in out
+    assert "note the kernel said: WARNING: CPU: 0 PID: 1 at net/ipv4/tcp.c:3098\n" in err
+
+
+def test_what_could_not_be_recorded_is_said(
+    plays: Callable[[KernelRun], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = evidence("fin-dropped", outcome="error", reason="no such rule")
+    plays(replace(RUN, scenarios=(*RUN.scenarios, broken)))
+    words = ["baseline", "record", "--kernel", "debian:sid", "-o", str(tmp_path / "b.yaml")]
+    assert cli.main(words) == 0
+    assert "could not be played, which a check will not count" in capsys.readouterr().err
