@@ -245,25 +245,26 @@ def to_record(options: argparse.Namespace) -> Job:
 
 
 def in_good_time(recorded: KernelProfile, options: argparse.Namespace) -> KernelProfile:
-    """What a baseline holds, without what was seen in virtual time and takes minutes in real time,
-    unless that is asked for.
+    """What a baseline holds, without what was seen in virtual time and takes minutes in real time;
+    what takes minutes can be asked for, and what takes hours cannot.
     """
     from netlab.kernels.compare.behaviour import name_in
     from netlab.scenario import catalogue
     from netlab.timers import measure
 
-    asked = options.names or options.slow or options.timers or options.warp
-    if asked or _is_virtual(options) or recorded.machine.clock == "real":
+    if _is_virtual(options) or recorded.machine.clock == "real":
         return recorded
+    asked = options.names or options.slow or options.timers or options.warp
+    slow = {each.name for each in catalogue.choose((), slow=True) if each.slow and not asked}
+    timers = {*measure.NAMES} - {*measure.HOURS} if asked else {*measure.QUICK}
     family = str(Family.IPV6 if options.ipv6 else Family.IPV4)
-    slow = {each.name for each in catalogue.choose((), slow=True) if each.slow}
     kept = replace(
         recorded,
         scenarios={n: v for n, v in recorded.scenarios.items() if name_in(family, n) not in slow},
-        timers={n: v for n, v in recorded.timers.items() if n in measure.QUICK},
+        timers={n: v for n, v in recorded.timers.items() if n in timers},
     )
-    if kept != recorded:
-        note("what takes minutes in real time is left out: --warp plays most of that, too")
+    if kept != recorded and not asked:
+        note("what takes minutes in real time is left out: --warp plays that, too")
     return kept
 
 
