@@ -46,7 +46,7 @@ EPILOG = f"""\
 {SPECS}
 examples:
   netlab matrix                               what this machine's mirrors have, old to new
-  netlab matrix --list                        print their names, play nothing
+  netlab matrix --list                        print their names, and what is fetched
   netlab matrix --kernel host debian:bookworm debian:trixie  this one and two others
   netlab matrix --kernel ./bzImage --warp     one that you have built, every time-out to its end
   netlab matrix --timers --kernel host debian:sid    how long each of TCP's time-outs is

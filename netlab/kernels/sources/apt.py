@@ -93,7 +93,7 @@ class Root:
         return self._index.is_file()
 
     def listed(self) -> tuple[Package, ...]:
-        """The suite's kernels by the list that is there, of any age; none where it is damaged."""
+        """The suite's kernels by the list that is there. Raises `LabError` where there is none."""
         return _packages(self._stored())
 
     def packages(

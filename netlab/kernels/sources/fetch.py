@@ -96,6 +96,7 @@ def _listed_state(spec: Spec) -> str:
     root = Root(about, spec.suite, quiet)
     if not root.is_listed:
         return "not looked for yet"
+    extras.require("kernels", spec.text)
     which = select.choose(root.listed(), about, spec.suite, spec.version)
     there = _kept(spec.text, _place(about, which)) is not None
     return f"{which.release}, {'fetched' if there else 'not fetched yet'}"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from netlab import extras
 from netlab.kernels.sources import apt, distributions, fetch, mirrors
 from netlab.kernels.sources.kernel import Kernel
 from netlab.kernels.sources.select import NoSuite
@@ -161,6 +162,21 @@ def test_a_kernel_is_fetched_once(ask: Asker, mirror: Mirror) -> None:
     assert ask("debian:bookworm=6.1").image == kernel.image
     assert len(mirror.asked) == asked  # not a byte of network
     assert ask("debian:bookworm=6.1.0-8").release == OLD
+
+
+def test_the_state_of_a_kernel_needs_no_network(
+    ask: Asker, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, older = parse("debian:bookworm"), parse("debian:bookworm=6.1.0-8")
+    assert fetch.state(spec) == "not looked for yet"
+    ask(spec.text)
+    asked = len(mirror.asked)
+    assert fetch.state(spec) == f"{NEW}, fetched"
+    assert fetch.state(older) == f"{OLD}, not fetched yet"
+    assert "debian:bookworm has no kernel 5.4" in fetch.state(parse("debian:bookworm=5.4"))
+    assert len(mirror.asked) == asked
+    monkeypatch.setitem(extras.EXTRAS, "kernels", ("no_such_module",))
+    assert fetch.state(spec).startswith("debian:bookworm needs no_such_module")
 
 
 def test_a_kernel_in_several_packages(ask: Asker, mirror: Mirror) -> None:
