@@ -35,6 +35,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "keeps a core busy: not two at a time, for the others measure": (
         "tests/kernel/test_kernels.py",
         "tests/kernel/test_kernels_boot.py",  # with a kernel that the one before has fetched
+        "tests/kernel/test_kernels_bisect.py",  # with two that the one before has fetched
         "tests/unit/",
     ),
     "plays everything side by side: not two at a time, and what they share is played once": (

@@ -25,7 +25,7 @@ SECTIONS = {
     "test programs": ("exec_",),
     "see all of TCP": ("atlas", "fsm", "conformance"),
     "find out what is stuck": ("snapshot", "collector", "diagnose", "watch", "repro"),
-    "compare kernels": ("matrix", "compare", "baseline", "kernel_config"),
+    "compare kernels": ("matrix", "compare", "baseline", "bisect", "kernel_config"),
     "look after netlab": ("doctor", "schema", "completion"),
 }
 #: Only the command asked for is imported: all of them take 65 ms, and 'netlab snapshot' must not

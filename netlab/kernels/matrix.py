@@ -218,7 +218,7 @@ def _obtained(spec: Spec, plan: Plan, watcher: Watcher) -> Kernel:
     return kernel
 
 
-def _clock(kernel: Kernel) -> Clock:
+def usual_clock(kernel: Kernel) -> Clock:
     """The real clock where guests are as fast as this machine. An emulated guest is so slow that
     its timers would fire while it still works on what came before.
     """
@@ -235,7 +235,7 @@ def _guests(kernels: Iterable[Kernel], plan: Plan, watcher: Watcher) -> Iterator
             news.put((kernel.spec, line))
 
         try:
-            clock = plan.clock or _clock(kernel)
+            clock = plan.clock or usual_clock(kernel)
             guest = replace(plan.guest, stop=stop, clock=clock)
             run = boot.play(kernel, plan.job, guest, cache.folder("guests"), heard)
         except Exception as error:  # the others go on, and nobody waits for this one

@@ -51,6 +51,7 @@ class Job:
     ipv6: bool = False
     hold: float = 0.0  # seconds, where that is longer than the scenario's own
     sysctls: Mapping[str, str] = field(default_factory=dict)  # set at both hosts of every lab
+    record: bool = False  # every packet of the scenarios
 
     @property
     def family(self) -> Family:
@@ -110,6 +111,7 @@ def _records(
         family=job.family,
         hold=job.hold,
         jobs=VIRTUAL_JOBS if about.clock == "virtual" else runner.JOBS,
+        record=job.record,
         sysctls=job.sysctls,
     )
     for _, evidence in runner.play_all(job.scenarios(), options, meanwhile):

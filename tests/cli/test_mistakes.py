@@ -30,7 +30,7 @@ MISTAKES = [
     ("run --laddr=3 --slow", "netlab run", "no option is called '--laddr'. Did you mean --ladder?"),
     ("show --laddr", "netlab show", "no option is called '--laddr'. Did you mean --ladder?"),
     ("run --banana", "netlab run", "no option is called '--banana'."),
-    ("run -j", "netlab run", "no option is called '-j'. Did you mean --jobs or --json?"),
+    ("run -j", "netlab run", "no option is called '-j'. Did you mean --jobs, --json or --junit?"),
     ("list -json", "netlab list", "no option is called '-json'. Did you mean --json?"),
     ("run -help", "netlab run", "no option is called '-help'. Did you mean --help?"),
     ("-v", "netlab", "no option is called '-v'. Did you mean --version?"),
