@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 from pathlib import Path
 
 import junitparser
+import kcidb_io
 import pytest
 
 from .. import kunit
@@ -108,3 +110,20 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_is_played(tmp_pat
     done = netlab("run", "port-closed", "--junit", tmp_path / "file" / "run.xml")
     assert (done.code, done.out) == (2, "")
     assert "--junit" in done.err
+
+
+def test_kcidb_takes_a_matrix() -> None:
+    done = netlab("matrix", "port-closed", "--kernel", "host", "--kcidb", "my_ci")
+    assert done.code == 0
+    report = json.loads(done.out)
+    kcidb_io.schema.V5_3.validate_exactly(report)
+    (build,) = report["builds"]
+    assert build["comment"].startswith(os.uname().release)
+    paths = {test["path"]: test["status"] for test in report["tests"]}
+    assert paths["netlab.probes.port-closed"] == "PASS"
+
+
+def test_a_name_that_kcidb_does_not_have_is_refused() -> None:
+    done = netlab("matrix", "--kernel", "host", "--kcidb", "My CI")
+    assert (done.code, done.out) == (2, "")
+    assert "expected the name of a CI system, of a-z, 0-9 and _; found 'My CI'" in done.err

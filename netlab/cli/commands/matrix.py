@@ -24,6 +24,7 @@ from netlab.cli.shared.output import Output
 from netlab.cli.shared.stopping import Stop, Stopped, stopping
 from netlab.cli.shared.verdict_options import (
     add_verdicts,
+    origin,
     prepare_junit,
     write_junit,
 )
@@ -55,6 +56,7 @@ examples:
   netlab matrix --report out                  also a page: out/index.html
   netlab matrix --ktap                        a test a kernel, as kselftest prints its tests
   netlab matrix --junit matrix.xml            a file that Jenkins, GitLab and others show
+  netlab matrix --kernel . --kcidb myci | kcidb-submit ...  a report for KCIDB
   netlab compare 6.1 6.12                     what differs between two of them, afterwards
 
 Each run is kept for 'netlab compare'. A guest without KVM lives in virtual time, which jumps while
@@ -104,7 +106,9 @@ def _add_results(command: argparse.ArgumentParser) -> None:
     results.add_argument(
         "--report", type=Path, metavar="DIR", help="also write a page: DIR/index.html"
     )
-    add_verdicts(results, "one JSON object a line")
+    add_verdicts(results, "one JSON object a line").add_argument(
+        "--kcidb", type=origin, metavar="ORIGIN", help="a report for kcidb-submit (KCIDB 5.3)"
+    )
     kernel_options.add_name(results)
     add_wide(results)
     results.add_argument("--all", action="store_true", help="every row, not only those that differ")
@@ -134,6 +138,8 @@ def main(options: argparse.Namespace) -> int:
             told = _verdicts(specs, runs, options, stop)
             for text in nested(told) if options.ktap else ():
                 output.write(f"{text}\n")
+            if options.kcidb:
+                output.write(f"{_report(options.kcidb, told, runs, when)}\n")
             for text in _tell(runs, seen, options, time.monotonic() - began):
                 output.write(f"{text}\n")
             if stop.asked:
@@ -187,6 +193,34 @@ def _suites(
         about = asdict(run.machine).items() if run else ()
         properties = tuple((name, str(value)) for name, value in about if value)
         yield JunitSuite(f"netlab {spec}", verdicts, run.wall_s if run else 0.0, properties)
+
+
+def _report(
+    origin: str, told: Mapping[str, Sequence[Verdict]], runs: Sequence[KernelRun], when: datetime
+) -> str:
+    """What KCIDB is told, as JSON."""
+    from netlab.render.kcidb import ReportedBuild, kcidb
+
+    builds = [
+        ReportedBuild(run.machine, told[run.machine.spec], _commit(run.machine.spec))
+        for run in runs
+    ]
+    return json.dumps(kcidb(origin, builds, when))
+
+
+def _commit(spec: str) -> str:
+    """The commit that a kernel was built from, where it is a tree with nothing else in it."""
+    from netlab.kernels.bisect.history import History
+
+    try:
+        return History(Path(spec)).commit().id if Path(spec).is_dir() else ""
+    except NetlabError:
+        return ""
+
+
+def _for_people(options: argparse.Namespace) -> bool:
+    """Whether standard output is for a person."""
+    return not (options.json or options.ktap or options.kcidb)
 
 
 def _play(
@@ -319,7 +353,7 @@ def _tell(
 ) -> Iterator[str]:
     from netlab.render.matrix import matrix
 
-    if options.json or options.ktap or not runs:
+    if not _for_people(options) or not runs:
         return
     style, columns = Style.of(sys.stdout), room(options.wide)
     yield from _failures(runs, style)
@@ -362,10 +396,9 @@ def compare_command(runs: Sequence[KernelRun], folder: Path | None) -> str:
 
 def _say_stopped(left: int, number: int, options: argparse.Namespace, output: Output) -> None:
     said = stopped_line(left, number, Style(False))
-    for_people = not (options.json or options.ktap)
-    if for_people:
+    if _for_people(options):
         output.write(f"{said}\n")
-    if not for_people or not sys.stdout or not sys.stdout.isatty():
+    if not _for_people(options) or not sys.stdout or not sys.stdout.isatty():
         with contextlib.suppress(OSError):  # after SIGHUP there is no terminal
             print(f"netlab: {said}", file=sys.stderr)
 
@@ -373,10 +406,10 @@ def _say_stopped(left: int, number: int, options: argparse.Namespace, output: Ou
 def _write_page(options: argparse.Namespace, seen: Overview, output: Output) -> None:
     comparison.write_page(options.report / PAGE, seen)
     said = f"report: {options.report / PAGE}"
-    if options.json or options.ktap:
-        print(said, file=sys.stderr)
-    else:
+    if _for_people(options):
         output.write(f"{said}\n")
+    else:
+        print(said, file=sys.stderr)
 
 
 def _failures(runs: Sequence[KernelRun], style: Style) -> Iterator[str]:

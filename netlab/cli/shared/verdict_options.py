@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     from netlab.render.verdicts import Verdict
 
 
-def add_verdicts(command: argparse._ActionsContainer, json: str) -> None:
-    """Add ``--json``, with `json` as its help, ``--ktap`` and ``--junit``."""
+def add_verdicts(
+    command: argparse._ActionsContainer, json: str
+) -> argparse._MutuallyExclusiveGroup:
+    """Add ``--json``, with `json` as its help, ``--ktap`` and ``--junit``; return the group of
+    those that are the form of standard output.
+    """
     lines = command.add_mutually_exclusive_group()
     lines.add_argument("--json", action="store_true", help=json)
     lines.add_argument(
@@ -27,6 +31,18 @@ def add_verdicts(command: argparse._ActionsContainer, json: str) -> None:
     command.add_argument(
         "--junit", type=Path, metavar="FILE", help="also write it as XML for a CI (JUnit)"
     )
+    return lines
+
+
+def origin(text: str) -> str:
+    """An option that is the name of a CI system in KCIDB. Raises `ArgumentTypeError`."""
+    from netlab.render.kcidb import ORIGIN
+
+    if not ORIGIN.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"expected the name of a CI system, of a-z, 0-9 and _; found {text!r}"
+        )
+    return text
 
 
 def prepare_junit(options: argparse.Namespace) -> None:
