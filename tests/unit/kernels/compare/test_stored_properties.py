@@ -36,8 +36,8 @@ PLAYS = st.dictionaries(
     WORDS, st.builds(Play, st.sampled_from(get_args(Outcome)), TEXTS, TEXTS, NAMED), max_size=3
 )  # fmt: skip
 PROFILES = st.builds(
-    KernelProfile, MACHINES, PLAYS, PLAYS, st.dictionaries(WORDS, TIMINGS, max_size=2), PLAYS, NAMED,
-    st.dictionaries(WORDS, st.sampled_from(baseline.STEPS), max_size=3), TEXTS,
+    KernelProfile, MACHINES, PLAYS, PLAYS, st.dictionaries(WORDS, TIMINGS, max_size=2), PLAYS,
+    NAMED, st.dictionaries(WORDS, st.sampled_from(baseline.STEPS), max_size=3), TEXTS,
 )  # fmt: skip
 ROWS = st.builds(
     PlayedRow, TEXTS, st.sampled_from(Family), TEXTS, st.sampled_from(get_args(Outcome)), TEXTS,
@@ -47,7 +47,8 @@ ROWS = st.builds(
 RUNS = st.builds(
     KernelRun, MACHINES, st.just((evidence(),)),
     st.lists(st.builds(Cell, TEXTS, TEXTS, st.booleans(), TEXTS), max_size=2).map(tuple),
-    st.lists(TIMINGS, max_size=2).map(tuple), st.lists(ROWS, max_size=2).map(tuple), NAMED, st.lists(TEXTS, max_size=3).map(tuple),
+    st.lists(TIMINGS, max_size=2).map(tuple), st.lists(ROWS, max_size=2).map(tuple), NAMED,
+    st.lists(TEXTS, max_size=3).map(tuple),
     done=st.just(True), wall_s=SECONDS,
 )  # fmt: skip
 
