@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from netlab.atlas import grid
@@ -57,6 +57,15 @@ class Job:
     def family(self) -> Family:
         """The internet protocol of all labs."""
         return Family.IPV6 if self.ipv6 else Family.IPV4
+
+    def halves(self) -> list[Job]:
+        """Two jobs that take about as long, for two guests: the scenarios, and the rest; the job
+        itself if there is nothing of one of them.
+        """
+        scenarios = replace(self, table=False, atlas=False, timers=())
+        rest = replace(self, plays=False)
+        whole = self.plays and (self.table or self.atlas or self.timers)
+        return [scenarios, rest] if whole else [self]
 
     def scenarios(self) -> list[Scenario]:
         """The scenarios to play. Raises `ScenarioError` for one that is missing or wrong."""

@@ -148,6 +148,23 @@ class KernelRun:
         if self.done:
             yield line("done", {"wall_s": self.wall_s})
 
+    def with_rest(self, rest: KernelRun) -> KernelRun:
+        """Add another run of the same kernel, which played something else."""
+        return replace(
+            self,
+            scenarios=self.scenarios + rest.scenarios,
+            cells=self.cells + rest.cells,
+            timings=self.timings + rest.timings,
+            rows=self.rows + rest.rows,
+            sysctls=self.sysctls or rest.sysctls,
+            counters=self.counters or rest.counters,
+            done=self.done and rest.done,
+            error=self.error or rest.error,
+            died=self.died or rest.died,
+            console=tuple(dict.fromkeys(self.console + rest.console)),
+            wall_s=max(self.wall_s, rest.wall_s),
+        )
+
     def write(self, path: Path) -> None:
         """Store it; a reader sees all of it or nothing. Raises as `files.write`."""
         files.write(path, "".join(f"{text}\n" for text in self.lines()))

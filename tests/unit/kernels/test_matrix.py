@@ -142,3 +142,16 @@ def test_a_reader_that_has_gone_is_no_kernels_error(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(suite, "play", play)
     with pytest.raises(BrokenPipeError):
         matrix.play([HOST, ONE], PLAN, Silent())
+
+
+def test_a_job_is_cut_in_halves_where_there_is_something_for_both() -> None:
+    scenarios, rest = suite.Job(table=True, timers=("syn",), ipv6=True).halves()
+    assert (scenarios.plays, scenarios.table, scenarios.timers, scenarios.ipv6) == (
+        True,
+        False,
+        (),
+        True,
+    )
+    assert (rest.plays, rest.table, rest.timers, rest.ipv6) == (False, True, ("syn",), True)
+    for job in (suite.Job(), suite.Job(plays=False, table=True)):
+        assert job.halves() == [job]
