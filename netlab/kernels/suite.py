@@ -48,10 +48,11 @@ class Job:
     atlas: bool = False  # every pair of states
     timers: tuple[str, ...] = ()  # of measure.NAMES: time-outs that are waited for until they end
     table: bool = False  # the conformance table, over both families
+    rows: tuple[str, ...] = ()  # of the table, by name; none: all
     ipv6: bool = False
     hold: float = 0.0  # seconds, where that is longer than the scenario's own
     sysctls: Mapping[str, str] = field(default_factory=dict)  # set at both hosts of every lab
-    record: bool = False  # every packet of the scenarios
+    record: bool = False  # every packet of the scenarios and rows
 
     @property
     def family(self) -> Family:
@@ -126,9 +127,9 @@ def _records(
     for _, evidence in runner.play_all(job.scenarios(), options, meanwhile):
         yield "scenario", evidence
     if job.table:
-        chosen = [row for row in rows.rows() if job.slow or not row.slow]
+        chosen = [row for row in rows.choose(job.rows) if job.slow or not row.slow]
         for family in Family:
-            for answered in conformance.play(chosen, family, job.sysctls, meanwhile):
+            for answered in conformance.play(chosen, family, job.sysctls, meanwhile, job.record):
                 yield "row", answered
     if job.atlas:
         for cell in grid.play(grid.scenarios(), options, meanwhile):

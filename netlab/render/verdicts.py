@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netlab.model.evidence import Cell, Evidence, Outcome
-from netlab.model.kernel_run import KernelRun, Timing
+from netlab.model.kernel_run import KernelRun, PlayedRow, Timing
 from netlab.model.text import printable
 from netlab.model.vocabulary import Family
 from netlab.render.failure import failure
@@ -56,6 +56,23 @@ def of_cells(cells: Sequence[Cell], family: Family) -> Iterator[Verdict]:
             outcome = cell.outcome or "skip"
             why = cell.problem or ("" if cell.outcome else "it was not played")
             yield Verdict(suite("atlas", family), cell.pair, outcome, _line(why))
+
+
+def of_row(row: PlayedRow) -> Verdict:
+    """The verdict on a row of the conformance table."""
+    bad = row.outcome in ("fail", "error")
+    details = (
+        f"{row.name} ({row.family}): {printable(row.problem)}",
+        f"  answers: {'; '.join(row.answers) or 'nothing'}",
+        f"  then: {row.then}",
+    )
+    return Verdict(
+        suite("conformance", row.family),
+        row.name,
+        row.outcome,
+        _line(row.problem) if row.outcome != "pass" else "",
+        details if bad else (),
+    )
 
 
 def of_timing(timing: Timing, family: Family) -> Verdict:

@@ -30,8 +30,9 @@ def tree(tmp_path: Path) -> Path:
         (("--scenario", "port-open"), "--good is missing: a commit from before the change"),
         (("--scenario", "no-such", "--good", "HEAD"), "no-such"),
         (("--timer", "no-such", "--good", "HEAD"), "no time-out is called 'no-such'; there are"),
-        (("--good", "HEAD"), "is missing: --scenario NAME or --timer NAME"),
+        (("--good", "HEAD"), "is missing: --scenario, --row or --timer"),
         (("--scenario", "a", "--timer", "syn"), "not allowed with"),
+        (("--row", "no-such", "--good", "HEAD"), "no row is called 'no-such'"),
         (("--scenario", "port-open", "--good", "v9"), "has no commit 'v9'"),
     ],
 )

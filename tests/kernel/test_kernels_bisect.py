@@ -104,6 +104,16 @@ def test_the_commit_is_found_and_shown(tmp_path: Path, makefile: str) -> None:
     assert git(tree, "status", "--branch", "--porcelain") == "## main"
 
 
+def test_a_row_of_the_table_is_enough(tmp_path: Path, makefile: str) -> None:
+    tree = grow(tmp_path, makefile, "old", "new")
+    row = "syn-ack-repeated/SYN_RECV crossed"
+    said = bisect("--good", "HEAD~1", "--row", row, tree)
+    assert "tcp: change 2 is the first bad commit" in said
+    assert said.count("answers ACK sack=next-1:next, is then ESTABLISHED") >= 2
+    assert said.count("├── SYN|ACK seq=0 ack=1 ──") == 2
+    assert f"row: {row}\n" in said
+
+
 def test_git_bisects_by_itself(tmp_path: Path, makefile: str) -> None:
     tree = grow(tmp_path, makefile, "new", "new", "broken", "new", "old", "dead", "old")
     (tree / "mine.yaml").write_text(STRICT)

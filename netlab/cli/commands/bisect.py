@@ -27,11 +27,15 @@ if TYPE_CHECKING:
     from netlab.kernels.bisect.trial import Trial
     from netlab.kernels.matrix import Plan
     from netlab.kernels.suite import Job
+    from netlab.model.evidence import Evidence
+    from netlab.model.kernel_run import KernelRun
+    from netlab.render.verdicts import Verdict
 
 EPILOG = """\
 examples:
   netlab bisect --good v6.12 --bad v6.13 --scenario fin-dropped ~/linux
-  netlab bisect --good v6.12 --bad HEAD --timer keepalive      in this folder
+  netlab bisect --good v6.12 --row rst-in-window/ESTABLISHED   HEAD is bad, in this folder
+  netlab bisect --good v6.12 --bad HEAD~3 --timer keepalive
   netlab bisect --good A --scenario mine.yaml --build './my-build'
   git bisect run netlab bisect --step --scenario fin-dropped   git asks, netlab judges
 
@@ -50,7 +54,7 @@ end cannot be judged, or no guest can be booted here, 130 stopped
 """
 #: What `kernel_options` asks for, and a bisection always answers alike.
 UNASKED: dict[str, Any] = {
-    "warp": False, "slow": True, "atlas": False, "hold": 0.0,
+    "warp": False, "slow": True, "atlas": False, "table": False, "hold": 0.0,
     "mirror": [], "keyring": [], "refresh": False, "name": "",
 }  # fmt: skip
 #: What `git bisect run` takes for: skip this one; and for: stop here.
@@ -70,6 +74,7 @@ def add(commands: Commands) -> None:
     )
     what = command.add_argument_group("what is played").add_mutually_exclusive_group()
     what.add_argument("--scenario", metavar="NAME", help="a scenario, or a .yaml file")
+    what.add_argument("--row", metavar="NAME", help="a row of netlab conformance, or a pattern")
     what.add_argument("--timer", metavar="NAME", help="a time-out, to its end, in virtual time")
     how = command.add_argument_group("how")
     add_family(how)
@@ -109,24 +114,31 @@ def main(options: argparse.Namespace) -> int:
 def _step(options: argparse.Namespace) -> int:
     from netlab.kernels.bisect.history import Commit
     from netlab.kernels.bisect.trial import attempt
-    from netlab.render.failure import failure
 
     if options.good or options.bad:
         raise ScenarioError("--step judges what is checked out: it takes no --good and no --bad")
     if options.timer:
-        raise ScenarioError("--step needs a --scenario: a time-out alone is neither good nor bad")
+        raise ScenarioError(
+            "--step needs a scenario or a row: a time-out alone is neither good nor bad"
+        )
     checked_out = Commit("", "", "what is checked out", "", "")
     with _trying(options) as (plan, check):
         trial = attempt(checked_out, options.tree.absolute(), options.build, plan, check)
-    runs = trial.run.scenarios if trial.run else ()
-    skipped = [run.reason for run in runs if run.outcome == "skip"]
+    told = _told(trial.run) if trial.run else []
+    skipped = [each.why for each in told if each.outcome == "skip"]
     if trial.why or skipped:
         note(trial.why or skipped[0])
         return SKIP
-    failed = [run for run in runs if run.outcome != "pass"]
-    for run in failed:
-        print(failure(run, Style.of(sys.stdout)))
+    failed = [each for each in told if each.outcome == "fail"]
+    for each in failed:
+        print("\n".join(each.details))
     return Unmet.exit_code if failed else 0
+
+
+def _told(run: KernelRun) -> list[Verdict]:
+    from netlab.render.verdicts import of_row, of_scenario
+
+    return [*map(of_scenario, run.scenarios), *map(of_row, run.rows)]
 
 
 def _search(options: argparse.Namespace) -> int:
@@ -168,18 +180,23 @@ def _trying(options: argparse.Namespace) -> Iterator[tuple[Plan, Callable[[], No
 
 def _job(options: argparse.Namespace) -> Job:
     """What is played on each kernel, with every packet of it."""
+    from netlab.conformance import rows
     from netlab.timers import measure
 
-    if not (options.scenario or options.timer):
-        raise ScenarioError("what is to be played is missing: --scenario NAME or --timer NAME")
+    if not (options.scenario or options.row or options.timer):
+        raise ScenarioError("what is to be played is missing: --scenario, --row or --timer")
     if options.timer and options.timer not in measure.NAMES:
         known = ", ".join(measure.NAMES)
         raise ScenarioError(f"no time-out is called {options.timer!r}; there are {known}")
     names = [options.scenario] if options.scenario else []
-    asked = argparse.Namespace(**vars(options), names=names, timers=bool(options.timer))
-    job = kernel_options.job(asked)
-    timers = (options.timer,) if options.timer else ()
-    return replace(job, timers=timers, record=True)
+    asked = argparse.Namespace(**vars(options), names=names, timers=not names)
+    return replace(
+        kernel_options.job(asked),
+        timers=(options.timer,) if options.timer else (),
+        table=bool(options.row),
+        rows=tuple(row.name for row in rows.choose([options.row])) if options.row else (),
+        record=True,
+    )
 
 
 class _Lines:
@@ -219,10 +236,10 @@ def _answer(found: Found, history: History, style: Style) -> Iterator[str]:
         yield f"{style(str(first), 'bold')} is the first bad commit"
         yield style(f"{first.id}, {first.author}, {first.day}", "dim")
     ends = found.before.commit.short, found.after.commit.short
-    for each in found.differences:
-        yield f"  {sentence([each], *ends)}"
+    told = dict.fromkeys(sentence([each], *ends) for each in found.differences)
+    yield from (f"  {each}" for each in told)
     for word, trial in (("before", found.before), ("after", found.after)):
-        for run in trial.run.scenarios if trial.run else ():
+        for run in _recorded(trial):
             yield f"\n{style(f'{word}: {trial.commit}', 'bold')}"
             yield ladder_text(run) if run.recording else f"  {run.outcome}: {run.reason}"
     if not others:
@@ -230,6 +247,21 @@ def _answer(found: Found, history: History, style: Style) -> Iterator[str]:
         since = history.first_release(first) or _series(found.after)
         yield draft(first, since, found.differences).rstrip()
     yield f"\n{_times(found)}"
+
+
+def _recorded(trial: Trial) -> Iterator[Evidence]:
+    """What crossed the wire: of the scenario, or of each row over IPv4, or else over IPv6."""
+    from netlab.conformance import rows, telling
+
+    if trial.run is None:
+        return
+    yield from trial.run.scenarios
+    shown = set()
+    for one in trial.run.rows:
+        if one.name not in shown:
+            shown.add(one.name)
+            (row,) = rows.choose([one.name])
+            yield telling.evidence(row, one, trial.run.machine.release)
 
 
 def _series(trial: Trial) -> str:

@@ -20,7 +20,7 @@ def draft(commit: Commit, since: str, differences: tuple[Difference, ...]) -> st
     """The entry as YAML. `since`: the first mainline kernel with the commit; '': not known."""
     import yaml
 
-    told = [sentence([each], *NAMES) for each in differences]
+    told = dict.fromkeys(sentence([each], *NAMES) for each in differences)
     entry = {
         "id": _name(commit.subject),
         "since": since or "?",

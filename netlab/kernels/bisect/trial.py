@@ -75,8 +75,12 @@ def _unjudged(run: KernelRun) -> str:
     """Why a run tells nothing of what was asked, or ''."""
     if run.error:
         return f"does not play to the end: {run.error}"
-    errors = (one for one in run.scenarios if one.outcome == "error")
-    return next((f"{one.scenario} cannot be played: {one.reason}" for one in errors), "")
+    played = [(one.scenario, one.outcome, one.reason) for one in run.scenarios]
+    played += [(row.name, row.outcome, row.problem) for row in run.rows]
+    errors = (
+        f"{name} cannot be played: {why}" for name, outcome, why in played if outcome == "error"
+    )
+    return next(errors, "")
 
 
 def _build(tree: Path, command: str, meanwhile: Callable[[], None]) -> str:

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from netlab.model.evidence import Failure
-from netlab.model.kernel_run import KernelRun, Machine, Timing
+from netlab.model.kernel_run import KernelRun, Machine, PlayedRow, Timing
 from netlab.model.vocabulary import Family
 from netlab.render import ktap
-from netlab.render.verdicts import Verdict, of_kernel, of_scenario
+from netlab.render.verdicts import Verdict, of_kernel, of_row, of_scenario
 from tests.build import evidence
 
 FAILED = evidence("fin-dropped", path="/x/teardown/fin-dropped.yaml", outcome="fail",
@@ -76,3 +76,14 @@ not ok 2 ./bzImage
 def test_a_kernel_that_nobody_has_is_skipped() -> None:
     absent = [Verdict("kernel", "played-to-the-end", "skip", "no mirror has it")]
     assert "ok 1 debian:x # SKIP nothing was played" in [*ktap.nested({"debian:x": absent})]
+
+
+def test_a_row_that_is_otherwise_is_told_with_its_answers() -> None:
+    row = PlayedRow("rst-exact/LISTEN", Family.IPV6, outcome="fail", problem="answers ACK",
+                    answers=("ACK ack=next",), then="LISTEN")  # fmt: skip
+    assert lines(of_row(row)) == [
+        "# rst-exact/LISTEN (IPv6): answers ACK",
+        "#   answers: ACK ack=next",
+        "#   then: LISTEN",
+        "not ok 1 ipv6.conformance.rst-exact/LISTEN",
+    ]
