@@ -98,7 +98,7 @@ def test_what_was_stopped_has_not_passed(tmp_path: Path) -> None:
     assert case.result[0].message == "stopped: 2 of 2 had not ended"
 
 
-@pytest.mark.parametrize("command", ["run", "matrix", "atlas"])
+@pytest.mark.parametrize("command", ["run", "matrix", "atlas", "conformance"])
 def test_standard_output_has_one_form(command: str) -> None:
     done = netlab(command, "--ktap", "--json")
     assert (done.code, done.out) == (2, "")
@@ -110,6 +110,18 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_is_played(tmp_pat
     done = netlab("run", "port-closed", "--junit", tmp_path / "file" / "run.xml")
     assert (done.code, done.out) == (2, "")
     assert "--junit" in done.err
+
+
+def test_the_kernels_own_reader_takes_the_conformance_table(tmp_path: Path) -> None:
+    done = netlab("conformance", "--ktap", "--junit", tmp_path / "table.xml")
+    (tmp_path / "table.ktap").write_text(done.out)
+    found = kunit.parsed(tmp_path / "table.ktap")
+    whole = junitparser.JUnitXml.fromfile(str(tmp_path / "table.xml"))
+    assert (done.code, found.code, found.complaints) == (0, 0, [])
+    names = {"conformance.rst-exact/ESTABLISHED", "ipv6.conformance.rst-exact/ESTABLISHED"}
+    assert names <= found.results.keys()
+    assert whole.tests == len(found.results)
+    assert whole.failures == whole.errors == 0
 
 
 def test_kcidb_takes_a_matrix() -> None:

@@ -12,15 +12,22 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlab import __version__, extras
 from netlab.cli.shared.comparison import counted
-from netlab.cli.shared.options import Commands, add_sysctl, ladder_text
+from netlab.cli.shared.options import Commands, add_sysctl, ladder_text, note
 from netlab.cli.shared.progress import Shown
 from netlab.cli.shared.stopping import Stopped, stopping
+from netlab.cli.shared.verdict_options import (
+    add_verdicts,
+    prepare_junit,
+    stopped,
+    write_junit,
+)
 from netlab.model import files
 from netlab.model.errors import LabError, Unmet
 from netlab.render.style import Style
@@ -40,6 +47,7 @@ examples:
   netlab conformance --list               the names of all rows, and what each is about
   netlab conformance --report out         also a page: out/conformance.html
   netlab conformance --ipv6 --json        one object a row
+  netlab conformance --ktap               one line a row, as kselftest prints its tests
 
 A row is a state of the host under test, an event (a segment arrives, its application calls, one of
 its timers ends), what the RFC says, and what Linux does: its answers with all their numbers, its
@@ -72,7 +80,7 @@ def add(commands: Commands) -> None:
     command.add_argument("--slow", action="store_true", help="also rows that take a minute")
     add_sysctl(command)
     command.add_argument("--list", action="store_true", help="print the rows, and play nothing")
-    command.add_argument("--json", action="store_true", help="one JSON object a row")
+    add_verdicts(command, "one JSON object a row")
     command.add_argument(
         "--report", type=Path, metavar="DIR", help=f"also write a page: DIR/{PAGE}"
     )
@@ -93,6 +101,7 @@ def main(options: argparse.Namespace) -> int:
     if options.report:
         extras.require("report", "--report")
         files.prepare(options.report)
+    prepare_junit(options)
     families = [
         family
         for family, left_out in ((Family.IPV4, options.ipv6), (Family.IPV6, options.ipv4))
@@ -108,9 +117,10 @@ def _play(
     from netlab.linux import privileges
 
     privileges.prepare()
-    began = time.monotonic()
+    when, began = datetime.now().astimezone(), time.monotonic()
     recorded = len(chosen) == 1 or options.report is not None
     shown = Shown(f"{row.name} {family}" for family in families for row in chosen)
+    number = sum(row.family in (None, family) for family in families for row in chosen)
     played: list[PlayedRow] = []
 
     def meanwhile() -> None:
@@ -131,7 +141,9 @@ def _play(
             pass
         finally:
             shown.take_away()
-            if not options.json:
+            if options.ktap:
+                shown.line("\n".join(_in_ktap(played, number)))
+            elif not options.json:
                 for text in _told(chosen, played, time.monotonic() - began):
                     shown.line(text)
             shown.finish(lambda: stop.asked)
@@ -139,16 +151,47 @@ def _play(
         from netlab.conformance.page import page
 
         files.write(options.report / PAGE, page(chosen, played, __version__), "--report")
-        print(f"report: {options.report / PAGE}", file=sys.stderr if options.json else sys.stdout)
+        for_people = not (options.json or options.ktap)
+        print(f"report: {options.report / PAGE}", file=sys.stdout if for_people else sys.stderr)
+    trouble = _write_junit(options, played, number, when, time.monotonic() - began)
     if stop.asked:
-        number = len(chosen) * len(families)
         said = stopped_line(number - len(played), number, Style(False))
         print(f"netlab: {said}", file=sys.stderr)
         return stop.exit_code
     outcomes = {one.outcome for one in played}
-    if "error" in outcomes:
+    if "error" in outcomes or trouble:
         return LabError.exit_code
     return Unmet.exit_code if "fail" in outcomes else 0
+
+
+def _in_ktap(played: Sequence[PlayedRow], number: int) -> Iterator[str]:
+    """All lines; the plan also has what was not played to its end."""
+    from netlab.render import ktap
+    from netlab.render.verdicts import of_row
+
+    yield from ktap.head(number)
+    for place, one in enumerate(played, start=1):
+        yield from ktap.point(place, of_row(one))
+    yield ktap.totals([one.outcome for one in played])
+
+
+def _write_junit(
+    options: argparse.Namespace,
+    played: Sequence[PlayedRow],
+    number: int,
+    when: datetime,
+    seconds: float,
+) -> bool:
+    """Write the file where it is asked for; return whether that went wrong, which is said then."""
+    from netlab.render.junit import JunitSuite
+    from netlab.render.verdicts import of_row
+
+    told = [*map(of_row, played), *stopped(number - len(played), number)]
+    suite = JunitSuite(f"netlab {os.uname().release}", told, seconds)
+    trouble = write_junit(options, [suite], when)
+    for error in trouble:
+        note(str(error))
+    return bool(trouble)
 
 
 def _plain(one: PlayedRow) -> dict[str, object]:
