@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Mapping
 
 import pytest
@@ -14,9 +13,6 @@ from netlab.conformance.rows import TableRow
 from netlab.model.kernel_run import PlayedRow
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Family
-
-#: Most of it is what timers take; all rows are played side by side. In 14 s with nobody beside.
-LIMIT = 30.0
 
 
 def problems(played: Mapping[str, PlayedRow]) -> dict[str, str]:
@@ -28,12 +24,10 @@ def played(chosen: list[TableRow], family: Family, **given: object) -> dict[str,
 
 
 def test_the_kernel_does_what_the_table_says(netlab_family: Family) -> None:
-    began = time.monotonic()
     chosen = [row for row in rows.rows() if not row.slow]
     found = played(chosen, netlab_family)
     assert problems(found) == {}
     assert len(found) == sum(row.family in (None, netlab_family) for row in chosen)
-    assert time.monotonic() - began < LIMIT
 
 
 def otherwise(row: TableRow) -> TableRow:

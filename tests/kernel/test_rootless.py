@@ -214,3 +214,14 @@ def test_pytest_says_which_setting_forbids_it_and_nothing_of_netlabs_inside(
     assert "Traceback" not in done.stdout + done.stderr
     assert ".py:" not in done.stdout
     assert done.returncode == 1
+
+
+def test_the_conformance_table_is_the_same_without_root(somebody: Somebody) -> None:
+    done = somebody.run(*somebody.python, "-m", "netlab", "conformance", "--json")
+    otherwise = {
+        record["name"]: record["problem"]
+        for record in map(json.loads, done.stdout.splitlines())
+        if record["outcome"] != "pass"
+    }
+    assert otherwise == {}
+    assert (done.returncode, done.stderr) == (0, "")
