@@ -13,6 +13,7 @@ from pathlib import Path
 from netlab.atlas import grid
 from netlab.conformance import play as conformance
 from netlab.conformance import rows
+from netlab.conformance.rows import TableRow
 from netlab.linux import sysctl
 from netlab.linux.namespace import Namespace
 from netlab.linux.nstat import Counters
@@ -44,11 +45,11 @@ class Job:
     own: tuple[tuple[str, str], ...] = ()
     mine: tuple[str, ...] = ()  # which of those are played, by name; none: all
     slow: bool = False  # also those that take minutes
-    only: tuple[str, ...] = ()  # of all these, only the scenarios with these names; none: all
+    only: tuple[str, ...] = ()  # of all these, only scenarios and rows of these names; none: all
     atlas: bool = False  # every pair of states
     timers: tuple[str, ...] = ()  # of measure.NAMES: time-outs that are waited for until they end
     table: bool = False  # the conformance table, over both families
-    rows: tuple[str, ...] = ()  # of the table, by name; none: all
+    row_names: tuple[str, ...] = ()  # of the table, by name; none: all
     ipv6: bool = False
     hold: float = 0.0  # seconds, where that is longer than the scenario's own
     sysctls: Mapping[str, str] = field(default_factory=dict)  # set at both hosts of every lab
@@ -81,6 +82,14 @@ class Job:
                 own = catalogue.choose([str(path)], self.slow)
                 named += [one for one in own if not self.mine or one.name in self.mine]
         return [one for one in named if not self.only or one.name in self.only]
+
+    def table_rows(self) -> list[TableRow]:
+        """The rows of the conformance table to play, over both families. Raises `ScenarioError`
+        for one that is missing.
+        """
+        named = rows.choose(self.row_names) if self.table else []
+        chosen = [row for row in named if self.slow or not row.slow]
+        return [row for row in chosen if not self.only or row.name in self.only]
 
 
 def machine(spec: str, clock: Clock, job: Job, distribution: str = "") -> Machine:
@@ -127,9 +136,10 @@ def _records(
     for _, evidence in runner.play_all(job.scenarios(), options, meanwhile):
         yield "scenario", evidence
     if job.table:
-        chosen = [row for row in rows.choose(job.rows) if job.slow or not row.slow]
         for family in Family:
-            for answered in conformance.play(chosen, family, job.sysctls, meanwhile, job.record):
+            for answered in conformance.play(
+                job.table_rows(), family, job.sysctls, meanwhile, job.record
+            ):
                 yield "row", answered
     if job.atlas:
         for cell in grid.play(grid.scenarios(), options, meanwhile):

@@ -194,7 +194,7 @@ def _job(options: argparse.Namespace) -> Job:
         kernel_options.job(asked),
         timers=(options.timer,) if options.timer else (),
         table=bool(options.row),
-        rows=tuple(row.name for row in rows.choose([options.row])) if options.row else (),
+        row_names=tuple(row.name for row in rows.choose([options.row])) if options.row else (),
         record=True,
     )
 

@@ -255,7 +255,7 @@ def _row(row: PlayedRow) -> Play:
     moved = [
         f"{name} {number}"
         for name, number in row.counters.items()
-        if name in ANSWERS or name in DECISIONS
+        if name in ANSWERS or DECISIONS.get(name) == "*"
     ]
     facts = {
         "answers": "; ".join(row.answers) or "nothing",

@@ -17,6 +17,7 @@ from netlab.kernels.vm.qemu import Guest
 from netlab.model.errors import LabError
 from netlab.model.kernel_run import KernelRun, Machine, gather
 from netlab.model.text import some
+from netlab.model.vocabulary import Family
 
 
 def play(
@@ -60,11 +61,15 @@ def play(
 
 def unfinished(run: KernelRun, job: Job) -> str:
     """What a guest was at when it ended, as the end of a sentence: scenarios begin in this order, a
-    few at a time, and time-outs all at once after them. "" where nothing was left.
+    few at a time, then rows of the table, and time-outs all at once after them. "" where nothing
+    was left.
     """
     played = {one.scenario for one in run.scenarios}
+    answered = {(one.name, one.family) for one in run.rows}
+    rows = [(row.name, family) for family in Family for row in job.table_rows()]
     for kind, names in (
         ("scenario", [one.name for one in job.scenarios() if one.name not in played]),
+        ("row", [name for name, family in rows if (name, family) not in answered]),
         ("time-out", sorted({*job.timers} - {one.name for one in run.timings})),
     ):
         if names:

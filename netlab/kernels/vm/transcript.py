@@ -16,7 +16,7 @@ MOST = 4 << 20
 LAST_LINES = 12
 LONGEST_LINE = 200
 ENDINGS = ('{"record": "done"', '{"record": "error"')
-RESULTS = ("scenario", "cell", "timing")
+RESULTS = ("scenario", "row", "cell", "timing")
 PANIC = "Kernel panic - not syncing: "
 NO_MEMORY = (
     "Out of memory",

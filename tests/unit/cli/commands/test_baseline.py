@@ -12,6 +12,7 @@ import pytest
 
 from netlab import cli
 from netlab.cli.commands.baseline import in_good_time, to_check, to_record
+from netlab.conformance import rows
 from netlab.kernels import matrix
 from netlab.kernels.compare.behaviour import KernelProfile, Play
 from netlab.kernels.suite import Job
@@ -100,6 +101,20 @@ def test_what_was_recorded_over_another_family_is_not_played() -> None:
         job(ipv6)
     with pytest.raises(ScenarioError, match="without --ipv6"):
         job(THREE, "--ipv6")
+
+
+def test_rows_of_the_table_are_played_where_it_holds_them() -> None:
+    slow = next(row.name for row in rows.rows() if row.slow)
+    quick = next(row.name for row in rows.rows() if not row.slow)
+    some_rows = replace(THREE, rows={f"{quick} (IPv6)": Play("pass")})
+    what = job(some_rows)
+    assert ([row.name for row in what.rows()], names(what)) == ([quick], {*THREE.scenarios})
+    assert not job(THREE).rows()
+    assert not job(some_rows, "syn-dropped").rows()
+    both = replace(some_rows, rows={**some_rows.rows, slow: Play("pass")})
+    virtual = replace(both, machine=replace(MACHINE, clock="virtual"))
+    assert {*in_good_time(virtual, asked("check", "b.yaml")).rows} == {*some_rows.rows}
+    assert {*in_good_time(virtual, asked("check", "b.yaml", "--slow")).rows} == {*both.rows}
 
 
 # --- virtual time, and real time

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from netlab.kernels.suite import Job
 from netlab.kernels.vm.boot import unfinished
-from netlab.model.kernel_run import KernelRun, Machine, Timing
+from netlab.model.kernel_run import KernelRun, Machine, PlayedRow, Timing
+from netlab.model.vocabulary import Family
 from tests.build import evidence
 
 NOTHING = KernelRun(Machine("here", "6.12", "#1", "x86_64", 250))
@@ -24,6 +25,18 @@ def test_scenarios_come_before_time_outs() -> None:
     assert unfinished(measured, JOB) == "; it was at time-out keepalive"
     whole = replace(measured, timings=(*measured.timings, Timing("keepalive", "")))
     assert unfinished(whole, JOB) == ""
+
+
+def test_rows_of_the_table_come_between_them() -> None:
+    job = replace(JOB, plays=False, table=True)
+    first = job.rows()[0].name
+    assert unfinished(NOTHING, job).startswith(f"; it was at row {first}, ")
+    played = [
+        PlayedRow(row.name, family) for family in Family for row in job.rows() if row.name != first
+    ]
+    assert unfinished(replace(NOTHING, rows=tuple(played)), job) == (
+        f"; it was at row {first}, {first}"
+    )
 
 
 def test_of_many_the_first_ones_are_named() -> None:
