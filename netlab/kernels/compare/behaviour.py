@@ -62,7 +62,8 @@ DECISIONS = {
     "TcpAttemptFails": "*",
     "TcpPassiveOpens": "*",
 }
-#: Likewise, in a row of the conformance table, where one segment is all that there is.
+#: Likewise, in a row of the conformance table, where one segment is all that there is. That it has
+#: been sent again tells how busy the machine is.
 ANSWERS = frozenset(
     (
         "PAWSEstab", "PAWSTimewait", "TCPChallengeACK", "TCPDSACKOfoSent", "TCPDSACKOldSent",
