@@ -108,9 +108,9 @@ def test_rows_of_the_table_are_played_where_it_holds_them() -> None:
     quick = next(row.name for row in rows.rows() if not row.slow)
     some_rows = replace(THREE, rows={f"{quick} (IPv6)": Play("pass")})
     what = job(some_rows)
-    assert ([row.name for row in what.rows()], names(what)) == ([quick], {*THREE.scenarios})
-    assert not job(THREE).rows()
-    assert not job(some_rows, "syn-dropped").rows()
+    assert ([row.name for row in what.table_rows()], names(what)) == ([quick], {*THREE.scenarios})
+    assert not job(THREE).table_rows()
+    assert not job(some_rows, "syn-dropped").table_rows()
     both = replace(some_rows, rows={**some_rows.rows, slow: Play("pass")})
     virtual = replace(both, machine=replace(MACHINE, clock="virtual"))
     assert {*in_good_time(virtual, asked("check", "b.yaml")).rows} == {*some_rows.rows}

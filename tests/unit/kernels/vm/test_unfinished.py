@@ -29,10 +29,13 @@ def test_scenarios_come_before_time_outs() -> None:
 
 def test_rows_of_the_table_come_between_them() -> None:
     job = replace(JOB, plays=False, table=True)
-    first = job.rows()[0].name
+    first = job.table_rows()[0].name
     assert unfinished(NOTHING, job).startswith(f"; it was at row {first}, ")
     played = [
-        PlayedRow(row.name, family) for family in Family for row in job.rows() if row.name != first
+        PlayedRow(row.name, family)
+        for family in Family
+        for row in job.table_rows()
+        if row.name != first
     ]
     assert unfinished(replace(NOTHING, rows=tuple(played)), job) == (
         f"; it was at row {first}, {first}"
