@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whether `netlab baseline check` sees a mutant, and what it says of it; each answer is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+
+from netlab.model.errors import LabError, Unmet
+from netlab.model.files import write
+
+from .data import Mutant
+from .tree import Tree
+
+CHECKOUT = Path(__file__).parents[2]
+#: What is played, and the options for it: the cheapest first, as the first that sees a mutant ends
+#: its trial. IPv4's time-outs and slow scenarios say nothing of what is IPv6's own, nor IPv6's
+#: scenarios more than IPv4's of what they share.
+DEFAULT, TIMERS, IPV6, SLOW = "default", "timers", "ipv6", "slow"
+OPTIONS = {DEFAULT: (), TIMERS: ("--timers",), IPV6: ("--ipv6",), SLOW: ("--slow",)}
+MODES = {"ipv4": (DEFAULT, TIMERS, SLOW), "ipv6": (DEFAULT, IPV6)}
+SAID = "DIFFERENT "
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one check of one mutant said."""
+
+    edition: str  # of netlab, which decides what is played
+    code: int  # the command's exit code
+    seconds: float
+    differences: tuple[str, ...] = ()  # its sentences
+    trouble: str = ""  # why something could not be played
+
+    @property
+    def caught(self) -> bool:
+        """Whether the exit code says that this kernel behaves otherwise."""
+        return self.code == Unmet.exit_code
+
+
+def caught_by(answers: Mapping[str, Answer]) -> str | None:
+    """What was played when a mutant was seen, or None."""
+    return next((mode for mode, answer in answers.items() if answer.caught), None)
+
+
+class Judge:
+    """Checks the images of a tree, and keeps what was said beside them."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+
+    def answers(self, mutant: Mutant) -> dict[str, Answer]:
+        """What was said of a mutant until now, by what was played."""
+        answers = {}
+        for mode in OPTIONS:
+            kept = self._kept(mutant, mode)
+            if kept.exists():
+                data = json.loads(kept.read_text())
+                answers[mode] = Answer(**{**data, "differences": tuple(data["differences"])})
+        return answers
+
+    def open_modes(self, mutant: Mutant) -> tuple[str, ...]:
+        """What is still to be played: nothing for one that was caught, and for others what was not
+        played by this edition of netlab.
+        """
+        answers, now = self.answers(mutant), edition()
+        if caught_by(answers):
+            return ()
+        asked = {mode for mode, answer in answers.items() if answer.edition == now}
+        return tuple(mode for mode in MODES[mutant.family] if mode not in asked)
+
+    def ask(self, mutant: Mutant, mode: str) -> Answer:
+        """Check the image of a mutant, and keep the answer.
+
+        Raises `LabError` where no baseline can be recorded of the kernel without a change.
+        """
+        baseline = self._baseline(mode)
+        image = self._tree.image(mutant)
+        began = time.monotonic()
+        ended = _netlab("check", str(baseline), "--kernel", str(image), *OPTIONS[mode])
+        answer = Answer(
+            edition(), ended.returncode, round(time.monotonic() - began, 1),
+            tuple(_differences(ended.stdout)),
+            "" if ended.returncode in (0, Unmet.exit_code) else _last(ended.stderr),
+        )  # fmt: skip
+        kept = self._kept(mutant, mode)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write(kept.with_suffix(".txt"), ended.stdout + ended.stderr)
+        write(kept, json.dumps(asdict(answer), indent=1))
+        return answer
+
+    def _kept(self, mutant: Mutant, mode: str) -> Path:
+        return self._tree.folder / "checks" / mutant.key / f"{mode}.json"
+
+    def _baseline(self, mode: str) -> Path:
+        """What the kernel without a change does, as this edition of netlab sees it."""
+        path = self._tree.folder / "baselines" / f"{mode}-{edition()}.yaml"
+        if path.exists():
+            return path
+        path.parent.mkdir(exist_ok=True)
+        image = str(self._tree.image())
+        ended = _netlab("record", "-o", str(path), "--kernel", image, *OPTIONS[mode])
+        if ended.returncode:
+            raise LabError(f"no baseline of {image}: {_last(ended.stderr)}")
+        return path
+
+
+@cache
+def edition() -> str:
+    """A digest of what decides what is played: netlab's code and scenarios."""
+    digest = hashlib.sha256()
+    for folder in ("netlab", "scenarios"):
+        for path in sorted((CHECKOUT / folder).rglob("*")):
+            if path.suffix in (".py", ".yaml"):
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def _netlab(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `netlab baseline`, from a folder that has no scenarios of its own."""
+    command = [str(Path(sys.executable).parent / "netlab"), "baseline", *arguments]
+    return subprocess.run(
+        command, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+
+
+def _differences(output: str) -> Iterator[str]:
+    """The sentences of a check."""
+    for line in output.splitlines():
+        if line.startswith(SAID):
+            yield line.removeprefix(SAID)
+
+
+def _last(errors: str) -> str:
+    lines = errors.strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
