@@ -17,7 +17,7 @@ from netlab.model.errors import LabError, Unmet
 from netlab.model.files import write
 
 from .data import Mutant
-from .tree import Tree
+from .tree import BASELINES, Tree
 
 CHECKOUT = Path(__file__).parents[2]
 #: What is played, and the options for it: the cheapest first, as the first that sees a mutant ends
@@ -101,7 +101,7 @@ class Judge:
 
     def _baseline(self, mode: str) -> Path:
         """What the kernel without a change does, as this edition of netlab sees it."""
-        path = self._tree.folder / "baselines" / f"{mode}-{edition()}.yaml"
+        path = self._tree.folder / BASELINES / f"{mode}-{edition()}.yaml"
         if path.exists():
             return path
         path.parent.mkdir(exist_ok=True)

@@ -22,6 +22,7 @@ PACKAGE = "linux-source-6.12"
 CONFIG = Path(__file__).parent / "kernel.config"
 IMAGE = Path("arch/x86/boot/bzImage")
 BASE = "unchanged"
+BASELINES = "baselines"
 JOBS = 2
 #: The build's number and its moment are in `uname -v`; a moment of its own would build more anew.
 MAKE = ("make", f"-j{JOBS}", "LOCALVERSION=-mutants", "KBUILD_BUILD_TIMESTAMP=Thu Jan 1 1970")
@@ -82,6 +83,8 @@ class Tree:
         made = self.folder / "kernel.config"  # what .config was made of
         if made.exists() and made.read_text() == wanted:
             return
+        for each in (self._images, self.folder / BASELINES):  # of another kernel
+            shutil.rmtree(each, ignore_errors=True)
         self._run("make", "tinyconfig", where=self.path)
         self._run("scripts/kconfig/merge_config.sh", "-m", ".config", str(CONFIG), where=self.path)
         self._run("make", "olddefconfig", where=self.path)
