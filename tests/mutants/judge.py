@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+from netlab.linux.syscalls import bound
 from netlab.model.errors import LabError, Unmet
 from netlab.model.files import write
 
@@ -124,11 +126,14 @@ def edition() -> str:
 
 
 def _netlab(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `netlab baseline`, from a folder that has no scenarios of its own."""
-    command = [str(Path(sys.executable).parent / "netlab"), "baseline", *arguments]
+    """Run `netlab baseline`, from a folder that has no scenarios of its own; it ends where this
+    one does.
+    """
+    command = [sys.executable, "-m", "netlab", "baseline", *arguments]
     return subprocess.run(
-        command, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+        bound(command, signal.SIGTERM), cwd="/", stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
 
 def _differences(output: str) -> Iterator[str]:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from netlab.linux.syscalls import bound
 from netlab.model.errors import LabError
 from netlab.model.files import write
 
@@ -130,16 +132,18 @@ class Tree:
         path.write_text(text)
 
     def _run(self, *command: str, where: Path | None = None) -> None:
-        """Run a program, and write what it says into a log. Raises `LabError` where it fails."""
+        """Run a program, and write what it says into a log; it ends where this one does.
+
+        Raises `LabError` where it fails.
+        """
+        if "/" not in command[0] and shutil.which(command[0]) is None:
+            raise LabError(f"{command[0]} is not installed, which this needs")
         log = self.folder / "log"
         with log.open("wb") as output:
-            try:
-                ended = subprocess.run(
-                    command, cwd=where, stdin=subprocess.DEVNULL, stdout=output,
-                    stderr=subprocess.STDOUT, env=_environment(), check=False,
-                )  # fmt: skip
-            except FileNotFoundError:
-                raise LabError(f"{command[0]} is not installed, which this needs") from None
+            ended = subprocess.run(
+                bound(command, signal.SIGTERM), cwd=where, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=subprocess.STDOUT, env=_environment(), check=False,
+            )  # fmt: skip
         if ended.returncode:
             raise LabError(f"{' '.join(command)} failed ({ended.returncode}): {_error(log)}; {log}")
 
