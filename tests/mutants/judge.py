@@ -23,11 +23,11 @@ from .tree import BASELINES, Tree
 
 CHECKOUT = Path(__file__).parents[2]
 #: What is played, and the options for it: the cheapest first, as the first that sees a mutant ends
-#: its trial. IPv4's time-outs and slow scenarios say nothing of what is IPv6's own, nor IPv6's
-#: scenarios more than IPv4's of what they share.
-DEFAULT, TIMERS, IPV6, SLOW = "default", "timers", "ipv6", "slow"
-OPTIONS = {DEFAULT: (), TIMERS: ("--timers",), IPV6: ("--ipv6",), SLOW: ("--slow",)}
-MODES = {"ipv4": (DEFAULT, TIMERS, SLOW), "ipv6": (DEFAULT, IPV6)}
+#: its trial. IPv4's scenarios say nothing of what is IPv6's own, nor IPv6's more than those of IPv4
+#: about what they share.
+DEFAULT, IPV6, ATLAS = "default", "ipv6", "atlas"
+OPTIONS = {DEFAULT: (), IPV6: ("--ipv6",), ATLAS: ("--atlas",)}
+MODES = {"ipv4": (DEFAULT, ATLAS), "ipv6": (DEFAULT, IPV6)}
 SAID = "DIFFERENT "
 
 
