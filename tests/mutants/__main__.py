@@ -25,7 +25,7 @@ examples:
   ./scripts/mutants --list                  their names, and what caught each
   ./scripts/mutants --fits                  is each change still found in the source?
   ./scripts/mutants --build-only            the images, for later
-  ./scripts/mutants --check-only --with default  those that are built, by the default alone
+  ./scripts/mutants --check-only --with table  those that are built, by the table alone
   ./scripts/mutants --page                  the table of docs/mutants.md, from what is known
 
 Everything is kept in the folder mutants of netlab's cache: 5 GB, and apt, make, gcc, flex, bison,

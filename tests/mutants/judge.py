@@ -22,12 +22,15 @@ from .data import Mutant
 from .tree import BASELINES, Tree
 
 CHECKOUT = Path(__file__).parents[2]
-#: What is played, and the options for it: the cheapest first, as the first that sees a mutant ends
-#: its trial. IPv4's scenarios say nothing of what is IPv6's own, nor IPv6's more than those of IPv4
-#: about what they share.
-DEFAULT, IPV6, ATLAS = "default", "ipv6", "atlas"
-OPTIONS = {DEFAULT: (), IPV6: ("--ipv6",), ATLAS: ("--atlas",)}
-MODES = {"ipv4": (DEFAULT, ATLAS), "ipv6": (DEFAULT, IPV6)}
+#: What is played, and its scenarios and options. The cheapest comes first, as the first that sees a
+#: mutant ends its trial: the conformance table alone, for both families; the default, which has it,
+#: too. IPv4's scenarios say nothing of what is IPv6's own, nor IPv6's more than those of IPv4 about
+#: what they share.
+TABLE, DEFAULT, IPV6, ATLAS = "table", "default", "ipv6", "atlas"
+OPTIONS = {TABLE: ("port-open", "--table"), DEFAULT: (), IPV6: ("--ipv6",), ATLAS: ("--atlas",)}
+MODES = {"ipv4": (TABLE, DEFAULT, ATLAS), "ipv6": (TABLE, IPV6)}
+#: What the default has.
+BY_DEFAULT = (TABLE, DEFAULT)
 SAID = "DIFFERENT "
 
 
@@ -86,7 +89,7 @@ class Judge:
         baseline = self._baseline(mode)
         image = self._tree.image(mutant)
         began = time.monotonic()
-        ended = _netlab("check", str(baseline), "--kernel", str(image), *OPTIONS[mode])
+        ended = _netlab("check", str(baseline), *OPTIONS[mode], "--kernel", str(image))
         answer = Answer(
             edition(), ended.returncode, round(time.monotonic() - began, 1),
             tuple(_differences(ended.stdout)),
@@ -103,12 +106,13 @@ class Judge:
 
     def _baseline(self, mode: str) -> Path:
         """What the kernel without a change does, as this edition of netlab sees it."""
+        mode = DEFAULT if mode == TABLE else mode
         path = self._tree.folder / BASELINES / f"{mode}-{edition()}.yaml"
         if path.exists():
             return path
         path.parent.mkdir(exist_ok=True)
         image = str(self._tree.image())
-        ended = _netlab("record", "-o", str(path), "--kernel", image, *OPTIONS[mode])
+        ended = _netlab("record", *OPTIONS[mode], "-o", str(path), "--kernel", image)
         if ended.returncode:
             raise LabError(f"no baseline of {image}: {_last(ended.stderr)}")
         return path

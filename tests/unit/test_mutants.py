@@ -111,7 +111,7 @@ def test_the_page_tells_what_was_not_measured() -> None:
     rows = [page.row(ONE, answers).rsplit(" | ", 3)[1:] for answers in known]
     assert rows[0] == ["not measured", "", " |"]
     assert rows[1] == ["default", "61", "RST\\|ACK is &lt;missing> (and 1 more) |"]
-    assert rows[2][0] == "**not**, atlas not measured"
+    assert rows[2][0] == "**not**, table, atlas not measured"
 
 
 def test_the_kernel_has_what_is_born_in_every_namespace() -> None:
