@@ -106,7 +106,6 @@ class Judge:
 
     def _baseline(self, mode: str) -> Path:
         """What the kernel without a change does, as this edition of netlab sees it."""
-        mode = DEFAULT if mode == TABLE else mode
         path = self._tree.folder / BASELINES / f"{mode}-{edition()}.yaml"
         if path.exists():
             return path

@@ -43,9 +43,10 @@ def _score(mutants: Sequence[Mutant], judge: Judge) -> Iterator[str]:
     measured = [*filter(None, map(judge.answers, mutants))]
     caught = [*map(caught_by, measured)]
     reverts = sum(bool(each.reverts) for each in mutants)
+    default = sum(mode in BY_DEFAULT for mode in caught)
     yield (
         f"{len(mutants)} mutants, {reverts} of them reverts of real commits; {len(measured)} were "
-        f"measured: {sum(mode in BY_DEFAULT for mode in caught)} were caught by what the default has, "
+        f"measured: {default} were caught by what the default has, "
         f"{sum(map(bool, caught))} by something."
     )
 
