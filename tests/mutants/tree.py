@@ -136,8 +136,6 @@ class Tree:
 
         Raises `LabError` where it fails.
         """
-        if "/" not in command[0] and shutil.which(command[0]) is None:
-            raise LabError(f"{command[0]} is not installed, which this needs")
         log = self.folder / "log"
         with log.open("wb") as output:
             ended = subprocess.run(
