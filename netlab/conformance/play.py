@@ -23,6 +23,7 @@ from netlab.linux import nstat
 from netlab.model.errors import Absent, NetlabError, bug
 from netlab.model.kernel_run import PlayedRow
 from netlab.model.tcp import State
+from netlab.model.units import seconds
 from netlab.model.vocabulary import Family
 
 #: What moves with every segment, and says nothing of a decision.
@@ -193,8 +194,10 @@ class _RowPlay:
             result = self._call(step.text)
             if step.text in UNHEARD:
                 return result, None
-        else:
+        elif step.kind == "timer":
             after = self._wait(step.text)
+        else:
+            self._expect_nothing(step.text)
         self._bench.settle()
         return result, after
 
@@ -267,8 +270,6 @@ class _RowPlay:
 
     def _wait(self, text: str) -> float:
         """Seconds until the host says something, or is in another state."""
-        from netlab.model.units import seconds
-
         state, began = self._bench.state(self._peer), scheduler.now()
         self._peer.begin()
 
@@ -287,6 +288,17 @@ class _RowPlay:
             raise _Unlike(f"nothing comes after {text}, nor much later")
         at = self._peer.heard[0].at if self._peer.heard else scheduler.now()
         return at - began
+
+    def _expect_nothing(self, text: str) -> None:
+        """Let so much time go by, in which the host says nothing."""
+        self._peer.begin()
+
+        def heard() -> bool | None:
+            self._bench.hear()
+            return bool(self._peer.heard) or None
+
+        if scheduler.wait(heard, scheduler.now() + seconds(text)) is not None:
+            raise _Unlike(f"{self._peer.heard[0].text} comes within {text}")
 
     # --- what is seen
 

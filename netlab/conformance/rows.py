@@ -22,7 +22,7 @@ T = TypeVar("T")
 HOME = Path(__file__).parent / "table"
 STATES, RULES, DEPARTURES = "states.yaml", "rules.yaml", "departures.yaml"
 NOTHING = "nothing"
-Kind = Literal["arrives", "call", "timer"]
+Kind = Literal["arrives", "call", "timer", "quiet"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 #: The keys of an event, and of what it leads to in some states.
 EVENT_KEYS = {*KINDS, "title", "source", "before", "sysctl", "family", "in"}
@@ -37,12 +37,12 @@ FAMILIES = {str(family): family for family in Family}
 
 @dataclass(frozen=True, slots=True)
 class TableStep:
-    """One thing that happens to the host under test: a segment arrives, its application calls, or
-    one of its timers ends.
+    """One thing that happens to the host under test: a segment arrives, its application calls, one
+    of its timers ends, or nothing is heard of it for some time.
     """
 
     kind: Kind
-    text: str  # a segment in words, a call, or a time
+    text: str  # a segment or an ICMP error in words, a call, or a time
 
     def __str__(self) -> str:
         return f"{self.kind} {self.text}"
@@ -99,7 +99,7 @@ class TableRow:
     @property
     def waits(self) -> bool:
         """True if a timer of the kernel is waited for."""
-        return any(step.kind == "timer" for step in (*self.before, self.step))
+        return any(step.kind in ("timer", "quiet") for step in (*self.before, self.step))
 
 
 @functools.cache
