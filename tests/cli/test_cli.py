@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from netlab import __version__, cli
+from netlab.conformance import rows
 from netlab.scenario import catalogue
 from netlab.scenario.schema import schema
 
@@ -40,6 +41,8 @@ def test_an_example_is_something_that_can_be_typed(example: str) -> None:
     names = getattr(options, "names", None) or []
     for name in [names] if isinstance(names, str) else names:
         assert name == "my-own.yaml" or catalogue.choose([name])
+    for name in getattr(options, "rows", []):
+        assert rows.choose([name])
 
 
 def test_there_is_an_example_of_every_command() -> None:

@@ -71,7 +71,7 @@ def add(commands: Commands) -> None:
         epilog=EPILOG,
     )
     names = command.add_argument(
-        "names", nargs="*", metavar="NAME", help="rows: a name, an event, a state, or a pattern"
+        "rows", nargs="*", metavar="NAME", help="rows: a name, an event, a state, or a pattern"
     )
     names.completer = _names
     families = command.add_mutually_exclusive_group()
@@ -92,7 +92,7 @@ def main(options: argparse.Namespace) -> int:
     from netlab.conformance import rows
     from netlab.model.vocabulary import Family
 
-    chosen = rows.choose(options.names)
+    chosen = rows.choose(options.rows)
     one = len(chosen) == 1
     if options.list:
         width = max(len(row.name) for row in chosen)
