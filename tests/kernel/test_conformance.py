@@ -9,7 +9,9 @@ from collections.abc import Mapping
 import pytest
 
 from netlab.conformance import play, rows
+from netlab.conformance.bench import Peer
 from netlab.conformance.rows import TableRow
+from netlab.conformance.speech import SaidSegment
 from netlab.model.kernel_run import PlayedRow
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Family
@@ -80,6 +82,29 @@ def test_a_kernel_that_is_told_otherwise_is_found_out() -> None:
         "data-gap/ESTABLISHED small": "answers ACK, expected ACK sack=next+1000:next+2000",
         "rst-exact/TIME_WAIT": "goes to TIME_WAIT, expected CLOSED",
     }
+
+
+def test_a_segment_that_never_comes_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    [row] = rows.choose(["rst-exact/CLOSED"])
+    assert played([row], Family.IPV6)[row.name].outcome == "pass"
+    monkeypatch.setattr(Peer, "say", lambda peer, said: None)
+    assert problems(played([row], Family.IPV6)) == {row.name: "the segment does not arrive"}
+
+
+def test_a_state_that_is_not_reached_must_be_seen_so_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    [row] = rows.choose(["rst-exact/ESTABLISHED"])
+    say, said = Peer.say, list[SaidSegment]()
+
+    def lost_once(peer: Peer, segment: SaidSegment) -> None:
+        said.append(segment)
+        if len(said) > 1:
+            say(peer, segment)
+
+    monkeypatch.setattr(Peer, "say", lost_once)
+    assert played([row], Family.IPV4)[row.name].outcome == "pass"
+    monkeypatch.setattr(Peer, "say", lambda peer, segment: None)
+    found = played([row], Family.IPV4)[row.name]
+    assert (found.outcome, found.problem) == ("fail", "ESTABLISHED is not reached, but CLOSED")
 
 
 def test_a_sysctl_that_this_kernel_lacks_is_a_skip() -> None:

@@ -168,7 +168,9 @@ def _plays(
 
 def _rows(before: Mapping[str, Play], after: Mapping[str, Play]) -> Iterator[Difference]:
     """One for each row of the conformance table: what comes of an event is one behaviour."""
-    for name in before.keys() & after.keys():
+    for name in before:
+        if name not in after:
+            continue
         one, other = before[name], after[name]
         if one.outcome != other.outcome:
             why = (one.why, other.why)
