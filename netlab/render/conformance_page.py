@@ -6,11 +6,11 @@ Like a report, it needs no network, no other file and no script.
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from netlab.render import pages
 from netlab.render.conformance import (
     DEPARTS,
     ERROR,
@@ -23,9 +23,6 @@ from netlab.render.conformance import (
     EventLine,
 )
 from netlab.render.grid import SHORT
-
-if TYPE_CHECKING:
-    import jinja2
 
 KINDS = {PASSES: "pass", DEPARTS: "departs", FAILS: "fail", ERROR: "error", SKIPPED: "skip"}
 
@@ -56,7 +53,7 @@ def page(chapters: Sequence[AnswerChapter], version: str, kernel: str, families:
     told = [row for chapter in chapters for _, rows in chapter.events for row in rows]
     counts = Counter(row.sign for row in told)
     return (
-        _environment()
+        pages.environment()
         .get_template("conformance.html")
         .render(
             version=version,
@@ -75,17 +72,4 @@ def page(chapters: Sequence[AnswerChapter], version: str, kernel: str, families:
             ],
             none=NONE,
         )
-    )
-
-
-@functools.cache
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("netlab.render"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from netlab.render import pages
 from netlab.render.matrix import Column, Grid, MatrixRow
 
 if TYPE_CHECKING:
@@ -92,15 +93,7 @@ def _x(at: float, seconds: float) -> float:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("netlab.render"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = pages.environment()
     environment.filters |= {"longest": longest}
     environment.globals["sends"] = sends
     return environment

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netlab.model.evidence import Evidence, FaultRecord, Interval, Outcome
 from netlab.model.vocabulary import Side
-from netlab.render import ladder_svg, states_svg
+from netlab.render import ladder_svg, pages, states_svg
 from netlab.render.failure import failure
 from netlab.render.program import ended
 from netlab.render.style import Style
@@ -244,15 +244,7 @@ def problem(evidence: Evidence) -> str:
 
 @functools.cache
 def _environment() -> jinja2.Environment:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("netlab.render"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = pages.environment()
     environment.globals["outcomes"] = OUTCOMES
     environment.filters |= {
         "changes": changes,
