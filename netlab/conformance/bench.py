@@ -203,6 +203,8 @@ class Peer:
         self._own = TcpOptions()  # of its SYN
         self._others = TcpOptions()  # of the host's SYN
         self._stamp, self._echoed = STAMP, 0
+        self._first_echo = 0  # the first timestamp that the host has sent
+        self._edge = FIRST  # the first number that the host does not take
         self._last = b""  # the packet that was heard last
         self._base = self.base()
         self.heard: list[Heard] = []  # since the last segment that it sent
@@ -212,6 +214,11 @@ class Peer:
     def stamped(self) -> bool:
         """Both ends have offered timestamps."""
         return bool(self._own.timestamps and self._others.timestamps)
+
+    @property
+    def room(self) -> int:
+        """Bytes that the host takes of this end, by its last word."""
+        return (self._edge - self.next) % RING if is_behind(self.next, self._edge) else 0
 
     def base(self) -> Base:
         """What the numbers of answers count from, from now on."""
@@ -226,10 +233,11 @@ class Peer:
         """Send a segment."""
         bits = said.bits
         stamps = None
+        echoed = self._first_echo if said.echoes_first else self._echoed
         if bits & SYN:
-            stamps = (self._stamp + (said.ts or 0), self._echoed) if said.stamped else None
+            stamps = (self._stamp + (said.ts or 0), echoed) if said.stamped else None
         elif self.stamped and said.ts is not None:
-            stamps = (self._stamp + said.ts, self._echoed)
+            stamps = (self._stamp + said.ts, echoed)
         carried = TcpOptions(
             said.mss,
             said.wscale,
@@ -294,12 +302,17 @@ class Peer:
             self._others = said
         if said.timestamps:
             self._echoed = said.timestamps[0]
+            self._first_echo = self._first_echo or self._echoed
         after = (told.sequence + told.length + bool(told.bits & (SYN | FIN))) % RING
         if told.bits & RST:
             return
         if told.bits & SYN or is_behind(self.others_next, after):
             self.others_next = after
         self.known = True
+        if told.bits & ACK:
+            scaled = self._own.scale is not None and not told.bits & SYN
+            shift = (self._others.scale or 0) if scaled else 0
+            self._edge = (told.acknowledgment + (told.window << shift)) % RING
 
     def _record(self, packet: bytes, sender: Side) -> None:
         at = round(scheduler.now() - self._bench.lab.context.began, 6)

@@ -19,6 +19,7 @@ from netlab import scheduler
 from netlab.conformance import speech
 from netlab.conformance.bench import LINGER, Bench, Peer, errno_of
 from netlab.conformance.rows import NOTHING, TableRow, TableStep
+from netlab.conformance.speech import SaidSegment
 from netlab.linux import nstat
 from netlab.model.errors import Absent, NetlabError, bug
 from netlab.model.kernel_run import PlayedRow
@@ -50,6 +51,10 @@ UNHEARD = frozenset(("listen", "accept", "unlisten"))
 #: How much longer than it is said to take a timer is waited for.
 PATIENCE = 3.0
 AT_ONCE = 200  # rows that wait
+#: Of data that close a window: bytes a segment, and segments. How many bytes fit is a matter of the
+#: kernel's bookkeeping of memory: so many are "a full buffer".
+PIECE, PIECES, FULL = 1400, 40, 8000
+DELAYED = 0.1  # seconds: longer than an ACK is delayed (TCP_DELACK_MIN)
 
 
 def play(
@@ -185,11 +190,7 @@ class _RowPlay:
         result, after = "", None
         if step.kind == "arrives":
             self._peer.begin()
-            error = speech.icmp(step.text)
-            if error is not None:
-                self._peer.refuse(error)
-            else:
-                self._peer.say(speech.read(step.text))
+            self._arrives(step.text)
         elif step.kind == "call":
             self._peer.begin()
             result = self._call(step.text)
@@ -201,6 +202,27 @@ class _RowPlay:
             self._expect_nothing(step.text)
         self._bench.settle()
         return result, after
+
+    def _arrives(self, text: str) -> None:
+        error = speech.icmp(text)
+        if error is not None:
+            self._peer.refuse(error)
+            return
+        segment = speech.read(text)
+        if segment.fills:
+            self._fill(segment)
+        else:
+            self._peer.say(segment)
+
+    def _fill(self, segment: SaidSegment) -> None:
+        """Send data until the host says that its window is closed."""
+        for _ in range(PIECES):
+            self._peer.begin()
+            self._peer.say(segment._replace(data=min(self._peer.room, PIECE)))
+            self._bench.settle()
+            if not self._peer.room and not (self._heard_within(DELAYED) and self._peer.room):
+                return
+        raise _Unlike(f"its window is not closed after {PIECES} segments of {PIECE} bytes")
 
     def _call(self, text: str) -> str:
         name, *given = text.split()
@@ -235,7 +257,7 @@ class _RowPlay:
 
     def _recv(self, number: str, *flags: str) -> str:
         data = self._made().recv(int(number), _bits(flags))
-        return f"{len(data)} bytes" if data else "EOF"
+        return _amount(len(data)) if data else "EOF"
 
     def _shutdown(self, which: str = "write") -> None:
         self._made().shutdown({"write": socket.SHUT_WR, "read": socket.SHUT_RD}[which])
@@ -293,13 +315,17 @@ class _RowPlay:
     def _expect_nothing(self, text: str) -> None:
         """Let so much time go by, in which the host says nothing."""
         self._peer.begin()
+        if self._heard_within(seconds(text)):
+            raise _Unlike(f"{self._peer.heard[0].text} comes within {text}")
+
+    def _heard_within(self, most: float) -> bool:
+        """Whether anything has come since the event, or does within so many seconds."""
 
         def heard() -> bool | None:
             self._bench.hear()
             return bool(self._peer.heard) or None
 
-        if scheduler.wait(heard, scheduler.now() + seconds(text)) is not None:
-            raise _Unlike(f"{self._peer.heard[0].text} comes within {text}")
+        return scheduler.wait(heard, scheduler.now() + most) is not None
 
     # --- what is seen
 
@@ -310,7 +336,7 @@ class _RowPlay:
         seen = []
         try:
             while data := self._socket.recv(1 << 20):
-                seen.append(f"{len(data)} bytes")
+                seen.append(_amount(len(data)))
             seen.append("EOF")
         except BlockingIOError:
             pass
@@ -352,6 +378,10 @@ class _RowPlay:
             earliest = row.after * (1 - EARLIER) - EARLIEST
             if not earliest <= found.after <= latest:
                 yield f"after {found.after:.3f} s, expected {row.after:g} s"
+
+
+def _amount(number: int) -> str:
+    return f"{number} bytes" if number < FULL else "a full buffer"
 
 
 def _bits(flags: Sequence[str]) -> int:

@@ -47,6 +47,11 @@ class TableStep:
     def __str__(self) -> str:
         return f"{self.kind} {self.text}"
 
+    @property
+    def waits(self) -> bool:
+        """True if a timer of the kernel is waited for: also the one of a delayed ACK."""
+        return self.kind in ("timer", "quiet") or "data=window" in self.text.split()
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -99,7 +104,8 @@ class TableRow:
     @property
     def waits(self) -> bool:
         """True if a timer of the kernel is waited for."""
-        return any(step.kind in ("timer", "quiet") for step in (*self.before, self.step))
+        steps = (*self.setting.steps, *self.before, self.step)
+        return any(step.waits for step in steps)
 
 
 @functools.cache

@@ -33,6 +33,7 @@ class SaidSegment(NamedTuple):
     win: int | None = None  # as in the header; None: the usual one
     urg: int = 0  # the urgent pointer
     ts: int | None = 0  # from the last timestamp; None: none
+    echoes_first: bool = False  # not the last timestamp that was heard: the first
     sack: tuple[tuple[int, int], ...] = ()  # from what it expects next
     mss: int | None = None
     wscale: int | None = None
@@ -41,9 +42,15 @@ class SaidSegment(NamedTuple):
     cookie: bytes | None = None
     unknown: tuple[int, ...] = ()
     intact: bool = True
+    fills: bool = False  # data until the window is closed, in as many segments as it takes
 
 
 FLAGS = {"sack": ("may_sack", True), "ts": ("stamped", True), "cookie": ("cookie", b"")}
+SAYINGS = {
+    "checksum=wrong": ("intact", False),
+    "echo=first": ("echoes_first", True),
+    "data=window": ("fills", True),
+}
 
 
 @functools.lru_cache(4096)
@@ -57,14 +64,15 @@ def read(text: str) -> SaidSegment:
         if not equals and name in FLAGS:
             field, meant = FLAGS[name]
             given[field] = meant
-        elif name == "checksum" and value == "wrong":
-            given["intact"] = False
+        elif word in SAYINGS:
+            field, meant = SAYINGS[word]
+            given[field] = meant
         elif equals and name in _VALUES:
             field, reader = _VALUES[name]
             given[field] = reader(value)
         else:
             known = ", ".join([*(f"{each}=" for each in _VALUES), *FLAGS])
-            raise ValueError(f"one of {known}, checksum=wrong; found {word}")
+            raise ValueError(f"one of {known}, {', '.join(SAYINGS)}; found {word}")
     return SaidSegment(bits, **given)  # type: ignore[arg-type] # `_VALUES` and FLAGS have the types
 
 
