@@ -35,7 +35,7 @@ def test_a_compiled_program_does_too(tmp_path: Path) -> None:
 
 def test_a_test_of_go_does_too(tmp_path: Path) -> None:
     done = netlab(
-        "exec", "--", need("go"), "test", EXAMPLES / "time_out_test.go", HOME=tmp_path.name
+        "exec", "--", need("go"), "test", EXAMPLES / "time_out_test.go", HOME=str(tmp_path)
     )
     assert done.code == 0, done
 
