@@ -46,7 +46,7 @@ WINDOW = 65535
 #: What hangs on the machine's memory, or on its owner's taste; and no probe of the tail: its timer
 #: of some milliseconds would end between a step and the next.
 USUAL = {
-    "tcp_rmem": "4096 131072 6291456",
+    "tcp_rmem": f"4096 131072 {speech.MEMORY}",
     "tcp_wmem": "4096 16384 4194304",
     "tcp_congestion_control": "reno",
     "tcp_early_retrans": "0",
@@ -216,6 +216,11 @@ class Peer:
         return bool(self._own.timestamps and self._others.timestamps)
 
     @property
+    def _shift(self) -> int:
+        """By how much the host's windows are scaled, but for those of SYNs."""
+        return (self._others.scale or 0) if self._own.scale is not None else 0
+
+    @property
     def room(self) -> int:
         """Bytes that the host takes of this end, by its last word."""
         return (self._edge - self.next) % RING if is_behind(self.next, self._edge) else 0
@@ -294,7 +299,12 @@ class Peer:
         urgent = int.from_bytes(packet[start + 18 : start + 20])
         self.heard.append(
             Heard(
-                speech.told(told, said, self._base._replace(stamped=self.stamped), urgent),
+                speech.told(
+                    told,
+                    said,
+                    self._base._replace(stamped=self.stamped, shift=self._shift),
+                    urgent,
+                ),
                 scheduler.now(),
             )
         )
@@ -310,8 +320,7 @@ class Peer:
             self.others_next = after
         self.known = True
         if told.bits & ACK:
-            scaled = self._own.scale is not None and not told.bits & SYN
-            shift = (self._others.scale or 0) if scaled else 0
+            shift = 0 if told.bits & SYN else self._shift
             self._edge = (told.acknowledgment + (told.window << shift)) % RING
 
     def _record(self, packet: bytes, sender: Side) -> None:

@@ -19,6 +19,8 @@ from netlab.packets.sequence import RING
 from netlab.packets.spoken import BITS, NEXT, URG, at, control_bits, position, stamp
 
 NO_BITS = "none"
+#: Bytes that a connection of the host under test may take at most (the last of tcp_rmem).
+MEMORY = 6291456
 #: What is told of an answer; PSH is not.
 TOLD = ("SYN", "FIN", "RST", "ACK", "URG", "ECE", "CWR")
 
@@ -142,6 +144,7 @@ class Base(NamedTuple):
     others: int  # what the other one sends next
     known: bool = True  # whether the one who answers has said anything yet
     stamped: bool = False  # both ends use timestamps
+    shift: int = 0  # of the windows of the one who answers
 
 
 def told(headers: Headers, options: TcpOptions, base: Base, urgent: int = 0) -> str:
@@ -158,7 +161,7 @@ def told(headers: Headers, options: TcpOptions, base: Base, urgent: int = 0) -> 
     if bits & ACK and (away := _away(headers.acknowledgment, base.others)):
         words.append(f"ack={at(away)}")
     words += [f"data={headers.length}"] if headers.length else []
-    words += ["win=0"] if not headers.window and not bits & RST else []
+    words += _window(headers, base)
     words += [f"urg={urgent}"] if bits & URG else []
     return " ".join([*words, *_options(options, bits, base)])
 
@@ -189,6 +192,16 @@ def _following(text: str) -> str:
     offset = position(given.pop("seq", NEXT)) + int(given["data"])
     named = [f"{name}={value}" if value else name for name, value in given.items()]
     return " ".join([first, *([f"seq={at(offset)}"] if offset else []), *named])
+
+
+def _window(headers: Headers, base: Base) -> Sequence[str]:
+    """Its size is a matter of memory, unless it is none, or more than all memory there may be."""
+    if headers.bits & RST:
+        return ()
+    if not headers.window:
+        return ("win=0",)
+    scaled = headers.window << base.shift
+    return ("win=beyond-memory",) if scaled > MEMORY and not headers.bits & SYN else ()
 
 
 def _options(options: TcpOptions, bits: int, base: Base) -> Sequence[str]:

@@ -31,6 +31,7 @@ def told(
         (told(ACK, 1000, 505), "ACK ack=next+5"),
         (told(ACK, 900, 500, 100), "ACK seq=next-100 data=100"),
         (told(ACK, 1000, 500, window=0), "ACK win=0"),
+        (told(ACK, 1000, 500, window=65535), "ACK"),
         (told(ACK, 1000, 500, options=TcpOptions()), "ACK ts=none"),
         (told(FIN | ACK, 1000, 501), "FIN|ACK ack=next+1"),
         (told(RST, 1000, 0, options=TcpOptions(), window=0), "RST"),
@@ -56,6 +57,15 @@ def test_a_first_syn_has_a_number_of_its_own() -> None:
     assert speech.told(headers, TcpOptions(mss=1460), Base(1000, 500, known=False)) == "SYN mss"
 
 
+def test_a_window_that_was_not_scaled_is_more_than_there_can_be() -> None:
+    scaled = BASE._replace(shift=7)
+    for window, words in ((509, "ACK"), (65160, "ACK win=beyond-memory")):
+        headers = Headers(*ENDS, 0, True, ACK, 1000, 500, window)
+        assert speech.told(headers, STAMPS, scaled) == words
+    syn = Headers(*ENDS, 0, True, SYN | ACK, 999, 500, 65160)  # its window is never scaled
+    assert "win" not in speech.told(syn, STAMPS, scaled)
+
+
 def test_a_segment_is_read() -> None:
     said = speech.read("PSH|ACK seq=next+10 ack=next-1 data=5 win=0 ts=last-1000 checksum=wrong")
     assert (said.seq, said.ack, said.data, said.win, said.ts, said.intact) == (
@@ -70,6 +80,8 @@ def test_a_segment_is_read() -> None:
     assert (said.mss, said.may_sack, said.stamped, said.wscale) == (1460, True, True, 7)
     assert speech.read("ACK sack=next-8:next-4,next+1:next+2").sack == ((-8, -4), (1, 2))
     assert speech.read("none").bits == 0
+    assert speech.read("ACK echo=first").echoes_first
+    assert speech.read("PSH|ACK data=window").fills
 
 
 def test_segments_in_a_row_are_one() -> None:
