@@ -14,7 +14,7 @@ DISTRIBUTION = "netlab-tcp"  # "netlab" on the package index is another project
 #: The extra, and the modules that it brings.
 EXTRAS = {
     "completion": ("argcomplete",),
-    "kernels": ("debian", "zstandard"),
+    "kernels": ("debian", "elftools", "zstandard"),
     "live": ("textual",),
     "report": ("jinja2", "markupsafe"),
     "watch": ("prometheus_client",),

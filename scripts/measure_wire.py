@@ -287,15 +287,15 @@ def beside(text: str) -> None:
     """Netem beside it, on that kernel."""
     from netlab.kernels import cache, suite
     from netlab.kernels.sources import fetch, spec
-    from netlab.kernels.vm import boot, image, qemu
+    from netlab.kernels.vm import bare, boot, image, qemu
     from netlab.kernels.vm.archive import Archive
 
     kernel = fetch.obtain(spec.parse(text))
     guest = replace(qemu.Guest(), clock="virtual", limit=3600.0)
     with open(os.memfd_create("measure"), "w+b") as file:
         archive = Archive(file)
-        archive.file(image.INIT, START.format(python=image.PYTHON).encode(), 0o755)
-        archive.file(f"{image.PACKAGES}/measure_wire.py", Path(__file__).read_bytes())
+        archive.file(bare.INIT, START.format(python=bare.PYTHON).encode(), 0o755)
+        archive.file(f"{bare.PACKAGES}/measure_wire.py", Path(__file__).read_bytes())
         archive.close()
         file.seek(0)
         mine = file.read()
@@ -312,7 +312,7 @@ def beside(text: str) -> None:
             row = told["value"]
             print(f"| {row['asked']} | {' | '.join(row['found'])} |", flush=True)
 
-    told = qemu.follow(kernel.image, disk, boot._complete(guest, kernel), heard)
+    told = qemu.follow(kernel.image, disk, boot.completed(guest, kernel), heard)
     if told.error():
         sys.exit(f"{told.error()}\n" + "\n".join(told.last_lines()))
 

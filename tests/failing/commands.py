@@ -62,6 +62,7 @@ COMMANDS: dict[str, Command] = {
     "completion": Command("completion bash", says="netlab"),
     "teach": Command("teach port-closed", stdin="\n" * 40, says="port-closed"),
     "exec": Command(f"exec --step {STEP} -- true"),
+    "warp": Command("warp --kernel ./no-such-bzImage -- true", code=2, says="there is no"),
     "freeze": Command("freeze port-closed --for 100ms", says="is frozen"),
     "lab": Command("lab", code=2),
 }

@@ -29,7 +29,7 @@ from netlab.kernels.compare.differences import timer_aspect
 from netlab.kernels.sources import fetch, spec
 from netlab.kernels.sources.kernel import Kernel
 from netlab.kernels.suite import Job
-from netlab.kernels.vm import accelerator, boot, image, qemu
+from netlab.kernels.vm import accelerator, bare, boot, image, qemu
 from netlab.kernels.vm.qemu import Guest
 from netlab.model.errors import LabError
 from netlab.model.kernel_run import KernelRun
@@ -99,7 +99,7 @@ class Guests:
             "plays": play(kernel, GUEST, self.heard.append),
             "panics": play(kernel, replace(GUEST, options="rdinit=/not-there")),
             # Python at the console waits for somebody to type.
-            "hangs": play(kernel, replace(tcg, silence=20, options=f"rdinit={image.PYTHON}")),
+            "hangs": play(kernel, replace(tcg, silence=20, options=f"rdinit={bare.PYTHON}")),
             "waits": play(kernel, replace(tcg, silence=20), job=HOURS),
             "has no modules": play(replace(kernel, modules=None), GUEST),
             "needs more memory": play(kernel, replace(GUEST, memory=144)),

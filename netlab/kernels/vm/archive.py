@@ -26,18 +26,20 @@ class Archive:
         self._entries = 0
         self._folders = {"", "."}
 
-    def folder(self, path: str) -> None:
+    def folder(self, path: str, mode: int = 0o755) -> None:
         """Add a folder and all its parents; those that exist are skipped."""
         name = path.strip("/")
         if name not in self._folders:
             self.folder(str(PurePosixPath(name).parent))
             self._folders.add(name)
-            self._write(name, stat.S_IFDIR | 0o755)
+            self._write(name, stat.S_IFDIR | mode)
 
-    def file(self, path: str, data: bytes, mode: int = 0o644) -> None:
-        """Add a file with its content. A later one of the same path replaces an earlier one."""
+    def file(self, path: str, data: bytes, mode: int = 0o644, seconds: int = 0) -> None:
+        """Add a file with its content, last changed at that time (seconds since 1970). A later one
+        of the same path replaces an earlier one.
+        """
         self.folder(str(PurePosixPath(path.strip("/")).parent))
-        self._write(path.strip("/"), stat.S_IFREG | mode, data)
+        self._write(path.strip("/"), stat.S_IFREG | mode, data, seconds=seconds)
 
     def link(self, path: str, target: str) -> None:
         """Add a symbolic link."""
@@ -57,13 +59,19 @@ class Archive:
     _length = 0
 
     def _write(
-        self, name: str, mode: int, data: bytes = b"", device: tuple[int, int] = (0, 0)
+        self,
+        name: str,
+        mode: int,
+        data: bytes = b"",
+        device: tuple[int, int] = (0, 0),
+        seconds: int = 0,
     ) -> None:
         self._entries += 1
         path = os.fsencode(name) + b"\0"
         # inode, mode, user, group, links, time, size, two numbers of the disk, of the device,
         # length of the name, and a sum that this variant does not have
-        fields = (self._entries, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(path), 0)
+        numbers = self._entries, mode, 0, 0, 1, seconds & 0xFFFFFFFF, len(data)
+        fields = (*numbers, 0, 0, *device, len(path), 0)
         head = MAGIC + b"".join(b"%08X" % field for field in fields) + path
         head += bytes(-len(head) % 4)
         self._file.write(head)

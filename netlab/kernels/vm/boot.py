@@ -12,7 +12,7 @@ from pathlib import Path
 from netlab.kernels import bzimage
 from netlab.kernels.sources.kernel import Kernel
 from netlab.kernels.suite import Job
-from netlab.kernels.vm import accelerator, image, qemu
+from netlab.kernels.vm import accelerator, bare, image, qemu
 from netlab.kernels.vm.qemu import Guest
 from netlab.model.errors import LabError
 from netlab.model.kernel_run import KernelRun, Machine, gather
@@ -39,7 +39,7 @@ def play(
     began = time.monotonic()
     check(kernel.image)
     disk = (image.userland(cache), image.kernel(kernel), image.job(job, kernel.spec, guest.clock))
-    told = qemu.follow(kernel.image, disk, _complete(guest, kernel), heard)
+    told = qemu.follow(kernel.image, disk, completed(guest, kernel), heard)
     try:
         run = gather(told.records)
     except ValueError:  # nothing came
@@ -77,14 +77,16 @@ def unfinished(run: KernelRun, job: Job) -> str:
     return ""
 
 
-def _complete(guest: Guest, kernel: Kernel) -> Guest:
-    """The guest with the options that boot the userland, and the accelerator that works here."""
+def completed(guest: Guest, kernel: Kernel, first: str = bare.INIT) -> Guest:
+    """The guest with the options that boot the userland, whose program `first` is started, and the
+    accelerator that works here.
+    """
     virtual = guest.clock == "virtual"  # KVM has no virtual clock
-    inside = " ".join(f"{name}={value}" for name, value in image.ENVIRONMENT.items())
+    inside = " ".join(f"{name}={value}" for name, value in bare.ENVIRONMENT.items())
     return replace(
         guest,
         accelerator="tcg" if virtual else guest.accelerator or accelerator.best(kernel.image),
-        options=f"rdinit={image.INIT} {inside} {guest.options}",
+        options=f"rdinit={first} {inside} {guest.options}",
     )
 
 

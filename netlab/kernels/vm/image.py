@@ -34,6 +34,19 @@ from typing import TYPE_CHECKING, Any
 from netlab.kernels.sources.kernel import Kernel
 from netlab.kernels.vm import modules
 from netlab.kernels.vm.archive import Archive
+from netlab.kernels.vm.bare import (
+    INIT,
+    JOB,
+    LIBRARY,
+    LOADER,
+    MODULES,
+    PACKAGES,
+    PYTHON,
+    REQUIRED,
+    ROOT,
+    SCENARIOS,
+    SHARED,
+)
 from netlab.model.errors import LabError
 from netlab.model.evidence import converter
 from netlab.model.kernel_run import Clock
@@ -41,23 +54,6 @@ from netlab.scenario import catalogue
 
 if TYPE_CHECKING:
     from netlab.kernels.suite import Job
-
-#: Paths in a guest. The kernel passes Python's to it: `ENVIRONMENT` is on the command line.
-ROOT = "/netlab"
-PYTHON = f"{ROOT}/bin/python3"
-LIBRARY = f"{ROOT}/{sys.platlibdir}/python{sys.version_info[0]}.{sys.version_info[1]}"
-PACKAGES = f"{ROOT}/packages"
-SHARED = f"{ROOT}/shared"
-SCENARIOS = f"{PACKAGES}/netlab/scenarios"
-MODULES = f"{ROOT}/modules"
-JOB = f"{ROOT}/job.json"
-INIT = f"{ROOT}/init"
-ENVIRONMENT = {
-    "PYTHONHOME": ROOT,
-    "PYTHONPATH": PACKAGES,
-    "LD_LIBRARY_PATH": SHARED,
-    "PYTHONHASHSEED": "0",  # otherwise Python needs random numbers before a guest has any
-}
 
 #: The first program. The kernel appends options that it does not know, which are ignored.
 START = f"#!{PYTHON} -SB\nfrom netlab.kernels.vm import init\ninit.main()\n"
@@ -80,6 +76,9 @@ IDLE_PARTS = re.compile(
 STAND_INS = {f"{PACKAGES}/scapy/libs/manuf.pyc": "DATA = ''"}
 NO_CODE = (".a", ".pyi", ".pyx", ".pxd", ".c", ".cpp", ".h", ".hpp", ".typed")
 FILES = ("/etc/protocols", "/etc/services")
+NFT = f"{ROOT}/bin/nft"
+PROGRAMS = (PYTHON, NFT)
+INTERPRETER = 3  # PT_INTERP (elf(5))
 BYTE_CODE = struct.Struct("<4sIII")  # magic, flags, and of the source: its time and size
 #: Seconds: userlands that were not used for this long are removed when a new one is made.
 KEPT_S = 24 * 3600.0
@@ -111,14 +110,16 @@ def userland(cache: Path) -> Path:
     return kept
 
 
-def kernel(which: Kernel) -> bytes:
+def kernel(which: Kernel, wanted: modules.WantedModules = modules.OF_LABS) -> bytes:
     """The archive of one kernel's modules. Raises `LabError` where a required one is missing."""
     with io.BytesIO() as file:
         archive = Archive(file)
-        files = modules.plan(which.modules)
+        files = modules.plan(which.modules, wanted)
         for name, data in files.items():
             archive.file(f"{MODULES}/{name}.ko", data)
-        archive.file(f"{MODULES}/order", "".join(f"{name}\n" for name in files).encode())
+        marks = dict.fromkeys(wanted.required, REQUIRED)
+        order = "".join(f"{name}{marks.get(name, '')}\n" for name in files)
+        archive.file(f"{MODULES}/order", order.encode())
         archive.close()
         return file.getvalue()
 
@@ -130,7 +131,7 @@ def job(what: Job, spec: str, clock: Clock) -> bytes:
         archive = Archive(file)
         archive.file(JOB, json.dumps(asked).encode())
         archive.close()
-        return _netlab() + file.getvalue()
+        return netlab() + file.getvalue()
 
 
 def asked(text: str) -> tuple[Job, str, Clock]:
@@ -142,7 +143,8 @@ def asked(text: str) -> tuple[Job, str, Clock]:
 
 
 @functools.cache
-def _netlab() -> bytes:
+def netlab() -> bytes:
+    """The archive of netlab itself and the scenarios that come with it."""
     package = Path(__file__).resolve().parents[2]
     with io.BytesIO() as file:
         archive = Archive(file)
@@ -177,7 +179,7 @@ def _userland() -> Iterator[tuple[str, Path]]:
             yield f"{PACKAGES}/{Path(found.origin).name}", Path(found.origin)
     nft = shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if nft:
-        yield "/usr/sbin/nft", Path(nft).resolve()
+        yield NFT, Path(nft).resolve()
     yield from ((name, Path(name)) for name in FILES if os.path.exists(name))
 
 
@@ -206,13 +208,11 @@ def _pack_userland(archive: Archive, files: dict[str, Path]) -> None:
         _add(archive, path, source)
     for path, text in STAND_INS.items():
         archive.file(path, _compiled(text, path))
-    programs = [source for path, source in files.items() if path in (PYTHON, "/usr/sbin/nft")]
+    programs = [source for path, source in files.items() if path in PROGRAMS]
     objects = [source for source in files.values() if ".so" in source.suffixes]
     for library in _libraries([*programs, *objects]):
-        if library.name.startswith("ld-"):  # programs name their loader by its full path
-            archive.file(str(library), stripped(library.read_bytes()), 0o755)
-        else:
-            archive.file(f"{SHARED}/{library.name}", stripped(library.read_bytes()), 0o755)
+        path = LOADER if library.name.startswith("ld-") else f"{SHARED}/{library.name}"
+        archive.file(path, stripped(library.read_bytes()), 0o755)
     archive.close()
 
 
@@ -234,9 +234,9 @@ def _libraries(files: Iterable[Path]) -> list[Path]:
 def _add(archive: Archive, path: str, source: Path) -> None:
     """Add a file; Python code as byte code, except stories, whose source is read first."""
     if source.suffix != ".py" or path.startswith(SCENARIOS):
-        archive.file(
-            path, stripped(source.read_bytes()), 0o755 if os.access(source, os.X_OK) else 0o644
-        )
+        data = stripped(source.read_bytes())
+        data = with_own_loader(data) if path in PROGRAMS else data
+        archive.file(path, data, 0o755 if os.access(source, os.X_OK) else 0o644)
         return
     # Some packages contain templates, and code for other Pythons; nothing imports those.
     with contextlib.suppress(SyntaxError, ValueError):
@@ -271,11 +271,28 @@ def stripped(data: bytes) -> bytes:
     """
     if data[:6] != b"\x7fELF\x02\x01":  # 64 bits, little endian
         return data
-    start, size, count = *struct.unpack_from("<Q", data, 32), *struct.unpack_from("<HH", data, 54)
-    # of each: type, flags, offset, two addresses, size in the file
-    headers = [struct.unpack_from("<IIQQQQ", data, start + size * n) for n in range(count)]
-    end = max((offset + length for _, _, offset, _, _, length in headers), default=len(data))
+    ends = (offset + length for _, _, offset, _, _, length in _segments(data))
+    end = max(ends, default=len(data))
     return data[:40] + bytes(8) + data[48:58] + bytes(6) + data[64:end]
+
+
+def with_own_loader(program: bytes) -> bytes:
+    """A program that is started by the loader at `LOADER`: its own is named by a full path, where
+    somebody else's files may be. Raises `LabError` where that path is too short to be replaced.
+    """
+    for kind, _, offset, _, _, length in _segments(program):
+        if kind == INTERPRETER:
+            name = LOADER.encode()
+            if len(name) >= length:
+                raise LabError(f"a program's loader has a name shorter than {LOADER}")
+            return program[:offset] + name.ljust(length, b"\0") + program[offset + length :]
+    return program
+
+
+def _segments(elf: bytes) -> list[tuple[int, ...]]:
+    """Of each segment: type, flags, offset, two addresses, size in the file."""
+    start, size, count = *struct.unpack_from("<Q", elf, 32), *struct.unpack_from("<HH", elf, 54)
+    return [struct.unpack_from("<IIQQQQ", elf, start + size * n) for n in range(count)]
 
 
 def _clear(folder: Path) -> None:

@@ -7,12 +7,8 @@ for the records, or on the console where there is no port yet.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import signal
-import socket
-import struct
 import sys
 import traceback
 from functools import partial
@@ -20,33 +16,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from netlab import scheduler
-from netlab.kernels.vm import image
-from netlab.kernels.vm.modules import REQUIRED
+from netlab.kernels.vm import bare, image
 from netlab.linux import syscalls
 from netlab.model.errors import LabError, NetlabError
 from netlab.model.kernel_run import line
 
-SIOCSIFFLAGS, IFF_UP = 0x8914, 1
-MOUNTS = (
-    ("proc", "/proc"),
-    ("sysfs", "/sys"),
-    ("devtmpfs", "/dev"),
-    ("tmpfs", "/tmp"),
-    ("tmpfs", "/run"),
-    ("tracefs", "/sys/kernel/tracing"),
-)
-WARNINGS = "5"  # the console shows what is worse than a notice: a lab's links log a lot of those
 PORT = "netlab"  # as the host names it
-PORT_S = 10.0  # seconds: a port appears within milliseconds, or never
 
 
 def main() -> None:
     """Play the job, and restart: a machine that may not restart (-no-reboot) ends then."""
     try:
-        _mount()
-        refused = _load()
-        Path("/proc/sys/kernel/printk").write_text(WARNINGS)
+        bare.mount()
+        refused = bare.load()
+        bare.quieten()
         port = _open_port()
     except (LabError, OSError) as error:
         print(f"netlab: {error}", flush=True)
@@ -55,47 +38,8 @@ def main() -> None:
     syscalls.restart()
 
 
-def _mount() -> None:
-    for kind, path in MOUNTS:
-        if not os.path.isdir(path):
-            continue
-        try:
-            syscalls.mount(kind, path)
-        except OSError as error:
-            if path in {"/proc", "/sys", "/dev"}:
-                raise LabError(f"this kernel has no {kind}: {error.strerror}") from None
-
-
-def _load() -> str:
-    """Load the modules in order; return the error of a required one, or ""."""
-    folder = Path(image.MODULES)
-    for name in (folder / "order").read_text().split():
-        try:
-            with (folder / f"{name}.ko").open("rb") as file:
-                syscalls.load_module(file.fileno())
-        except FileExistsError:
-            continue
-        except OSError as error:
-            code = errno.errorcode.get(error.errno or 0, str(error.errno))
-            problem = f"the kernel refused its module {name}: {error.strerror} ({code})"
-            print(f"netlab: {problem}", flush=True)
-            if name in REQUIRED:
-                return problem
-    return ""
-
-
-def _find_port() -> str | None:
-    for path in Path("/sys/class/virtio-ports").glob("*/name"):
-        if path.read_text().strip() == PORT:
-            return f"/dev/{path.parent.name}"
-    return None
-
-
 def _open_port() -> BinaryIO:
-    path = scheduler.wait(_find_port, scheduler.now() + PORT_S)
-    if path is None:
-        raise LabError("the port for the records is not there: no virtio_console in this kernel?")
-    return open(path, "wb", buffering=0)
+    return open(bare.port(PORT), "wb", buffering=0)
 
 
 def _follow(port: BinaryIO, refused: str) -> None:
@@ -120,7 +64,7 @@ def _follow(port: BinaryIO, refused: str) -> None:
 def _play(port: BinaryIO) -> None:
     from netlab.kernels import suite
 
-    job, spec, clock = image.asked(Path(image.JOB).read_text())
+    job, spec, clock = image.asked(Path(bare.JOB).read_text())
     suite.play(job, suite.machine(spec, clock, job), partial(_send, port), lambda: None)
 
 
@@ -146,10 +90,8 @@ def _send(port: BinaryIO, text: str) -> None:
 
 def _be_a_host() -> None:
     """Set up what netlab uses and a distribution's init would have set up."""
-    os.environ.update(HOME="/root", PATH="/usr/sbin:/usr/bin:/sbin:/bin")
-    with socket.socket() as any_socket:
-        request = struct.pack("16sH14x", b"lo", IFF_UP)
-        fcntl.ioctl(any_socket, SIOCSIFFLAGS, request)
+    os.environ.update(HOME="/root", PATH=bare.SEARCHED)
+    bare.loopback()
 
 
 def _error(problem: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from netlab.kernels import packed
@@ -34,12 +35,24 @@ LARGEST = 128 * outside.MIB
 MODINFO = re.compile(rb"(?:^|\0)(depends|softdep)=([^\0]*)")
 
 
-def plan(folder: Path | None) -> dict[str, bytes]:
+@dataclass(frozen=True, slots=True)
+class WantedModules:
+    """Modules that are loaded where they are there."""
+
+    required: tuple[str, ...]  # a kernel that says what is built in has to have these
+    optional: tuple[str, ...] = ()
+    why: str = "a lab cannot be built without"
+
+
+OF_LABS = WantedModules(REQUIRED, OPTIONAL)
+
+
+def plan(folder: Path | None, wanted: WantedModules = OF_LABS) -> dict[str, bytes]:
     """The modules in a folder ``lib/modules/<release>`` that netlab may need: name to content, not
     compressed, in an order in which they can be loaded.
 
     Without a folder everything must be built in; the same is assumed of a missing module where the
-    kernel does not list what is built in. Raises `LabError` where one of `REQUIRED` is certainly
+    kernel does not list what is built in. Raises `LabError` where one that is required is certainly
     missing, or cannot be read.
     """
     if folder is None:
@@ -47,15 +60,17 @@ def plan(folder: Path | None) -> dict[str, bytes]:
     there = {_name(path.name): path for path in sorted(folder.rglob("*.ko*"))}
     inside = built_in(folder)
     absent = (
-        [name for name in REQUIRED if name not in there and name not in inside] if inside else []
+        [name for name in wanted.required if name not in there and name not in inside]
+        if inside
+        else []
     )
     if absent:
         raise LabError(
             f"this kernel has no {' and no '.join(absent)}: neither built in nor below {folder}; "
-            "a lab cannot be built without"
+            f"{wanted.why}"
         )
     files: dict[str, bytes] = {}
-    for name in (*FIRST, *REQUIRED, *OPTIONAL):
+    for name in (*FIRST, *wanted.required, *wanted.optional):
         _collect(name, there, files)
     return files
 

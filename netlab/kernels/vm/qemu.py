@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -35,6 +35,9 @@ LOOK_S = 0.25
 OPTIONS = "console=ttyS0 loglevel=7 panic=-1 oops=panic random.trust_cpu=on"
 
 
+NO_STREAMS: Mapping[str, Callable[[bytes], object]] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Guest:
     """How guests are run, whatever they boot."""
@@ -46,6 +49,7 @@ class Guest:
     silence: float = 180.0  # seconds without a record or console output: it hangs
     options: str = ""  # more for the kernel's command line, after `OPTIONS`
     stop: threading.Event = field(default_factory=threading.Event)  # set: end the guest now
+    date: str = "2026-01-01"  # of a virtual clock when the guest begins, in UTC
 
 
 def follow(
@@ -53,14 +57,16 @@ def follow(
     disk: Sequence[bytes | Path],
     guest: Guest,
     heard: Callable[[str], None] = lambda record: None,
+    streams: Mapping[str, Callable[[bytes], object]] = NO_STREAMS,
 ) -> Transcript:
     """Boot an image, follow it to its last record, its exit or the end of its time, then kill it.
 
-    `disk` is a sequence of archives; `heard` gets each record as it arrives. Raises `LabError`
-    where QEMU is not installed.
+    `disk` is a sequence of archives; `heard` gets each record as it arrives, and each of `streams`
+    the bytes that are written to the guest's port of that name. Raises `LabError` where QEMU is not
+    installed.
     """
     told = Transcript(guest.memory)
-    with _started(image, disk, guest) as pipes, selectors.DefaultSelector() as ready:
+    with _started(image, disk, guest, streams) as pipes, selectors.DefaultSelector() as ready:
         for name, descriptor in pipes.items():
             ready.register(descriptor, selectors.EVENT_READ, name)
         began = last = time.monotonic()
@@ -69,6 +75,9 @@ def follow(
                 data = os.read(key.fd, 1 << 16)
                 if not data:
                     ready.unregister(key.fd)
+                if key.data in streams:
+                    streams[key.data](data)
+                    continue
                 for record in told.take(key.data, data):
                     heard(record)
                 last = time.monotonic()
@@ -79,11 +88,24 @@ def follow(
                 told.cut = Cutoff.LIMIT, guest.limit
             elif now - last > guest.silence:
                 told.cut = Cutoff.SILENCE, guest.silence
+        for name, pass_on in streams.items():  # what came before the last record
+            for data in _rest(pipes[name]):
+                pass_on(data)
     return told
 
 
+def _rest(descriptor: int) -> Iterator[bytes]:
+    """What is in a pipe already."""
+    os.set_blocking(descriptor, False)
+    with contextlib.suppress(BlockingIOError):
+        while data := os.read(descriptor, 1 << 16):
+            yield data
+
+
 @contextlib.contextmanager
-def _started(image: Path, disk: Sequence[bytes | Path], guest: Guest) -> Iterator[dict[str, int]]:
+def _started(
+    image: Path, disk: Sequence[bytes | Path], guest: Guest, streams: Iterable[str]
+) -> Iterator[dict[str, int]]:
     """A running QEMU: the descriptors to read from, by channel. It is killed in the end."""
     with contextlib.ExitStack() as stack:
         memory = os.memfd_create("netlab-guest", os.MFD_CLOEXEC)
@@ -98,7 +120,7 @@ def _started(image: Path, disk: Sequence[bytes | Path], guest: Guest) -> Iterato
         reading: dict[str, int] = {}
         with contextlib.ExitStack() as ours:
             writing: dict[str, int] = {}
-            for way in ("records", "console", "complaints"):
+            for way in ("records", "console", "complaints", *streams):
                 reading[way], writing[way] = os.pipe()
                 stack.callback(os.close, reading[way])
                 ours.callback(os.close, writing[way])
@@ -108,7 +130,7 @@ def _started(image: Path, disk: Sequence[bytes | Path], guest: Guest) -> Iterato
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=writing["complaints"],
-                pass_fds=[memory, writing["records"], writing["console"]],
+                pass_fds=[memory, *writing.values()],
                 start_new_session=True,  # Ctrl-C is for netlab alone
             )
         stack.callback(process.wait)
@@ -117,6 +139,7 @@ def _started(image: Path, disk: Sequence[bytes | Path], guest: Guest) -> Iterato
 
 
 def _command(image: Path, disk: int, guest: Guest, pipes: dict[str, int]) -> list[str]:
+    ports = pipes.keys() - {"console", "complaints"}
     return [
         program(),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
@@ -125,10 +148,17 @@ def _command(image: Path, disk: int, guest: Guest, pipes: dict[str, int]) -> lis
         *("-kernel", str(image), "-initrd", f"/proc/self/fd/{disk}"),
         *("-append", f"{OPTIONS} {guest.options}"),
         *("-device", "virtio-serial-pci"),
-        *("-chardev", f"file,id=records,path=/proc/self/fd/{pipes['records']}"),
-        *("-device", "virtserialport,chardev=records,name=netlab"),
+        *(word for way, pipe in pipes.items() if way in ports for word in _port(way, pipe)),
         *("-serial", f"file:/proc/self/fd/{pipes['console']}"),
     ]
+
+
+def _port(way: str, pipe: int) -> tuple[str, ...]:
+    name = "netlab" if way == "records" else way
+    return (
+        *("-chardev", f"file,id={way},path=/proc/self/fd/{pipe}"),
+        *("-device", f"virtserialport,chardev={way},name={name}"),
+    )
 
 
 def _processor(guest: Guest) -> tuple[str, ...]:
@@ -139,7 +169,7 @@ def _processor(guest: Guest) -> tuple[str, ...]:
         return emulated
     # Time is counted in instructions, and jumps to the next timer while everything waits. The HPET
     # would make it stop at every tick.
-    return (*emulated, "-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm")
+    return (*emulated, "-icount", "shift=0,sleep=off", "-rtc", f"base={guest.date},clock=vm")
 
 
 def program() -> str:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pytest
 
 from netlab.kernels.suite import Job
-from netlab.kernels.vm import image
+from netlab.kernels.vm import bare, image
 from netlab.kernels.vm.archive import BLOCK, Archive
 from netlab.model.errors import LabError
 
@@ -125,14 +125,14 @@ def test_what_is_no_program_is_left_as_it_is() -> None:
 def test_the_job_arrives_as_it_was() -> None:
     job = Job(names=("syn-*",), own=(("a.yaml", "text"),), sysctls={"net.ipv4.tcp_sack": "0"})
     found = dict(unpacked(image.job(job, "debian:sid", "virtual")))
-    assert image.asked(found[image.JOB.strip("/")].data.decode()) == (job, "debian:sid", "virtual")
-    start = found[image.INIT.strip("/")]
+    assert image.asked(found[bare.JOB.strip("/")].data.decode()) == (job, "debian:sid", "virtual")
+    start = found[bare.INIT.strip("/")]
     assert start.mode == stat.S_IFREG | 0o755
-    assert start.data.startswith(f"#!{image.PYTHON} ".encode())
+    assert start.data.startswith(f"#!{bare.PYTHON} ".encode())
 
 
 def test_netlab_goes_along_with_its_scenarios_and_without_source() -> None:
-    home = image.PACKAGES.strip("/") + "/netlab/"
+    home = bare.PACKAGES.strip("/") + "/netlab/"
     names = [name.removeprefix(home) for name, _ in unpacked(image.job(Job(), "x", "real"))]
     assert {"kernels/vm/init.pyc", "scenarios/handshake/syn-dropped.yaml"} <= {*names}
     source = [name for name in names if name.endswith(".py") or "__pycache__" in name]
@@ -145,8 +145,8 @@ def test_a_userland_is_made_once_and_has_all_that_python_needs(tmp_path: Path) -
     assert image.userland(tmp_path) == kept
     assert kept.stat().st_ino == made
     names = {name for name, _ in unpacked(kept.read_bytes())}
-    library, packages = image.LIBRARY.strip("/"), image.PACKAGES.strip("/")
-    assert {image.PYTHON.strip("/"), f"{library}/os.pyc", f"{library}/encodings/utf_8.pyc",
+    library, packages = bare.LIBRARY.strip("/"), bare.PACKAGES.strip("/")
+    assert {bare.PYTHON.strip("/"), f"{library}/os.pyc", f"{library}/encodings/utf_8.pyc",
             f"{packages}/scapy/layers/inet.pyc", f"{packages}/pyroute2/__init__.pyc",
             "dev/console", "proc", "tmp"} <= names  # fmt: skip
     assert any(name.startswith("netlab/shared/libc.so") for name in names)

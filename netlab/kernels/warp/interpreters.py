@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What interpreters come with: their libraries and packages. This machine's are asked, because
+only they know; those of another tree come with all of it.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from netlab.kernels.warp.packing import Packing, sizes
+from netlab.model.errors import ScenarioError
+from netlab.model.outside import MIB
+from netlab.model.text import printable
+
+PYTHON = re.compile(r"python[\d.]*|pypy[\d.]*")
+NODE = re.compile(r"node|nodejs")
+#: Others, and what prints the folders that they come with, one a line.
+OTHERS = (
+    (re.compile(r"perl[\d.]*"), ("-e", r"print map {qq($_\n)} grep {-d && m(^/)} @INC")),
+    (re.compile(r"ruby[\d.]*"), ("-e", "puts $LOAD_PATH")),
+)
+PATIENCE = 60.0  # seconds
+#: Of a Python's packages: with more, only those that the program imports are packed.
+MOST = 100 * MIB
+#: Parts of Python's library that no program misses.
+IDLE = re.compile(
+    r"/(test|tests|idlelib|turtledemo|lib2to3|ensurepip|config-[^/]*|idle_test|site-packages"
+    r"|dist-packages)(/|$)|\.(a|o|pyi|exe)$"
+)
+#: Asked of a Python, whichever version; with the names of what is imported, for their files, too.
+QUESTION = r"""
+import json, os, sys, sysconfig
+names, files = sys.argv[1:], set()
+if names:
+    import importlib.util
+    from importlib import metadata
+    def without(name):
+        found = importlib.util.find_spec(name)
+        if found is None: return
+        files.update(found.submodule_search_locations or [found.origin])
+    homes = metadata.packages_distributions() if hasattr(metadata, "packages_distributions") else {}
+    todo, done = [], set()
+    for name in names:
+        try: without(name)
+        except (ImportError, ValueError): pass
+        todo += homes.get(name, [])
+    import re
+    while todo:
+        key = re.sub(r"[-_.]+", "-", todo.pop()).lower()
+        if key in done: continue
+        done.add(key)
+        try: about = metadata.distribution(key)
+        except metadata.PackageNotFoundError: continue
+        files.update(str(about.locate_file(file)) for file in about.files or ())
+        if about.files is None:
+            for module in (about.read_text("top_level.txt") or "").split():
+                try: without(module)
+                except (ImportError, ValueError): pass
+            files.add(str(getattr(about, "_path", "")))
+        for line in about.requires or ():
+            if "extra" not in line.partition(";")[2]:
+                todo.append(re.match(r"[\w.-]+", line)[0])
+print(json.dumps({
+    "program": sys.executable, "base": getattr(sys, "_base_executable", sys.executable),
+    "prefix": sys.prefix, "path": [each for each in sys.path if each],
+    "library": sorted({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}),
+    "tag": sys.implementation.cache_tag,
+    "files": sorted(file for file in files if file),
+    "built in": sorted(getattr(sys, "stdlib_module_names", ())),
+}))
+"""
+
+
+class Interpreters:
+    """Adds what interpreters need to a packing. `line` is the command, whose first word is not
+    looked at, `folder` where it starts, and `packages` are imported in addition to what it shows.
+    """
+
+    def __init__(
+        self,
+        packing: Packing,
+        line: Sequence[str],
+        folder: str,
+        environment: Mapping[str, str],
+        packages: Sequence[str] = (),
+    ) -> None:
+        self._packing = packing
+        self._line, self._folder = line, folder
+        self._environment, self._packages = environment, packages
+        self.remarks: list[str] = []
+        self.stands_for: dict[str, str] = {}  # a shim, and the program that it starts
+
+    def on_path(self, name: str) -> str | None:
+        """The program that a name without a slash means."""
+        return self._packing.tree.on_path(name, self._environment.get("PATH", ""))
+
+    def add(self, path: str) -> None:
+        """Add what a program comes with, where it is an interpreter."""
+        if self._packing.tree.is_foreign:
+            return
+        name = os.path.basename(path)
+        if PYTHON.fullmatch(name):
+            self._add_python(path)
+        elif NODE.fullmatch(name):
+            self._add_node(path)
+        for pattern, question in OTHERS:
+            if pattern.fullmatch(name):
+                for folder in self._asked(path, question).splitlines():
+                    self._packing.add_library(folder)
+
+    # --- Python
+
+    def _add_python(self, path: str) -> None:
+        about = json.loads(self._asked(path, ("-c", QUESTION)))
+        self._stands_for(path, about["program"])
+        for program in (about["program"], about["base"]):
+            self._packing.add(program)
+        self._packing.add_library(f"{about['prefix']}/pyvenv.cfg")
+        for library in about["library"]:
+            self._packing.add_library(
+                library, lambda at: not IDLE.search(at) and _is_current(at, about)
+            )
+        begun = self._code()
+        self._modules_of(begun, about)
+        own = {*about["library"], *self._code_folders()}
+        places = [each for each in about["path"] if each not in own and not _is_in(each, own)]
+        self._add_packages(path, places, about, begun)
+
+    def _add_packages(
+        self, path: str, places: Sequence[str], about: Mapping[str, Sequence[str]], code: str
+    ) -> None:
+        whole = sum(sum(sizes(place, self._packing.tree)) for place in places)
+        if whole <= MOST:
+            for place in places:
+                self._packing.add_library(place, lambda at: _is_current(at, about))
+            return
+        # Whatever is imported, Python reads these at its start.
+        starts = [each for place in places for each in self._packing.tree.below_one(place)
+                  if each.endswith((".pth", "/sitecustomize.py", "/usercustomize.py"))]  # fmt: skip
+        for each in starts:
+            self._packing.add_library(each)
+        begun = {name for each in starts for name in _begun(self._packing.tree.outside(each))}
+        shown = imported(code) - {*about["built in"]}
+        names = sorted({*shown, *begun, *self._packages})
+        found = json.loads(self._asked(path, ("-c", QUESTION, *names)))["files"] if names else []
+        for file in found:
+            self._packing.add_library(os.path.normpath(file), lambda at: _is_current(at, about))
+        self.remarks.append(
+            f"the packages of {path} have {whole // MIB} MiB: packed are those that the program "
+            f"imports ({', '.join(sorted(shown)) or 'none'}) and what they require; --package NAME "
+            "adds others"
+        )
+
+    def _code(self) -> str:
+        """The code that a Python is given, as far as the command shows it."""
+        after = {word: self._line[at + 1] for at, word in enumerate(self._line[:-1])}
+        pieces = [after["-c"]] if "-c" in after else []
+        pieces += [f"import {after['-m'].partition('.')[0]}"] if "-m" in after else []
+        for word in self._line:
+            file = self._packing.tree.file(os.path.join(self._folder, word))
+            if file is not None and _is_python(file):
+                pieces.append(file.read_text(errors="replace"))
+        return "\n".join(pieces)
+
+    def _code_folders(self) -> list[str]:
+        """Where the command's own code is: the folders of its scripts, or the one it starts in."""
+        tree = self._packing.tree
+        paths = [os.path.join(self._folder, word) for word in self._line if word.endswith(".py")]
+        scripts = [path for path in paths if tree.file(path)]
+        return [os.path.dirname(tree.way(path).end) for path in scripts] or [self._folder]
+
+    def _modules_of(self, code: str, about: Mapping[str, Sequence[str]]) -> None:
+        """Add the modules beside the code that it imports, and that those import."""
+        built_in, folders = {*about["built in"]}, self._code_folders()
+        todo, done = [*imported(code)], {*()}
+        while todo:
+            name = todo.pop()
+            if name in done or name in built_in:
+                continue
+            done.add(name)
+            for folder in folders:
+                for path in (f"{folder}/{name}.py", f"{folder}/{name}"):
+                    known = len(self._packing.fresh)
+                    if self._packing.tree.file(path) or self._packing.tree.is_folder(path):
+                        self._packing.add_library(path, lambda at: _is_current(at, about))
+                    for fresh in self._packing.fresh[known:]:
+                        if fresh.endswith(".py"):
+                            todo += imported(_text(self._packing.files[fresh]))
+
+    # --- Node
+
+    def _add_node(self, path: str) -> None:
+        about = json.loads(
+            self._asked(
+                path,
+                ("-p", "JSON.stringify([process.execPath, ...require('module').globalPaths])"),
+            )
+        )
+        self._stands_for(path, about[0])
+        self._packing.add(about[0])
+        for each in about[1:]:
+            self._packing.add_library(each)
+        self._packing.add_library("/usr/share/nodejs")  # Debian's, which node is built to read
+        self._packing.add_library("/etc/ssl/openssl.cnf")
+        for word in self._line:
+            file = self._packing.tree.file(os.path.join(self._folder, word))
+            if file is not None and file.suffix in {".js", ".mjs", ".cjs", ".ts"}:
+                self._add_project(os.path.dirname(os.path.join(self._folder, word)))
+
+    def _add_project(self, folder: str) -> None:
+        """Add what a script's project has: all around its package.json, or the scripts beside it,
+        and the packages of the folders above.
+        """
+        above = [folder, *map(str, Path(folder).parents)]
+        home = next((each for each in above if self._packing.tree.file(f"{each}/package.json")), "")
+        if home:
+            self._packing.add_library(home, lambda at: not at.endswith("/.git"))
+        else:
+            for each in self._packing.tree.below_one(folder):
+                if each.endswith((".js", ".mjs", ".cjs", ".json", ".node")):
+                    self._packing.add_library(each)
+        for each in above:
+            self._packing.add_library(f"{each}/node_modules")
+
+    # ---
+
+    def _stands_for(self, path: str, program: str) -> None:
+        """Note that a path is a shim (pyenv, nvm): in a guest it leads to the program itself."""
+        tree = self._packing.tree
+        if tree.way(path).end != tree.way(program).end:
+            self.stands_for[path] = program
+            self._packing.link(path, program)
+
+    def _asked(self, path: str, words: Iterable[str]) -> str:
+        try:
+            done = subprocess.run(
+                [path, *words],
+                cwd=self._folder,
+                env=dict(self._environment),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ScenarioError(f"{path} does not say what it comes with: {error}") from None
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["it wrote nothing"])[-1]
+            raise ScenarioError(f"{path} does not say what it comes with: {printable(last)}")
+        return done.stdout
+
+
+def imported(code: str) -> set[str]:
+    """The names of the modules that a text imports anywhere; empty where it is no Python."""
+    try:
+        nodes = [*ast.walk(ast.parse(code))]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [
+        node.module
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level
+    ]
+    return {name.partition(".")[0] for name in names}
+
+
+def _begun(file: Path) -> set[str]:
+    """The modules that a file imports when Python starts (site)."""
+    lines = _text(file).splitlines()
+    if file.suffix == ".pth":
+        lines = [line for line in lines if line.startswith(("import ", "import\t"))]
+    return imported("\n".join(lines))
+
+
+def _is_current(path: str, about: Mapping[str, object]) -> bool:
+    """Whether that Python reads a file: not the byte code of another."""
+    if path.endswith(".pyc") and "/__pycache__/" in path:
+        return path.endswith(f".{about['tag']}.pyc")
+    return not path.endswith("/.git")
+
+
+def _is_in(path: str, folders: Iterable[str]) -> bool:
+    inner = [folder for folder in folders if path.startswith(f"{folder}/")]
+    return any(not re.search(r"/(site|dist)-packages", path[len(folder) :]) for folder in inner)
+
+
+def _is_python(file: Path) -> bool:
+    if file.suffix == ".py":
+        return True
+    with file.open("rb") as opened:
+        first = opened.readline(256)
+    return first.startswith(b"#!") and b"python" in first
+
+
+def _text(file: Path) -> str:
+    return file.read_text(errors="replace")
