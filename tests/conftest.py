@@ -36,6 +36,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tests/kernel/test_kernels.py",
         "tests/kernel/test_kernels_boot.py",  # with a kernel that the one before has fetched
         "tests/kernel/test_kernels_bisect.py",  # with two that the one before has fetched
+        "tests/kernel/test_kernels_warp.py",
         "tests/unit/",
     ),
     "plays everything side by side: not two at a time, and what they share is played once": (

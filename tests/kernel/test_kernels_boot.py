@@ -24,9 +24,8 @@ from pathlib import Path
 
 import pytest
 
-from netlab.kernels import cache, suite
+from netlab.kernels import suite
 from netlab.kernels.compare.differences import timer_aspect
-from netlab.kernels.sources import fetch, spec
 from netlab.kernels.sources.kernel import Kernel
 from netlab.kernels.suite import Job
 from netlab.kernels.vm import accelerator, bare, boot, image, qemu
@@ -36,7 +35,7 @@ from netlab.model.kernel_run import KernelRun
 from netlab.scheduler import now, wait
 from netlab.timers import measure
 
-from .. import programs
+from . import guests as guests_of_tests
 from . import tools
 
 pytestmark = [
@@ -53,14 +52,7 @@ PATIENT = 300.0  # seconds; nothing here takes so long
 
 @pytest.fixture(scope="module")
 def kernel() -> Kernel:
-    if named := os.environ.get("NETLAB_TEST_KERNEL"):
-        return fetch.obtain(spec.parse(named))
-    for kept in sorted(cache.root().glob(f"kernels/**/{fetch.KEPT}"), reverse=True):
-        record = json.loads(kept.read_text())
-        found = [kept.parent / record[name] for name in ("image", "modules")]
-        if all(path.exists() for path in found):
-            return Kernel("cached", record["release"], found[0], found[1])
-    programs.lacking("no kernel is in the cache: netlab matrix fetches some")
+    return guests_of_tests.cached()
 
 
 @pytest.fixture(scope="module")

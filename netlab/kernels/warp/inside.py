@@ -80,8 +80,16 @@ def _tell(records: int, kind: str, value: object) -> None:
 
 
 def _write(descriptor: int, data: bytes) -> None:
+    """Write all of it. A port that is full is tried again and again: whoever sleeps until the host
+    has read it lets time jump.
+    """
     while data:
-        data = data[os.write(descriptor, data) :]
+        with contextlib.suppress(BlockingIOError):
+            data = data[os.write(descriptor, data) :]
+
+
+def _opened(port: str) -> int:
+    return os.open(bare.port(port), os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 # --- the system
@@ -106,7 +114,7 @@ def _set_up() -> int:
         raise LabError(refused)
     bare.loopback()
     resource.setrlimit(resource.RLIMIT_NOFILE, FILES)
-    records = os.open(bare.port("netlab"), os.O_WRONLY | os.O_CLOEXEC)
+    records = _opened("netlab")
     about = os.uname()
     _tell(records, "machine", {"release": about.release, "version": about.version})
     with open("/proc/self/oom_score_adj", "w") as file:
@@ -153,14 +161,14 @@ def _command(told: WarpOrder) -> tuple[GuestCommand, dict[str, str]]:
 
 def _streams(told: WarpOrder) -> list[tuple[int, int, int]]:
     """For each stream of the command: the end to read here, the end that it gets, and the port."""
-    output = os.open(bare.port(order.OUTPUT), os.O_WRONLY | os.O_CLOEXEC)
+    output = _opened(order.OUTPUT)
     if told.terminal is not None:
         ours, theirs = os.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", *told.terminal, 0, 0))
         return [(ours, theirs, output)]
     pairs = [(*_pipe(), output)]
     if not told.joined:
-        errors = os.open(bare.port(order.ERRORS), os.O_WRONLY | os.O_CLOEXEC)
+        errors = _opened(order.ERRORS)
         pairs.append((*_pipe(), errors))
     return pairs
 
@@ -274,11 +282,12 @@ def _pumped(source: int, port: int) -> bool:
 
 
 def _others() -> Iterator[str]:
-    """The programs that run, besides this one and the kernel's own."""
+    """The programs that run, besides this one. The kernel's own processes have no file."""
     for each in filter(str.isdigit, os.listdir("/proc")):
-        line = _read(f"/proc/{each}/cmdline").split("\0")[0]
-        if line and int(each) != os.getpid():
-            yield os.path.basename(line)
+        if int(each) != os.getpid():
+            with contextlib.suppress(OSError):
+                os.readlink(f"/proc/{each}/exe")
+                yield _read(f"/proc/{each}/comm").strip()
 
 
 def _at(process: int) -> str:

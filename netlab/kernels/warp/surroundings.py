@@ -41,16 +41,16 @@ def add(packing: Packing, environment: Mapping[str, str]) -> None:
         if tree.is_folder(path) and path.count("/") == 1:
             packing.folder(path)
         else:
-            packing.add(path)
+            packing.add_library(path)
     for language in {environment.get(name, "") for name in LANGUAGES} - {""}:
         name, _, coding = language.partition(".")
         for folder in (language, f"{name}.{coding.lower().replace('-', '')}", name):
-            packing.add(f"/usr/lib/locale/{folder}")
+            packing.add_library(f"/usr/lib/locale/{folder}")
     if zone := environment.get("TZ", "").lstrip(":"):
-        packing.add(zone if zone.startswith("/") else f"/usr/share/zoneinfo/{zone}")
+        packing.add_library(zone if zone.startswith("/") else f"/usr/share/zoneinfo/{zone}")
     if terminal := environment.get("TERM", ""):
         for home in TERMINFO:
-            packing.add(f"{home}/{terminal[0]}/{terminal}")
+            packing.add_library(f"{home}/{terminal[0]}/{terminal}")
     for name in NAMED:
         if environment.get(name, "").startswith("/"):
-            packing.add(environment[name])
+            packing.add_library(environment[name])
