@@ -162,18 +162,17 @@ def main(options: argparse.Namespace) -> int:
 def _request(options: argparse.Namespace) -> WarpRequest:
     from netlab.kernels.warp.parcel import WarpRequest
 
-    if not options.words:
+    root, environment, folder, usual = _system(options)
+    line = options.words or usual
+    if not line:
         raise ScenarioError("no command to run: netlab warp [OPTIONS] -- COMMAND ...")
     if (options.serve is None) != (options.ready is None):
         raise ScenarioError("--serve and --ready go together: --serve 'nginx ...' --ready 80")
-    if options.root is not None and not options.root.is_dir():
-        raise ScenarioError(f"--root {options.root}: there is no such folder")
-    foreign = options.root is not None
     return WarpRequest(
-        line=options.words,
-        environment=_environment(foreign),
-        folder="/" if foreign else os.getcwd(),
-        root=options.root.resolve() if foreign else Path("/"),
+        line=line,
+        environment=environment,
+        folder=folder,
+        root=root,
         more=options.more,
         packages=options.package,
         input=_input(options.input),
@@ -186,12 +185,22 @@ def _request(options: argparse.Namespace) -> WarpRequest:
     )
 
 
-def _environment(foreign: bool) -> dict[str, str]:
-    """That of this process; of another system's program only what suits any."""
-    if not foreign:
-        return dict(os.environ)
-    kept = {name: os.environ[name] for name in ("TERM", "LANG", "TZ") if name in os.environ}
-    return {"HOME": "/root", **kept}
+def _system(options: argparse.Namespace) -> tuple[Path, dict[str, str], str, tuple[str, ...]]:
+    """Where the program is taken from, its environment, where it starts, and what is run if
+    nothing is asked for: of this machine, or of another system, which gets only what suits any.
+    """
+    if options.root is None:
+        return Path("/"), dict(os.environ), os.getcwd(), ()
+    from netlab.kernels.warp import oci
+
+    if not options.root.is_dir():
+        raise ScenarioError(f"--root {options.root}: there is no such folder")
+    suits = {name: os.environ[name] for name in ("TERM", "LANG", "TZ") if name in os.environ}
+    environment = {"HOME": "/root", **suits}
+    if not oci.is_one(options.root):
+        return options.root.resolve(), environment, "/", ()
+    image = oci.unpacked(options.root)
+    return image.root, {**environment, **image.environment}, image.folder, image.command
 
 
 def _lab(options: argparse.Namespace) -> list[str] | None:
@@ -238,7 +247,7 @@ def _guest(options: argparse.Namespace) -> Guest:
 
 def _told(warped: Warped, options: argparse.Namespace) -> int:
     """Say how the command ended, and return the exit code."""
-    end, name = warped.end, os.path.basename(options.words[0])
+    end, name = warped.end, warped.name
     here = f"of the guest's time, {lasting(warped.wall_s)} here, on Linux {warped.release}"
     if end.late:
         raise LabError(

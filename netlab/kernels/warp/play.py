@@ -23,10 +23,10 @@ from netlab.kernels.warp.parcel import Parcel
 from netlab.model.errors import LabError, ScenarioError
 from netlab.model.outside import MIB
 
-#: A guest unpacks its files beside the archive that they came in, and half of its memory may hold
-#: files (tmpfs(5)).
-TIMES = 2
-LEAST, FOR_THE_KERNEL, FOR_PROGRAMS = 512, 128, 384  # MiB
+#: While a guest unpacks its files it has them twice, and no more than half of what is left beside
+#: the archive may hold files (tmpfs(5)), which take whole pages.
+TIMES = 3.2
+LEAST, FOR_THE_KERNEL, FOR_PROGRAMS = 512, 96, 256  # MiB
 LARGEST = 1900  # MiB: QEMU puts an archive below 2 GiB
 PORTS = WantedModules(
     ("virtio_pci", "virtio_console"),
@@ -42,6 +42,7 @@ KILLED = "Out of memory: Killed process"
 class Warped:
     """What became of a command."""
 
+    name: str  # of its program
     end: WarpEnd
     release: str  # of the kernel
     wall_s: float
@@ -68,20 +69,20 @@ def play(
     boot.check(kernel.image)
     usual = PORTS if parcel.told.lab is None else OF_LABS
     wanted = replace(usual, optional=(*usual.optional, *modules))
-    disk: list[bytes | Path] = [
+    own: list[bytes | Path] = [
         image.userland(cache.folder("guests")),
         image.kernel(kernel, wanted),
         image.netlab(),
-        _archive(parcel),
     ]
-    has = _room(parcel, sum(map(_size, disk)), memory)
+    has = _room(parcel, sum(map(_size, own)), memory)
+    disk = [*own, _archive(parcel)]
     guest = boot.completed(
         replace(guest, memory=has, options=f"{CALM} {guest.options}"), kernel, order.START
     )
     told = qemu.follow(kernel.image, disk, guest, streams=streams)
-    end = _end(told)
     return Warped(
-        end,
+        os.path.basename(parcel.told.client.line[0]),
+        _end(told),
         kernel.release,
         round(time.monotonic() - began, 3),
         has,
@@ -99,20 +100,20 @@ def _size(archive: bytes | Path) -> int:
     return archive.stat().st_size if isinstance(archive, Path) else len(archive)
 
 
-def _room(parcel: Parcel, size: int, memory: int | None) -> int:
-    """The memory for a guest with archives of that many bytes, in MiB.
+def _room(parcel: Parcel, beside: int, memory: int | None) -> int:
+    """The memory for a guest with a parcel and as many bytes of netlab's own, in MiB.
 
     Raises `ScenarioError` where they are too large for the memory that was asked for, for QEMU, or
     for this machine.
     """
-    packed = size // MIB + 1
+    packed = (parcel.packing.size + beside) // MIB + 1
     parts = f"{packed} MiB are packed (most of it: {parcel.packing.largest()})"
     if packed > LARGEST:
         raise ScenarioError(f"{parts}, and a guest takes {LARGEST} MiB at most: pack less")
-    least = TIMES * packed + FOR_THE_KERNEL
+    least = int(TIMES * packed) + FOR_THE_KERNEL
     if memory is not None and memory < least:
         raise ScenarioError(f"{parts}, too much for --memory {memory}: give {least} or more")
-    needed = memory or max(LEAST, TIMES * packed + FOR_PROGRAMS)
+    needed = memory or max(LEAST, least + FOR_PROGRAMS)
     free = _free()
     if needed + packed > free:
         raise ScenarioError(
