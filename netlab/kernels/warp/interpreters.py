@@ -33,6 +33,8 @@ IDLE = re.compile(
     r"/(test|tests|idlelib|turtledemo|lib2to3|ensurepip|config-[^/]*|idle_test|site-packages"
     r"|dist-packages)(/|$)|\.(a|o|pyi|exe)$"
 )
+#: An import that is a call, as setuptools writes it.
+CALLED = re.compile(r"__import__\(['\"](\w+)['\"]\)")
 #: Asked of a Python, whichever version; with the names of what is imported, for their files, too.
 QUESTION = r"""
 import json, os, sys, sysconfig
@@ -274,10 +276,11 @@ def imported(code: str) -> set[str]:
 
 def _begun(file: Path) -> set[str]:
     """The modules that a file imports when Python starts (site)."""
-    lines = _text(file).splitlines()
+    text = _text(file)
     if file.suffix == ".pth":
-        lines = [line for line in lines if line.startswith(("import ", "import\t"))]
-    return imported("\n".join(lines))
+        starts = ("import ", "import\t")
+        text = "\n".join(line for line in text.splitlines() if line.startswith(starts))
+    return imported(text) | {*CALLED.findall(text)}
 
 
 def _is_current(path: str, about: Mapping[str, object]) -> bool:

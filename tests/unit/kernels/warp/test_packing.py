@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from netlab.kernels.vm.accelerator import tiny_program
-from netlab.kernels.warp import elf, order, parcel
+from netlab.kernels.warp import elf, interpreters, order, parcel
 from netlab.kernels.warp.interpreters import imported
 from netlab.kernels.warp.libraries import Libraries
 from netlab.kernels.warp.packing import Packing
@@ -255,6 +255,21 @@ def test_a_python_comes_with_its_library_and_the_modules_beside_a_script(tmp_pat
     assert any(path.endswith("/json/decoder.py") for path in found.packing.files)
     assert any("/_socket." in path or "/socket.py" in path for path in found.packing.files)
     assert not any("/test/" in path for path in found.packing.files)
+
+
+def test_of_too_many_packages_those_that_are_imported_are_packed_with_what_they_require(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(interpreters, "MOST", 0)
+    found = packed(sys.executable, "-c", "import requests, json")
+    packages = {match[1] for path in found.packing.files
+                if (match := re.search(r"/site-packages/(\w+)/__init__\.py", path))}  # fmt: skip
+    assert {"requests", "urllib3", "certifi"} <= packages
+    assert not {"pytest", "scapy", "redis"} & packages
+    (remark,) = found.remarks
+    assert "packed are those that the program imports (requests) and what they require" in remark
+    more = packed(sys.executable, "-c", "import requests", packages=["redis"])
+    assert any("/site-packages/redis/__init__.py" in path for path in more.packing.files)
 
 
 def test_a_shim_leads_to_what_it_starts(tmp_path: Path) -> None:
