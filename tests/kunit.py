@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The kernel's own reader of KTAP, tools/testing/kunit, asked what it makes of netlab's.
+"""The kernel's own tools: its reader of KTAP, asked what it makes of netlab's, and its tests.
 
-It comes with nothing but the kernel's source: Debian's package linux-source, or a tree that
+They come with nothing but the kernel's source: Debian's package linux-source, or a tree that
 NETLAB_TEST_TREE names.
 """
 
@@ -21,7 +21,10 @@ from netlab.kernels import cache
 
 from . import programs
 
-PLACE = "tools/testing/kunit"
+READER = "tools/testing/kunit"
+SELFTESTS = "tools/testing/selftests/net"
+#: What is taken out of the archive, in its order.
+PLACES = (READER, SELFTESTS)
 SOURCES = "/usr/src"
 COLOURS = re.compile(r"\033\[[0-9;]*m")
 RESULT = re.compile(r"\[(PASSED|FAILED|SKIPPED|CRASHED)\] (.*)")
@@ -38,7 +41,7 @@ class Parsed(NamedTuple):
 
 def parsed(path: Path) -> Parsed:
     """Read a file as `kunit.py parse` does."""
-    program = tree() / PLACE / "kunit.py"
+    program = tree() / READER / "kunit.py"
     done = subprocess.run(
         [sys.executable, str(program), "parse", str(path.absolute())],
         capture_output=True, text=True, timeout=60, check=False,
@@ -54,17 +57,19 @@ def parsed(path: Path) -> Parsed:
 
 
 def tree() -> Path:
-    """A folder with the kernel's tools/testing/kunit; the test is skipped where none can be had."""
+    """A folder with `PLACES` of the kernel's tree; the test is skipped where none can be had."""
     named = os.environ.get("NETLAB_TEST_TREE")
     if named:
         return Path(named)
     sources = sorted(Path(SOURCES).glob("linux-source-*.tar.*"))
     if not sources:
-        missing = "kunit.py is missing: install linux-source (Debian), or set NETLAB_TEST_TREE"
+        missing = (
+            "the kernel's source is missing: install linux-source (Debian), or set NETLAB_TEST_TREE"
+        )
         if not programs.found("apt-get"):  # Fedora has no such package
             pytest.skip(missing)
         programs.lacking(missing)
-    place = cache.folder("kunit") / sources[-1].name
+    place = cache.folder("kernel-tools") / sources[-1].name
     with cache.locked(place):
         if not place.exists():
             with cache.draft(place) as begun:
@@ -73,14 +78,14 @@ def tree() -> Path:
 
 
 def _extract(source: Path, folder: Path) -> None:
-    """Take that folder out of the archive, and read no further: 10 s instead of 12."""
+    """Take those folders out of the archive, and read no further: 12 s instead of 14."""
     with tarfile.open(source, "r|*") as archive:
-        found = False
+        last = False
         for member in archive:
-            inside = f"/{PLACE}/" in member.name
-            if inside and member.isfile():
+            place = next((each for each in PLACES if f"/{each}/" in member.name), None)
+            if place and member.isfile():
                 member.name = member.name.partition("/")[2]
                 archive.extract(member, folder, filter="data")
-            if found and not inside:
+            if last and not place:
                 return
-            found = inside
+            last = place == PLACES[-1]

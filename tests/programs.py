@@ -29,6 +29,7 @@ PACKAGES = {
     "curl": "curl",
     "dash": "dash",
     "go": "golang-go (Fedora: golang)",
+    "gcc": "gcc",
     "gpg": "gnupg (Fedora: gnupg2)",
     "haproxy": "haproxy",
     "initdb": "postgresql (Fedora: postgresql-server)",
@@ -71,6 +72,7 @@ LANGUAGE = "an example in its language is played where it is installed anyway"
 NOT_REQUIRED = {
     "containerd": "many machines of CI are containers, in which it runs no others",
     "ctr": "comes with containerd",
+    "gcc": "one of the kernel's own tests is built where there is a compiler",
     "go": LANGUAGE,
     "java": LANGUAGE,
     "node": LANGUAGE,

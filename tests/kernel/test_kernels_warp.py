@@ -19,6 +19,7 @@ from netlab.kernels.sources.kernel import Kernel
 from netlab.scheduler import now, wait
 from netlab.testbed.program import _tree
 
+from .. import kunit, programs
 from . import guests
 
 pytestmark = [
@@ -123,6 +124,15 @@ def test_a_reader_that_goes_away_ends_it(warp: Warp) -> None:
         assert process.stdout.read(4) == b"y\ny\n"
         process.stdout.close()
         assert process.wait(PATIENCE) == 0
+
+
+def test_one_of_the_kernels_own_tests_passes_in_a_guest(warp: Warp) -> None:
+    source = kunit.tree() / kunit.SELFTESTS / "reuseaddr_conflict.c"
+    program = warp.folder / source.stem
+    subprocess.run([programs.need("gcc"), "-o", program, source], check=True, timeout=PATIENCE)
+    done = warp("--", f"./{program.name}")
+    assert done.returncode == 0, done.stderr
+    assert "Success\n" in done.stderr
 
 
 def guest_of(process: int) -> int | None:
