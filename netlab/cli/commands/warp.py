@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 EPILOG = f"""\
 {SPECS}
 examples:
-  netlab warp -- sleep 3600                 an hour, in a second
+  netlab warp -- sleep 3600                 an hour, in seconds
   netlab warp -- python3 client.py          with the modules and packages it imports
   netlab warp --kernel debian:bullseye -- curl --version    on another kernel
   netlab warp --lab --step 'drop: {{segment: SYN, to: server}}' -- curl -sS server
