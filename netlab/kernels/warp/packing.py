@@ -105,6 +105,8 @@ class Packing:
         self.folders[folder] = None
         try:
             entries = sorted(os.scandir(self.tree.outside(folder)), key=lambda each: each.name)
+        except PermissionError:  # as the program would find it: a folder of somebody else's
+            return
         except OSError as error:
             raise of_file(error, f"{folder} cannot be packed: {error.strerror}") from None
         for entry in entries:

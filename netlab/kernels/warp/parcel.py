@@ -141,6 +141,8 @@ class _Packer:
             raise ScenarioError(f"there is no program {word}{where}")
         if not tree.is_program(path):
             raise ScenarioError(f"{word} is not executable{where}: chmod +x {word}")
+        if not os.access(tree.outside(tree.way(path).end), os.R_OK):
+            raise ScenarioError(f"{word} may not be read{where}, and has to be, to be packed")
         return path
 
     def _words(self, program: str, words: Sequence[str]) -> None:
@@ -165,6 +167,8 @@ class _Packer:
                 raise ScenarioError(f"--with {more}: expected a file; with --root, no folder")
             self._packing.files[str(here)] = here
         elif os.path.lexists(path):
+            if not os.access(path, os.R_OK):
+                raise ScenarioError(f"--with {more}: it may not be read, or leads nowhere")
             self._packing.add(path)
         elif "/" not in more and (found := self._interpreters.on_path(more)):
             self._needs.program(found)

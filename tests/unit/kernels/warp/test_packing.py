@@ -203,11 +203,22 @@ def test_a_text_is_no_program(tmp_path: Path) -> None:
     assert f"{path} is no program: expected an ELF file, or a script" in refusal(path)
 
 
-def test_something_more_that_is_not_there() -> None:
+def test_something_more_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "x").symlink_to("nowhere")
+    said = refusal("true", folder=tmp_path, more=["x"])
+    assert said == "--with x: it may not be read, or leads nowhere"
     said = refusal("true", more=["no-such-thing"])
     assert said == (
         "--with no-such-thing: there is no such file or folder, and no program of that name"
     )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_read(tmp_path: Path) -> None:
+    program(tmp_path / "x", mode=0o311)
+    assert refusal("./x", folder=tmp_path) == "./x may not be read, and has to be, to be packed"
+    said = refusal("true", folder=tmp_path, more=["x"])
+    assert said == "--with x: it may not be read, or leads nowhere"
 
 
 # --- what is packed
