@@ -80,8 +80,8 @@ print(json.dumps({
 
 
 class Interpreters:
-    """Adds what interpreters need to a packing. `line` is the command, whose first word is not
-    looked at, `folder` where it starts, and `packages` are imported in addition to what it shows.
+    """Adds what interpreters need to a packing. `line` is the command, with its program's path,
+    `folder` where it starts, and `packages` are imported in addition to what it shows.
     """
 
     def __init__(
@@ -128,15 +128,15 @@ class Interpreters:
             self._packing.add_library(
                 library, lambda at: not IDLE.search(at) and _is_current(at, about)
             )
-        begun = self._code()
-        self._modules_of(begun, about)
+        shown = self._add_modules(about) - {*about["built in"]}
         own = {*about["library"], *self._code_folders()}
         places = [each for each in about["path"] if each not in own and not _is_in(each, own)]
-        self._add_packages(path, places, about, begun)
+        self._add_packages(path, places, about, shown)
 
     def _add_packages(
-        self, path: str, places: Sequence[str], about: Mapping[str, Sequence[str]], code: str
+        self, path: str, places: Sequence[str], about: Mapping[str, Sequence[str]], shown: set[str]
     ) -> None:
+        """Add what is in the folders of packages: all, or what is needed for those names."""
         whole = sum(sum(sizes(place, self._packing.tree)) for place in places)
         if whole <= MOST:
             for place in places:
@@ -148,7 +148,6 @@ class Interpreters:
         for each in starts:
             self._packing.add_library(each)
         begun = {name for each in starts for name in _begun(self._packing.tree.outside(each))}
-        shown = imported(code) - {*about["built in"]}
         names = sorted({*shown, *begun, *self._packages})
         found = json.loads(self._asked(path, ("-c", QUESTION, *names)))["files"] if names else []
         for file in found:
@@ -177,23 +176,28 @@ class Interpreters:
         scripts = [path for path in paths if tree.file(path)]
         return [os.path.dirname(tree.way(path).end) for path in scripts] or [self._folder]
 
-    def _modules_of(self, code: str, about: Mapping[str, Sequence[str]]) -> None:
-        """Add the modules beside the code that it imports, and that those import."""
-        built_in, folders = {*about["built in"]}, self._code_folders()
-        todo, done = [*imported(code)], {*()}
+    def _add_modules(self, about: Mapping[str, Sequence[str]]) -> set[str]:
+        """Add the modules beside the code that it imports, and that those import. Returns the names
+        of all that is imported.
+        """
+        folders = self._code_folders()
+        todo, done = [*imported(self._code())], {*about["built in"]}
         while todo:
             name = todo.pop()
-            if name in done or name in built_in:
+            if name in done:
                 continue
             done.add(name)
-            for folder in folders:
-                for path in (f"{folder}/{name}.py", f"{folder}/{name}"):
-                    known = len(self._packing.fresh)
-                    if self._packing.tree.file(path) or self._packing.tree.is_folder(path):
-                        self._packing.add_library(path, lambda at: _is_current(at, about))
-                    for fresh in self._packing.fresh[known:]:
-                        if fresh.endswith(".py"):
-                            todo += imported(_text(self._packing.files[fresh]))
+            for path in (f"{folder}/{name}{end}" for folder in folders for end in (".py", "")):
+                for file in self._python_at(path, about):
+                    todo += imported(_text(file))
+        return done
+
+    def _python_at(self, path: str, about: Mapping[str, Sequence[str]]) -> list[Path]:
+        """Add a module or a package; its files that are Python."""
+        known = len(self._packing.fresh)
+        self._packing.add_library(path, lambda at: _is_current(at, about))
+        fresh = self._packing.fresh[known:]
+        return [self._packing.files[each] for each in fresh if each.endswith(".py")]
 
     # --- Node
 

@@ -79,35 +79,39 @@ def packed(asked: WarpRequest) -> Parcel:
 
 class _Packer:
     def __init__(self, asked: WarpRequest) -> None:
-        tree = Tree(asked.root)
-        environment = {"PATH": SEARCHED, **asked.environment}
-        lines = [[*asked.line], shlex.split(asked.serve)] if asked.serve else [[*asked.line]]
-        words = [word for line in lines for word in line[1:]]
-        self._asked, self._environment, self._lines = asked, environment, lines
-        self._packing = Packing(tree)
+        self._asked = asked
+        self._environment = {"PATH": SEARCHED, **asked.environment}
+        self._lines = [line for line in ([*asked.line], _split(asked.serve)) if line]
+        self._tree = Tree(asked.root)
+        self._packing = Packing(self._tree)
+        self._programs = [self._program(line[0]) for line in self._lines]
+        words = [
+            word
+            for program, line in zip(self._programs, self._lines, strict=True)
+            for word in (program, *line[1:])
+        ]
         self._interpreters = Interpreters(
-            self._packing, words, asked.folder, environment, asked.packages
+            self._packing, words, asked.folder, self._environment, asked.packages
         )
-        libraries = Libraries(tree, environment.get("LD_LIBRARY_PATH", ""))
+        libraries = Libraries(self._tree, self._environment.get("LD_LIBRARY_PATH", ""))
         self._needs = FileNeeds(self._packing, libraries, self._interpreters, asked.folder)
 
     def parcel(self) -> Parcel:
         """Pack it all."""
         asked = self._asked
-        programs = [self._program(line[0]) for line in self._lines]
-        for program in programs:
+        for program in self._programs:
             self._needs.check(program)
-        if self._packing.tree.is_foreign:
+        if self._tree.is_foreign:
             self._packing.add("/")
-        for program, line in zip(programs, self._lines, strict=True):
+        for program, line in zip(self._programs, self._lines, strict=True):
             self._needs.program(program)
             self._words(program, line[1:])
         for more in asked.more:
             self._add(more)
-        if not self._packing.tree.is_foreign:
+        if not self._tree.is_foreign:
             surroundings.add(self._packing, self._environment)
             self._needs.complete()
-        commands = [self._command(*each) for each in zip(programs, self._lines, strict=True)]
+        commands = [self._command(*each) for each in zip(self._programs, self._lines, strict=True)]
         told = WarpOrder(
             client=commands[0],
             environment=self._environment,
@@ -125,9 +129,9 @@ class _Packer:
 
     def _program(self, word: str) -> str:
         """The path of a program. Raises `ScenarioError` where there is none, or it is none."""
-        tree, where = self._packing.tree, self._where()
+        tree, where = self._tree, self._where()
         if "/" not in word:
-            found = self._interpreters.on_path(word)
+            found = tree.on_path(word, self._environment["PATH"])
             if found is None:
                 raise ScenarioError(
                     f"there is no program {word!r}{where} in any folder of PATH: install it, or "
@@ -147,11 +151,11 @@ class _Packer:
 
     def _words(self, program: str, words: Sequence[str]) -> None:
         """Add the files and programs that the words of a command line name."""
-        if self._packing.tree.is_foreign:
+        if self._tree.is_foreign:
             return
         for word in words:
             path = os.path.join(self._asked.folder, word)
-            if self._packing.tree.file(path) is not None:
+            if self._tree.file(path) is not None:
                 self._packing.add(path)
             elif "/" not in word and (found := self._interpreters.on_path(word)):
                 self._needs.program(found)
@@ -161,7 +165,7 @@ class _Packer:
     def _add(self, more: str) -> None:
         """Add what somebody named: a file, a folder, or a program by its name."""
         path = os.path.join(self._asked.folder, more)
-        if self._packing.tree.is_foreign:  # from this machine, over that system's files
+        if self._tree.is_foreign:  # from this machine, over that system's files
             here = Path.cwd() / more
             if not here.is_file():
                 raise ScenarioError(f"--with {more}: expected a file; with --root, no folder")
@@ -185,7 +189,7 @@ class _Packer:
 
     def _left_out(self) -> Iterator[str]:
         """Folders that the command names and does not get, in words."""
-        tree = self._packing.tree
+        tree = self._tree
         for word in [word for line in self._lines for word in line[1:] if word[:1] != "-"]:
             path = os.path.join(self._asked.folder, word)
             if "/" in word.strip("./") or not tree.is_folder(path):
@@ -194,4 +198,12 @@ class _Packer:
                 yield f"the folder {word} is not packed: --with {word} packs it"
 
     def _where(self) -> str:
-        return f" in {self._asked.root}" if self._packing.tree.is_foreign else ""
+        return f" in {self._asked.root}" if self._tree.is_foreign else ""
+
+
+def _split(serve: str) -> list[str]:
+    """The words of a command line, as a shell would split it."""
+    try:
+        return shlex.split(serve)
+    except ValueError as error:
+        raise ScenarioError(f"--serve {serve!r}: {str(error).lower()}") from None

@@ -221,6 +221,10 @@ def test_what_may_not_be_read(tmp_path: Path) -> None:
     assert said == "--with x: it may not be read, or leads nowhere"
 
 
+def test_a_server_whose_command_has_an_open_quote() -> None:
+    assert refusal("true", serve="sh -c 'true") == '--serve "sh -c \'true": no closing quotation'
+
+
 # --- what is packed
 
 
@@ -269,16 +273,18 @@ def test_a_python_comes_with_its_library_and_the_modules_beside_a_script(tmp_pat
 
 
 def test_of_too_many_packages_those_that_are_imported_are_packed_with_what_they_require(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(interpreters, "MOST", 0)
-    found = packed(sys.executable, "-c", "import requests, json")
+    (tmp_path / "beside.py").write_text("import requests, json\n")
+    program(tmp_path / "tool", f"#!{sys.executable}\nimport beside\n".encode())
+    found = packed("./tool", folder=tmp_path)
     packages = {match[1] for path in found.packing.files
                 if (match := re.search(r"/site-packages/(\w+)/__init__\.py", path))}  # fmt: skip
     assert {"requests", "urllib3", "certifi"} <= packages
     assert not {"pytest", "scapy", "redis"} & packages
     (remark,) = found.remarks
-    assert "packed are those that the program imports (requests) and what they require" in remark
+    assert "those that the program imports (beside, requests) and what they require" in remark
     more = packed(sys.executable, "-c", "import requests", packages=["redis"])
     assert any("/site-packages/redis/__init__.py" in path for path in more.packing.files)
 
