@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import select
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -42,6 +43,7 @@ exit codes: 0 or the command's own, 128 and the number of the signal that ended 
 2 bad usage, or the command could not be packed, 3 a kernel could not be fetched or
 booted, or the command's time was up
 """
+STDOUT, STDERR = 1, 2
 SIGNALLED = 128  # added to a signal's number, as shells do
 UNITS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600, "d": 86400, "": 1}
 #: The guest's time after which a command is ended: nothing in TCP waits longer.
@@ -150,8 +152,8 @@ def main(options: argparse.Namespace) -> int:
         note(remark)
     kernel = _kernel(options)
     streams = {
-        order.OUTPUT: _writer(sys.stdout.fileno()),
-        order.ERRORS: _writer(sys.stderr.fileno()),
+        order.OUTPUT: _writer(STDOUT),
+        order.ERRORS: _writer(STDERR),
     }
     warped = play.play(
         kernel, packed, _guest(options), options.memory, streams, tuple(options.module)
@@ -177,7 +179,7 @@ def _request(options: argparse.Namespace) -> WarpRequest:
         packages=options.package,
         input=_input(options.input),
         terminal=_terminal() if options.terminal else None,
-        joined=_same(sys.stdout.fileno(), sys.stderr.fileno()),
+        joined=os.path.samestat(os.fstat(STDOUT), os.fstat(STDERR)),
         until=options.until,
         user=_user(options.user) if options.user else None,
         lab=_lab(options),
@@ -265,16 +267,16 @@ def _told(warped: Warped, options: argparse.Namespace) -> int:
 
 
 def _writer(descriptor: int) -> Callable[[bytes], None]:
+    """Writes at once, however long its reader takes. Raises BrokenPipeError where that has gone."""
+
     def write(data: bytes) -> None:
         while data:
-            data = data[os.write(descriptor, data) :]
+            try:
+                data = data[os.write(descriptor, data) :]
+            except BlockingIOError:  # somebody has set it so who shares it
+                select.select([], [descriptor], [])
 
     return write
-
-
-def _same(one: int, other: int) -> bool:
-    """Whether two descriptors lead to the same place."""
-    return os.path.samestat(os.fstat(one), os.fstat(other))
 
 
 def _input(name: str | None) -> bytes:

@@ -12,11 +12,13 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from netlab.kernels.warp.packing import Packing, sizes
 from netlab.model.errors import ScenarioError
 from netlab.model.outside import MIB
 from netlab.model.text import printable
+from netlab.programs import belongings
 
 PYTHON = re.compile(r"python[\d.]*|pypy[\d.]*")
 NODE = re.compile(r"node|nodejs")
@@ -35,48 +37,6 @@ IDLE = re.compile(
 )
 #: An import that is a call, as setuptools writes it.
 CALLED = re.compile(r"__import__\(['\"](\w+)['\"]\)")
-#: Asked of a Python, whichever version; with the names of what is imported, for their files, too.
-QUESTION = r"""
-import json, os, sys, sysconfig
-names, files = sys.argv[1:], set()
-if names:
-    import importlib.util
-    from importlib import metadata
-    def without(name):
-        found = importlib.util.find_spec(name)
-        if found is None: return
-        files.update(found.submodule_search_locations or [found.origin])
-    homes = metadata.packages_distributions() if hasattr(metadata, "packages_distributions") else {}
-    todo, done = [], set()
-    for name in names:
-        try: without(name)
-        except (ImportError, ValueError): pass
-        todo += homes.get(name, [])
-    import re
-    while todo:
-        key = re.sub(r"[-_.]+", "-", todo.pop()).lower()
-        if key in done: continue
-        done.add(key)
-        try: about = metadata.distribution(key)
-        except metadata.PackageNotFoundError: continue
-        files.update(str(about.locate_file(file)) for file in about.files or ())
-        if about.files is None:
-            for module in (about.read_text("top_level.txt") or "").split():
-                try: without(module)
-                except (ImportError, ValueError): pass
-            files.add(str(getattr(about, "_path", "")))
-        for line in about.requires or ():
-            if "extra" not in line.partition(";")[2]:
-                todo.append(re.match(r"[\w.-]+", line)[0])
-print(json.dumps({
-    "program": sys.executable, "base": getattr(sys, "_base_executable", sys.executable),
-    "prefix": sys.prefix, "path": [each for each in sys.path if each],
-    "library": sorted({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}),
-    "tag": sys.implementation.cache_tag,
-    "files": sorted(file for file in files if file),
-    "built in": sorted(getattr(sys, "stdlib_module_names", ())),
-}))
-"""
 
 
 class Interpreters:
@@ -119,7 +79,7 @@ class Interpreters:
     # --- Python
 
     def _add_python(self, path: str) -> None:
-        about = json.loads(self._asked(path, ("-c", QUESTION)))
+        about = self._belongings(path)
         self._stands_for(path, about["program"])
         for program in (about["program"], about["base"]):
             self._packing.add(program)
@@ -149,14 +109,19 @@ class Interpreters:
             self._packing.add_library(each)
         begun = {name for each in starts for name in _begun(self._packing.tree.outside(each))}
         names = sorted({*shown, *begun, *self._packages})
-        found = json.loads(self._asked(path, ("-c", QUESTION, *names)))["files"] if names else []
-        for file in found:
+        for file in self._belongings(path, *names)["files"]:
             self._packing.add_library(os.path.normpath(file), lambda at: _is_current(at, about))
         self.remarks.append(
             f"the packages of {path} have {whole // MIB} MiB: packed are those that the program "
             f"imports ({', '.join(sorted(shown)) or 'none'}) and what they require; --package NAME "
             "adds others"
         )
+
+    def _belongings(self, path: str, *names: str) -> dict[str, Any]:
+        """What belongs to a Python, and to packages of these names."""
+        question = Path(belongings.__file__).read_text()
+        told: dict[str, Any] = json.loads(self._asked(path, ("-c", question, *names)))
+        return told
 
     def _code(self) -> str:
         """The code that a Python is given, as far as the command shows it."""

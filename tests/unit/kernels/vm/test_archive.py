@@ -19,6 +19,7 @@ import pytest
 from netlab.kernels.suite import Job
 from netlab.kernels.vm import bare, image
 from netlab.kernels.vm.archive import BLOCK, Archive
+from netlab.kernels.warp import elf
 from netlab.model.errors import LabError
 
 
@@ -159,3 +160,15 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         LabError, match=r"userland cannot be written: (File exists|Not a directory)"
     ):
         image.userland(tmp_path)
+
+
+def test_netlabs_own_programs_are_started_by_netlabs_own_loader(tmp_path: Path) -> None:
+    """Another system's may be where they name theirs."""
+    before = Path(sys.executable).resolve()
+    after = tmp_path / "python"
+    after.write_bytes(image.with_own_loader(before.read_bytes()))
+    about, was = elf.read("python", after), elf.read("python", before)
+    assert about is not None
+    assert was is not None
+    assert about.loader == bare.LOADER
+    assert (about.needed, after.stat().st_size) == (was.needed, before.stat().st_size)
