@@ -228,10 +228,28 @@ def _kernel(options: argparse.Namespace) -> Kernel:
             "--kernel host: this kernel runs already, and its time cannot be bent: name one that "
             "can be booted, such as debian:trixie or an image"
         )
-    kernel = fetch.obtain(asked, mirrors=mirrors, keyrings=options.keyring, refresh=options.refresh)
+    kernel = fetch.obtain(
+        asked,
+        mirrors=mirrors,
+        keyrings=options.keyring,
+        refresh=options.refresh,
+        progress=_progress(asked.text),
+    )
     for text in kernel.remarks:
         note(f"{asked.text}: {text}")
     return kernel
+
+
+def _progress(spec: str) -> Callable[[str, int, int], None]:
+    """Says once what is being done: kernels are large."""
+    said: set[str] = set()
+
+    def tell(what: str, done: int, total: int) -> None:
+        if what not in said:
+            said.add(what)
+            note(f"{spec}: {what.removeprefix(f'{spec}: ')}")
+
+    return tell
 
 
 def _guest(options: argparse.Namespace) -> Guest:
