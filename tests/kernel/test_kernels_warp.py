@@ -167,6 +167,7 @@ def alive(process: int) -> bool:
         (["--kernel", "host", "--", "true"], "this kernel runs already"),
         (["--memory", "100", "--", "true"], "too much for --memory 100: give "),
         (["--root", "/no/such", "--", "true"], "--root /no/such: there is no such folder"),
+        (["--root", "/", "--user", "nobody", "--", "true"], "--user is one of this machine"),
         (["--", "no-such-program"], "there is no program 'no-such-program'"),
         (["--until", "soon", "--", "true"], "expected a time such as 30s, 10min or 2h"),
         (["--date", "soon", "--", "true"], "expected a date such as 2026-01-01"),

@@ -197,6 +197,8 @@ def _system(options: argparse.Namespace) -> tuple[Path, dict[str, str], str, tup
 
     if not options.root.is_dir():
         raise ScenarioError(f"--root {options.root}: there is no such folder")
+    if options.user:
+        raise ScenarioError("--user is one of this machine: with --root, give it or the other")
     suits = {name: os.environ[name] for name in ("TERM", "LANG", "TZ") if name in os.environ}
     environment = {"HOME": "/root", **suits}
     if not oci.is_one(options.root):

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netlab.kernels.sources.kernel import Kernel
-from netlab.kernels.vm import modules
+from netlab.kernels.vm import bare, modules
 from netlab.kernels.vm.archive import Archive
 from netlab.kernels.vm.bare import (
     INIT,
@@ -90,7 +90,7 @@ def userland(cache: Path) -> Path:
     Raises `LabError` where this Python cannot be packed, or the cache cannot be written.
     """
     files = dict(_userland())
-    seen = hashlib.sha256(Path(__file__).read_bytes())
+    seen = hashlib.sha256(Path(__file__).read_bytes() + Path(bare.__file__).read_bytes())
     for path, source in files.items():
         status = source.stat()
         seen.update(f"{path} {source} {status.st_size} {status.st_mtime_ns}\n".encode())

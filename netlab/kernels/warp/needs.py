@@ -27,7 +27,7 @@ HEAD = 256  # bytes of a script in which its interpreter is named, as in Linux
 
 
 class FileNeeds:
-    """Completes a packing. `environment` is the program's, and `folder` where it starts."""
+    """Completes a packing, for a program that starts in `folder`."""
 
     def __init__(
         self, packing: Packing, libraries: Libraries, interpreters: Interpreters, folder: str
@@ -80,7 +80,7 @@ class FileNeeds:
         assert file is not None
         about = elf.read(path, file)
         if about is None:
-            self._check_script(path, file.read_bytes()[:HEAD])
+            self._check_script(path, _first(file))
             return
         if not about.is_of_guests:
             raise ScenarioError(
@@ -110,18 +110,15 @@ class FileNeeds:
                 if needed is not None:
                     self._check_objects(needed, rpath, seen)
 
-    def _check_script(self, path: str, head: bytes) -> None:
-        line = shebang(head)
+    def _check_script(self, path: str, line: list[str]) -> None:
         if not line:
             raise ScenarioError(
                 f"{path} is no program: expected an ELF file, or a script whose first line names "
                 "its interpreter (#!/bin/sh)"
             )
         interpreter = line[0]
-        if os.path.basename(interpreter) == "env" and len(line) > 1:
-            named = next((word for word in line[1:] if not word.startswith("-")), "")
-            found = self._on_path(named)
-            interpreter = found or named
+        if named := _by_env(line):
+            interpreter = self._on_path(named) or named
         if not self._packing.tree.is_program(interpreter):
             raise ScenarioError(
                 f"{path}: its interpreter {interpreter} is not here: install it, or correct the "
@@ -147,12 +144,9 @@ class FileNeeds:
     def _script(self, path: str, line: list[str]) -> None:
         interpreter = line[0]
         self.program(interpreter)
-        if os.path.basename(interpreter) == "env":
-            named = next((word for word in line[1:] if not word.startswith("-")), "")
-            found = self._on_path(named)
-            if found:
-                self.program(found)
-                interpreter = found
+        if found := self._on_path(_by_env(line)):
+            self.program(found)
+            interpreter = found
         if SHELLS.fullmatch(os.path.basename(interpreter)):
             text = self._packing.files[path].read_bytes()[:LONGEST]
             self.words(text.decode(errors="replace"))
@@ -161,13 +155,17 @@ class FileNeeds:
         return self._interpreters.on_path(name) if name else None
 
 
+def _by_env(line: list[str]) -> str:
+    """The interpreter that env(1) is to look for; "" where it is named itself."""
+    if os.path.basename(line[0]) != "env":
+        return ""
+    return next((word for word in line[1:] if not word.startswith("-")), "")
+
+
 def _first(file: Path) -> list[str]:
-    with file.open("rb") as opened:
-        return shebang(opened.read(HEAD))
-
-
-def shebang(head: bytes) -> list[str]:
     """The words of a script's first line that names its interpreter; empty where there is none."""
+    with file.open("rb") as opened:
+        head = opened.read(HEAD)
     if not head.startswith(b"#!"):
         return []
     line = head[2:].split(b"\n")[0].decode(errors="replace").strip()
