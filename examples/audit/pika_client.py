@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One message by pika (PyPI: pika): AMQP 0-9-1, of RabbitMQ.
+
+`--recommended`: the time-outs of
+https://pika.readthedocs.io/en/stable/examples/heartbeat_and_blocked_timeouts.html
+"""
+
+import os
+import sys
+from typing import Any
+
+import pika
+
+host, port = os.environ["NETLAB_SERVER"].rsplit(":", 1)
+limits: dict[str, Any] = {"heartbeat": 600, "blocked_connection_timeout": 300}
+where = pika.ConnectionParameters(host, int(port), **limits if "--recommended" in sys.argv else {})
+connection = pika.BlockingConnection(where)
+channel = connection.channel()
+channel.confirm_delivery()
+channel.queue_declare("netlab", exclusive=True)
+channel.basic_publish("", "netlab", b"hello")
+print("confirmed")
+connection.close()
