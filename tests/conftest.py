@@ -40,6 +40,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tests/unit/",
     ),
     "plays everything side by side: not two at a time, and what they share is played once": (
+        "tests/audit/test_clients.py",
+        "tests/audit/test_planted.py",
         "tests/cli/test_freeze.py::test_every_",
         "tests/cli/test_teach.py::test_every_",
         "tests/kernel/test_atlas.py",

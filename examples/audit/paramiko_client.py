@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One command by paramiko (PyPI: paramiko), with a password out of NETLAB_PASSWORD: SSH.
+"""One command by paramiko (PyPI: paramiko), with the key in NETLAB_KEY: SSH.
 
 By default connecting takes as long as TCP does, the banner 15 s, and a command for ever.
 `--recommended`: the time-outs of https://docs.paramiko.org/en/stable/api/client.html
@@ -11,24 +11,13 @@ from typing import Any
 
 import paramiko
 
-LIMITS: dict[str, Any] = {
-    "timeout": 10,
-    "banner_timeout": 10,
-    "auth_timeout": 10,
-    "channel_timeout": 10,
-}
+LIMITS = {"timeout": 10, "banner_timeout": 10, "auth_timeout": 10, "channel_timeout": 10}
 recommended = "--recommended" in sys.argv
+limits: dict[str, Any] = LIMITS if recommended else {}
 host, port = os.environ["NETLAB_SERVER"].rsplit(":", 1)
+user, key = os.environ.get("NETLAB_USER", "root"), os.environ["NETLAB_KEY"]
 with paramiko.SSHClient() as client:
     client.set_missing_host_key_policy(paramiko.AutoAddPolicy())
-    client.connect(
-        host,
-        int(port),
-        username=os.environ.get("NETLAB_USER", "netlab"),
-        password=os.environ.get("NETLAB_PASSWORD", "netlab"),
-        allow_agent=False,
-        look_for_keys=False,
-        **LIMITS if recommended else {},
-    )
+    client.connect(host, int(port), user, key_filename=key, allow_agent=False, **limits)
     _, output, _ = client.exec_command("echo hello", timeout=10 if recommended else None)
     print(output.read())

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One message by pika (PyPI: pika): AMQP 0-9-1, of RabbitMQ.
 
-`--recommended`: the time-outs of
+By default connecting may take 10 s, AMQP's own handshake 15 s, and a reply as long as heartbeats
+come. `--recommended`: the values of the documentation's example,
 https://pika.readthedocs.io/en/stable/examples/heartbeat_and_blocked_timeouts.html
 """
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One query by psycopg 3 (PyPI: psycopg[binary]): PostgreSQL.
 
-By default it waits for ever for a reply. `--recommended`: connect_timeout, keepalives and
-tcp_user_timeout of https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+By default connecting may take 130 s, and a reply for ever. `--recommended`: connect_timeout,
+keepalives and tcp_user_timeout of https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 """
 
 import os

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Sends a reading every half second, three times, and waits for each reply: meter SERVER PORT
+// Sends a reading every second, three times, and waits for each reply: meter SERVER PORT
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 int main(int argc, char **argv) {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *to;
-    struct timeval limit = {.tv_sec = 2};
+    struct timeval limit = {.tv_sec = 1, .tv_usec = 500000};
     char reply[4096];
     int missing = 0;
     if (argc < 3 || getaddrinfo(argv[1], argv[2], &hints, &to))
@@ -25,7 +25,7 @@ int main(int argc, char **argv) {
         ssize_t count = recv(fd, reply, sizeof reply, 0);
         if (count <= 0 || reply[count - 1] != '\n')
             missing++; // this one is lost: the next may get through
-        usleep(500000);
+        sleep(1);
     }
     return missing ? fprintf(stderr, "%d replies are missing\n", missing), 1 : 0;
 }

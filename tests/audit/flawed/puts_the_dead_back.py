@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Asks redis for the lengths of two queues, a second apart, by a pool: lengths.py SERVER PORT."""
+"""Asks redis for the lengths of two queues, two seconds apart: lengths.py SERVER PORT."""
 
 import queue
 import socket
@@ -35,5 +35,5 @@ try:
     print("jobs", length("jobs"))
 except OSError as failure:
     sys.exit(f"lengths: {failure}")
-time.sleep(1)
+time.sleep(2)
 print("mails", patiently("mails"))

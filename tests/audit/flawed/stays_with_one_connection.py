@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Counts what is in two queues of redis, a second apart, whatever happens: depth.py SERVER PORT."""
+"""Counts what is in two queues of redis, two seconds apart: depth.py SERVER PORT."""
 
 import socket
 import sys
@@ -29,7 +29,7 @@ try:
     print("jobs", ask(connection, "jobs"))
 except OSError as error:
     sys.exit(f"depth: {error}")
-time.sleep(1)
+time.sleep(2)
 depth = None
 while depth is None:
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sends two readings, a second apart, by one connection where that lives: meter.py SERVER PORT.
+"""Sends two readings, two seconds apart, by one connection where that lives: meter.py SERVER PORT.
 
 No reading is sent again that may have arrived: a connection is looked at before it is used.
 """
@@ -30,11 +30,11 @@ def send(connection: socket.socket, reading: str, end: float) -> None:
 
 
 def main() -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 6
     connection = socket.create_connection(SERVER, timeout=2)
     try:
         send(connection, "first", end)
-        time.sleep(1)
+        time.sleep(2)
         if not usable(connection):
             connection.close()
             connection = socket.create_connection(SERVER, timeout=2)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Reads two keys of redis, a second apart. What only reads may be asked again: by a new connection,
-after a pause that grows, and until five seconds are over: keys.py SERVER PORT.
+"""Reads two keys of redis, two seconds apart: keys.py SERVER PORT.
+
+What only reads may be asked again: by a new connection, after a pause that grows, and until five
+seconds are over.
 """
 
 import contextlib
@@ -57,7 +59,7 @@ def patiently(redis: Redis, key: str) -> int:
 redis = Redis()
 try:
     print("jobs", patiently(redis, "jobs"))
-    time.sleep(min(1, left()))
+    time.sleep(min(2, left()))
     print("mails", patiently(redis, "mails"))
 except OSError as error:
     sys.exit(f"redis: {error}")
