@@ -6,19 +6,14 @@ are. Whether an audit names them is another test's matter.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-HERE = Path(__file__).parent
-LIST: dict[str, Any] = yaml.safe_load((HERE / "flaws.yaml").read_text())
-VERDICTS = {
-    *("fine", "error", "late", "hangs", "sent twice", "short", "leaks", "spins", "dies"),
-}
+from .planted import HERE, KINDS, LIST, entries
+
 INNOCENT = {"fine", "error"}
+VERDICTS = {*INNOCENT, "late", "hangs", "sent twice", "short", "leaks", "spins", "dies"}
 OF_CLIENTS = {
     *("syn-lost", "syn-ack-lost", "third-ack-lost", "refused", "unreachable", "never-accepted"),
     *("queue-full", "silent-server", "request-lost", "request-ack-lost", "reply-lost"),
@@ -40,12 +35,8 @@ FOLDERS = {
 }
 
 
-def entries(*which: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    for kind, groups in LIST.items():
-        if kind in FAULTS:
-            for group in which:
-                for entry in groups[group]:
-                    yield kind, entry
+def every(*groups: str) -> list[tuple[str, dict[str, Any]]]:
+    return [(kind, entry) for kind in KINDS for entry in entries(kind, *groups)]
 
 
 @pytest.mark.parametrize(("kind", "group"), FOLDERS)
@@ -58,7 +49,7 @@ def test_every_program_is_in_the_list_and_the_reverse(kind: str, group: str) -> 
 
 
 def test_a_command_names_its_program_and_where_to_go() -> None:
-    for kind, entry in entries("flawed", "sound"):
+    for kind, entry in every("flawed", "sound"):
         words = shlex.split(entry["command"])
         wanted = {"{server}", "{port}"} if kind == "clients" else {"{port}"}
         assert wanted <= {*words}, entry["file"]
@@ -71,7 +62,7 @@ def test_a_command_names_its_program_and_where_to_go() -> None:
 
 def test_what_is_said_are_words_that_there_are() -> None:
     assert {*LIST["unsure"]} < OF_CLIENTS
-    for kind, entry in entries("flawed"):
+    for kind, entry in every("flawed"):
         named, also = entry["expected"], entry.get("also", [])
         assert named, entry["file"]
         assert {*named, *also} <= FAULTS[kind], entry["file"]
@@ -82,25 +73,25 @@ def test_what_is_said_are_words_that_there_are() -> None:
 
 
 def test_a_flaw_is_named_by_no_verdict_that_a_sound_client_may_have() -> None:
-    for kind, entry in entries("flawed"):
+    for kind, entry in every("flawed"):
         if kind == "clients":
             for fault, verdicts in entry["expected"].items():
                 assert not {*verdicts} & INNOCENT, (entry["file"], fault)
 
 
 def test_a_flaw_is_told_in_one_sentence_and_a_sound_program_has_none() -> None:
-    for _, entry in entries("flawed"):
+    for _, entry in every("flawed"):
         assert 10 <= len(entry["flaw"]) <= 100, entry["file"]
-    for _, entry in entries("sound"):
+    for _, entry in every("sound"):
         assert not {"flaw", "expected", "also"} & {*entry}, entry["file"]
 
 
 def test_every_verdict_against_a_program_is_planted() -> None:
-    planted = [v for _, entry in entries("flawed") for vs in entry["expected"].values() for v in vs]
+    planted = [v for _, entry in every("flawed") for vs in entry["expected"].values() for v in vs]
     assert {*planted} >= VERDICTS - INNOCENT
 
 
 def test_what_is_unsure_decides_nothing_but_where_the_flaw_is_about_it() -> None:
-    for kind, entry in entries("flawed"):
+    for kind, entry in every("flawed"):
         unsure = {*entry["expected"]} & {*LIST["unsure"]}
         assert not unsure or len(entry["expected"]) == 1, (kind, entry["file"])

@@ -7,11 +7,8 @@ has no compiler or interpreter for is left out.
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -23,7 +20,7 @@ from netlab import Lab, Net
 from netlab.testbed.net import Address
 from netlab.testbed.program import Program
 
-from .test_manifest import HERE, entries
+from .planted import HERE, entries, words
 
 PAGE = b"".join(b"10.0.%d.%d\n" % divmod(number, 250) for number in range(400))
 PATIENCE = 60.0  # seconds, for a machine that is busy
@@ -62,23 +59,6 @@ def answer_lines(connection: socket.socket) -> None:
             stream.flush()
 
 
-def of(entry: dict[str, Any], built: Path, **values: str) -> list[str] | None:
-    """The words of its command, once it is built; None where this machine lacks what it needs."""
-    made = shlex.split(entry.get("build", "").replace("{built}", str(built)))
-    line = entry["command"].replace("{built}", str(built))
-    for name, value in values.items():
-        line = line.replace(f"{{{name}}}", value)
-    words = shlex.split(line)
-    if words[0] == "python3":
-        words[0] = sys.executable
-    programs = [*entry.get("needs", []), made[0] if made else words[0]]
-    if not all(map(shutil.which, programs)):
-        return None
-    if made:
-        subprocess.run(made, cwd=HERE, check=True)
-    return words
-
-
 @pytest.fixture
 def partners(net: Net) -> dict[str, Address]:
     """A healthy server for each protocol that this machine can serve."""
@@ -90,11 +70,11 @@ def test_every_client_gets_what_it_asks_for(
     net: Net, partners: dict[str, Address], tmp_path: Path
 ) -> None:
     begun: dict[str, Program] = {}
-    for kind, entry in entries("flawed", "sound"):
-        if kind == "clients" and (partner := partners.get(entry["talks"])):
-            words = of(entry, tmp_path, server=partner.host, port=str(partner.port))
-            if words:
-                begun[entry["file"]] = net.lab.client.run(words, cwd=HERE)
+    for entry in entries("clients"):
+        if partner := partners.get(entry["talks"]):
+            command = words(entry, tmp_path, server=partner.host, port=str(partner.port))
+            if command:
+                begun[entry["file"]] = net.lab.client.run(command, cwd=HERE)
     assert len(begun) >= 20  # those in Python and for sh, at least
     codes = {file: program.wait(PATIENCE) for file, program in begun.items()}
     failed = {file: code for file, code in codes.items() if code}
@@ -103,13 +83,10 @@ def test_every_client_gets_what_it_asks_for(
 
 def served(lab: Lab, folder: Path) -> Iterator[tuple[str, int]]:
     """Every server that can be started here, and its port."""
-    ports = iter(range(FIRST_PORT, 1 << 16))
-    for kind, entry in entries("flawed", "sound"):
-        if kind == "servers":
-            port = next(ports)
-            if words := of(entry, folder, port=str(port)):
-                lab.server.start(words, cwd=HERE, ready=port, within=PATIENCE)
-                yield entry["talks"], port
+    for port, entry in enumerate(entries("servers"), FIRST_PORT):
+        if command := words(entry, folder, port=str(port)):
+            lab.server.start(command, cwd=HERE, ready=port, within=PATIENCE)
+            yield entry["talks"], port
 
 
 def test_every_server_serves_who_asks(lab: Lab, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ int main(int argc, char **argv) {
     static char reply[1 << 20];
     size_t have = 0;
     ssize_t count;
-    time_t end = time(NULL) + 8;
+    time_t end = time(NULL) + 7;
     if (argc < 3 || getaddrinfo(argv[1], argv[2], &hints, &to))
         return 2;
     int fd = socket(to->ai_family, SOCK_STREAM, 0);
