@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests.programs import found
 
 HERE = Path(__file__).parent
 LIST: dict[str, Any] = yaml.safe_load((HERE / "flaws.yaml").read_text())
@@ -37,7 +38,7 @@ def words(entry: dict[str, Any], built: Path, **values: str) -> list[str] | None
     command = shlex.split(line)
     if command[0] == "python3":
         command[0] = sys.executable
-    if not all(map(shutil.which, [*entry.get("needs", []), made[0] if made else command[0]])):
+    if not all(map(found, [*entry.get("needs", []), made[0] if made else command[0]])):
         return None
     if made:
         subprocess.run(made, cwd=HERE, check=True)

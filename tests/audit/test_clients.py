@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import yaml
 
 from netlab import Net
 from netlab.testbed.program import Program
+from tests.programs import found
 
 from .test_planted import PATIENCE, answer_http, answer_lines
 
@@ -63,7 +63,7 @@ def here(entry: dict[str, Any]) -> bool:
         return False
     if entry["command"].startswith("{python}"):
         return importlib.util.find_spec(entry["from"].get("pypi", "sys")) is not None
-    return shutil.which(entry["from"]["debian"]) is not None
+    return found(entry["from"]["debian"]) is not None
 
 
 def test_a_client_gets_a_reply_both_ways(net: Net) -> None:

@@ -7,7 +7,6 @@ has no compiler or interpreter for is left out.
 
 from __future__ import annotations
 
-import shutil
 import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -19,6 +18,7 @@ import pytest
 from netlab import Lab, Net
 from netlab.testbed.net import Address
 from netlab.testbed.program import Program
+from tests.programs import found
 
 from .planted import HERE, entries, words
 
@@ -62,8 +62,8 @@ def answer_lines(connection: socket.socket) -> None:
 @pytest.fixture
 def partners(net: Net) -> dict[str, Address]:
     """A healthy server for each protocol that this machine can serve."""
-    found = {"http": net.serve(answer_http), "line": net.serve(answer_lines)}
-    return found | ({"redis": net.serve(REDIS)} if shutil.which("redis-server") else {})
+    always = {"http": net.serve(answer_http), "line": net.serve(answer_lines)}
+    return always | ({"redis": net.serve(REDIS)} if found("redis-server") else {})
 
 
 def test_every_client_gets_what_it_asks_for(
