@@ -22,7 +22,9 @@ from tests.programs import found
 from .test_planted import PATIENCE, answer_http, answer_lines
 
 FOLDER = Path(__file__).parents[2] / "examples" / "audit"
-LIST: list[dict[str, Any]] = yaml.safe_load((FOLDER / "clients.yaml").read_text())["clients"]
+READ = yaml.safe_load((FOLDER / "clients.yaml").read_text())
+LIST: list[dict[str, Any]] = READ["clients"]
+SERVERS: dict[str, dict[str, Any]] = READ["servers"]
 SUFFIXES = {".sh", ".py", ".mjs", ".java", ".go"}
 WAYS = {"debian", "pypi", "npm"}
 PARTNERS = {"http": answer_http, "line": answer_lines}
@@ -32,6 +34,12 @@ def test_every_client_is_in_the_list_and_the_reverse() -> None:
     there = [path.name for path in FOLDER.iterdir() if path.suffix in SUFFIXES]
     assert sorted(entry["file"] for entry in LIST) == sorted(there)
     assert len(LIST) >= 20
+
+
+def test_every_server_is_in_the_list_and_is_asked_by_a_client() -> None:
+    files = {word for each in SERVERS.values() for word in shlex.split(each["command"])}
+    assert {f"servers/{path.name}" for path in (FOLDER / "servers").glob("*.*")} <= files
+    assert {entry.get("server") for entry in LIST} - {None} == {*SERVERS}
 
 
 def test_a_client_says_how_it_is_had_and_where_its_recommendation_is_from() -> None:
@@ -45,11 +53,12 @@ def test_a_client_says_how_it_is_had_and_where_its_recommendation_is_from() -> N
                 if way != "debian":
                     assert package in head, entry
         assert all(entry[key] for key in ("name", "version", "talks")), entry
-        assert ("server" in entry) != ("lacks" in entry), entry
+        assert (entry.get("server") in SERVERS) != ("lacks" in entry), entry
 
 
 def test_what_comes_from_registries_is_what_their_own_lists_say() -> None:
-    listed = {way: {entry["from"].get(way) for entry in LIST} - {None} for way in ("pypi", "npm")}
+    sources = [entry["from"] for entry in (*LIST, *SERVERS.values())]
+    listed = {way: {each.get(way) for each in sources} - {None} for way in ("pypi", "npm")}
     lines = (FOLDER / "requirements.txt").read_text().splitlines()
     assert {line for line in lines if not line.startswith("#")} == listed["pypi"]
     assert {*yaml.safe_load((FOLDER / "package.json").read_text())["dependencies"]} == listed["npm"]
