@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import struct
 
-from netlab.programs.effects import ETHERNET
-
+ETHERNET = 14  # bytes of a frame's header
 IPV4, IPV6 = 0x0800, 0x86DD
 TCP = 6
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10

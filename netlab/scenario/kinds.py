@@ -28,6 +28,7 @@ from netlab.model.tcp import (
 )
 from netlab.model.vocabulary import BEHAVIOURS, CONNTRACK, REJECTS, Family, Hook, Side
 from netlab.packets import spoken as packets
+from netlab.programs import exchange
 from netlab.scenario.model import NO_LEAK, NOTHING, Range
 from netlab.testbed.profiles import PROFILES
 
@@ -171,6 +172,11 @@ _NEEDS = {
     "path": _matching("rules|tracking|proxy"),
     "python": _matching(r"[A-Za-z0-9_]+"),
 }
+
+
+def _packet(text: str) -> int | str:
+    found = exchange.address(text)
+    return found.place if found.word == exchange.NUMBER else text
 
 
 def _need(text: str) -> str:
@@ -364,6 +370,18 @@ READY = Kind(
 SEED = _integer("a seed", 0, 1 << 31)
 TIME = _quantity(units.seconds, "40ms")
 SHARE = _quantity(units.share, "2%")
+PACKET = Kind(
+    exchange.EXPECTED,
+    _packet,
+    {
+        "anyOf": [
+            {"type": "integer", "minimum": 1},
+            {"enum": [*exchange.BITS]},
+            {"type": "string", "pattern": r"^(\d+|(seq|ack)=\d{1,10})$"},
+        ]
+    },
+    (*exchange.BITS,),
+)
 SPEED = _quantity(units.bits, "2mbit")
 SIZE = _quantity(units.size, "64kB")
 PROFILE = _choice("a profile", {name: name for name in PROFILES})
