@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Plays trials side by side, each until it can be judged, and shrinks what fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
+
+from netlab import scheduler
+from netlab.linux import privileges
+from netlab.search import shrink
+from netlab.search.cases import Case
+from netlab.search.judge import Healthy, Judged, Verdict
+from netlab.search.trial import Setup, Trial, play
+
+BASELINES = 2  # trials on a healthy network, to see what is the same each time
+PLAYS = 3  # of one case, at most, until the same failure was seen twice
+#: Seconds that nobody looked, after which a hang may be this machine's.
+UNDISTURBED = 0.1
+
+_T = TypeVar("_T")
+Meanwhile = Callable[[], None]
+
+
+class Hunt:
+    """One search: what is tried, what is healthy, and all that was judged so far."""
+
+    def __init__(self, setup: Setup, meanwhile: Meanwhile = lambda: None) -> None:
+        self.setup, self._meanwhile = setup, meanwhile
+        self.judged: dict[Case, Judged] = {}
+        self._healthy: Healthy | None = None
+
+    @property
+    def healthy(self) -> Healthy:
+        """What the command does on a healthy network. Raises `ScenarioError` where that says
+        nothing, and as `netlab.search.trial.play` does.
+        """
+        if self._healthy is None:
+            plays: list[Callable[[], Trial]] = [partial(play, self.setup, ())] * BASELINES
+            trials = [trial for _, trial in self._side_by_side(plays)]
+            self._healthy = Healthy.of(trials)
+        return self._healthy
+
+    def try_all(self, cases: Iterable[Case]) -> Iterator[Judged]:
+        """Try these, side by side; yield each with its verdict as it ends."""
+        healthy = self.healthy
+        plays = [partial(self._settled, healthy, case) for case in cases]
+        for _, judged in self._side_by_side(plays):
+            self.judged[judged.case] = judged
+            yield judged
+
+    def shrunk(self, found: Judged) -> Judged:
+        """The fewest packets of a case with which it still fails in the same way."""
+
+        def fails(case: Case) -> bool:
+            known = self.judged.get(case) or next(self.try_all([case]))
+            return known.verdict is found.verdict
+
+        return self.judged[shrink.fewest(found.case, fails)]
+
+    @property
+    def failures(self) -> list[Judged]:
+        """What has failed, by the fewest packets: none of which has failed with a part of them."""
+        failed = {frozenset(each.case): each for each in self.judged.values() if _failed(each)}
+        return [
+            each for case, each in failed.items() if not any(other < case for other in failed)
+        ]
+
+    def _settled(self, healthy: Healthy, case: Case) -> Judged:
+        """A case is played again where its packets have not come, or what went wrong may be chance:
+        what was seen once must be seen twice. A hang needs no second one, unless nobody looked.
+        """
+        seen: list[tuple[Verdict, Trial]] = []
+        for _ in range(PLAYS):
+            trial = play(self.setup, case)
+            verdict = healthy.verdict(trial)
+            seen.append((verdict, trial))
+            times = [each for each, _ in seen].count(verdict)
+            sure = verdict is Verdict.HANGS and trial.lost <= UNDISTURBED
+            if verdict is Verdict.FINE or (verdict.is_failure and (times == 2 or sure)):
+                break
+        verdicts = [each for each, _ in seen]
+        most = max(verdicts, key=lambda each: (verdicts.count(each), each.is_failure))
+        trial = next(trial for verdict, trial in seen if verdict is most)
+        return Judged(trial, most, (verdicts.count(most), len(verdicts)))
+
+    def _side_by_side(
+        self, plays: Sequence[Callable[[], _T]]
+    ) -> Iterator[tuple[int, _T]]:
+        privileges.prepare()
+        return scheduler.side_by_side(plays, privileges.labs_at_once(0), self._meanwhile)
+
+
+def _failed(judged: Judged) -> bool:
+    return judged.verdict.is_failure
