@@ -196,8 +196,10 @@ def _ready(text: str) -> int | str:
     return PORT.parse(text) if text.isdecimal() else _text(text)
 
 
-def _exit(text: str) -> int:
+def _exit(text: str) -> int | None:
     """As `Program.exit_code` has it."""
+    if text == NEVER:
+        return None
     return EXIT_CODE.parse(text) if text.isdecimal() else -_signal(text)
 
 
@@ -391,11 +393,13 @@ BITS = _quantity(packets.control_bits, "FIN|ACK")
 COMING_BACK = _quantity(packets.wanted, "ACK seq=next ack=next")
 WINDOW = _integer("a window", 0, 65535)
 WRONG = _choice("its checksum", {"wrong": "wrong"})
+NEVER = "never"  # of a program that must still run
 EXIT_CODE = _integer("an exit code", 0, 255)
 EXIT = Kind(
-    "an exit code, 0 to 255, or a signal: SIGKILL",
+    f"an exit code, 0 to 255, a signal: SIGKILL, or {NEVER}",
     _exit,
-    {"anyOf": [EXIT_CODE.schema, SIGNAL.schema]},
+    {"anyOf": [EXIT_CODE.schema, {"const": NEVER}, SIGNAL.schema]},
+    (NEVER,),
 )
 MTU = _integer("bytes", 1280, 1500)
 PORTS = Kind(

@@ -279,7 +279,7 @@ class Look:
 class Exit:
     """How a program must end."""
 
-    code: int  # negative: the signal
+    code: int | None  # negative: the signal; None: it must still run then
     within: float  # seconds of its start
     says: str = ""  # what it must have written
     at: Side | None = None  # where it is the one that was started last; None: of both sides

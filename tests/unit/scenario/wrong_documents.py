@@ -120,7 +120,7 @@ WORDS = [
     Wrong("no argument beside", _CONNECT, "client: {start: ls}", 7,
           "start lacks 'ready': a port that it listens on, or a text that it writes"),
     Wrong("exit", _HOLD, "program: {exits: 256}", 10,
-          "exits: expected an exit code, 0 to 255, or a signal: SIGKILL; found '256'"),
+          "exits: expected an exit code, 0 to 255, a signal: SIGKILL, or never; found '256'"),
     Wrong("no program there", f"{_CONNECT}\nexpect:",
           f"{_CONNECT}\n  - client: {{run: ls}}\nexpect:\n  program: {{exits: 0, at: server}}", 10,
           "expect has 'program', but no step starts one at the server", schema=False),
