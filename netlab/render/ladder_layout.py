@@ -16,7 +16,7 @@ from typing import Literal
 from netlab.model.evidence import Evidence, Recording
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Side
-from netlab.packets.sightings import Packet, packets
+from netlab.packets.sightings import Packet, packets, with_losses
 from netlab.render.ladder_condense import PacketRun, condensed, kinds_of
 from netlab.render.ladder_notes import Note, StateChange, anchors, changes, notes
 
@@ -80,7 +80,7 @@ def layout(
     `side_by_side` is true of two crossing arrows that have room in the same row.
     """
     record = evidence.recording
-    shown, others, noise = _sorted_out(packets(record) if record else [])
+    shown, others, noise = _sorted_out(with_losses(packets(record), evidence.faults) if record else [])
     first, changed = changes(evidence)
     anchored = anchors(changed, shown)
     vital = {place for place, _ in anchored.values()}
