@@ -66,6 +66,11 @@ class Packet:
         return f"{self.died_at} {self.hook}" if self.died_at else ""
 
     @property
+    def lost_on_wire(self) -> bool:
+        """True if a wire that misbehaves has lost it, and no rule at an end or a hop."""
+        return self.dropped is not None and self.died_at is None and not self.lost_at
+
+    @property
     def at(self) -> float:
         """When it was first seen, in seconds since the lab was built."""
         times = (self.sent, self.arrived, self.dropped)

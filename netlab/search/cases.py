@@ -74,9 +74,7 @@ def singles(packets: Sequence[Sent], kinds: Collection[str] = KINDS) -> list[Cas
     ]
 
 
-def pairs(
-    seen: Iterable[tuple[Case, Sequence[Sent]]], failed: Collection[Case]
-) -> list[Case]:
+def pairs(seen: Iterable[tuple[Case, Sequence[Sent]]], failed: Collection[Case]) -> list[Case]:
     """Two packets that are lost: each that was lost alone, with each that came after it then, in
     its repetition or in another connection, too. Those next to each other come first.
 

@@ -29,6 +29,7 @@ class Hunt:
     def __init__(self, setup: Setup, meanwhile: Meanwhile = lambda: None) -> None:
         self.setup, self._meanwhile = setup, meanwhile
         self.judged: dict[Case, Judged] = {}
+        self._planned: dict[Case, int] = {}  # each one's place
         self._healthy: Healthy | None = None
 
     @property
@@ -45,6 +46,9 @@ class Hunt:
     def try_all(self, cases: Iterable[Case]) -> Iterator[Judged]:
         """Try these, side by side; yield each with its verdict as it ends."""
         healthy = self.healthy
+        cases = [*cases]
+        for case in cases:
+            self._planned.setdefault(case, len(self._planned))
         plays = [partial(self._settled, healthy, case) for case in cases]
         for _, judged in self._side_by_side(plays):
             self.judged[judged.case] = judged
@@ -61,11 +65,10 @@ class Hunt:
 
     @property
     def failures(self) -> list[Judged]:
-        """What has failed, by the fewest packets: none of which has failed with a part of them."""
+        """What has failed and does not with a part of its packets, in the order of the plan."""
         failed = {frozenset(each.case): each for each in self.judged.values() if _failed(each)}
-        return [
-            each for case, each in failed.items() if not any(other < case for other in failed)
-        ]
+        fewest = [each for case, each in failed.items() if not any(o < case for o in failed)]
+        return sorted(fewest, key=lambda each: self._planned[each.case])
 
     def _settled(self, healthy: Healthy, case: Case) -> Judged:
         """A case is played again where its packets have not come, or what went wrong may be chance:
@@ -78,16 +81,15 @@ class Hunt:
             seen.append((verdict, trial))
             times = [each for each, _ in seen].count(verdict)
             sure = verdict is Verdict.HANGS and trial.lost <= UNDISTURBED
-            if verdict is Verdict.FINE or (verdict.is_failure and (times == 2 or sure)):
+            gone = verdict is Verdict.UNMET and len(case) > 1  # with one, the other does not come
+            if verdict is Verdict.FINE or sure or gone or (verdict.is_failure and times == 2):
                 break
         verdicts = [each for each, _ in seen]
         most = max(verdicts, key=lambda each: (verdicts.count(each), each.is_failure))
         trial = next(trial for verdict, trial in seen if verdict is most)
         return Judged(trial, most, (verdicts.count(most), len(verdicts)))
 
-    def _side_by_side(
-        self, plays: Sequence[Callable[[], _T]]
-    ) -> Iterator[tuple[int, _T]]:
+    def _side_by_side(self, plays: Sequence[Callable[[], _T]]) -> Iterator[tuple[int, _T]]:
         privileges.prepare()
         return scheduler.side_by_side(plays, privileges.labs_at_once(0), self._meanwhile)
 

@@ -14,7 +14,7 @@ if role == "server":
             with control, data:
                 control.sendall(b"control\n")
                 data.sendall(b"data\n")
-family, _, _, _, address = socket.getaddrinfo("server", port, type=socket.SOCK_STREAM)[0]
+[(family, *_, address)] = socket.getaddrinfo("server", port, type=socket.SOCK_STREAM)
 control, data = socket.socket(family), socket.socket(family)
 for each in (control, data):
     each.setblocking(False)
