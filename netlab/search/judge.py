@@ -81,9 +81,16 @@ class Healthy:
         return cls(first, first.output if same else None)
 
     def verdict(self, trial: Trial) -> Verdict:
-        """What this trial says. After a cut an error is no failure: nobody could have mended it."""
-        if not trial.whole:
+        """What this trial says. After a cut an error is no failure: nobody could have mended it.
+
+        What fails before all of its packets have come, fails.
+        """
+        if trial.is_empty:
             return Verdict.UNMET
+        verdict = self._of_command(trial)
+        return Verdict.UNMET if verdict is Verdict.FINE and not trial.is_whole else verdict
+
+    def _of_command(self, trial: Trial) -> Verdict:
         if trial.failed is not None:
             return Verdict.FAILS if trial.failed else Verdict.FINE
         if trial.code is None:

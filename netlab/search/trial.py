@@ -19,9 +19,8 @@ KEPT = 1 << 16  # characters of what a command wrote, its last
 CALM = 0.3  # seconds in which what its end has set in motion comes to rest
 CHECKING = 10.0  # seconds that a check may take
 #: Environment of the server, the command and the check.
-FOLDER, SERVER, PORT, EXIT = (
-    f"NETLAB_{name}" for name in ("FOLDER", "SERVER", "PORT", "EXIT_CODE")
-)
+FOLDER_NAME, SERVER, PORT = "NETLAB_FOLDER", "NETLAB_SERVER", "NETLAB_PORT"
+EXIT_CODE = "NETLAB_EXIT_CODE"
 OUTPUT_FILE, SERVER_FILE = "output", "server"  # what they wrote, in the trial's folder
 
 
@@ -53,9 +52,14 @@ class Trial:
     lost: float  # seconds in which nobody looked
 
     @property
-    def whole(self) -> bool:
-        """True if each packet has come, so that its fate was met."""
+    def is_whole(self) -> bool:
+        """True if each packet has come, and so has met its fate."""
         return all(self.met)
+
+    @property
+    def is_empty(self) -> bool:
+        """True if none has, where one should have."""
+        return bool(self.case) and not any(self.met)
 
 
 def play(setup: Setup, case: Case) -> Trial:
@@ -88,7 +92,7 @@ def play(setup: Setup, case: Case) -> Trial:
         if setup.fails_when:
             for fault in faults:
                 fault.remove()
-            told[EXIT] = "" if code is None else str(code)
+            told[EXIT_CODE] = "" if code is None else str(code)
             failed = _check(setup, lab, told, {OUTPUT_FILE: output, SERVER_FILE: server.said})
         return Trial(
             case, code, output[-KEPT:], errors[-KEPT:], seconds or setup.cap, met, packets, failed,
@@ -98,12 +102,12 @@ def play(setup: Setup, case: Case) -> Trial:
 
 def _environment(setup: Setup, lab: Lab, folder: str) -> dict[str, str]:
     port = {PORT: str(setup.ready)} if isinstance(setup.ready, int) else {}
-    return {FOLDER: folder, SERVER: "server", **port}
+    return {FOLDER_NAME: folder, SERVER: "server", **port}
 
 
 def _check(setup: Setup, lab: Lab, told: Mapping[str, str], said: Mapping[str, str]) -> bool:
     """Whether a trial has failed by the check's own word."""
     for name, text in said.items():
-        Path(told[FOLDER], name).write_text(text)
+        Path(told[FOLDER_NAME], name).write_text(text)
     checking: Program = lab.client.run(["sh", "-c", setup.fails_when], env=told)
     return checking.wait(CHECKING) == 0

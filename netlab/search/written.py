@@ -17,7 +17,7 @@ from netlab.scenario import loader, writer
 from netlab.scenario.kinds import FOLDER, NEVER, PYTHON
 from netlab.search.cases import CUT, Case, named
 from netlab.search.judge import Healthy, Judged, Verdict
-from netlab.search.trial import Setup
+from netlab.search.trial import EXIT_CODE, FOLDER_NAME, OUTPUT_FILE, Setup
 from netlab.testbed.program import filled_in, words
 
 SOURCE = "netlab search"
@@ -67,8 +67,9 @@ class Writer:
         command = shlex.join(self._command)
         if judged.verdict is not Verdict.FAILS:
             return command
-        script = f"timeout {self._setup.cap:g} {command}; {self._setup.fails_when}"
-        return shlex.join(["sh", "-c", script])
+        script = f"timeout {self._setup.cap:g} {command} >/tmp/{OUTPUT_FILE}; {EXIT_CODE}=$?"
+        told = f"export {FOLDER_NAME}=/tmp {EXIT_CODE}"
+        return shlex.join(["sh", "-c", f"{script}; {told}; {self._setup.fails_when}"])
 
     def _expect(self, judged: Judged) -> Mapping[str, Any]:
         trial, pair = judged.trial, judged.trial.pair

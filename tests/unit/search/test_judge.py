@@ -35,6 +35,8 @@ HEALTHY = Healthy.of([trial(), trial()])
         ({"code": None, "failed": False}, Verdict.FINE),
         ({"failed": True}, Verdict.FAILS),
         ({"code": 1, "met": (0,)}, Verdict.UNMET),
+        ({"code": 1, "met": (1, 0)}, Verdict.ERROR),
+        ({"met": (1, 0)}, Verdict.UNMET),
     ],
 )
 def test_what_becomes_of_it_has_one_word(differs: dict[str, Any], verdict: Verdict) -> None:
