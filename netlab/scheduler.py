@@ -158,7 +158,10 @@ def _pause_until(due: float) -> None:
 
 
 def side_by_side(
-    plays: Iterable[Callable[[], T]], jobs: int, meanwhile: Callable[[], None] = lambda: None
+    plays: Iterable[Callable[[], T]],
+    jobs: int,
+    meanwhile: Callable[[], None] = lambda: None,
+    patient: bool = True,
 ) -> Iterator[tuple[int, T]]:
     """Run functions at the same time, at most `jobs` of them; yield (number, result) as they end.
 
@@ -167,7 +170,8 @@ def side_by_side(
 
     One more enters only while nobody waits for its turn for long, and the later they were since the
     last one entered, the later: what it builds first stops all others. So on a busy machine fewer
-    are played at once, and it takes longer.
+    are played at once, and it takes longer. Who is not `patient` has them enter all the same: for
+    what nobody has to look at all the time.
     """
     waiting = enumerate(plays)
     turns: list[tuple[float, int, _Player]] = []  # a heap: who is due first
@@ -180,7 +184,7 @@ def side_by_side(
     def has_room() -> bool:
         if len(turns) >= jobs:
             return False
-        if not turns:
+        if not (turns and patient):
             return True
         at = now()
         late = at - turns[0][0]

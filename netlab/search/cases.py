@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from netlab.model.vocabulary import Side
-from netlab.programs.exchange import Sent
+from netlab.programs.exchange import ACK, Sent
 from netlab.programs.fates import Cut, Doubled, LostPacket, Overtaken
 
 LOST, CUT, DOUBLED, OVERTAKEN = (each.word for each in (LostPacket, Cut, Doubled, Overtaken))
@@ -94,10 +94,13 @@ def pairs(seen: Iterable[tuple[Case, Sequence[Sent]]], failed: Collection[Case])
 
 
 def chosen(packets: Sequence[Sent], number: int, seed: int, kinds: Collection[str]) -> list[Case]:
-    """So many cases of up to four packets, the same for the same seed and the same exchange. What
-    is lost may be lost again when it is repeated.
+    """So many cases of up to four packets, the same for the same seed and the same exchange: none
+    is an acknowledgment alone, which comes or not as time has it. What is lost may be lost again
+    when it is repeated.
     """
-    return [*_chosen(packets, number, random.Random(seed), sorted({*kinds} - {CUT}))]
+    placed = [sent for sent in packets if sent.address.word != ACK]
+    placed.sort(key=lambda sent: (sent.connection, sent.way, sent.number, sent.again))
+    return [*_chosen(placed, number, random.Random(seed), sorted({*kinds} - {CUT} or {LOST}))]
 
 
 def _chosen(

@@ -11,13 +11,15 @@ from netlab import scheduler
 from netlab.linux import privileges
 from netlab.search import shrink
 from netlab.search.cases import Case
-from netlab.search.judge import Healthy, Judged, Verdict
-from netlab.search.trial import Setup, Trial, play
+from netlab.search.judge import CaseVerdict, Healthy, Judged
+from netlab.search.trial import CaseTrial, Setup, play
 
 BASELINES = 2  # trials on a healthy network, to see what is the same each time
 PLAYS = 3  # of one case, at most, until the same failure was seen twice
+#: Trials at the same time: more would come into each other's way while they begin.
+AT_ONCE = 60
 #: Seconds that nobody looked, after which a hang may be this machine's.
-UNDISTURBED = 0.1
+UNDISTURBED = 1.0
 
 _T = TypeVar("_T")
 Meanwhile = Callable[[], None]
@@ -38,7 +40,7 @@ class Hunt:
         nothing, and as `netlab.search.trial.play` does.
         """
         if self._healthy is None:
-            plays: list[Callable[[], Trial]] = [partial(play, self.setup, ())] * BASELINES
+            plays: list[Callable[[], CaseTrial]] = [partial(play, self.setup, ())] * BASELINES
             trials = [trial for _, trial in self._side_by_side(plays)]
             self._healthy = Healthy.of(trials)
         return self._healthy
@@ -74,15 +76,17 @@ class Hunt:
         """A case is played again where its packets have not come, or what went wrong may be chance:
         what was seen once must be seen twice. A hang needs no second one, unless nobody looked.
         """
-        seen: list[tuple[Verdict, Trial]] = []
+        seen: list[tuple[CaseVerdict, CaseTrial]] = []
         for _ in range(PLAYS):
             trial = play(self.setup, case)
             verdict = healthy.verdict(trial)
             seen.append((verdict, trial))
             times = [each for each, _ in seen].count(verdict)
-            sure = verdict is Verdict.HANGS and trial.lost <= UNDISTURBED
-            gone = verdict is Verdict.UNMET and len(case) > 1  # with one, the other does not come
-            if verdict is Verdict.FINE or sure or gone or (verdict.is_failure and times == 2):
+            sure = verdict is CaseVerdict.HANGS and trial.lost <= UNDISTURBED
+            gone = (
+                verdict is CaseVerdict.UNMET and len(case) > 1
+            )  # with one, the other does not come
+            if verdict is CaseVerdict.FINE or sure or gone or (verdict.is_failure and times == 2):
                 break
         verdicts = [each for each, _ in seen]
         most = max(verdicts, key=lambda each: (verdicts.count(each), each.is_failure))
@@ -91,7 +95,8 @@ class Hunt:
 
     def _side_by_side(self, plays: Sequence[Callable[[], _T]]) -> Iterator[tuple[int, _T]]:
         privileges.prepare()
-        return scheduler.side_by_side(plays, privileges.labs_at_once(0), self._meanwhile)
+        at_once = min(AT_ONCE, privileges.labs_at_once(0))
+        return scheduler.side_by_side(plays, at_once, self._meanwhile, patient=False)
 
 
 def _failed(judged: Judged) -> bool:

@@ -10,10 +10,10 @@ from enum import StrEnum
 from netlab.model.errors import ScenarioError
 from netlab.render.program import ended, last_lines
 from netlab.search.cases import CUT, Case, named
-from netlab.search.trial import Trial
+from netlab.search.trial import CaseTrial
 
 
-class Verdict(StrEnum):
+class CaseVerdict(StrEnum):
     """What became of the command."""
 
     FINE = "fine"
@@ -28,15 +28,15 @@ class Verdict(StrEnum):
     @property
     def is_failure(self) -> bool:
         """True if something is wrong with the program."""
-        return self not in (Verdict.FINE, Verdict.UNMET)
+        return self not in (CaseVerdict.FINE, CaseVerdict.UNMET)
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A trial with its verdict."""
 
-    trial: Trial
-    verdict: Verdict
+    trial: CaseTrial
+    verdict: CaseVerdict
     #: How often the same was seen, of how many times that it was played.
     seen: tuple[int, int] = (1, 1)
 
@@ -50,12 +50,12 @@ class Judged:
 class Healthy:
     """What the command does where no packet meets anything."""
 
-    trial: Trial
+    trial: CaseTrial
     #: Its output, if it is the same each time: otherwise nobody compares it.
     output: str | None
 
     @classmethod
-    def of(cls, trials: Sequence[Trial]) -> Healthy:
+    def of(cls, trials: Sequence[CaseTrial]) -> Healthy:
         """From several trials. Raises `ScenarioError` where a search would say nothing."""
         first = trials[0]
         for trial in trials:
@@ -80,40 +80,40 @@ class Healthy:
         same = len({trial.output for trial in trials}) == 1
         return cls(first, first.output if same else None)
 
-    def verdict(self, trial: Trial) -> Verdict:
+    def verdict(self, trial: CaseTrial) -> CaseVerdict:
         """What this trial says. After a cut an error is no failure: nobody could have mended it.
 
         What fails before all of its packets have come, fails.
         """
         if trial.is_empty:
-            return Verdict.UNMET
+            return CaseVerdict.UNMET
         verdict = self._of_command(trial)
-        return Verdict.UNMET if verdict is Verdict.FINE and not trial.is_whole else verdict
+        return CaseVerdict.UNMET if verdict is CaseVerdict.FINE and not trial.is_whole else verdict
 
-    def _of_command(self, trial: Trial) -> Verdict:
+    def _of_command(self, trial: CaseTrial) -> CaseVerdict:
         if trial.failed is not None:
-            return Verdict.FAILS if trial.failed else Verdict.FINE
+            return CaseVerdict.FAILS if trial.failed else CaseVerdict.FINE
         if trial.code is None:
-            return Verdict.HANGS
+            return CaseVerdict.HANGS
         if trial.code < 0:
-            return Verdict.DIES
+            return CaseVerdict.DIES
         if trial.code != self.trial.code:
             is_cut = any(each.word == CUT for each in trial.case)
-            return Verdict.FINE if is_cut else Verdict.ERROR
+            return CaseVerdict.FINE if is_cut else CaseVerdict.ERROR
         if self.output is None or trial.output == self.output:
-            return Verdict.FINE
-        return Verdict.SHORT if _is_part(trial.output, self.output) else Verdict.DIFFERS
+            return CaseVerdict.FINE
+        return CaseVerdict.SHORT if _is_part(trial.output, self.output) else CaseVerdict.DIFFERS
 
     def told(self, judged: Judged) -> str:
         """Why it is a failure, as a sentence without its end."""
         trial = judged.trial
         told = {
-            Verdict.ERROR: f"it ends with {ended(trial.code)} after {trial.seconds:.2f} s",
-            Verdict.HANGS: f"it has not come back after {trial.seconds:g} s",
-            Verdict.SHORT: "it has written only a part, and found nothing wrong",
-            Verdict.DIFFERS: "it has written something else, and found nothing wrong",
-            Verdict.DIES: f"it ends by {ended(trial.code)}",
-            Verdict.FAILS: "--fails-when says so",
+            CaseVerdict.ERROR: f"it ends with {ended(trial.code)} after {trial.seconds:.2f} s",
+            CaseVerdict.HANGS: f"it has not come back after {trial.seconds:g} s",
+            CaseVerdict.SHORT: "it has written only a part, and found nothing wrong",
+            CaseVerdict.DIFFERS: "it has written something else, and found nothing wrong",
+            CaseVerdict.DIES: f"it ends by {ended(trial.code)}",
+            CaseVerdict.FAILS: "--fails-when says so",
         }
         return told.get(judged.verdict, f"{named(trial.case)}: {judged.verdict}")
 

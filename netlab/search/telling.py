@@ -12,13 +12,13 @@ from netlab.programs.exchange import Sent
 from netlab.render.style import Style
 from netlab.search.cases import KINDS, WAYS, Case, Meeting, named
 from netlab.search.hunt import Hunt
-from netlab.search.judge import Healthy, Judged, Verdict
+from netlab.search.judge import CaseVerdict, Healthy, Judged
 from netlab.search.trial import Setup
 
 HEADS = dict(zip(KINDS, ("dropped", "cut", "doubled", "overtaken"), strict=True))
 LINE = 60  # characters of what a command wrote
 ROWS, SHOWN = 24, 6  # of the table, and failures with their reasons: it is one screen
-COLOURS = {Verdict.FINE: "green", Verdict.UNMET: "dim"}
+COLOURS = {CaseVerdict.FINE: "green", CaseVerdict.UNMET: "dim"}
 
 
 def table(hunt: Hunt, packets: Sequence[Sent], kinds: Sequence[str], style: Style) -> Iterator[str]:
@@ -82,9 +82,9 @@ def _how_often(judged: Judged) -> str:
 
 
 def _difference(judged: Judged, healthy: Healthy) -> Iterator[str]:
-    if judged.verdict in (Verdict.SHORT, Verdict.DIFFERS):
+    if judged.verdict in (CaseVerdict.SHORT, CaseVerdict.DIFFERS):
         yield f"  instead of {_last(healthy.trial.output)}: {_last(judged.trial.output)}"
-    elif judged.verdict is Verdict.ERROR and (said := judged.trial.errors.strip()):
+    elif judged.verdict is CaseVerdict.ERROR and (said := judged.trial.errors.strip()):
         yield f"  {_last(said)}"
 
 
@@ -127,10 +127,10 @@ def plain(judged: Judged) -> dict[str, Any]:
 
 
 def counted(hunt: Hunt, found: Sequence[Judged], elapsed: float) -> str:
-    """The closing line."""
+    """The closing line; `elapsed` is in seconds."""
     trials = list(hunt.judged.values())
-    unmet = sum(each.verdict is Verdict.UNMET for each in trials)
-    fine = sum(each.verdict is Verdict.FINE for each in trials)
+    unmet = sum(each.verdict is CaseVerdict.UNMET for each in trials)
+    fine = sum(each.verdict is CaseVerdict.FINE for each in trials)
     bad = len(trials) - unmet - fine
     parts = [f"{fine} fine", f"{bad} failed" if bad else "", f"{unmet} not met" if unmet else ""]
     small = f" ({len(found)} with the fewest packets)" if len(found) < bad else ""

@@ -37,7 +37,7 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class CaseTrial:
     """What came of a case."""
 
     case: Case
@@ -62,7 +62,7 @@ class Trial:
         return bool(self.case) and not any(self.met)
 
 
-def play(setup: Setup, case: Case) -> Trial:
+def play(setup: Setup, case: Case) -> CaseTrial:
     """Play one. Raises `LabError` where the lab cannot be built, `ActionFailed` where the server
     is not ready.
     """
@@ -94,7 +94,7 @@ def play(setup: Setup, case: Case) -> Trial:
                 fault.remove()
             told[EXIT_CODE] = "" if code is None else str(code)
             failed = _check(setup, lab, told, {OUTPUT_FILE: output, SERVER_FILE: server.said})
-        return Trial(
+        return CaseTrial(
             case, code, output[-KEPT:], errors[-KEPT:], seconds or setup.cap, met, packets, failed,
             pair, lost,
         )  # fmt: skip

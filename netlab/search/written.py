@@ -16,7 +16,7 @@ from netlab.linux.confinement import SYSTEM
 from netlab.scenario import loader, writer
 from netlab.scenario.kinds import FOLDER, NEVER, PYTHON
 from netlab.search.cases import CUT, Case, named
-from netlab.search.judge import Healthy, Judged, Verdict
+from netlab.search.judge import CaseVerdict, Healthy, Judged
 from netlab.search.trial import EXIT_CODE, FOLDER_NAME, OUTPUT_FILE, Setup
 from netlab.testbed.program import filled_in, words
 
@@ -65,7 +65,7 @@ class Writer:
 
     def _line(self, judged: Judged) -> str:
         command = shlex.join(self._command)
-        if judged.verdict is not Verdict.FAILS:
+        if judged.verdict is not CaseVerdict.FAILS:
             return command
         script = f"timeout {self._setup.cap:g} {command} >/tmp/{OUTPUT_FILE}; {EXIT_CODE}=$?"
         told = f"export {FOLDER_NAME}=/tmp {EXIT_CODE}"
@@ -74,11 +74,11 @@ class Writer:
     def _expect(self, judged: Judged) -> Mapping[str, Any]:
         trial, pair = judged.trial, judged.trial.pair
         program: dict[str, Any] = {"exits": NEVER if trial.code is None else _exit(trial.code)}
-        if judged.verdict is Verdict.FAILS:
+        if judged.verdict is CaseVerdict.FAILS:
             program = {"exits": 0}
         program |= {"within": f"{self._setup.cap:g}s", "at": "client"}
         strange = _strange(trial.output, self._healthy.trial.output)
-        if judged.verdict is Verdict.DIFFERS and strange:
+        if judged.verdict is CaseVerdict.DIFFERS and strange:
             program["says"] = strange
         return {
             "pair": {"client": str(pair.client), "server": str(pair.server)},

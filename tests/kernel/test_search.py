@@ -13,7 +13,7 @@ from netlab.scenario import loader, runner
 from netlab.search import cases
 from netlab.search.cases import LOST, OVERTAKEN, Case, Meeting
 from netlab.search.hunt import Hunt
-from netlab.search.judge import Judged, Verdict
+from netlab.search.judge import CaseVerdict, Judged
 from netlab.search.trial import Setup
 from netlab.search.written import Writer, name_of
 
@@ -22,20 +22,20 @@ CAP = 3.0  # seconds: more than TCP needs to mend what is lost once or twice
 PORT = 8000
 #: Two packets must be lost for these; all others are found by one.
 NEED_TWO = {
-    "gives_up_after_two_tries": Verdict.ERROR,
-    "second_back_off_too_long": Verdict.ERROR,
-    "two_heartbeats_missed": Verdict.DIFFERS,
+    "gives_up_after_two_tries": CaseVerdict.ERROR,
+    "second_back_off_too_long": CaseVerdict.ERROR,
+    "two_heartbeats_missed": CaseVerdict.DIFFERS,
 }
 NEED_ONE = {
-    "banner_awaited_too_briefly": (Verdict.DIFFERS, "ack=1", Side.SERVER),
-    "connect_time_out_too_short": (Verdict.ERROR, "seq=0", Side.SERVER),
-    "end_awaited_too_briefly": (Verdict.ERROR, "FIN", Side.SERVER),
-    "first_accepted_taken_for_control": (Verdict.DIFFERS, "seq=0", Side.SERVER),
-    "first_segment_taken_for_all": (Verdict.SHORT, "seq=17", Side.CLIENT),
-    "late_reply_taken_for_the_next": (Verdict.DIFFERS, "seq=1", Side.CLIENT),
-    "order_placed_twice": (Verdict.DIFFERS, "seq=1", Side.CLIENT),
-    "server_resets_too_early": (Verdict.ERROR, "seq=1", Side.CLIENT),
-    "stale_reply_thrown_away": (Verdict.HANGS, "seq=1", Side.CLIENT),
+    "banner_awaited_too_briefly": (CaseVerdict.DIFFERS, "ack=1", Side.SERVER),
+    "connect_time_out_too_short": (CaseVerdict.ERROR, "seq=0", Side.SERVER),
+    "end_awaited_too_briefly": (CaseVerdict.ERROR, "FIN", Side.SERVER),
+    "first_accepted_taken_for_control": (CaseVerdict.DIFFERS, "seq=0", Side.SERVER),
+    "first_segment_taken_for_all": (CaseVerdict.SHORT, "seq=17", Side.CLIENT),
+    "late_reply_taken_for_the_next": (CaseVerdict.DIFFERS, "seq=1", Side.CLIENT),
+    "order_placed_twice": (CaseVerdict.DIFFERS, "seq=1", Side.CLIENT),
+    "server_resets_too_early": (CaseVerdict.ERROR, "seq=1", Side.CLIENT),
+    "stale_reply_thrown_away": (CaseVerdict.HANGS, "seq=1", Side.CLIENT),
 }
 
 
@@ -97,7 +97,7 @@ def test_of_many_packets_the_one_is_left_that_matters() -> None:
         Meeting("overtake", Side.SERVER, 1, "ack=1", 0),
     )
     found = tried(searching, many)
-    assert found.verdict is Verdict.ERROR
+    assert found.verdict is CaseVerdict.ERROR
     assert searching.shrunk(found).case == (lost,)
     assert [each.case for each in searching.failures] == [(lost,)]
 
@@ -129,7 +129,7 @@ def test_without_its_packet_the_scenario_fails(folder: Path) -> None:
 
 def test_a_packet_that_never_comes_says_nothing() -> None:
     judged = tried(hunt("order_placed_twice"), (Meeting(LOST, Side.CLIENT, 1, "seq=99", 0),))
-    assert (judged.verdict, judged.seen) == (Verdict.UNMET, (3, 3))
+    assert (judged.verdict, judged.seen) == (CaseVerdict.UNMET, (3, 3))
 
 
 def test_a_check_decides_alone_and_sees_what_was_written(folder: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_check_decides_alone_and_sees_what_was_written(folder: Path) -> None:
     setup = Setup((*line.split(), "client", "8000"), f"{line} server 8000", PORT, CAP, check)
     searching = Hunt(setup)
     found = tried(searching, (Meeting(LOST, Side.CLIENT, 1, "seq=1", 0),))
-    assert found.verdict is Verdict.FAILS
+    assert found.verdict is CaseVerdict.FAILS
     path = folder / "twice.yaml"
     path.write_text(Writer(setup, searching.healthy, folder).text(found))
     run = runner.play(loader.load(path))

@@ -9,7 +9,7 @@ from netlab.model.tcp import State
 from netlab.model.vocabulary import Pair
 from netlab.programs.exchange import Crossings, Sent
 from netlab.search.cases import Case
-from netlab.search.trial import Trial
+from netlab.search.trial import CaseTrial
 from tests.unit.test_pump import exchange
 
 
@@ -20,7 +20,7 @@ def packets(connections: int = 1) -> tuple[Sent, ...]:
     return tuple(sent for way, frame in frames if (sent := seen.take(frame, way)) is not None)
 
 
-def trial(case: Case = (), **differs: Any) -> Trial:
+def trial(case: Case = (), **differs: Any) -> CaseTrial:
     """A trial in which all went well, but for what differs."""
     usual: dict[str, Any] = {
         "case": case,
@@ -34,4 +34,4 @@ def trial(case: Case = (), **differs: Any) -> Trial:
         "pair": Pair(State.CLOSED, State.LISTEN),
         "lost": 0.0,
     }
-    return Trial(**{**usual, **differs})
+    return CaseTrial(**{**usual, **differs})
