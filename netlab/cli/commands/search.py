@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 EPILOG = """\
 examples:
   netlab search --server 'python3 -m http.server 80' --ready 80 -- curl server
-  netlab search --server ./shop --ready 8000 --pairs -- ./client {server} {port}
+  netlab search --server ./shop --ready 80 --pairs -- ./client {server} {port}
   netlab search ... --only drop --random 200 --seed 7 -- COMMAND
-  netlab search ... --fails-when 'grep -q twice $NETLAB_FOLDER/server' -- COMMAND
+  netlab search ... --fails-when 'grep twice $NETLAB_FOLDER/server' -- CMD
   netlab search ... --output found -- COMMAND     each failure as found/NAME.yaml, with its ladder
 
 The command is run on a healthy network first, twice. Then each of its packets is lost, the wire
