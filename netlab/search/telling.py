@@ -134,4 +134,5 @@ def counted(hunt: Hunt, found: Sequence[Judged], elapsed: float) -> str:
     bad = len(trials) - unmet - fine
     parts = [f"{fine} fine", f"{bad} failed" if bad else "", f"{unmet} not met" if unmet else ""]
     small = f" ({len(found)} with the fewest packets)" if len(found) < bad else ""
-    return f"{len(trials)} trials: {', '.join(filter(None, parts))}{small} in {elapsed:.1f} s"
+    number = "1 trial" if len(trials) == 1 else f"{len(trials)} trials"
+    return f"{number}: {', '.join(filter(None, parts))}{small} in {elapsed:.1f} s"

@@ -62,6 +62,10 @@ COMMANDS: dict[str, Command] = {
     "completion": Command("completion bash", says="netlab"),
     "teach": Command("teach port-closed", stdin="\n" * 40, says="port-closed"),
     "exec": Command(f"exec --step {STEP} -- true"),
+    "search": Command(
+        "search --server {given}/serve --ready 8000 --only double --most 1 -- curl -s server:8000",
+        says="1 trial: 1 fine",
+    ),
     "freeze": Command("freeze port-closed --for 100ms", says="is frozen"),
     "lab": Command("lab", code=2),
 }

@@ -29,9 +29,10 @@ EPILOG = """\
 examples:
   netlab search --server 'python3 -m http.server 80' --ready 80 -- curl server
   netlab search --server ./shop --ready 80 --pairs -- ./client {server} {port}
-  netlab search ... --only drop --random 200 --seed 7 -- COMMAND
-  netlab search ... --fails-when 'grep twice $NETLAB_FOLDER/server' -- CMD
-  netlab search ... --output found -- COMMAND     each failure as found/NAME.yaml, with its ladder
+  netlab search --server ./shop --ready 80 --only drop --random 200 -- ./client
+  netlab search --server ./shop --ready 80 --fails-when ./check -- ./client
+  netlab search --server ./shop --ready 80 --output found -- ./client
+                    each failure as found/NAME.yaml, with its ladder
 
 The command is run on a healthy network first, twice. Then each of its packets is lost, the wire
 cut from it on, doubled, and overtaken by the next: each trial in a lab of its own, with a server of
