@@ -18,8 +18,8 @@ BASELINES = 2  # trials on a healthy network, to see what is the same each time
 PLAYS = 3  # of one case, at most, until the same failure was seen twice
 #: Trials at the same time: more would come into each other's way while they begin.
 AT_ONCE = 60
-#: Seconds that nobody looked, after which a hang may be this machine's.
-UNDISTURBED = 1.0
+#: Of the cap, the share in which nobody looked, and above which a hang may be this machine's.
+DISTURBED = 0.25
 
 _T = TypeVar("_T")
 Meanwhile = Callable[[], None]
@@ -82,7 +82,7 @@ class Hunt:
             verdict = healthy.verdict(trial)
             seen.append((verdict, trial))
             times = [each for each, _ in seen].count(verdict)
-            sure = verdict is CaseVerdict.HANGS and trial.lost <= UNDISTURBED
+            sure = verdict is CaseVerdict.HANGS and trial.lost <= DISTURBED * self.setup.cap
             gone = (
                 verdict is CaseVerdict.UNMET and len(case) > 1
             )  # with one, the other does not come

@@ -132,8 +132,9 @@ def main(options: argparse.Namespace) -> int:
                 for line in _told(hunt, kinds, options, time.monotonic() - began):
                     shown.line(line)
             shown.finish(lambda: stop.asked)
-        if stop.asked:
-            return stop.exit_code
+    if stop.asked:
+        note(f"stopped after {len(hunt.judged)} trials")
+        return stop.exit_code
     if options.output is not None and hunt.failures:
         _write(hunt, options)
     return Unmet.exit_code if hunt.failures else 0
