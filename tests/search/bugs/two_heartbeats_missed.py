@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The server takes a client for dead that is silent for 0.4 s. A heartbeat comes every 0.15 s, so
-that one may be late, and not two in a row.
+that one may be lost, and not twice.
 """
 
 import socket
