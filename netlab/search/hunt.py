@@ -10,7 +10,7 @@ from typing import TypeVar
 from netlab import scheduler
 from netlab.linux import privileges
 from netlab.search import shrink
-from netlab.search.cases import Case
+from netlab.search.cases import CUT, Case
 from netlab.search.judge import CaseVerdict, Healthy, Judged
 from netlab.search.trial import CaseTrial, Setup, play
 
@@ -18,8 +18,8 @@ BASELINES = 2  # trials on a healthy network, to see what is the same each time
 PLAYS = 3  # of one case, at most, until the same failure was seen twice
 #: Trials at the same time: more would come into each other's way while they begin.
 AT_ONCE = 60
-#: Of the cap, the share in which nobody looked, and above which a hang may be this machine's.
-DISTURBED = 0.25
+#: Seconds in which nobody looked, and above which a hang may be this machine's.
+DISTURBED = 1.0
 
 _T = TypeVar("_T")
 Meanwhile = Callable[[], None]
@@ -74,19 +74,15 @@ class Hunt:
 
     def _settled(self, healthy: Healthy, case: Case) -> Judged:
         """A case is played again where its packets have not come, or what went wrong may be chance:
-        what was seen once must be seen twice. A hang needs no second one, unless nobody looked.
+        what was seen once must be seen twice.
         """
         seen: list[tuple[CaseVerdict, CaseTrial]] = []
         for _ in range(PLAYS):
             trial = play(self.setup, case)
             verdict = healthy.verdict(trial)
+            again = verdict in (each for each, _ in seen)
             seen.append((verdict, trial))
-            times = [each for each, _ in seen].count(verdict)
-            sure = verdict is CaseVerdict.HANGS and trial.lost <= DISTURBED * self.setup.cap
-            gone = (
-                verdict is CaseVerdict.UNMET and len(case) > 1
-            )  # with one, the other does not come
-            if verdict is CaseVerdict.FINE or sure or gone or (verdict.is_failure and times == 2):
+            if _is_sure(verdict, trial) or (again and verdict.is_failure):
                 break
         verdicts = [each for each, _ in seen]
         most = max(verdicts, key=lambda each: (verdicts.count(each), each.is_failure))
@@ -97,6 +93,20 @@ class Hunt:
         privileges.prepare()
         at_once = min(AT_ONCE, privileges.labs_at_once(0))
         return scheduler.side_by_side(plays, at_once, self._meanwhile, patient=False)
+
+
+def _is_sure(verdict: CaseVerdict, trial: CaseTrial) -> bool:
+    """True if it need not be seen twice: where several packets are to be met, the fate of one may
+    be that another does not come; and a hang after a cut is no chance, as is none that was looked
+    at all the time.
+    """
+    match verdict:
+        case CaseVerdict.UNMET:
+            return len(trial.case) > 1
+        case CaseVerdict.HANGS:
+            return trial.lost <= DISTURBED or any(each.word == CUT for each in trial.case)
+        case _:
+            return verdict is CaseVerdict.FINE
 
 
 def _failed(judged: Judged) -> bool:
