@@ -59,7 +59,7 @@ def test_a_program_that_does_without_each_packet_is_fine() -> None:
     curl = ("curl", "-sS", "-o", "/dev/null", "http://{server}:{port}/")
     code, out, err = netlab("search", *serving, *tried, "--", *curl)
     assert code == 0, out
-    assert "packets: --most 1 are tried" in err
+    assert "netlab: --most 1 of the exchange's " in err
     assert " failed" not in out
     assert "again:" not in out
 

@@ -168,7 +168,7 @@ def _search(hunt: Hunt, kinds: Sequence[str], options: argparse.Namespace, shown
 
     packets = hunt.healthy.trial.packets
     if len(packets) > options.most:
-        note(f"the exchange has {len(packets)} packets: --most {options.most} are tried")
+        note(f"--most {options.most} of the exchange's {len(packets)} packets are tried")
         packets = packets[: options.most]
     if hunt.healthy.output is None:
         note("the command writes something else each time: only its exit code is compared")
