@@ -158,7 +158,10 @@ def _pause_until(due: float) -> None:
 
 
 def side_by_side(
-    plays: Iterable[Callable[[], T]], jobs: int, meanwhile: Callable[[], None] = lambda: None
+    plays: Iterable[Callable[[], T]],
+    jobs: int,
+    meanwhile: Callable[[], None] = lambda: None,
+    patient: bool = True,
 ) -> Iterator[tuple[int, T]]:
     """Run functions at the same time, at most `jobs` of them; yield (number, result) as they end.
 
@@ -167,7 +170,8 @@ def side_by_side(
 
     One more enters only while nobody waits for its turn for long, and the later they were since the
     last one entered, the later: what it builds first stops all others. So on a busy machine fewer
-    are played at once, and it takes longer.
+    are played at once, and it takes longer. Who is not `patient` has the next one enter as soon as
+    nobody waits: for what nobody has to look at all the time.
     """
     waiting = enumerate(plays)
     turns: list[tuple[float, int, _Player]] = []  # a heap: who is due first
@@ -184,7 +188,7 @@ def side_by_side(
             return True
         at = now()
         late = at - turns[0][0]
-        rest = REST * _more_than(UNSEEN, max(late, latest))
+        rest = REST * _more_than(UNSEEN, max(late, latest)) if patient else 0.0
         return at - entered >= rest and (late < LATE or at - entered > NEWCOMER)
 
     try:

@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 from netlab import Lab, Side
-from netlab.programs.pump import Naming
+from netlab.programs.naming import Naming
 
 PATIENCE = 120.0
 QUIET = 0.3  # seconds: what is still under way arrives

@@ -47,6 +47,13 @@ def whole(given: int) -> int:
     return given
 
 
+def count(given: int) -> int:
+    """A place in a row: from 1 to 100000. Raises ValueError, with what is expected."""
+    if not isinstance(given, int) or not 1 <= given <= 100_000:
+        raise ValueError("a whole number, 1 to 100000")
+    return given
+
+
 def bits(given: str) -> float:
     """The bits a second of ``2mbit``. Raises ValueError, with what is expected."""
     return _large(RATE, given, "a number of bits a second, such as 2mbit")

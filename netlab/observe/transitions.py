@@ -183,6 +183,8 @@ class _Way:
     def _may_be(self, state: State, number: int) -> bool:
         if state is State.SYN_RECV:
             return True
+        if state is State.LISTEN:  # one at any address, as programs have it, is not followed
+            return not any(visit.state is state and visit.traced for visit in self.visits)
         if state not in (State.TIME_WAIT, State.FIN_WAIT2):
             return False
         past = [visit.state for visit in self.visits[:number] if visit.state not in GONE]

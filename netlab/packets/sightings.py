@@ -15,7 +15,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from netlab.model.evidence import Frame, Recording
+from netlab.model.evidence import FaultRecord, Frame, Recording
 from netlab.model.tcp import Segment
 from netlab.model.vocabulary import Hook, Side
 from netlab.packets.headers import PSH, End, Headers, read, segment
@@ -64,6 +64,11 @@ class Packet:
     def where(self) -> str:
         """The place where it was dropped, in words: ``server input``."""
         return f"{self.died_at} {self.hook}" if self.died_at else ""
+
+    @property
+    def lost_on_wire(self) -> bool:
+        """True if a wire that misbehaves has lost it, and no rule at an end or a hop."""
+        return self.dropped is not None and self.died_at is None and not self.lost_at
 
     @property
     def at(self) -> float:
@@ -120,6 +125,31 @@ def _strange(packet: Packet, seen: _Sightings) -> str:
         return ""
     own = read(seen.arrived).source
     return f"from {own[0]}" if _canonical(own) != _canonical(packet.source) else ""
+
+
+#: What a wire does that loses packets: the words of its faults.
+LOSING = ("drop", "cut", "loss")
+
+
+def with_losses(found: Sequence[Packet], faults: Sequence[FaultRecord]) -> list[Packet]:
+    """The packets, and of those that have not arrived, which of these faults of the wire took them:
+    no rule has seen that.
+    """
+    left = {fault: fault.packets for fault in faults if fault.by and fault.kind in LOSING}
+
+    def taken(packet: Packet) -> Packet:
+        sent = packet.sent
+        if sent is None or packet.arrived is not None or packet.dropped is not None:
+            return packet
+        for fault, number in left.items():
+            in_force = fault.installed <= sent <= (fault.removed or sent)
+            goes_there = fault.kind == "cut" or packet.sender.peer in fault.sides
+            if number and in_force and goes_there:
+                left[fault] -= 1
+                return replace(packet, dropped=sent, fault=fault.name)
+        return packet
+
+    return [taken(packet) for packet in found]
 
 
 class Latest:

@@ -12,11 +12,13 @@ import functools
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 from netlab.model import units
+from netlab.programs.naming import ETHERNET
 
-ETHERNET = 14  # bytes of a frame's header
+if TYPE_CHECKING:
+    from netlab.programs.exchange import Sent
 
 Time = Annotated[float | str, units.seconds]  # seconds, or "40ms"
 Share = Annotated[float | str, units.share]  # 0.02, or "2%"
@@ -28,15 +30,19 @@ Seed = Annotated[int, units.whole]
 class Crossing:
     """A packet on its way over a wire."""
 
-    __slots__ = ("back", "copies", "due", "frame", "lost", "name")
+    __slots__ = ("back", "copies", "due", "frame", "held", "lost", "name", "sent")
 
-    def __init__(self, frame: bytes, name: tuple[int, ...], due: float) -> None:
+    def __init__(
+        self, frame: bytes, name: tuple[int, ...], due: float, sent: Sent | None = None
+    ) -> None:
         self.frame = frame
         self.name = name  # what it is
+        self.sent = sent  # and exactly which one, where that is asked
         self.due = due  # when it arrives, on the monotonic clock
         self.back = 0.0  # seconds that it is held back, while others pass
         self.copies = 1
         self.lost = False
+        self.held = False  # until the next one has passed
 
 
 Numbers = Mapping[str, float]  # of seconds, bits a second, bytes; shares are 0 to 1
@@ -64,6 +70,8 @@ class WireEffect(ABC):
 
     word: ClassVar[str]
     counts: ClassVar[bool] = False  # where it met nothing, it is no cause of anything
+    exact: ClassVar[bool] = False  # it has to know which packet it is (`netlab.programs.exchange`)
+    spans: ClassVar[bool] = False  # what it does in one direction hangs on the other one, too
 
     @classmethod
     @functools.cache

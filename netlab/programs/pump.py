@@ -4,13 +4,15 @@
 It is started with the descriptor of a socket. For each wire three descriptors come over it: packet
 sockets of the client's link and of the server's, and a socket on which that wire's conditions come,
 each time all of them, as one datagram of JSON. Each is answered with the number of packets that
-every condition has met so far. A wire ends when its conditions do, and all of them with whoever
-has started this.
+every condition has met so far. `WATCH` instead has all packets noted from then on, and is answered
+with those that have crossed since the last time, or some of them: nothing comes after the last. A
+wire ends when its conditions do, and all of them with whoever has started this.
 
 What becomes of a packet hangs on what it is, and never on when it comes: on the seed, its
 direction, its connection's number, its relative sequence number and how often it was sent. So the
 same exchange meets the same fate twice. A FIN shares the fate of the data before it, because a
-program's timing decides whether it comes with them or alone.
+program's timing decides whether it comes with them or alone. One packet, and no share of all, is
+told from others by `netlab.programs.exchange`.
 """
 
 from __future__ import annotations
@@ -22,112 +24,29 @@ import heapq
 import json
 import select
 import socket
-import struct
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from netlab.programs.effects import EFFECTS, ETHERNET, Act, Chance, Crossing
+from netlab.programs.effects import EFFECTS, Act, Chance, Crossing
+from netlab.programs.exchange import Crossings, Sent
+from netlab.programs.fates import FATES
+from netlab.programs.naming import Naming
 
 PR_SET_TIMERSLACK = 29
 SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
 FRAME = 1 << 16
-IPV4, IPV6 = 0x0800, 0x86DD
-TCP = 6
-FIN, SYN, ACK = 0x01, 0x02, 0x10
-#: What a name is of: an acknowledgment alone, what takes place in the sequence, or a FIN's own.
-BARE, PLACED, ENDING = range(3)
 AT_ONCE = 64  # frames that one side may have before the others have their turn
-WORD = 1 << 32
+WATCH = b"watch"
+NOTED, ANSWERED = 10_000, 500  # packets that are kept at most, and that go into one answer
+#: Seconds that a packet waits for another one to overtake it: less than TCP's shortest time-out, so
+#: that none is sent again for that.
+HELD = 0.1
 
-Put = Callable[[float, socket.socket, bytes], None]  # when it is sent, in seconds, over which link
-
-
-class Followed:
-    """A connection: its place among those that were seen, and its first sequence numbers."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        # By direction: its first sequence number, and where the last data sent there begins and
-        # ends, relative to that.
-        self.first: list[int | None] = [None, None]
-        self.last = [(0, 0), (0, 0)]
-
-
-class Naming:
-    """Names every packet by what it is."""
-
-    def __init__(self) -> None:
-        self._connections: dict[bytes, Followed] = {}  # by addresses and ports, client's first
-        self._opened = 0
-        self._sent: dict[tuple[int, ...], int] = {}
-        self._others = [0, 0]
-
-    def name(self, frame: bytes, way: int) -> tuple[int, ...]:
-        """What a packet is, on its way to the server (0) or to the client (1)."""
-        start, length, ends = _layout(frame)
-        if not ends or len(frame) < start + 20:
-            self._others[way] += 1
-            return way, self._others[way]
-        sequence, acknowledged = struct.unpack_from(">II", frame, start + 4)
-        flags = frame[start + 13]
-        known = self._connection(ends[way] + ends[1 - way], way, sequence, flags)
-        first, others = known.first[way], known.first[1 - way]
-        if first is None or flags & SYN:
-            first = known.first[way] = sequence
-        payload = length - start - (frame[start + 12] >> 4) * 4
-        begins = (sequence - first) % WORD
-        ends_at = (begins + payload) % WORD
-        if not payload and not flags & (SYN | FIN):  # what it acknowledges is all that it says
-            what = way, known.number, BARE, (acknowledged - (others or 0)) % WORD
-            return *what, self._again(what)
-        if flags & FIN:
-            fins = self._again((way, known.number, ENDING, ends_at))
-            if not payload and known.last[way][1] == begins:
-                return way, known.number, PLACED, known.last[way][0], fins
-        if payload:
-            known.last[way] = max(known.last[way], (begins, ends_at))
-        what = way, known.number, PLACED, begins  # which flags and how much it has, time decides
-        return *what, self._again(what)
-
-    def _again(self, what: tuple[int, ...]) -> int:
-        """How often it was sent, this time included."""
-        again = self._sent[what] = self._sent.get(what, 0) + 1
-        return again
-
-    def _connection(self, ends: bytes, way: int, sequence: int, flags: int) -> Followed:
-        known = self._connections.get(ends)
-        opens = flags & SYN and not flags & ACK
-        if known is None or (opens and known.first[way] not in (None, sequence)):
-            self._opened += 1
-            known = self._connections[ends] = Followed(self._opened)
-        return known
-
-
-def _layout(frame: bytes) -> tuple[int, int, tuple[bytes, bytes] | None]:
-    """Where TCP begins in a frame, where the packet ends, and both ends' address and port: that of
-    the sender first. No ends, if it is not TCP.
-    """
-    kind = int.from_bytes(frame[12:14], "big")
-    if kind == IPV4:
-        start = ETHERNET + (frame[ETHERNET] & 0xF) * 4
-        protocol, addresses, size = frame[ETHERNET + 9], ETHERNET + 12, 4
-        length = ETHERNET + int.from_bytes(frame[ETHERNET + 2 : ETHERNET + 4], "big")
-    elif kind == IPV6:
-        start = ETHERNET + 40
-        protocol, addresses, size = frame[ETHERNET + 6], ETHERNET + 8, 16
-        length = start + int.from_bytes(frame[ETHERNET + 4 : ETHERNET + 6], "big")
-    else:
-        return 0, 0, None
-    if protocol != TCP:
-        return 0, 0, None
-    sender, receiver = addresses, addresses + size
-    return start, length, (
-        frame[sender:receiver] + frame[start : start + 2],
-        frame[receiver : receiver + size] + frame[start + 2 : start + 4],
-    )  # fmt: skip
+Frame = bytes | bytearray  # one that was held is empty when it has passed
+Put = Callable[[float, socket.socket, Frame], None]  # when it is sent, in seconds, over which link
 
 
 def chance(seed: int, salt: int, name: tuple[int, ...]) -> float:
@@ -148,6 +67,7 @@ class Way:
         self.number, self.out = number, out
         self.acts: dict[int, Act] = {}  # by the conditions' numbers
         self.latest = 0.0  # when the last one arrives that keeps its place
+        self.held: list[bytearray] = []  # those that the next one overtakes; emptied, it has passed
 
 
 class Conveyed:
@@ -156,9 +76,10 @@ class Conveyed:
     def __init__(self, ends: list[socket.socket], control: socket.socket) -> None:
         self._ends, self._control = ends, control
         self._ways = (Way(0, ends[1]), Way(1, ends[0]))
-        self._naming = Naming()
-        self._named = False
+        self._naming, self._exchange = Naming(), Crossings()
+        self._named = self._exact = self._watched = False
         self._met: dict[int, int] = {}
+        self._noted: list[Sent] = []
 
     def close(self) -> None:
         """Carry nothing any more. The kernel takes 10 ms to close a packet socket: both at once."""
@@ -176,17 +97,32 @@ class Conveyed:
             text = b""
         if not text:
             return False
-        conditions: list[dict[str, Any]] = json.loads(text)
-        for way in self._ways:
-            asked = [each for each in conditions if each["way"] in (way.number, 2)]
-            way.acts = {
-                each["id"]: way.acts.get(each["id"]) or _act(each) for each in asked
-            }  # what there was goes on as it was
-        self._named = any(each["chooses"] for each in conditions)
-        self._met = {each["id"]: self._met.get(each["id"], 0) for each in conditions}
+        answer = self._watch() if text == WATCH else self._begin(json.loads(text))
         with contextlib.suppress(OSError):
-            self._control.send(json.dumps(self._met).encode())
+            self._control.send(json.dumps(answer).encode())
         return True
+
+    def _watch(self) -> list[Sent]:
+        self._watched = True
+        some, self._noted = self._noted[:ANSWERED], self._noted[ANSWERED:]
+        return some
+
+    def _begin(self, conditions: list[dict[str, Any]]) -> dict[int, int]:
+        """Have these conditions be in force; what there was goes on as it was."""
+        acts = [way.acts for way in self._ways]
+        for way in self._ways:
+            way.acts = {}
+        for each in conditions:
+            spans = None
+            for way in self._ways:
+                if each["way"] in (way.number, 2) or each["spans"]:
+                    act = acts[way.number].get(each["id"]) or spans or _act(each)
+                    way.acts[each["id"]] = act
+                    spans = act if each["spans"] else None
+        self._named = any(each["chooses"] for each in conditions)
+        self._exact = any(each["exact"] for each in conditions)
+        self._met = {each["id"]: self._met.get(each["id"], 0) for each in conditions}
+        return self._met
 
     def take(self, number: int, put: Put) -> None:
         """Decide what becomes of the frames that wait at one end."""
@@ -200,7 +136,11 @@ class Conveyed:
 
     def _send(self, way: Way, frame: bytes, put: Put) -> None:
         name = self._naming.name(frame, way.number) if self._named else ()
-        crossing = Crossing(frame, name, time.monotonic())
+        exact = self._exact or self._watched
+        sent = self._exchange.take(frame, way.number) if exact else None
+        if self._watched and sent is not None and len(self._noted) < NOTED:
+            self._noted.append(sent)
+        crossing = Crossing(frame, name, time.monotonic(), sent)
         for number, act in way.acts.items():
             if act(crossing):
                 self._met[number] += 1
@@ -210,14 +150,22 @@ class Conveyed:
             crossing.due += crossing.back
         else:
             crossing.due = way.latest = max(crossing.due, way.latest)
+        if crossing.held:
+            way.held.append(bytearray(crossing.frame))
+            put(crossing.due + HELD, way.out, way.held[-1])
+            return
         for _ in range(crossing.copies):
             put(crossing.due, way.out, crossing.frame)
+        for held in way.held:  # in front of them is what has overtaken them
+            put(crossing.due, way.out, bytes(held))
+            held.clear()
+        way.held.clear()
 
 
 def _act(condition: dict[str, Any]) -> Act:
-    numbers = condition["numbers"]
+    numbers = {**condition["numbers"], "way": condition["way"]}
     chance = chooser(numbers.get("seed", 0), condition["id"])
-    return EFFECTS[condition["word"]].act(chance, numbers)
+    return (EFFECTS | FATES)[condition["word"]].act(chance, numbers)
 
 
 class Pump:
@@ -227,7 +175,7 @@ class Pump:
         self._starter = starter
         self._events = select.epoll()
         self._heard: dict[int, Callable[[], None]] = {}  # what to do, by descriptors
-        self._waiting: list[tuple[float, int, socket.socket, bytes]] = []
+        self._waiting: list[tuple[float, int, socket.socket, Frame]] = []
         self._count = 0
         self._over = False
 
@@ -275,15 +223,18 @@ class Pump:
                 del self._heard[each.fileno()]
             threading.Thread(target=wire.close).start()  # the others are carried meanwhile
 
-    def _put(self, due: float, out: socket.socket, frame: bytes) -> None:
+    def _put(self, due: float, out: socket.socket, frame: Frame) -> None:
         self._count += 1
         heapq.heappush(self._waiting, (due, self._count, out, frame))
 
     def _deliver(self) -> None:
         while self._waiting and self._waiting[0][0] <= time.monotonic():
             _, _, out, frame = heapq.heappop(self._waiting)
-            with contextlib.suppress(OSError):  # its link is gone
-                out.send(frame)
+            if frame:  # what was held may have passed before
+                with contextlib.suppress(OSError):  # its link is gone
+                    out.send(frame)
+            if isinstance(frame, bytearray):
+                frame.clear()  # it has passed now
 
 
 def main(arguments: list[str]) -> None:

@@ -16,7 +16,8 @@ from typing import Literal
 from netlab.model.evidence import Evidence, Recording
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Side
-from netlab.packets.sightings import Packet, packets
+from netlab.packets.headers import End
+from netlab.packets.sightings import Packet, packets, with_losses
 from netlab.render.ladder_condense import PacketRun, condensed, kinds_of
 from netlab.render.ladder_notes import Note, StateChange, anchors, changes, notes
 
@@ -80,7 +81,9 @@ def layout(
     `side_by_side` is true of two crossing arrows that have room in the same row.
     """
     record = evidence.recording
-    shown, others, noise = _sorted_out(packets(record) if record else [])
+    shown, others, noise = _sorted_out(
+        with_losses(packets(record), evidence.faults) if record else []
+    )
     first, changed = changes(evidence)
     anchored = anchors(changed, shown)
     vital = {place for place, _ in anchored.values()}
@@ -122,7 +125,8 @@ def _ends(record: Recording | None) -> dict[Side, str]:
 
 #: Packets of other connections that are still drawn, dimmed, one by one.
 FEW = 12
-#: Packets that are drawn where none belongs to the connection: those of a flood are all alike.
+#: Packets that are drawn where none belongs to the connection, as those of a flood are all alike;
+#: and of other connections in which the wire has lost something.
 SOME = 24
 _NOISE = ("ICMPv6 neighbour", "ICMPv6 router", "ICMPv6 multicast", "IGMP", "ICMPv6 type")
 
@@ -134,7 +138,14 @@ def _sorted_out(found: Sequence[Packet]) -> tuple[list[Packet], list[Packet], li
     others = [packet for packet in rest if not packet.ours]
     if len(others) <= FEW or len(others) == len(rest):
         return rest, [], noise
-    return [packet for packet in rest if packet.ours], others, noise
+    lossy = {_flow(packet) for packet in others if packet.lost_on_wire}
+    kept = lossy if sum(_flow(packet) in lossy for packet in others) <= SOME else set()
+    drawn = [packet for packet in rest if packet.ours or _flow(packet) in kept]
+    return drawn, [packet for packet in others if _flow(packet) not in kept], noise
+
+
+def _flow(packet: Packet) -> frozenset[End]:
+    return frozenset((packet.source, packet.destination))
 
 
 def _footer(evidence: Evidence, noise: Sequence[Packet], rests: bool) -> Iterator[str]:
@@ -158,7 +169,7 @@ def _strangers(others: Sequence[Packet], times: Sequence[float]) -> Iterator[Not
 
 
 def _stranger(run: Sequence[Packet]) -> Note:
-    flows = {frozenset((packet.source, packet.destination)) for packet in run}
+    flows = set(map(_flow, run))
     port = next((p.source if p.sender == CLIENT else p.destination)[1] for p in run)
     whose = f"port {port}" if len(flows) == 1 else f"{len(flows):,} other connections"
     return Note(run[0].at, f"{whose}: {kinds_of(run)}", "others", end=run[-1].at)

@@ -95,14 +95,17 @@ def ended(lab: Lab, asked: Exit, at: At) -> None:
     at("program", "within")
     left = program.started + asked.within - scheduler.now()
     lasted = lab.wait(lambda: program.lasted, max(0.0, left))
-    if lasted is None or lasted > asked.within:
+    if asked.code is not None and (lasted is None or lasted > asked.within):
         raise ActionFailed(f"the program has not ended within {asked.within:g} s")
     at("program", "exits")
+    if asked.code is None and lasted is not None:
+        has = f"the program has ended after {lasted:.2f} s"
+        raise ActionFailed(f"{has} ({told(program.exit_code)}); expected that it does not")
     if program.exit_code != asked.code:
         wanted, found = told(asked.code), told(program.exit_code)
         raise ActionFailed(f"the program's end: expected {wanted}; found {found}")
     at("program", "takes")
-    if asked.takes is not None and lasted not in asked.takes:
+    if asked.takes is not None and lasted is not None and lasted not in asked.takes:
         raise ActionFailed(f"the program has taken {lasted:.2f} s; expected {asked.takes}")
     at("program", "says")
     if asked.says not in program.said:

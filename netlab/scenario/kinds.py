@@ -28,6 +28,7 @@ from netlab.model.tcp import (
 )
 from netlab.model.vocabulary import BEHAVIOURS, CONNTRACK, REJECTS, Family, Hook, Side
 from netlab.packets import spoken as packets
+from netlab.programs import exchange
 from netlab.scenario.model import NO_LEAK, NOTHING, Range
 from netlab.testbed.profiles import PROFILES
 
@@ -173,6 +174,11 @@ _NEEDS = {
 }
 
 
+def _packet(text: str) -> int | str:
+    found = exchange.address(text)
+    return found.place if found.word == exchange.NUMBER else text
+
+
 def _need(text: str) -> str:
     kind, _, name = text.rpartition(":")
     _NEEDS[kind](name)
@@ -190,8 +196,10 @@ def _ready(text: str) -> int | str:
     return PORT.parse(text) if text.isdecimal() else _text(text)
 
 
-def _exit(text: str) -> int:
+def _exit(text: str) -> int | None:
     """As `Program.exit_code` has it."""
+    if text == NEVER:
+        return None
     return EXIT_CODE.parse(text) if text.isdecimal() else -_signal(text)
 
 
@@ -364,6 +372,18 @@ READY = Kind(
 SEED = _integer("a seed", 0, 1 << 31)
 TIME = _quantity(units.seconds, "40ms")
 SHARE = _quantity(units.share, "2%")
+PACKET = Kind(
+    exchange.EXPECTED,
+    _packet,
+    {
+        "anyOf": [
+            {"type": "integer", "minimum": 1},
+            {"enum": [*exchange.BITS]},
+            {"type": "string", "pattern": r"^(\d+|(seq|ack)=\d{1,10})$"},
+        ]
+    },
+    (*exchange.BITS,),
+)
 SPEED = _quantity(units.bits, "2mbit")
 SIZE = _quantity(units.size, "64kB")
 PROFILE = _choice("a profile", {name: name for name in PROFILES})
@@ -373,11 +393,13 @@ BITS = _quantity(packets.control_bits, "FIN|ACK")
 COMING_BACK = _quantity(packets.wanted, "ACK seq=next ack=next")
 WINDOW = _integer("a window", 0, 65535)
 WRONG = _choice("its checksum", {"wrong": "wrong"})
+NEVER = "never"  # of a program that must still run
 EXIT_CODE = _integer("an exit code", 0, 255)
 EXIT = Kind(
-    "an exit code, 0 to 255, or a signal: SIGKILL",
+    f"an exit code, 0 to 255, a signal: SIGKILL, or {NEVER}",
     _exit,
-    {"anyOf": [EXIT_CODE.schema, SIGNAL.schema]},
+    {"anyOf": [EXIT_CODE.schema, {"const": NEVER}, SIGNAL.schema]},
+    (NEVER,),
 )
 MTU = _integer("bytes", 1280, 1500)
 PORTS = Kind(

@@ -53,7 +53,7 @@ PROGRAM = Struct(
     {
         "exits": Field(EXIT, required=True),
         "at": Field(SIDE, doc="of the programs of this side"),
-        "within": Field(DURATION, doc="of its start (10 s)"),
+        "within": Field(DURATION, doc="of its start (10 s); if it exits never, it runs so long"),
         "takes": Field(SPAN, doc="from its start to its end"),
         "says": Field(TEXT, doc="what it has written by then, somewhere in its output or errors"),
     },

@@ -165,6 +165,27 @@ class WireStep(FaultStep):
 
 
 @dataclass(frozen=True, slots=True)
+class PacketStep(FaultStep):
+    """Something becomes of one packet: see `netlab.programs.fates` for the words."""
+
+    word: str
+    packet: int | str  # its number, or which one: see `netlab.programs.exchange`
+    to: Side
+    connection: int = 1
+    again: int = 0  # not the packet, but what comes when it is sent so often again
+
+    @property
+    def kind(self) -> str:
+        """Its word in the language."""
+        return self.word
+
+    @property
+    def where(self) -> tuple[Side, ...]:
+        """The end to which it is on its way."""
+        return (self.to,)
+
+
+@dataclass(frozen=True, slots=True)
 class HopStep(FaultStep):
     """A host on the way, before the first step: see `netlab.scenario.steps.hops` for the words."""
 
@@ -258,7 +279,7 @@ class Look:
 class Exit:
     """How a program must end."""
 
-    code: int  # negative: the signal
+    code: int | None  # negative: the signal; None: it must still run then
     within: float  # seconds of its start
     says: str = ""  # what it must have written
     at: Side | None = None  # where it is the one that was started last; None: of both sides

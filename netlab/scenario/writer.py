@@ -17,7 +17,7 @@ import yaml
 from netlab.model import evidence
 from netlab.model.tcp import State
 from netlab.model.vocabulary import ExpectedPair, Family, Side
-from netlab.scenario.kinds import OTHERWISE
+from netlab.scenario.kinds import NEVER, OTHERWISE
 from netlab.scenario.loader import DEFAULT_HOLD, PATIENCE
 from netlab.scenario.model import (
     LAST,
@@ -172,7 +172,10 @@ def _expectation(expect: Expectation) -> Said:
 
 def _exit(program: Exit) -> Said:
     code = program.code
-    values: Said = {"exits": code if code >= 0 else signal.Signals(-code).name}
+    if code is None:
+        values: Said = {"exits": NEVER}
+    else:
+        values = {"exits": code if code >= 0 else signal.Signals(-code).name}
     if program.at is not None:
         values["at"] = str(program.at)
     if program.within != PATIENCE:

@@ -15,7 +15,7 @@ import itertools
 import json
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from netlab.linux import ethtool, rtnetlink
 from netlab.linux.namespace import Namespace
@@ -25,8 +25,10 @@ from netlab.linux.transport import Request, Transport
 from netlab.model import evidence
 from netlab.model.errors import LabError
 from netlab.model.vocabulary import Family, Side
-from netlab.programs import effects
+from netlab.programs import effects, fates, pump
 from netlab.programs.effects import Share, Time, WireEffect
+from netlab.programs.exchange import Sent
+from netlab.programs.fates import PacketName
 from netlab.testbed import coerce, wire
 from netlab.testbed.faults.base import Fault
 from netlab.testbed.host import Host
@@ -43,7 +45,8 @@ WAYS = {Side.SERVER: 0, Side.CLIENT: 1, None: 2}
 #: hangs on what it is, and netem does not ask that.
 WHICH = "netlab's own, in user space"
 
-To = coerce.HasSide | Side | str | None  # a host, or None: both directions
+End = coerce.HasSide | Side | str  # a host
+To = End | None  # None: both directions
 
 
 class Component(NamedTuple):
@@ -61,6 +64,8 @@ class Component(NamedTuple):
             "word": self.effect.word,
             "way": WAYS[self.side],
             "chooses": self.effect.chooses,
+            "exact": self.effect.exact,
+            "spans": self.effect.spans,
             "numbers": self.effect.numbers,
         }
 
@@ -137,6 +142,31 @@ class Losing(Impairment):
     counts = True
 
 
+class Fated(Impairment):
+    """Meets one packet; where that has not come it is no cause of anything."""
+
+    counts = True
+
+    @property
+    def packets(self) -> int:
+        """The number of packets that it has met so far: one, or what came after the wire was
+        cut.
+        """
+        return sum(self._counted().values())
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """True if it meets only one."""
+        return not any(part.effect.spans for part in self.parts)
+
+
+#: The kinds of impairments, by a part that makes one of that kind.
+KINDS: tuple[tuple[type[Impairment], Callable[[Component], bool]], ...] = (
+    (Fated, lambda part: part.effect.exact),
+    (Losing, lambda part: part.effect.counts),
+)
+
+
 class Carrier:
     """The wire of one lab, as far as it misbehaves. Times are in seconds, or texts such as
     ``"40ms"``; a share is a number from 0 to 1, or a text such as ``"2%"``. Each call raises
@@ -204,6 +234,51 @@ class Carrier:
         """
         return self._begin(effects.Rate(speed, queue), to, name)
 
+    def drop(
+        self, packet: PacketName, to: End, connection: int = 1, again: int = 0, name: str = ""
+    ) -> Impairment:
+        """Lose one packet on its way `to` a host, and no other. It is the n-th that is sent there,
+        counted from now on, where what is sent again does not count; or exactly ``"seq=1"`` (its
+        data begin there), ``"ack=146"`` (it acknowledges that and says nothing else), ``"SYN"``,
+        ``"FIN"``, ``"RST"``. `connection` counts those that are opened; `again` loses what is sent
+        again instead: for the first time (1), the second.
+        """
+        return self._begin(fates.LostPacket(packet, connection, again), to, name)
+
+    def cut(
+        self, packet: PacketName, to: End, connection: int = 1, again: int = 0, name: str = ""
+    ) -> Impairment:
+        """Lose that packet, named as in `drop`, and all that either end sends after it."""
+        return self._begin(fates.Cut(packet, connection, again), to, name)
+
+    def double(
+        self, packet: PacketName, to: End, connection: int = 1, again: int = 0, name: str = ""
+    ) -> Impairment:
+        """Deliver that packet, named as in `drop`, twice."""
+        return self._begin(fates.Doubled(packet, connection, again), to, name)
+
+    def overtake(
+        self, packet: PacketName, to: End, connection: int = 1, again: int = 0, name: str = ""
+    ) -> Impairment:
+        """Hold that packet, named as in `drop`, until the next one has gone there, or for 100 ms
+        if none comes.
+        """
+        return self._begin(fates.Overtaken(packet, connection, again), to, name)
+
+    def watch(self) -> None:
+        """Note each packet that crosses from now on, for `seen`. Raises `LabError`."""
+        self.seen()
+
+    def seen(self) -> list[Sent]:
+        """The packets that have crossed since the last call, in their order; at most 10,000.
+
+        Raises `LabError` where the process that carries them has ended.
+        """
+        found: list[Sent] = []
+        while some := self._ask(pump.WATCH):
+            found += itertools.starmap(Sent, some)
+        return found
+
     def profile(self, which: str, name: str = "") -> Impairment:
         """Be like a network that many people have: several effects under one name. `which` is one
         of `PROFILES`: lte, 3g, wifi, satellite, bufferbloat. The client is the one who has it.
@@ -228,7 +303,7 @@ class Carrier:
         if self._carried is None:
             self._build()
         parts = tuple(Component(next(self._numbers), side, effect) for side, effect in each)
-        kind = Losing if any(part.effect.counts for part in parts) else Impairment
+        kind = next((kind for kind, is_it in KINDS if any(map(is_it, parts))), Impairment)
         impairment = kind(self, word, name or self._free_name(word), does, parts)
         self._impairments.append(impairment)
         self._tell()
@@ -246,18 +321,24 @@ class Carrier:
 
     def _tell(self) -> dict[str, int]:
         """Have exactly these impairments be in force; returns what each part has met."""
-        assert self._carried is not None
         conditions = [part.condition for each in self._impairments for part in each.parts]
+        found: dict[str, int] = self._ask(json.dumps(conditions).encode())
+        return found
+
+    def _ask(self, what: bytes) -> Any:
+        """What the process in between answers. Raises `LabError` where it is gone."""
+        if self._carried is None:
+            self._build()
+        assert self._carried is not None
         try:
-            answer = self._carried.ask(json.dumps(conditions).encode())
+            answer = self._carried.ask(what)
         except OSError as error:
             answer, why = b"", f": {error.strerror or error}"
         else:
             why = ""
         if not answer:
             raise LabError(f"the process that carries packets has ended{why}")
-        found: dict[str, int] = json.loads(answer)
-        return found
+        return json.loads(answer)
 
     # --- building
 

@@ -63,6 +63,10 @@ COMMANDS: dict[str, Command] = {
     "teach": Command("teach port-closed", stdin="\n" * 40, says="port-closed"),
     "exec": Command(f"exec --step {STEP} -- true"),
     "warp": Command("warp --kernel ./no-such-bzImage -- true", code=2, says="there is no"),
+    "search": Command(
+        "search --server {given}/serve --ready 8000 --only double --most 1 -- curl -s server:8000",
+        says="1 trial: 1 fine",
+    ),
     "freeze": Command("freeze port-closed --for 100ms", says="is frozen"),
     "lab": Command("lab", code=2),
 }

@@ -282,7 +282,9 @@ def places(given: Path, number: int) -> Iterator[list[Place]]:
 
 
 def given(folder: Path) -> Path:
-    """What the commands read: two stored runs of one kernel, its baseline, and a paste of ss."""
+    """What the commands read: two stored runs of one kernel, its baseline, a paste of ss; and a
+    server.
+    """
     netlab = [sys.executable, "-m", "netlab"]
     cache = {**os.environ, "NETLAB_CACHE": str(folder / "cache")}
     for name in ("a", "b"):
@@ -298,6 +300,10 @@ def given(folder: Path) -> Path:
     record = ["baseline", "record", "--run", str(folder / "a.jsonl"), "-o", str(folder / "a.yaml")]
     subprocess.run([*netlab, *record], check=True, stdout=subprocess.DEVNULL)
     (folder / "stuck.txt").write_text(STUCK)
+    (folder / "serve").write_text(
+        f"#!/bin/sh\nexec {sys.executable} -m http.server --bind :: 8000\n"
+    )
+    (folder / "serve").chmod(0o755)
     return folder
 
 

@@ -284,6 +284,7 @@ WRONG = (
     Wrong(HEALS, "says: said it", "says: nothing", "the program did not say 'nothing'"),
     Wrong(RUNS, "client: none", "server: none",
           "server: sockets in ESTABLISHED: expected none; found 1"),
+    Wrong(RUNS, "exits: 3", "exits: never", "(exit code 3); expected that it does not"),
     Wrong(RUNS, "exits: 3", "exits: 4",
           "the program's end: expected exit code 4; found exit code 3"),
     Wrong(RUNS, "at: client", "at: server", "the program has not ended within 10 s",

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 
@@ -20,6 +21,7 @@ from netlab.packets.sightings import packets
 from . import tools
 from .runs import not_passed
 from .somebody import Somebody
+from .test_search import BUGS
 
 
 def assert_all_pass(done: subprocess.CompletedProcess[str], family: Family) -> None:
@@ -225,3 +227,16 @@ def test_the_conformance_table_is_the_same_without_root(somebody: Somebody) -> N
     }
     assert otherwise == {}
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_search_needs_no_root_and_writes_what_plays(somebody: Somebody) -> None:
+    bug = somebody.home / "bug.py"
+    shutil.copy(BUGS / "server_resets_too_early.py", bug)
+    bug.chmod(0o644)
+    line = f"{somebody.python[0]} -S -E {bug}"
+    given = ["--server", f"{line} server 8000", "--ready", "8000", "--only", "drop", "--cap", "3s"]
+    asked = [*given, "--output", "found", "--", *line.split(), "client", "8000"]
+    done = somebody.run(*somebody.python, "-m", "netlab", "search", *asked)
+    assert done.returncode == 1, done.stderr
+    assert "drop seq=1 to client: error" in done.stdout
+    assert "written: found/drop-seq-1-to-client.yaml, drop-seq-1-to-client.txt\n" in done.stdout

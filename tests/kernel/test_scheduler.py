@@ -260,3 +260,15 @@ def test_the_later_others_were_the_later_enters_the_next_one() -> None:
     assert len(dict(side_by_side([play] * 3, jobs=3))) == 3
     assert entered[1] - entered[0] < 2 * PAUSE  # nobody was late by then
     assert entered[2] - entered[1] >= REST * (PAUSE - USUAL)
+
+
+def test_who_is_not_patient_lets_the_next_one_enter_as_soon_as_nobody_waits() -> None:
+    entered: list[float] = []
+
+    def play() -> None:
+        entered.append(now())
+        time.sleep(PAUSE)
+        wait(lambda: True if len(entered) == 3 else None, now() + LONG)
+
+    assert len(dict(side_by_side([play] * 3, jobs=3, patient=False))) == 3
+    assert entered[2] - entered[1] < REST * (PAUSE - USUAL)

@@ -35,7 +35,7 @@ FLOORS = (
     ("testbed",),
     ("scenario",),
     ("live",),
-    ("atlas", "conformance", "report", "teaching", "timers"),
+    ("atlas", "conformance", "report", "search", "teaching", "timers"),
     ("kernels",),
     ("netlab",),  # the public API
     ("cli", "pytest_plugin"),

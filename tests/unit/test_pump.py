@@ -13,7 +13,8 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP, Ether
 
-from netlab.programs.pump import Naming, chance
+from netlab.programs.naming import Naming
+from netlab.programs.pump import chance
 
 TO_SERVER, TO_CLIENT = 0, 1
 HOSTS = {4: ("10.0.0.1", "10.0.0.2"), 6: ("fd00::1", "fd00::2")}

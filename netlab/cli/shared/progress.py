@@ -52,6 +52,13 @@ class Shown:
         """
         self._beside.write(f"{text}\n")
 
+    def more(self, names: Iterable[str]) -> None:
+        """These will be played, too."""
+        new = dict.fromkeys(names)
+        self._playing |= new
+        if self._bar is not None:
+            self._bar.grow(len(new))
+
     def finished(self, evidence: Evidence) -> None:
         """One scenario has ended."""
         self.ended(evidence.scenario)
@@ -167,6 +174,11 @@ class _Bar:
     @undisturbed()
     def above(self, line: str) -> None:
         self._progress.console.out(line, highlight=False)
+
+    @undisturbed()
+    def grow(self, number: int) -> None:
+        task = self._progress.tasks[self._task]
+        self._progress.update(self._task, total=(task.total or 0) + number)
 
     @undisturbed()
     def advance(self) -> None:

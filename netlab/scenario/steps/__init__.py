@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from netlab.scenario.model import AnyStep, Do, FaultStep, HopStep
-from netlab.scenario.steps import connection, data, drop, forged, machine, plug, wire
+from netlab.scenario.steps import connection, data, drop, forged, machine, packet, plug, wire
 from netlab.scenario.steps.action import Action
 from netlab.scenario.steps.fault import FaultKind
 from netlab.scenario.steps.hops import HOPS
@@ -23,7 +23,7 @@ ACTIONS: dict[str, Action] = {
     action.word: action
     for action in (*connection.ACTIONS, *data.ACTIONS, *machine.ACTIONS, *forged.ACTIONS)
 }
-KINDS: tuple[FaultKind[Any], ...] = (*drop.KINDS, *plug.KINDS, *wire.KINDS)
+KINDS: tuple[FaultKind[Any], ...] = (*drop.KINDS, *plug.KINDS, *wire.KINDS, *packet.KINDS)
 #: The kinds of faults, by their words.
 FAULTS: dict[str, FaultKind[Any]] = {kind.word: kind for kind in KINDS}
 

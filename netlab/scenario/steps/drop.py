@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``drop: {segment: SYN|ACK, to: client}`` and ``reject: ...``: segments are lost, or refused."""
+"""``drop: {segment: SYN|ACK, to: client}`` and ``reject: ...``: segments are lost, or refused.
+``drop: {packet: 7, to: client}`` is about one packet, and is in `netlab.scenario.steps.packet`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from netlab.model.tcp import ACK, ANY, DATA
 from netlab.model.vocabulary import REJECTS, Family, Hook
 from netlab.scenario.kinds import COUNT, FIN, PLACE, PORT, REJECT, SEGMENT, SIDE, TEXT
-from netlab.scenario.model import DropStep
+from netlab.scenario.model import DropStep, PacketStep
 from netlab.scenario.shapes import Field, ListOf, Struct
+from netlab.scenario.steps import packet
 from netlab.scenario.steps.fault import Command, FaultKind, StepContext
 
 if TYPE_CHECKING:
@@ -31,6 +35,7 @@ DROP = Struct(
     {
         "segment": _SEGMENTS,
         "nft": Field(ListOf(TEXT), doc="or a match in nft's own language"),
+        **packet.ABOUT,
         **_WHERE,
         "covers": Field(FIN, "covers_fin", doc="only what acknowledges the receiver's FIN"),
     },
@@ -43,16 +48,22 @@ NAMES = {ACK: "ACK without data", DATA: "segment with data", ANY: "segment"}
 RECEIVING = (Hook.INPUT, Hook.PREROUTING)
 
 
-def _read(about: StepContext, name: str, values: Mapping[str, Any]) -> DropStep:
+def _read(about: StepContext, name: str, values: Mapping[str, Any]) -> DropStep | PacketStep:
     """Raises ValueError for keys that do not go together."""
     said = dict(values)
+    if "packet" in said:
+        if "to" not in said or said.keys() - {"packet", "connection", "again", "to"}:
+            raise ValueError("of one packet needs 'to', and knows 'connection' and 'again' besides")
+        return packet.read(about, name, "drop", said)
+    if found := [key for key in ("connection", "again") if key in said]:
+        raise ValueError(f"with '{found[0]}' needs 'packet': it is about one packet")
     if ("to" in said) == ("at" in said):
         raise ValueError(
             "needs one place: 'to: client' loses it on the wire, "
             "'at: server output' is a firewall at the sender"
         )
     if ("segments" in said) == ("nft" in said):
-        what = "'segment'" if "reject" in said else "either 'segment' or 'nft'"
+        what = "'segment'" if "reject" in said else "either 'segment' or 'nft', or 'packet'"
         raise ValueError(f"needs {what}")
     if "nft" in said and said.keys() - {"nft", "to", "at"}:
         raise ValueError("with a match in nft's own language needs nothing else: it says it all")
@@ -159,11 +170,11 @@ def _told_removed(step: DropStep) -> str:
     return f"The rule {step.name} is taken away: what it {passes} may pass from now on."
 
 
-KINDS = tuple(
-    FaultKind(
+def _kind(word: str, takes: Struct) -> FaultKind[DropStep]:
+    return FaultKind(
         word,
         takes,
-        read=_read,
+        read=_read,  # type: ignore[arg-type] # what it reads of a packet is not for this entry
         install=_install,
         by_hand=_by_hand,
         undo=_undo,
@@ -173,5 +184,25 @@ KINDS = tuple(
         written=_written,
         only=lambda step: REJECTS[step.reject].only if step.reject else None,
     )
-    for word, takes in (("drop", DROP), ("reject", REJECTION))
-)
+
+
+def _either(classes: FaultKind[DropStep]) -> FaultKind[Any]:
+    """The entry of a word that is about classes of segments, or about one packet."""
+
+    def of(step: DropStep | PacketStep) -> FaultKind[Any]:
+        return packet.DROP if isinstance(step, PacketStep) else classes
+
+    return replace(
+        classes,
+        install=lambda stage, step: of(step).install(stage, step),
+        by_hand=lambda step, family: of(step).by_hand(step, family),
+        undo=lambda step, family: of(step).undo(step, family),
+        told=lambda step: of(step).told(step),
+        told_removed=lambda step: of(step).told_removed(step),
+        described=lambda step: of(step).described(step),
+        written=lambda step: of(step).written(step),
+        only=lambda step: of(step).only(step),
+    )
+
+
+KINDS: tuple[FaultKind[Any], ...] = (_either(_kind("drop", DROP)), _kind("reject", REJECTION))

@@ -243,6 +243,18 @@ TOLD = [
      "From now on the wire is like a mobile network, LTE: the wire carries 12mbit to the client; "
      "every packet to the client arrives 35ms later; the wire carries 12mbit to the server; every "
      "packet to the server arrives 35ms later."),
+    ("drop: {packet: 7, to: client}",
+     "Packet 7 on its way to the client is lost on the wire, and no other."),
+    ("drop: {packet: SYN, to: server, connection: 2, again: 1}",
+     "Packet SYN of connection 2, again 1 on its way to the server is lost on the wire, and no "
+     "other."),
+    ("cut: {packet: seq=1, to: server}",
+     "The wire is cut: packet seq=1 on its way to the server is lost, and all that either end "
+     "sends then."),
+    ("double: {packet: ack=146, to: server}",
+     "Packet ack=146 on its way to the server arrives twice."),
+    ("overtake: {packet: FIN, to: server}",
+     "Packet FIN on its way to the server is overtaken by the next one that goes there."),
     ("remove: all", "Everything that is done to packets ends."),
     ("remove: mine", "The rule mine is taken away: what it dropped may pass from now on."),
     ("remove: kept", "What has waited on the wire is let go, all at once."),
