@@ -32,7 +32,9 @@ class Rule:
     acknowledges: int | None = None  # the acknowledgment number, exactly
     first: int | None = None  # only the first n that match
     after: int | None = None  # all but the first n
+    longer: int | None = None  # only packets of more than so many bytes
     reject: Reject | None = None
+    window: int | None = None  # instead of a verdict: what the packet's window becomes
     log: str = ""  # the NFLOG prefix of each match
 
     @property
@@ -66,6 +68,8 @@ def terms(rule: Rule) -> Iterator[Term]:
         yield _field("tcp ackseq", rule.acknowledges, 8, 4)
     if rule.segment.payload is not None:
         yield _payload(rule.family, rule.segment.payload)
+    if rule.longer is not None:
+        yield _longer(rule.longer)
     if rule.first is not None:
         yield _ordinal("<", rule.first)
     if rule.after is not None:
@@ -73,7 +77,7 @@ def terms(rule: Rule) -> Iterator[Term]:
     yield Term("counter", (("counter", [("NFTA_COUNTER_BYTES", 0), ("NFTA_COUNTER_PACKETS", 0)]),))
     if rule.log:
         yield _log(rule.log)
-    yield _verdict(rule.reject)
+    yield _verdict(rule.reject) if rule.window is None else _window(rule.window)
 
 
 def _protocol(rule: Rule) -> Term:
@@ -131,6 +135,27 @@ def _field(words: str, value: int, offset: int, length: int) -> Term:
     return Term(f"{words} {value}", loaded)
 
 
+def _longer(size: int) -> Term:
+    """More than so many bytes, with all headers (``NFT_META_LEN``, in the machine's byte order)."""
+    loaded = ("meta", [("NFTA_META_KEY", 0), ("NFTA_META_DREG", REGISTER)])
+    return Term(f"meta length > {size}", (loaded, _swapped(), _compare(size.to_bytes(4, "big"), 4)))
+
+
+def _window(size: int) -> Term:
+    """Another window in the packet's header, and a checksum that fits."""
+    data = {"attrs": [("NFTA_DATA_VALUE", size.to_bytes(2, "big"))]}
+    loaded = "immediate", [("NFTA_IMMEDIATE_DREG", REGISTER), ("NFTA_IMMEDIATE_DATA", data)]
+    written = [
+        ("NFTA_PAYLOAD_SREG", REGISTER),
+        ("NFTA_PAYLOAD_BASE", 2),
+        ("NFTA_PAYLOAD_OFFSET", 14),
+        ("NFTA_PAYLOAD_LEN", 2),
+        ("NFTA_PAYLOAD_CSUM_TYPE", 1),  # of the Internet (RFC 1071)
+        ("NFTA_PAYLOAD_CSUM_OFFSET", 16),
+    ]
+    return Term(f"tcp window set {size}", (loaded, ("payload", written)))
+
+
 def _ordinal(operator: str, number: int) -> Term:
     """The n-th packet that gets this far, by a counter of the rule's own (nft_numgen.c)."""
     generated = [
@@ -139,22 +164,26 @@ def _ordinal(operator: str, number: int) -> Term:
         ("NFTA_NG_TYPE", 0),
         ("NFTA_NG_OFFSET", 0),
     ]
-    swapped = [
+    comparison = {"<": 2, ">=": 5}[operator]
+    return Term(
+        f"numgen inc mod {WITHOUT_LIMIT} {operator} {number}",
+        (
+            ("numgen", generated),
+            _swapped(),
+            _compare(number.to_bytes(4, "big"), comparison),
+        ),
+    )
+
+
+def _swapped() -> Expression:
+    """What was loaded, in the order of bytes in which numbers are compared."""
+    return "byteorder", [
         ("NFTA_BYTEORDER_SREG", REGISTER),
         ("NFTA_BYTEORDER_DREG", REGISTER),
         ("NFTA_BYTEORDER_OP", 1),
         ("NFTA_BYTEORDER_LEN", 4),
         ("NFTA_BYTEORDER_SIZE", 4),
     ]
-    comparison = {"<": 2, ">=": 5}[operator]
-    return Term(
-        f"numgen inc mod {WITHOUT_LIMIT} {operator} {number}",
-        (
-            ("numgen", generated),
-            ("byteorder", swapped),
-            _compare(number.to_bytes(4, "big"), comparison),
-        ),
-    )
 
 
 def _log(prefix: str) -> Term:

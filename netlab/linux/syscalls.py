@@ -24,6 +24,7 @@ CAPABILITIES_V3 = 0x20080522
 RB_AUTOBOOT = 0x01234567
 #: The same on every architecture.
 SYS_FSOPEN, SYS_FSCONFIG, SYS_FSMOUNT = 430, 431, 432
+SYS_PIDFD_GETFD = 438
 SYS_FINIT_MODULE = {"x86_64": 313, "aarch64": 273}
 SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 SYS_CAPSET = {"x86_64": 126, "aarch64": 91}
@@ -168,6 +169,19 @@ def detached(kind: str, **settings: object) -> int:
         return _checked(_libc.syscall(SYS_FSMOUNT, context, CLOEXEC, 0))
     finally:
         os.close(context)
+
+
+def taken(process: int, number: int) -> int:
+    """One's own copy of a descriptor of another process, as if that had sent it.
+
+    Raises OSError: the process has ended, it has no such descriptor, this user may not look into
+    it, or the kernel is older than Linux 5.6.
+    """
+    handle = os.pidfd_open(process)
+    try:
+        return _checked(_libc.syscall(SYS_PIDFD_GETFD, handle, number, 0))
+    finally:
+        os.close(handle)
 
 
 def load_module(descriptor: int) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from netlab.model.auditing import NOT_PLAYED, NOT_REACHED, AuditCell
 from netlab.model.evidence import Cell, Evidence, Outcome
 from netlab.model.kernel_run import KernelRun, PlayedRow, Timing
 from netlab.model.text import printable
 from netlab.model.vocabulary import Family
+from netlab.render.audit import facts
 from netlab.render.failure import failure
 from netlab.render.style import Style
 
@@ -72,6 +74,19 @@ def of_row(row: PlayedRow) -> Verdict:
         row.outcome,
         _line(row.problem) if row.outcome != "pass" else "",
         details if bad else (),
+    )
+
+
+def of_audit(cell: AuditCell) -> Verdict:
+    """The verdict on a program under one fault."""
+    word = cell.word
+    outcome: Outcome = "pass" if cell.sound else "fail"
+    if word in (NOT_REACHED, NOT_PLAYED):
+        outcome = "skip" if word == NOT_REACHED else "error"
+    why = "" if outcome == "pass" else _line(f"{word}: {cell.why}")
+    details = tuple(f"{name}: {printable(text)}" for name, text in facts(cell))
+    return Verdict(
+        "audit", cell.fault, outcome, why, details if outcome == "fail" else (), cell.play.seconds
     )
 
 

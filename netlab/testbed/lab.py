@@ -22,6 +22,7 @@ from netlab.testbed.faults.base import Fault
 from netlab.testbed.faults.drop import Drop, Match, compiled
 from netlab.testbed.faults.plug import Plug
 from netlab.testbed.faults.tally import Tally
+from netlab.testbed.faults.window import ClosedWindow
 from netlab.testbed.flows import LATEST, Which
 from netlab.testbed.host import PATIENCE, Host
 from netlab.testbed.program import Program
@@ -257,6 +258,7 @@ class Lab:
         first: int | None = None,
         after: int | None = None,
         covers_fin: bool = False,
+        longer: int | None = None,
         name: str = "",
     ) -> Drop:
         """Lose every segment of these classes (``SYN | ACK``, or ``"SYN|ACK"``) on its way ``to`` a
@@ -265,10 +267,11 @@ class Lab:
         ``at=("server", "output")`` puts the rule elsewhere: on the sender's own output it is a
         firewall, and the sender's stack learns of it. `port` matches either port; `first` and
         `after` count the packets that each rule matches; `covers_fin` matches only the
-        acknowledgment number that covers the receiver's FIN. Raises `LabError` for an unknown word,
+        acknowledgment number that covers the receiver's FIN; `longer`: only packets of more than so
+        many bytes. Raises `LabError` for an unknown word,
         and where the kernel refuses the rule.
         """
-        match = Match(coerce.segments(segments), (), port, first, after, covers_fin)
+        match = Match(coerce.segments(segments), (), port, first, after, covers_fin, longer=longer)
         return self._drop(match, to, at, name)
 
     def reject(
@@ -297,6 +300,13 @@ class Lab:
         Needs the nft program, and raises `LabError` where it refuses the text.
         """
         return self._drop(Match(nft=rules), to, at, name)
+
+    def close_window(self, to: End, name: str = "") -> Fault:
+        """Have every segment on its way ``to`` a host say that its sender has no room: that host
+        may send nothing, and asks again and again.
+        """
+        host = self.host(coerce.side(to))
+        return self.impose(ClosedWindow(host, name or self.free_name("window"), self.elapsed))
 
     def plug(self, *hosts: End, name: str = "") -> Plug:
         """Hold what these hosts send (both, if none is named) on the wire until it is removed.

@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 import struct
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +103,7 @@ class Launch:
     user: User | None = None
     folder: Path | None = None
     foreground: bool = False  # it has netlab's own streams and terminal, whose keys are for it
+    linger: float = 0.0  # seconds that what it has started may outlive it
 
     def prepare(self, telling: socket.socket) -> None:
         """Contain this process, or tell netlab why it cannot be, and raise OSError."""
@@ -158,7 +160,7 @@ class Launch:
             self.confinement.enter()
             program = self.confinement.fork()
         if program:
-            os._exit(_exit_code_of(program, self.confinement))
+            os._exit(_exit_code_of(program, self.confinement, self.linger))
         if self.user is not None:
             self.user.become()
         if self.folder is not None:
@@ -204,8 +206,9 @@ def reason(told: socket.socket) -> str:
     return (told.recv(1000) if said == HANDED else said).decode()
 
 
-def _exit_code_of(child: int, confinement: Confinement | None = None) -> int:
-    """Wait for it, with none of netlab's descriptors open; reap other orphans meanwhile.
+def _exit_code_of(child: int, confinement: Confinement | None = None, linger: float = 0.0) -> int:
+    """Wait for it, with none of netlab's descriptors open; reap other orphans meanwhile, and for up
+    to `linger` seconds after it.
 
     All in a process namespace end with its first process: with this one, where they are confined
     and take more memory than they may.
@@ -218,12 +221,22 @@ def _exit_code_of(child: int, confinement: Confinement | None = None) -> int:
     while True:
         process, status = os.waitpid(-1, os.WNOHANG if confinement else 0)
         if process == child:
+            _outlive(linger)
             code = os.waitstatus_to_exitcode(status)
             return code if code >= 0 else DIED_BY_SIGNAL - code
         if process == 0:
             signal.sigtimedwait({signal.SIGCHLD}, LOOKING)
             if confinement and confinement.memory_in_use() > MEMORY:
                 return DIED_BY_SIGNAL + signal.SIGKILL
+
+
+def _outlive(linger: float) -> None:
+    """Wait until the last child has ended, but no longer than so many seconds."""
+    until = time.monotonic() + linger
+    with contextlib.suppress(ChildProcessError):
+        while time.monotonic() < until:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(LOOKING)
 
 
 def _leave_keys_alone() -> None:

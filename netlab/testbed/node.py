@@ -104,6 +104,7 @@ class Node:
         user: str | None = None,
         stdin: str | bytes = b"",
         foreground: bool = False,
+        linger: float = 0.0,
     ) -> Program:
         """Start a program here and return at once; it ends with the lab.
 
@@ -111,7 +112,8 @@ class Node:
         ``{server}`` become addresses, and the names client and server are known to programs. It
         runs as the caller does, or as `user`, in the folder `cwd`, with `env` added to the
         environment and `stdin` to read; in the `foreground` it has this process's streams, and
-        nothing of what it writes is kept. A `confined` one is as in scenario files: a nobody with
+        nothing of what it writes is kept. What it leaves behind ends with it, or `linger` seconds
+        later. A `confined` one is as in scenario files: a nobody with
         empty folders of its own and limits, which reads the system's programs and the folder
         `readable`. Raises `LabError` where it cannot be started.
         """
@@ -127,7 +129,7 @@ class Node:
                 self._open_to_all()
             environment = {**os.environ, **(who.environment() if who else {}), **(env or {})}
             folder = Path(cwd) if cwd is not None else None
-            launch = Launch(None, names, who, folder, foreground)
+            launch = Launch(None, names, who, folder, foreground, linger)
             program = self._launched(line, launch, environment, given)
         else:
             self._open_to_all()

@@ -184,6 +184,17 @@ class Program:
                 os.kill(first, signal.SIGKILL)
         self._process.wait()
 
+    @property
+    def own(self) -> tuple[int, ...]:
+        """The numbers of its processes alone: first its own, while it runs, and then those that it
+        has started.
+        """
+        try:
+            first = _only_child(self._process.pid)
+        except FileNotFoundError:  # all of it has ended
+            return ()
+        return () if first is None else tuple(_tree(first))[1:]
+
     def processes(self) -> Iterator[int]:
         """The numbers of its processes, and of those that hold them together for netlab."""
         yield from _tree(self._process.pid)

@@ -35,7 +35,7 @@ FLOORS = (
     ("testbed",),
     ("scenario",),
     ("live",),
-    ("atlas", "conformance", "report", "search", "teaching", "timers"),
+    ("atlas", "audit", "conformance", "report", "teaching", "timers"),
     ("kernels",),
     ("netlab",),  # the public API
     ("cli", "pytest_plugin"),

@@ -32,6 +32,7 @@ class Match:
     after: int | None = None  # all but the first n of each rule
     covers_fin: bool = False  # only the acknowledgment that covers the receiver's FIN
     reject: Reject | None = None  # the answer, instead of silence
+    longer: int | None = None  # only packets of more than so many bytes
 
     @property
     def kind(self) -> str:
@@ -63,6 +64,7 @@ def compiled(
             acknowledges=acknowledges,
             first=match.first,
             after=match.after,
+            longer=match.longer,
             reject=match.reject,
             log=prefix,
         )

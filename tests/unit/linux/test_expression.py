@@ -98,8 +98,15 @@ RULES: list[tuple[Rule, str, tuple[str, ...]]] = [
     (Rule(V4, reject=REJECTS["port-unreachable"]),
      "meta l4proto tcp counter reject with icmpx type port-unreachable",
      (*TCP, COUNTED, "reject type 2 code 1")),
+    # by length, and with another window
+    (Rule(V4, longer=1280), "meta l4proto tcp meta length > 1280 counter drop",
+     (*TCP, "meta load len => reg 1", "byteorder reg 1 = hton(reg 1, 4, 4)",
+      "cmp gt reg 1 0x00050000", COUNTED, "immediate reg 0 drop")),
+    (Rule(V4, window=0), "meta l4proto tcp counter tcp window set 0",
+     (*TCP, COUNTED, "immediate reg 1 0x00000000",
+      "payload write reg 1 => 2b @ transport header + 14 csum_type 1 csum_off 16 csum_flags 0x0")),
     # everything at once, in this order
-    (Rule(V4, SYN, 1, 2, 3, 4, 5, None, "x"),
+    (Rule(V4, SYN, 1, 2, 3, 4, 5, log="x"),
      f"{ALL} syn tcp sport 1 tcp dport 2 tcp ackseq 3 numgen inc mod 4294967295 < 4 "
      'numgen inc mod 4294967295 >= 5 counter log prefix "x" group 1 drop',
      (*TCP, *flags(0x17, 2), "payload load 2b @ transport header + 0 => reg 1",
@@ -120,17 +127,23 @@ def written(expression: Expression) -> str:
 def _words(name: str, given: dict[str, Any]) -> Iterator[str]:
     match name, given:
         case "meta", {"KEY": key, "DREG": to, **rest}:
-            yield f"meta load { {15: 'nfproto', 16: 'l4proto'}[key] } => reg {to}"
+            yield f"meta load { {0: 'len', 15: 'nfproto', 16: 'l4proto'}[key] } => reg {to}"
         case "cmp", {"SREG": of, "OP": operator, "DATA": data, **rest}:
             operators = ("eq", "neq", "lt", "lte", "gt", "gte")
             yield f"cmp {operators[operator]} reg {of} {_number(data)}"
         case "payload", {"DREG": to, "BASE": base, "OFFSET": offset, "LEN": length, **rest}:
             header = ("link", "network", "transport")[base]
             yield f"payload load {length}b @ {header} header + {offset} => reg {to}"
+        case "payload", {"SREG": of, "BASE": 2, "OFFSET": offset, "LEN": length, **rest}:
+            kind, at = rest.pop("CSUM_TYPE"), rest.pop("CSUM_OFFSET")
+            place = f"{length}b @ transport header + {offset}"
+            yield f"payload write reg {of} => {place} csum_type {kind} csum_off {at} csum_flags 0x0"
         case "bitwise", {"SREG": of, "DREG": to, "MASK": mask, "XOR": xor, "LEN": 1, **rest}:
             yield f"bitwise reg {to} = ( reg {of} & {_number(mask)} ) ^ {_number(xor)}"
         case "counter", {"BYTES": count, "PACKETS": packets, **rest}:
             yield f"counter pkts {packets} bytes {count}"
+        case "immediate", {"DREG": 1, "DATA": data, **rest}:
+            yield f"immediate reg 1 {_number(data)}"
         case "immediate", {"DREG": to, "DATA": data, **rest}:
             ((_, verdict),) = data["attrs"]
             assert verdict == {"attrs": [("NFTA_VERDICT_CODE", 0)]}

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Redis' protocol, RESP2: a store of keys, in memory, with the commands that clients begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netlab.audit.partners.base import Protocol, ServerSession, Talk
+
+#: What only reads, or has the same result twice.
+REPEATABLE = {
+    *(b"GET", b"MGET", b"EXISTS", b"SET", b"PING", b"ECHO", b"TTL", b"TYPE", b"KEYS", b"SCAN"),
+    *(b"HGET", b"HGETALL", b"LRANGE", b"SMEMBERS", b"STRLEN", b"DBSIZE"),
+}
+#: What clients say before they ask anything.
+SETUP = {b"HELLO", b"AUTH", b"SELECT", b"CLIENT", b"COMMAND", b"INFO", b"READONLY"}
+OK = b"+OK\r\n"
+NIL = b"$-1\r\n"
+
+
+class RedisSession(ServerSession):
+    """One connection to a store that all connections share."""
+
+    def __init__(self, store: dict[bytes, bytes]) -> None:
+        self._store = store
+        self._buffer = b""
+
+    def take(self, data: bytes) -> Iterator[Talk]:
+        """Obey each whole command."""
+        self._buffer += data
+        while self._buffer:
+            parsed = _command(self._buffer)
+            if parsed is None:
+                return
+            words, length = parsed
+            self._buffer = self._buffer[length:]
+            if words:
+                yield self._obeyed(words)
+
+    def _obeyed(self, words: list[bytes]) -> Talk:
+        name = words[0].upper()
+        reply = self._reply(name, words[1:])
+        key = "" if name in SETUP else b" ".join([name, *words[1:]]).decode("latin-1")
+        return Talk(reply, key, name in REPEATABLE, closes=name == b"QUIT")
+
+    def _reply(self, name: bytes, words: list[bytes]) -> bytes:
+        match name, words:
+            case b"PING", []:
+                return b"+PONG\r\n"
+            case b"PING" | b"ECHO", [text]:
+                return _bulk(text)
+            case b"SET", [key, value, *_]:
+                self._store[key] = value
+                return OK
+            case b"GET", [key]:
+                return _bulk(self._store[key]) if key in self._store else NIL
+            case b"DEL" | b"UNLINK", keys:
+                return b":%d\r\n" % sum(self._store.pop(key, None) is not None for key in keys)
+            case b"EXISTS", keys:
+                return b":%d\r\n" % sum(key in self._store for key in keys)
+            case b"INCR" | b"DECR" | b"INCRBY", [key, *by]:
+                step = int(by[0]) if by and by[0].lstrip(b"-").isdigit() else 1
+                old = self._store.get(key, b"0")
+                number = int(old) if old.lstrip(b"-").isdigit() else 0
+                self._store[key] = b"%d" % (number - step if name == b"DECR" else number + step)
+                return b":%s\r\n" % self._store[key]
+            case (b"LPUSH" | b"RPUSH" | b"SADD" | b"PUBLISH" | b"EXPIRE", [_, *rest]):
+                return b":%d\r\n" % len(rest)
+            case b"COMMAND", _:
+                return b"*0\r\n"
+            case b"HELLO", _:
+                return b"-ERR unknown command 'HELLO'\r\n"
+            case b"CLIENT", [first, *_] if first.upper() == b"ID":
+                return b":1\r\n"
+            case b"INFO", _:
+                return _bulk(b"# Server\r\nredis_version:7.0.0\r\nredis_mode:standalone\r\n")
+            case (b"AUTH" | b"SELECT" | b"CLIENT" | b"READONLY" | b"QUIT", _):
+                return OK
+        return b"-ERR unknown command '%s'\r\n" % name
+
+
+def _bulk(text: bytes) -> bytes:
+    return b"$%d\r\n%s\r\n" % (len(text), text)
+
+
+def _command(data: bytes) -> tuple[list[bytes], int] | None:
+    """The words of the first command, and its length; None while it is not whole."""
+    line, end, _ = data.partition(b"\n")
+    if not end:
+        return None
+    if not line.startswith(b"*"):
+        return line.split(), len(line) + 1
+    words, at = [], len(line) + 1
+    for _ in range(_number(line)):
+        head, end, _ = data[at:].partition(b"\n")
+        size = _number(head)
+        start = at + len(head) + 1
+        if not end or len(data) < start + size + 2:
+            return None
+        words.append(data[start : start + size])
+        at = start + size + 2
+    return words, at
+
+
+def _number(line: bytes) -> int:
+    text = line[1:].strip()
+    return int(text) if text.isdigit() else 0
+
+
+class Redis(Protocol):
+    """A store in memory, which every lab has for itself."""
+
+    name = "redis"
+    port = 6379
+    does = "keeps keys: PING, GET, SET, DEL, INCR and what clients begin with"
+
+    def __init__(self) -> None:
+        self._store: dict[bytes, bytes] = {}
+
+    def session(self) -> ServerSession:
+        """A new connection."""
+        return RedisSession(self._store)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is audited, with whom it talks, and what it has promised."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import socket
+from dataclasses import dataclass, field
+
+from netlab.audit.partners import protocols
+from netlab.audit.partners.base import Protocol
+from netlab.audit.partners.relay import Relayed
+from netlab.model.errors import ScenarioError
+from netlab.model.vocabulary import Family, Side
+from netlab.testbed.program import filled_in
+
+CAP, PROMISE = 40.0, 10.0  # seconds
+USUAL = "http"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPlan:
+    """A program, and how it is audited. Times are in seconds."""
+
+    command: tuple[str, ...]  # its words; {server} and {port} are where it is to connect
+    talks: str = USUAL  # the protocol whose small server it talks with
+    server: str = ""  # or the command of a server of one's own
+    port: int = 0  # where the server is to be found; 0: the protocol's usual one
+    cap: float = CAP
+    promise: float = PROMISE
+    family: Family = Family.IPV4
+    allow: dict[str, str] = field(default_factory=dict)  # by fault: the word that is meant
+
+    def check(self) -> None:
+        """Raise `ScenarioError` where it cannot be played, whatever the program does."""
+        if not self.command:
+            raise ScenarioError("no program to audit: netlab audit [OPTIONS] -- PROGRAM ...")
+        if self.talks not in protocols():
+            known = ", ".join(protocols())
+            raise ScenarioError(f"nobody here talks {self.talks!r}: expected one of {known}")
+        for what, words in (("program", self.command), ("server", shlex.split(self.server))):
+            if words and shutil.which(words[0]) is None:
+                raise ScenarioError(
+                    f"{what}: there is no program {words[0]!r} that could be run; name one that is "
+                    "on the PATH, or its file"
+                )
+        if self.server and not self.port:
+            raise ScenarioError("--server needs --port, where it is to listen")
+        if not 0 < self.promise <= self.cap:
+            raise ScenarioError(
+                f"expected a promise of at most the cap ({self.cap:g} s); found {self.promise:g} s"
+            )
+
+    @property
+    def at(self) -> int:
+        """The port that the program is to connect to."""
+        if self.server:
+            return self.port if "{port}" in self.server else self.port + Relayed.BEHIND
+        return self.port or protocols()[self.talks].port
+
+    def partner(self) -> Protocol:
+        """Who answers, in one lab."""
+        if self.server:
+            behind = self.port + Relayed.BEHIND if "{port}" in self.server else self.port
+            return Relayed(filled_in(self.server, {"port": str(behind)}), behind)
+        return protocols()[self.talks]()
+
+    def line(self, host: str) -> list[str]:
+        """The words of the program, which finds the server at `host`."""
+        return [
+            filled_in(word, {str(Side.SERVER): host, "port": str(self.at)}) for word in self.command
+        ]
+
+    def environment(self, host: str) -> dict[str, str]:
+        """What tells it the same."""
+        return {"NETLAB_SERVER": host, "NETLAB_PORT": str(self.at)}
+
+
+def in_brackets(host: str) -> str:
+    """An address as a URL has it."""
+    try:
+        socket.inet_pton(socket.AF_INET6, host)
+    except OSError:
+        return host
+    return f"[{host}]"

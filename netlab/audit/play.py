@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Plays a program under one fault, in a lab of its own, and notes what is seen of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Iterator, Mapping
+
+from netlab import scheduler
+from netlab.audit import prediction
+from netlab.audit.cures import Cure
+from netlab.audit.faults.base import AuditFault
+from netlab.audit.looking import (
+    EVERY,
+    Use,
+    Waiting,
+    descriptors_of,
+    named,
+    sockets_of,
+    waiting,
+)
+from netlab.audit.plan import AuditPlan
+from netlab.audit.prediction import Limits
+from netlab.audit.scene import Scene
+from netlab.linux import inet_diag, syscalls
+from netlab.linux.confinement import MIB
+from netlab.linux.netlink import NETLINK_SOCK_DIAG
+from netlab.linux.transport import Transport
+from netlab.model.auditing import AuditPlay, Blocked, HeldSocket
+from netlab.model.errors import LabError, NetlabError
+from netlab.model.evidence import Evidence
+from netlab.model.tcp import State
+from netlab.model.vocabulary import ExpectedPair, Side
+from netlab.testbed.host import Host
+from netlab.testbed.lab import Lab
+from netlab.testbed.launch import MOST
+from netlab.testbed.notebook import Notebook
+from netlab.testbed.program import Program
+from netlab.testbed.sockets import written
+
+#: Seconds that what a program leaves behind may live on: who is left after `LEFT` was left behind.
+LINGER, LEFT = 1.0, 0.4
+#: Seconds in which what it has sent, or what acknowledges a reply, may still arrive after its end.
+REST = 1.0
+#: Bytes of memory that a program and its children may take, and the share of what is free.
+MEMORY, SHARE = 1 << 30, 0.02
+#: Seconds that a connection may be over, and held beside a newer one.
+DEAD = 1.0
+#: The states of a connection whose other end is gone or has closed.
+OVER = (State.CLOSE_WAIT, State.CLOSED)
+#: Socket options that decide how long one waits, and what they are read as.
+OPTIONS = {
+    "SO_KEEPALIVE": (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+    "TCP_USER_TIMEOUT": (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
+    "TCP_KEEPINTVL": (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
+    "TCP_KEEPCNT": (socket.IPPROTO_TCP, socket.TCP_KEEPCNT),
+}
+
+
+def play(
+    fault: AuditFault, plan: AuditPlan, cure: Cure | None = None, record: bool = False
+) -> AuditPlay:
+    """Play it once. What keeps it from being played is its `problem`, and nothing is raised."""
+    try:
+        with Lab(plan.family, record=record) as lab:
+            return _Audition(lab, fault, plan, cure).play()
+    except NetlabError as error:
+        return AuditPlay(fault.name, 0.0, problem=str(error))
+
+
+class _Audition:
+    """One program in one lab."""
+
+    def __init__(self, lab: Lab, fault: AuditFault, plan: AuditPlan, cure: Cure | None) -> None:
+        self._lab, self._fault, self._plan, self._cure = lab, fault, plan, cure
+        self._notebook = Notebook(lab)
+        self._protocol = plan.partner()
+        self._scene = Scene(lab, self._protocol, fault, plan.at)
+        self._host = str(Side.SERVER) if lab.context.names() else lab.server.address
+        self._program: Program | None = None
+        self._main = 0
+        self._began = self._ended_at = 0.0
+        self._looked = 0.0
+        self._use = Use()
+        self._over = ""
+        self._left: dict[int, float] = {}  # processes after its end, and since when
+        self._seen: dict[int, tuple[float, str]] = {}  # connections: since when, and their ends
+        self._dead_since: dict[int, float] = {}
+        self._dead: dict[int, str] = {}
+        self._cured: set[int] = set()
+
+    def play(self) -> AuditPlay:
+        """Play it, and note what was seen."""
+        with contextlib.closing(self._scene), contextlib.closing(self._protocol):
+            self._protocol.start(self._lab)
+            self._scene.begin()
+            self._start()
+            self._lab.context.wait(self._turn, self._plan.cap)
+            if self._ended_at:
+                self._lab.context.wait(self._hear_the_rest, REST)
+            return self._seen_so_far()
+
+    def _start(self) -> None:
+        environment = {
+            **self._plan.environment(self._host),
+            **self._protocol.environment,
+            **(self._cure.environment if self._cure else {}),
+        }
+        if self._cure is not None:
+            self._cure.prepare(self._lab.client)
+        line = self._plan.line(self._host)
+        self._began = scheduler.now()
+        self._program = self._lab.client.run(line, env=environment, linger=LINGER)
+        self._main = next(iter(self._program.own), 0)
+
+    # --- while it runs
+
+    def _turn(self) -> bool | None:
+        """Serve, and look; True once it has ended."""
+        assert self._program is not None
+        self._scene.step()
+        if self._program.exit_code is not None:
+            self._ended_at = self._ended_at or scheduler.now()
+            return True
+        own = self._program.own
+        if self._main not in own:
+            self._ended_at = self._ended_at or scheduler.now()
+            self._note_left(own)
+            return None
+        if self._cure is not None:
+            self._apply(own)
+        pause = min(EVERY, (scheduler.now() - self._began) / 10)
+        if scheduler.now() - self._looked >= pause:
+            self._looked = scheduler.now()
+            self._look(own)
+        return True if self._over else None
+
+    def _hear_the_rest(self) -> bool | None:
+        """Serve what is under way; True once nothing is."""
+        self._scene.step()
+        return True if all(talk.over for talk in self._scene.conversations) else None
+
+    def _look(self, own: tuple[int, ...]) -> None:
+        self._use.look(own, counts=self._scene.bitten is not None)
+        if self._use.memory > _memory():
+            self._end(f"it took more than {self._use.memory // MIB} MiB of memory")
+        self._note_dead(own)
+
+    def _end(self, why: str) -> None:
+        assert self._program is not None
+        self._over = f"{why}, and netlab ended it"
+        self._program.kill()
+
+    def _note_left(self, own: tuple[int, ...]) -> None:
+        for process in own:
+            if named(process):
+                self._left.setdefault(process, scheduler.now())
+
+    def _note_dead(self, own: tuple[int, ...]) -> None:
+        """Note which connections are over that it holds, although it has opened another since."""
+        rows = {row.inode: row for row in self._scene.rows(*State) if row.inode}
+        now, held = scheduler.now(), sockets_of(own)
+        for inode, row in rows.items():
+            self._seen.setdefault(inode, (now, row.local))
+        for inode, (since, _) in self._seen.items():
+            is_over = inode not in rows or rows[inode].state in OVER
+            newer = any(began > since for began, _ in self._seen.values())
+            if inode in held and is_over and newer:
+                self._dead_since.setdefault(inode, now)
+                if now - self._dead_since[inode] >= DEAD:
+                    self._dead[inode] = str(inode)
+            else:
+                self._dead_since.pop(inode, None)
+
+    def _apply(self, own: tuple[int, ...]) -> None:
+        assert self._cure is not None
+        for process in own:
+            for number, inode in descriptors_of(process):
+                if inode not in self._cured:
+                    self._cured.add(inode)
+                    _treat(process, number, self._cure)
+
+    # --- afterwards
+
+    def _seen_so_far(self) -> AuditPlay:
+        program, scene = self._program, self._scene
+        assert program is not None
+        ended = program.exit_code is not None or bool(self._ended_at)
+        seconds = (self._ended_at or scheduler.now()) - self._began
+        own = () if ended else program.own
+        sockets = tuple(self._sockets(self._lab.client, own))
+        blocked = tuple(self._blocked(own, sockets))
+        limits = Limits.of(self._lab.client.namespace)
+        bitten = scene.bitten
+        waited = 0.0 if bitten is None else scheduler.now() - bitten
+        predicted = self._fault.until(scene, seconds) or prediction.until(
+            seconds, waited, blocked, sockets, limits, self._fault.answers
+        )
+        if len(program.output.encode()) + len(program.errors.encode()) >= MOST:
+            self._over = self._over or f"it wrote more than {MOST // MIB} MiB, and netlab ended it"
+        return AuditPlay(
+            fault=self._fault.name,
+            seconds=round(seconds, 3),
+            ended=ended,
+            exit_code=self._exit_code(),
+            reached_at=None if bitten is None else round(max(0.0, bitten - self._began), 3),
+            output=program.output,
+            errors=program.errors,
+            asked=scene.asked(self._began),
+            connections=self._connections(),
+            cpu=round(self._use.cpu, 3),
+            spun=self._use.spun,
+            over=self._over,
+            left=tuple(
+                named(process) or f"pid {process}"
+                for process, since in self._left.items()
+                if scheduler.now() - since > LEFT
+            ),
+            dead=tuple(self._dead.values()),
+            sockets=sockets,
+            peers=tuple(self._sockets(self._lab.server, ())),
+            blocked=blocked,
+            until=None if ended else predicted,
+            evidence=self._evidence() if self._lab.recorder else None,
+        )
+
+    def _exit_code(self) -> int | None:
+        assert self._program is not None
+        return self._program.exit_code
+
+    def _connections(self) -> int:
+        try:
+            return self._scene.connections()
+        except LabError:  # so many that the kernel could not keep them
+            return 1 << 16
+
+    def _sockets(self, host: Host, own: tuple[int, ...]) -> Iterator[HeldSocket]:
+        holders = {inode: (p, n) for p in own for n, inode in descriptors_of(p)}
+        with host.namespace:
+            asking = contextlib.closing(Transport(NETLINK_SOCK_DIAG))
+        with asking as transport:
+            for each in host.sockets():
+                if each.state in (State.LISTEN, State.TIME_WAIT) or self._plan.at not in each.ports:
+                    continue
+                info: Mapping[str, int] = {}
+                with contextlib.suppress(LabError):
+                    info = inet_diag.info(transport, each.local, each.remote) or {}
+                yield HeldSocket(
+                    each.state,
+                    each.local,
+                    each.remote,
+                    each.unsent,
+                    each.unread,
+                    each.timer,
+                    each.remaining,
+                    each.retransmits,
+                    each.inode in holders,
+                    info,
+                    _options(*holders[each.inode]) if each.inode in holders else {},
+                )
+
+    def _blocked(self, own: tuple[int, ...], sockets: tuple[HeldSocket, ...]) -> Iterator[Blocked]:
+        inodes = {row.inode: row for row in self._scene.rows(*State)}
+        known = {each.local: each for each in sockets}
+        for one in waiting(own):
+            row = inodes.get(one.inode)
+            ends = "" if row is None else _ends(row.local, known)
+            yield _as_blocked(one, ends, self._use.rested(one.process, one.thread))
+
+    def _evidence(self) -> Evidence:
+        """The record of the last connection, for a ladder."""
+        lab = self._lab
+        flow = lab.flow()
+        assert lab.recorder is not None
+        faults = self._notebook.faults()
+        ends = {}
+        for side in Side:
+            ends[side] = self._notebook.end(side, flow)
+        return Evidence(
+            scenario=self._fault.name,
+            outcome="pass",
+            source="",
+            path="",
+            family=lab.family,
+            kernel=os.uname().release,
+            expected=ExpectedPair((flow.state(Side.CLIENT),), (flow.state(Side.SERVER),)),
+            observed=flow.pair,
+            elapsed_s=round(lab.elapsed(), 3),
+            faults=faults,
+            client=ends[Side.CLIENT],
+            server=ends[Side.SERVER],
+            programs=lab.programs,
+            recording=lab.recorder.recording(flow),
+        )
+
+
+def _ends(local: str, known: Mapping[tuple[str, int], HeldSocket]) -> str:
+    from netlab.linux.procnet import ends
+
+    sock = known.get(ends(local))
+    return "" if sock is None else f"{written(sock.local)} -> {written(sock.remote)}"
+
+
+def _as_blocked(one: Waiting, ends: str, rested: float) -> Blocked:
+    left = one.time_out
+    if left is not None and not one.moment:
+        left -= rested
+    return Blocked(
+        one.process,
+        one.thread,
+        one.name,
+        one.call,
+        one.where,
+        one.descriptor,
+        ends,
+        None if left is None else round(max(0.0, left), 3),
+        round(rested, 3),
+    )
+
+
+def _treat(process: int, descriptor: int, cure: Cure) -> None:
+    """Apply a cure to a socket of a program, unless that has closed it meanwhile."""
+    with contextlib.suppress(OSError), _taken(process, descriptor) as sock:
+        cure.treat(sock)
+
+
+def _options(process: int, descriptor: int) -> dict[str, int]:
+    with contextlib.suppress(OSError), _taken(process, descriptor) as sock:
+        return {name: sock.getsockopt(*where) for name, where in OPTIONS.items()}
+    return {}
+
+
+def _taken(process: int, descriptor: int) -> socket.socket:
+    """One's own copy of a socket of a program. Raises OSError."""
+    return socket.socket(fileno=syscalls.taken(process, descriptor))
+
+
+def _memory() -> int:
+    """The bytes that one program may take: fewer where there is less."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        fields = dict(line.split(":") for line in file)
+    free = int(fields["MemAvailable"].split()[0]) << 10
+    return max(MEMORY // 4, min(MEMORY, int(free * SHARE)))

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""An audit: a program under every fault, each in a lab of its own, all side by side."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+from netlab import scheduler
+from netlab.audit.cures import CURES, Cure
+from netlab.audit.faults.base import AuditFault, Sound
+from netlab.audit.plan import CAP, PROMISE, USUAL, AuditPlan
+from netlab.audit.play import play
+from netlab.audit.verdicts import judged
+from netlab.linux.privileges import labs_at_once
+from netlab.model.auditing import NOT_REACHED, AuditCell, AuditPlay, Helped
+from netlab.model.errors import LabError, ScenarioError
+from netlab.model.vocabulary import Family
+from netlab.render.program import ended, last_lines
+
+Meanwhile = Callable[[], None]
+
+
+def sound(plan: AuditPlan, meanwhile: Meanwhile = lambda: None) -> AuditPlay:
+    """How it is without a fault: what all others are compared with.
+
+    Raises `ScenarioError` for a program that cannot be audited, because it does not work even so,
+    and `LabError` where it could not be played.
+    """
+    ((_, found),) = scheduler.side_by_side([partial(play, Sound(), plan)], 1, meanwhile)
+    if found.problem:
+        raise LabError(found.problem)
+    why = _unfit(found, plan)
+    if why:
+        said = "\n".join(last_lines(found.errors or found.output))
+        raise ScenarioError(f"{shlex.join(plan.command)}: {why}" + (f"\n{said}" if said else ""))
+    return found
+
+
+def _unfit(found: AuditPlay, plan: AuditPlan) -> str:
+    """Why a program cannot be audited; '' where it can."""
+    if found.over:
+        return f"without any fault, {found.over}"
+    if found.left:
+        return (
+            f"it leaves {', '.join(found.left)} behind without any fault: have it stay in front "
+            "and wait for what it starts"
+        )
+    if not found.ended:
+        return (
+            f"without any fault it has not ended after {plan.cap:g} s: an audit needs a program "
+            "that does its work and ends; raise --cap, or audit a server with --as-server"
+        )
+    if found.exit_code:
+        return f"without any fault it fails already, with {ended(found.exit_code)}; it wrote:"
+    if not found.connections:
+        return (
+            f"it never connects to the server's port {plan.at}: have it do so, by the words "
+            "{server} and {port} in its command, or by NETLAB_SERVER and NETLAB_PORT"
+        )
+    return ""
+
+
+def audit(
+    plan: AuditPlan,
+    faults: Sequence[AuditFault],
+    base: AuditPlay,
+    meanwhile: Meanwhile = lambda: None,
+    record: bool = False,
+) -> Iterator[AuditCell]:
+    """Play a program under these faults, and yield what became of it as each ends. `base`: how it
+    is without one. A recorded one has its packets.
+    """
+    plays = [partial(play, fault, plan, None, record) for fault in faults]
+    for number, found in scheduler.side_by_side(plays, labs_at_once(), meanwhile):
+        yield cell(faults[number], found, base, plan)
+
+
+def cell(fault: AuditFault, found: AuditPlay, base: AuditPlay, plan: AuditPlan) -> AuditCell:
+    """The verdict on what was seen under one fault."""
+    judgements = judged(found, base, plan.promise)
+    first = judgements[0].word if judgements else NOT_REACHED
+    allowed = plan.allow.get(fault.name) == first
+    return AuditCell(fault.name, fault.does, found, judgements, again(plan, fault.name), allowed)
+
+
+def cured(
+    plan: AuditPlan,
+    fault: AuditFault,
+    before: AuditCell,
+    base: AuditPlay,
+    cures: Sequence[Cure] = CURES,
+) -> AuditCell:
+    """The same cell, played again with each cure: what would have helped, and what would not."""
+    helped = []
+    plays = [partial(play, fault, plan, cure) for cure in cures]
+    for number, found in scheduler.side_by_side(plays, len(plays)):
+        after = cell(fault, found, base, plan)
+        changed = found.ended and not before.play.ended
+        name = cures[number].name
+        helped.append(Helped(name, after.word, after.why, round(found.after, 2), changed))
+    return replace(before, helped=tuple(sorted(helped, key=lambda each: not each.changed)))
+
+
+def again(plan: AuditPlan, fault: str) -> str:
+    """The command that plays one fault again."""
+    words = ["netlab", "audit", "--fault", fault]
+    if plan.server:
+        words += ["--server", plan.server]
+    elif plan.talks != USUAL:
+        words += ["--talks", plan.talks]
+    if plan.port:
+        words += ["--port", str(plan.port)]
+    if plan.cap != CAP:
+        words += ["--cap", f"{plan.cap:g}s"]
+    if plan.promise != PROMISE:
+        words += ["--promise", f"{plan.promise:g}s"]
+    if plan.family is Family.IPV6:
+        words.append("-6")
+    return shlex.join([*words, "--", *plan.command])

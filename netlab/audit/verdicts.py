@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What it is called that was seen: one rule for each word, each from its own evidence.
+
+A rule is given a play and the sound one, in which nothing was wrong, and says why its word is the
+one, or nothing. What the program does in both is no finding.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from netlab.model.auditing import AuditPlay, Judgement, Word
+from netlab.model.text import printable
+from netlab.render.program import ended
+
+#: What shells make of a signal that ended a program: 128 and its number.
+FATAL = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 139: "SIGSEGV"}
+#: Seconds without a rest, and those of the processor in them, that are spinning.
+SPINS, BURNS = 3.0, 1.0
+#: Connections more than usual, from which on a program is said to try again and again.
+AGAIN = 3
+LONGEST = 100  # characters of a program's own words
+
+
+@dataclass(frozen=True, slots=True)
+class AuditCase:
+    """What a rule is given."""
+
+    play: AuditPlay
+    sound: AuditPlay
+    promise: float  # seconds
+
+
+Found = Iterator[tuple[str, bool]]  # why, and whether it is harmless
+RULES: dict[Word, Callable[[AuditCase], Found]] = {}
+
+
+def rule(word: Word) -> Callable[[Callable[[AuditCase], Found]], Callable[[AuditCase], Found]]:
+    """Have a function decide about a word. The first rule is that of the worst one."""
+
+    def keep(function: Callable[[AuditCase], Found]) -> Callable[[AuditCase], Found]:
+        RULES[word] = function
+        return function
+
+    return keep
+
+
+def judged(play: AuditPlay, sound: AuditPlay, promise: float) -> tuple[Judgement, ...]:
+    """Every word that fits, the worst first; none where the fault was not reached, and nothing is
+    otherwise than without it. `promise`: seconds.
+    """
+    if play.problem:
+        return ()
+    case = AuditCase(play, sound, promise)
+    found = [
+        Judgement(word, why, harmless)
+        for word, decide in RULES.items()
+        for why, harmless in decide(case)
+    ]
+    grave = [each for each in found if not each.sound]
+    if not play.reached and not grave:
+        return ()
+    return tuple(grave or found)
+
+
+@rule("dies")
+def dies(case: AuditCase) -> Found:
+    """A signal has ended it, or netlab has, because it took too much."""
+    code = case.play.exit_code
+    if case.play.over:
+        yield case.play.over, False
+    elif code is not None and code < 0:
+        yield ended(code), False
+    elif code in FATAL:
+        yield f"ended by {FATAL[code]} (exit code {code})", False
+
+
+@rule("spins")
+def spins(case: AuditCase) -> Found:
+    """One of its threads wants the processor all the time, although there is nothing to do."""
+    seconds, cpu = case.play.spun
+    if seconds >= SPINS and cpu >= BURNS and case.play.cpu > case.sound.cpu + BURNS:
+        yield f"it kept a processor busy for {seconds:.0f} s, and did not rest", False
+
+
+@rule("sent twice")
+def sent_twice(case: AuditCase) -> Found:
+    """The server has seen the same request more often than without the fault."""
+    usual = Counter(asked.key for asked in case.sound.asked)
+    number = Counter(asked.key for asked in case.play.asked)
+    may = {asked.key: asked.repeatable for asked in case.play.asked}
+    more = [key for key in number if number[key] > max(1, usual[key])]
+    for key in sorted(more, key=lambda each: may[each])[:1]:
+        times = "twice" if number[key] == 2 else f"{number[key]} times"
+        said = f"the server saw {_words(key)} {times}"
+        yield f"{said}, which may be repeated" if may[key] else said, may[key]
+
+
+@rule("short")
+def short(case: AuditCase) -> Found:
+    """It says that all went well, and has only a part of it."""
+    play, sound = case.play, case.sound
+    if not play.ended or play.exit_code != 0 or play.output == sound.output:
+        return
+    fewer = play.answers < sound.answers
+    silent = play.errors.strip() in sound.errors
+    if fewer and silent and len(play.output) <= len(sound.output):
+        yield (
+            (
+                f"exit code 0, and {_size(play.output)} of {_size(sound.output)}: "
+                f"{play.answers} of {sound.answers} replies came whole"
+            ),
+            False,
+        )
+    elif not fewer and sound.output.startswith(play.output):
+        yield f"exit code 0, and only {_size(play.output)} of {_size(sound.output)}", False
+
+
+@rule("leaks")
+def leaks(case: AuditCase) -> Found:
+    """It leaves processes behind, or holds connections that are over."""
+    if len(case.play.left) > len(case.sound.left):
+        yield f"it leaves behind {', '.join(case.play.left)}", False
+    if len(case.play.dead) > len(case.sound.dead):
+        number = len(case.play.dead)
+        many = "1 connection that is" if number == 1 else f"{number} connections that are"
+        yield f"it holds {many} over, beside newer ones", False
+
+
+@rule("hangs")
+def hangs(case: AuditCase) -> Found:
+    """It has not come back."""
+    play = case.play
+    if play.ended or play.over:
+        return
+    if play.connections > case.sound.connections + AGAIN:
+        yield f"it tries again and again: {play.connections} connections so far", False
+        return
+    until = play.until
+    when = "for ever" if until is None or until.seconds is None else f"until {until.seconds:.0f} s"
+    where = next((f", in {each}" for each in play.blocked if each.socket), "")
+    where = where or next((f", in {each}" for each in play.blocked), "")
+    yield f"{when}: {until.why if until else 'nothing ends it'}{where}", False
+
+
+@rule("late")
+def late(case: AuditCase) -> Found:
+    """It has come back after longer than promised."""
+    if case.play.ended and case.play.after > case.promise:
+        yield f"after {case.play.after:.1f} s: {_end(case.play)}", False
+
+
+@rule("error")
+def error(case: AuditCase) -> Found:
+    """It says that it did not work."""
+    play = case.play
+    if play.ended and (play.exit_code or _says_so(case)):
+        yield _end(play), False
+
+
+@rule("fine")
+def fine(case: AuditCase) -> Found:
+    """It has come through."""
+    play = case.play
+    if play.ended and not play.exit_code and not _says_so(case):
+        fewer = play.answers < case.sound.answers
+        yield "its output is as without the fault" if fewer else "as without the fault", False
+
+
+def _says_so(case: AuditCase) -> bool:
+    """True if a program that ends with 0 has complained all the same, and did not get all."""
+    play, sound = case.play, case.sound
+    complains = bool(play.errors.strip()) and play.errors.strip() not in sound.errors
+    return play.answers < sound.answers and complains and play.output != sound.output
+
+
+def _end(play: AuditPlay) -> str:
+    lines = [*filter(str.strip, (play.errors or play.output).splitlines())]
+    said = f": {_words(lines[-1].strip())}" if lines and (play.errors or play.exit_code) else ""
+    return f"exit code {play.exit_code}{said}"
+
+
+def _words(text: str) -> str:
+    text = printable(text)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def _size(text: str) -> str:
+    return f"{len(text.encode())} bytes"

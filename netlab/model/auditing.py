@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What an audit has seen of a program under one fault, and what that is called: plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from netlab.model.evidence import Evidence
+from netlab.model.tcp import State, Timer
+
+#: What a program does under a fault; the worst first, as far as one hides another.
+Word = Literal[
+    "dies", "spins", "sent twice", "short", "leaks", "hangs", "late", "error", "fine"
+]  # fmt: skip
+#: Those that are as they should be: it comes through, or it says in time that it cannot.
+SOUND: tuple[Word, ...] = ("fine", "error")
+NOT_REACHED = "not reached"
+NOT_PLAYED = "not played"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSocket:
+    """A TCP socket of the program's host, when it was looked at last."""
+
+    state: State
+    local: tuple[str, int]
+    remote: tuple[str, int]
+    unsent: int  # bytes that the peer has not acknowledged
+    unread: int  # bytes
+    timer: Timer
+    remaining: float  # seconds until it fires
+    retransmits: int
+    held: bool  # by a process of the program
+    info: Mapping[str, int] = field(default_factory=dict)  # as `ss -i` has it
+    options: Mapping[str, int] = field(default_factory=dict)  # SO_KEEPALIVE, TCP_USER_TIMEOUT, ...
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A thread that waits, and in which system call."""
+
+    process: int
+    thread: int
+    name: str
+    call: str  # recvfrom
+    where: str = ""  # wait_woken: in the kernel's words
+    descriptor: int | None = None  # that the call is about
+    socket: str = ""  # the TCP connection behind that: 10.0.0.1:4711 -> 10.0.0.2:80
+    time_out: float | None = None  # seconds from now, at which the call ends; None: never
+    rested: float = 0.0  # seconds for which it has not woken up
+
+    def __str__(self) -> str:
+        about = f" on {self.socket}" if self.socket else ""
+        return f"{self.call}(){about}"
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """When something ends that hangs."""
+
+    seconds: float | None  # from the start of the program; None: never
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that has come whole to the other end."""
+
+    key: str  # what makes it this one: two with the same key are the same request, sent twice
+    connection: int  # counted from 1
+    repeatable: bool  # it may be sent twice
+    answered: bool  # its reply has arrived whole
+    at: float  # seconds from the start of the program
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPlay:
+    """All that was seen of a program in one lab."""
+
+    fault: str
+    seconds: float  # that it ran, from its start
+    ended: bool = False
+    exit_code: int | None = None
+    reached_at: float | None = None  # when the fault first met it; None: it never did
+    output: str = ""
+    errors: str = ""
+    asked: tuple[Asked, ...] = ()
+    connections: int = 0
+    cpu: float = 0.0  # seconds of the processor
+    spun: tuple[float, float] = (0.0, 0.0)  # the longest time that it never rested, and the CPU's
+    over: str = ""  # the limit at which netlab has ended it, in words
+    left: tuple[str, ...] = ()  # processes that it has left behind
+    dead: tuple[str, ...] = ()  # connections that are over, and that it holds beside a newer one
+    sockets: tuple[HeldSocket, ...] = ()  # at its end, or at the cap
+    peers: tuple[HeldSocket, ...] = ()  # the other end's
+    blocked: tuple[Blocked, ...] = ()
+    until: Until | None = None  # where it has not ended
+    problem: str = ""  # why it could not be played
+    evidence: Evidence | None = None  # of a recorded one
+
+    @property
+    def reached(self) -> bool:
+        """True if the fault has met what the program did."""
+        return self.reached_at is not None
+
+    @property
+    def after(self) -> float:
+        """Seconds from when the fault met it until its end, or the last look at it."""
+        return max(0.0, self.seconds - (self.reached_at or 0.0))
+
+    @property
+    def answers(self) -> int:
+        """The number of replies that have arrived whole."""
+        return sum(asked.answered for asked in self.asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A word for what was seen, and why it is that one."""
+
+    word: Word
+    why: str
+    harmless: bool = False  # it is what it is, and nothing is wrong with it
+
+    @property
+    def sound(self) -> bool:
+        """True if nothing is wrong with it."""
+        return self.harmless or self.word in SOUND
+
+
+@dataclass(frozen=True, slots=True)
+class Helped:
+    """What became of the same play with one thing set otherwise."""
+
+    cure: str  # TCP_USER_TIMEOUT=5s
+    word: str
+    why: str
+    seconds: float
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AuditCell:
+    """One fault, and the verdict on a program under it."""
+
+    fault: str
+    does: str  # the fault, in words
+    play: AuditPlay
+    judgements: tuple[Judgement, ...]  # the worst first; none where it was not reached or played
+    command: str = ""  # that plays it again
+    allowed: bool = False  # somebody has said that this is meant
+    helped: tuple[Helped, ...] = ()
+
+    @property
+    def word(self) -> str:
+        """The verdict."""
+        if self.play.problem:
+            return NOT_PLAYED
+        return self.judgements[0].word if self.judgements else NOT_REACHED
+
+    @property
+    def why(self) -> str:
+        """What the verdict rests on, in one line."""
+        if self.play.problem:
+            return self.play.problem
+        if not self.judgements:
+            return "the program did not come that far"
+        return "; ".join(
+            [
+                self.judgements[0].why,
+                *(f"{other.word}: {other.why}" for other in self.judgements[1:]),
+            ]
+        )
+
+    @property
+    def sound(self) -> bool:
+        """True if nothing is wrong with it, or it is meant."""
+        return self.allowed or all(each.sound for each in self.judgements)
