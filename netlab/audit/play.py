@@ -85,7 +85,7 @@ class _Audition:
         self._looked = 0.0
         self._use = Use()
         self._over = ""
-        self._left: dict[int, float] = {}  # processes after its end, and since when
+        self._left: dict[int, tuple[float, str]] = {}  # processes after its end: since when, who
         self._seen: dict[int, tuple[float, str]] = {}  # connections: since when, and their ends
         self._dead_since: dict[int, float] = {}
         self._dead: dict[int, str] = {}
@@ -124,17 +124,16 @@ class _Audition:
         if self._program.exit_code is not None:
             self._ended_at = self._ended_at or scheduler.now()
             return True
-        own = self._program.own
-        if self._main not in own:
+        if not os.path.exists(f"/proc/{self._main}"):
             self._ended_at = self._ended_at or scheduler.now()
-            self._note_left(own)
+            self._note_left(self._program.own)
             return None
         if self._cure is not None:
-            self._apply(own)
+            self._apply(self._program.own)
         pause = min(EVERY, (scheduler.now() - self._began) / 10)
         if scheduler.now() - self._looked >= pause:
             self._looked = scheduler.now()
-            self._look(own)
+            self._look(self._program.own)
         return True if self._over else None
 
     def _hear_the_rest(self) -> bool | None:
@@ -155,8 +154,8 @@ class _Audition:
 
     def _note_left(self, own: tuple[int, ...]) -> None:
         for process in own:
-            if named(process):
-                self._left.setdefault(process, scheduler.now())
+            if process not in self._left and (name := named(process)):
+                self._left[process] = scheduler.now(), name
 
     def _note_dead(self, own: tuple[int, ...]) -> None:
         """Note which connections are over that it holds, although it has opened another since."""
@@ -214,9 +213,7 @@ class _Audition:
             spun=self._use.spun,
             over=self._over,
             left=tuple(
-                named(process) or f"pid {process}"
-                for process, since in self._left.items()
-                if scheduler.now() - since > LEFT
+                name for since, name in self._left.values() if scheduler.now() - since > LEFT
             ),
             dead=tuple(self._dead.values()),
             sockets=sockets,

@@ -85,7 +85,7 @@ def _is_its_own(blocked: Blocked, waited: float) -> bool:
 def _of_call(at: float, blocked: Blocked) -> Until:
     within = blocked.time_out or 0.0
     whole = within + blocked.rested
-    return Until(at + within, f"its own time-out of {whole:.3g} s, in {blocked.call}()")
+    return Until(at + within, f"its own time-out of {whole:.3g} s")
 
 
 def _of_socket(at: float, sock: HeldSocket, limits: Limits, answers: bool) -> Until:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from netlab import scheduler
-from netlab.audit.cures import CURES, Cure
+from netlab.audit.cures import CURES
 from netlab.audit.faults.base import AuditFault, Sound
 from netlab.audit.plan import CAP, PROMISE, USUAL, AuditPlan
 from netlab.audit.play import play
@@ -18,8 +18,10 @@ from netlab.linux.privileges import labs_at_once
 from netlab.model.auditing import NOT_REACHED, AuditCell, AuditPlay, Helped
 from netlab.model.errors import LabError, ScenarioError
 from netlab.model.vocabulary import Family
+from netlab.render.fitting import cut
 from netlab.render.program import ended, last_lines
 
+LONGEST = 60  # characters of a command line, before what is said of it
 Meanwhile = Callable[[], None]
 
 
@@ -35,7 +37,8 @@ def sound(plan: AuditPlan, meanwhile: Meanwhile = lambda: None) -> AuditPlay:
     why = _unfit(found, plan)
     if why:
         said = "\n".join(last_lines(found.errors or found.output))
-        raise ScenarioError(f"{shlex.join(plan.command)}: {why}" + (f"\n{said}" if said else ""))
+        program = cut(" ".join(shlex.join(plan.command).split()), LONGEST)
+        raise ScenarioError(f"{program}: {why}" + (f"\n{said}" if said else ""))
     return found
 
 
@@ -81,6 +84,8 @@ def audit(
 def cell(fault: AuditFault, found: AuditPlay, base: AuditPlay, plan: AuditPlan) -> AuditCell:
     """The verdict on what was seen under one fault."""
     judgements = judged(found, base, plan.promise)
+    if fault.between and len(base.asked) < 2 and all(each.sound for each in judgements):
+        judgements = ()  # what it met was no more than a goodbye
     first = judgements[0].word if judgements else NOT_REACHED
     allowed = plan.allow.get(fault.name) == first
     return AuditCell(fault.name, fault.does, found, judgements, again(plan, fault.name), allowed)
@@ -88,20 +93,32 @@ def cell(fault: AuditFault, found: AuditPlay, base: AuditPlay, plan: AuditPlan) 
 
 def cured(
     plan: AuditPlan,
-    fault: AuditFault,
-    before: AuditCell,
+    faults: Sequence[AuditFault],
+    cells: Sequence[AuditCell],
     base: AuditPlay,
-    cures: Sequence[Cure] = CURES,
-) -> AuditCell:
-    """The same cell, played again with each cure: what would have helped, and what would not."""
-    helped = []
-    plays = [partial(play, fault, plan, cure) for cure in cures]
-    for number, found in scheduler.side_by_side(plays, len(plays)):
+    meanwhile: Meanwhile = lambda: None,
+) -> list[AuditCell]:
+    """The same cells of these faults; what hangs was played again with each cure, all side by side:
+    what would have helped, and what would not.
+    """
+    hanging = [(f, c) for f, c in zip(faults, cells, strict=True) if c.word == "hangs"]
+    tried = [(fault, cell, cure) for fault, cell in hanging for cure in CURES]
+    plays = [partial(play, fault, plan, cure) for fault, _, cure in tried]
+    helped: dict[str, list[Helped]] = {}
+    for number, found in scheduler.side_by_side(plays, labs_at_once(), meanwhile):
+        fault, before, cure = tried[number]
         after = cell(fault, found, base, plan)
         changed = found.ended and not before.play.ended
-        name = cures[number].name
-        helped.append(Helped(name, after.word, after.why, round(found.after, 2), changed))
-    return replace(before, helped=tuple(sorted(helped, key=lambda each: not each.changed)))
+        one = Helped(cure.name, after.word, after.why, round(found.after, 2), changed)
+        helped.setdefault(fault.name, []).append(one)
+    return [
+        replace(each, helped=tuple(sorted(helped.get(each.fault, ()), key=_by_help)))
+        for each in cells
+    ]
+
+
+def _by_help(one: Helped) -> tuple[bool, str]:
+    return not one.changed, one.cure
 
 
 def again(plan: AuditPlan, fault: str) -> str:

@@ -91,7 +91,7 @@ class Scene:
         return self.lab.server
 
     def listen(self, backlog: int = BACKLOG) -> None:
-        """Take connections at the port, in the kernel's queue at least."""
+        """Take connections at the port, in the kernel's queue at least. Raises `LabError`."""
         with self.server.namespace:
             listener = socket.socket(self.lab.family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -138,11 +138,6 @@ class Scene:
         """
         drop = self.lab.drop(*segments or (ANY,), to=to, port=port, longer=longer, first=first)
         return self.count(drop) if bites else drop
-
-    def cut(self) -> None:
-        """Lose everything from now on, in both directions."""
-        for side in Side:
-            self.lose(ANY, to=side)
 
     def count(self, fault: Fault) -> Fault:
         """The first packet that meets this is when the fault has met the program."""

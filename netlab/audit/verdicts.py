@@ -62,7 +62,8 @@ def judged(play: AuditPlay, sound: AuditPlay, promise: float) -> tuple[Judgement
     grave = [each for each in found if not each.sound]
     if not play.reached and not grave:
         return ()
-    return tuple(grave or found)
+    harmless = [each for each in found if each.harmless]
+    return tuple([*grave, *harmless] if grave else found)
 
 
 @rule("dies")
@@ -177,9 +178,15 @@ def _says_so(case: AuditCase) -> bool:
 
 
 def _end(play: AuditPlay) -> str:
-    lines = [*filter(str.strip, (play.errors or play.output).splitlines())]
-    said = f": {_words(lines[-1].strip())}" if lines and (play.errors or play.exit_code) else ""
-    return f"exit code {play.exit_code}{said}"
+    said = _last_sentence(play.errors or (play.output if play.exit_code else ""))
+    return f"exit code {play.exit_code}" + (f": {said}" if said else "")
+
+
+def _last_sentence(text: str) -> str:
+    """The last line of a program's that goes on with none before it: further ones are indented."""
+    lines = [*filter(str.strip, text.splitlines())]
+    whole = [line for line in lines if not line[0].isspace()]
+    return _words((whole or lines or [""])[-1].strip())
 
 
 def _words(text: str) -> str:

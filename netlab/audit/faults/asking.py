@@ -160,7 +160,7 @@ class OneByteASecond(AuditFault):
         conversation.reply(talk, every=1.0)
 
     def until(self, scene: Scene, at: float) -> Until | None:
-        """When the last byte has come."""
+        """When the last byte has come, of one `at` so many seconds."""
         left = max((len(talk) for talk in scene.conversations if not talk.over), default=0)
         return Until(at + left, f"{left} bytes are still to come, one a second") if left else None
 

@@ -23,6 +23,8 @@ class AuditFault:
     does: ClassVar[str]  # in one line
     #: The server's kernel still answers what has no data: keepalive probes and the like.
     answers: ClassVar[bool] = True
+    #: It comes between two requests: who asks only once does not meet it.
+    between: ClassVar[bool] = False
 
     def begin(self, scene: Scene) -> None:
         """Before there is a program."""

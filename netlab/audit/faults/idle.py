@@ -9,7 +9,7 @@ from netlab.audit.faults.base import AuditFault
 from netlab.audit.partners.base import Talk
 from netlab.audit.scene import Scene
 from netlab.audit.served import Served
-from netlab.model.tcp import DATA, FIN, RST, SYN
+from netlab.model.tcp import ACK, DATA, FIN, RST, SYN
 from netlab.model.vocabulary import Side
 
 DOWN = 2.0  # seconds that a restart takes
@@ -17,6 +17,8 @@ DOWN = 2.0  # seconds that a restart takes
 
 class _AfterTheFirst(AuditFault):
     """What happens once the first request is answered."""
+
+    between = True
 
     def answer(self, scene: Scene, conversation: Served, talk: Talk) -> None:
         """Do it with the first; what comes afterwards is answered."""
@@ -48,8 +50,8 @@ class IdleThenCut(_AfterTheFirst):
         conversation.reply(talk)
 
         def cut() -> None:
-            for side in Side:
-                scene.lose(to=side, bites=False)
+            scene.lose(ACK, to=Side.SERVER, bites=False)
+            scene.lose(to=Side.CLIENT, bites=False)
 
         scene.when(lambda: conversation.delivered, cut)
 
@@ -89,8 +91,8 @@ class NatForgot(_AfterTheFirst):
         conversation.reply(talk)
 
         def forget() -> None:
-            for side in Side:
-                scene.lose(to=side, port=port, bites=False)
+            scene.lose(ACK, to=Side.SERVER, port=port, bites=False)
+            scene.lose(to=Side.CLIENT, port=port, bites=False)
 
         scene.when(lambda: conversation.delivered, forget)
 
@@ -122,6 +124,7 @@ class ServerRestarted(_AfterTheFirst):
 
     name = "server-restarted"
     does = f"the server dies with the first request, and is back after {DOWN:g} s"
+    between = False
 
     def idle(self, scene: Scene, conversation: Served, talk: Talk) -> None:
         """Refuse for a while, and then serve again."""

@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from netlab.audit.faults.base import AuditFault
     from netlab.audit.plan import AuditPlan
     from netlab.cli.shared.stopping import Stop
-    from netlab.model.auditing import AuditCell, AuditPlay
+    from netlab.model.auditing import AuditCell
 
 EPILOG = """\
 examples:
   netlab audit -- curl -sS http://{server}:{port}/
-  netlab audit --fault syn-lost -- curl -sS http://{server}:{port}/    one fault, with its packets
-  netlab audit --fault 'half-*' --cap 15s --promise 5s -- ./client {server} {port}
+  netlab audit --fault syn-lost -- ./client     one fault in detail, and its packets
+  netlab audit --fault 'half-*' --cap 15s --promise 5s -- ./client {server}
   netlab audit --talks redis -- redis-cli -h {server} -p {port} PING
-  netlab audit --server 'nginx -g "daemon off;"' --port 80 -- ./client {server} {port}
+  netlab audit --server 'nginx -c my.conf' --port 80 -- ./client {server} {port}
   netlab audit --list                 the faults, and what each is
 
 The program is a client that does its work and ends. {server} and {port} in its words are where it
@@ -197,18 +197,15 @@ class _Audit:
         self._shown.ended("without a fault")
         recorded = self._one or self._options.report is not None
         for cell in run.audit(self._plan, self._faults, base, self._meanwhile, recorded):
-            self._cells[cell.fault] = self._cured(cell, base)
+            self._cells[cell.fault] = cell
             self._shown.ended(cell.fault)
-            if self._options.json:
-                self._shown.line(json.dumps(plain(self._cells[cell.fault])))
-
-    def _cured(self, cell: AuditCell, base: AuditPlay) -> AuditCell:
-        from netlab.audit import run
-
-        if not self._options.cures or cell.word != "hangs":
-            return cell
-        fault = next(each for each in self._faults if each.name == cell.fault)
-        return run.cured(self._plan, fault, cell, base)
+            if self._options.json and not self._options.cures:
+                self._shown.line(json.dumps(plain(cell)))
+        if self._options.cures:
+            for cell in run.cured(self._plan, self._faults, self._ordered, base, self._meanwhile):
+                self._cells[cell.fault] = cell
+                if self._options.json:
+                    self._shown.line(json.dumps(plain(cell)))
 
     def _meanwhile(self) -> None:
         self._stop.check()

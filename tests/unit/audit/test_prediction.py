@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""When the kernel gives up, continued from what its timers show: against figures that were measured
+(`netlab.timers`, docs of tcp(7)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from netlab.audit.prediction import Limits, until
+from netlab.model.auditing import Blocked, HeldSocket
+from netlab.model.tcp import State, Timer
+
+OLD, NEW = Limits(), Limits(syn_linear=4)
+SOCKET = HeldSocket(State.ESTABLISHED, ("10.0.0.1", 4000), ("10.0.0.2", 80), 0, 0, Timer.NONE, 0.0,
+                    0, True)  # fmt: skip
+SYN = replace(SOCKET, state=State.SYN_SENT, unsent=1, timer=Timer.RETRANSMIT)
+DATA = replace(SOCKET, unsent=145, timer=Timer.RETRANSMIT)
+POLL = Blocked(1, 1, "a", "poll")
+
+
+def seconds(sock: HeldSocket, at: float = 0.0, limits: Limits = OLD, answers: bool = True) -> float:
+    found = until(at, at, [], [sock], limits, answers).seconds
+    assert found is not None
+    return found
+
+
+def with_rto(sock: HeldSocket, rto: float, remaining: float, retransmits: int) -> HeldSocket:
+    return replace(
+        sock, remaining=remaining, retransmits=retransmits, info={"rto": int(rto * 1000)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "at", "rto", "retransmits", "end"),
+    [
+        (OLD, 0.0, 1.0, 0, 127.0),  # 1 + 2 + 4 + ... + 64
+        (OLD, 1.0, 2.0, 1, 127.0),
+        (OLD, 31.0, 32.0, 5, 127.0),
+        (NEW, 0.0, 1.0, 0, 131.0),  # five times 1, then 2 + 4 + ... + 64
+        (NEW, 4.0, 1.0, 4, 131.0),
+        (NEW, 35.0, 32.0, 9, 131.0),
+    ],
+)
+def test_a_syn(limits: Limits, at: float, rto: float, retransmits: int, end: float) -> None:
+    assert seconds(with_rto(SYN, rto, rto, retransmits), at, limits) == pytest.approx(end)
+
+
+@pytest.mark.parametrize("number", range(1, 10))
+def test_data_is_given_up_at_the_same_moment_whenever_one_looks(number: int) -> None:
+    """The next time-out ends it that comes 924.6 s after the first retransmission: those are at
+    0.204 * (1 + 2 + 4 + ... + 512), and then every 120 s.
+    """
+    fired = 0.204 * (2**number - 1)  # the time of retransmission number `number`
+    sock = with_rto(DATA, 0.204 * 2**number, 0.204 * 2**number, number)
+    assert seconds(sock, fired) == pytest.approx(0.204 * 1023 + 6 * 120, abs=1.0)
+
+
+def test_an_answer_to_every_probe_is_no_end() -> None:
+    probing = with_rto(replace(SOCKET, timer=Timer.PROBE, unsent=5), 0.4, 0.4, 0)
+    assert until(1.0, 1.0, [], [probing], OLD, answers=True).seconds is None
+    assert seconds(probing, 1.0, answers=False) > 900
+
+
+def test_what_has_no_timer_never_ends() -> None:
+    found = until(1.0, 1.0, [], [SOCKET], OLD, answers=True)
+    assert found.seconds is None
+    assert "no timer runs" in found.why
+    assert until(1.0, 1.0, [], [], OLD, answers=True).seconds is None
+
+
+def test_keepalive_finds_what_is_dead_and_nothing_else() -> None:
+    kept = replace(
+        SOCKET, timer=Timer.KEEPALIVE, remaining=10.0,
+        options={"SO_KEEPALIVE": 1, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3},
+    )  # fmt: skip
+    assert until(2.0, 2.0, [], [kept], OLD, answers=True).seconds is None
+    assert seconds(kept, 2.0, answers=False) == pytest.approx(2 + 10 + 3 * 5)
+
+
+def test_an_application_may_have_set_a_limit() -> None:
+    limited = replace(with_rto(DATA, 0.4, 0.4, 1), options={"TCP_USER_TIMEOUT": 5000})
+    assert seconds(limited, 1.0) == pytest.approx(6.0)
+
+
+def test_a_time_out_of_its_own_comes_first() -> None:
+    blocked = replace(POLL, time_out=20.0, rested=10.0)
+    found = until(10.0, 10.0, [blocked], [with_rto(DATA, 0.4, 0.4, 1)], OLD, answers=True)
+    assert found.seconds == pytest.approx(30.0)
+    assert "30 s" in found.why
+
+
+def test_who_wakes_up_every_second_has_no_time_out_of_a_second() -> None:
+    ticking = replace(POLL, time_out=0.4, rested=0.6)
+    assert until(30.0, 30.0, [ticking], [SOCKET], OLD, answers=True).seconds is None
+
+
+def test_what_nobody_holds_says_nothing() -> None:
+    orphan = replace(with_rto(DATA, 0.4, 0.4, 1), held=False)
+    assert until(1.0, 1.0, [], [orphan], OLD, answers=True).seconds is None
