@@ -25,6 +25,7 @@ class AuditPlan:
 
     command: tuple[str, ...]  # its words; {server} and {port} are where it is to connect
     talks: str = USUAL  # the protocol whose small server it talks with
+    as_server: bool = False  # it is the server, which listens at `port`, and clients misbehave
     server: str = ""  # or the command of a server of one's own
     port: int = 0  # where the server is to be found; 0: the protocol's usual one
     cap: float = CAP
@@ -45,6 +46,15 @@ class AuditPlan:
                     f"{what}: there is no program {words[0]!r} that could be run; name one that is "
                     "on the PATH, or its file"
                 )
+        if self.as_server and not self.port:
+            raise ScenarioError("--as-server needs --port, where the program listens")
+        if self.as_server and self.server:
+            raise ScenarioError("--as-server audits a server, --server is for a client: not both")
+        if self.as_server and not protocols()[self.talks].opening:
+            known = ", ".join(name for name, each in protocols().items() if each.opening)
+            raise ScenarioError(
+                f"nobody here asks a server over {self.talks}: expected one of {known}"
+            )
         if self.server and not self.port:
             raise ScenarioError("--server needs --port, where it is to listen")
         if not 0 < self.promise <= self.cap:

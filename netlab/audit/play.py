@@ -5,58 +5,41 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
-from collections.abc import Iterator, Mapping
 
 from netlab import scheduler
 from netlab.audit import prediction
 from netlab.audit.cures import Cure
+from netlab.audit.ends import blocked_in, held_sockets, memory_limit, taken
 from netlab.audit.faults.base import AuditFault
 from netlab.audit.looking import (
     EVERY,
     Use,
-    Waiting,
     descriptors_of,
     named,
     sockets_of,
-    waiting,
 )
 from netlab.audit.plan import AuditPlan
 from netlab.audit.prediction import Limits
 from netlab.audit.scene import Scene
-from netlab.linux import inet_diag, syscalls
 from netlab.linux.confinement import MIB
-from netlab.linux.netlink import NETLINK_SOCK_DIAG
-from netlab.linux.transport import Transport
-from netlab.model.auditing import AuditPlay, Blocked, HeldSocket
+from netlab.model.auditing import AuditPlay
 from netlab.model.errors import LabError, NetlabError
 from netlab.model.evidence import Evidence
 from netlab.model.tcp import State
 from netlab.model.vocabulary import ExpectedPair, Side
-from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
 from netlab.testbed.launch import MOST
 from netlab.testbed.notebook import Notebook
 from netlab.testbed.program import Program
-from netlab.testbed.sockets import written
 
 #: Seconds that what a program leaves behind may live on: who is left after `LEFT` was left behind.
 LINGER, LEFT = 1.0, 0.4
 #: Seconds in which what it has sent, or what acknowledges a reply, may still arrive after its end.
 REST = 1.0
-#: Bytes of memory that a program and its children may take, and the share of what is free.
-MEMORY, SHARE = 1 << 30, 0.02
 #: Seconds that a connection may be over, and held beside a newer one.
 DEAD = 1.0
 #: The states of a connection whose other end is gone or has closed.
 OVER = (State.CLOSE_WAIT, State.CLOSED)
-#: Socket options that decide how long one waits, and what they are read as.
-OPTIONS = {
-    "SO_KEEPALIVE": (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
-    "TCP_USER_TIMEOUT": (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT),
-    "TCP_KEEPINTVL": (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
-    "TCP_KEEPCNT": (socket.IPPROTO_TCP, socket.TCP_KEEPCNT),
-}
 
 
 def play(
@@ -143,7 +126,7 @@ class _Audition:
 
     def _look(self, own: tuple[int, ...]) -> None:
         self._use.look(own, counts=self._scene.bitten is not None)
-        if self._use.memory > _memory():
+        if self._use.memory > memory_limit():
             self._end(f"it took more than {self._use.memory // MIB} MiB of memory")
         self._note_dead(own)
 
@@ -189,8 +172,8 @@ class _Audition:
         ended = program.exit_code is not None or bool(self._ended_at)
         seconds = (self._ended_at or scheduler.now()) - self._began
         own = () if ended else program.own
-        sockets = tuple(self._sockets(self._lab.client, own))
-        blocked = tuple(self._blocked(own, sockets))
+        sockets = tuple(held_sockets(self._lab.client, own, self._plan.at))
+        blocked = tuple(blocked_in(own, self._scene.rows(*State), sockets, self._use))
         limits = Limits.of(self._lab.client.namespace)
         bitten = scene.bitten
         waited = 0.0 if bitten is None else scheduler.now() - bitten
@@ -217,7 +200,7 @@ class _Audition:
             ),
             dead=tuple(self._dead.values()),
             sockets=sockets,
-            peers=tuple(self._sockets(self._lab.server, ())),
+            peers=tuple(held_sockets(self._lab.server, (), self._plan.at)),
             blocked=blocked,
             until=None if ended else predicted,
             evidence=self._evidence() if self._lab.recorder else None,
@@ -232,39 +215,6 @@ class _Audition:
             return self._scene.connections()
         except LabError:  # so many that the kernel could not keep them
             return 1 << 16
-
-    def _sockets(self, host: Host, own: tuple[int, ...]) -> Iterator[HeldSocket]:
-        holders = {inode: (p, n) for p in own for n, inode in descriptors_of(p)}
-        with host.namespace:
-            asking = contextlib.closing(Transport(NETLINK_SOCK_DIAG))
-        with asking as transport:
-            for each in host.sockets():
-                if each.state in (State.LISTEN, State.TIME_WAIT) or self._plan.at not in each.ports:
-                    continue
-                info: Mapping[str, int] = {}
-                with contextlib.suppress(LabError):
-                    info = inet_diag.info(transport, each.local, each.remote) or {}
-                yield HeldSocket(
-                    each.state,
-                    each.local,
-                    each.remote,
-                    each.unsent,
-                    each.unread,
-                    each.timer,
-                    each.remaining,
-                    each.retransmits,
-                    each.inode in holders,
-                    info,
-                    _options(*holders[each.inode]) if each.inode in holders else {},
-                )
-
-    def _blocked(self, own: tuple[int, ...], sockets: tuple[HeldSocket, ...]) -> Iterator[Blocked]:
-        inodes = {row.inode: row for row in self._scene.rows(*State)}
-        known = {each.local: each for each in sockets}
-        for one in waiting(own):
-            row = inodes.get(one.inode)
-            ends = "" if row is None else _ends(row.local, known)
-            yield _as_blocked(one, ends, self._use.rested(one.process, one.thread))
 
     def _evidence(self) -> Evidence:
         """The record of the last connection, for a ladder."""
@@ -293,50 +243,7 @@ class _Audition:
         )
 
 
-def _ends(local: str, known: Mapping[tuple[str, int], HeldSocket]) -> str:
-    from netlab.linux.procnet import ends
-
-    sock = known.get(ends(local))
-    return "" if sock is None else f"{written(sock.local)} -> {written(sock.remote)}"
-
-
-def _as_blocked(one: Waiting, ends: str, rested: float) -> Blocked:
-    left = one.time_out
-    if left is not None and not one.moment:
-        left -= rested
-    return Blocked(
-        one.process,
-        one.thread,
-        one.name,
-        one.call,
-        one.where,
-        one.descriptor,
-        ends,
-        None if left is None else round(max(0.0, left), 3),
-        round(rested, 3),
-    )
-
-
 def _treat(process: int, descriptor: int, cure: Cure) -> None:
     """Apply a cure to a socket of a program, unless that has closed it meanwhile."""
-    with contextlib.suppress(OSError), _taken(process, descriptor) as sock:
+    with contextlib.suppress(OSError), taken(process, descriptor) as sock:
         cure.treat(sock)
-
-
-def _options(process: int, descriptor: int) -> dict[str, int]:
-    with contextlib.suppress(OSError), _taken(process, descriptor) as sock:
-        return {name: sock.getsockopt(*where) for name, where in OPTIONS.items()}
-    return {}
-
-
-def _taken(process: int, descriptor: int) -> socket.socket:
-    """One's own copy of a socket of a program. Raises OSError."""
-    return socket.socket(fileno=syscalls.taken(process, descriptor))
-
-
-def _memory() -> int:
-    """The bytes that one program may take: fewer where there is less."""
-    with open("/proc/meminfo", encoding="ascii") as file:
-        fields = dict(line.split(":") for line in file)
-    free = int(fields["MemAvailable"].split()[0]) << 10
-    return max(MEMORY // 4, min(MEMORY, int(free * SHARE)))

@@ -11,8 +11,10 @@ from functools import partial
 from netlab import scheduler
 from netlab.audit.cures import CURES
 from netlab.audit.faults.base import AuditFault, Sound
+from netlab.audit.faults.clients import ServerFault
 from netlab.audit.plan import CAP, PROMISE, USUAL, AuditPlan
 from netlab.audit.play import play
+from netlab.audit.serve import serve
 from netlab.audit.verdicts import judged
 from netlab.linux.privileges import labs_at_once
 from netlab.model.auditing import NOT_REACHED, AuditCell, AuditPlay, Helped
@@ -81,10 +83,37 @@ def audit(
         yield cell(faults[number], found, base, plan)
 
 
-def cell(fault: AuditFault, found: AuditPlay, base: AuditPlay, plan: AuditPlan) -> AuditCell:
+def sound_server(plan: AuditPlan, meanwhile: Meanwhile = lambda: None) -> AuditPlay:
+    """How a server is when nobody misbehaves. Raises `ScenarioError` for one that does not work
+    even so.
+    """
+    ((_, found),) = scheduler.side_by_side([partial(serve, ServerFault(), plan)], 1, meanwhile)
+    if found.problem:
+        raise ScenarioError(found.problem)
+    return found
+
+
+def audit_server(
+    plan: AuditPlan,
+    faults: Sequence[ServerFault],
+    base: AuditPlay,
+    meanwhile: Meanwhile = lambda: None,
+) -> Iterator[AuditCell]:
+    """Play a server under these faults, and yield what became of it as each ends. `base`: how it
+    is without one.
+    """
+    plays = [partial(serve, fault, plan) for fault in faults]
+    for number, found in scheduler.side_by_side(plays, labs_at_once(), meanwhile):
+        yield cell(faults[number], found, base, plan)
+
+
+def cell(
+    fault: AuditFault | ServerFault, found: AuditPlay, base: AuditPlay, plan: AuditPlan
+) -> AuditCell:
     """The verdict on what was seen under one fault."""
     judgements = judged(found, base, plan.promise)
-    if fault.between and len(base.asked) < 2 and all(each.sound for each in judgements):
+    once = isinstance(fault, AuditFault) and fault.between and len(base.asked) < 2
+    if once and all(each.sound for each in judgements):
         judgements = ()  # what it met was no more than a goodbye
     first = judgements[0].word if judgements else NOT_REACHED
     allowed = plan.allow.get(fault.name) == first
@@ -124,6 +153,8 @@ def _by_help(one: Helped) -> tuple[bool, str]:
 def again(plan: AuditPlan, fault: str) -> str:
     """The command that plays one fault again."""
     words = ["netlab", "audit", "--fault", fault]
+    if plan.as_server:
+        words.append("--as-server")
     if plan.server:
         words += ["--server", plan.server]
     elif plan.talks != USUAL:

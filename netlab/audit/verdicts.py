@@ -21,6 +21,8 @@ FATAL = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 139: "SIGS
 SPINS, BURNS = 3.0, 1.0
 #: Connections more than usual, from which on a program is said to try again and again.
 AGAIN = 3
+#: Descriptors more than before that a server may have for reasons of its own.
+FEW = 2
 LONGEST = 100  # characters of a program's own words
 
 
@@ -69,9 +71,11 @@ def judged(play: AuditPlay, sound: AuditPlay, promise: float) -> tuple[Judgement
 @rule("dies")
 def dies(case: AuditCase) -> Found:
     """A signal has ended it, or netlab has, because it took too much."""
-    code = case.play.exit_code
+    code, visit = case.play.exit_code, case.play.visit
     if case.play.over:
         yield case.play.over, False
+    elif visit is not None and visit.gone:
+        yield f"the server is gone: {visit.gone}", False
     elif code is not None and code < 0:
         yield ended(code), False
     elif code in FATAL:
@@ -103,7 +107,12 @@ def sent_twice(case: AuditCase) -> Found:
 def short(case: AuditCase) -> Found:
     """It says that all went well, and has only a part of it."""
     play, sound = case.play, case.sound
-    if not play.ended or play.exit_code != 0 or play.output == sound.output:
+    if (
+        play.visit is not None
+        or not play.ended
+        or play.exit_code != 0
+        or play.output == sound.output
+    ):
         return
     fewer = play.answers < sound.answers
     silent = play.errors.strip() in sound.errors
@@ -119,22 +128,15 @@ def short(case: AuditCase) -> Found:
         yield f"exit code 0, and only {_size(play.output)} of {_size(sound.output)}", False
 
 
-@rule("leaks")
-def leaks(case: AuditCase) -> Found:
-    """It leaves processes behind, or holds connections that are over."""
-    if len(case.play.left) > len(case.sound.left):
-        yield f"it leaves behind {', '.join(case.play.left)}", False
-    if len(case.play.dead) > len(case.sound.dead):
-        number = len(case.play.dead)
-        many = "1 connection that is" if number == 1 else f"{number} connections that are"
-        yield f"it holds {many} over, beside newer ones", False
-
-
 @rule("hangs")
 def hangs(case: AuditCase) -> Found:
     """It has not come back."""
     play = case.play
     if play.ended or play.over:
+        return
+    if play.visit is not None:
+        if play.visit.served is None:
+            yield f"it serves nobody else: {play.visit.refusal}", False
         return
     if play.connections > case.sound.connections + AGAIN:
         yield f"it tries again and again: {play.connections} connections so far", False
@@ -146,10 +148,30 @@ def hangs(case: AuditCase) -> Found:
     yield f"{when}: {until.why if until else 'nothing ends it'}{where}", False
 
 
+@rule("leaks")
+def leaks(case: AuditCase) -> Found:
+    """It leaves processes behind, or holds connections that are over."""
+    visit = case.play.visit
+    if visit is not None and visit.overdue:
+        why = f": {case.play.until.why}" if case.play.until else ""
+        yield f"it still holds {_some(visit.held)}{why}", False
+    if visit is not None and visit.kept > FEW:
+        yield f"it has {visit.kept} descriptors of sockets more than before", False
+    if len(case.play.left) > len(case.sound.left):
+        yield f"it leaves behind {', '.join(case.play.left)}", False
+    if len(case.play.dead) > len(case.sound.dead):
+        number = len(case.play.dead)
+        many = "1 connection that is" if number == 1 else f"{number} connections that are"
+        yield f"it holds {many} over, beside newer ones", False
+
+
 @rule("late")
 def late(case: AuditCase) -> Found:
     """It has come back after longer than promised."""
-    if case.play.ended and case.play.after > case.promise:
+    visit = case.play.visit
+    if visit is not None and (visit.served or 0.0) > case.promise:
+        yield f"others are served after {visit.served:.1f} s", False
+    elif visit is None and case.play.ended and case.play.after > case.promise:
         yield f"after {case.play.after:.1f} s: {_end(case.play)}", False
 
 
@@ -157,7 +179,7 @@ def late(case: AuditCase) -> Found:
 def error(case: AuditCase) -> Found:
     """It says that it did not work."""
     play = case.play
-    if play.ended and (play.exit_code or _says_so(case)):
+    if play.visit is None and play.ended and (play.exit_code or _says_so(case)):
         yield _end(play), False
 
 
@@ -165,9 +187,26 @@ def error(case: AuditCase) -> Found:
 def fine(case: AuditCase) -> Found:
     """It has come through."""
     play = case.play
-    if play.ended and not play.exit_code and not _says_so(case):
+    if play.visit is not None:
+        if play.visit.served is not None and not play.ended:
+            yield _served(play), False
+    elif play.ended and not play.exit_code and not _says_so(case):
         fewer = play.answers < case.sound.answers
         yield "its output is as without the fault" if fewer else "as without the fault", False
+
+
+def _some(lines: tuple[str, ...]) -> str:
+    return f"{lines[0]} and {len(lines) - 1} more" if len(lines) > 1 else lines[0]
+
+
+def _served(play: AuditPlay) -> str:
+    visit = play.visit
+    assert visit is not None
+    took = f"others are served after {visit.served:.1f} s"
+    until = play.until
+    if until is None or until.seconds is None:
+        return took
+    return f"{took}; it holds {_some(visit.held)} until {until.seconds:.0f} s: {until.why}"
 
 
 def _says_so(case: AuditCase) -> bool:

@@ -12,7 +12,7 @@ from netlab.model.tcp import State, Timer
 
 #: What a program does under a fault; the worst first, as far as one hides another.
 Word = Literal[
-    "dies", "spins", "sent twice", "short", "leaks", "hangs", "late", "error", "fine"
+    "dies", "spins", "sent twice", "short", "hangs", "leaks", "late", "error", "fine"
 ]  # fmt: skip
 #: Those that are as they should be: it comes through, or it says in time that it cannot.
 SOUND: tuple[Word, ...] = ("fine", "error")
@@ -76,6 +76,19 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Visited:
+    """What other clients had of a server, while one or some misbehaved."""
+
+    usual: float  # seconds that its answer takes when nobody misbehaves
+    served: float | None = None  # seconds that it took then; None: it did not come
+    refusal: str = ""  # or why not
+    held: tuple[str, ...] = ()  # connections of those who misbehaved, that it still has
+    overdue: bool = False  # nothing ends those that it still has, and something should
+    kept: int = 0  # descriptors of sockets that it has more than before
+    gone: str = ""  # how it ended, if it did
+
+
+@dataclass(frozen=True, slots=True)
 class AuditPlay:
     """All that was seen of a program in one lab."""
 
@@ -97,6 +110,7 @@ class AuditPlay:
     peers: tuple[HeldSocket, ...] = ()  # the other end's
     blocked: tuple[Blocked, ...] = ()
     until: Until | None = None  # where it has not ended
+    visit: Visited | None = None  # of a server
     problem: str = ""  # why it could not be played
     evidence: Evidence | None = None  # of a recorded one
 

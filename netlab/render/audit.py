@@ -7,7 +7,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from netlab.model.auditing import NOT_PLAYED, NOT_REACHED, AuditCell, AuditPlay, HeldSocket
+from netlab.model.auditing import NOT_PLAYED, NOT_REACHED, AuditCell, AuditPlay, HeldSocket, Visited
 from netlab.model.tcp import SS_TIMERS, Timer
 from netlab.model.text import printable
 from netlab.render.fitting import Columns
@@ -51,6 +51,8 @@ class AuditTable:
 
 def lasted(play: AuditPlay) -> str:
     """How long it took from when the fault met it: ``0.3 s``, ``> 40 s``."""
+    if play.visit is not None:
+        return "" if play.visit.served is None else f"{play.visit.served:.1f} s"
     if play.problem or not (play.reached or not play.ended):
         return ""
     return f"{play.after:.1f} s" if play.ended else f"> {play.after:.0f} s"
@@ -85,14 +87,17 @@ def facts(cell: AuditCell) -> Iterator[tuple[str, str]]:
     if play.problem:
         return
     yield "program", _ended(play)
+    if play.visit is not None:
+        yield from _visited(play.visit)
     if play.reached_at is not None:
         yield "reached", f"{play.reached_at:.2f} s after the program's start"
-    yield "opened", _counted(play.connections, "connection")
+    if play.visit is None:
+        yield "opened", _counted(play.connections, "connection")
     for asked in play.asked:
         reply = "its reply arrived whole" if asked.answered else "its reply did not arrive whole"
         yield "asked", f"{asked.at:.2f} s, connection {asked.connection}: {asked.key}; {reply}"
     for sock in play.sockets:
-        yield "client", socket_line(sock)
+        yield "client" if play.visit is None else "server", socket_line(sock)
     for sock in play.peers:
         yield "server", socket_line(sock)
     for blocked in play.blocked:
@@ -105,6 +110,14 @@ def facts(cell: AuditCell) -> Iterator[tuple[str, str]]:
         told = f"{helped.word} after {helped.seconds:.1f} s" if helped.changed else "no help"
         yield "with", f"{helped.cure}: {told} ({helped.why})"
     yield "again", cell.command
+
+
+def _visited(visit: Visited) -> Iterator[tuple[str, str]]:
+    yield "usually", f"its answer takes {visit.usual:.2f} s"
+    served = "not at all" if visit.served is None else f"after {visit.served:.2f} s"
+    yield "others", f"are served {served}" + (f": {visit.refusal}" if visit.refusal else "")
+    for line in visit.held:
+        yield "it holds", line
 
 
 def _ended(play: AuditPlay) -> str:

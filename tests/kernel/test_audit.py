@@ -218,3 +218,58 @@ def test_families_and_names() -> None:
 
     cells = audited(ASKS, "refused", "half-then-fin", family=Family.IPV6)
     assert words(cells) == {"refused": "error", "half-then-fin": "error"}
+
+
+#: Serves one client after the other, without a time-out.
+SINGLE = """
+import socket
+s = socket.create_server(("", {port}))
+while True:
+    c, _ = s.accept()
+    with c, c.makefile("rb") as lines:
+        for line in lines:
+            c.sendall(b"you said: " + line)
+"""
+#: A thread for each, with a time-out.
+THREADED = """
+import socketserver
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address, daemon_threads, request_queue_size = True, True, 300
+    def handle_error(self, *_): pass
+class Echo(socketserver.StreamRequestHandler):
+    timeout = 1.0
+    def handle(self):
+        for line in self.rfile: self.wfile.write(b"you said: " + line)
+Server(("", {port}), Echo).serve_forever()
+"""
+
+
+def served(program: str, *names: str) -> dict[str, str]:
+    """The verdicts on a server in Python that talks in lines."""
+    plan = AuditPlan((*PYTHON, program), "line", True, port=7000, cap=CAP, promise=CAP)
+    base, chosen = run.sound_server(plan), faults.chosen_of_servers(names)
+    return {cell.fault: cell.word for cell in run.audit_server(plan, chosen, base)}
+
+
+def test_a_server_that_serves_everybody() -> None:
+    found = served(THREADED)
+    assert found == dict.fromkeys(faults.of_servers(), "fine")
+
+
+def test_a_server_that_waits_for_each_client() -> None:
+    found = served(SINGLE, "client-*")
+    waits = ("client-vanishes", "client-dribbles", "client-never-reads", "client-says-nothing")
+    assert {name: found[name] for name in waits} == dict.fromkeys(waits, "hangs")
+    assert found["client-resets"] == "dies"
+    assert found["client-half-closes"] == "fine"
+
+
+def test_a_server_that_never_lets_go() -> None:
+    found = served(THREADED.replace("1.0", "None"), "client-says-nothing", "client-dribbles")
+    assert found == {"client-says-nothing": "leaks", "client-dribbles": "fine"}
+
+
+def test_a_server_that_does_not_serve_is_told_why() -> None:
+    plan = AuditPlan((*PYTHON, "raise SystemExit('no')"), "line", True, port=7000)
+    with pytest.raises(ScenarioError, match="ended before it was listening on port 7000"):
+        run.sound_server(plan)

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
+from typing import TypeVar
 
+from netlab.audit.faults import clients
 from netlab.audit.faults.base import AuditFault
+from netlab.audit.faults.clients import ServerFault
 from netlab.model.errors import ScenarioError
 
+F = TypeVar("F")
 #: The files that have them, from the first SYN on.
 MODULES = ("opening", "asking", "idle", "wire")
 
@@ -30,19 +34,38 @@ def faults() -> dict[str, AuditFault]:
     return found
 
 
+@cache
+def of_servers() -> dict[str, ServerFault]:
+    """All faults of servers, by name, in order."""
+    return {
+        each.name: each()
+        for each in vars(clients).values()
+        if isinstance(each, type) and issubclass(each, ServerFault) and each.name
+    }
+
+
 def chosen(names: Sequence[str]) -> list[AuditFault]:
-    """The faults of these names or patterns, in order; all, if none is given. Raises
+    """The faults of clients of these names or patterns, in order; all, if none is given. Raises
     `ScenarioError` for a name that there is not.
     """
+    return _chosen(names, faults())
+
+
+def chosen_of_servers(names: Sequence[str]) -> list[ServerFault]:
+    """The same of the faults of servers. Raises `ScenarioError`."""
+    return _chosen(names, of_servers())
+
+
+def _chosen(names: Sequence[str], known: Mapping[str, F]) -> list[F]:
     for name in names:
-        if not any(fnmatchcase(each, name) for each in faults()):
-            close = difflib.get_close_matches(name, faults(), n=1)
+        if not any(fnmatchcase(each, name) for each in known):
+            close = difflib.get_close_matches(name, known, n=1)
             meant = f"did you mean {close[0]}? " if close else ""
             raise ScenarioError(
                 f"no fault is called {name!r}: {meant}'netlab audit --list' has them all"
             )
     return [
         fault
-        for name, fault in faults().items()
+        for name, fault in known.items()
         if not names or any(fnmatchcase(name, wanted) for wanted in names)
     ]

@@ -81,6 +81,9 @@ class Protocol(ABC):
     does: ClassVar[str]  # what that server says, in one line
     #: True if what a client says first is a request already: there is no greeting and no login.
     asks_at_once: ClassVar[bool] = True
+    #: What a client says first, to ask something that any server of the protocol answers; nothing:
+    #: that takes more than bytes.
+    opening: ClassVar[bytes] = b""
 
     @abstractmethod
     def session(self) -> ServerSession:

@@ -97,6 +97,7 @@ class Http(Protocol):
 
     name = "http"
     port = 80
+    opening = b"GET / HTTP/1.1\r\nHost: server\r\nAccept: */*\r\n\r\n"
     does = "answers every request with 200 and 8 kB of text, and keeps the connection"
 
     def session(self) -> ServerSession:

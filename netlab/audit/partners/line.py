@@ -21,6 +21,7 @@ class Echo(Protocol):
 
     name = "line"
     port = 7000
+    opening = b"hello\n"
     does = "answers every line TEXT with the line 'you said: TEXT'"
 
     def session(self) -> ServerSession:

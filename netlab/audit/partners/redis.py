@@ -112,6 +112,7 @@ class Redis(Protocol):
 
     name = "redis"
     port = 6379
+    opening = b"PING\r\n"
     does = "keeps keys: PING, GET, SET, DEL, INCR and what clients begin with"
 
     def __init__(self) -> None:

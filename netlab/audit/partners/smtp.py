@@ -55,6 +55,7 @@ class Smtp(Protocol):
 
     name = "smtp"
     port = 25
+    opening = b"EHLO client\r\n"
     does = "takes every message, without TLS and without a login"
     asks_at_once = False
 

@@ -25,7 +25,6 @@ from netlab.render.style import Style
 from netlab.render.table import stopped_line
 
 if TYPE_CHECKING:
-    from netlab.audit.faults.base import AuditFault
     from netlab.audit.plan import AuditPlan
     from netlab.cli.shared.stopping import Stop
     from netlab.model.auditing import AuditCell
@@ -53,6 +52,7 @@ exit codes: 0 nothing is wrong, 1 something is, 2 bad usage, or a program that d
 without a fault, 3 a lab could not be built
 """
 PAGE = "audit.html"
+BASE = "without a fault"
 
 
 def add(commands: Commands) -> None:
@@ -70,6 +70,10 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--talks", default="http", metavar="PROTOCOL",
         help="what it talks: http (default), redis, line, ...; --list has them all",
+    )  # fmt: skip
+    command.add_argument(
+        "--as-server", action="store_true",
+        help="the program is a server, which listens at --port; clients of it misbehave",
     )  # fmt: skip
     command.add_argument(
         "--server", default="", metavar="COMMAND",
@@ -121,9 +125,8 @@ def main(options: argparse.Namespace) -> int:
     from netlab.audit import faults
     from netlab.linux import privileges
 
-    chosen = faults.chosen(options.fault)
     if options.list:
-        return _list(chosen)
+        return _list()
     plan = _plan(options)
     plan.check()
     if options.report:
@@ -131,17 +134,26 @@ def main(options: argparse.Namespace) -> int:
         files.prepare(options.report, "--report")
     prepare_junit(options)
     privileges.prepare()
-    return _Audit(plan, chosen, options).play()
+    if options.as_server:
+        names = [each.name for each in faults.chosen_of_servers(options.fault)]
+        return _ServerAudit(plan, names, options).play()
+    return _ClientAudit(plan, [each.name for each in faults.chosen(options.fault)], options).play()
 
 
-def _list(chosen: Sequence[AuditFault]) -> int:
+def _list() -> int:
+    from netlab.audit import faults
     from netlab.audit.partners import protocols
 
-    width = max(len(fault.name) for fault in chosen)
-    print("\n".join(f"{fault.name:<{width}}  {fault.does}" for fault in chosen))
-    print("\n--talks")
+    width = max(map(len, {**faults.faults(), **faults.of_servers()}))
+    print("for clients")
+    for name, fault in faults.faults().items():
+        print(f"  {name:<{width}}  {fault.does}")
+    print("for servers (--as-server)")
+    for name, each in faults.of_servers().items():
+        print(f"  {name:<{width}}  {each.does}")
+    print("--talks")
     for name, protocol in protocols().items():
-        print(f"{name:<{width}}  port {protocol.port}: {protocol.does}")
+        print(f"  {name:<{width}}  port {protocol.port}: {protocol.does}")
     return 0
 
 
@@ -153,6 +165,7 @@ def _plan(options: argparse.Namespace) -> AuditPlan:
     return AuditPlan(
         command=tuple(options.words),
         talks=options.talks,
+        as_server=options.as_server,
         server=options.server,
         port=options.port,
         cap=options.cap,
@@ -164,15 +177,12 @@ def _plan(options: argparse.Namespace) -> AuditPlan:
 class _Audit:
     """One audit, and what is shown of it."""
 
-    def __init__(
-        self, plan: AuditPlan, faults: Sequence[AuditFault], options: argparse.Namespace
-    ) -> None:
-        self._plan, self._faults, self._options = plan, faults, options
-        self._names = [fault.name for fault in faults]
-        self._shown = Shown(["without a fault", *self._names])
+    def __init__(self, plan: AuditPlan, names: Sequence[str], options: argparse.Namespace) -> None:
+        self._plan, self._names, self._options = plan, names, options
+        self._shown = Shown([BASE, *self._names])
         self._cells: dict[str, AuditCell] = {}
         self._when, self._began = datetime.now().astimezone(), time.monotonic()
-        self._one = len(faults) == 1
+        self._one = len(names) == 1
         self._stop: Stop
 
     def play(self) -> int:
@@ -191,21 +201,14 @@ class _Audit:
         return self._code(self._write())
 
     def _play(self) -> None:
-        from netlab.audit import run
+        raise NotImplementedError
 
-        base = run.sound(self._plan, self._meanwhile)
-        self._shown.ended("without a fault")
-        recorded = self._one or self._options.report is not None
-        for cell in run.audit(self._plan, self._faults, base, self._meanwhile, recorded):
-            self._cells[cell.fault] = cell
-            self._shown.ended(cell.fault)
-            if self._options.json and not self._options.cures:
-                self._shown.line(json.dumps(plain(cell)))
-        if self._options.cures:
-            for cell in run.cured(self._plan, self._faults, self._ordered, base, self._meanwhile):
-                self._cells[cell.fault] = cell
-                if self._options.json:
-                    self._shown.line(json.dumps(plain(cell)))
+    def _keep(self, cell: AuditCell, told: bool = True) -> None:
+        """Keep a cell, and tell it where it is the last word on it."""
+        self._cells[cell.fault] = cell
+        self._shown.ended(cell.fault)
+        if self._options.json and told:
+            self._shown.line(json.dumps(plain(cell)))
 
     def _meanwhile(self) -> None:
         self._stop.check()
@@ -255,6 +258,36 @@ class _Audit:
         if trouble or any(cell.play.problem for cell in self._cells.values()):
             return LabError.exit_code
         return 0 if all(cell.sound for cell in self._cells.values()) else Unmet.exit_code
+
+
+class _ClientAudit(_Audit):
+    """That of a client, which is played without a fault first."""
+
+    def _play(self) -> None:
+        from netlab.audit import faults, run
+
+        plan, options, chosen = self._plan, self._options, faults.chosen(self._names)
+        base = run.sound(plan, self._meanwhile)
+        self._shown.ended(BASE)
+        recorded = self._one or options.report is not None
+        for cell in run.audit(plan, chosen, base, self._meanwhile, recorded):
+            self._keep(cell, told=not options.cures)
+        if options.cures:
+            for cell in run.cured(plan, chosen, self._ordered, base, self._meanwhile):
+                self._keep(cell)
+
+
+class _ServerAudit(_Audit):
+    """That of a server."""
+
+    def _play(self) -> None:
+        from netlab.audit import faults, run
+
+        base = run.sound_server(self._plan, self._meanwhile)
+        self._shown.ended(BASE)
+        chosen = faults.chosen_of_servers(self._names)
+        for cell in run.audit_server(self._plan, chosen, base, self._meanwhile):
+            self._keep(cell)
 
 
 def plain(cell: AuditCell) -> dict[str, object]:

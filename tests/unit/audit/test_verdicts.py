@@ -22,7 +22,7 @@ def words(play: AuditPlay, sound: AuditPlay = SOUND) -> list[str]:
 
 def test_each_word_has_a_rule_and_the_worst_is_first() -> None:
     assert [*RULES] == [
-        "dies", "spins", "sent twice", "short", "leaks", "hangs", "late", "error", "fine",
+        "dies", "spins", "sent twice", "short", "hangs", "leaks", "late", "error", "fine",
     ]  # fmt: skip
 
 
