@@ -20,8 +20,10 @@ from netlab._version import __version__ as __version__
 #: As typing has it, which takes 10 ms to import, in which Ctrl-C is Python's own.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from netlab.audit.auditor import Auditor, faults
     from netlab.linux.conntrack import TrackedConnection
     from netlab.linux.privileges import prepare
+    from netlab.model.auditing import AuditCell
     from netlab.model.errors import (
         Absent,
         ActionFailed,
@@ -72,6 +74,8 @@ _HOMES = {
         "NotHeld", "ScenarioError", "TooBusy", "Unmet",
     ),
     "netlab.model.evidence": ("Evidence", "FaultRecord", "ProgramRecord"),
+    "netlab.audit.auditor": ("Auditor", "faults"),
+    "netlab.model.auditing": ("AuditCell",),
     "netlab.report": ("write_captures", "write_report"),
     "netlab.scenario.catalogue": ("choose",),
     "netlab.scenario.loader": ("load",),
@@ -108,15 +112,15 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
-    "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "Absent", "ActionFailed", "Address",
-    "Answer", "Asymmetric", "Carrier", "Connection", "Drop", "Evidence", "ExpectedPair", "Family",
-    "Fault", "FaultRecord", "Firewall", "Flow", "Forbidden", "Forged", "Held", "Hook", "Hop",
-    "Host", "Impairment", "Lab", "LabError", "Late", "MissingExtra", "Narrow", "Nat", "Net",
-    "NetlabError", "NotHeld", "Options", "Pair", "Path", "Plug", "Program", "ProgramRecord",
-    "Proxy",
-    "Reject", "Scenario", "ScenarioError", "Segment", "Service", "Side", "State", "TcpSocket",
-    "Timer", "TooBusy", "TrackedConnection", "Unmet", "choose", "load", "play", "play_all",
-    "prepare", "story", "write_captures", "write_report",
+    "ACK", "ANY", "DATA", "FIN", "RST", "SYN", "Absent", "ActionFailed", "Address", "Answer",
+    "Asymmetric", "AuditCell", "Auditor", "Carrier", "Connection", "Drop", "Evidence",
+    "ExpectedPair", "Family", "Fault", "FaultRecord", "Firewall", "Flow", "Forbidden", "Forged",
+    "Held", "Hook", "Hop", "Host", "Impairment", "Lab", "LabError", "Late", "MissingExtra",
+    "Narrow", "Nat", "Net", "NetlabError", "NotHeld", "Options", "Pair", "Path", "Plug",
+    "Program", "ProgramRecord", "Proxy", "Reject", "Scenario", "ScenarioError", "Segment",
+    "Service", "Side", "State", "TcpSocket", "Timer", "TooBusy", "TrackedConnection", "Unmet",
+    "choose", "faults", "load", "play", "play_all", "prepare", "story", "write_captures",
+    "write_report",
 ]  # fmt: skip
 
 

@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from netlab import pytest_audit
 from netlab.model import outside
 from netlab.model.errors import LabError, NetlabError, NotHeld, ScenarioError
 
 if TYPE_CHECKING:
+    from netlab.audit.auditor import Auditor
     from netlab.model.evidence import Evidence
     from netlab.model.vocabulary import Family
     from netlab.scenario.model import Scenario
@@ -127,6 +129,10 @@ def _looks_like_one(path: Path) -> bool:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """A scenario or stories below a folder called ``scenarios``, or named on the command line."""
+    if pytest_audit.is_audit(file_path):
+        audit: pytest_audit.AuditFile = pytest_audit.AuditFile.from_parent(parent, path=file_path)
+        audit.family = _family(parent.config)
+        return audit
     named = file_path.suffix in (".yaml", ".py") and parent.session.isinitpath(file_path)
     if named and file_path.suffix == ".py":
         from netlab.scenario import stories
@@ -424,6 +430,16 @@ def net(lab: Lab) -> Generator[Net]:
 
     with Net(lab) as network, lab.client:
         yield network
+
+
+@pytest.fixture
+def audit(request: pytest.FixtureRequest, netlab_family: Family) -> Auditor:
+    """Plays a program under a fault: ``audit("./client {server} {port}", fault)`` is what it does.
+    Where that fault is a parameter called `fault`, all that were selected are played at once.
+    """
+    auditor = pytest_audit.auditor(request.session, netlab_family)
+    auditor.together = pytest_audit.together(request)
+    return auditor
 
 
 @pytest.hookimpl(wrapper=True)

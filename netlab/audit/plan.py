@@ -6,6 +6,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from netlab.audit.partners import protocols
@@ -31,7 +32,7 @@ class AuditPlan:
     cap: float = CAP
     promise: float = PROMISE
     family: Family = Family.IPV4
-    allow: dict[str, str] = field(default_factory=dict)  # by fault: the word that is meant
+    allow: Mapping[str, str] = field(default_factory=dict, compare=False)  # by fault: what is meant
 
     def check(self) -> None:
         """Raise `ScenarioError` where it cannot be played, whatever the program does."""

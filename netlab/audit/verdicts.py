@@ -18,7 +18,7 @@ from netlab.render.program import ended
 #: What shells make of a signal that ended a program: 128 and its number.
 FATAL = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 139: "SIGSEGV"}
 #: Seconds without a rest, and those of the processor in them, that are spinning.
-SPINS, BURNS = 3.0, 1.0
+SPINS, BURNS = 2.5, 0.3
 #: Connections more than usual, from which on a program is said to try again and again.
 AGAIN = 3
 #: Descriptors more than before that a server may have for reasons of its own.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from netlab.model.evidence import Evidence
 from netlab.model.tcp import State, Timer
@@ -14,6 +14,7 @@ from netlab.model.tcp import State, Timer
 Word = Literal[
     "dies", "spins", "sent twice", "short", "hangs", "leaks", "late", "error", "fine"
 ]  # fmt: skip
+WORDS: tuple[Word, ...] = get_args(Word)
 #: Those that are as they should be: it comes through, or it says in time that it cannot.
 SOUND: tuple[Word, ...] = ("fine", "error")
 NOT_REACHED = "not reached"

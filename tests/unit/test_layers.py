@@ -38,6 +38,7 @@ FLOORS = (
     ("atlas", "audit", "conformance", "report", "teaching", "timers"),
     ("kernels",),
     ("netlab",),  # the public API
+    ("pytest_audit",),
     ("cli", "pytest_plugin"),
     ("__main__",),
 )
