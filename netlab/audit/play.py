@@ -73,6 +73,7 @@ class _Audition:
         self._dead_since: dict[int, float] = {}
         self._dead: dict[int, str] = {}
         self._cured: set[int] = set()
+        self._crowd = _Crowd()
 
     def play(self) -> AuditPlay:
         """Play it, and note what was seen."""
@@ -144,6 +145,7 @@ class _Audition:
         """Note which connections are over that it holds, although it has opened another since."""
         rows = {row.inode: row for row in self._scene.rows(*State) if row.inode}
         now, held = scheduler.now(), sockets_of(own)
+        self._crowd.note(sum(inode in held for inode in rows), now)
         for inode, row in rows.items():
             self._seen.setdefault(inode, (now, row.local))
         for inode, (since, _) in self._seen.items():
@@ -198,6 +200,8 @@ class _Audition:
             left=tuple(
                 name for since, name in self._left.values() if scheduler.now() - since > LEFT
             ),
+            at_once=scene.at_once,
+            held=self._crowd.lasting,
             dead=tuple(self._dead.values()),
             sockets=sockets,
             peers=tuple(held_sockets(self._lab.server, (), self._plan.at)),
@@ -247,3 +251,20 @@ def _treat(process: int, descriptor: int, cure: Cure) -> None:
     """Apply a cure to a socket of a program, unless that has closed it meanwhile."""
     with contextlib.suppress(OSError), taken(process, descriptor) as sock:
         cure.treat(sock)
+
+
+class _Crowd:
+    """How many there were at the same time, for `DEAD` seconds at least."""
+
+    def __init__(self) -> None:
+        self.lasting = 0
+        self._since: list[float] = []  # by number, less one: since when there are so many
+
+    def note(self, number: int, now: float) -> None:
+        """There are so many now, at this time in seconds."""
+        del self._since[number:]
+        self._since += [now] * (number - len(self._since))
+        self.lasting = max([self.lasting, *self._lasting(now)])
+
+    def _lasting(self, now: float) -> list[int]:
+        return [n for n, since in enumerate(self._since, 1) if now - since >= DEAD]

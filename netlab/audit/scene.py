@@ -50,6 +50,7 @@ class Scene:
         self.lab, self.protocol, self.fault, self.port = lab, protocol, fault, port
         self.conversations: list[Served] = []
         self.accepting = True
+        self.at_once = 0  # connections that it had at the same time, at most
         self.settled = False
         self._listener: socket.socket | None = None
         self._fillers: list[Connection] = []
@@ -190,6 +191,7 @@ class Scene:
     def step(self) -> None:
         """Do what can be done now."""
         self._accept()
+        self.at_once = max(self.at_once, sum(not each.over for each in self.conversations))
         for conversation in self.conversations:
             if not conversation.over:
                 conversation.step()

@@ -107,25 +107,15 @@ def sent_twice(case: AuditCase) -> Found:
 def short(case: AuditCase) -> Found:
     """It says that all went well, and has only a part of it."""
     play, sound = case.play, case.sound
-    if (
-        play.visit is not None
-        or not play.ended
-        or play.exit_code != 0
-        or play.output == sound.output
-    ):
+    if play.visit is not None or not play.ended or play.exit_code != 0:
         return
     fewer = play.answers < sound.answers
-    silent = play.errors.strip() in sound.errors
-    if fewer and silent and len(play.output) <= len(sound.output):
-        yield (
-            (
-                f"exit code 0, and {_size(play.output)} of {_size(sound.output)}: "
-                f"{play.answers} of {sound.answers} replies came whole"
-            ),
-            False,
-        )
-    elif not fewer and sound.output.startswith(play.output):
-        yield f"exit code 0, and only {_size(play.output)} of {_size(sound.output)}", False
+    if fewer and not _complains(case) and len(play.output) <= len(sound.output):
+        came = f"{play.answers} of {sound.answers} replies came whole"
+        part = "as if all had come" if play.output == sound.output else _part(case)
+        yield f"exit code 0, {part}: {came}", False
+    elif not fewer and play.output != sound.output and sound.output.startswith(play.output):
+        yield f"exit code 0, {_part(case)}", False
 
 
 @rule("hangs")
@@ -163,6 +153,9 @@ def leaks(case: AuditCase) -> Found:
         number = len(case.play.dead)
         many = "1 connection that is" if number == 1 else f"{number} connections that are"
         yield f"it holds {many} over, beside newer ones", False
+    elif case.play.held > case.sound.at_once + 1:
+        usual = case.sound.at_once
+        yield f"it holds {case.play.held} connections at once, and {usual} without the fault", False
 
 
 @rule("late")
@@ -191,8 +184,7 @@ def fine(case: AuditCase) -> Found:
         if play.visit.served is not None and not play.ended:
             yield _served(play), False
     elif play.ended and not play.exit_code and not _says_so(case):
-        fewer = play.answers < case.sound.answers
-        yield "its output is as without the fault" if fewer else "as without the fault", False
+        yield "as without the fault", False
 
 
 def _some(lines: tuple[str, ...]) -> str:
@@ -211,9 +203,17 @@ def _served(play: AuditPlay) -> str:
 
 def _says_so(case: AuditCase) -> bool:
     """True if a program that ends with 0 has complained all the same, and did not get all."""
-    play, sound = case.play, case.sound
-    complains = bool(play.errors.strip()) and play.errors.strip() not in sound.errors
-    return play.answers < sound.answers and complains and play.output != sound.output
+    return case.play.answers < case.sound.answers and _complains(case)
+
+
+def _complains(case: AuditCase) -> bool:
+    """True if it has written to standard error what it does not write without the fault."""
+    said = case.play.errors.strip()
+    return bool(said) and said not in case.sound.errors
+
+
+def _part(case: AuditCase) -> str:
+    return f"and {_size(case.play.output)} of {_size(case.sound.output)}"
 
 
 def _end(play: AuditPlay) -> str:

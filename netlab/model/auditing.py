@@ -106,6 +106,8 @@ class AuditPlay:
     spun: tuple[float, float] = (0.0, 0.0)  # the longest time that it never rested, and the CPU's
     over: str = ""  # the limit at which netlab has ended it, in words
     left: tuple[str, ...] = ()  # processes that it has left behind
+    at_once: int = 0  # connections that the server had from it at the same time, at most
+    held: int = 0  # connections that it held at the same time, for a second at least
     dead: tuple[str, ...] = ()  # connections that are over, and that it holds beside a newer one
     sockets: tuple[HeldSocket, ...] = ()  # at its end, or at the cap
     peers: tuple[HeldSocket, ...] = ()  # the other end's

@@ -92,7 +92,7 @@ class HalfThenFin(AuditFault):
         """Send half of it, and close."""
         scene.bite()
         conversation.send(half(talk))
-        conversation.then(conversation.finish)
+        conversation.then(conversation.close)
 
 
 class HalfThenRst(AuditFault):
@@ -129,7 +129,7 @@ class ClosedWithoutReply(AuditFault):
     def answer(self, scene: Scene, conversation: Served, talk: Talk) -> None:
         """Close."""
         scene.bite()
-        conversation.then(conversation.finish)
+        conversation.then(conversation.close)
 
 
 class WindowClosed(AuditFault):

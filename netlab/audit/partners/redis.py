@@ -16,6 +16,14 @@ REPEATABLE = {
 SETUP = {b"HELLO", b"AUTH", b"SELECT", b"CLIENT", b"COMMAND", b"INFO", b"READONLY"}
 OK = b"+OK\r\n"
 NIL = b"$-1\r\n"
+EMPTY = b"*0\r\n"
+#: What the store does not know is answered as by one in which nothing is.
+NUMBERS = {
+    *(b"LLEN", b"HLEN", b"SCARD", b"ZCARD", b"STRLEN", b"DBSIZE", b"XLEN", b"TTL", b"HEXISTS"),
+    *(b"SISMEMBER", b"HDEL", b"SREM", b"ZADD", b"ZREM", b"PERSIST"),
+}
+LISTS = {b"LRANGE", b"SMEMBERS", b"HGETALL", b"HKEYS", b"HVALS", b"KEYS", b"ZRANGE", b"XRANGE"}
+NILS = {b"LPOP", b"RPOP", b"SPOP", b"HGET", b"GETDEL", b"GETSET", b"ZSCORE", b"LINDEX"}
 
 
 class RedisSession(ServerSession):
@@ -53,7 +61,7 @@ class RedisSession(ServerSession):
                 self._store[key] = value
                 return OK
             case b"GET", [key]:
-                return _bulk(self._store[key]) if key in self._store else NIL
+                return self._value(key)
             case b"DEL" | b"UNLINK", keys:
                 return b":%d\r\n" % sum(self._store.pop(key, None) is not None for key in keys)
             case b"EXISTS", keys:
@@ -64,8 +72,10 @@ class RedisSession(ServerSession):
                 number = int(old) if old.lstrip(b"-").isdigit() else 0
                 self._store[key] = b"%d" % (number - step if name == b"DECR" else number + step)
                 return b":%s\r\n" % self._store[key]
-            case (b"LPUSH" | b"RPUSH" | b"SADD" | b"PUBLISH" | b"EXPIRE", [_, *rest]):
+            case (b"LPUSH" | b"RPUSH" | b"SADD" | b"HSET" | b"PUBLISH" | b"EXPIRE", [_, *rest]):
                 return b":%d\r\n" % len(rest)
+            case (b"MGET" | b"HMGET", keys):
+                return b"*%d\r\n" % len(keys) + b"".join(self._value(key) for key in keys)
             case b"COMMAND", _:
                 return b"*0\r\n"
             case b"HELLO", _:
@@ -76,7 +86,12 @@ class RedisSession(ServerSession):
                 return _bulk(b"# Server\r\nredis_version:7.0.0\r\nredis_mode:standalone\r\n")
             case (b"AUTH" | b"SELECT" | b"CLIENT" | b"READONLY" | b"QUIT", _):
                 return OK
-        return b"-ERR unknown command '%s'\r\n" % name
+        if name in NUMBERS:
+            return b":0\r\n"
+        return EMPTY if name in LISTS else NIL if name in NILS else OK
+
+    def _value(self, key: bytes) -> bytes:
+        return _bulk(self._store[key]) if key in self._store else NIL
 
 
 def _bulk(text: bytes) -> bytes:

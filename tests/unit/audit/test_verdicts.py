@@ -11,7 +11,7 @@ from netlab.audit.verdicts import RULES, judged
 from netlab.model.auditing import Asked, AuditCell, AuditPlay, Blocked, Until
 
 REQUEST = Asked("POST /", 1, False, True, 0.1)
-SOUND = AuditPlay("", 0.5, True, 0, 0.1, "all of it\n", "", (REQUEST,), 1)
+SOUND = AuditPlay("", 0.5, True, 0, 0.1, "all of it\n", "", (REQUEST,), 1, at_once=1)
 MET = replace(SOUND, fault="syn-lost")
 MISSED = replace(MET, asked=(replace(REQUEST, answered=False),))
 
@@ -41,12 +41,15 @@ def test_each_word_has_a_rule_and_the_worst_is_first() -> None:
         (replace(MISSED, output=""), ["short"]),
         (replace(MISSED, output="all"), ["short"]),
         (replace(MET, output="all of"), ["short"]),  # it had all, and lost the last bytes
-        (MISSED, ["fine"]),  # it printed all that it prints without the fault
+        (MISSED, ["short"]),  # it says what it says without the fault, and has nothing
+        (replace(MISSED, errors="no answer\n"), ["error"]),
         (replace(MISSED, output="", errors="no answer\n"), ["error"]),  # with exit code 0
         (replace(MISSED, output="", exit_code=3), ["error"]),
         (replace(MET, output="another time of the day"), ["fine"]),
         (replace(MET, left=("sh (pid 5)",)), ["leaks"]),
         (replace(MET, dead=("a", "b")), ["leaks"]),
+        (replace(MET, held=4), ["leaks"]),
+        (replace(MET, held=2), ["fine"]),
         (replace(MET, ended=False, exit_code=None, seconds=40.0), ["hangs"]),
         (replace(MET, seconds=10.2), ["late", "fine"]),
         (replace(MET, seconds=10.0, reached_at=2.0), ["fine"]),  # it began late itself
@@ -74,7 +77,7 @@ def test_what_may_be_repeated_is_told_and_no_fault() -> None:
 def test_what_it_does_without_a_fault_too_is_no_finding() -> None:
     twice = (REQUEST, REQUEST)
     busy = replace(SOUND, asked=twice, cpu=5.0, left=("a",), dead=("b",))
-    play = replace(busy, fault="x", spun=(5.0, 5.0), cpu=5.5)
+    play = replace(busy, fault="x", spun=(5.0, 5.0), cpu=5.2)
     assert words(play, busy) == ["fine"]
 
 
