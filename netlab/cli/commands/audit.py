@@ -7,6 +7,7 @@ import argparse
 import dataclasses
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from netlab import extras
+from netlab import __version__, extras
 from netlab.cli.shared.options import Commands, add_wide, ladder_text, note, room, seconds
 from netlab.cli.shared.progress import Shown
 from netlab.cli.shared.stopping import Stopped, stopping
@@ -248,7 +249,18 @@ class _Audit:
         trouble = write_junit(self._options, [suite], self._when)
         for error in trouble:
             note(str(error))
+        if self._options.report and self._cells:
+            self._write_page(self._options.report / PAGE)
         return bool(trouble)
+
+    def _write_page(self, path: Path) -> None:
+        from netlab.render.audit_page import page
+
+        plan, kernel = self._plan, os.uname().release
+        program = shlex.join(plan.command)
+        text = page(self._ordered, program, __version__, kernel, plan.cap, plan.promise)
+        files.write(path, text, "--report")
+        print(f"report: {path}", file=sys.stderr if self._options.json else sys.stdout)
 
     def _code(self, trouble: bool) -> int:
         if self._stop.asked:
