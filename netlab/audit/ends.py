@@ -95,6 +95,13 @@ def taken(process: int, descriptor: int) -> socket.socket:
     return socket.socket(fileno=syscalls.taken(process, descriptor))
 
 
+def is_tcp(process: int, descriptor: int) -> bool:
+    """True if a socket of a program is one of TCP."""
+    with contextlib.suppress(OSError), taken(process, descriptor) as sock:
+        return sock.proto == socket.IPPROTO_TCP
+    return False
+
+
 def _options(process: int, descriptor: int) -> dict[str, int]:
     with contextlib.suppress(OSError), taken(process, descriptor) as sock:
         return {name: sock.getsockopt(*where) for name, where in OPTIONS.items()}

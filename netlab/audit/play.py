@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 
 from netlab import scheduler
 from netlab.audit import prediction
 from netlab.audit.cures import Cure
-from netlab.audit.ends import blocked_in, held_sockets, memory_limit, taken
+from netlab.audit.ends import blocked_in, held_sockets, is_tcp, memory_limit, taken
 from netlab.audit.faults.base import AuditFault
 from netlab.audit.looking import (
     EVERY,
@@ -37,7 +38,7 @@ LINGER, LEFT = 1.0, 0.4
 #: Seconds in which what it has sent, or what acknowledges a reply, may still arrive after its end.
 REST = 1.0
 #: Seconds that a connection may be over, and held beside a newer one.
-DEAD = 1.0
+DEAD = 0.5
 #: The states of a connection whose other end is gone or has closed.
 OVER = (State.CLOSE_WAIT, State.CLOSED)
 
@@ -69,7 +70,8 @@ class _Audition:
         self._use = Use()
         self._over = ""
         self._left: dict[int, tuple[float, str]] = {}  # processes after its end: since when, who
-        self._seen: dict[int, tuple[float, str]] = {}  # connections: since when, and their ends
+        self._seen: dict[int, float] = {}  # connections, and since when
+        self._tcp: dict[int, bool] = {}  # sockets that no table has: whether they are TCP's
         self._dead_since: dict[int, float] = {}
         self._dead: dict[int, str] = {}
         self._cured: set[int] = set()
@@ -146,17 +148,25 @@ class _Audition:
         rows = {row.inode: row for row in self._scene.rows(*State) if row.inode}
         now, held = scheduler.now(), sockets_of(own)
         self._crowd.note(sum(inode in held for inode in rows), now)
-        for inode, row in rows.items():
-            self._seen.setdefault(inode, (now, row.local))
-        for inode, (since, _) in self._seen.items():
+        for inode in (*rows, *self._closed(own, held - rows.keys())):
+            self._seen.setdefault(inode, now)
+        for inode, since in self._seen.items():
             is_over = inode not in rows or rows[inode].state in OVER
-            newer = any(began > since for began, _ in self._seen.values())
+            newer = any(began > since for began in self._seen.values())
             if inode in held and is_over and newer:
                 self._dead_since.setdefault(inode, now)
                 if now - self._dead_since[inode] >= DEAD:
                     self._dead[inode] = str(inode)
             else:
                 self._dead_since.pop(inode, None)
+
+    def _closed(self, own: tuple[int, ...], untold: set[int]) -> Iterator[int]:
+        """Those of TCP among the sockets that are in no table: they were reset, or never opened."""
+        for process in own if untold - self._tcp.keys() else ():
+            for number, inode in descriptors_of(process):
+                if inode in untold and inode not in self._tcp:
+                    self._tcp[inode] = is_tcp(process, number)
+        return (inode for inode in untold if self._tcp.get(inode))
 
     def _apply(self, own: tuple[int, ...]) -> None:
         assert self._cure is not None

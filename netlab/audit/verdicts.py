@@ -109,9 +109,14 @@ def short(case: AuditCase) -> Found:
     play, sound = case.play, case.sound
     if play.visit is not None or not play.ended or play.exit_code != 0:
         return
-    fewer = play.answers < sound.answers
-    if fewer and not _complains(case) and len(play.output) <= len(sound.output):
+    unheard = len(sound.asked) - len(play.asked)
+    fewer = play.answers < sound.answers or unheard > 0
+    claims = bool(sound.output.strip()) and play.output == sound.output
+    quiet = not _complains(case) and len(play.output) <= len(sound.output)
+    if fewer and (claims or quiet):
         came = f"{play.answers} of {sound.answers} replies came whole"
+        if unheard > 0:
+            came = f"the server has heard {len(play.asked)} of {len(sound.asked)} requests"
         part = "as if all had come" if play.output == sound.output else _part(case)
         yield f"exit code 0, {part}: {came}", False
     elif not fewer and play.output != sound.output and sound.output.startswith(play.output):
@@ -203,7 +208,8 @@ def _served(play: AuditPlay) -> str:
 
 def _says_so(case: AuditCase) -> bool:
     """True if a program that ends with 0 has complained all the same, and did not get all."""
-    return case.play.answers < case.sound.answers and _complains(case)
+    fewer = case.play.answers < case.sound.answers
+    return fewer and _complains(case) and case.play.output != case.sound.output
 
 
 def _complains(case: AuditCase) -> bool:

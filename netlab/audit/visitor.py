@@ -28,6 +28,15 @@ class Client:
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
         self.port: int = sock.getsockname()[1]
+        self._asked = False
+
+    def ask_once(self, opening: bytes) -> None:
+        """Say this as soon as it is connected, and never again."""
+        if self._asked or self.socket.fileno() < 0:
+            return
+        if Connection(self.socket).finished_opening() == 0:
+            self._asked = True
+            self.say(opening)
 
     def say(self, data: bytes) -> int:
         """Say as much of this as goes; returns the number of bytes."""
@@ -78,6 +87,14 @@ class Visitor:
         bytes that its kernel takes before it is read. Raises OSError if that is refused.
         """
         client = Client(self._opened(source_port, buffer, within))
+        self.clients.append(client)
+        return client
+
+    def begin(self) -> Client:
+        """Have somebody begin to connect who is going to misbehave. Raises OSError if that is
+        refused at once.
+        """
+        client = Client(self._opening())
         self.clients.append(client)
         return client
 
@@ -157,6 +174,15 @@ class Visitor:
             client.reset()
 
     def _opened(self, source_port: int = 0, buffer: int = 0, within: float = 0.0) -> socket.socket:
+        sock = self._opening(source_port, buffer)
+        done = self.lab.context.wait(Connection(sock).finished_opening, within or self.cap)
+        code = errno.ETIMEDOUT if done is None else done
+        if code:
+            sock.close()
+            raise OSError(code, os.strerror(code))
+        return sock
+
+    def _opening(self, source_port: int = 0, buffer: int = 0) -> socket.socket:
         lab = self.lab
         with lab.client.namespace:
             sock = socket.socket(lab.family, socket.SOCK_STREAM)
@@ -169,10 +195,6 @@ class Visitor:
                 sock.bind((lab.client.address, source_port))
             code = sock.connect_ex((lab.server.address, self.port))
             if code not in (0, errno.EINPROGRESS):
-                raise OSError(code, os.strerror(code))
-            done = lab.context.wait(Connection(sock).finished_opening, within or self.cap)
-            code = errno.ETIMEDOUT if done is None else done
-            if code:
                 raise OSError(code, os.strerror(code))
         except OSError:
             sock.close()

@@ -62,8 +62,9 @@ def test_a_client_without_a_time_out(asks: Mapping[str, AuditCell]) -> None:
             "request-lost", "reply-lost", "half-then-silence", "window-closed",
             "one-byte-a-second")  # fmt: skip
     say = ("refused", "unreachable", "half-then-fin", "half-then-rst", "rst-without-reply",
-           "closed-without-reply", "server-restarted")  # fmt: skip
-    later = ("idle-then-cut", "idle-then-closed", "nat-forgot", "server-moved")
+           "closed-without-reply")  # fmt: skip
+    later = ("idle-then-cut", "idle-then-closed", "nat-forgot", "server-moved",
+             "server-restarted")
     found = words(asks)
     assert {name: found.pop(name) for name in hang} == dict.fromkeys(hang, "hangs")
     assert {name: found.pop(name) for name in say} == dict.fromkeys(say, "error")

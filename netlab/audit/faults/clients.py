@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import ClassVar
 
 from netlab import scheduler
-from netlab.audit.visitor import Client, Visitor
+from netlab.audit.visitor import Visitor
 
 SEVERAL, MANY = 10, 200
 SMALL = 4096  # bytes of a buffer that is soon full
@@ -72,6 +71,7 @@ class ClientNeverReads(ServerFault):
 
     name = "client-never-reads"
     does = "a client asks again and again, and reads nothing"
+    lets_go = False  # it is there, and its kernel answers every probe
 
     def misbehave(self, visitor: Visitor) -> None:
         """Ask for as long as more of it goes."""
@@ -123,19 +123,22 @@ class ClientsFlood(ServerFault):
     """Everybody comes at once."""
 
     name = "clients-flood"
-    does = f"{MANY} clients connect and say nothing, and are gone after the others were served"
+    does = f"{MANY} clients ask at once, and close after the others were served"
 
     def misbehave(self, visitor: Visitor) -> None:
-        """Connect so often. They leave with the visitor's next client."""
-        clients: list[Client] = []
-        with contextlib.suppress(OSError):  # it takes no more
-            for _ in range(MANY):
-                clients.append(visitor.connect(within=1.0))
+        """Have them all connect, ask and read. They leave when the others were served."""
+        clients = [visitor.begin() for _ in range(MANY)]
+
+        def go_on() -> None:
+            for client in clients:
+                client.ask_once(visitor.opening)
+                client.hear()
 
         def leave() -> None:
             for client in clients:
                 client.close()
 
+        visitor.meanwhile(go_on)
         visitor.afterwards(leave)
 
 
@@ -150,5 +153,6 @@ class ClientsBehindNat(ServerFault):
         visitor.connect(source_port=ITS_PORT).vanish()
         again = visitor.connect(source_port=ITS_PORT)
         again.say(visitor.opening)
+        visitor.meanwhile(again.hear)
         visitor.wait(1.0)
         again.close()

@@ -119,17 +119,15 @@ class ServerMoved(_AfterTheFirst):
         scene.when(lambda: conversation.over or conversation.delivered, move)
 
 
-class ServerRestarted(_AfterTheFirst):
-    """The server's program dies with the first request in its hands, and is back after a while."""
+class ServerRestarted(IdleThenClosed):
+    """The server's program ends, and is back after a while."""
 
     name = "server-restarted"
-    does = f"the server dies with the first request, and is back after {DOWN:g} s"
-    between = False
+    does = f"after the first reply the server ends (FIN), and is back after {DOWN:g} s"
 
     def idle(self, scene: Scene, conversation: Served, talk: Talk) -> None:
         """Refuse for a while, and then serve again."""
-        scene.bite()
         scene.stop_listening()
-        for each in scene.conversations:
-            each.reset()
+        conversation.reply(talk, ends=True)
         scene.after(DOWN, scene.listen)
+        scene.when(lambda: scene.connections() > 1, scene.bite)

@@ -10,7 +10,9 @@ from netlab.audit.partners.base import Protocol, ServerSession, Talk
 #: What only reads, or has the same result twice.
 REPEATABLE = {
     *(b"GET", b"MGET", b"EXISTS", b"SET", b"PING", b"ECHO", b"TTL", b"TYPE", b"KEYS", b"SCAN"),
-    *(b"HGET", b"HGETALL", b"LRANGE", b"SMEMBERS", b"STRLEN", b"DBSIZE"),
+    *(b"HGET", b"HGETALL", b"LRANGE", b"SMEMBERS", b"STRLEN", b"DBSIZE", b"LLEN", b"HLEN"),
+    *(b"SCARD", b"ZCARD", b"XLEN", b"HEXISTS", b"SISMEMBER", b"HKEYS", b"HVALS", b"ZRANGE"),
+    *(b"XRANGE", b"ZSCORE", b"LINDEX", b"HMGET", b"DEL", b"UNLINK", b"EXPIRE", b"PERSIST"),
 }
 #: What clients say before they ask anything.
 SETUP = {b"HELLO", b"AUTH", b"SELECT", b"CLIENT", b"COMMAND", b"INFO", b"READONLY"}

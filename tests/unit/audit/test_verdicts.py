@@ -41,8 +41,9 @@ def test_each_word_has_a_rule_and_the_worst_is_first() -> None:
         (replace(MISSED, output=""), ["short"]),
         (replace(MISSED, output="all"), ["short"]),
         (replace(MET, output="all of"), ["short"]),  # it had all, and lost the last bytes
+        (replace(MET, asked=()), ["short"]),  # the server has not even heard of it
         (MISSED, ["short"]),  # it says what it says without the fault, and has nothing
-        (replace(MISSED, errors="no answer\n"), ["error"]),
+        (replace(MISSED, errors="no answer\n"), ["short"]),  # and yet it claims to have it
         (replace(MISSED, output="", errors="no answer\n"), ["error"]),  # with exit code 0
         (replace(MISSED, output="", exit_code=3), ["error"]),
         (replace(MET, output="another time of the day"), ["fine"]),
