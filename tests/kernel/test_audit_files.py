@@ -26,7 +26,7 @@ def audit(pytester: pytest.Pytester, program: str, more: str = "") -> Path:
     file = pytester.path / "audit.yaml"
     file.write_text(
         f"program: {sys.executable} -IS {client} {{server}}\n"
-        f"talks: line\ncap: 2s\nfaults: {SILENT}\n{more}"
+        f"talks: line\ncap: 1s\nfaults: {SILENT}\n{more}"
     )
     return file
 
@@ -71,7 +71,7 @@ def test_the_fixture_plays_all_that_were_selected_at_once(pytester: pytest.Pytes
 
         @pytest.mark.parametrize("fault", [each for each in netlab.faults() if "rst" in each])
         def test_rst(fault: str, audit: netlab.Auditor) -> None:
-            cell = audit({[*PYTHON, IN_TIME]!r}, fault, talks="line", cap=3.0)
+            cell = audit({[*PYTHON, IN_TIME]!r}, fault, talks="line", cap=2.0)
             assert cell.sound, cell.why
             assert {{name for _, name in audit._cells}} == {{"half-then-rst", "rst-without-reply"}}
         """
