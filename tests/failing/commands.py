@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 SHORT = "--hold 10ms port-closed"
+CONNECTS = "curl -sS {{server}}:{{port}}"
 STEP = '{{"server":listen}}'  # a step without a blank, for str.format
 
 
@@ -67,6 +68,7 @@ COMMANDS: dict[str, Command] = {
         "search --server {given}/serve --ready 8000 --only double --most 1 -- curl -s server:8000",
         says="1 trial: 1 fine",
     ),
+    "audit": Command(f"audit --fault refused --cap 10s -- {CONNECTS}", says="error"),
     "freeze": Command("freeze port-closed --for 100ms", says="is frozen"),
     "lab": Command("lab", code=2),
 }
