@@ -16,6 +16,8 @@ from netlab.model.auditing import Blocked, HeldSocket, Until
 from netlab.model.errors import LabError
 from netlab.model.tcp import State, Timer
 
+#: Ticks a second, of most distributions: with 1000 the end is less than 1 % later.
+HZ = 250
 #: A call that waits for less than this share of all the time that a program has waited is a tick.
 OF_ITS_WAIT = 0.5
 
@@ -105,12 +107,13 @@ def _of_socket(at: float, sock: HeldSocket, limits: Limits, answers: bool) -> Un
 
 def _opening(at: float, sock: HeldSocket, limits: Limits) -> Until:
     """A SYN that is sent again: `tcp_write_timeout`, and the doubling in `tcp_retransmit_timer`."""
-    rto, end, sent = _rto(sock, limits), at + sock.remaining, sock.retransmits
+    rto, sent = _rto(sock, limits), sock.retransmits
+    end = at + sock.remaining + late(rto)
     while sent < limits.syn_retries + limits.syn_linear:
         sent += 1
         if sent > limits.syn_linear:
             rto = min(2 * rto, limits.rto_max)
-        end += rto
+        end += rto + late(rto)
     why = f"the kernel sends the SYN again {sent} times (tcp_syn_retries={limits.syn_retries})"
     return _user_time_out(at, sock, end, why)
 
@@ -122,12 +125,22 @@ def _sending(at: float, sock: HeldSocket, limits: Limits) -> Until:
     rto, first = _rto(sock, limits), at + sock.remaining
     for number in range(sock.retransmits):
         first -= min(limits.rto_max, rto) / 2**number
-    enough, end = _model(limits), at + sock.remaining
+    enough, end = _model(limits), at + sock.remaining + late(rto)
     while end - first < enough:
         rto = min(2 * rto, limits.rto_max)
-        end += rto
+        end += rto + late(rto)
     why = f"data is not acknowledged, and the kernel gives up (tcp_retries2={limits.retries2})"
     return _user_time_out(at, sock, end, why)
+
+
+def late(delay: float) -> float:
+    """The seconds by which a timer of so many seconds fires too late, on average: the further off,
+    the coarser is the kernel's wheel of timers (``kernel/time/timer.c``).
+    """
+    level = 0
+    while delay * HZ >= 64 * 8.0**level:
+        level += 1
+    return 8.0**level / HZ / 2
 
 
 def _model(limits: Limits) -> float:
@@ -146,7 +159,7 @@ def _probing(at: float, sock: HeldSocket, limits: Limits, answers: bool) -> Unti
     rto, end = _rto(sock, limits), at + sock.remaining
     for _ in range(limits.retries2):
         rto = min(2 * rto, limits.rto_max)
-        end += rto
+        end += rto + late(rto)
     why = f"probes of the closed window are not answered (tcp_retries2={limits.retries2})"
     return _user_time_out(at, sock, end, why)
 

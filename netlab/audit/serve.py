@@ -43,7 +43,7 @@ class _Hosting:
         self._visitor = Visitor(lab, plan.port, plan.partner().opening, plan.cap)
         self._visitor.meanwhile(self._look)
         self._use = Use()
-        self._looked = 0.0
+        self._looked = self._free_since = 0.0
         self._met = False
         self._over = ""
         self._program: Program
@@ -67,9 +67,9 @@ class _Hosting:
             self._met = True
             visit = self._visited(Visited(usual))
             if self._fault.lets_go and not visit.refusal:
+                self._free_since = scheduler.now()
                 left = reached + self._plan.cap - scheduler.now()
                 self._lab.context.wait(self._has_let_go, left)
-            self._visitor.wait(SETTLES)
             return self._seen(visit, before, began, reached)
 
     def _visited(self, visit: Visited) -> Visited:
@@ -78,7 +78,11 @@ class _Hosting:
         except OSError as error:
             return replace(visit, refusal=f"{error.strerror}, already to the first")
         served, why = self._visitor.ask()
+        left = self._visitor.unanswered(self._plan.promise - (served or 0.0))
         self._visitor.leave()
+        if served is not None and left > len(self._visitor.asking) / 2:
+            many = f"{left} of {len(self._visitor.asking)}"
+            served, why = None, f"{many} who asked have no answer within {self._plan.promise:g} s"
         return replace(visit, served=served, refusal=why)
 
     def _seen(self, visit: Visited, before: int, began: float, reached: float) -> AuditPlay:
@@ -117,8 +121,11 @@ class _Hosting:
         )
 
     def _has_let_go(self) -> bool | None:
+        """True once it has none of their connections any more, and takes no more of them."""
         self._visitor.step()
-        return True if not self._visitor.held() or self._program.exit_code is not None else None
+        if self._visitor.held() and self._program.exit_code is None:
+            self._free_since = scheduler.now()
+        return True if scheduler.now() - self._free_since > SETTLES else None
 
     def _descriptors(self) -> int:
         return sum(len([*descriptors_of(process)]) for process in self._program.own)

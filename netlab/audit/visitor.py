@@ -29,6 +29,7 @@ class Client:
         self.socket = sock
         self.port: int = sock.getsockname()[1]
         self._asked = False
+        self.answered = False
 
     def ask_once(self, opening: bytes) -> None:
         """Say this as soon as it is connected, and never again."""
@@ -47,7 +48,9 @@ class Client:
     def hear(self) -> bytes | None:
         """What has come; None: it is over."""
         try:
-            return self.socket.recv(READ) or None
+            part = self.socket.recv(READ)
+            self.answered = self.answered or bool(part)
+            return part or None
         except BlockingIOError:
             return b""
         except OSError:
@@ -78,6 +81,7 @@ class Visitor:
     def __init__(self, lab: Lab, port: int, opening: bytes, cap: float) -> None:
         self.lab, self.port, self.opening, self.cap = lab, port, opening, cap
         self.clients: list[Client] = []  # those who misbehave
+        self.asking: list[Client] = []  # and those of them who only ask, all at once
         self._busy: list[Callable[[], object]] = []
         self._afterwards: list[Callable[[], object]] = []
         self.usual = 0  # bytes of the reply
@@ -96,7 +100,20 @@ class Visitor:
         """
         client = Client(self._opening())
         self.clients.append(client)
+        self.asking.append(client)
         return client
+
+    def unanswered(self, within: float) -> int:
+        """How many of those who began to connect, and ask, have no answer `within` so many
+        seconds.
+        """
+
+        def waiting() -> int:
+            self.step()
+            return sum(not client.answered for client in self.asking)
+
+        self.lab.context.wait(lambda: True if not waiting() else None, within)
+        return waiting()
 
     def meanwhile(self, action: Callable[[], object]) -> None:
         """Do this again and again from now on."""
