@@ -17,6 +17,7 @@ from netlab.audit.visitor import Visitor
 from netlab.linux.confinement import MIB
 from netlab.model.auditing import AuditPlay, HeldSocket, Visited
 from netlab.model.errors import ActionFailed, NetlabError
+from netlab.model.vocabulary import Side
 from netlab.render.program import ended
 from netlab.testbed.lab import Lab
 from netlab.testbed.program import Program
@@ -24,6 +25,8 @@ from netlab.testbed.program import Program
 STARTED = 20.0  # seconds in which it is to listen
 #: Seconds in which a server may yet let go of what is over, before its descriptors are counted.
 SETTLES = 0.5
+#: Seconds in which a server that serves nobody may be seen to be dying.
+ENDS = 2.0
 
 
 def serve(fault: ServerFault, plan: AuditPlan) -> AuditPlay:
@@ -57,6 +60,8 @@ class _Hosting:
         self._program = self._lab.server.start(
             self._plan.line(host), self._plan.port, STARTED, env=self._plan.environment(host)
         )
+        # Who holds which of hundreds of connections is nobody's question, and takes seconds.
+        self._lab.context.flows.holders = dict.fromkeys(Side, _nobody)
         with contextlib.closing(self._visitor):
             usual, why = self._visitor.ask()
             if usual is None:
@@ -70,6 +75,8 @@ class _Hosting:
                 self._free_since = scheduler.now()
                 left = reached + self._plan.cap - scheduler.now()
                 self._lab.context.wait(self._has_let_go, left)
+            if visit.refusal:
+                self._lab.context.wait(self._has_ended, ENDS)
             return self._seen(visit, before, began, reached)
 
     def _visited(self, visit: Visited) -> Visited:
@@ -127,6 +134,10 @@ class _Hosting:
             self._free_since = scheduler.now()
         return True if scheduler.now() - self._free_since > SETTLES else None
 
+    def _has_ended(self) -> bool | None:
+        self._visitor.step()
+        return None if self._program.exit_code is None else True
+
     def _descriptors(self) -> int:
         return sum(len([*descriptors_of(process)]) for process in self._program.own)
 
@@ -138,6 +149,10 @@ class _Hosting:
         if self._use.memory > memory_limit():
             self._over = f"it took more than {self._use.memory // MIB} MiB, and netlab ended it"
             self._program.kill()
+
+
+def _nobody(inode: int) -> None:
+    """Nobody asks who holds the socket of this number."""
 
 
 def _line(sock: HeldSocket) -> str:

@@ -99,6 +99,7 @@ class Visitor:
         refused at once.
         """
         client = Client(self._opening())
+        client.ask_once(self.opening)  # a server may close what says nothing for a moment
         self.clients.append(client)
         self.asking.append(client)
         return client
@@ -136,7 +137,7 @@ class Visitor:
         except OSError as error:
             return None, os.strerror(error.errno or 0)
         with contextlib.closing(client):
-            client.say(self.opening)
+            client.ask_once(self.opening)
             size, why = self._read(client, began + self.cap)
             if not self.usual:
                 self.usual = size
@@ -192,7 +193,9 @@ class Visitor:
 
     def _opened(self, source_port: int = 0, buffer: int = 0, within: float = 0.0) -> socket.socket:
         sock = self._opening(source_port, buffer)
-        done = self.lab.context.wait(Connection(sock).finished_opening, within or self.cap)
+        done = Connection(sock).finished_opening()
+        if done is None:
+            done = self.lab.context.wait(Connection(sock).finished_opening, within or self.cap)
         code = errno.ETIMEDOUT if done is None else done
         if code:
             sock.close()

@@ -247,15 +247,15 @@ Server(("", {port}), Echo).serve_forever()
 """
 
 
-def served(program: str, *names: str) -> dict[str, str]:
+def served(program: str, *names: str, cap: float = CAP) -> dict[str, str]:
     """The verdicts on a server in Python that talks in lines."""
-    plan = AuditPlan((*PYTHON, program), "line", True, port=7000, cap=CAP, promise=CAP)
+    plan = AuditPlan((*PYTHON, program), "line", True, port=7000, cap=cap, promise=cap)
     base, chosen = run.sound_server(plan), faults.chosen_of_servers(names)
     return {cell.fault: cell.word for cell in run.audit_server(plan, chosen, base)}
 
 
 def test_a_server_that_serves_everybody() -> None:
-    found = served(THREADED)
+    found = served(THREADED, cap=10.0)
     assert found == dict.fromkeys(faults.of_servers(), "fine")
 
 
