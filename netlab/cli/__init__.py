@@ -22,7 +22,7 @@ from netlab.render.style import Style
 SECTIONS = {
     "play scenarios": ("run", "list_", "show"),
     "look, and try it yourself": ("freeze", "lab", "teach"),
-    "test programs": ("exec_", "audit"),
+    "test programs": ("exec_", "audit", "search", "warp"),
     "see all of TCP": ("atlas", "fsm", "conformance"),
     "find out what is stuck": ("snapshot", "collector", "diagnose", "watch", "repro"),
     "compare kernels": ("matrix", "compare", "baseline", "bisect", "kernel_config"),

@@ -63,12 +63,12 @@ COMMANDS: dict[str, Command] = {
     "completion": Command("completion bash", says="netlab"),
     "teach": Command("teach port-closed", stdin="\n" * 40, says="port-closed"),
     "exec": Command(f"exec --step {STEP} -- true"),
+    "audit": Command(f"audit --fault refused --cap 10s -- {CONNECTS}", says="error"),
     "warp": Command("warp --kernel ./no-such-bzImage -- true", code=2, says="there is no"),
     "search": Command(
         "search --server {given}/serve --ready 8000 --only double --most 1 -- curl -s server:8000",
         says="1 trial: 1 fine",
     ),
-    "audit": Command(f"audit --fault refused --cap 10s -- {CONNECTS}", says="error"),
     "freeze": Command("freeze port-closed --for 100ms", says="is frozen"),
     "lab": Command("lab", code=2),
 }

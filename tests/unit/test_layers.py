@@ -35,7 +35,7 @@ FLOORS = (
     ("testbed",),
     ("scenario",),
     ("live",),
-    ("atlas", "audit", "conformance", "report", "teaching", "timers"),
+    ("atlas", "audit", "conformance", "report", "search", "teaching", "timers"),
     ("kernels",),
     ("netlab",),  # the public API
     ("pytest_audit",),
