@@ -99,9 +99,9 @@ def test_a_check_decides_where_one_is_given() -> None:
             "--only: expected drop, cut, double or",
         ),
         (
-            asked("order_placed_twice", "--cap", "50ms"),
+            asked("order_placed_twice", "--cap", "1ms"),
             2,
-            "does not end within 0.05 s on a healthy",
+            "does not end within 0.001 s on a healthy",
         ),
         (asked("order_placed_twice", "--fails-when", "true"), 2, "says of a healthy network, too"),
         ([*asked("order_placed_twice")[:-7], "--", "false"], 2, "too: exit code 1"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import shutil
 import stat
 import struct
 import subprocess
@@ -27,6 +26,7 @@ from netlab.kernels.warp.parcel import Parcel, WarpRequest
 from netlab.kernels.warp.tree import Tree
 from netlab.model.errors import ScenarioError
 
+from .... import programs
 from ....programs import need
 from ..vm.test_archive import unpacked
 
@@ -106,7 +106,7 @@ def test_links_that_never_end_are_no_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["sh", "ls", "curl", "git", "node"])
 def test_the_shared_objects_are_those_that_the_loader_takes(name: str) -> None:
-    path = shutil.which(name) or pytest.skip(f"{name} is not installed")
+    path = programs.found(name) or pytest.skip(f"{name} is not installed")
     about = elf.read(path, Path(path))
     if about is None or not about.loader:
         pytest.skip(f"{path} is no program with shared objects")
@@ -233,7 +233,7 @@ def test_files_and_programs_that_the_command_names_are_packed(tmp_path: Path) ->
     (tmp_path / "folder").mkdir()
     found = packed("env", "cat", "data.txt", "folder", folder=tmp_path)
     assert str(tmp_path / "data.txt") in found.packing.files
-    assert os.path.realpath(shutil.which("cat") or "") in found.packing.files
+    assert os.path.realpath(programs.found("cat") or "") in found.packing.files
     assert found.remarks == ("the folder folder is not packed: --with folder packs it",)
     more = packed("cat", "folder", folder=tmp_path, more=["folder"])
     assert (str(tmp_path / "folder") in more.packing.folders, more.remarks) == (True, ())
@@ -245,7 +245,7 @@ def test_programs_that_a_shell_script_names_are_packed(tmp_path: Path) -> None:
     files = packed(path, folder=tmp_path).packing.files
 
     def has(name: str) -> bool:
-        return os.path.realpath(shutil.which(name) or "") in files
+        return os.path.realpath(programs.found(name) or "") in files
 
     assert (has("sh"), has("date"), has("sleep"), has("uname")) == (True, True, True, False)
     assert str(tmp_path / "inner") in files
@@ -253,7 +253,7 @@ def test_programs_that_a_shell_script_names_are_packed(tmp_path: Path) -> None:
 
 def test_a_shells_own_words_are_read_too() -> None:
     files = packed("sh", "-c", "true && sleep 3").packing.files
-    assert os.path.realpath(shutil.which("sleep") or "") in files
+    assert os.path.realpath(programs.found("sleep") or "") in files
 
 
 def test_a_python_comes_with_its_library_and_the_modules_beside_a_script(tmp_path: Path) -> None:
@@ -374,6 +374,5 @@ def test_a_folder_that_is_packed_brings_what_its_links_lead_to(tmp_path: Path) -
 
 
 def test_a_static_program_needs_nothing(tmp_path: Path) -> None:
-    need("busybox")
-    path = shutil.which("busybox") or ""
+    path = need("busybox")
     assert elf.read(path, Path(path)) == elf.ElfFile(os.path.abspath(path), "x64", 64)
