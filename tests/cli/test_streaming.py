@@ -226,8 +226,10 @@ def test_a_terminal_that_stands_still_delays_no_lab(folder: Path) -> None:
     os.remove(folder / "never.yaml")
     scenario(folder, "client: connect", pair="ESTABLISHED/ESTABLISHED", name="later")
     with Terminal(folder) as terminal:
-        terminal.shell(f"read go; {' '.join(NETLAB)} run ./ --report out")
-        terminal.keys("Enter", "C-s")  # before the first row
+        terminal.shell(f"read go; touch begun; {' '.join(NETLAB)} run ./ --report out")
+        terminal.keys("Enter")
+        assert is_there(folder / "begun")  # a shell that still reads would stand still, too
+        terminal.keys("C-s")  # before the first row
         assert is_there(folder / "out" / "index.html")
         terminal.keys("C-q")
         terminal.see("2 passed", "code=0")
