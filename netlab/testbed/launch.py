@@ -234,9 +234,9 @@ def _outlive(linger: float) -> None:
     """Wait until the last child has ended, but no longer than so many seconds."""
     until = time.monotonic() + linger
     with contextlib.suppress(ChildProcessError):
-        while time.monotonic() < until:
+        while (left := until - time.monotonic()) > 0:
             if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                time.sleep(LOOKING)
+                signal.sigtimedwait({signal.SIGCHLD}, left)
 
 
 def _leave_keys_alone() -> None:
