@@ -15,6 +15,7 @@ import sys
 import zlib
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from netlab.testbed.lab import Lab
     from netlab.testbed.net import Net
 
+HERE = Path(__file__).parent
 FOLDER = "scenarios"
 SHAPE = re.compile(r"^(source|steps|expect)[ \t]*:", re.MULTILINE)
 #: Seconds of pytest-timeout for what takes a minute or two by its nature.
@@ -336,11 +338,11 @@ def _options(config: pytest.Config) -> Options:
 
 
 def _hold(config: pytest.Config) -> float:
-    from netlab.scenario import kinds
+    from netlab.model import units
 
     given = config.getoption("netlab_hold")
     try:
-        return 0.0 if given is None else kinds.duration(given)
+        return 0.0 if given is None else units.duration(given)
     except ValueError:
         problem = f"--netlab-hold: expected a duration such as 2s; found {given!r}"
         raise pytest.UsageError(problem) from None
@@ -447,14 +449,41 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where a test with a lab fails, show what was expected and what was sampled, and what the
-    lab's programs wrote.
+    lab's programs wrote; and nothing of netlab's inside, unless pytest's ``--full-trace`` asks.
     """
+    if call.excinfo is not None and not item.config.getoption("fulltrace"):
+        call.excinfo = _without_the_inside(call.excinfo)
     report = yield
     if report.failed and call.excinfo is not None:
         lines = [*_of_the_pair(call.excinfo.value), *_of_programs(item)]
         if lines:
             report.sections.append(("netlab", "\n".join(lines)))
     return report
+
+
+def _without_the_inside(
+    excinfo: pytest.ExceptionInfo[BaseException],
+) -> pytest.ExceptionInfo[BaseException]:
+    """Of an exception of netlab's, where it was called. Any other one has all of it."""
+    entries = [*_each(excinfo.tb)]
+    outer = [each for each in entries if not _is_inside(each.tb_frame.f_code.co_filename)]
+    if not outer or excinfo.type.__module__.partition(".")[0] != HERE.name:
+        return excinfo
+    found: TracebackType | None = None
+    for each in reversed(outer):
+        found = TracebackType(found, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    assert found is not None
+    return pytest.ExceptionInfo.from_exc_info((excinfo.type, excinfo.value, found))
+
+
+def _each(entry: TracebackType | None) -> Iterator[TracebackType]:
+    while entry is not None:
+        yield entry
+        entry = entry.tb_next
+
+
+def _is_inside(path: str) -> bool:
+    return path == contextlib.__file__ or Path(path).is_relative_to(HERE)
 
 
 def _of_the_pair(error: BaseException) -> Iterator[str]:

@@ -13,6 +13,7 @@ nobody looked who was to look.
 from __future__ import annotations
 
 import heapq
+import select
 import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -33,7 +34,8 @@ HURRY, PART, RAREST = 10.0, 0.005, 0.25
 #: that finds nothing delays nobody, unless it is later than TCP's shortest time-out, `UNSEEN`.
 USUAL, UNSEEN = 0.05, 0.2
 
-#: In seconds: nobody new enters while somebody's turn is this late; but after `NEWCOMER` one does.
+#: In seconds: nobody new enters while somebody's turn is this late; but after `NEWCOMER` one does,
+#: if the others have had as long as the last one took to come in.
 LATE, NEWCOMER = 0.01, 0.25
 #: If somebody was later than `UNSEEN` since the last one entered, so many times that must pass.
 REST = 4.0
@@ -99,6 +101,41 @@ def lost() -> float:
     return account.lost + account.unfinished()
 
 
+class Stirs:
+    """What ends all pauses early: where time jumps while nothing happens, each look costs, and
+    there is to be one when something happens. Nobody else follows anything.
+    """
+
+    def __init__(self) -> None:
+        self.last = 0.0  # when something stirred, on the clock of `now`
+        self.wanted = False
+        self._followed: select.epoll | None = None
+
+    def follow(self, descriptor: int) -> None:
+        """Have whatever changes at a descriptor end pauses, until it is closed, if that is
+        `wanted` at all.
+        """
+        if not self.wanted:
+            return
+        if self._followed is None:
+            self._followed = select.epoll()
+        what = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+        self._followed.register(descriptor, what)
+
+    def sleep(self, seconds: float) -> bool:
+        """Sleep so many seconds, or until something has stirred; return whether it has."""
+        if self._followed is None:
+            time.sleep(seconds)
+            return False
+        if self._followed.poll(seconds):
+            self.last = now()
+            return True
+        return False
+
+
+STIRS = Stirs()
+
+
 class _Account:
     """The time that one caller has lost, in seconds."""
 
@@ -153,7 +190,7 @@ def _pause_until(due: float) -> None:
         player.account.come(now() - due)
         player.account.entered = now()
     else:  # no other player waits
-        time.sleep(max(0.0, due - now()))
+        STIRS.sleep(max(0.0, due - now()))
         _ALONE.come(now() - due)
 
 
@@ -176,7 +213,7 @@ def side_by_side(
     waiting = enumerate(plays)
     turns: list[tuple[float, int, _Player]] = []  # a heap: who is due first
     results: dict[int, T] = {}
-    entered = latest = 0.0
+    entered = latest = took = 0.0
 
     def play(number: int, function: Callable[[], T]) -> None:
         results[number] = function()
@@ -189,7 +226,7 @@ def side_by_side(
         at = now()
         late = at - turns[0][0]
         rest = REST * _more_than(UNSEEN, max(late, latest)) if patient else 0.0
-        return at - entered >= rest and (late < LATE or at - entered > NEWCOMER)
+        return at - entered >= rest and (late < LATE or at - entered > max(NEWCOMER, 2 * took))
 
     try:
         while True:
@@ -200,12 +237,16 @@ def side_by_side(
                 player = _Player(partial(play, number, function))
                 player.account.entered = entered
             elif turns:
-                time.sleep(max(0.0, turns[0][0] - now()))
+                if STIRS.sleep(max(0.0, turns[0][0] - now())):
+                    at = now()
+                    turns = [(min(due, at), number, player) for due, number, player in turns]
                 due, number, player = heapq.heappop(turns)
                 latest = max(latest, now() - due)
             else:
                 return
             due = player.switch()
+            if function is not None:
+                took = now() - entered
             if player.dead:
                 yield number, results.pop(number)
             else:

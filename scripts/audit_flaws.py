@@ -22,7 +22,7 @@ from netlab.audit import faults, run  # noqa: E402
 from netlab.audit.plan import AuditPlan  # noqa: E402
 from netlab.model.auditing import AuditCell  # noqa: E402
 from netlab.model.errors import NetlabError  # noqa: E402
-from netlab.scenario.kinds import duration  # noqa: E402
+from netlab.model.units import duration  # noqa: E402
 from tests.audit import planted  # noqa: E402
 
 

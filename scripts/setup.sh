@@ -6,6 +6,8 @@
 # PYTHON           which Python makes it (default: the first of python3, python3.14 ... that is 3.11+)
 # NETLAB_VERSIONS  locked: what requirements.lock says, checked by its hashes (default);
 #                  newest, oldest: of what pyproject.toml allows
+# NETLAB_AS        checkout: what is edited there is what runs (default); wheel: a copy, as a package is,
+#                  of locked versions
 
 say() { printf 'netlab: %s\n' "$*" >&2; }
 stop() { say "$*"; exit 3; }
@@ -13,6 +15,11 @@ stop() { say "$*"; exit 3; }
 venv=${NETLAB_VENV:-.venv}
 versions=${NETLAB_VERSIONS:-locked}
 part=${part:-play}
+case ${NETLAB_AS:-checkout} in
+checkout) editable=--editable ;;
+wheel) editable= ;;
+*) stop "NETLAB_AS is checkout or wheel, not $NETLAB_AS" ;;
+esac
 tests_begin='# --- what the tests need besides'
 
 # Installs system packages where this user may; says what to install where not.
@@ -85,7 +92,8 @@ install_locked() {
     tests) cat requirements.lock ;;
     esac >"$venv/requirements.txt"
     pip_install --require-hashes --requirement "$venv/requirements.txt"
-    pip_install --no-deps --no-build-isolation --editable .
+    # shellcheck disable=SC2086  # no word where it is empty
+    pip_install --no-deps --no-build-isolation $editable .
 }
 
 # The environment is good while it holds what these files ask for.

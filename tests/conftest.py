@@ -58,11 +58,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tests/kernel/test_score.py",
         "tests/kernel/test_traces.py",
     ),
+    "plays all pages side by side": ("tests/cli/test_transcripts.py::test_a_transcript_",),
     "measures every timer once": ("tests/kernel/test_timers.py",),
     "goes on with pairs that were frozen together": (
         "tests/kernel/test_controller.py::test_a_frozen_",
     ),
     "looks at one report": ("tests/cli/test_report.py",),
+    "looks at one site": ("tests/site/test_site.py",),
+    "looks at the same pages for man": ("tests/site/test_manual.py",),
     "plays what is wrong once": ("tests/kernel/test_refusals.py",),
 }
 #: All that are marked `alone`. They come last: whoever is alone first waits for all others to end

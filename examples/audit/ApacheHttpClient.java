@@ -25,7 +25,8 @@ public class ApacheHttpClient {
     }
 
     public static void main(String[] words) throws Exception {
-        var url = "http://" + System.getenv("NETLAB_SERVER") + "/";
+        var host = System.getenv("NETLAB_SERVER");
+        var url = "http://" + host + ":" + System.getenv("NETLAB_PORT") + "/";
         try (var client = client(words.length > 0 && words[0].equals("--recommended"))) {
             client.execute(new HttpGet(url), reply -> {
                 var body = EntityUtils.toByteArray(reply.getEntity());

@@ -11,7 +11,9 @@ import java.time.Duration;
 public class JavaNetHttp {
     public static void main(String[] words) throws Exception {
         var client = HttpClient.newBuilder();
-        var request = HttpRequest.newBuilder(URI.create("http://" + System.getenv("NETLAB_SERVER") + "/"));
+        var host = System.getenv("NETLAB_SERVER");
+        var port = System.getenv("NETLAB_PORT");
+        var request = HttpRequest.newBuilder(URI.create("http://" + host + ":" + port + "/"));
         if (words.length > 0 && words[0].equals("--recommended")) {
             client.connectTimeout(Duration.ofSeconds(5));
             request.timeout(Duration.ofSeconds(10));

@@ -7,4 +7,4 @@
 limits=
 [ "$1" != --recommended ] || limits='-s 10'
 # shellcheck disable=SC2086  # several words are meant
-exec ab -n 1 $limits "http://$NETLAB_SERVER/"
+exec ab -n 1 $limits "http://$NETLAB_SERVER:$NETLAB_PORT/"

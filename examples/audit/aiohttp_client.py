@@ -20,7 +20,7 @@ LIMITS: dict[str, Any] = (
 async def main() -> None:
     async with (
         aiohttp.ClientSession(**LIMITS) as session,
-        session.get(f"http://{os.environ['NETLAB_SERVER']}/") as reply,
+        session.get("http://{NETLAB_SERVER}:{NETLAB_PORT}/".format_map(os.environ)) as reply,
     ):
         print(reply.status, len(await reply.read()), "bytes")
 

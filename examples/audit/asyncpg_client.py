@@ -18,7 +18,7 @@ LIMITS: dict[str, Any] = (
 
 
 async def main() -> None:
-    host, port = os.environ["NETLAB_SERVER"].rsplit(":", 1)
+    host, port = os.environ["NETLAB_SERVER"], os.environ["NETLAB_PORT"]
     connection = await asyncpg.connect(host=host, port=int(port), user="postgres", **LIMITS)
     print(await connection.fetchval("SELECT 'hello'"))
     await connection.close()

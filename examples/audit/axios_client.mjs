@@ -7,5 +7,6 @@ import axios from "axios";
 
 const limits = { timeout: 5000, signal: AbortSignal.timeout(5000) };
 const recommended = process.argv.includes("--recommended");
-const reply = await axios.get(`http://${process.env.NETLAB_SERVER}/`, recommended ? limits : {});
+const { NETLAB_SERVER: host, NETLAB_PORT: port } = process.env;
+const reply = await axios.get(`http://${host}:${port}/`, recommended ? limits : {});
 console.log(reply.status, reply.data.length, "characters");

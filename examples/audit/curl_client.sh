@@ -7,4 +7,4 @@
 limits=
 [ "$1" != --recommended ] || limits='--connect-timeout 5 --max-time 10'
 # shellcheck disable=SC2086  # several words are meant
-exec curl -sS $limits "http://$NETLAB_SERVER/"
+exec curl -sS $limits "http://$NETLAB_SERVER:$NETLAB_PORT/"

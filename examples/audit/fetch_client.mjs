@@ -5,5 +5,6 @@
 // `--recommended`: https://developer.mozilla.org/docs/Web/API/AbortSignal/timeout_static
 
 const limits = process.argv.includes("--recommended") ? { signal: AbortSignal.timeout(5000) } : {};
-const reply = await fetch(`http://${process.env.NETLAB_SERVER}/`, limits);
+const { NETLAB_SERVER: host, NETLAB_PORT: port } = process.env;
+const reply = await fetch(`http://${host}:${port}/`, limits);
 console.log(reply.status, (await reply.arrayBuffer()).byteLength, "bytes");

@@ -6,5 +6,6 @@
 import got from "got";
 
 const limits = process.argv.includes("--recommended") ? { timeout: { request: 10000 } } : {};
-const reply = await got(`http://${process.env.NETLAB_SERVER}/`, limits);
+const { NETLAB_SERVER: host, NETLAB_PORT: port } = process.env;
+const reply = await got(`http://${host}:${port}/`, limits);
 console.log(reply.statusCode, reply.rawBody.length, "bytes");

@@ -12,5 +12,5 @@ from typing import Any
 import httpx
 
 limits: dict[str, Any] = {"timeout": httpx.Timeout(10.0)} if "--recommended" in sys.argv else {}
-reply = httpx.get(f"http://{os.environ['NETLAB_SERVER']}/", **limits)
+reply = httpx.get("http://{NETLAB_SERVER}:{NETLAB_PORT}/".format_map(os.environ), **limits)
 print(reply.status_code, len(reply.content), "bytes")

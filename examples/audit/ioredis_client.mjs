@@ -5,7 +5,7 @@
 // `--recommended`: https://redis.github.io/ioredis/interfaces/CommonRedisOptions.html
 import { Redis } from "ioredis";
 
-const [host, port] = process.env.NETLAB_SERVER.split(/:(?=\d+$)/);
+const { NETLAB_SERVER: host, NETLAB_PORT: port } = process.env;
 const limits = { connectTimeout: 5000, commandTimeout: 5000, maxRetriesPerRequest: 1 };
 const recommended = process.argv.includes("--recommended");
 const client = new Redis({ host, port: Number(port), ...(recommended ? limits : {}) });

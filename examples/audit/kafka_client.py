@@ -17,6 +17,8 @@ LIMITS: dict[str, Any] = {
     "delivery_timeout_ms": 10000,
 }
 limits = LIMITS if "--recommended" in sys.argv else {}
-producer = KafkaProducer(bootstrap_servers=os.environ["NETLAB_SERVER"], **limits)
+producer = KafkaProducer(
+    bootstrap_servers="{NETLAB_SERVER}:{NETLAB_PORT}".format_map(os.environ), **limits
+)
 print(producer.send("netlab", b"hello").get())
 producer.close()

@@ -7,4 +7,4 @@
 limits=
 [ "$1" != --recommended ] || limits='-w 10'
 # shellcheck disable=SC2086  # several words are meant
-echo STATUS | nc -N $limits "${NETLAB_SERVER%:*}" "${NETLAB_SERVER##*:}"
+echo STATUS | nc -N $limits "$NETLAB_SERVER" "$NETLAB_PORT"

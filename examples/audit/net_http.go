@@ -19,7 +19,8 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "--recommended" {
 		client = &http.Client{Timeout: 10 * time.Second}
 	}
-	reply, err := client.Get("http://" + os.Getenv("NETLAB_SERVER") + "/")
+	host := os.Getenv("NETLAB_SERVER") + ":" + os.Getenv("NETLAB_PORT")
+	reply, err := client.Get("http://" + host + "/")
 	if err == nil {
 		defer reply.Body.Close()
 		var body []byte

@@ -14,7 +14,7 @@ import paramiko
 LIMITS = {"timeout": 10, "banner_timeout": 10, "auth_timeout": 10, "channel_timeout": 10}
 recommended = "--recommended" in sys.argv
 limits: dict[str, Any] = LIMITS if recommended else {}
-host, port = os.environ["NETLAB_SERVER"].rsplit(":", 1)
+host, port = os.environ["NETLAB_SERVER"], os.environ["NETLAB_PORT"]
 user, key = os.environ.get("NETLAB_USER", "root"), os.environ["NETLAB_KEY"]
 with paramiko.SSHClient() as client:
     client.set_missing_host_key_policy(paramiko.AutoAddPolicy())

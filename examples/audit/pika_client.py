@@ -12,7 +12,7 @@ from typing import Any
 
 import pika
 
-host, port = os.environ["NETLAB_SERVER"].rsplit(":", 1)
+host, port = os.environ["NETLAB_SERVER"], os.environ["NETLAB_PORT"]
 limits: dict[str, Any] = {"heartbeat": 600, "blocked_connection_timeout": 300}
 where = pika.ConnectionParameters(host, int(port), **limits if "--recommended" in sys.argv else {})
 connection = pika.BlockingConnection(where)

@@ -8,4 +8,4 @@ limits=
 [ "$1" != --recommended ] || limits='connect_timeout=10 keepalives_idle=5 keepalives_interval=2
     keepalives_count=2 tcp_user_timeout=10000'
 exec psql -XAt -c "SELECT 'hello'" \
-    "host=${NETLAB_SERVER%:*} port=${NETLAB_SERVER##*:} user=postgres $limits"
+    "host=$NETLAB_SERVER port=$NETLAB_PORT user=postgres $limits"

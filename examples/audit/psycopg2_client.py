@@ -11,7 +11,7 @@ import sys
 import psycopg2
 
 LIMITS = "connect_timeout=10 keepalives_idle=5 keepalives_interval=2 keepalives_count=2"
-host, port = os.environ["NETLAB_SERVER"].rsplit(":", 1)
+host, port = os.environ["NETLAB_SERVER"], os.environ["NETLAB_PORT"]
 limits = f"{LIMITS} tcp_user_timeout=10000" if "--recommended" in sys.argv else ""
 connection = psycopg2.connect(f"host={host} port={port} user=postgres {limits}")
 with connection, connection.cursor() as cursor:

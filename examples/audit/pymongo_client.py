@@ -12,5 +12,7 @@ from typing import Any
 import pymongo
 
 limits: dict[str, Any] = {"timeoutMS": 10000} if "--recommended" in sys.argv else {}
-with pymongo.MongoClient(f"mongodb://{os.environ['NETLAB_SERVER']}/", **limits) as client:
+with pymongo.MongoClient(
+    "mongodb://{NETLAB_SERVER}:{NETLAB_PORT}/".format_map(os.environ), **limits
+) as client:
     print(client.admin.command("ping"))

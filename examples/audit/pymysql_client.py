@@ -11,7 +11,7 @@ from typing import Any
 
 import pymysql
 
-host, port = os.environ["NETLAB_SERVER"].rsplit(":", 1)
+host, port = os.environ["NETLAB_SERVER"], os.environ["NETLAB_PORT"]
 limits: dict[str, Any] = (
     {"read_timeout": 10, "write_timeout": 10} if "--recommended" in sys.argv else {}
 )

@@ -6,4 +6,4 @@
 limits=
 [ "$1" != --recommended ] || limits='timeout 10'
 # shellcheck disable=SC2086  # several words are meant
-exec $limits redis-cli -h "${NETLAB_SERVER%:*}" -p "${NETLAB_SERVER##*:}" -e PING
+exec $limits redis-cli -h "$NETLAB_SERVER" -p "$NETLAB_PORT" -e PING

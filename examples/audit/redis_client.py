@@ -13,7 +13,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-host, port = os.environ["NETLAB_SERVER"].rsplit(":", 1)
+host, port = os.environ["NETLAB_SERVER"], os.environ["NETLAB_PORT"]
 limits: dict[str, Any] = {}
 if "--recommended" in sys.argv:
     limits = {"socket_timeout": 2, "socket_connect_timeout": 2}

@@ -12,5 +12,5 @@ from typing import Any
 import requests
 
 limits: dict[str, Any] = {"timeout": (3.05, 27)} if "--recommended" in sys.argv else {}
-reply = requests.get(f"http://{os.environ['NETLAB_SERVER']}/", **limits)
+reply = requests.get("http://{NETLAB_SERVER}:{NETLAB_PORT}/".format_map(os.environ), **limits)
 print(reply.status_code, len(reply.content), "bytes")

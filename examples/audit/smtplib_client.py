@@ -10,7 +10,7 @@ import smtplib
 import sys
 from typing import Any
 
-host, port = os.environ["NETLAB_SERVER"].rsplit(":", 1)
+host, port = os.environ["NETLAB_SERVER"], os.environ["NETLAB_PORT"]
 limits: dict[str, Any] = {"timeout": 10} if "--recommended" in sys.argv else {}
 with smtplib.SMTP(host, int(port), **limits) as client:
     client.sendmail("a@example.com", ["b@example.com"], "Subject: hello\r\n\r\nhello\r\n")

@@ -7,6 +7,6 @@
 limits=
 [ "$1" != --recommended ] || limits='-o ConnectTimeout=10 -o ServerAliveInterval=5'
 # shellcheck disable=SC2086  # several words are meant
-exec ssh -F none -i "$NETLAB_KEY" -p "${NETLAB_SERVER##*:}" -o BatchMode=yes \
+exec ssh -F none -i "$NETLAB_KEY" -p "$NETLAB_PORT" -o BatchMode=yes \
     -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR $limits \
-    "${NETLAB_USER:-root}@${NETLAB_SERVER%:*}" echo hello
+    "${NETLAB_USER:-root}@$NETLAB_SERVER" echo hello

@@ -7,6 +7,7 @@ import { Agent, request } from "undici";
 
 const limits = { headersTimeout: 5000, bodyTimeout: 5000, connect: { timeout: 5000 } };
 const dispatcher = new Agent(process.argv.includes("--recommended") ? limits : {});
-const reply = await request(`http://${process.env.NETLAB_SERVER}/`, { dispatcher });
+const { NETLAB_SERVER: host, NETLAB_PORT: port } = process.env;
+const reply = await request(`http://${host}:${port}/`, { dispatcher });
 console.log(reply.statusCode, (await reply.body.arrayBuffer()).byteLength, "bytes");
 await dispatcher.close();

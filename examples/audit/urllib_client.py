@@ -11,5 +11,7 @@ import urllib.request
 from typing import Any
 
 limits: dict[str, Any] = {"timeout": 10} if "--recommended" in sys.argv else {}
-with urllib.request.urlopen(f"http://{os.environ['NETLAB_SERVER']}/", **limits) as reply:
+with urllib.request.urlopen(
+    "http://{NETLAB_SERVER}:{NETLAB_PORT}/".format_map(os.environ), **limits
+) as reply:
     print(reply.status, len(reply.read()), "bytes")

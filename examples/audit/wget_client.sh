@@ -7,4 +7,4 @@
 limits=
 [ "$1" != --recommended ] || limits='--timeout=10 --tries=1'
 # shellcheck disable=SC2086  # several words are meant
-exec wget --quiet --output-document=- $limits "http://$NETLAB_SERVER/"
+exec wget --quiet --output-document=- $limits "http://$NETLAB_SERVER:$NETLAB_PORT/"

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from netlab.atlas import cells, store
 from netlab.atlas.compose import name_of
@@ -13,6 +13,8 @@ from netlab.model.tcp import why_unreachable
 from netlab.model.vocabulary import Pair
 from netlab.scenario import runner
 from netlab.scenario.model import Scenario
+
+AT_THE_SENDER = "-at-the-sender"  # how the name of a cell's twin ends
 
 
 def scenarios() -> list[Scenario]:
@@ -29,21 +31,37 @@ def play(
     complete: Callable[[Cell], None] = lambda cell: None,
 ) -> list[Cell]:
     """Play them side by side and return the grid. `finished` is called with the evidence of each
-    run, and `complete` with each cell once all of its runs are over: first with the cells that
-    are not played at all.
+    run, and `complete` with each cell, as `cell_by_cell` has them.
+    """
+    grid: dict[str, Cell] = {}
+    for cell in cell_by_cell(played, options, meanwhile, finished):
+        complete(cell)
+        grid[cell.pair] = cell
+    return [grid[str(pair)] for pair in store.pairs()]
+
+
+def cell_by_cell(
+    played: Sequence[Scenario],
+    options: runner.Options,
+    meanwhile: Callable[[], None] = lambda: None,
+    finished: Callable[[Evidence], None] = lambda evidence: None,
+) -> Iterator[Cell]:
+    """Play them side by side and yield each cell once all of its runs are over: first the cells
+    that are not played at all.
     """
     scenarios = {scenario.name: scenario for scenario in played}
     runs: dict[str, Evidence] = {}
     waiting = {pair: _names(pair) & scenarios.keys() for pair in store.pairs()}
-    for pair in [pair for pair, names in waiting.items() if not names]:
-        complete(draw(scenarios, runs, [pair])[0])
+    yield from draw(scenarios, runs, [pair for pair, names in waiting.items() if not names])
     for _, evidence in runner.play_all(played, options, meanwhile):
         runs[evidence.scenario] = evidence
         finished(evidence)
-        for pair, names in waiting.items():
-            if evidence.scenario in names and names <= runs.keys():
-                complete(draw(scenarios, runs, [pair])[0])
-    return draw(scenarios, runs)
+        over = [
+            pair
+            for pair, names in waiting.items()
+            if evidence.scenario in names and names <= runs.keys()
+        ]
+        yield from draw(scenarios, runs, over)
 
 
 def draw(
@@ -56,7 +74,7 @@ def draw(
 
 
 def _names(pair: Pair) -> set[str]:
-    return {name_of(pair), f"{name_of(pair)}-at-the-sender"}
+    return {name_of(pair), name_of(pair) + AT_THE_SENDER}
 
 
 def _cell(
@@ -68,7 +86,7 @@ def _cell(
     if scenario is None:
         return cell
     run = runs.get(scenario.name)
-    twin = runs.get(f"{scenario.name}-at-the-sender")
+    twin = runs.get(scenario.name + AT_THE_SENDER)
     return dataclasses.replace(
         cell,
         scenario=scenario.name,

@@ -8,31 +8,24 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from netlab.audit import faults
 from netlab.audit.plan import CAP, PROMISE, USUAL, AuditPlan
-from netlab.model import outside
+from netlab.model import outside, units
 from netlab.model.auditing import NOT_REACHED, WORDS
 from netlab.model.errors import ScenarioError
 from netlab.model.vocabulary import Family
-from netlab.scenario import kinds
 
 LARGEST = 1 << 16  # bytes
-KEYS = ("program", "talks", "server", "port", "as-server", "cap", "promise", "allow", "faults")
+KEYS = (
+    "program", "talks", "server", "port", "as-server", "cap", "promise", "jobs", "allow", "faults"
+)  # fmt: skip
 
 
 def load(path: Path, family: Family = Family.IPV4) -> tuple[AuditPlan, list[str]]:
     """What a file asks for, and the names of its faults. Raises `ScenarioError` with the file, what
     was expected and what was found.
     """
-    text = outside.text(path, LARGEST, "an audit")
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else None
-        raise ScenarioError("this is no YAML", path, line) from None
+    found = outside.document(path, LARGEST, "an audit")
     try:
         return _plan(found, family)
     except ScenarioError as error:
@@ -60,6 +53,7 @@ def _plan(found: Any, family: Family) -> tuple[AuditPlan, list[str]]:
         cap=cap,
         promise=_seconds(found, "promise", min(PROMISE, cap)),
         family=family,
+        jobs=_jobs(found.get("jobs", 0)),
         allow=_allowed(found.get("allow", {})),
     )
     plan.check()
@@ -81,7 +75,7 @@ def _words(program: Any) -> tuple[str, ...]:
 def _seconds(found: dict[str, Any], key: str, usual: float) -> float:
     given = found.get(key, usual)
     try:
-        return kinds.duration(str(given))
+        return units.duration(str(given))
     except ValueError:
         problem = f"{key}: expected a duration such as 5s or 500ms; found {given!r}"
         raise ScenarioError(problem) from None
@@ -90,6 +84,12 @@ def _seconds(found: dict[str, Any], key: str, usual: float) -> float:
 def _port(given: Any) -> int:
     if not isinstance(given, int) or isinstance(given, bool) or not 0 <= given < 1 << 16:
         raise ScenarioError(f"port: expected a number from 1 to 65535; found {given!r}")
+    return given
+
+
+def _jobs(given: Any) -> int:
+    if not isinstance(given, int) or isinstance(given, bool) or given < 0:
+        raise ScenarioError(f"jobs: expected a number of labs at the same time; found {given!r}")
     return given
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from netlab import scheduler
 from netlab.audit import prediction
 from netlab.audit.cures import Cure
-from netlab.audit.ends import blocked_in, held_sockets, is_tcp, memory_limit, taken
+from netlab.audit.ends import blocked_in, end_the_silent, held_sockets, is_tcp, memory_limit, taken
 from netlab.audit.faults.base import AuditFault
 from netlab.audit.looking import (
     EVERY,
@@ -21,13 +21,13 @@ from netlab.audit.looking import (
 )
 from netlab.audit.plan import AuditPlan
 from netlab.audit.prediction import Limits
+from netlab.audit.record import evidence
 from netlab.audit.scene import Scene
 from netlab.linux.confinement import MIB
 from netlab.model.auditing import AuditPlay
 from netlab.model.errors import LabError, NetlabError
-from netlab.model.evidence import Evidence
 from netlab.model.tcp import State
-from netlab.model.vocabulary import ExpectedPair, Side
+from netlab.model.vocabulary import Side
 from netlab.testbed.lab import Lab
 from netlab.testbed.launch import MOST
 from netlab.testbed.notebook import Notebook
@@ -39,6 +39,9 @@ LINGER, LEFT = 1.0, 0.4
 REST = 1.0
 #: Seconds that a connection may be over, and held beside a newer one.
 DEAD = 0.5
+#: Where time jumps while nothing happens, looks are all that costs: there is one when something has
+#: stirred, one so many seconds later, and then after this share of the time since then.
+SOON, SHARE = 0.02, 0.04
 #: The states of a connection whose other end is gone or has closed.
 OVER = (State.CLOSE_WAIT, State.CLOSED)
 
@@ -66,7 +69,8 @@ class _Audition:
         self._program: Program | None = None
         self._main = 0
         self._began = self._ended_at = 0.0
-        self._looked = 0.0
+        self._end_of_main: int | None = None  # can be read once that has ended
+        self._looked = self._lost = 0.0
         self._use = Use()
         self._over = ""
         self._left: dict[int, tuple[float, str]] = {}  # processes after its end: since when, who
@@ -79,14 +83,24 @@ class _Audition:
 
     def play(self) -> AuditPlay:
         """Play it, and note what was seen."""
-        with contextlib.closing(self._scene), contextlib.closing(self._protocol):
+        with (
+            contextlib.closing(self._scene),
+            contextlib.closing(self._protocol),
+            contextlib.closing(self),
+        ):
             self._protocol.start(self._lab)
             self._scene.begin()
             self._start()
-            self._lab.context.wait(self._turn, self._plan.cap)
+            again = self._next_look if self._plan.virtual else None
+            self._lab.context.wait(self._turn, self._plan.cap, again)
             if self._ended_at:
                 self._lab.context.wait(self._hear_the_rest, REST)
             return self._seen_so_far()
+
+    def close(self) -> None:
+        """Let go of what was followed."""
+        if self._end_of_main is not None:
+            os.close(self._end_of_main)
 
     def _start(self) -> None:
         environment = {
@@ -98,10 +112,19 @@ class _Audition:
             self._cure.prepare(self._lab.client)
         line = self._plan.line(self._host)
         self._began = scheduler.now()
-        self._program = self._lab.client.run(line, env=environment, linger=LINGER)
+        folder = self._plan.folder or None
+        self._program = self._lab.client.run(line, env=environment, cwd=folder, linger=LINGER)
         self._main = next(iter(self._program.own), 0)
+        if self._plan.virtual and self._main:
+            self._end_of_main = os.pidfd_open(self._main)
+            scheduler.STIRS.follow(self._end_of_main)
 
     # --- while it runs
+
+    def _next_look(self) -> float:
+        now = scheduler.now()
+        pause = max(SOON, SHARE * (now - max(self._began, scheduler.STIRS.last)))
+        return min([now + pause, *(due for due in self._scene.dues() if due > now)])
 
     def _turn(self) -> bool | None:
         """Serve, and look; True once it has ended."""
@@ -116,7 +139,8 @@ class _Audition:
             return None
         if self._cure is not None:
             self._apply(self._program.own)
-        pause = min(EVERY, (scheduler.now() - self._began) / 10)
+        passed = scheduler.now() - self._began
+        pause = SHARE * passed if self._plan.virtual else min(EVERY, passed / 10)
         if scheduler.now() - self._looked >= pause:
             self._looked = scheduler.now()
             self._look(self._program.own)
@@ -132,6 +156,9 @@ class _Audition:
         if self._use.memory > memory_limit():
             self._end(f"it took more than {self._use.memory // MIB} MiB of memory")
         self._note_dead(own)
+        silence = self._cure.silence if self._cure else None
+        if silence is not None:
+            end_the_silent(self._lab.client, own, self._plan.at, silence)
 
     def _end(self, why: str) -> None:
         assert self._program is not None
@@ -149,7 +176,9 @@ class _Audition:
         now, held = scheduler.now(), sockets_of(own)
         self._crowd.note(sum(inode in held for inode in rows), now)
         for inode in (*rows, *self._closed(own, held - rows.keys())):
-            self._seen.setdefault(inode, now)
+            if inode not in self._seen:
+                self._seen[inode] = now
+                self._use.begin_anew()
         for inode, since in self._seen.items():
             is_over = inode not in rows or rows[inode].state in OVER
             newer = any(began > since for began in self._seen.values())
@@ -186,11 +215,12 @@ class _Audition:
         own = () if ended else program.own
         sockets = tuple(held_sockets(self._lab.client, own, self._plan.at))
         blocked = tuple(blocked_in(own, self._scene.rows(*State), sockets, self._use))
+        peers = tuple(held_sockets(self._lab.server, None, self._plan.at))
         limits = Limits.of(self._lab.client.namespace)
         bitten = scene.bitten
         waited = 0.0 if bitten is None else scheduler.now() - bitten
         predicted = self._fault.until(scene, seconds) or prediction.until(
-            seconds, waited, blocked, sockets, limits, self._fault.answers
+            seconds, waited, blocked, sockets, limits, self._fault.answers, peers
         )
         if len(program.output.encode()) + len(program.errors.encode()) >= MOST:
             self._over = self._over or f"it wrote more than {MOST // MIB} MiB, and netlab ended it"
@@ -204,8 +234,11 @@ class _Audition:
             errors=program.errors,
             asked=scene.asked(self._began),
             connections=self._connections(),
+            newest=round(max(self._seen.values(), default=self._began) - self._began, 3),
             cpu=round(self._use.cpu, 3),
             spun=self._use.spun,
+            busy=self._use.busy,
+            disturbed=round(max(self._use.waited, self._lab.context.lost() - self._lost), 3),
             over=self._over,
             left=tuple(
                 name for since, name in self._left.values() if scheduler.now() - since > LEFT
@@ -214,10 +247,10 @@ class _Audition:
             held=self._crowd.lasting,
             dead=tuple(self._dead.values()),
             sockets=sockets,
-            peers=tuple(held_sockets(self._lab.server, (), self._plan.at)),
+            peers=peers,
             blocked=blocked,
             until=None if ended else predicted,
-            evidence=self._evidence() if self._lab.recorder else None,
+            evidence=evidence(self._lab, self._notebook, self._fault.name, self._plan.at),
         )
 
     def _exit_code(self) -> int | None:
@@ -229,32 +262,6 @@ class _Audition:
             return self._scene.connections()
         except LabError:  # so many that the kernel could not keep them
             return 1 << 16
-
-    def _evidence(self) -> Evidence:
-        """The record of the last connection, for a ladder."""
-        lab = self._lab
-        flow = lab.flow()
-        assert lab.recorder is not None
-        faults = self._notebook.faults()
-        ends = {}
-        for side in Side:
-            ends[side] = self._notebook.end(side, flow)
-        return Evidence(
-            scenario=self._fault.name,
-            outcome="pass",
-            source="",
-            path="",
-            family=lab.family,
-            kernel=os.uname().release,
-            expected=ExpectedPair((flow.state(Side.CLIENT),), (flow.state(Side.SERVER),)),
-            observed=flow.pair,
-            elapsed_s=round(lab.elapsed(), 3),
-            faults=faults,
-            client=ends[Side.CLIENT],
-            server=ends[Side.SERVER],
-            programs=lab.programs,
-            recording=lab.recorder.recording(flow),
-        )
 
 
 def _treat(process: int, descriptor: int, cure: Cure) -> None:

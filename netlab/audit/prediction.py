@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from netlab.audit.looking import CLOSE
 from netlab.linux.namespace import Namespace
 from netlab.model.auditing import Blocked, HeldSocket, Until
 from netlab.model.errors import LabError
@@ -20,6 +21,9 @@ from netlab.model.tcp import State, Timer
 HZ = 250
 #: A call that waits for less than this share of all the time that a program has waited is a tick.
 OF_ITS_WAIT = 0.5
+#: Seconds for which one who only looks at a clock waits, as curl does: so short an audit has
+#: not seen the next look.
+TICK = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Limits:
     keepalive_probes: int = 9
     rto_min: float = 0.2
     rto_max: float = 120.0
+    keepalive_time: float = 7200.0
 
     @classmethod
     def of(cls, namespace: Namespace) -> Limits:
@@ -45,6 +50,7 @@ class Limits:
             int(_number(namespace, "tcp_keepalive_probes", 9)),
             _number(namespace, "tcp_rto_min_us", 200_000) / 1e6,
             _number(namespace, "tcp_rto_max_ms", 120_000) / 1e3,
+            _number(namespace, "tcp_keepalive_time", 7200),
         )
 
 
@@ -62,35 +68,63 @@ def until(
     sockets: Iterable[HeldSocket],
     limits: Limits,
     answers: bool,
+    peers: Iterable[HeldSocket] = (),
 ) -> Until:
     """When a program comes back that was seen `at` so many seconds, and why: what it waits for, and
     what the kernel does with its sockets. `waited`: seconds since the fault has met it. `answers`:
-    the other end's kernel answers bare segments.
+    the other end's kernel answers bare segments. `peers`: its sockets.
     """
-    ends = [_of_call(at, each) for each in blocked if _is_its_own(each, waited)]
-    ends += [_of_socket(at, each, limits, answers) for each in sockets if each.held]
+    others = {peer.remote: peer for peer in peers}
+    bounded = [each for each in _concerned(blocked) if each.time_out is not None]
+    own = [each for each in bounded if _is_its_own(each, waited)]
+    ends = [_of_call(at, each) for each in own]
+    ends += [
+        _of_socket(at, each, limits, answers, others.get(each.local))
+        for each in sockets
+        if each.held
+    ]
     some = [end for end in ends if end.seconds is not None]
     if some:
-        return min(some, key=lambda end: end.seconds or 0.0)
-    return ends[0] if ends else Until(None, "no connection, and no time-out")
+        found = min(some, key=lambda end: end.seconds or 0.0)
+    else:
+        found = ends[0] if ends else Until(None, "no connection, and no time-out")
+    if any(each.call == CLOSE and each.socket for each in blocked):
+        found = replace(found, why=f"{found.why}, unless SO_LINGER ends its close() sooner")
+    ticks = [_whole(each) for each in bounded if each not in own]
+    return replace(found, wakes=min(ticks)) if ticks and not own else found
+
+
+def _concerned(blocked: Sequence[Blocked]) -> Sequence[Blocked]:
+    """The threads whose time-outs may end it: those that wait for a connection, and the first one.
+    Others are a runtime's own, which look after memory, timers and idle workers. Where none waits
+    for a connection, it may be any.
+    """
+    if not any(each.socket for each in blocked):
+        return blocked
+    return [each for each in blocked if each.socket or each.thread == each.process]
 
 
 def _is_its_own(blocked: Blocked, waited: float) -> bool:
     """True if a call's time-out may be the one that ends it all. Who wakes up every second has done
-    so before, and gone on.
+    so before, and gone on, whether that was seen or is likely.
     """
-    if blocked.time_out is None:
+    if blocked.time_out is None or blocked.ticks:
         return False
-    return blocked.time_out + blocked.rested >= OF_ITS_WAIT * waited
+    return _whole(blocked) > max(TICK, OF_ITS_WAIT * waited)
 
 
 def _of_call(at: float, blocked: Blocked) -> Until:
-    within = blocked.time_out or 0.0
-    whole = within + blocked.rested
-    return Until(at + within, f"its own time-out of {whole:.3g} s")
+    return Until(at + (blocked.time_out or 0.0), f"its own time-out of {_whole(blocked):.3g} s")
 
 
-def _of_socket(at: float, sock: HeldSocket, limits: Limits, answers: bool) -> Until:
+def _whole(blocked: Blocked) -> float:
+    """Seconds for which a call waits in all."""
+    return (blocked.time_out or 0.0) + blocked.rested
+
+
+def _of_socket(
+    at: float, sock: HeldSocket, limits: Limits, answers: bool, peer: HeldSocket | None
+) -> Until:
     if sock.timer is Timer.RETRANSMIT:
         if sock.state is State.SYN_SENT:
             return _opening(at, sock, limits)
@@ -98,6 +132,8 @@ def _of_socket(at: float, sock: HeldSocket, limits: Limits, answers: bool) -> Un
     if sock.timer is Timer.PROBE:
         return _probing(at, sock, limits, answers)
     if sock.timer is Timer.KEEPALIVE and sock.options.get("SO_KEEPALIVE"):
+        if peer is not None and peer.timer is Timer.RETRANSMIT and peer.state is not State.SYN_RECV:
+            return _refused(at, sock, peer, limits)
         return _kept_alive(at, sock, limits, answers)
     said = f"{sock.state}, and no timer runs"
     if sock.unread:
@@ -171,6 +207,19 @@ def _kept_alive(at: float, sock: HeldSocket, limits: Limits, answers: bool) -> U
     probes = sock.options.get("TCP_KEEPCNT", limits.keepalive_probes)
     end = at + sock.remaining + interval * probes
     return Until(end, "keepalive finds it dead")
+
+
+def _refused(at: float, sock: HeldSocket, peer: HeldSocket, limits: Limits) -> Until:
+    """The peer's data is not acknowledged: once its kernel has given up, it sends a RST for the
+    next probe. An answer to a probe is good for the idle time, and for an interval at least.
+    """
+    gone = _sending(at, peer, limits).seconds or at
+    idle = sock.options.get("TCP_KEEPIDLE", limits.keepalive_time)
+    period = max(idle, sock.options.get("TCP_KEEPINTVL", limits.keepalive_interval))
+    end = at + sock.remaining
+    while end < gone:
+        end += period + late(period)
+    return Until(end, "the peer gives up, and its kernel answers the next keepalive by a RST")
 
 
 def _user_time_out(at: float, sock: HeldSocket, end: float | None, why: str) -> Until:

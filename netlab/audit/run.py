@@ -12,17 +12,20 @@ from netlab import scheduler
 from netlab.audit.cures import CURES
 from netlab.audit.faults.base import AuditFault, Sound
 from netlab.audit.faults.clients import ServerFault
-from netlab.audit.plan import CAP, PROMISE, USUAL, AuditPlan
+from netlab.audit.plan import CAP, PROMISE, TO_THE_END, USUAL, AuditPlan
 from netlab.audit.play import play
 from netlab.audit.serve import serve
-from netlab.audit.verdicts import judged
+from netlab.audit.verdicts import judged, repeated
 from netlab.linux.privileges import labs_at_once
-from netlab.model.auditing import NOT_REACHED, AuditCell, AuditPlay, Helped
+from netlab.model.auditing import AuditCell, AuditPlay, Helped
 from netlab.model.errors import LabError, ScenarioError
 from netlab.model.vocabulary import Family
 from netlab.render.fitting import cut
 from netlab.render.program import ended, last_lines
 
+#: Labs at a time in virtual time, where waiting costs nothing, and work keeps the others from being
+#: looked at.
+AT_ONCE = 4
 LONGEST = 60  # characters of a command line, before what is said of it
 Meanwhile = Callable[[], None]
 
@@ -36,7 +39,7 @@ def sound(plan: AuditPlan, meanwhile: Meanwhile = lambda: None) -> AuditPlay:
     ((_, found),) = scheduler.side_by_side([partial(play, Sound(), plan)], 1, meanwhile)
     if found.problem:
         raise LabError(found.problem)
-    why = _unfit(found, plan)
+    why = unfit(found, plan)
     if why:
         said = "\n".join(last_lines(found.errors or found.output))
         program = cut(" ".join(shlex.join(plan.command).split()), LONGEST)
@@ -44,8 +47,8 @@ def sound(plan: AuditPlan, meanwhile: Meanwhile = lambda: None) -> AuditPlay:
     return found
 
 
-def _unfit(found: AuditPlay, plan: AuditPlan) -> str:
-    """Why a program cannot be audited; '' where it can."""
+def unfit(found: AuditPlay, plan: AuditPlan) -> str:
+    """Why a program cannot be audited that was played without a fault; '' where it can."""
     if found.over:
         return f"without any fault, {found.over}"
     if found.left:
@@ -59,7 +62,8 @@ def _unfit(found: AuditPlay, plan: AuditPlan) -> str:
             "that does its work and ends; raise --cap, or audit a server with --as-server"
         )
     if found.exit_code:
-        return f"without any fault it fails already, with {ended(found.exit_code)}; it wrote:"
+        said = "it wrote:" if found.errors or found.output else "it wrote nothing"
+        return f"without any fault it fails already, with {ended(found.exit_code)}; {said}"
     if not found.connections:
         return (
             f"it never connects to the server's port {plan.at}: have it do so, by the words "
@@ -79,7 +83,8 @@ def audit(
     is without one. A recorded one has its packets.
     """
     plays = [partial(play, fault, plan, None, record) for fault in faults]
-    for number, found in scheduler.side_by_side(plays, labs_at_once(), meanwhile):
+    jobs = plan.at_once(AT_ONCE if plan.virtual else labs_at_once())
+    for number, found in scheduler.side_by_side(plays, jobs, meanwhile):
         yield cell(faults[number], found, base, plan)
 
 
@@ -98,12 +103,13 @@ def audit_server(
     faults: Sequence[ServerFault],
     base: AuditPlay,
     meanwhile: Meanwhile = lambda: None,
+    record: bool = False,
 ) -> Iterator[AuditCell]:
     """Play a server under these faults, and yield what became of it as each ends. `base`: how it
-    is without one.
+    is without one. A recorded one has the packets of one who misbehaves.
     """
-    plays = [partial(serve, fault, plan) for fault in faults]
-    for number, found in scheduler.side_by_side(plays, labs_at_once(), meanwhile):
+    plays = [partial(serve, fault, plan, record) for fault in faults]
+    for number, found in scheduler.side_by_side(plays, plan.at_once(labs_at_once()), meanwhile):
         yield cell(faults[number], found, base, plan)
 
 
@@ -113,11 +119,14 @@ def cell(
     """The verdict on what was seen under one fault."""
     judgements = judged(found, base, plan.promise)
     once = isinstance(fault, AuditFault) and fault.between and len(base.asked) < 2
-    if once and all(each.sound for each in judgements):
-        judgements = ()  # what it met was no more than a goodbye
-    first = judgements[0].word if judgements else NOT_REACHED
-    allowed = plan.allow.get(fault.name) == first
-    return AuditCell(fault.name, fault.does, found, judgements, again(plan, fault.name), allowed)
+    if once and all(each.sound for each in judgements):  # what it met was no more than a goodbye
+        judgements, found = (), replace(found, reached_at=None)
+    more = repeated(found, base) if judgements else None
+    command = again(plan, fault.name)
+    seen = AuditCell(
+        fault.name, fault.does, found, judgements, command, meets=fault.meets, repeated=more
+    )
+    return seen.allowing(plan.allow.get(fault.name))
 
 
 def cured(
@@ -134,7 +143,7 @@ def cured(
     tried = [(fault, cell, cure) for fault, cell in hanging for cure in CURES]
     plays = [partial(play, fault, plan, cure) for fault, _, cure in tried]
     helped: dict[str, list[Helped]] = {}
-    for number, found in scheduler.side_by_side(plays, labs_at_once(), meanwhile):
+    for number, found in scheduler.side_by_side(plays, plan.at_once(labs_at_once()), meanwhile):
         fault, before, cure = tried[number]
         after = cell(fault, found, base, plan)
         changed = found.ended and not before.play.ended
@@ -153,6 +162,8 @@ def _by_help(one: Helped) -> tuple[bool, str]:
 def again(plan: AuditPlan, fault: str) -> str:
     """The command that plays one fault again."""
     words = ["netlab", "audit", "--fault", fault]
+    if plan.listed:
+        return shlex.join([*words, *_limits(plan), *plan.listed])
     if plan.as_server:
         words.append("--as-server")
     if plan.server:
@@ -161,10 +172,16 @@ def again(plan: AuditPlan, fault: str) -> str:
         words += ["--talks", plan.talks]
     if plan.port:
         words += ["--port", str(plan.port)]
-    if plan.cap != CAP:
-        words += ["--cap", f"{plan.cap:g}s"]
+    return shlex.join([*words, *_limits(plan), "--", *plan.command])
+
+
+def _limits(plan: AuditPlan) -> Iterator[str]:
+    """The options that are the same for every program."""
+    if plan.virtual:
+        yield from ("--virtual", *plan.guest)
+    if plan.cap != (TO_THE_END if plan.virtual else CAP):
+        yield from ("--cap", f"{plan.cap:g}s")
     if plan.promise != PROMISE:
-        words += ["--promise", f"{plan.promise:g}s"]
+        yield from ("--promise", f"{plan.promise:g}s")
     if plan.family is Family.IPV6:
-        words.append("-6")
-    return shlex.join([*words, "--", *plan.command])
+        yield "-6"

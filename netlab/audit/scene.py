@@ -21,6 +21,7 @@ from netlab.model.tcp import ANY, Segment, State
 from netlab.model.vocabulary import Side
 from netlab.testbed.connection import Connection
 from netlab.testbed.faults.base import Fault
+from netlab.testbed.flows import Which
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
 
@@ -56,6 +57,7 @@ class Scene:
         self._fillers: list[Connection] = []
         self._filled = 0
         self._waiting: list[tuple[Callable[[], object], Callable[[], object]]] = []
+        self._dues: list[float] = []
         self._losses: list[Fault] = []
         self._bitten: float | None = None
 
@@ -105,6 +107,7 @@ class Scene:
             raise LabError(f"port {self.port} cannot be served: {error.strerror}") from None
         self.server.expect_strangers()
         self._listener = listener
+        scheduler.STIRS.follow(listener.fileno())
 
     def stop_listening(self) -> None:
         """Refuse connections from now on."""
@@ -157,6 +160,7 @@ class Scene:
     def after(self, seconds: float, action: Callable[[], object]) -> None:
         """Do this so many seconds from now."""
         due = scheduler.now() + seconds
+        self._dues.append(due)
         self.when(lambda: scheduler.now() >= due, action)
 
     def rows(self, *states: State) -> list[Row]:
@@ -180,7 +184,8 @@ class Scene:
 
     def connections(self) -> int:
         """The number of connections that the program has opened to the port."""
-        return len(self.lab.flows(port=self.port)) - self._filled
+        self.lab.sample()
+        return self.lab.context.flows.number(Which(port=self.port)) - self._filled
 
     def is_opening(self) -> bool:
         """True while the program waits for a connection."""
@@ -221,6 +226,12 @@ class Scene:
         if conversation.session.settled:
             self.settle()
         conversation.reply(talk)
+
+    def dues(self) -> list[float]:
+        """When something is to be done though nothing stirs, in seconds on the scheduler's clock;
+        also what is past.
+        """
+        return [*self._dues, *(each.due for each in self.conversations if not each.over)]
 
     # --- what there was
 

@@ -13,13 +13,16 @@ from netlab.audit.faults.clients import ServerFault
 from netlab.audit.looking import EVERY, Use, descriptors_of
 from netlab.audit.plan import AuditPlan
 from netlab.audit.prediction import Limits
+from netlab.audit.record import evidence
 from netlab.audit.visitor import Visitor
 from netlab.linux.confinement import MIB
 from netlab.model.auditing import AuditPlay, HeldSocket, Visited
 from netlab.model.errors import ActionFailed, NetlabError
+from netlab.model.evidence import Evidence
 from netlab.model.vocabulary import Side
 from netlab.render.program import ended
 from netlab.testbed.lab import Lab
+from netlab.testbed.notebook import Notebook
 from netlab.testbed.program import Program
 
 STARTED = 20.0  # seconds in which it is to listen
@@ -29,10 +32,10 @@ SETTLES = 0.5
 ENDS = 2.0
 
 
-def serve(fault: ServerFault, plan: AuditPlan) -> AuditPlay:
+def serve(fault: ServerFault, plan: AuditPlan, record: bool = False) -> AuditPlay:
     """Play it once. What keeps it from being played is its `problem`, and nothing is raised."""
     try:
-        with Lab(plan.family) as lab:
+        with Lab(plan.family, record=record) as lab:
             return _Hosting(lab, fault, plan).play()
     except NetlabError as error:
         return AuditPlay(fault.name, 0.0, problem=str(error))
@@ -43,10 +46,11 @@ class _Hosting:
 
     def __init__(self, lab: Lab, fault: ServerFault, plan: AuditPlan) -> None:
         self._lab, self._fault, self._plan = lab, fault, plan
+        self._notebook = Notebook(lab)
         self._visitor = Visitor(lab, plan.port, plan.partner().opening, plan.cap)
         self._visitor.meanwhile(self._look)
         self._use = Use()
-        self._looked = self._free_since = 0.0
+        self._looked = self._free_since = self._lost = 0.0
         self._met = False
         self._over = ""
         self._program: Program
@@ -60,6 +64,8 @@ class _Hosting:
         self._program = self._lab.server.start(
             self._plan.line(host), self._plan.port, STARTED, env=self._plan.environment(host)
         )
+        if self._lab.recorder:
+            self._lab.client.expect_strangers()  # who resets at once is seen all the same
         # Who holds which of hundreds of connections is nobody's question, and takes seconds.
         self._lab.context.flows.holders = dict.fromkeys(Side, _nobody)
         with contextlib.closing(self._visitor):
@@ -67,7 +73,7 @@ class _Hosting:
             if usual is None:
                 raise ActionFailed(f"without any fault it does not answer: {why}")
             self._visitor.wait(SETTLES)
-            before = self._descriptors()
+            before, self._lost = self._descriptors(), self._lab.context.lost()
             reached = scheduler.now()
             self._met = True
             visit = self._visited(Visited(usual))
@@ -97,6 +103,7 @@ class _Hosting:
         own, rows = self._program.own, self._visitor.held()
         ports = {client.port for client in self._visitor.clients}
         sockets = tuple(held_sockets(self._lab.server, own, self._plan.port))
+        clients = held_sockets(self._lab.client, None, self._plan.port)
         held = tuple(each for each in sockets if each.held and each.remote[1] in ports)
         blocked = tuple(blocked_in(own, rows, sockets, self._use))
         limits = Limits.of(self._lab.server.namespace)
@@ -114,8 +121,11 @@ class _Hosting:
             errors=self._program.errors,
             cpu=round(self._use.cpu, 3),
             spun=self._use.spun,
+            busy=self._use.busy,
+            disturbed=round(max(self._use.waited, self._lab.context.lost() - self._lost), 3),
             over=self._over,
             sockets=sockets,
+            peers=tuple(each for each in clients if each.held),
             blocked=blocked,
             until=until if held and self._fault.lets_go else None,
             visit=replace(
@@ -125,7 +135,13 @@ class _Hosting:
                 kept=kept,
                 gone=gone,
             ),
+            evidence=self._evidence(),
         )
+
+    def _evidence(self) -> Evidence | None:
+        """The record of the last one who misbehaved."""
+        ports = [self._plan.port, *(client.port for client in self._visitor.clients)]
+        return evidence(self._lab, self._notebook, self._fault.name, ports[-1])
 
     def _has_let_go(self) -> bool | None:
         """True once it has none of their connections any more, and takes no more of them."""

@@ -33,8 +33,9 @@ class HeardRequest:
 
     def asked(self, began: float) -> Asked:
         """The record of it; `began`: when the program did, in seconds."""
-        key, repeatable = self.talk.key, self.talk.repeatable
-        return Asked(key, self.connection, repeatable, self.answered, self.at - began)
+        talk, at = self.talk, self.at - began
+        seen = self.connection, talk.repeatable, self.answered, at, talk.vague, talk.alike
+        return Asked(talk.key, *seen)
 
 
 class Served:
@@ -48,12 +49,13 @@ class Served:
         self.client: tuple[str, int] = sock.getpeername()[:2]
         self.client_port = self.client[1]
         self._work: deque[Work] = deque()
-        self._due = 0.0  # when the next is to be done
+        self.due = 0.0  # when the next is to be done
         self._sent = 0  # bytes
         self._finished = 0  # 1 once there is a FIN, which waits for its ACK like a byte
-        self._heard_end = False
+        self._heard_end = self._parting = False
         self.heard: list[HeardRequest] = []
         sock.setblocking(False)
+        scheduler.STIRS.follow(sock.fileno())
         sock.setsockopt(*NODELAY)
         self.send(session.greeting())
 
@@ -86,7 +88,7 @@ class Served:
         """Do what comes next so much later."""
 
         def wait() -> None:
-            self._due = scheduler.now() + seconds
+            self.due = scheduler.now() + seconds
 
         self.then(wait)
 
@@ -100,6 +102,8 @@ class Served:
             if heard is not None:
                 heard.ends_at = self._sent
 
+        if talk.wait:
+            self.pause(talk.wait)
         if every:
             self._dribble(talk.reply, every)
         elif ends:
@@ -130,6 +134,11 @@ class Served:
             if self._socket is not None:
                 self._socket.shutdown(socket.SHUT_WR)
                 self._finished = 1
+
+    def _part(self) -> None:
+        """Both have said all: send a FIN, and close once the client has all of it."""
+        self.finish()
+        self._parting = True
 
     def reset(self) -> None:
         """Abort: the client gets a RST."""
@@ -168,9 +177,11 @@ class Served:
         except OSError:  # it was reset, or there is no way any more
             self.close()
         self._note_arrivals()
+        if self._parting and self.delivered:
+            self.close()
 
     def _do(self) -> None:
-        while self._work and self._socket is not None and scheduler.now() >= self._due:
+        while self._work and self._socket is not None and scheduler.now() >= self.due:
             first = self._work[0]
             if callable(first):
                 self._work.popleft()
@@ -194,7 +205,7 @@ class Served:
                 self._heard_end = True
                 for talk in self.session.end():
                     self._hear(talk)
-                self.then(self.close)
+                self.then(self._part)
                 return
             for talk in self.session.take(data):
                 self._hear(talk)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from netlab.model.auditing import AuditPlay, Judgement, Word
+from netlab.model.auditing import Asked, AuditPlay, Judgement, Repeated, Word, often
 from netlab.model.text import printable
 from netlab.render.program import ended
 
@@ -19,6 +19,9 @@ from netlab.render.program import ended
 FATAL = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 139: "SIGSEGV"}
 #: Seconds without a rest, and those of the processor in them, that are spinning.
 SPINS, BURNS = 2.5, 0.3
+#: Seconds of the processor beyond all that it takes without the fault, of threads that take turns:
+#: a runtime compiles and collects.
+CHURNS = 1.0
 #: Connections more than usual, from which on a program is said to try again and again.
 AGAIN = 3
 #: Descriptors more than before that a server may have for reasons of its own.
@@ -35,7 +38,7 @@ class AuditCase:
     promise: float  # seconds
 
 
-Found = Iterator[tuple[str, bool]]  # why, and whether it is harmless
+Found = Iterator[str]  # why it is that
 RULES: dict[Word, Callable[[AuditCase], Found]] = {}
 
 
@@ -56,16 +59,18 @@ def judged(play: AuditPlay, sound: AuditPlay, promise: float) -> tuple[Judgement
     if play.problem:
         return ()
     case = AuditCase(play, sound, promise)
-    found = [
-        Judgement(word, why, harmless)
-        for word, decide in RULES.items()
-        for why, harmless in decide(case)
-    ]
-    grave = [each for each in found if not each.sound]
-    if not play.reached and not grave:
-        return ()
-    harmless = [each for each in found if each.harmless]
-    return tuple([*grave, *harmless] if grave else found)
+    found = [Judgement(word, why) for word, decide in RULES.items() for why in decide(case)]
+    grave = tuple(each for each in found if not each.sound)
+    return grave or (tuple(found) if play.reached else ())
+
+
+def repeated(play: AuditPlay, sound: AuditPlay) -> Repeated | None:
+    """The request that the server has seen most often beyond what it sees without the fault, among
+    those that may be repeated; None where there is none. It is worth a note, and no verdict.
+    """
+    more = _more_often(play, sound, repeatable=True)
+    key = max(more, key=lambda each: more[each], default=None)
+    return None if key is None else Repeated(_words(key), more[key])
 
 
 @rule("dies")
@@ -73,34 +78,56 @@ def dies(case: AuditCase) -> Found:
     """A signal has ended it, or netlab has, because it took too much."""
     code, visit = case.play.exit_code, case.play.visit
     if case.play.over:
-        yield case.play.over, False
+        yield case.play.over
     elif visit is not None and visit.gone:
-        yield f"the server is gone: {visit.gone}", False
+        yield f"the server is gone: {visit.gone}"
     elif code is not None and code < 0:
-        yield ended(code), False
+        yield ended(code)
     elif code in FATAL:
-        yield f"ended by {FATAL[code]} (exit code {code})", False
+        yield f"ended by {FATAL[code]} (exit code {code})"
 
 
 @rule("spins")
 def spins(case: AuditCase) -> Found:
-    """One of its threads wants the processor all the time, although there is nothing to do."""
-    seconds, cpu = case.play.spun
-    if seconds >= SPINS and cpu >= BURNS and case.play.cpu > case.sound.cpu + BURNS:
-        yield f"it kept a processor busy for {seconds:.0f} s, and did not rest", False
+    """One of its threads wants the processor all the time, or some of a client's in turn, although
+    there is nothing to do. The threads of a server have, while clients come.
+    """
+    play, usual = case.play, case.sound.cpu
+    together = play.busy if play.visit is None else (0.0, 0.0)
+    for (seconds, cpu), enough in ((play.spun, BURNS), (together, usual + CHURNS)):
+        if seconds >= SPINS and cpu >= enough and play.cpu > usual + BURNS:
+            yield f"it kept a processor busy for {seconds:.0f} s, and did not rest"
+            return
 
 
 @rule("sent twice")
 def sent_twice(case: AuditCase) -> Found:
-    """The server has seen the same request more often than without the fault."""
-    usual = Counter(asked.key for asked in case.sound.asked)
-    number = Counter(asked.key for asked in case.play.asked)
-    may = {asked.key: asked.repeatable for asked in case.play.asked}
-    more = [key for key in number if number[key] > max(1, usual[key])]
-    for key in sorted(more, key=lambda each: may[each])[:1]:
-        times = "twice" if number[key] == 2 else f"{number[key]} times"
-        said = f"the server saw {_words(key)} {times}"
-        yield f"{said}, which may be repeated" if may[key] else said, may[key]
+    """The server has seen more often than without the fault what may not be repeated."""
+    for key, number in [*_more_often(case.play, case.sound, repeatable=False).items()][:1]:
+        yield f"the server saw {_words(key)} {often(number)}"
+        return
+    play, sound = (replace(each, asked=(*_alike(each),)) for each in (case.play, case.sound))
+    for key, number in [*_more_often(play, sound, repeatable=False).items()][:1]:
+        yield f"the server saw {_words(key)} {often(number)}, each with other numbers"
+
+
+def _alike(play: AuditPlay) -> Iterator[Asked]:
+    """The requests that may be one and the same, sent again with a new time or number in it."""
+    return (replace(each, key=each.alike) for each in play.asked if each.alike)
+
+
+def _more_often(play: AuditPlay, sound: AuditPlay, repeatable: bool) -> dict[str, int]:
+    """The requests that were seen more than once, and more often than without the fault: how often.
+    Those that may be repeated, or those that may not.
+    """
+    usual = Counter(asked.key for asked in sound.asked)
+    number = Counter(asked.key for asked in play.asked)
+    may = {asked.key: asked.repeatable for asked in play.asked}
+    return {
+        key: many
+        for key, many in number.items()
+        if many > max(1, usual[key]) and may[key] is repeatable
+    }
 
 
 @rule("short")
@@ -110,7 +137,8 @@ def short(case: AuditCase) -> Found:
     if play.visit is not None or not play.ended or play.exit_code != 0:
         return
     unheard = len(sound.asked) - len(play.asked)
-    fewer = play.answers < sound.answers or unheard > 0
+    vague = bool(play.asked) and any(each.vague for each in sound.asked)
+    fewer = not vague and (play.answers < sound.answers or unheard > 0)
     claims = bool(sound.output.strip()) and play.output == sound.output
     quiet = not _complains(case) and len(play.output) <= len(sound.output)
     if fewer and (claims or quiet):
@@ -118,9 +146,9 @@ def short(case: AuditCase) -> Found:
         if unheard > 0:
             came = f"the server has heard {len(play.asked)} of {len(sound.asked)} requests"
         part = "as if all had come" if play.output == sound.output else _part(case)
-        yield f"exit code 0, {part}: {came}", False
+        yield f"exit code 0, {part}: {came}"
     elif not fewer and play.output != sound.output and sound.output.startswith(play.output):
-        yield f"exit code 0, {_part(case)}", False
+        yield f"exit code 0, {_part(case)}"
 
 
 @rule("hangs")
@@ -131,16 +159,28 @@ def hangs(case: AuditCase) -> Found:
         return
     if play.visit is not None:
         if play.visit.served is None:
-            yield f"it serves nobody else: {play.visit.refusal}", False
+            yield f"it serves nobody else: {play.visit.refusal}"
         return
-    if play.connections > case.sound.connections + AGAIN:
-        yield f"it tries again and again: {play.connections} connections so far", False
+    if _tries_again(case):
+        yield f"it tries again and again: {play.connections} connections so far"
         return
     until = play.until
     when = "for ever" if until is None or until.seconds is None else f"until {until.seconds:.0f} s"
     where = next((f", in {each}" for each in play.blocked if each.socket), "")
     where = where or next((f", in {each}" for each in play.blocked), "")
-    yield f"{when}: {until.why if until else 'nothing ends it'}{where}", False
+    why = until.why if until else "nothing ends it"
+    if until and until.wakes is not None:
+        why += f", unless a clock of its own ends it sooner: it looks every {until.wakes:.2g} s"
+    yield f"{when}: {why}{where}"
+
+
+def _tries_again(case: AuditCase) -> bool:
+    """True if it has opened many connections more than usual, or one more of late: what ends this
+    one does not end it all.
+    """
+    play, more = case.play, case.play.connections - case.sound.connections
+    late = play.newest - (play.reached_at or 0.0) > play.after / 2
+    return more > AGAIN or (more > 0 and late)
 
 
 @rule("leaks")
@@ -149,28 +189,29 @@ def leaks(case: AuditCase) -> Found:
     visit = case.play.visit
     if visit is not None and visit.overdue:
         why = f": {case.play.until.why}" if case.play.until else ""
-        yield f"it still holds {_some(visit.held)}{why}", False
+        yield f"it still holds {_some(visit.held)}{why}"
     if visit is not None and visit.kept > FEW:
-        yield f"it has {visit.kept} descriptors of sockets more than before", False
+        yield f"it has {visit.kept} descriptors of sockets more than before"
     if len(case.play.left) > len(case.sound.left):
-        yield f"it leaves behind {', '.join(case.play.left)}", False
+        yield f"it leaves behind {', '.join(case.play.left)}"
     if len(case.play.dead) > len(case.sound.dead):
         number = len(case.play.dead)
         many = "1 connection that is" if number == 1 else f"{number} connections that are"
-        yield f"it holds {many} over, beside newer ones", False
+        yield f"it holds {many} over, beside newer ones"
     elif case.play.held > case.sound.at_once + 1:
         usual = case.sound.at_once
-        yield f"it holds {case.play.held} connections at once, and {usual} without the fault", False
+        yield f"it holds {case.play.held} connections at once, and {usual} without the fault"
 
 
 @rule("late")
 def late(case: AuditCase) -> Found:
-    """It has come back after longer than promised."""
-    visit = case.play.visit
-    if visit is not None and (visit.served or 0.0) > case.promise:
-        yield f"others are served after {visit.served:.1f} s", False
-    elif visit is None and case.play.ended and case.play.after > case.promise:
-        yield f"after {case.play.after:.1f} s: {_end(case.play)}", False
+    """It has come back after longer than promised, and the machine was not too busy for it."""
+    visit, promise = case.play.visit, case.promise + case.play.disturbed
+    if visit is not None and (visit.served or 0.0) > promise:
+        yield f"others are served after {visit.served:.1f} s"
+    elif visit is None and case.play.ended and case.play.after > promise:
+        said = case.play.errors or (case.play.output if case.play.exit_code else "")
+        yield f"after {case.play.after:.1f} s: {_end(case.play, said)}"
 
 
 @rule("error")
@@ -178,7 +219,7 @@ def error(case: AuditCase) -> Found:
     """It says that it did not work."""
     play = case.play
     if play.visit is None and play.ended and (play.exit_code or _says_so(case)):
-        yield _end(play), False
+        yield _end(play, play.errors or play.output)
 
 
 @rule("fine")
@@ -187,9 +228,9 @@ def fine(case: AuditCase) -> Found:
     play = case.play
     if play.visit is not None:
         if play.visit.served is not None and not play.ended:
-            yield _served(play), False
+            yield _served(play)
     elif play.ended and not play.exit_code and not _says_so(case):
-        yield "as without the fault", False
+        yield "as without the fault"
 
 
 def _some(lines: tuple[str, ...]) -> str:
@@ -207,9 +248,12 @@ def _served(play: AuditPlay) -> str:
 
 
 def _says_so(case: AuditCase) -> bool:
-    """True if a program that ends with 0 has complained all the same, and did not get all."""
-    fewer = case.play.answers < case.sound.answers
-    return fewer and _complains(case) and case.play.output != case.sound.output
+    """True if a program that ends with 0 has complained all the same, or has more to say than
+    usual, and did not get all.
+    """
+    play, sound = case.play, case.sound
+    says = _complains(case) or len(play.output) > len(sound.output)
+    return play.answers < sound.answers and says and play.output != sound.output
 
 
 def _complains(case: AuditCase) -> bool:
@@ -222,8 +266,8 @@ def _part(case: AuditCase) -> str:
     return f"and {_size(case.play.output)} of {_size(case.sound.output)}"
 
 
-def _end(play: AuditPlay) -> str:
-    said = _last_sentence(play.errors or (play.output if play.exit_code else ""))
+def _end(play: AuditPlay, told: str) -> str:
+    said = _last_sentence(told)
     return f"exit code {play.exit_code}" + (f": {said}" if said else "")
 
 

@@ -8,7 +8,7 @@ import errno
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import ModuleType
 
 from netlab import __version__, extras
@@ -21,7 +21,7 @@ from netlab.render.style import Style
 #: Tasks, and the modules of the commands for each, in the order of the help.
 SECTIONS = {
     "play scenarios": ("run", "list_", "show"),
-    "look, and try it yourself": ("freeze", "lab", "teach"),
+    "look, and try it yourself": ("freeze", "lab", "teach", "explain"),
     "test programs": ("exec_", "audit", "search", "warp"),
     "see all of TCP": ("atlas", "fsm", "conformance"),
     "find out what is stuck": ("snapshot", "collector", "diagnose", "watch", "repro"),
@@ -41,11 +41,26 @@ examples:
   netlab run                        play every scenario, side by side
   netlab run synack-dropped fin-*   some of them, by name or pattern
   netlab show fin-dropped           what it does, and how to do it by hand
+  netlab explain FIN_WAIT2          what a word means: a state, a cause, a counter, a sysctl
   netlab freeze fin-dropped         hold the pair, and look at both ends yourself
   netlab lab                        make and break connections of your own
   ss -tanoei | netlab diagnose -    why connections of yours are stuck
   netlab doctor                     what this machine can and cannot do
 """
+#: What people come for, what to type then, and what that does.
+DOORS = (
+    ("My connection is stuck", "ss -tanoei | netlab diagnose -", "why, and how to be sure"),
+    (
+        "Test my program",
+        "netlab audit -- ./client {server} {port}",
+        "what it does when the network dies",
+    ),
+    ("See TCP's states", "netlab teach", "predict, do it on this kernel, look, understand"),
+    ("Check a kernel", "netlab conformance", "RFC 9293, played on this one"),
+)
+MORE = """\
+'netlab explain WORD' says what a cause, a state, a counter or a sysctl means, 'netlab help' has a
+line on each command, 'netlab help COMMAND' explains one."""
 EPILOG = f"""\
 {EXAMPLES}
 'netlab help COMMAND' shows a command's options, examples and exit codes.
@@ -75,11 +90,16 @@ def _sections() -> list[parsing.Section]:
 
 
 def overview() -> str:
-    """What netlab is and what it can do, on one screen: printed when only its name is typed."""
+    """What netlab is and where to begin, on one screen: printed when only its name is typed."""
     rows = [f"  {title}  {', '.join(names)}" for title, names in _sections()]
-    more = "'netlab help' has a line on each command, 'netlab help COMMAND' explains one."
-    text = "\n".join([DESCRIPTION, "", *rows, "", EXAMPLES, more])
+    text = "\n".join([DESCRIPTION, "", *_doors(), "", *rows, "", MORE])
     return "\n".join(folding.folded(text, folding.width()))
+
+
+def _doors() -> Iterator[str]:
+    for wish, command, answer in DOORS:
+        yield f"{wish}:"
+        yield f"  {command}  {answer}"
 
 
 def parser(command: str = "") -> parsing.Parser:

@@ -13,14 +13,17 @@ import errno
 import os
 import socket
 import struct
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from netlab import scheduler
 from netlab.conformance import speech
+from netlab.conformance.recent import Recent
 from netlab.conformance.speech import Base, IcmpError, SaidSegment
 from netlab.linux import closing, ethtool, inet_diag, procnet
 from netlab.linux.netlink import NETLINK_SOCK_DIAG
+from netlab.linux.procnet import Row
 from netlab.linux.transport import Transport
 from netlab.model.errors import LabError
 from netlab.model.evidence import Frame
@@ -43,6 +46,9 @@ FIRST, NOBODYS = 1_000_000, 5_000_000
 STAMP = 100_000
 QUOTED = 128  # bytes of a packet that an ICMP error is about
 WINDOW = 65535
+SO_TIMESTAMPNS = 35  # asm-generic/socket.h
+TIMESPEC = struct.Struct("@ll")
+STAMP_SPACE = socket.CMSG_SPACE(TIMESPEC.size)
 #: What hangs on the machine's memory, or on its owner's taste; and no probe of the tail: its timer
 #: of some milliseconds would end between a step and the next.
 USUAL = {
@@ -60,6 +66,17 @@ class Heard(NamedTuple):
     at: float
 
 
+def _moment(notes: Sequence[tuple[int, int, bytes]]) -> float:
+    """When the kernel received a packet, on the clock of `scheduler.now`: who looks is later."""
+    now, wall = scheduler.now(), time.time()
+    for _, kind, data in notes:
+        if kind == SO_TIMESTAMPNS:
+            whole, nanoseconds = TIMESPEC.unpack(data)
+            since: float = wall - whole - nanoseconds / 1e9
+            return now - since
+    return now
+
+
 class Bench(contextlib.AbstractContextManager["Bench"]):
     """One lab with a host under test. Raises as `Lab` does."""
 
@@ -75,6 +92,9 @@ class Bench(contextlib.AbstractContextManager["Bench"]):
                 with host.namespace:
                     ethtool.no_offloads(wire.NAME)
             wire.route_forged(self.host.route, UNDER_TEST, self.lab.network, family)
+            with self.host.namespace:
+                self._diag = Transport(NETLINK_SOCK_DIAG)
+            self._stack.callback(self._diag.close)
             self._socket = self._packets()
         except BaseException:
             self._stack.close()
@@ -100,6 +120,7 @@ class Bench(contextlib.AbstractContextManager["Bench"]):
             except OSError as error:
                 raise LabError(f"no packet can be forged here: {error.strerror}") from None
         packets.setblocking(False)
+        packets.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self._stack.callback(closing.later, packets.close)
         return packets
 
@@ -139,16 +160,17 @@ class Bench(contextlib.AbstractContextManager["Bench"]):
         """The state of the host's end of that peer's connection; if it has none, whether it
         listens there: LISTEN, or CLOSED.
         """
-        own, remote = peer.row
-        table = self.host.table
-        return table.state(own, remote) or table.state(own, procnet.nobody(own)) or State.CLOSED
+        return inet_diag.state(self._diag, peer.host, peer.end)
+
+    def sockets(self, peer: Peer) -> list[Row]:
+        """The host's sockets of that peer: its end, and who listens there."""
+        return [row for row in self.host.table.read() if row.local == peer.row[0]]
 
     def info(self, peer: Peer) -> dict[str, int]:
         """What the kernel tells of the host's end (TCP_INFO), by the names of ``ss -i``; nothing,
         if there is no socket. Raises `LabError` where the kernel does not answer.
         """
-        with self.host.namespace, contextlib.closing(Transport(NETLINK_SOCK_DIAG)) as asking:
-            return inet_diag.info(asking, peer.host, peer.end) or {}
+        return inet_diag.info(self._diag, peer.host, peer.end) or {}
 
     def send(self, packet: bytes) -> None:
         """Put an IP packet on the wire."""
@@ -158,11 +180,11 @@ class Bench(contextlib.AbstractContextManager["Bench"]):
         """Take what has come, and give each segment to the peer it is for."""
         while True:
             try:
-                frame, origin = self._socket.recvfrom(1 << 16)
+                frame, notes, _, origin = self._socket.recvmsg(1 << 16, STAMP_SPACE)
             except BlockingIOError:
                 return
             if origin[2] != PACKET_OUTGOING:
-                self._take(frame[14:])
+                self._take(frame[14:], _moment(notes))
 
     def settle(self) -> None:
         """Return when everything has come back that comes at once. Raises `LabError` if not even
@@ -178,7 +200,7 @@ class Bench(contextlib.AbstractContextManager["Bench"]):
         if scheduler.wait(answered, scheduler.now() + PATIENCE) is None:
             raise LabError(f"the host under test answers no echo within {PATIENCE:g} s")
 
-    def _take(self, packet: bytes) -> None:
+    def _take(self, packet: bytes, at: float) -> None:
         start = (packet[0] & 0xF) * 4 if packet[0] >> 4 == 4 else 40
         protocol = packet[9 if packet[0] >> 4 == 4 else 6]
         if protocol in (headers.ICMP, headers.ICMPV6):
@@ -187,7 +209,7 @@ class Bench(contextlib.AbstractContextManager["Bench"]):
         elif protocol == TCP:
             peer = self._peers.get(int.from_bytes(packet[start + 2 : start + 4]))
             if peer is not None:
-                peer.take(packet, start)
+                peer.take(packet, start, at)
 
 
 class Peer:
@@ -205,6 +227,7 @@ class Peer:
         self._stamp, self._echoed = STAMP, 0
         self._first_echo = 0  # the first timestamp that the host has sent
         self._edge = FIRST  # the first number that the host does not take
+        self._recent = Recent(FIRST)
         self._last = b""  # the packet that was heard last
         self._base = self.base()
         self.heard: list[Heard] = []  # since the last segment that it sent
@@ -243,6 +266,10 @@ class Peer:
             stamps = (self._stamp + (said.ts or 0), echoed) if said.stamped else None
         elif self.stamped and said.ts is not None:
             stamps = (self._stamp + said.ts, echoed)
+        sequence = (self.next + said.seq) % RING
+        acknowledged = (self.others_next + said.ack) % RING
+        if stamps:
+            self._recent.say(said, sequence, acknowledged, stamps[0], self.room)
         carried = TcpOptions(
             said.mss,
             said.wscale,
@@ -255,13 +282,12 @@ class Peer:
             said.cookie,
             said.unknown,
         )
-        sequence = (self.next + said.seq) % RING
         segment = segments.segment(
             self.end,
             self.host,
             bits,
             sequence,
-            (self.others_next + said.ack) % RING if bits & ACK else 0,
+            acknowledged if bits & ACK else 0,
             bytes(said.data),
             window=WINDOW if said.win is None else said.win,
             carrying=carried,
@@ -289,8 +315,10 @@ class Peer:
             self._record(packet, PEER)
         self._bench.send(packet)
 
-    def take(self, packet: bytes, start: int) -> None:
-        """Hear a segment: a whole IP packet, whose TCP header begins at `start`."""
+    def take(self, packet: bytes, start: int, at: float) -> None:
+        """Hear a segment: a whole IP packet, whose TCP header begins at `start`. `at`: when it
+        came, in seconds on the clock of `scheduler.now`.
+        """
         if self._recorded:
             self._record(packet, UNDER_TEST)
         self._last = packet
@@ -302,10 +330,12 @@ class Peer:
                 speech.told(
                     told,
                     said,
-                    self._base._replace(stamped=self.stamped, shift=self._shift),
+                    self._base._replace(
+                        stamped=self.stamped, shift=self._shift, recent=self._recent.stamp
+                    ),
                     urgent,
                 ),
-                scheduler.now(),
+                at,
             )
         )
         if told.bits & SYN:
@@ -313,6 +343,7 @@ class Peer:
         if said.timestamps:
             self._echoed = said.timestamps[0]
             self._first_echo = self._first_echo or self._echoed
+        self._recent.hear(told)
         after = (told.sequence + told.length + bool(told.bits & (SYN | FIN))) % RING
         if told.bits & RST:
             return

@@ -17,8 +17,10 @@ from netlab.render.style import Style
 WIDTH = 96  # columns of a ladder
 
 
-def page(rows: Sequence[TableRow], played: Sequence[PlayedRow], version: str) -> str:
-    """The page as HTML. `version`: netlab's."""
+def page(
+    rows: Sequence[TableRow], played: Sequence[PlayedRow], version: str, home: str = ""
+) -> str:
+    """The page as HTML. `version`: netlab's. `home`: where its first line leads, if anywhere."""
     kernel = os.uname().release
     chapters: dict[str, AnswerChapter] = {}
     for line in telling.lines(rows, played):
@@ -30,15 +32,14 @@ def page(rows: Sequence[TableRow], played: Sequence[PlayedRow], version: str) ->
         chapter = chapters.setdefault(line.topic, AnswerChapter(line.topic, []))
         chapter.events.append((line, told))
     families = " and ".join(dict.fromkeys(str(one.family) for one in played))
-    return conformance_page.page([*chapters.values()], version, kernel, families)
+    return conformance_page.page([*chapters.values()], version, kernel, families, home)
 
 
 def _told(row: TableRow, played: Sequence[PlayedRow], kernel: str) -> ToldRow:
-    facts = [*telling.facts(row)]
+    facts = [*telling.facts(row), *telling.discarded(played)]
     drawn = next((one for one in played if one.frames), None)
     return ToldRow(
         row.name,
-        row.setting.name,
         str(row.setting.state),
         telling.sign(row, played),
         *facts[0],

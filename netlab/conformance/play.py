@@ -18,6 +18,7 @@ from functools import partial
 from netlab import scheduler
 from netlab.conformance import speech
 from netlab.conformance.bench import LINGER, Bench, Peer, errno_of
+from netlab.conformance.drops import Discards
 from netlab.conformance.rows import NOTHING, TableRow, TableStep
 from netlab.conformance.speech import SaidSegment
 from netlab.linux import nstat
@@ -46,6 +47,8 @@ SEEN = 3
 UNDISTURBED, PLAYS = 0.003, 10
 #: How often a timer is looked for, as a part of its time: about when it is due, and else.
 CLOSELY, SELDOM = 0.02, 0.25
+#: Options of a socket that Python has no name for (linux/tcp.h).
+OPTIONS = {"TCP_FASTOPEN_CONNECT": 30}
 #: Calls that send nothing, and that nobody hears of.
 UNHEARD = frozenset(("listen", "accept", "unlisten"))
 #: How much longer than it is said to take a timer is waited for.
@@ -101,13 +104,14 @@ def _alike(rows: Sequence[TableRow]) -> Iterator[tuple[Mapping[str, str], list[T
 
 def _blank(row: TableRow, family: Family) -> PlayedRow:
     steps = (*row.setting.steps, *row.before, row.step, *row.sysctls.items())
-    return PlayedRow(row.name, family, f"{zlib.crc32(str([*map(str, steps)]).encode()):08x}")
+    script = f"{zlib.crc32(str([*map(str, steps)]).encode()):08x}"
+    return PlayedRow(row.name, family, script, due=row.after)
 
 
 def _once(bench: Bench, row: TableRow, recorded: bool) -> PlayedRow:
     blank = _blank(row, bench.family)
     try:
-        seen = 0
+        seen = passed = 0
         for _ in range(PLAYS):
             began, lost = scheduler.now(), scheduler.lost()
             with contextlib.closing(_RowPlay(bench, row, recorded)) as played:
@@ -117,7 +121,10 @@ def _once(bench: Bench, row: TableRow, recorded: bool) -> PlayedRow:
                     found = blank.but(outcome="fail", problem=str(error))
             late = scheduler.lost() - lost if row.waits else scheduler.now() - began - UNDISTURBED
             seen += late <= 0
-            if found.outcome == "pass" or seen == SEEN:
+            passed += found.outcome == "pass"
+            # What passes only because the machine was late is played again: it may have met a
+            # timer of another length.
+            if SEEN in (seen, passed) or (found.outcome == "pass" and _on_time(row, found)):
                 break
         return found
     except (NetlabError, OSError) as error:
@@ -134,7 +141,7 @@ class _RowPlay:
     """One row on its way: the host's sockets, and the peer."""
 
     def __init__(self, bench: Bench, row: TableRow, recorded: bool) -> None:
-        self._bench, self._row = bench, row
+        self._bench, self._row, self._recorded = bench, row, recorded
         self._peer: Peer = bench.peer(recorded)
         self._listener: socket.socket | None = None
         self._socket: socket.socket | None = None
@@ -164,7 +171,8 @@ class _RowPlay:
             self._do(step)
         before = bench.host.counters.lines()
         peer.begin()
-        result, after = self._do(row.step)
+        with Discards(bench.sockets(peer) if self._recorded else ()) as drops:
+            result, after = self._do(row.step)
         counted = nstat.moved(before, bench.host.counters.lines())
         heard = speech.folded([each.text for each in peer.heard])
         then = bench.state(peer)
@@ -178,6 +186,7 @@ class _RowPlay:
             counters={} if row.waits else _decisions(counted),
             info={name: info[name] for name in row.info if name in info},
             frames=tuple(peer.frames),
+            drops=tuple(drops.reasons),
         )
         problems = "; ".join(self._otherwise(found, counted))
         timely = not any(self._too_late(found))
@@ -250,7 +259,7 @@ class _RowPlay:
     def _option(self, given: str) -> None:
         name, _, value = given.partition("=")
         level = socket.IPPROTO_TCP if name.startswith("TCP_") else socket.SOL_SOCKET
-        self._made().setsockopt(level, getattr(socket, name), int(value))
+        self._made().setsockopt(level, OPTIONS.get(name) or getattr(socket, name), int(value))
 
     def _send(self, number: str, *flags: str) -> str:
         return f"{self._made().send(bytes(int(number)), _bits(flags))} bytes"
@@ -371,13 +380,17 @@ class _RowPlay:
         yield from self._too_late(found)
 
     def _too_late(self, found: PlayedRow) -> Iterator[str]:
-        row = self._row
-        if row.after is not None and found.after is not None:
-            late = scheduler.lost() - self._lost
-            latest = row.after * (1 + LATER) + LATEST + late
-            earliest = row.after * (1 - EARLIER) - EARLIEST
-            if not earliest <= found.after <= latest:
-                yield f"after {found.after:.3f} s, expected {row.after:g} s"
+        if not _on_time(self._row, found, scheduler.lost() - self._lost):
+            yield f"after {found.after:.3f} s, expected {self._row.after:g} s"
+
+
+def _on_time(row: TableRow, found: PlayedRow, late: float = 0.0) -> bool:
+    """Whether its timer ended when it was due, where whoever looked was up to `late` s late."""
+    if row.after is None or found.after is None:
+        return True
+    latest = row.after * (1 + LATER) + LATEST + late
+    earliest = row.after * (1 - EARLIER) - EARLIEST - late  # its beginning was seen too late
+    return earliest <= found.after <= latest
 
 
 def _amount(number: int) -> str:

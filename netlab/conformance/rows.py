@@ -17,6 +17,7 @@ from netlab.model.errors import ScenarioError
 from netlab.model.tcp import State
 from netlab.model.units import seconds
 from netlab.model.vocabulary import Family
+from netlab.scenario.document import hint
 
 T = TypeVar("T")
 HOME = Path(__file__).parent / "table"
@@ -161,10 +162,17 @@ def choose(names: Sequence[str]) -> list[TableRow]:
         }
         if not found:
             raise ScenarioError(
-                f"no row is called {name!r}: 'netlab conformance --list' has their names"
+                f"no row is called {name!r}{hint(name, _names())} 'netlab conformance --list' has "
+                "their names"
             )
         chosen |= found
     return [row for row in rows() if row.name in chosen]
+
+
+def _names() -> tuple[str, ...]:
+    """All that `choose` takes, but for patterns."""
+    found = [*(row.name for row in rows()), *(row.event for row in rows()), *settings()]
+    return tuple(dict.fromkeys(found))
 
 
 def read(path: Path) -> Iterator[TableRow]:

@@ -145,6 +145,7 @@ class Base(NamedTuple):
     known: bool = True  # whether the one who answers has said anything yet
     stamped: bool = False  # both ends use timestamps
     shift: int = 0  # of the windows of the one who answers
+    recent: int = 0  # the timestamp that it should echo: TS.Recent of RFC 7323, section 4.3
 
 
 def told(headers: Headers, options: TcpOptions, base: Base, urgent: int = 0) -> str:
@@ -213,6 +214,7 @@ def _options(options: TcpOptions, bits: int, base: Base) -> Sequence[str]:
     else:
         words = ["ts=none"] if base.stamped and not (options.timestamps or bits & RST) else []
         words += ["ts"] if options.timestamps and not base.stamped else []
+        words += _echo(options, base) if base.stamped and not bits & RST else []
     if options.sack:
         blocks = [
             f"{at(_away(left, base.others))}:{at(_away(right, base.others))}"
@@ -222,6 +224,13 @@ def _options(options: TcpOptions, bits: int, base: Base) -> Sequence[str]:
     if options.cookie is not None:
         words.append("cookie" + (f"={len(options.cookie)} bytes" if options.cookie else ""))
     return words
+
+
+def _echo(options: TcpOptions, base: Base) -> Sequence[str]:
+    """The timestamp that it echoes, if that is not the one which the RFC says."""
+    if not options.timestamps or not (away := _away(options.timestamps[1], base.recent)):
+        return ()
+    return (f"echo=recent{away:+d}",)
 
 
 def _away(number: int, base: int) -> int:

@@ -71,6 +71,13 @@ def facts(row: TableRow) -> Iterator[tuple[str, str]]:
         yield "by the RFC", row.rfc
 
 
+def discarded(played: Sequence[PlayedRow]) -> Iterator[tuple[str, str]]:
+    """Why the kernel has discarded segments, where it says so."""
+    reasons = dict.fromkeys(reason for one in played for reason in one.drops)
+    if reasons:
+        yield "drop reason", ", ".join(reasons)
+
+
 def evidence(row: TableRow, played: PlayedRow, kernel: str) -> Evidence:
     """The packets of a row that was recorded, as those of a scenario: the peer is its client."""
     recording = None

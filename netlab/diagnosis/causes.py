@@ -84,9 +84,11 @@ class Cause:
     signs: tuple[Sign, ...]
     host: tuple[HostCase, ...]  # for the host as a whole, whatever its connections
     destinations: tuple[DestinationCase, ...]
+    stand_in: bool = False  # its scenario comes to the same states by another fault
 
-    def advising(self, port: int, here: bool = True) -> Cause:
-        """The cause with its advice about a port, which is at this end or at the other one.
+    def advising(self, port: int | str, here: bool = True) -> Cause:
+        """The cause with its advice about a port, which is at this end or at the other one. A word
+        stands for any port.
 
         ``{side}`` is where a filter of ss has that port: sport or dport.
         """
@@ -118,11 +120,14 @@ def parse(text: str) -> list[Cause]:
 
 def _cause(entry: Any, number: int) -> Cause:
     where = f"causes.yaml: cause {number}"
-    values = _checked(entry, where, TEXTS, LISTS)
+    values = _checked(entry, where, TEXTS, (*LISTS, "stand_in"))
     where = f"causes.yaml: {values['id']}"
     for name in TEXTS:
         if not isinstance(values[name], str) or not values[name]:
             raise BrokenRules(f"{where}: {name}: expected a text; found {values[name]!r}")
+
+    if not isinstance(stand_in := values.get("stand_in", False), bool):
+        raise BrokenRules(f"{where}: stand_in: expected true or false; found {stand_in!r}")
 
     def entries(name: str, called: str) -> Iterator[tuple[Any, str]]:
         for place, value in enumerate(values.get(name, ()), start=1):
@@ -136,6 +141,7 @@ def _cause(entry: Any, number: int) -> Cause:
         destinations=tuple(
             _destination_case(*each) for each in entries("destinations", "destination")
         ),
+        stand_in=stand_in,
     )
 
 

@@ -53,6 +53,11 @@ class ObservedHost:
     has_windows: bool = False  # ss omits snd_wnd where it is 0; old versions always do
 
     @property
+    def is_nameless(self) -> bool:
+        """Whether no socket shows an address of its own, but for those of the loopback."""
+        return all(map(is_loopback, self.addresses))
+
+    @property
     def restless(self) -> Sequence[Socket]:
         """Its sockets without those of a crowd that are at rest, which are in `at_rest`."""
         return restless(self.sockets)
@@ -276,6 +281,11 @@ class ObservedHost:
         for rows in resting(self.sockets):
             ephemeral = [first <= port <= last for port in rows.local_ports]
             yield compress(zip(rows.local_addresses, rows.remotes, strict=True), ephemeral)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address leads back to the host that uses it."""
+    return address.startswith("127.") or address == "::1"
 
 
 def tries(socket: Socket) -> int:

@@ -24,7 +24,7 @@ from netlab.diagnosis import services
 from netlab.diagnosis.facts.passing import passing
 from netlab.diagnosis.facts.sending import repeats
 from netlab.diagnosis.facts.timing import expires, quiet, since, waited
-from netlab.diagnosis.observed import ObservedEnd, ObservedHost
+from netlab.diagnosis.observed import ObservedEnd, ObservedHost, is_loopback
 from netlab.diagnosis.resting import near
 from netlab.diagnosis.translation import Translations, mirrored
 from netlab.model.tcp import State
@@ -51,6 +51,7 @@ class EndPair:
     peer: ObservedEnd | None = None
     translated: bool = False  # a NAT changed an address, and they were matched all the same
     translator: str = ""  # the host whose connection tracking matched them; "": their ports did
+    assumed: str = ""  # the address that the other host, which shows none, is taken to have
 
 
 def pairs(
@@ -125,7 +126,20 @@ class _HostTable:
     def destinations(self) -> set[str]:
         """The addresses of the other hosts that its connections go to."""
         others = {socket.remote[0] for socket in self.sockets} - {ANY, *self.host.addresses}
-        return {address for address in others if not _is_loopback(address)}
+        return {address for address in others if not is_loopback(address)}
+
+    def means(self, port: int, other: _HostTable) -> bool:
+        """Whether another host listens at a port to which SYNs go at one address only."""
+        return port in other.listening and len(self._wanted.get(port, ())) == 1
+
+    @functools.cached_property
+    def _wanted(self) -> dict[int, set[str]]:
+        """The addresses to which SYNs go, by port."""
+        wanted: dict[int, set[str]] = {}
+        for socket in restless(self.sockets):
+            if socket.state is State.SYN_SENT:
+                wanted.setdefault(socket.remote[1], set()).add(socket.remote[0])
+        return wanted
 
     @functools.cached_property
     def repeated(self) -> Counter[FourTuple]:
@@ -233,7 +247,7 @@ class _Matcher:
         known = self._known.get(ends or (socket.remote, socket.local))
         if known is None:
             return None
-        if ends is None and _is_loopback(socket.remote[0]):
+        if ends is None and is_loopback(socket.remote[0]):
             return self._next(known, table)
         for other in tuple(known):
             if other is not table and (found := self._next(known, other)):
@@ -309,7 +323,7 @@ class _Matcher:
             if services.of(table.end(socket), None)[1]:
                 continue
             other, its_socket = others[0]
-            if other is not table and _is_loopback(socket.local[0]):
+            if other is not table and is_loopback(socket.local[0]):
                 continue
             if other.answers(socket.remote):
                 continue  # nothing leads elsewhere: a client's port may go to several services
@@ -326,7 +340,7 @@ class _Matcher:
                 continue
             local, remote = socket.local[1], socket.remote[1]
             same, others = ports[local, remote], ports.get((remote, local), [])
-            crosses = not _is_loopback(socket.remote[0])
+            crosses = not is_loopback(socket.remote[0])
             if crosses and len(same) == len(others) == 1 and others[0][0] is not table:
                 other, its_socket = others[0]
                 self._done |= {id(socket), id(its_socket)}
@@ -334,7 +348,13 @@ class _Matcher:
             else:
                 self._done.add(id(socket))
                 end = table.end(socket)
-                yield EndPair(end, self._gone(table, end))
+                gone = self._gone(table, end)
+                assumed = gone is not None and self._is_assumed(gone.host, socket.remote[0])
+                yield EndPair(end, gone, assumed=socket.remote[0] if assumed else "")
+
+    def _is_assumed(self, host: ObservedHost, address: str) -> bool:
+        """Whether nothing that a host shows says that it has an address."""
+        return host.is_nameless and not self._translations and not is_loopback(address)
 
     def _gone(self, table: _HostTable, end: ObservedEnd) -> ObservedEnd | None:
         """The other end as gone or listening, if its host is known, and would still have it."""
@@ -344,7 +364,7 @@ class _Matcher:
             return None  # this row is there twice, and the other one may have been matched
         ends = self._leads_to(socket)
         its = ends or (socket.remote, socket.local)
-        for other in self._hosts_of(table, its[0]):
+        for other in self._hosts_of(table, its[0], end.state):
             if not _outlasts(end, self._needed(table, other, end, its)):
                 return None
             met = ends is not None or (id(table), id(other)) in self._later
@@ -358,19 +378,21 @@ class _Matcher:
         """Whether the other end may be a socket with other numbers: a NAT may change them all."""
         return (id(other), socket.remote[1]) in self._left
 
-    def _hosts_of(self, table: _HostTable, remote: Endpoint) -> Iterator[_HostTable]:
+    def _hosts_of(self, table: _HostTable, remote: Endpoint, state: State) -> Iterator[_HostTable]:
         address = remote[0]
-        if _is_loopback(address):
+        if is_loopback(address):
             yield from [table] if table.shows_its_host else ()
             return
         if address in table.host.addresses:
             return  # the kernel would tell it; but its own address may be translated (DNAT, IPVS)
         yield from (other for other in self._at.get(address, ()) if other is not table)
         # No socket of the other host shows that host's address: it is the one that everything here
-        # goes to, or nothing is known about it.
+        # goes to, or that a SYN can mean by its port, or nothing is known about it.
         match [other for other in self._whole[:3] if other is not table]:
-            case [other] if not other.host.addresses and len(table.destinations) == 1:
-                yield other
+            case [other] if other.host.is_nameless:
+                meant = state is State.SYN_SENT and table.means(remote[1], other)
+                if meant or (not other.host.addresses and len(table.destinations) == 1):
+                    yield other
 
 
 def _translated(own: ObservedEnd, peer: ObservedEnd, translator: str = "") -> EndPair:
@@ -448,7 +470,3 @@ def _outlasts(end: ObservedEnd, seconds: float) -> bool:
 def _heard(socket: Socket) -> float:
     """The number of segments that it received, with data or without, as far as it is known."""
     return socket.info.get("segs_in", socket.info.get("data_segs_in", 0))
-
-
-def _is_loopback(address: str) -> bool:
-    return address.startswith("127.") or address == "::1"

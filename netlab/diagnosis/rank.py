@@ -6,25 +6,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from netlab.diagnosis import hosts, services, unseen, wording
+from netlab.diagnosis import elsewhere, hosts, joining, services, unseen
 from netlab.diagnosis.facts.passing import UNTIMED, ages
 from netlab.diagnosis.grouping import Group, Groups, Holders, as_listed
 from netlab.diagnosis.judging import judged
-from netlab.diagnosis.observed import ObservedEnd, ObservedHost, tries
+from netlab.diagnosis.observed import ObservedHost, tries
 from netlab.diagnosis.pairing import EndPair
 from netlab.diagnosis.rules import Candidate, Rules, rules
 from netlab.diagnosis.wording import Phrasing
-from netlab.model.findings import Diagnosis, Finding, OtherEnd
+from netlab.model.findings import Alternative, Diagnosis, Finding
 from netlab.model.tcp import State
 from netlab.snapshot.crowd import spelled_out
 from netlab.snapshot.records import Snapshot, Socket
 
 #: Causes whose points differ by no more than this cannot be told apart: with both ends, with one.
-SAME, SAME_WITH_ONE_END = 1.0, 4.0
+SAME, SAME_WITH_ONE_END = elsewhere.SAME, 4.0
 #: The same for confidence with one end: causes this close occur together, since an application that
 #: does not read does not close either.
 CERTAIN = 0.5
-MOST_ALSO = 2
+MOST_ALSO = elsewhere.MOST_ALSO
+#: With one end and less certainty than `CLEAR`, those that fit less are named as well, if their
+#: points differ by no more than `LESS`.
+CLEAR, LESS, MOST_LESS = 0.8, 7.0, 3
+#: Below which certainty it is said what shows more than states of an unknown age, and what.
+DOUBTFUL = 0.6
+MORE = "this listing does not show for how long it has been so; ss -tanoei does, best twice"
 #: The factor for states of an unknown age (``ss -tan``; CLOSE_WAIT in netstat): they may pass.
 STATES_ONLY = 0.7
 LEAST_SURE, MOST_SURE = 0.05, 0.99
@@ -43,6 +49,7 @@ def diagnose(
     """
     known = known or rules()
     groups = Groups(holders)
+    joined: dict[str, None] = {}
     if len(snapshots) > 1:  # each socket of one may be the other end of one at another
         snapshots = [spelled_out(snapshot) for snapshot in snapshots]
     total, stuck = sum(len(snapshot.samples[-1].sockets) for snapshot in snapshots), 0
@@ -51,6 +58,8 @@ def diagnose(
         if candidates:
             stuck += _sockets(pair)
             groups.add(pair, candidates, _also(candidates, pair.peer is not None))
+            if len(observed) > 1:
+                joined |= dict.fromkeys(joining.note(pair, observed))
     findings = [_finding(group, known) for group in groups]
     for host in observed:
         of_host = [*hosts.of_destinations(host, known)]
@@ -68,7 +77,7 @@ def diagnose(
         total - stuck,
         total,
         tuple(dict.fromkeys(notes)),
-        tuple(_unseen(snapshots, observed, findings)),
+        (*joined, *_unseen(snapshots, observed, findings)),
     )
 
 
@@ -91,6 +100,16 @@ def _also(candidates: tuple[Candidate, ...], both: bool) -> tuple[str, ...]:
     return tuple(near[:MOST_ALSO])
 
 
+def _alternatives(
+    candidates: tuple[Candidate, ...], also: Sequence[str], doubtful: bool
+) -> tuple[Alternative, ...]:
+    """Those that cannot be told from the first, and in doubt those that fit less as well."""
+    least = candidates[0].points - LESS
+    others = [c for c in candidates[1 + len(also) :] if c.points >= least and doubtful]
+    named = [*candidates[1 : 1 + len(also)], *others[:MOST_LESS]]
+    return tuple(Alternative(c.cause.id, c.cause.title, c.scenario) for c in named)
+
+
 # --- one finding
 
 
@@ -101,16 +120,17 @@ def _finding(group: Group, known: Rules) -> Finding:
     cause = replace(first.cause, confirm=first.confirm).advising(service[1], group.here)
     also = _also(group.candidates, peer is not None)
     phrase = Phrasing(own, peer, service, group.here)
+    sure = _confidence(group)
     return Finding(
         cause=cause.id,
         title=cause.title,
-        confidence=_confidence(group),
+        confidence=sure,
         scenario=first.scenario,
         next=cause.next,
         confirm=cause.confirm,
         fix=cause.fix,
         also=also,
-        also_titles=tuple(known.causes[name].title for name in also),
+        alternatives=_alternatives(group.candidates, also, peer is None and sure < CLEAR),
         service=services.name(group.endpoints, group.here),
         port=service[1] or None,
         owners=tuple(group.named_owners()),
@@ -119,7 +139,8 @@ def _finding(group: Group, known: Rules) -> Finding:
         oldest=group.oldest,
         evidence_for=tuple(phrase(text) for text in first.for_),
         evidence_against=_against(group, phrase),
-        other_end=_other_end(own, known) if peer is None else (),
+        other_end=elsewhere.of(own, known) if peer is None else (),
+        more=_more(group, sure),
         connections=tuple(group.connections),
     )
 
@@ -127,7 +148,7 @@ def _finding(group: Group, known: Rules) -> Finding:
 def _against(group: Group, phrase: Phrasing) -> tuple[str, ...]:
     first = group.candidates[0]
     texts = [f"against {first.cause.id}: {phrase(text)}" for text in first.against]
-    for other in group.candidates[1:4]:
+    for other in group.candidates[1 : 1 + MOST_ALSO + MOST_LESS]:
         for text in other.against or other.for_[:1]:
             sentence = phrase(text, other.turned != first.turned)
             texts.append(f"{other.cause.id} {_less(other, first)}: {sentence}")
@@ -139,13 +160,8 @@ def _against(group: Group, phrase: Phrasing) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _other_end(own: ObservedEnd, known: Rules) -> tuple[OtherEnd, ...]:
-    if own.state is State.LISTEN:
-        return ()
-    return tuple(
-        OtherEnd(wording.alternatives(states), f"{cause} ({known.causes[cause].title})")
-        for cause, states in known.other_end(own)
-    )
+def _more(group: Group, sure: float) -> str:
+    return MORE if sure < DOUBTFUL and any(map(_of_unknown_age, _sockets_of(group.pair))) else ""
 
 
 def _less(other: Candidate, first: Candidate) -> str:
@@ -159,8 +175,7 @@ def _confidence(group: Group) -> float:
     weights = [2.0**candidate.points for candidate in group.candidates]
     alike = [candidate.points >= best for candidate in group.candidates]
     sure = sum(w for w, same in zip(weights, alike, strict=True) if same) / sum(weights)
-    ends = (group.pair.own, group.pair.peer)
-    sockets = [end.socket for end in ends if end is not None and end.socket is not None]
+    sockets = _sockets_of(group.pair)
     if any(_of_unknown_age(socket) for socket in sockets):
         sure *= STATES_ONLY
     most = MOST_SURE if _is_well_seen(group.pair) else MOST_SURE_OTHERWISE
@@ -176,6 +191,11 @@ def _of_unknown_age(socket: Socket) -> bool:
     if socket.state is State.ESTABLISHED and socket.rx_queue:
         return not socket.info  # a reader that is slow has a full queue again and again
     return socket.timer is None and socket.inode is None
+
+
+def _sockets_of(pair: EndPair) -> list[Socket]:
+    ends = (pair.own, pair.peer)
+    return [end.socket for end in ends if end is not None and end.socket is not None]
 
 
 def _is_well_seen(pair: EndPair) -> bool:

@@ -18,7 +18,7 @@ from netlab.diagnosis.causes import HOME, Case, Cause, parse
 from netlab.diagnosis.conditions import Condition
 from netlab.diagnosis.facts import Fact
 from netlab.diagnosis.observed import Destination, ObservedEnd, ObservedHost
-from netlab.model.tcp import State, why_unreachable
+from netlab.model.tcp import State
 from netlab.snapshot.records import Socket
 
 #: Of the two ends (None: nothing is known about the other one), and whether they have figures.
@@ -168,18 +168,6 @@ class Rules:
                     tuple(sign.because for sign in signs if sign.points < 0),
                     case.confirm or cause.confirm,
                 )
-
-    def other_end(self, own: ObservedEnd) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """What an unknown other end may show: ids of causes, each with the states that mean it."""
-        meaning: dict[str, list[str]] = {}
-        host = ObservedHost()
-        for state in State:
-            if why_unreachable(own.state, state):
-                continue
-            candidates = self.judge(own, ObservedEnd(state, host))
-            if candidates:
-                meaning.setdefault(candidates[0].cause.id, []).append(str(state))
-        return tuple((cause, tuple(states)) for cause, states in meaning.items())
 
     def of_host(self, host: ObservedHost) -> Iterator[HostCandidate]:
         """The causes that the counters of a host show, whatever its sockets do."""

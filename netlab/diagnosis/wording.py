@@ -12,6 +12,9 @@ from netlab.model.tcp import State
 from netlab.snapshot.columns import ANY
 from netlab.snapshot.records import Endpoint, written
 
+#: What is no row of a connection.
+GONE = ("CLOSED", "LISTEN")
+
 
 def four_tuple(own: ObservedEnd, peer: ObservedEnd | None) -> tuple[Endpoint, Endpoint]:
     """The local and the remote endpoint of a connection, from whichever end is still there."""
@@ -22,11 +25,11 @@ def four_tuple(own: ObservedEnd, peer: ObservedEnd | None) -> tuple[Endpoint, En
     return peer.socket.remote, peer.socket.local
 
 
-def alternatives(states: Sequence[str]) -> str:
+def alternatives(shown: Sequence[str]) -> str:
     """States that the other end may show; those of the handshake and then "nothing" come last."""
-    words = [state for state in states if state not in ("CLOSED", "LISTEN")]
+    words = [word for word in shown if word not in GONE]
     words.sort(key=lambda word: word.startswith("SYN"))
-    return " or ".join([*words, *(["nothing"] if len(words) < len(states) else [])])
+    return " or ".join([*words, *(["nothing"] if len(words) < len(shown) else [])])
 
 
 class Phrasing:

@@ -11,6 +11,8 @@ MAGIC = slice(0x202, 0x206)
 VERSION = slice(0x20E, 0x210)  # the offset of the version string from `SETUP`
 SETUP = 0x200
 FLAGS, FLAG_64_BIT = 0x236, 0x1
+PAYLOAD, LENGTH = slice(0x248, 0x24C), slice(0x24C, 0x250)  # from the end of the setup code
+SECTORS, SECTOR, USUAL = 0x1F1, 512, 4  # of the setup code, without the first
 #: Bytes to the end of the setup code, which holds the version: at most 64 sectors and the first.
 HEAD = 65 * 512
 
@@ -44,3 +46,10 @@ def version(head: bytes) -> str:
     start = int.from_bytes(head[VERSION], "little") + SETUP
     text = head[start:].split(b"\0", 1)[0].decode(errors="replace")
     return "" if start == SETUP or not text[:1].isdigit() else text.split(" ", 1)[0]
+
+
+def payload(image: bytes) -> bytes:
+    """The compressed kernel in a whole image, followed by its size."""
+    head = image[:HEAD]
+    start = ((head[SECTORS] or USUAL) + 1) * SECTOR + int.from_bytes(head[PAYLOAD], "little")
+    return image[start : start + int.from_bytes(head[LENGTH], "little")]

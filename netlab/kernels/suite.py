@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +14,7 @@ from netlab.atlas import grid
 from netlab.conformance import play as conformance
 from netlab.conformance import rows
 from netlab.conformance.rows import TableRow
-from netlab.linux import sysctl
+from netlab.linux import scratch, sysctl
 from netlab.linux.namespace import Namespace
 from netlab.linux.nstat import Counters
 from netlab.model.kernel_run import Clock, Machine, line
@@ -70,17 +70,31 @@ class Job:
         return [scenarios, rest] if whole else [self]
 
     def scenarios(self) -> list[Scenario]:
-        """The scenarios to play. Raises `ScenarioError` for one that is missing or wrong."""
+        """What is to be played, to be counted or named: the user's own files are gone by then.
+        Raises as `written`.
+        """
+        with self.folder() as folder:
+            return self.written(folder)
+
+    def folder(self) -> contextlib.AbstractContextManager[Path]:
+        """Where the user's own files are written, and none where there are none: it goes with this
+        process, also where that is killed. Raises as `scratch.made`.
+        """
+        return scratch.folder("own") if self.own else contextlib.nullcontext(Path())
+
+    def written(self, folder: Path) -> list[Scenario]:
+        """The scenarios to play; the user's own are written below `folder`, in which their programs
+        begin. Raises `ScenarioError` for one that is missing or wrong.
+        """
         if not self.plays:
             return []
         named = catalogue.choose(self.names, self.slow) if self.names or not self.own else []
-        with tempfile.TemporaryDirectory(prefix="netlab-") as folder:
-            for number, (name, text) in enumerate(self.own):
-                path = Path(folder, str(number), name)
-                path.parent.mkdir()
-                path.write_text(text)
-                own = catalogue.choose([str(path)], self.slow)
-                named += [one for one in own if not self.mine or one.name in self.mine]
+        for number, (name, text) in enumerate(self.own):
+            path = folder / str(number) / name
+            path.parent.mkdir()
+            path.write_text(text)
+            own = catalogue.choose([str(path)], self.slow)
+            named += [one for one in own if not self.mine or one.name in self.mine]
         return [one for one in named if not self.only or one.name in self.only]
 
     def table_rows(self) -> list[TableRow]:
@@ -111,7 +125,7 @@ def play(job: Job, about: Machine, emit: Emit, meanwhile: Callable[[], None]) ->
     """Play it all on this kernel. `emit` gets each record as a line, as soon as there is one;
     `meanwhile` is called now and then.
 
-    Raises `LabError` where no lab can be built here at all, `ScenarioError` as `Job.scenarios`.
+    Raises `LabError` where no lab can be built here at all, `ScenarioError` as `Job.written`.
     """
     began = time.monotonic()
     emit(line("machine", about))
@@ -133,8 +147,9 @@ def _records(
         record=job.record,
         sysctls=job.sysctls,
     )
-    for _, evidence in runner.play_all(job.scenarios(), options, meanwhile):
-        yield "scenario", evidence
+    with job.folder() as folder:
+        for _, evidence in runner.play_all(job.written(folder), options, meanwhile):
+            yield "scenario", evidence
     if job.table:
         for family in Family:
             for answered in conformance.play(
@@ -142,7 +157,7 @@ def _records(
             ):
                 yield "row", answered
     if job.atlas:
-        for cell in grid.play(grid.scenarios(), options, meanwhile):
+        for cell in grid.cell_by_cell(grid.scenarios(), options, meanwhile):
             yield "cell", cell
     if job.timers:
         for timing in measure.run(job.timers, job.family, job.sysctls, meanwhile):

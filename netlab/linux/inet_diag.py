@@ -9,11 +9,12 @@ import sys
 
 from netlab.linux import netlink
 from netlab.linux.transport import Request, Transport
+from netlab.model.tcp import State
 
-SOCK_DIAG_BY_FAMILY = 20
+SOCK_DIAG_BY_FAMILY, SOCK_DESTROY = 20, 21
 INET_DIAG_INFO = 2
 ALL_STATES, NO_COOKIE = 0xFFFFFFFF, 0xFFFFFFFF
-MESSAGE = 72  # bytes of struct inet_diag_msg
+MESSAGE, STATE_AT = 72, 1  # bytes of struct inet_diag_msg, and where it has the state
 #: struct tcp_info, by the names that ``ss -i`` has for its fields: offset and size in bytes, and
 #: the divisor that gives milliseconds. Fields that a kernel does not have are left out.
 INFO = {
@@ -44,7 +45,7 @@ def info(transport: Transport, local: End, remote: End) -> dict[str, int] | None
 
     Raises `LabError` if the kernel refuses (it has no module tcp_diag).
     """
-    answer = transport.find(_request(local, remote))
+    answer = transport.find(_request(local, remote, 1 << (INET_DIAG_INFO - 1)))
     if answer is None or int.from_bytes(answer[6:8], "big") != remote[1]:  # it found a listener
         return None
     for kind, start, end in netlink.places(answer, MESSAGE, len(answer)):
@@ -53,16 +54,40 @@ def info(transport: Transport, local: End, remote: End) -> dict[str, int] | None
     return {}
 
 
-def _request(local: End, remote: End) -> Request:
+def state(transport: Transport, local: End, remote: End) -> State:
+    """The state of the socket between these ends; LISTEN, if there is none and somebody listens at
+    the local one; else CLOSED. It costs the same however many sockets there are.
+
+    Raises `LabError` if the kernel refuses (it has no module tcp_diag).
+    """
+    answer = transport.find(_request(local, remote))
+    return State.CLOSED if answer is None else State(answer[STATE_AT])
+
+
+def destroy(transport: Transport, local: End, remote: End) -> None:
+    """End the connection between these ends, as ``ss -K`` does: its program finds ECONNABORTED, and
+    the peer is sent a RST. Nothing is done where there is none.
+
+    Raises `LabError` if the kernel refuses (it is built without CONFIG_INET_DIAG_DESTROY).
+    """
+    asked = _request(local, remote, kind=SOCK_DESTROY, purpose="to end a connection")
+    transport.find(asked.asking())
+
+
+def _request(
+    local: End,
+    remote: End,
+    figures: int = 0,
+    kind: int = SOCK_DIAG_BY_FAMILY,
+    purpose: str = "the figures of a socket",
+) -> Request:
     family = socket.AF_INET6 if ":" in local[0] else socket.AF_INET
     ends = [socket.inet_pton(family, end[0]).ljust(16, b"\0") for end in (local, remote)]
-    wanted = struct.pack(
-        "=BBBxI", family, socket.IPPROTO_TCP, 1 << (INET_DIAG_INFO - 1), ALL_STATES
-    )
+    wanted = struct.pack("=BBBxI", family, socket.IPPROTO_TCP, figures, ALL_STATES)
     ports = struct.pack("!HH", local[1], remote[1])
     cookie = struct.pack("=III", 0, NO_COOKIE, NO_COOKIE)
     data = wanted + ports + b"".join(ends) + cookie
-    return Request(netlink.message(SOCK_DIAG_BY_FAMILY, 0, data), "the figures of a socket")
+    return Request(netlink.message(kind, 0, data), purpose)
 
 
 def _figures(raw: bytes) -> dict[str, int]:

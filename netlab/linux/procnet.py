@@ -14,6 +14,7 @@ import ipaddress
 import os
 import sys
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from netlab.model.errors import LabError
@@ -46,10 +47,15 @@ class Row(NamedTuple):
 
 def endpoint(address: str, port: int) -> str:
     """An address and port as these files write them: 32-bit words in the machine's byte order."""
+    return f"{_words(address)}:{port:04X}"
+
+
+@lru_cache(maxsize=1024)
+def _words(address: str) -> str:
     packed = ipaddress.ip_address(address).packed
     order = 1 if sys.byteorder == "big" else -1
     words = (packed[start : start + 4][::order] for start in range(0, len(packed), 4))
-    return "".join(word.hex().upper() for word in words) + f":{port:04X}"
+    return "".join(word.hex().upper() for word in words)
 
 
 def ends(text: str) -> tuple[str, int]:
@@ -79,11 +85,6 @@ _TIMERS = {f"{timer.value:02X}": timer for timer in Timer}
 def timer_of(code: str) -> Timer:
     """The timer of a row; an unknown code counts as a retransmission timer."""
     return _TIMERS.get(code, Timer.RETRANSMIT)
-
-
-def nobody(end: str) -> str:
-    """The other end of a socket that listens at `end`."""
-    return "0" * end.index(":") + ":0000"
 
 
 class TcpTable:
@@ -126,16 +127,6 @@ class TcpTable:
             self._again = at if others else at + UNUSUAL
             rows += others
         return rows
-
-    def state(self, local: str, remote: str) -> State | None:
-        """The state of the socket between these two ends, each as `endpoint` writes it, of the
-        usual family; None: there is none. It costs less than all rows.
-        """
-        for file in self._usual:
-            _, found, after = file.read().partition(f" {local} {remote} ")
-            if found:
-                return STATES[after[:2]]
-        return None
 
     def close(self) -> None:
         """Close the descriptors."""

@@ -113,13 +113,15 @@ class Transport:
         return payload
 
     def find(self, request: Request) -> memoryview | None:
-        """Ask for one thing that may not exist (ENOENT). Raises `LabError` if refused otherwise."""
+        """Ask for one thing that may not exist (ENOENT), or that is done and acknowledged: None in
+        both cases. Raises `LabError` if refused otherwise.
+        """
         self._socket.send(request.data)
         kind, _, payload = next(netlink.messages(memoryview(self._socket.recv(BUFFER))))
         if kind != NLMSG_ERROR:
             return payload
         code = netlink.error_code(payload)
-        if code != errno.ENOENT:
+        if code not in (0, errno.ENOENT):
             raise netlink.refused(request.purpose, code)
         return None
 

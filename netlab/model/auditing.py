@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from netlab.model.evidence import Evidence
@@ -51,6 +51,7 @@ class Blocked:
     socket: str = ""  # the TCP connection behind that: 10.0.0.1:4711 -> 10.0.0.2:80
     time_out: float | None = None  # seconds from now, at which the call ends; None: never
     rested: float = 0.0  # seconds for which it has not woken up
+    ticks: bool = False  # it has waited as long as its time-out before, and gone on
 
     def __str__(self) -> str:
         about = f" on {self.socket}" if self.socket else ""
@@ -63,6 +64,8 @@ class Until:
 
     seconds: float | None  # from the start of the program; None: never
     why: str
+    #: Seconds after which it looks at a clock of its own, again and again, which may end it sooner.
+    wakes: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class Asked:
     repeatable: bool  # it may be sent twice
     answered: bool  # its reply has arrived whole
     at: float  # seconds from the start of the program
+    vague: bool = False  # what is one request is not known, nor how many there should be
+    alike: str = ""  # the key that others have, too, which differ in times and numbers; '': none
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +107,11 @@ class AuditPlay:
     errors: str = ""
     asked: tuple[Asked, ...] = ()
     connections: int = 0
+    newest: float = 0.0  # seconds from its start at which the last of them was first seen
     cpu: float = 0.0  # seconds of the processor
     spun: tuple[float, float] = (0.0, 0.0)  # the longest time that it never rested, and the CPU's
+    busy: tuple[float, float] = (0.0, 0.0)  # the same of all its threads together
+    disturbed: float = 0.0  # seconds that it, or who serves it, waited for a busy machine
     over: str = ""  # the limit at which netlab has ended it, in words
     left: tuple[str, ...] = ()  # processes that it has left behind
     at_once: int = 0  # connections that the server had from it at the same time, at most
@@ -139,12 +147,27 @@ class Judgement:
 
     word: Word
     why: str
-    harmless: bool = False  # it is what it is, and nothing is wrong with it
 
     @property
     def sound(self) -> bool:
         """True if nothing is wrong with it."""
-        return self.harmless or self.word in SOUND
+        return self.word in SOUND
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """A request that the server has seen several times, as it may."""
+
+    key: str
+    times: int
+
+    def __str__(self) -> str:
+        return f"{self.key} {often(self.times)}, which may be repeated"
+
+
+def often(times: int) -> str:
+    """A number of times, 2 or more, in words."""
+    return "twice" if times == 2 else f"{times} times"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +190,10 @@ class AuditCell:
     play: AuditPlay
     judgements: tuple[Judgement, ...]  # the worst first; none where it was not reached or played
     command: str = ""  # that plays it again
-    allowed: bool = False  # somebody has said that this is meant
+    allowed: bool = False  # somebody has said that this is meant, and nothing else is wrong
     helped: tuple[Helped, ...] = ()
+    meets: str = "what the program never does"  # what the fault needs in order to be seen
+    repeated: Repeated | None = None  # it has asked for something again, and may
 
     @property
     def word(self) -> str:
@@ -183,15 +208,49 @@ class AuditCell:
         if self.play.problem:
             return self.play.problem
         if not self.judgements:
-            return "the program did not come that far"
+            return f"it meets {self.meets}, and there was none"
         return "; ".join(
             [
                 self.judgements[0].why,
                 *(f"{other.word}: {other.why}" for other in self.judgements[1:]),
+                *([str(self.repeated)] if self.repeated else []),
             ]
         )
+
+    def allowing(self, meant: str | None) -> AuditCell:
+        """The same cell where somebody has said that this verdict is meant: all others still count
+        against the program.
+        """
+        wrong = {each.word for each in self.judgements if not each.sound}
+        return replace(self, allowed=self.word == meant and wrong <= {meant})
 
     @property
     def sound(self) -> bool:
         """True if nothing is wrong with it, or it is meant."""
         return self.allowed or all(each.sound for each in self.judgements)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCell:
+    """One client of many under one fault, or why it was not played: what a table of them needs."""
+
+    client: str
+    way: str  # in which it was played
+    version: str
+    talks: str
+    source: str  # where it is from
+    fault: str
+    word: str
+    why: str
+    sound: bool = True
+    after: float = 0.0  # seconds from when the fault met it
+    until: float | None = None  # seconds at which what hangs ends; None: never
+    wakes: bool = False  # it looks at a clock of its own, which may end it sooner
+    cap: float = 0.0  # seconds that it was waited for
+    command: str = ""  # that plays it again
+    times: int = 0  # that the server saw a request which may be repeated; 0: no more than usual
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it this one."""
+        return self.client, self.way, self.fault

@@ -60,6 +60,9 @@ class End:
     counters: dict[str, int] = field(default_factory=dict)  # deltas, named as nstat does
     sysctls: dict[str, str] = field(default_factory=dict)  # those that decide the timing
     transitions: tuple[Transition, ...] = ()
+    #: What the kernel told of its socket when the pair had been held (struct tcp_info), by the
+    #: names of ``ss -i``; nothing where there was none, or one in TIME_WAIT or SYN_RECV.
+    info: dict[str, int] = field(default_factory=dict)
 
     @property
     def last(self) -> Interval | None:
@@ -112,7 +115,8 @@ class FaultRecord:
         """One line of a failure: what it was, and what it did."""
         if not self.counts:
             return f"fault {self.name} {self.does}"
-        never = "" if self.packets else "  <- the rule never matched"
+        why = "the rule never matched" if self.sides else "it has dropped nothing"
+        never = "" if self.packets else f"  <- {why}"
         return f"fault {self.name} at {self.where}: {self.counted}{never}"
 
     @property
@@ -230,6 +234,12 @@ class FailureRow:
     sampled: State
     how_long: str
     retransmits: int
+    seen: bool = True  # False: no connection is meant that could have a state
+
+    @property
+    def found(self) -> str:
+        """The state that was sampled, in words."""
+        return str(self.sampled) if self.seen else "nothing"
 
 
 @dataclass(frozen=True, slots=True)

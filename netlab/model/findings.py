@@ -30,16 +30,31 @@ class StuckConnection(NamedTuple):
         }
 
 
+class Alternative(NamedTuple):
+    """Another cause that fits the same connections, and the scenario that makes it."""
+
+    cause: str
+    title: str
+    scenario: str
+
+
 @dataclass(frozen=True, slots=True)
 class OtherEnd:
-    """What the unknown end may show, and the cause that this would mean."""
+    """What the unknown end may show, and the causes that this would mean, the likeliest first."""
 
     shows: str
-    means: str
+    causes: tuple[str, ...]
+    titles: tuple[str, ...]
+
+    @property
+    def means(self) -> str:
+        """The causes with their titles, in a line."""
+        pairs = zip(self.causes, self.titles, strict=True)
+        return " or ".join(f"{cause} ({title})" for cause, title in pairs)
 
     def to_json(self) -> dict[str, Any]:
-        """The two as plain data for JSON."""
-        return {"shows": self.shows, "means": self.means}
+        """All of it as plain data for JSON."""
+        return {"shows": self.shows, "means": self.means, "causes": list(self.causes)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +69,7 @@ class Finding:
     confirm: str  # what to check to be sure
     fix: str
     also: tuple[str, ...] = ()  # ids that this evidence cannot tell apart from it, likelier first
-    also_titles: tuple[str, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()  # those of `also`, and then those that fit less
     service: str = ""  # where its connections go: port 443 here, 10.0.0.2:443
     port: int | None = None  # of the service
     owners: tuple[str, ...] = ()  # processes, as the snapshot names them
@@ -64,13 +79,20 @@ class Finding:
     evidence_for: tuple[str, ...] = ()
     evidence_against: tuple[str, ...] = ()
     other_end: tuple[OtherEnd, ...] = ()  # where only one end is known
+    more: str = ""  # the command that shows what this listing does not, where that matters
     connections: tuple[StuckConnection, ...] = ()
+
+    @property
+    def less_likely(self) -> tuple[str, ...]:
+        """Ids of causes that fit as well, but less than those of `also`."""
+        return tuple(each.cause for each in self.alternatives[len(self.also) :])
 
     def to_json(self) -> dict[str, Any]:
         """The finding as plain data for JSON."""
         return {
             "cause": self.cause,
             "also": list(self.also),
+            "less_likely": list(self.less_likely),
             "confidence": self.confidence,
             "title": self.title,
             "service": self.service,
@@ -80,6 +102,7 @@ class Finding:
             "evidence_against": list(self.evidence_against),
             "next": self.next,
             "confirm": self.confirm,
+            "more": self.more,
             "fix": self.fix,
             "scenario": self.scenario,
             "other_end": [end.to_json() for end in self.other_end],

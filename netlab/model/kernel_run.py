@@ -102,10 +102,12 @@ class PlayedRow:
     reads: str = ""  # what the application reads then
     result: str = ""  # of a call: an errno's name, bytes, done
     after: float | None = None  # seconds until the timer ended that was waited for
-    timely: bool = True  # which is when it is said to end
+    timely: bool = True  # which is when it is due
     counters: dict[str, int] = field(default_factory=dict)  # those that moved, by nstat's names
     info: dict[str, int] = field(default_factory=dict)  # of TCP_INFO: those that the row is about
     frames: tuple[Frame, ...] = ()  # where they were asked for
+    drops: tuple[str, ...] = ()  # likewise: why it discarded a segment (enum skb_drop_reason)
+    due: float | None = None  # seconds after which that timer is said to end
 
     def but(self, **changed: Any) -> PlayedRow:
         """The same with some fields changed."""

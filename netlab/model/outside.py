@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator
 from io import UnsupportedOperation
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from netlab.model.errors import NetlabError, ScenarioError, of_file
 
@@ -73,6 +73,17 @@ def text(path: Path, most: int, what: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ScenarioError(f"is not UTF-8 text: this is not {what}", path, line) from None
+
+
+def document(path: Path, most: int, what: str) -> Any:
+    """A YAML file's data. Raises `ScenarioError`, also for one that is no YAML (path:line)."""
+    import yaml
+
+    try:
+        return yaml.safe_load(text(path, most, what))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise ScenarioError("this is no YAML", path, mark.line + 1 if mark else None) from None
 
 
 def glance(path: Path) -> str:

@@ -37,7 +37,7 @@ class State(enum.IntEnum):
 SPELLINGS: dict[State, tuple[str, ...]] = {
     State.ESTABLISHED: ("ESTABLISHED", "ESTAB", "EST"),
     State.SYN_SENT: ("SYN-SENT", "SS"),
-    State.SYN_RECV: ("SYN-RECV", "SYN-RCVD", "SYN-RECEIVED", "SR"),
+    State.SYN_RECV: ("SYN-RECV", "SYN-RCVD", "SYN-RECEIVED", "NEW-SYN-RECV", "SR"),
     State.FIN_WAIT1: ("FIN-WAIT-1", "FW1"),
     State.FIN_WAIT2: ("FIN-WAIT-2", "FW2"),
     State.TIME_WAIT: ("TIME-WAIT", "TW"),
@@ -95,12 +95,16 @@ def named(text: str) -> State:
     raise ValueError(f"{text!r} is no state: {guess} {states}")
 
 
+#: What stands between the two states of a pair.
+BETWEEN = re.compile(r"[/,]|\s(?:-|and)\s")
+
+
 def both_named(text: str) -> tuple[State, ...]:
-    """The states of a pair (``FW1/EST``, or two cells of a table), or one alone.
+    """The states of a pair (``FW1/EST``, ``FW1 and EST``, or two cells of a table), or one alone.
 
     Raises ValueError as `named` does.
     """
-    words = text.split("/")
+    words = BETWEEN.split(text)
     if len(words) == 1:
         cells = text.split()
         for place in range(1, len(cells)):

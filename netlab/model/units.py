@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 PREFIXES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 NUMBER = r"(\d+(?:\.\d+)?) ?"
 TIME = re.compile(rf"{NUMBER}(us|ms|s)?")
+DURATION = re.compile(rf"{NUMBER}(ms|s|min)?")
+IN_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, None: 1.0, "min": 60.0}
 SHARE = re.compile(rf"{NUMBER}%")
 RATE = re.compile(rf"{NUMBER}([kmg]?)bit(?:/s)?", re.IGNORECASE)
 SIZE = re.compile(rf"{NUMBER}([kmg]?)b", re.IGNORECASE)
@@ -21,9 +24,18 @@ def seconds(given: float | str) -> float:
     """
     found = -1.0 if isinstance(given, str) else float(given)
     if isinstance(given, str) and (match := TIME.fullmatch(given.strip())):
-        found = float(match[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1.0, None: 1.0}[match[2]]
+        found = float(match[1]) * IN_SECONDS[match[2]]
     if not 0 <= found <= LONGEST:
         raise ValueError(f"0 to {LONGEST:g} seconds, such as 40ms")
+    return found
+
+
+def duration(text: str) -> float:
+    """The seconds in ``1.2s``, ``300ms``, ``2min`` or a plain number. Raises ValueError."""
+    match = DURATION.fullmatch(text)
+    found = float(match[1]) * IN_SECONDS[match[2]] if match else math.inf
+    if not math.isfinite(found):
+        raise ValueError("a duration such as 1.2s, 300ms or 2min")
     return found
 
 

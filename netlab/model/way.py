@@ -33,6 +33,9 @@ def problem(hops: Sequence[OnTheWay]) -> str:
     }
     if both:
         return f"{min(both)!r} is the name of a service and of a server: give one another name"
+    behind = [name for hop in hops for name in {*hop.servers} if hop.servers.count(name) > 1]
+    if behind:
+        return f"two servers behind one service are called {min(behind)}: name each once"
     hosted = sum(hop.hosted for hop in hops)
     if not hosted:
         return "a path needs at least one hop that is a host, such as a router"

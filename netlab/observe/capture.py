@@ -97,10 +97,12 @@ def attach(sock: socket.socket, filtering: bytes) -> None:
     sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, described)
 
 
-def missed(sock: socket.socket) -> int:
-    """The packets that had no room since the last call: reading their number sets it to zero."""
-    answer = sock.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
-    return int(struct.unpack("II", answer)[1])
+def counted(sock: socket.socket) -> tuple[int, int]:
+    """The packets that have come to wait since the last call, and those that had no room: reading
+    their numbers sets them to zero.
+    """
+    came, missed = struct.unpack("II", sock.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
+    return came - missed, missed
 
 
 def enlarge(sock: socket.socket) -> None:
@@ -153,13 +155,15 @@ class Wire:
         return True
 
     def read(self) -> Iterator[Seen]:
-        """The packets that have passed since the last call, in order."""
+        """The packets that have passed since the last call, in order; no more than the ring holds:
+        they may come faster than anybody reads them.
+        """
         ring = self._ring
         if ring is None:
             return
         offset = _offset()
         some = False
-        while True:
+        for _ in range(FRAMES):
             block, frame = divmod(self._next, FRAMES_A_BLOCK)
             at = block * BLOCK + frame * FRAME
             status, length, kept, _, net, seconds, nanoseconds = _FRAME.unpack_from(ring, at)
@@ -175,7 +179,7 @@ class Wire:
             _STATUS.pack_into(ring, at, 0)
             self._next = (self._next + 1) % FRAMES
         if some:  # else the ring cannot have been full
-            self.missed += missed(self._socket)
+            self.missed += counted(self._socket)[1]
 
     def close(self) -> None:
         """Stop observing."""

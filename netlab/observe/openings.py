@@ -74,23 +74,27 @@ class Openings:
             self._socket.close()
             raise
         self.missed = 0  # SYNs that did not fit into that memory
+        self._waiting = 0
 
     def read(self) -> Iterator[Opening]:
-        """The SYNs that have left since the last call, in order."""
-        some = False
-        while True:
+        """The SYNs that have left since the last call, in order: what leaves from now on waits for
+        the next one, as a program can open connections faster than anybody reads of them.
+        """
+        came, missed = capture.counted(self._socket)
+        self._waiting += came
+        self.missed += missed
+        while self._waiting:
             try:
                 data = self._socket.recv(MOST)
-            except BlockingIOError:
-                break
+            except BlockingIOError:  # whatever was counted, there is no more
+                self._waiting = 0
+                return
             except OSError as error:
                 if error.errno != errno.ENETDOWN:  # told once, when the interface goes
                     raise
                 continue
-            some = True
+            self._waiting -= 1
             yield _opening(data)
-        if some:  # else the memory cannot have been full
-            self.missed += capture.missed(self._socket)
 
     def close(self) -> None:
         """Stop observing: the kernel waits for a grace period, and nobody else does."""

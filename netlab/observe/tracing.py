@@ -112,7 +112,8 @@ class Tracer:
     def drain(self, at_once: bool = True) -> None:
         """Pass the subscribers what has happened since the last call, in order.
 
-        Without `at_once`, do so only if the last call was at least `INTERVAL` seconds ago.
+        Without `at_once`, do so only if the last call was at least `INTERVAL` seconds ago. What
+        happens meanwhile is for the next call: it may never cease.
         """
         now = scheduler.now()
         if not at_once and now - self._drained < INTERVAL:
@@ -120,8 +121,8 @@ class Tracer:
         self._drained = now
         while text := self._read():
             *lines, self._rest = (self._rest + text).split("\n")
-            for line in lines:
-                self._tell(line)
+            if max(map(self._tell, lines), default=0.0) > now:
+                return
 
     def _read(self) -> str:
         try:
@@ -129,18 +130,21 @@ class Tracer:
         except BlockingIOError:
             return ""
 
-    def _tell(self, line: str) -> None:
+    def _tell(self, line: str) -> float:
+        """Pass on one record, and say when it was."""
         found = _LINE.search(line)
         if found is None:
             lost = _LOST.search(line)
             self.lost += int(lost[1]) if lost else 0
-            return
+            return 0.0
         if _FAILED.search(line):
-            return
+            return float(found[1])
         traced = _traced(found)
-        heard = self._heard.get(traced.local[0]) or self._sockets.get(traced.socket)
-        if heard is not None:
-            heard(traced)
+        # Whose memory it was hears as well that it has become another's.
+        for heard in {self._heard.get(traced.local[0]), self._sockets.get(traced.socket)}:
+            if heard is not None:
+                heard(traced)
+        return traced.at
 
 
 def tracer() -> Tracer | None:

@@ -135,7 +135,7 @@ class Delay(WireEffect):
     word = "delay"
     time: Time
     jitter: Annotated[Time, "give or take up to that"] = 0.0
-    seed: Seed = 0
+    seed: Annotated[Seed, "another one, other times (0)"] = 0
 
     @property
     def numbers(self) -> dict[str, float]:

@@ -20,6 +20,8 @@ ORDER = ("fine", "error", NOT_REACHED, "late", "hangs", "leaks", "short", "sent 
 CALM = {"fine": "green", "error": "green", NOT_REACHED: "dim", NOT_PLAYED: "yellow"}
 WORD, AFTER = 11, 8  # columns
 INDENT, WIDTH = 11, 80
+#: Of a fault that was never met, although the ladder shows packets which it has lost.
+GOODBYE = "only a goodbye (FIN, RST), when all had been asked and answered: that is no finding"
 
 
 class AuditTable:
@@ -91,6 +93,8 @@ def facts(cell: AuditCell) -> Iterator[tuple[str, str]]:
         yield from _visited(play.visit)
     if play.reached_at is not None:
         yield "reached", f"{play.reached_at:.2f} s after the program's start"
+    elif play.evidence is not None and any(fault.packets for fault in play.evidence.faults):
+        yield "lost", GOODBYE
     if play.visit is None:
         yield "opened", _counted(play.connections, "connection")
     for asked in play.asked:
@@ -99,7 +103,7 @@ def facts(cell: AuditCell) -> Iterator[tuple[str, str]]:
     for sock in play.sockets:
         yield "client" if play.visit is None else "server", socket_line(sock)
     for sock in play.peers:
-        yield "server", socket_line(sock)
+        yield "server" if play.visit is None else "client", socket_line(sock)
     for blocked in play.blocked:
         where = f", {blocked.where}" if blocked.where else ""
         limit = "" if blocked.time_out is None else f", for {blocked.time_out:.3g} s more"

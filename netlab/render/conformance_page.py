@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The conformance table as one page: a grid of events and states, whose squares lead to their rows.
 
-Like a report, it needs no network, no other file and no script.
+Like a report, it needs no network and no other file. Without scripts every square is a stop of the
+Tab key; with them each grid is one, and arrow keys move in it.
 """
 
 from __future__ import annotations
@@ -30,8 +31,7 @@ KINDS = {PASSES: "pass", DEPARTS: "departs", FAILS: "fail", ERROR: "error", SKIP
 class ToldRow(NamedTuple):
     """One row, in words."""
 
-    name: str
-    setting: str  # FIN_WAIT2 orphaned
+    name: str  # fin/FIN_WAIT2 orphaned
     state: str  # FIN_WAIT2
     sign: str
     source: str
@@ -48,8 +48,10 @@ class AnswerChapter(NamedTuple):
     events: list[tuple[EventLine, list[ToldRow]]]
 
 
-def page(chapters: Sequence[AnswerChapter], version: str, kernel: str, families: str) -> str:
-    """The whole page."""
+def page(
+    chapters: Sequence[AnswerChapter], version: str, kernel: str, families: str, home: str = ""
+) -> str:
+    """The whole page. `home`: where its first line leads, if anywhere."""
     told = [row for chapter in chapters for _, rows in chapter.events for row in rows]
     counts = Counter(row.sign for row in told)
     return (
@@ -57,6 +59,7 @@ def page(chapters: Sequence[AnswerChapter], version: str, kernel: str, families:
         .get_template("conformance.html")
         .render(
             version=version,
+            home=home,
             kernel=kernel,
             families=families,
             chapters=chapters,

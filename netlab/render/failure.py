@@ -46,7 +46,7 @@ def rows(found: Failure, style: Style) -> Iterator[str]:
             (
                 str(row.side),
                 " or ".join(map(str, row.expected)),
-                str(row.sampled),
+                row.found,
                 row.how_long,
                 str(row.retransmits),
             )

@@ -79,17 +79,22 @@ def _finding(
     named = NAMED_EXPLAINED if explain else NAMED
     if len(finding.connections) > 1 or explain:
         yield from _labelled(
-            "e.g.", ", ".join(map(_four_tuple, finding.connections[:named])), width, style
+            "e.g." if len(finding.connections) > named else "all",
+            ", ".join(map(_four_tuple, finding.connections[:named])),
+            width,
+            style,
         )
     for text in finding.evidence_for if explain else finding.evidence_for[:2]:
         yield from _labelled("why", text, width, style)
-    if finding.also:
+    if finding.alternatives:
         yield from _labelled("or", _also(finding, explain), width, style)
     yield from _labelled("next", finding.next, width, style)
     yield from _labelled("check", finding.confirm, width, style)
+    if finding.more:
+        yield from _labelled("more", finding.more, width, style)
     yield from _labelled("fix", finding.fix, width, style)
     if len(finding.other_end) > 1 or (explain and finding.other_end):
-        yield from _other_end(finding, width, style)
+        yield from _other_end(finding, width, style, explain)
     if explain:
         for text in finding.evidence_against:
             yield from _labelled("but", text, width, style)
@@ -101,10 +106,14 @@ def _colour(confidence: float) -> str:
 
 
 def _also(finding: Finding, explain: bool) -> str:
-    if explain:
-        pairs = zip(finding.also, finding.also_titles, strict=True)
-        return "; ".join(f"{name} ({title})" for name, title in pairs)
-    return f"{', '.join(finding.also)}: this evidence does not tell them apart"
+    """What else it may be: what this evidence cannot tell apart, then what fits less."""
+    number = len(finding.also)
+    names = [f"{a.cause} ({a.title})" if explain else a.cause for a in finding.alternatives]
+    between = "; " if explain else ", "
+    near, less = between.join(names[:number]), between.join(names[number:])
+    if near and not explain:
+        near += ": this evidence does not tell them apart"
+    return "; ".join([*([near] if near else []), *([f"less likely {less}"] if less else [])])
 
 
 def _who(finding: Finding) -> str:
@@ -140,13 +149,21 @@ def _endpoint(endpoint: tuple[str, int]) -> str:
     return f"[{address}]:{port or '*'}" if ":" in address else f"{address}:{port or '*'}"
 
 
-def _other_end(finding: Finding, width: int, style: Style) -> Iterator[str]:
+def _other_end(finding: Finding, width: int, style: Style, explain: bool) -> Iterator[str]:
     """What to look for at the other end, and what each finding would mean."""
-    first = finding.connections[0]
-    ports = f"sport = :{first.remote[1]} and dport = :{first.local[1]}"
-    yield from _labelled("there", f"ss -tanoei '{ports}' on the other host:", width, style)
+    filter_ = _filter(finding.connections[0])
+    yield from _labelled("there", f"ss -tanoei '{filter_}' on the other host:", width, style)
     for end in finding.other_end:
-        yield from _labelled("", f"  {end.shows}: {end.means}", width, style, hanging="    ")
+        means = end.means if explain else " or ".join(end.causes)
+        yield from _labelled("", f"  {end.shows}: {means}", width, style, hanging="    ")
+
+
+def _filter(connection: StuckConnection) -> str:
+    """What ss is to show there: its other end, and where a SYN goes to, the listener as well."""
+    here, there = connection.local[1], connection.remote[1]
+    if connection.states[0] is State.SYN_SENT:
+        return f"sport = :{there} and ( dport = :{here} or dport = :0 )"
+    return f"sport = :{there} and dport = :{here}"
 
 
 def _labelled(label: str, text: str, width: int, style: Style, hanging: str = "") -> Iterator[str]:

@@ -101,8 +101,7 @@ def _class(arrow: Drawn) -> str:
 
 def _box(box: Box, arrows: Sequence[Drawn]) -> Iterator[str]:
     """A state, and in its box whether it was seen to end by a reset, an abort or a time-out."""
-    left, top = MARGIN + box.left * COLUMN, HEADER + box.top * ROW + ROW / 4
-    width, height = box.width * COLUMN, box.height * ROW - ROW / 2
+    left, top, width, height = _frame(box)
     middle = left + width / 2
     ends = [
         arrow
@@ -110,8 +109,7 @@ def _box(box: Box, arrows: Sequence[Drawn]) -> Iterator[str]:
         if arrow.origin == "Linux" and arrow.source is box.state and arrow.target is State.CLOSED
     ]
     base = top + height / 2 + 5
-    yield '<g class="box">'
-    yield f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" rx="7"/>'
+    yield f'<g class="box">{_rectangle(box)}'
     yield _text(middle, base - (7 if ends else 0), str(box.state), "name")
     for arrow in ends:
         yield f'<g class="arrow {_class(arrow)}">{_tooltip(arrow)}'
@@ -120,14 +118,30 @@ def _box(box: Box, arrows: Sequence[Drawn]) -> Iterator[str]:
     yield "</g>"
 
 
-def _route(arrow: Drawn, route: Route) -> Iterator[str]:
+def _frame(box: Box) -> tuple[float, float, float, float]:
+    """Left edge, upper edge, width and height."""
+    left, top = MARGIN + box.left * COLUMN, HEADER + box.top * ROW + ROW / 4
+    return left, top, box.width * COLUMN, box.height * ROW - ROW / 2
+
+
+def _rectangle(box: Box) -> str:
+    left, top, width, height = _frame(box)
+    return f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" rx="7"/>'
+
+
+def _line(route: Route) -> Iterator[str]:
+    """An arrow without its words."""
     corners = [_place(corner) for corner in route.corners]
     corners[0] = _to_box(corners[1], corners[0])
     tip = _to_box(corners[-2], corners[-1])
     drawn = _path([*corners[:-1], _towards(corners[-2], tip, -HEAD + 1)])
-    yield f'<g class="arrow {_class(arrow)}">{_tooltip(arrow)}'
     yield f'<path class="wide" d="{drawn}"/><path class="way" d="{drawn}"/>'
     yield f'<path class="head" d="{_head(corners[-2], tip)}"/>'
+
+
+def _route(arrow: Drawn, route: Route) -> Iterator[str]:
+    yield f'<g class="arrow {_class(arrow)}">{_tooltip(arrow)}'
+    yield from _line(route)
     for number, words in enumerate(route.words):
         x, y = MARGIN + route.at[0] * COLUMN, _place((0, route.at[1] + number))[1] + 4
         if number == 0:
@@ -196,3 +210,44 @@ def _panel(arrows: Sequence[Drawn]) -> Iterator[str]:
         y += LINE + 2
         yield f'<g class="{kind}">{_text(x, y, mark, "mark")}'
         yield f"{_text(x + 2 * COLUMN, y, words, 'quiet')}</g>"
+
+
+# --- in a page
+
+
+#: A circle at a corner of a box: who is in that state.
+BADGE = 10  # pixels
+
+
+def figure() -> str:
+    """Figure 5 alone, for a page that has the style sheet ``fsm.css`` and lights up what it wants:
+    a state is ``[data-state]``, an arrow ``[data-arrow="SYN_SENT-ESTABLISHED"]``.
+    """
+    width, height = 2 * MARGIN + WIDTH * COLUMN, HEIGHT * ROW + MARGIN
+    return "\n".join([
+        f'<svg class="fsm" viewBox="0 {HEADER - BADGE} {width:.0f} {height:.0f}" role="img">',
+        "<title>RFC 9293, Figure 5: TCP's states, and what leads from one to another</title>",
+        *(line for ends, route in ROUTES.items() for line in _plain_route(ends, route)),
+        *(line for box in BOXES for line in _plain_box(box)),
+        "</svg>",
+    ])  # fmt: skip
+
+
+def _plain_route(ends: tuple[State, State], route: Route) -> Iterator[str]:
+    start, end = ends
+    yield f'<g class="arrow" data-arrow="{start}-{end}">'
+    yield from _line(route)
+    for number, words in enumerate(route.words):
+        x, y = MARGIN + route.at[0] * COLUMN, _place((0, route.at[1] + number))[1] + 4
+        yield _text(x, y, words, "words")
+    yield "</g>"
+
+
+def _plain_box(box: Box) -> Iterator[str]:
+    left, top, width, height = _frame(box)
+    yield f'<g class="box" data-state="{box.state}">{_rectangle(box)}'
+    yield _text(left + width / 2, top + height / 2 + 5, str(box.state), "name")
+    for x, who in ((left, "client"), (left + width, "server")):
+        yield f'<g class="badge-of {who}"><circle cx="{x:.1f}" cy="{top:.1f}" r="{BADGE}"/>'
+        yield f"{_text(x, top + 4, who[0].upper(), 'who')}</g>"
+    yield "</g>"

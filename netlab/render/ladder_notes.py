@@ -6,7 +6,7 @@ from __future__ import annotations
 import bisect
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from netlab.model.evidence import End, Event, Evidence, PlayedStep
@@ -47,6 +47,7 @@ class StateChange:
     before: State
     after: State
     traced: bool
+    alone: bool = False  # comes without a packet, with a step
 
 
 # --- steps, faults, events
@@ -107,11 +108,31 @@ def _valued(value: Any) -> str:
 
 def changes(evidence: Evidence) -> tuple[dict[Side, State | None], list[StateChange]]:
     """The first state of each end, and every change after it in the order of time."""
-    first, found = {}, []
+    first: dict[Side, State | None] = {}
+    found: list[StateChange] = []
     for side in Side:
         first[side], some = _of(side, evidence.end(side))
-        found += some
+        found += _with_steps(some, [step for step in evidence.steps if step.side is side])
     return first, sorted(found, key=lambda change: change.at)
+
+
+#: Seconds after a step in which a sample sees its change.
+SEEN = 0.2
+
+
+def _with_steps(some: Sequence[StateChange], steps: Sequence[PlayedStep]) -> Iterator[StateChange]:
+    """The changes of one side. Who vanishes says nothing: no packet goes with that, and a change
+    that only a sample has seen comes with the step before it.
+    """
+    gone = [step.at for step in steps if step.kind == "vanish"]
+    before = 0.0
+    for change in some:
+        at = next((at for at in gone if before < at <= change.at <= at + SEEN), None)
+        before = change.at
+        if at is None:
+            yield change
+        else:
+            yield replace(change, at=change.at if change.traced else at, alone=True)
 
 
 def _of(side: Side, end: End) -> tuple[State | None, list[StateChange]]:
@@ -129,6 +150,7 @@ def _of(side: Side, end: End) -> tuple[State | None, list[StateChange]]:
 
 #: Seconds around a traced change in which its packet is looked for, and before a sampled one.
 NEAR, BEFORE_SAMPLE = 0.002, 0.03
+LATE = 0.02  # seconds that a SYN may take from its state to the wire
 _SYN, _ACK, _FIN, _RST = Segment.SYN, Segment.ACK, Segment.FIN, Segment.RST
 #: Which end of which segments goes with entering a state; the first that is near is taken.
 _WITH: dict[State, tuple[tuple[str, Segment], ...]] = {
@@ -180,7 +202,7 @@ def _anchor(
     within: tuple[float, float],
 ) -> tuple[int, str, float]:
     """The packet's index, end and time; index -1 if none is near, between the other changes."""
-    if {change.before, change.after} == {State.LISTEN, State.CLOSED}:
+    if change.alone or {change.before, change.after} == {State.LISTEN, State.CLOSED}:
         return -1, "", within[0]  # a listener comes and goes without a packet
     for end, bits in _WITH[change.after]:
         near = [
@@ -201,6 +223,8 @@ def _near(
     """How far away in time such packets are, their indices and times."""
     before = NEAR if change.traced else BEFORE_SAMPLE
     after = 0.0 if not change.traced else NEAR / (5 if end == "leave" else 20)
+    if change.traced and change.after is State.SYN_SENT:
+        after = LATE  # nothing else can leave, however long a busy machine takes for it
     start = bisect.bisect_left(times, (change.at - before, -1))
     for at, place in times[start:]:
         if at > change.at + after + (0.02 if some[place].sent is None and end == "leave" else 0):

@@ -6,6 +6,7 @@ Where not all kernels fit side by side, the table goes on below with the rest of
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -65,6 +66,7 @@ class Grid:
     title: str  # scenarios
     columns: tuple[Column, ...]
     rows: tuple[MatrixRow, ...]
+    legend: str = ""  # what its signs mean
 
 
 def matrix(grid: Grid, width: int | None, style: Style, every: bool = False) -> str:
@@ -80,6 +82,8 @@ def matrix(grid: Grid, width: int | None, style: Style, every: bool = False) -> 
         room = name + sum(widths) + GAP * len(widths) if width is None else width
         for block in _blocks(widths, room - name):
             lines += [*_table(grid, rows, block, name, widths, style), ""]
+        legend = textwrap.wrap(grid.legend, width) if width else [grid.legend]
+        lines += [style(line, "dim") for line in legend if line]
     if same and not every:
         said = "1 is" if same == 1 else f"{same} are"
         lines.append(style(f"{said} the same wherever they were compared", "dim"))

@@ -94,6 +94,7 @@ def report(chapters: Sequence[Chapter], about: ReportHead) -> str:
         _environment()
         .get_template("report.html")
         .render(
+            version=about.version,
             about=about,
             chapters=chapters,
             counts=[(name, counts[name]) for name in OUTCOMES if counts[name]],

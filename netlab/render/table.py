@@ -115,10 +115,15 @@ def closing_line(runs: Sequence[Evidence], seconds: float, style: Style) -> str:
 
 
 def counterfactual_line(runs: Sequence[Evidence]) -> str:
-    """``58 faults of 46 scenarios left out in turn: 57 needed, 1 not needed``; '' for none."""
+    """``58 faults of 46 scenarios left out in turn: 57 needed, 1 not needed``, and how many were
+    not tried, because nothing is claimed of them.
+    """
     tried = [each for run in runs for each in run.counterfactuals]
+    passed = [run for run in runs if run.outcome == "pass" or run.counterfactuals]
+    others = sum(max(0, len(run.faults) - len(run.counterfactuals)) for run in passed)
+    untried = f"{others} not tried (it may drop nothing, or came after the pair)" if others else ""
     if not tried:
-        return ""
+        return f"no fault was left out{f': {untried}' if untried else ': there is none'}"
     of = sum(bool(run.counterfactuals) for run in runs)
     scenarios = f"{of} scenario{'s' if of > 1 else ''}"
     counts = Counter(each.needed for each in tried)
@@ -128,6 +133,7 @@ def counterfactual_line(runs: Sequence[Evidence]) -> str:
         if counts[kind]
     ]
     faults = f"{len(tried)} fault{'s' if len(tried) > 1 else ''}"
+    found += [untried] if untried else []
     return f"{faults} of {scenarios} left out in turn: {', '.join(found)}"
 
 

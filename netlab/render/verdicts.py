@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,8 +103,10 @@ def of_timing(timing: Timing, family: Family) -> Verdict:
     )
 
 
-def of_kernel(run: KernelRun, family: Family) -> tuple[Verdict, ...]:
-    """The verdicts on all that was played on a kernel, and last on whether nothing is missing."""
+def of_kernel(run: KernelRun, family: Family, asked: Collection[str] = ()) -> tuple[Verdict, ...]:
+    """The verdicts on all that was played on a kernel, and last on whether nothing is missing. Rows
+    of the conformance table are tests where they were asked for by name: these are `asked`.
+    """
     whole = Verdict(
         "kernel", WHOLE, "error" if run.error else "pass", _line(run.error),
         tuple(map(printable, run.console)) if run.error else (), run.wall_s,
@@ -113,6 +115,7 @@ def of_kernel(run: KernelRun, family: Family) -> tuple[Verdict, ...]:
         *map(of_scenario, run.scenarios),
         *of_cells(run.cells, family),
         *(of_timing(timing, family) for timing in run.timings),
+        *(of_row(row) for row in run.rows if row.name in asked),
         whole,
     )
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Finds scenarios by name, pattern, folder or file: the user's own, and those that come with
-netlab.
+netlab. Each pair of the atlas is one, too: it has a name that can be typed, and is not listed.
 
 The user's own are in a folder called ``scenarios``, which is, or is in, the current directory.
 They are searched first. Each file is read once, and only if it can match.
@@ -27,6 +27,7 @@ FOLDER = "scenarios"
 #: The name for all scenarios that come with netlab, for users who have their own.
 BUILT_IN = "built-in"
 SUFFIX = ".yaml"
+ATLAS = _PACKAGE / "atlas" / "cells"
 
 Note = Callable[[str], None]
 
@@ -114,6 +115,11 @@ def names() -> list[str]:
     return list(dict.fromkeys(name for shelf in shelves for name in shelf.names()))
 
 
+def atlas_names() -> list[str]:
+    """The names of the atlas' pairs, which can be typed, too."""
+    return sorted(path.stem for path in ATLAS.rglob(f"*{SUFFIX}"))
+
+
 class _Shelf:
     """The scenarios below one folder. Files are read on demand, and only once."""
 
@@ -194,6 +200,8 @@ class _Shelves:
             return _quick(self._built_in.all(), slow)
         if os.path.isdir(word):
             return self._at(path, slow)
+        if of_the_atlas := _Shelf(ATLAS).called(word):
+            return of_the_atlas
         raise ScenarioError(f"no scenario is called {word!r}. {self._close(word)}")
 
     def _on(self, shelf: _Shelf, word: str, slow: bool) -> list[Scenario]:
@@ -209,6 +217,8 @@ class _Shelves:
         hidden = self._built_in.called(word)
         if hidden:
             path = hidden[0].path
+            if any(own.path.read_bytes() == path.read_bytes() for own in shelf.called(word)):
+                return  # a checkout of netlab's
             self._note(
                 f"your own {word!r}; the one of the same name that comes with netlab is {path}"
             )
@@ -234,7 +244,8 @@ class _Shelves:
         return _quick(found, slow) or found  # if all are slow, they were asked for by name
 
     def _close(self, word: str) -> str:
-        known = list(dict.fromkeys(name for shelf in self.shelves for name in shelf.names()))
+        listed = [name for shelf in self.shelves for name in shelf.names()]
+        known = list(dict.fromkeys([*listed, *atlas_names()]))
         close = (
             difflib.get_close_matches(word, known, n=3, cutoff=0.5)
             or [name for name in known if word in name][:3]

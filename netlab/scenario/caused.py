@@ -24,6 +24,9 @@ from netlab.scenario.model import (
 from netlab.scenario.steps import kind_of
 from netlab.testbed.lab import Lab
 
+#: What to write of a hop that is there for something else.
+NEED_NOT = ". If it need not drop any, say so below 'expect': 'dropped: {{{}: none}}'"
+
 
 @dataclass(frozen=True, slots=True)
 class Lack:
@@ -63,7 +66,8 @@ def _lacks(lab: Lab, expect: Expectation) -> Iterator[Lack]:
         elif found and lasting and not lab.tally.while_held(fault):
             yield Lack(_only_before(name, found), ("dropped", name))
         else:
-            yield from _number(asked, found, name)
+            is_hop = lab.way is not None and fault in lab.way.hops
+            yield from _number(asked, found, name, NEED_NOT.format(name) if is_hop else "")
 
 
 def _sends_again(lab: Lab, expect: Expectation) -> bool:
@@ -73,10 +77,11 @@ def _sends_again(lab: Lab, expect: Expectation) -> bool:
     return bool(claimed & RETRANSMITTING) or any(row and row.timer in SENDS_AGAIN for row in rows)
 
 
-def _number(asked: Range, found: int, name: str = "") -> Iterator[Lack]:
+def _number(asked: Range, found: int, name: str = "", advice: str = "") -> Iterator[Lack]:
     if found not in asked:
         by = f" by {name}" if name else ""
-        yield Lack(f"expected {asked}{by}; found {found}", ("dropped", *filter(None, [name])))
+        why = f"expected {asked}{by}; found {found}{advice}"
+        yield Lack(why, ("dropped", *filter(None, [name])))
 
 
 def _only_before(name: str, found: int) -> str:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from netlab import scheduler
 from netlab.model.evidence import Counterfactual, Evidence, Failure
 from netlab.scenario import runner
 from netlab.scenario.model import FaultStep, Scenario
@@ -41,7 +40,7 @@ def play_all(
     ]
     plays = [partial(without, scenarios[number], name, options) for number, name in left_out]
     found: dict[tuple[int, str], Evidence] = {}
-    for index, run in scheduler.side_by_side(plays, runner.at_once(options, scenarios), meanwhile):
+    for index, run in runner.side_by_side(plays, runner.at_once(options, scenarios), meanwhile):
         found[left_out[index]] = run
         number, _ = left_out[index]
         mine = [each for each in left_out if each[0] == number]

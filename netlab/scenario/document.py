@@ -176,12 +176,13 @@ class Document:
                 return self._table(takes, node, where)
 
     def _scalar(self, kind: Kind, node: yaml.Node, where: str) -> Any:
-        if not isinstance(node, yaml.ScalarNode):
+        text = _text(kind, node)
+        if text is None:
             self.fail(f"{where}: expected {kind.what}; found {called(node)}", line_of(node))
         try:
-            return kind.parse(node.value)
+            return kind.parse(text)
         except (ValueError, KeyError, OverflowError):
-            correction = hint(node.value, kind.words)
+            correction = hint(text, kind.words)
             problem = f"{where}: expected {kind.what}; found {called(node)}{correction}"
             self.fail(problem, line_of(node))
 
@@ -239,6 +240,16 @@ class Document:
                 meaning = field.doc or _meaning(field.takes)
                 self.fail(f"{where} lacks {word!r}: {meaning}", line_of(node))
         return said
+
+
+def _text(kind: Kind, node: yaml.Node) -> str | None:
+    """The text of a scalar, or of a list of them if the kind joins them; None: it has none."""
+    if isinstance(node, yaml.ScalarNode):
+        return str(node.value)
+    words = node.value if isinstance(node, yaml.SequenceNode) else []
+    if kind.joined is None or not words or not all(isinstance(w, yaml.ScalarNode) for w in words):
+        return None
+    return kind.joined([word.value for word in words])
 
 
 def _end(node: yaml.Node) -> yaml.Mark:

@@ -8,12 +8,22 @@ from __future__ import annotations
 import ast
 import math
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import assert_never
 
 from netlab.model.vocabulary import Family, Side
-from netlab.scenario.model import AnyStep, Do, FaultStep, HopOrder, Reach, Remove, Scenario
-from netlab.scenario.steps import ACTIONS, kind_of
+from netlab.scenario.model import (
+    AnyStep,
+    Do,
+    FaultStep,
+    HopOrder,
+    Reach,
+    Remove,
+    Scenario,
+    WireStep,
+    in_force,
+)
+from netlab.scenario.steps import ACTIONS, kind_of, wire
 from netlab.scenario.steps.fault import Command
 from netlab.scenario.steps.hops import ORDERS
 
@@ -30,14 +40,19 @@ def _commands(step: AnyStep, family: Family, done: list[AnyStep]) -> Iterator[Co
     match step:
         case Do():
             yield Command(step.side, ACTIONS[step.action].by_hand(step, family))
+        case WireStep():
+            yield from wire.added(step, _wires(in_force(done)))
         case FaultStep():
             yield from kind_of(step).by_hand(step, family)
         case HopOrder():
             yield Command(step.hop, ORDERS[step.word].by_hand(step))
         case Remove():
-            for past in done:
-                if isinstance(past, FaultStep) and step.name in (None, past.name):
+            before, after = in_force(done), in_force([*done, step])
+            gone = {name: past for name, past in before.items() if name not in after}
+            for past in gone.values():
+                if not isinstance(past, WireStep):
                     yield from kind_of(past).undo(past, family)
+            yield from wire.removed(_wires(gone), _wires(after))
         case Reach():
             for side in Side:
                 states = step.claim.written(side)
@@ -46,6 +61,10 @@ def _commands(step: AnyStep, family: Family, done: list[AnyStep]) -> Iterator[Co
                 yield Command(hop, f"conntrack -L  # until it shows {entry}")
         case _:
             assert_never(step)
+
+
+def _wires(faults: Mapping[str, FaultStep]) -> list[WireStep]:
+    return [step for step in faults.values() if isinstance(step, WireStep)]
 
 
 # --- stories

@@ -26,6 +26,7 @@ from netlab.model.tcp import (
     segment_named,
     spelling,
 )
+from netlab.model.units import duration
 from netlab.model.vocabulary import BEHAVIOURS, CONNTRACK, REJECTS, Family, Hook, Side
 from netlab.packets import spoken as packets
 from netlab.programs import exchange
@@ -40,13 +41,14 @@ class Kind:
     """One kind of scalar: its description, its parser and its schema.
 
     `parse` raises ValueError for any other text; `words` are offered as corrections of a
-    misspelt one.
+    misspelt one. A value that may also be a list of texts has a `joined`, which makes one of them.
     """
 
     what: str
     parse: Callable[[str], Any]
     schema: Schema
     words: tuple[str, ...] = ()
+    joined: Callable[[list[str]], str] | None = None
 
 
 def _choice(what: str, values: Mapping[str, Any]) -> Kind:
@@ -92,21 +94,6 @@ def _quantity(read: Callable[[str], object], example: str) -> Kind:
         return text
 
     return Kind(what, parse, {"type": "string", "examples": [example]})
-
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(ms|s|min)?")
-_UNITS = {"ms": 0.001, "s": 1.0, None: 1.0, "min": 60.0}
-
-
-def duration(text: str) -> float:
-    """The seconds in ``1.2s``, ``300ms``, ``2min`` or a plain number. Raises ValueError."""
-    match = _DURATION.fullmatch(text)
-    if not match:
-        raise ValueError
-    seconds = float(match[1]) * _UNITS[match[2]]
-    if not math.isfinite(seconds):
-        raise ValueError
-    return seconds
 
 
 _RANGES = (
@@ -313,6 +300,11 @@ NAME = Kind(
     _matching(r"[A-Za-z][A-Za-z0-9-]{0,30}"),
     {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9-]*$"},
 )
+HOST_NAME = Kind(
+    "the name of a host such as redis or api.example.com",
+    _matching(r"(?a:\w(?:[\w.-]{0,251}\w)?)"),
+    {"type": "string", "pattern": r"^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$"},
+)
 ADDRESS = Kind(
     "the name of a service on the way, or of a server behind one", NAME.parse, NAME.schema
 )
@@ -358,12 +350,18 @@ CASE = Kind(
 FOLDER = "folder"  # in a command line, the folder of the scenario's file
 PYTHON = "python"  # in a command line, the Python that netlab runs in, with its packages
 COMMAND = Kind(
-    "a command line, with {client} and {server} for addresses, {folder} for the file's folder, "
-    "{python} for netlab's Python",
+    "a command line, or a list of its words, with {client} and {server} for addresses, {folder} "
+    "for the file's folder, {python} for netlab's Python",
     _command,
-    {"type": "string"},
+    {
+        "anyOf": [
+            {"type": "string"},
+            {"type": "array", "items": {"type": ["string", "number", "boolean"]}, "minItems": 1},
+        ]
+    },
+    joined=shlex.join,
 )
-NO_LEAKS = _choice("none", {"none": NO_LEAK})
+NO_LEAKS = _choice("nothing has leaked", {"none": NO_LEAK})
 READY = Kind(
     "a port that it listens on, or a text that it writes",
     _ready,

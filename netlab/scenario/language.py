@@ -42,9 +42,9 @@ REACH = Struct(
     "a pair to be reached",
     {
         **PAIR.fields,
-        "hold": Field(DURATION),
-        "within": Field(DURATION),
-        "of": Field(NAME),
+        "hold": Field(DURATION, doc="how long they must stay so, without a break"),
+        "within": Field(DURATION, doc="how long is waited for it, at most"),
+        "of": Field(NAME, doc="the connection, by its name; else the one opened last"),
         "tracked": TRACKING,
     },
 )
@@ -62,18 +62,19 @@ PROGRAM = Struct(
 LOOK = Struct(
     "what a row of /proc/net/tcp shows",
     {
-        "timer": Field(TIMER),
-        "remaining": Field(SPAN),
-        **{
-            key: Field(COMPARISON)
-            for key in ("retransmits", "probes", "tx_queue", "rx_queue", "inode")
-        },
+        "timer": Field(TIMER, doc="which one runs"),
+        "remaining": Field(SPAN, doc="until it fires"),
+        "retransmits": Field(COMPARISON, doc="how often it has fired"),
+        "probes": Field(COMPARISON, doc="of a window or of silence, that nobody answered"),
+        "tx_queue": Field(COMPARISON, doc="bytes that are not sent or not acknowledged (Send-Q)"),
+        "rx_queue": Field(COMPARISON, doc="bytes that are not read (Recv-Q)"),
+        "inode": Field(COMPARISON, doc="0: no program has it"),
     },
 )
 
 
-def _sides(field_of_side: Field) -> Field:
-    return Field(Struct("client and server", {str(side): field_of_side for side in Side}))
+def _sides(field_of_side: Field, doc: str = "") -> Field:
+    return Field(Struct("client and server", {str(side): field_of_side for side in Side}), doc=doc)
 
 
 def _by_kernel(kind: Kind) -> Either:
@@ -83,7 +84,9 @@ def _by_kernel(kind: Kind) -> Either:
     )
 
 
-COUNTERS = _sides(Field(MapOf(COUNTER, _by_kernel(COMPARISON))))
+COUNTERS = _sides(
+    Field(MapOf(COUNTER, _by_kernel(COMPARISON))), "how far the kernel's counters have moved"
+)
 HEALED = Struct(
     "what the pair becomes when the cause is removed",
     {
@@ -104,7 +107,10 @@ ENDS = Struct(
 
 
 #: Steps that are neither actions of a side nor faults.
-STEPS: dict[str, Field] = {"remove": Field(NAME), "reach": Field(REACH)}
+STEPS: dict[str, Field] = {
+    "remove": Field(NAME, doc="a fault ends, by its name, or all of them"),
+    "reach": Field(REACH, doc="wait until both ends are in these states"),
+}
 #: Former words for steps, and the present ones.
 FORMER = {"lift": "remove", "release": "remove", "hold": "plug"}
 #: Keys that may stand beside an action of a side.
@@ -131,17 +137,18 @@ EXPECT = Struct(
         "dropped": Field(
             Either(COMPARISON, MapOf(NAME, COMPARISON)), doc="packets that the faults dropped"
         ),
-        "rows": _sides(Field(LOOK)),
+        "rows": _sides(Field(LOOK), "what /proc/net/tcp shows of each end"),
         "sockets": _sides(
             Field(
                 Either(NO_LEAKS, MapOf(STATE, COMPARISON)),
                 doc="how many there are in a state; none: nothing has leaked, there are only those "
                 "in LISTEN and TIME_WAIT",
-            )
+            ),
+            "the sockets of each end, by their states",
         ),
-        "info": _sides(Field(MapOf(FIGURE, COMPARISON), doc="what ss -i shows of the connection")),
+        "info": _sides(Field(MapOf(FIGURE, COMPARISON)), "what ss -i shows of the connection"),
         "counters": COUNTERS,
-        "path": _sides(Field(ListOf(STATE))),
+        "path": _sides(Field(ListOf(STATE)), "the states that each end goes through"),
         "tracked": TRACKING,
         "program": Field(PROGRAM, doc="how the program that was started last ends"),
         "cause": Field(TEXT, doc="why there is no fault to remove"),

@@ -186,6 +186,9 @@ class _Loader:
             if key.value in language.FORMER:
                 now = language.FORMER[key.value]
                 self._fail(f"{key.value!r} is called {now!r} now: write '{now}:'", line_of(key))
+            if key.value not in known and key.value in ACTIONS:
+                ends = " or ".join(_of_an_end(key.value, side) for side in Side)
+                self._fail(f"{key.value!r} is what an end does: write {ends}", line_of(key))
             if key.value not in known:
                 correction = hint(key.value, known)
                 problem = f"no step is called {key.value!r}{correction} Known: {', '.join(known)}"
@@ -221,15 +224,16 @@ class _Loader:
         return Remove(*about, name=None if said == "all" else said)
 
     def _do(self, side: Side, node: yaml.Node, modifiers: dict[str, Any], about: StepContext) -> Do:
+        self._check_beside(side, node)
         word, value = self._action(side, node)
+        self._check_beside(side, value)
         action = ACTIONS.get(word.value.replace("_", "-"))
         if action is None:
             correction = hint(word.value, tuple(ACTIONS))
             can = ", ".join(ACTIONS)
             self._fail(f"{side} cannot {word.value!r}{correction} It can: {can}", line_of(word))
         takes, name = action.takes, action.word
-        needed = isinstance(takes, MapOf) or any(f.required for f in takes.fields.values())
-        if value is None and needed:
+        if value is None and _is_needed(takes):
             self._fail(f"{name} needs arguments: {name}: {{...}}", line_of(word))
         arguments = {} if value is None else self._document.read(takes, value, name)
         self._forged = self._forged or action.numbered
@@ -246,6 +250,16 @@ class _Loader:
             fails = {"ipv4": fails, "ipv6": fails}
         wanted = {Family[name.upper()]: error for name, error in fails.items()}
         return Do(*about, side, name, dict(arguments), wanted, modifiers.get("of", LAST))
+
+    def _check_beside(self, side: Side, node: yaml.Node | None) -> None:
+        """What is said of an action stands beside it, and not in it."""
+        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+            if key.value in language.MODIFIERS:
+                self._fail(
+                    f"'{key.value}' stands beside '{side}:', as another key of the same step, and "
+                    f"not in it: {{{side}: ..., {key.value}: ...}}",
+                    line_of(key),
+                )
 
     def _action(self, side: Side, node: yaml.Node) -> tuple[yaml.ScalarNode, yaml.Node | None]:
         """A side's action and the node of its arguments."""
@@ -399,6 +413,17 @@ class _Loader:
                 "what heals it, 'heal: [server: accept]', or why nothing does, 'cause'",
                 lines["healed"],
             )
+
+
+def _is_needed(takes: Struct | MapOf) -> bool:
+    """Whether what takes this may not stand alone."""
+    return isinstance(takes, MapOf) or any(field.required for field in takes.fields.values())
+
+
+def _of_an_end(action: str, side: Side) -> str:
+    """``'client: {forge: {...}}'``."""
+    done = f"{{{action}: {{...}}}}" if _is_needed(ACTIONS[action].takes) else action
+    return f"'{side}: {done}'"
 
 
 def _together(node: yaml.MappingNode) -> list[tuple[yaml.ScalarNode, yaml.Node]]:

@@ -86,7 +86,29 @@ def play_all(
         forge.scapy()
     telling.load(scenarios)
     plays = [partial(play, scenario, options) for scenario in scenarios]
-    return scheduler.side_by_side(plays, at_once(options, scenarios), meanwhile)
+    together = at_once(options, scenarios)
+    if _watched(options):
+        return scheduler.side_by_side(plays, together, meanwhile)
+    return side_by_side(plays, together, meanwhile)
+
+
+def side_by_side(
+    plays: Sequence[Callable[[], Evidence]], together: int, meanwhile: Callable[[], None]
+) -> Iterator[tuple[int, Evidence]]:
+    """Run plays, so many at a time; yield each one's index and evidence as it ends.
+
+    What could not be judged, though it was played again, in labs that were disturbed each time, is
+    played at the end, each by itself: the others may be what this machine was too busy with.
+    """
+    upset: dict[int, Evidence] = {}
+    for number, run in scheduler.side_by_side(plays, together, meanwhile):
+        if run.outcome != "error" or _sure(run) or min(len(plays), together) == 1:
+            yield number, run
+        else:
+            upset[number] = run
+    for number, run in upset.items():
+        ((_, alone),) = scheduler.side_by_side([plays[number]], 1, meanwhile)
+        yield number, replace(alone, disturbed=(*run.disturbed, _upset(run), *alone.disturbed))
 
 
 def at_once(options: Options, scenarios: Sequence[Scenario]) -> int:
@@ -108,16 +130,27 @@ def play(scenario: Scenario, options: Options = Options()) -> Evidence:
     does not pass in a lab that was disturbed must show again in another one, unless the caller has
     looked on (`frozen`, `step`).
     """
-    watched = options.frozen is not _nothing or options.step is not _nothing
     disturbed: list[str] = []
     while True:
         run = replace(_once(scenario, options), disturbed=tuple(disturbed))
-        if run.outcome in ("pass", "skip") or run.lost_s <= UNDISTURBED or watched:
+        if _sure(run) or _watched(options) or len(disturbed) + 1 == PLAYS:
             return run
-        if len(disturbed) + 1 == PLAYS:
-            return run
-        why = run.failure.summary if run.failure else run.reason
-        disturbed.append(f"{why} (nobody looked for {run.lost_s:.2f} s)")
+        disturbed.append(_upset(run))
+
+
+def _watched(options: Options) -> bool:
+    """True if the caller looks on: what was seen is not shown again."""
+    return options.frozen is not _nothing or options.step is not _nothing
+
+
+def _sure(run: Evidence) -> bool:
+    return run.outcome in ("pass", "skip") or run.lost_s <= UNDISTURBED
+
+
+def _upset(run: Evidence) -> str:
+    """What came of a play in a disturbed lab, and how much it was disturbed."""
+    why = run.failure.summary if run.failure else run.reason
+    return f"{why} (nobody looked for {run.lost_s:.2f} s)"
 
 
 def _once(scenario: Scenario, options: Options) -> Evidence:
@@ -292,6 +325,7 @@ class _Play:
         hold = max(expect.hold, self._options.hold)
         self._held = self._reach("pair", expect.claim, expect.within, hold, self._enough)
         checks.frozen(lab, expect, self._held.start, self._at)
+        self._notebook.ask(expect.of)
         if self._options.without:
             return
         self._line = expect.line
@@ -371,9 +405,13 @@ class _Play:
         rows = filter(None, lab.flow(expect.of).rows.values())
         patience = max((row.remaining for row in rows), default=0.0) + PATIENCE
         if not lab.wait(lambda: checks.undone(lab, expect), patience):
+            assert expect.healed is not None
+            now = lab.flow(expect.of).pair
+            if not expect.healed.claim.admits(now):
+                raise ActionFailed(f"healed: expected {expect.healed.claim}; found {now}")
             raise ActionFailed(
                 f"healed: nothing has healed within {patience:.1f} s: the pair is the one that was "
-                f"held, and its rows still show what waits ({lab.flow(expect.of).pair} by now)"
+                "held, and its rows still show what waits"
             )
 
     def _not_by_its_faults(self, error: NotHeld) -> NotHeld:
@@ -418,6 +456,7 @@ class _Play:
         _ask(self._options.step, self._lab, self._scenario, step)
         at = self._lab.elapsed()
         result = ""
-        if not (isinstance(step, FaultStep) and step.name == self._options.without):
+        # Neither is a fault that is left out installed, nor can it be removed.
+        if not (isinstance(step, FaultStep | Remove) and step.name == self._options.without):
             result = acting.perform(self._stage, step, self._options.family)
         self._steps.append(writer.played(step, self._options.family, at, result))

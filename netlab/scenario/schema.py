@@ -71,9 +71,9 @@ def _steps() -> Schema:
         properties: dict[str, Any] = {str(side): {"$ref": "#/$defs/action"}}
         properties.update({key: _field(field) for key, field in MODIFIERS.items()})
         forms.append(_form(properties, str(side)))
-    forms += [_form({word: _field(Field(kind.takes))}, word) for word, kind in FAULTS.items()]
+    forms += [_form({word: _of_word(kind.takes)}, word) for word, kind in FAULTS.items()]
     forms += [_form({key: _field(field)}, key) for key, field in STEPS.items()]
-    forms += [_form({word: _field(Field(each.takes))}, word) for word, each in ORDERS.items()]
+    forms += [_form({word: _of_word(each.takes)}, word) for word, each in ORDERS.items()]
     return {"type": "array", "minItems": 1, "items": {"anyOf": forms}}
 
 
@@ -83,7 +83,7 @@ def _hops() -> Schema:
         for word, kind in HOPS.items()
         if not any(field.required for field in kind.takes.fields.values())
     ]
-    forms = [_form({word: _field(Field(kind.takes))}, word) for word, kind in HOPS.items()]
+    forms = [_form({word: _of_word(kind.takes)}, word) for word, kind in HOPS.items()]
     return {"type": "array", "minItems": 1, "items": {"anyOf": [{"enum": alone}, *forms]}}
 
 
@@ -94,6 +94,11 @@ def _form(properties: dict[str, Any], *required: str) -> Schema:
         "properties": properties,
         "required": [*required],
     }
+
+
+def _of_word(takes: Struct) -> Schema:
+    """What a word for a step takes, with what it does."""
+    return _field(Field(takes, doc=takes.says))
 
 
 def _beside(takes: Struct, word: str) -> Schema:

@@ -58,11 +58,19 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Struct:
-    """A mapping with known keys. `short`: the key that a lone scalar stands for."""
+    """A mapping with known keys. `short`: the key that a lone scalar stands for. `doc`: what it
+    does, where its name alone does not say so.
+    """
 
     what: str
     fields: Mapping[str, Field]
     short: str = ""
+    doc: str = ""
+
+    @property
+    def says(self) -> str:
+        """What it does, or what it is."""
+        return self.doc or self.what
 
 
 Takes = Kind | ListOf | MapOf | Struct | Either | Steps | Hops

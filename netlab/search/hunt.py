@@ -15,11 +15,14 @@ from netlab.search.judge import CaseVerdict, Healthy, Judged
 from netlab.search.trial import CaseTrial, Setup, play
 
 BASELINES = 2  # trials on a healthy network, to see what is the same each time
-PLAYS = 3  # of one case, at most, until the same failure was seen twice
+PLAYS = 3  # of one case, at most, until the same was seen twice
 #: Trials at the same time: more would come into each other's way while they begin.
 AT_ONCE = 60
 #: Seconds in which nobody looked, and above which a hang may be this machine's.
 DISTURBED = 1.0
+#: And above which it may be this machine's that all went well: TCP's shortest time-out. A program
+#: that looks so late finds what had not come yet when it should have looked.
+LATE = 0.2
 
 _T = TypeVar("_T")
 Meanwhile = Callable[[], None]
@@ -28,8 +31,10 @@ Meanwhile = Callable[[], None]
 class Hunt:
     """One search: what is tried, what is healthy, and all that was judged so far."""
 
-    def __init__(self, setup: Setup, meanwhile: Meanwhile = lambda: None) -> None:
-        self.setup, self._meanwhile = setup, meanwhile
+    def __init__(
+        self, setup: Setup, meanwhile: Meanwhile = lambda: None, at_once: int = AT_ONCE
+    ) -> None:
+        self.setup, self._meanwhile, self._at_once = setup, meanwhile, at_once
         self.judged: dict[Case, Judged] = {}
         self._planned: dict[Case, int] = {}  # each one's place
         self._healthy: Healthy | None = None
@@ -73,7 +78,7 @@ class Hunt:
         return sorted(fewest, key=lambda each: self._planned[each.case])
 
     def _settled(self, healthy: Healthy, case: Case) -> Judged:
-        """A case is played again where its packets have not come, or what went wrong may be chance:
+        """A case is played again where its packets have not come, or what came of it may be chance:
         what was seen once must be seen twice.
         """
         seen: list[tuple[CaseVerdict, CaseTrial]] = []
@@ -82,7 +87,7 @@ class Hunt:
             verdict = healthy.verdict(trial)
             again = verdict in (each for each, _ in seen)
             seen.append((verdict, trial))
-            if _is_sure(verdict, trial) or (again and verdict.is_failure):
+            if _is_sure(verdict, trial) or (again and verdict is not CaseVerdict.UNMET):
                 break
         verdicts = [each for each, _ in seen]
         most = max(verdicts, key=lambda each: (verdicts.count(each), each.is_failure))
@@ -91,14 +96,14 @@ class Hunt:
 
     def _side_by_side(self, plays: Sequence[Callable[[], _T]]) -> Iterator[tuple[int, _T]]:
         privileges.prepare()
-        at_once = min(AT_ONCE, privileges.labs_at_once(0))
+        at_once = min(self._at_once, privileges.labs_at_once(0))
         return scheduler.side_by_side(plays, at_once, self._meanwhile, patient=False)
 
 
 def _is_sure(verdict: CaseVerdict, trial: CaseTrial) -> bool:
     """True if it need not be seen twice: where several packets are to be met, the fate of one may
     be that another does not come; and a hang after a cut is no chance, as is none that was looked
-    at all the time.
+    at all the time, nor what went well meanwhile.
     """
     match verdict:
         case CaseVerdict.UNMET:
@@ -106,7 +111,7 @@ def _is_sure(verdict: CaseVerdict, trial: CaseTrial) -> bool:
         case CaseVerdict.HANGS:
             return trial.lost <= DISTURBED or any(each.word == CUT for each in trial.case)
         case _:
-            return verdict is CaseVerdict.FINE
+            return verdict is CaseVerdict.FINE and trial.lost <= LATE
 
 
 def _failed(judged: Judged) -> bool:

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from netlab.linux import scratch
 from netlab.model.vocabulary import Family, Pair
 from netlab.programs.exchange import Sent
 from netlab.search.cases import Case
@@ -66,14 +65,13 @@ def play(setup: Setup, case: Case) -> CaseTrial:
     """Play one. Raises `LabError` where the lab cannot be built, `ActionFailed` where the server
     is not ready.
     """
-    with Lab(setup.family) as lab, tempfile.TemporaryDirectory(prefix="netlab-") as folder:
-        os.chmod(folder, 0o755)
+    with Lab(setup.family) as lab, scratch.folder("trial") as folder:
         lab.wire.watch()
         faults = [
             getattr(lab.wire, each.word)(each.packet, each.to, each.connection, each.again)
             for each in case
         ]
-        told = _environment(setup, lab, folder)
+        told = _environment(setup, lab, str(folder))
         values = {"port": told.get(PORT, "{port}")}
         server = lab.server.start(filled_in(setup.server, values), setup.ready, env=told)
         line = [filled_in(word, values) for word in setup.command]

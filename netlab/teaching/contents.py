@@ -18,14 +18,17 @@ WHAT = (
 )
 
 
-def following(done: Mapping[str, str]) -> lesson.Entry | None:
-    """The next lesson after these, which are in the order in which they were done."""
-    return lesson.following(next(reversed([*done]), ""), done)
+def following(done: Mapping[str, str], left: str = "") -> lesson.Entry | None:
+    """The lesson that was left before its end, or the next one after those that are done, which
+    are in the order in which they were done.
+    """
+    begun = [entry for entry in lesson.entries() if entry.name == left]
+    return begun[0] if begun else lesson.following(next(reversed([*done]), ""), done)
 
 
-def lessons(done: Mapping[str, str], width: int, style: Style) -> Iterator[str]:
+def lessons(done: Mapping[str, str], width: int, style: Style, left: str = "") -> Iterator[str]:
     """The list, in its parts; a tick marks lessons that are done, and > the next one."""
-    after = following(done)
+    after = following(done, left)
     longest = max(len(entry.name) for entry in lesson.entries())
     known: set[str] = set()
     for part in lesson.parts():
@@ -35,7 +38,7 @@ def lessons(done: Mapping[str, str], width: int, style: Style) -> Iterator[str]:
                 known.add(name)
                 yield from (style(line, "dim") for line in wrapped(f"({what})", width))
         for entry in part.entries:
-            mark = TICK if entry.name in done else ">" if entry == after else " "
+            mark = ">" if entry == after else TICK if entry.name in done else " "
             colours = {TICK: ("green",), ">": ("bold", "cyan")}.get(mark, ("cyan",))
             first = f"{mark} {entry.name}"
             if 2 + longest + 2 + len(entry.title) <= width:
@@ -46,10 +49,10 @@ def lessons(done: Mapping[str, str], width: int, style: Style) -> Iterator[str]:
         yield ""
 
 
-def ending(done: Mapping[str, str], width: int, style: Style) -> Iterator[str]:
+def ending(done: Mapping[str, str], width: int, style: Style, left: str = "") -> Iterator[str]:
     """The lesson to go on with, or to begin with."""
     names = [entry.name for entry in lesson.entries()]
-    count, after = sum(name in done for name in names), following(done)
+    count, after = sum(name in done for name in names), following(done, left)
     if after is None:
         yield from wrapped(
             f"All {len(names)} lessons are done. 'netlab teach NAME' plays one again, "
@@ -61,6 +64,6 @@ def ending(done: Mapping[str, str], width: int, style: Style) -> Iterator[str]:
     else:
         said = f"{len(names)} lessons, and none is done yet. Begin with"
     yield from wrapped(said, width)
-    yield f"  {style('netlab teach --next', 'bold', 'cyan')}"
+    yield f"  {style('netlab teach', 'bold', 'cyan')}"
     yield from (f"      {line}" for line in wrapped(f"{after.name}: {after.title}", width - 6))
     yield from wrapped("or with any of them: 'netlab teach NAME'.", width)

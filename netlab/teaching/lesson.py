@@ -101,6 +101,13 @@ def is_lesson(scenario: Scenario) -> bool:
     return comes_with_netlab and scenario.name in {entry.name for entry in entries()}
 
 
+def _untitled(scenario: Scenario) -> str:
+    """What stands for the title of what has no text."""
+    if scenario.path.is_relative_to(catalogue.ATLAS):
+        return "a pair of the atlas"
+    return "a scenario of your own" if scenario.code is None else "a story"
+
+
 def of(scenario: Scenario) -> Lesson:
     """The lesson of a scenario. If it has no text, the comments of its file are used instead.
 
@@ -110,8 +117,7 @@ def of(scenario: Scenario) -> Lesson:
     path = LESSONS / f"{scenario.name}.yaml"
     if not is_lesson(scenario) or not path.is_file():
         story = " ".join(scenario.story.split())
-        title = "a scenario of your own" if scenario.code is None else "a story"
-        return Lesson(scenario.name, title, story, predict=(_last_act(scenario),))
+        return Lesson(scenario.name, _untitled(scenario), story, predict=(_last_act(scenario),))
     said = _read(path)
     _check(said, path, scenario)
     return Lesson(

@@ -217,10 +217,9 @@ class LessonSession:
         """Warn once about each state that the kernel ends by itself."""
         for row in (row for of_side in seen.values() for row in of_side):
             orphan = row.inode == 0 or row.state in words.ALWAYS_ENDS
-            ends = row.state in words.LIVES and orphan and not self._tuned
-            if ends and row.state not in self._warned:
+            life = words.lives(row.state, called=row.inode != 0).partition(" once ")[0]
+            if life and orphan and not self._tuned and row.state not in self._warned:
                 self._warned.add(row.state)
-                life = words.LIVES[row.state].partition(" once ")[0]
                 self._person.say(f"(Linux keeps {row.state} for {life}, even while you read.)",
                                  "dim", indent=1)  # fmt: skip
 

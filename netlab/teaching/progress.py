@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Remembers the lessons that were finished: one small file, one line per lesson.
+"""Remembers the lessons that were finished, and the one that was left: one small file, one line
+per lesson.
 
 It never gets in the way: a file that cannot be read counts as nothing done, what cannot be written
 is not remembered, and `trouble` has a sentence about it. As root, the file is that of the person
@@ -23,7 +24,7 @@ from typing import NamedTuple
 
 FILE = Path("netlab", "lessons")
 HEAD = "# Lessons walked to their end with 'netlab teach'. 'netlab teach --forget' removes this.\n"
-LINE = re.compile(r"(\d{4}-\d\d-\d\d) ([\w-]+)")
+LINE = re.compile(r"(\d{4}-\d\d-\d\d) ([\w-]+)( left)?")
 LARGEST = 1 << 20  # bytes; a line is at most 60
 
 
@@ -55,36 +56,55 @@ class Progress:
 
     def done(self) -> dict[str, str]:
         """The finished lessons, each with its day (ISO 8601). Never raises."""
+        return {name: day for day, name, left in self._read() if not left}
+
+    def left(self) -> str:
+        """The lesson that was left before its end, if it was the last one, or ''. Never raises."""
+        return next((name for _, name, left in self._read() if left), "")
+
+    def _read(self) -> list[tuple[str, str, bool]]:
+        """Each line: the day, the lesson, and whether it was left before its end."""
         if self.path is None:
-            return {}
+            return []
         try:
             with self._rights():
                 text = _text(self.path)
         except FileNotFoundError:
-            return {}
+            return []
         except OSError as error:
             self._cannot("read", error)
-            return {}
+            return []
         lines = [line for line in text.splitlines() if line and not line.startswith("#")]
         found = [match.groups() for line in lines if (match := LINE.fullmatch(line))]
         if len(found) < len(lines):
             count = len(lines) - len(found)
             what = "a line that is" if count == 1 else f"{count} lines that are"
             self.trouble = f"{self.path} has {what} not netlab's"
-        return {name: day for day, name in found}
+        return [(day, name, bool(left)) for day, name, left in found]
 
     def add(self, name: str) -> None:
         """Remember that a lesson was finished today. Never raises."""
+        self._write(name, "")
+
+    def leave(self, name: str) -> None:
+        """Remember that a lesson was left today, before its end. Never raises."""
+        self._write(name, " left")
+
+    def _write(self, name: str, how: str) -> None:
+        """Write the file with a lesson as the last one. It stays among those that were finished
+        where it is only left now.
+        """
         if self.path is None:
             return
-        day = datetime.datetime.now().astimezone().date().isoformat()
         done = self.done()
-        done.pop(name, None)  # the last line is the last lesson
-        done[name] = day
+        if not how:
+            done.pop(name, None)  # the last line is the last lesson
+        lines = [f"{day} {each}\n" for each, day in done.items()]
+        today = datetime.datetime.now().astimezone().date().isoformat()
         try:
             with self._rights():
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                _replace(self.path, HEAD + "".join(f"{day} {name}\n" for name, day in done.items()))
+                _replace(self.path, "".join([HEAD, *lines, f"{today} {name}{how}\n"]))
         except OSError as error:
             self._cannot("write", error)
 

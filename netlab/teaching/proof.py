@@ -41,10 +41,12 @@ def lives(scenario: Scenario, tuned: bool) -> Iterator[str]:
         after = f"{ends.after.low:g} to {ends.after.high:g} s"
         yield f"Left alone, it becomes {ends.claim} by itself, after {after}."
         return
+    callers = words.callers(scenario)
     claim = scenario.expect.claim
-    for state in dict.fromkeys((*claim.client, *claim.server)):
-        if state in words.LIVES and not tuned:
-            yield f"Left alone, {state} lasts {words.LIVES[state]}."
+    each = [(state, side in callers) for side in Side for state in claim.states(side)]
+    for state, called in dict.fromkeys(each):
+        if (said := words.lives(state, called)) and not tuned:
+            yield f"Left alone, {state} lasts {said}."
 
 
 def _counted(notebook: Notebook, scenario: Scenario) -> Iterator[str]:

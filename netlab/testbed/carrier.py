@@ -174,7 +174,7 @@ class Carrier:
 
     Everything is done in both directions, or to what is on its way `to` one host. It is built with
     the first impairment: `detour` is asked then whether it may be, and `joined` told of each side's
-    new link. `free_name` gives an impairment its name, and `impose` is told of it.
+    new link. `name_of` gives an impairment its name, and `impose` is told of it.
     """
 
     def __init__(
@@ -182,13 +182,13 @@ class Carrier:
         hosts: Mapping[Side, Host],
         network: int,
         clock: Callable[[], float],
-        free_name: Callable[[str], str],
+        name_of: Callable[[str, str], str],
         impose: Callable[[Impairment], Impairment],
         detour: Callable[[str], None],
         joined: Callable[[Host, str], None],
     ) -> None:
         self._hosts, self._network, self.clock = hosts, network, clock
-        self._free_name, self._impose = free_name, impose
+        self._name_of, self._impose = name_of, impose
         self._detour, self._joined = detour, joined
         self._numbers = itertools.count()
         self._impairments: list[Impairment] = []
@@ -300,11 +300,12 @@ class Carrier:
     def _impose_all(
         self, word: str, name: str, does: str, each: Sequence[tuple[Side | None, WireEffect]]
     ) -> Impairment:
+        name = self._name_of(name, word)
         if self._carried is None:
             self._build()
         parts = tuple(Component(next(self._numbers), side, effect) for side, effect in each)
         kind = next((kind for kind, is_it in KINDS if any(map(is_it, parts))), Impairment)
-        impairment = kind(self, word, name or self._free_name(word), does, parts)
+        impairment = kind(self, word, name, does, parts)
         self._impairments.append(impairment)
         self._tell()
         return self._impose(impairment)

@@ -17,6 +17,7 @@ from netlab.model.evidence import TrackedState
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Pair, Side
 from netlab.observe.timeline import Timeline
+from netlab.testbed.sockets import written
 
 # include/uapi/linux/tcp.h; the socket module names none of them
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
@@ -129,6 +130,12 @@ class Flow:
         self.opened: dict[Side, int] = {}  # the sequence number of a side's SYN that was seen
         self.is_past = False  # there is another with the same ends by now
         self.holders: dict[Side, object] = {}  # who holds an end or has held it, where programs run
+
+    def __str__(self) -> str:
+        return f"{written(self.client)} -> {written(self.server)}, {self.pair}"
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
 
     def see(self, client: tuple[str, int], server: tuple[str, int]) -> None:
         """Both ends as the server has them: on the way, either may be translated."""

@@ -58,8 +58,11 @@ class LabContext:
         They are those of the lab's family: what listens in one family is found at once.
         """
         if self._names is None and not self.no_names:
+            named: dict[str, list[str]] = {}
+            for name, address in self.known.items():
+                named.setdefault(address, []).append(name)
             try:
-                self._names = Names({address: [name] for name, address in self.known.items()})
+                self._names = Names(named)
             except OSError as error:
                 self.no_names = (
                     "the names client and server are not known here, only {client} and {server}: "
@@ -73,6 +76,20 @@ class LabContext:
         if self._names is not None:
             self._names.close()
             self._names = None
+
+    def call(self, side: Side, name: str) -> None:
+        """Have one side known by one more name, from now on. Raises `LabError` if it is that of
+        another address, and where this machine cannot do that.
+        """
+        address = self.address(side)
+        if self.known.get(name, address) != address:
+            raise LabError(f"{name} is the name of {self.known[name]} already")
+        names = self.names()
+        if names is None:
+            raise LabError(self.no_names)
+        if name not in self.known:
+            names.add(address, name)
+            self.known[name] = address
 
     def addressed(self, name: str) -> str:
         """The address of that name. Raises `LabError` if there is none."""
@@ -113,12 +130,19 @@ class LabContext:
         for program in self.programs:
             program.look()
 
-    def wait(self, condition: Callable[[], T | None], patience: float) -> T | None:
-        """Evaluate `condition` for up to `patience` seconds, sampling both ends each time."""
+    def wait(
+        self,
+        condition: Callable[[], T | None],
+        patience: float,
+        again: Callable[[], float] | None = None,
+    ) -> T | None:
+        """Evaluate `condition` for up to `patience` seconds, sampling both ends each time; `again`
+        is as for `scheduler.wait`.
+        """
 
         def look() -> T | None:
             found = condition()
             self.sample()
             return found
 
-        return scheduler.wait(look, scheduler.now() + patience)
+        return scheduler.wait(look, scheduler.now() + patience, again)

@@ -83,7 +83,9 @@ def prove(
         if not why:
             raise
         summary = f"{error.failure.summary}: {why}"
-        raise NotHeld(replace(error.failure, summary=summary, notes=seen), error.held) from None
+        rows = tuple(map(_unseen, error.failure.rows))
+        failure = replace(error.failure, summary=summary, rows=rows, notes=seen)
+        raise NotHeld(failure, error.held) from None
     raise TooBusy(
         f"{gap:.2f} s between two samples (20 ms are wanted, {TOLERATED:g} s tolerated), "
         f"and so {HOLDS} times"
@@ -252,6 +254,13 @@ def _not_held(
         )
     summary = f"{summary} (kernel {os.uname().release})"
     return NotHeld(Failure(summary, rows=tuple(rows), reached=reached), held)
+
+
+def _unseen(row: FailureRow) -> FailureRow:
+    """The row of an end where no connection is meant: it is not closed, there is none. A listener
+    is one.
+    """
+    return replace(row, seen=False, how_long="") if row.sampled is State.CLOSED else row
 
 
 def _how_long(intervals: tuple[Interval, ...], as_claimed: bool) -> str:

@@ -16,7 +16,6 @@ from netlab.model.tcp import State
 from netlab.model.vocabulary import Family, Side
 from netlab.observe.openings import Opening, Openings
 from netlab.testbed.connection import Flow, Rows, index
-from netlab.testbed.sockets import written
 
 Endpoint = tuple[str, int]
 
@@ -211,6 +210,13 @@ class FlowTracker:
         self._know_all()
         return [self._given(flow) for flow in self._fitting(which)]
 
+    def number(self, which: Which) -> int:
+        """How many connections fit. Nobody looks for them on that account: there may be a hundred
+        thousand. Raises as `all`.
+        """
+        self._know_all()
+        return len(self._fitting(which))
+
     def _fitting(self, which: Which) -> list[Flow]:
         return [flow for flow in self._flows if flow.is_seen and which.fits(flow)]
 
@@ -323,9 +329,8 @@ def _counted(flows: Sequence[Flow], word: str) -> str:
 def _listed(flows: Sequence[Flow]) -> tuple[str, ...]:
     lines = []
     for number, flow in enumerate(flows[:LISTED]):
-        ends = f"{written(flow.client)} -> {written(flow.server)}"
         holders = "".join(
             f", {side} {shorten(str(holder), LONGEST)}" for side, holder in flow.holders.items()
         )
-        lines.append(f"number {number}: {ends}, {flow.pair}{holders}")
+        lines.append(f"number {number}: {flow}{holders}")
     return (*lines, f"and {len(flows) - LISTED} more") if len(flows) > LISTED else tuple(lines)

@@ -151,7 +151,7 @@ class Lab:
                         hosts,
                         self.network,
                         self.elapsed,
-                        self.free_name,
+                        self.name_of,
                         self.impose,
                         self.detour,
                         self.joined,
@@ -217,7 +217,8 @@ class Lab:
         if self.link != wire.NAME:
             raise LabError(
                 "a lab has a path of hops between its hosts, or a wire that misbehaves, and not "
-                f"both: its packets go over {self.link} already"
+                f"both: its packets go over {self.link} already. Give each a lab of its own "
+                "(net.forget is a path, net.slow a wire)"
             )
         self.link = link
 
@@ -268,8 +269,9 @@ class Lab:
         firewall, and the sender's stack learns of it. `port` matches either port; `first` and
         `after` count the packets that each rule matches; `covers_fin` matches only the
         acknowledgment number that covers the receiver's FIN; `longer`: only packets of more than so
-        many bytes. Raises `LabError` for an unknown word,
-        and where the kernel refuses the rule.
+        many bytes; `name` is for `remove`. Of faults that match at one place, the one that was
+        installed last has the packet. Raises `LabError` for an unknown word, a number that
+        cannot be, a name that a fault in force has, and where the kernel refuses the rule.
         """
         match = Match(coerce.segments(segments), (), port, first, after, covers_fin, longer=longer)
         return self._drop(match, to, at, name)
@@ -306,7 +308,7 @@ class Lab:
         may send nothing, and asks again and again.
         """
         host = self.host(coerce.side(to))
-        return self.impose(ClosedWindow(host, name or self.free_name("window"), self.elapsed))
+        return self.impose(ClosedWindow(host, self.name_of(name, "window"), self.elapsed))
 
     def plug(self, *hosts: End, name: str = "") -> Plug:
         """Hold what these hosts send (both, if none is named) on the wire until it is removed.
@@ -318,7 +320,7 @@ class Lab:
                 f"a plug holds what goes over {wire.NAME}: here it goes over {self.link}"
             )
         plugged = [self.host(coerce.side(host)) for host in hosts] or self.hosts
-        return self.impose(Plug(name or self.free_name("plug"), plugged, self.elapsed))
+        return self.impose(Plug(self.name_of(name, "plug"), plugged, self.elapsed))
 
     def impose(self, fault: F) -> F:
         """Register a fault that is in force, for `remove` and for the record of this lab."""
@@ -326,16 +328,34 @@ class Lab:
         return fault
 
     def remove(self, name: str | None = None) -> None:
-        """Remove the fault of that name, or all of them in the order of their installation."""
-        for fault in self._faults:
-            if name in (None, fault.name):
-                fault.remove()
+        """Remove the fault of that name, or all of them in the order of their installation. Raises
+        `LabError` if there was none of that name.
+        """
+        for fault in self._called(name):
+            fault.remove()
 
-    def free_name(self, kind: str) -> str:
-        """A name that no fault of this lab has yet: ``drop-1``."""
+    def name_of(self, name: str, kind: str) -> str:
+        """The name of a new fault: this one, or without one that no fault of this lab has had yet
+        (``drop-1``). Raises `LabError` if it is no name, or a fault in force is called so.
+        """
+        if name:
+            if any(fault.name == name and fault.in_force for fault in self._faults):
+                raise LabError(
+                    f"there is already a fault called {name!r}: remove it, or give this "
+                    "one another name"
+                )
+            return coerce.name(name)
         taken = {fault.name for fault in self._faults}
         number = next(n for n in range(1, len(taken) + 2) if f"{kind}-{n}" not in taken)
         return f"{kind}-{number}"
+
+    def _called(self, name: str | None) -> list[Fault]:
+        """The faults of that name, or all of them. A hop that only forwards is none."""
+        found = [fault for fault in self._faults if name in (None, fault.name)]
+        hops = [hop.name for hop in self.way.hops] if self.way is not None else []
+        if name is None or found or name in hops:
+            return found
+        coerce.unknown("fault", name, dict.fromkeys([*(each.name for each in self._faults), *hops]))
 
     def _drop(self, match: Match, to: End | None, at: Place | None, name: str) -> Drop:
         if (to is None) == (at is None):
@@ -347,7 +367,7 @@ class Lab:
             receiver = host if hook in (Hook.INPUT, Hook.PREROUTING) else host.peer
             acknowledges = receiver.connection.acknowledgment_of_fin()
         table = compiled(
-            name or self.free_name(match.kind),
+            self.name_of(name, match.kind),
             hook,
             match,
             self.family,
@@ -367,8 +387,10 @@ class Lab:
         return tuple(self._faults)
 
     def dropped(self, name: str | None = None) -> int:
-        """Packets that all faults have dropped so far, or the one of that name."""
-        return sum(fault.packets for fault in self._faults if name in (None, fault.name))
+        """Packets that all faults have dropped so far, or the one of that name. Raises `LabError`
+        if there was none of that name.
+        """
+        return sum(fault.packets for fault in self._called(name))
 
     # --- looking
 

@@ -55,7 +55,7 @@ class User:
         """The user of that name. Raises `LabError` if this machine has none."""
         try:
             entry = pwd.getpwnam(name)
-        except KeyError:
+        except (KeyError, TypeError):
             raise LabError(
                 f"user: this machine has none called {name!r}; getent passwd lists them"
             ) from None

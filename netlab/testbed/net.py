@@ -8,6 +8,7 @@ Every address is a port of the lab's server. What it needs is set up when it is 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import signal
 import socket
 import struct
@@ -20,8 +21,10 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from netlab.model.errors import LabError
 from netlab.model.tcp import ANY, SYN
 from netlab.model.vocabulary import Side
+from netlab.testbed import coerce
 from netlab.testbed.faults.base import Fault
 from netlab.testbed.lab import Lab
+from netlab.testbed.program import filled_in, words
 from netlab.testbed.readiness import Ready
 from netlab.testbed.sockets import written
 
@@ -29,8 +32,11 @@ if TYPE_CHECKING:
     from netlab.programs.effects import Share, Time
 
 FIRST = 7001  # of the ports of addresses
+MOST = 1 << 24  # bytes, or connections
 #: The addresses that take no argument: properties of `Net`.
 ADDRESSES = ("blackhole", "refused", "unreachable", "never_accepts", "silent", "resets", "closes")
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+AGAIN = 1.0  # seconds until what caught the end of its time is ended again
 ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: close with a RST
 
 
@@ -51,6 +57,10 @@ class Address(NamedTuple):
 
 class Late(AssertionError):
     """Something took longer than it may."""
+
+
+class _Overdue(BaseException):
+    """Ends what hangs. It is no error, which programs catch and try again."""
 
 
 class Net:
@@ -95,9 +105,10 @@ class Net:
 
     @property
     def unreachable(self) -> Address:
-        """A router says that there is no way to it: connecting fails with EHOSTUNREACH, after a
-        second. (The first answer comes while connect(2) still has the socket locked, and then the
-        kernel passes it over: tcp_v4_err.)
+        """A router says that there is no way to it: connecting fails with EHOSTUNREACH, at once
+        over IPv4 where the socket has a time-out or does not block, else after a second. (The first
+        answer comes while connect(2) still has the socket locked, and is only noted then, in
+        tcp_v4_err: poll(2) tells of it, and who blocks waits for that to the second SYN.)
         """
 
         def reject(at: Address) -> None:
@@ -127,8 +138,9 @@ class Net:
 
     def half(self, count: int) -> Address:
         """A program that answers an HTTP request with a promise of twice as many bytes, sends
-        `count` of them, and falls silent.
+        `count` of them, and falls silent. Raises `LabError` for more than 16 MiB.
         """
+        coerce.whole("half", count, 1, MOST)
 
         def answer(connection: socket.socket) -> None:
             connection.recv(1 << 16)
@@ -137,6 +149,23 @@ class Net:
             _listen_for_ever(connection)
 
         return self._once(f"half {count}", lambda at: self._serve(at.port, answer))
+
+    def resets_first(self, count: int = 1, answer: bytes = OK) -> Address:
+        """A program that reads what comes first on each connection: the first `count` of them are
+        reset then, and later ones get `answer` (an empty 200 of HTTP) and are closed.
+        """
+        coerce.whole("resets_first", count, 0, MOST)
+        numbers = itertools.count()
+
+        def reset_or_answer(connection: socket.socket) -> None:
+            if next(numbers) < count:
+                _reset(connection)
+            else:
+                connection.recv(1 << 16)
+                connection.sendall(answer)
+
+        name = f"resets first {count} {answer!r}"
+        return self._once(name, lambda at: self._serve(at.port, reset_or_answer))
 
     def serve(
         self,
@@ -153,9 +182,8 @@ class Net:
         if callable(what):
             self._serve(address.port, what)
             return address
-        words = [what] if isinstance(what, str) else [*what]
-        line = [word.replace("{port}", str(address.port)) for word in words]
-        command = line[0] if isinstance(what, str) else line
+        port = {"port": str(address.port)}
+        command = filled_in(what, port) if isinstance(what, str) else words(what, port)
         self.lab.server.start(command, ready=address.port if ready is None else ready)
         return address
 
@@ -199,45 +227,42 @@ class Net:
         remembering = [hop for hop in way.hops if hop.tracks]
         if not remembering:
             raise LabError("no hop on the way remembers connections: there is nothing to forget")
+        self.lab.sample()  # what their tables still say
         for hop in remembering:
             hop.forget()
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Have the body end in time. Raises `Late`, in the midst of what hangs, with the sockets of
-        both ends; in a thread other than the main one, only after it.
+        """Have the body end in time. Raises `Late`, from the midst of what hangs, with the sockets
+        of both ends; in a thread other than the main one, only after it. No ``except Exception`` in
+        the body catches it, and what catches everything is ended again and again. Raises `LabError`
+        for no time at all.
         """
+        if not (isinstance(seconds, int | float) and seconds > 0):
+            raise LabError(f"within: expected seconds, more than 0; found {seconds!r}")
         began = time.monotonic()
-        with self._alarm(seconds) if _is_main() else contextlib.nullcontext():
-            yield
-        if time.monotonic() - began > seconds:
-            self._late(seconds)
+        first: list[str] = []
 
-    @contextlib.contextmanager
-    def _alarm(self, seconds: float) -> Iterator[None]:
-        """An alarm of one's own, beside that of whoever else has set one (pytest-timeout)."""
+        def hangs() -> NoReturn:
+            first[:] = first or [self._too_late(seconds)]
+            raise _Overdue(*first)
 
-        def ring(number: int, frame: FrameType | None) -> None:
-            self._late(seconds)
-
-        before = signal.signal(signal.SIGALRM, ring)
-        began = time.monotonic()
-        others, _ = signal.setitimer(signal.ITIMER_REAL, seconds)
-        if others and others < seconds:  # it comes first, and ends all this
-            signal.signal(signal.SIGALRM, before)
-            signal.setitimer(signal.ITIMER_REAL, others)
         try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
-            if others:
-                left = others - (time.monotonic() - began)
-                signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
+            with _alarm(seconds, hangs) if _is_main() else contextlib.nullcontext():
+                yield
+        except _Overdue as overdue:
+            if not first:  # that of another one, around it
+                raise
+            raise Late(*first).with_traceback(overdue.__traceback__) from None
+        if time.monotonic() - began > seconds:
+            raise Late(*(first or [self._too_late(seconds)]))
 
-    def _late(self, seconds: float) -> NoReturn:
-        lines = [f"  {host.side}: {each}" for host in self.lab.hosts for each in host.sockets()]
-        raise Late("\n".join([f"not done within {seconds:g} s. Sockets:", *(lines or ["  none"])]))
+    def _too_late(self, seconds: float) -> str:
+        """The state of the client's first socket comes first, since summaries cut what is long."""
+        found = [(host.side, each) for host in self.lab.hosts for each in host.sockets()]
+        states = [str(each.state) for side, each in found if side is Side.CLIENT]
+        first = f"{states[0] if states else 'no socket'}, and not done within {seconds:g} s"
+        return "\n  ".join([first, *(f"{side}: {each}" for side, each in found)])
 
     # --- setting up
 
@@ -283,6 +308,34 @@ class Net:
                 self._closing.callback(_end, connection)
                 return
         _end(connection)
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float, ring: Callable[[], object]) -> Iterator[None]:
+    """An alarm of one's own, beside that of whoever else has set one (pytest-timeout). It rings
+    again every `AGAIN` seconds.
+    """
+    over = False
+
+    def wake(number: int, frame: FrameType | None) -> None:
+        if not over:
+            ring()
+
+    before = signal.signal(signal.SIGALRM, wake)
+    began = time.monotonic()
+    others, interval = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+    if others and others < seconds:  # it comes first, and ends all this
+        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, others, interval)
+    try:
+        yield
+    finally:
+        over = True
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if others:
+            left = others - (time.monotonic() - began)
+            signal.setitimer(signal.ITIMER_REAL, max(left, 0.001), interval)
 
 
 def _answer(connection: socket.socket, answer: Callable[[socket.socket], object]) -> None:

@@ -92,6 +92,14 @@ class Node:
             return False
         return True
 
+    def known_as(self, *names: str) -> None:
+        """Have programs and threads of this lab find this end under more names from now on, such as
+        ``api.example.com``. The machine's own files stay as they are. Raises `LabError` for what is
+        no name, or that of another address, and where nobody can be told any.
+        """
+        for name in names:
+            self._context.call(self.side, coerce.host_name(name))
+
     # --- programs
 
     def run(
@@ -161,8 +169,10 @@ class Node:
 
         That is when it listens on a TCP port (a number), has written a text (a string), or a
         function returns something true. Raises `ActionFailed`, with the last of what it wrote, if
-        it ends before, or is not ready `within` so many seconds; it is ended then.
+        it ends before, or is not ready `within` so many seconds; it is ended then. Raises
+        `LabError` for what it can never be, and where it cannot be started.
         """
+        readiness.check(ready)
         if isinstance(ready, int):
             taken = self.sockets(port=ready, state=State.LISTEN)
             if taken:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from netlab.linux.nstat import difference
 from netlab.model import evidence
-from netlab.model.errors import Absent, LabError
+from netlab.model.errors import Absent, ActionFailed, LabError
 from netlab.model.vocabulary import Side
 from netlab.observe.transitions import sampled
 from netlab.testbed.connection import Flow
@@ -40,6 +40,15 @@ class Notebook:
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._before = {host.side: host.counters.read() for host in lab.hosts}
+        self._info: dict[Side, dict[str, int]] = {}
+
+    def ask(self, of: str) -> None:
+        """Note what both kernels tell of their sockets of the connection of that name now, where
+        they tell anything.
+        """
+        for host in self._lab.hosts:
+            with contextlib.suppress(ActionFailed, LabError):
+                self._info[host.side] = host.tcp_info(of)
 
     def counted(self, side: Side) -> Mapping[str, int]:
         """Every counter of one end, as its change since the beginning."""
@@ -58,6 +67,7 @@ class Notebook:
             intervals=flow.timelines[side].intervals(),
             counters=difference(self._before[side], host.counters.read()),
             sysctls=settings,
+            info=self._info.get(side, {}),
         )
 
     def faults(self) -> tuple[evidence.FaultRecord, ...]:

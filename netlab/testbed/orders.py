@@ -6,18 +6,28 @@ from __future__ import annotations
 import contextlib
 import inspect
 import json
+import math
 import socket
-from collections.abc import Callable, Mapping
+import types
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import Any
+from typing import Any, NoReturn, get_args
 
-from netlab.model.errors import LabError, NetlabError, Unmet
+from netlab.model.errors import LabError, NetlabError, Unmet, bug
 from netlab.programs.effects import Share, Time
 from netlab.testbed.net import ADDRESSES, Address, Net
 from netlab.testbed.sockets import TcpSocket
 
 LARGEST = 1 << 20  # bytes of a request
+#: What a request may hold, by the Python of it.
+JSON = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    list[str]: "a list of texts",
+    types.NoneType: "null",
+}
 
 
 def obey(net: Net, connection: socket.socket) -> None:
@@ -111,10 +121,14 @@ class Routes:
 
     def post_half(self, count: int) -> dict[str, object]:
         """An address that answers with so many bytes of twice as many, and falls silent."""
-        return _address(self._net.half(int(count)))
+        return _address(self._net.half(count))
 
-    def post_serve(self, command: str | list[str], ready: str | None = None) -> dict[str, object]:
-        """Start a server on the server's host; {port} becomes the port of its address."""
+    def post_serve(
+        self, command: str | list[str], ready: str | int | None = None
+    ) -> dict[str, object]:
+        """Start a server on the server's host; {port} becomes the port of its address. It is ready
+        when it listens there, or on the port, or has written the text that `ready` is.
+        """
         return _address(self._net.serve(command, ready))
 
     def post_expect(
@@ -144,6 +158,40 @@ class _Wrong(LabError):
     """A request that cannot be understood."""
 
 
+def _check(route: Callable[..., object], given: Mapping[str, Any]) -> None:
+    """Raise `_Wrong` for arguments that a route does not take, or that are of another kind."""
+    signature = inspect.signature(route, eval_str=True)
+    try:
+        signature.bind(**given)
+    except TypeError as error:
+        raise _Wrong(str(error)) from None
+    for name, value in given.items():
+        kinds = [*_kinds(signature.parameters[name].annotation)]
+        if not any(_is(value, kind) for kind in kinds):
+            expected = " or ".join(JSON[kind] for kind in kinds)
+            raise _Wrong(f"{name}: expected {expected}; found {json.dumps(value)}")
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """What an annotation allows, in the words of `JSON`: one, or any of several."""
+    if annotation in JSON:
+        yield annotation
+        return
+    for each in get_args(annotation):  # of a union; of what is annotated, its first
+        if each in JSON or get_args(each):
+            yield from _kinds(each)
+
+
+def _is(value: object, kind: Any) -> bool:
+    if isinstance(value, bool):  # Python takes it for a number
+        return False
+    if kind is float:
+        return isinstance(value, int | float) and math.isfinite(value)
+    if kind == list[str]:
+        return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return isinstance(value, kind)
+
+
 class _Handler(BaseHTTPRequestHandler):
     timeout = 5  # seconds for a whole request: all of netlab waits meanwhile
 
@@ -152,47 +200,76 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(connection, "client", None)  # type: ignore[arg-type]  # no server but this
 
     def do_GET(self) -> None:
-        self._do({})
+        self._say(*self._answer())
 
-    def do_POST(self) -> None:
+    do_POST = do_GET
+
+    def send_error(self, code: int, *_: object) -> None:
+        """What cannot be read as HTTP, or is another verb than GET and POST, gets JSON, too."""
+        status = HTTPStatus(code)
+        self._say(status, {"error": f"{status.phrase}: an order is a GET or a POST of HTTP/1"})
+
+    def _answer(self) -> tuple[HTTPStatus, object]:
+        """Do what is asked for, and return what comes of it."""
+        path = self.path.partition("?")[0]
+        route = self._routes.get((self.command, path))
+        if route is None:
+            return self._unknown(path)
         try:
-            self._do(self._given())
+            given = self._given() if self.command == "POST" else {}
+            _check(route, given)
+            return HTTPStatus.OK, route(**given)
         except _Wrong as error:
-            self._say(HTTPStatus.BAD_REQUEST, {"error": str(error)})
+            takes = _arguments(route) or "nothing"
+            return _refused(f"{error}. {self.command} {path} takes: {takes}")
+        except Unmet as error:
+            return HTTPStatus.CONFLICT, {"error": str(error)}
+        except NetlabError as error:
+            return _refused(str(error))
+        except Exception as error:  # who asks is to be told of that, too
+            return HTTPStatus.INTERNAL_SERVER_ERROR, {"error": bug(error)}
+
+    def _unknown(self, path: str) -> tuple[HTTPStatus, object]:
+        known = {f"{verb} {at}": _told(each) for (verb, at), each in self._routes.items()}
+        if path == "/":
+            return HTTPStatus.OK, known
+        return HTTPStatus.NOT_FOUND, {
+            "error": f"there is no {self.command} {path}", "known": known
+        }  # fmt: skip
 
     def _given(self) -> dict[str, Any]:
         try:
-            length = int(self.headers.get("Content-Length") or 0)
-            if length > LARGEST:
-                raise _Wrong(f"a request has {LARGEST} bytes at most; this one has {length}")
-            given = json.loads(self.rfile.read(length) or b"{}")
+            given = json.loads(self._body() or b"{}", parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             raise _Wrong(f"the request is not JSON: {error}") from None
         if not isinstance(given, dict):
             raise _Wrong("expected a mapping, such as {}")
         return given
 
-    def _do(self, given: Mapping[str, Any]) -> None:
-        path = self.path.partition("?")[0]
-        route = self._routes.get((self.command, path))
-        if route is None:
-            known = {f"{verb} {at}": _told(each) for (verb, at), each in self._routes.items()}
-            found = path == "/"
-            self._say(
-                HTTPStatus.OK if found else HTTPStatus.NOT_FOUND,
-                known if found else {"error": f"there is no {self.command} {path}", "known": known},
-            )
-            return
-        try:
-            inspect.signature(route).bind(**given)
-            self._say(HTTPStatus.OK, route(**given))
-        except (TypeError, ValueError, AttributeError, OSError) as error:  # of a wrong kind
-            told = f"{error}. {self.command} {path} takes: {_arguments(route)}"
-            self._say(HTTPStatus.BAD_REQUEST, {"error": told})
-        except Unmet as error:
-            self._say(HTTPStatus.CONFLICT, {"error": str(error)})
-        except NetlabError as error:
-            self._say(HTTPStatus.BAD_REQUEST, {"error": str(error)})
+    def _body(self) -> bytes:
+        """What the request has below its head, with a length or in chunks."""
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            return b"".join(self._chunks())
+        said = self.headers.get("Content-Length") or "0"
+        if not said.isdecimal():
+            raise _Wrong(f"Content-Length: expected a number of bytes; found {said!r}")
+        return self._read(int(said))
+
+    def _chunks(self) -> Iterator[bytes]:
+        """RFC 9112, section 7.1: each with its length in hexadecimal digits before it."""
+        read = 0
+        while length := int(self.rfile.readline(LARGEST).partition(b";")[0], 16):
+            yield self._read(length, read)
+            read += length
+            self.rfile.readline(LARGEST)
+        while self.rfile.readline(LARGEST).strip():  # what follows the last one
+            pass
+
+    def _read(self, length: int, before: int = 0) -> bytes:
+        if not 0 <= length <= LARGEST - before:
+            found = before + length
+            raise _Wrong(f"a request has {LARGEST} bytes at most; this one has {found}")
+        return self.rfile.read(length)
 
     def _say(self, status: HTTPStatus, what: object) -> None:
         body = (json.dumps(what) + "\n").encode()
@@ -207,6 +284,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def address_string(self) -> str:
         return "client"
+
+
+def _refused(why: str) -> tuple[HTTPStatus, object]:
+    return HTTPStatus.BAD_REQUEST, {"error": why}
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _told(route: Callable[..., object]) -> str:

@@ -47,6 +47,8 @@ class Path:
     """
 
     def __init__(self, context: LabContext, hosts: Sequence[Host], hops: Sequence[Hop]) -> None:
+        if wrong := [each for each in hops if not isinstance(each, Hop)]:
+            raise LabError(f"path: expected hops, such as Nat(); found {wrong[0]!r}")
         why_not = way.problem(
             [way.OnTheWay(hop.name, hop.hosted, *hop.services.values()) for hop in hops]
         )

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from netlab import scheduler
 from netlab.linux.confinement import MIB, PYTHON
-from netlab.linux.namespace import Namespace
 from netlab.model.errors import ActionFailed, LabError
 from netlab.model.evidence import ProgramRecord
 from netlab.model.text import printable
@@ -43,7 +42,7 @@ class Program:
 
     def __init__(
         self,
-        namespace: Namespace,
+        namespace: contextlib.AbstractContextManager[object],
         command: Sequence[str],
         launch: Launch,
         wait: Callable[[Callable[[], bool | None], float], bool | None],
@@ -237,9 +236,11 @@ def words(command: str | Sequence[str], addresses: Mapping[str, str]) -> list[st
     """
     try:
         line = shlex.split(command) if isinstance(command, str) else [*command]
+    except TypeError:
+        line = []
     except ValueError as error:
         raise LabError(f"command: {command!r}: {str(error).lower()}") from None
-    if not line or not all(isinstance(word, str) for word in line):
+    if not line or not all(isinstance(word, str) and "\0" not in word for word in line):
         raise LabError(f"command: expected words, as a string or a list; found {command!r}")
     return [filled_in(word, addresses) for word in line]
 

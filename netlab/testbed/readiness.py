@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from netlab.linux.procnet import TcpTable, ends
-from netlab.model.errors import ActionFailed
+from netlab.model.errors import ActionFailed, LabError
 from netlab.model.tcp import State
 from netlab.render.program import ended
 from netlab.testbed.context import LabContext
@@ -15,6 +15,17 @@ from netlab.testbed.program import Program
 #: A TCP port that it listens on, a text that it has written, or a function that says so.
 Ready = int | str | Callable[[], object]
 PATIENCE = 10.0  # seconds
+
+
+def check(ready: Ready) -> None:
+    """Raise `LabError` for what no program can ever be."""
+    is_port = isinstance(ready, int) and 1 <= ready <= 65535
+    if is_port or (isinstance(ready, str) and ready) or callable(ready):
+        return
+    raise LabError(
+        "ready: expected a port that it listens on (1 to 65535), a text that it writes, or a "
+        f"function; found {ready!r}"
+    )
 
 
 def wait(

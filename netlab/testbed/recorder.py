@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from netlab.linux.namespace import Namespace
 from netlab.linux.procnet import Row
@@ -146,7 +147,7 @@ class Recorder:
 
     def _events(self, flow: Flow) -> list[evidence.Event]:
         found = []
-        for traced in self._traced if self._tells_apart else ():
+        for traced in of_open_sockets(self._traced, _addresses(flow)) if self._tells_apart else ():
             kind = EVENTS.get(traced.tracepoint)
             if kind is None or (kind == "discarded" and traced.reason in CONSUMED):
                 continue
@@ -166,7 +167,22 @@ class Recorder:
             return sampled(intervals)
         if not self._tells_apart or self._lost() > self._lost_before:
             return sampled(intervals)
-        return reconciled(visits(self._of(flow, side)), intervals, self._requests(flow, side))
+        own = self._of(flow, side)
+        given = self._given(flow) if side is Side.SERVER else None
+        seen = visits(own) if given is None else visits_since(given, own)
+        return reconciled(seen, intervals, self._requests(flow, side))
+
+    def _given(self, flow: Flow) -> float | None:
+        """When a NAT gave a connection the ends that it has at the server, in seconds; None where
+        no other connection had them before.
+        """
+        names, own, others = {flow.client}, list[float](), list[float]()
+        for each in self._translations():
+            if each.client in names:
+                names.add(each.client_behind)
+            if (each.client_behind, each.server_behind) == flow.seen:
+                (own if each.client in names else others).append(each.at)
+        return max(own) if own and others and min(others) < max(own) else None
 
     def _requests(self, flow: Flow, side: Side) -> list[float]:
         """The times at which one end sent a SYN-ACK of this connection."""
@@ -180,7 +196,8 @@ class Recorder:
         """The state changes that belong to one end of a connection, in order.
 
         A socket has no port yet when it goes to SYN_SENT (tcp_v4_connect), so that change is the
-        last one towards the same peer before the connection became known, or was established.
+        last one towards the same peer before the connection became known, was established, or was
+        seen in that state.
         """
         local, remote = flow.ends(side)
         own, without_port = [], []
@@ -192,8 +209,11 @@ class Recorder:
             elif traced.local == (local[0], 0) and traced.remote == remote:
                 without_port.append(traced)
         begun = [at for whose, at in flow.begun if whose is side]
-        opened = [t.at for t in own if t.before == "TCP_SYN_SENT" and t.after != "TCP_CLOSE"]
-        for at in (*begun, *opened):
+        begun += [t.at for t in own if t.before == "TCP_SYN_SENT" and t.after != "TCP_CLOSE"]
+        if not begun:  # a program's, which has not been established
+            seen = flow.timelines[side].intervals()
+            begun = [each.since for each in seen if each.state is State.SYN_SENT]
+        for at in begun:
             earlier = [traced for traced in without_port if traced.at <= at]
             if earlier and earlier[-1] not in own:
                 own.append(earlier[-1])
@@ -203,6 +223,32 @@ class Recorder:
 def _sides(flow: Flow) -> tuple[Side, ...]:
     """The sides at which a connection has an end: only one if it is connected to itself."""
     return (Side.CLIENT,) if flow.client == flow.server else tuple(Side)
+
+
+def _addresses(flow: Flow) -> set[str]:
+    return {flow.ends(side)[0][0] for side in _sides(flow)}
+
+
+def of_open_sockets(records: Iterable[Traced], addresses: Collection[str]) -> Iterator[Traced]:
+    """The records without the discards of sockets that had ended before: the kernel gives such
+    memory away at once, and what is met there is another's, somewhere on this machine, until a
+    socket at one of these addresses is there again. A TCP socket tells its address before it can
+    get a packet, for a state is set; one of another protocol does not, and so time tells as well.
+    """
+    ended: dict[str, float] = {}
+    for record in records:
+        if record.after and record.local[0] in addresses:
+            ended.pop(record.socket, None)
+            if record.after == "TCP_CLOSE":
+                ended[record.socket] = record.at
+        elif record.after == "TCP_CLOSE":  # a listener of ours at no address, or already another's
+            ended.setdefault(record.socket, record.at)
+        elif record.after and (record.local[0] not in ANY or record.socket in ended):
+            ended[record.socket] = NEVER
+        if EVENTS.get(record.tracepoint) != "discarded" or (
+            record.at <= ended.get(record.socket, record.at) + CLOSING
+        ):
+            yield record
 
 
 def visits(changes: Sequence[Traced]) -> list[Visit]:
@@ -226,9 +272,24 @@ def visits(changes: Sequence[Traced]) -> list[Visit]:
     return found
 
 
+def visits_since(given: float, changes: Sequence[Traced]) -> list[Visit]:
+    """The states that the server's end of a connection was in, whose ends there another one had
+    until a NAT gave them to it, at `given` seconds: it may well have met the other's socket.
+    """
+    listeners = visits([change for change in changes if change.remote in LISTENERS])
+    every = visits(changes)
+    met = [replace(visit, since=given, traced=False) for visit in every if visit.since < given]
+    before = [visit for visit in listeners if visit.since < given]
+    return [*before, *met[-1:], *(visit for visit in every if visit.since >= given)]
+
+
 #: Reasons given for packets that were consumed, not discarded.
 CONSUMED = ("NOT_SPECIFIED", "CONSUMED", "SKB_CONSUMED")
-LISTENERS: tuple[Endpoint, ...] = (("0.0.0.0", 0), ("::", 0))
+#: Seconds in which what has ended a socket is discarded itself.
+CLOSING = 0.001
+NEVER = float("-inf")
+ANY = ("0.0.0.0", "::")
+LISTENERS: tuple[Endpoint, ...] = tuple((address, 0) for address in ANY)
 
 
 def _is_synack(data: bytes, flow: Flow) -> bool:

@@ -130,7 +130,9 @@ def plug(transport: Transport, side: Side, network: int) -> None:
 
 
 def unplug(transport: Transport, side: Side, network: int) -> None:
-    """Send what was held, in order, and stop holding."""
+    """Send what was held, in order, and stop holding. The peer answers the first at once, and what
+    this side says to that is not held: it overtakes the rest.
+    """
     _set_peer(transport, side, network, known=True)
 
 

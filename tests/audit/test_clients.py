@@ -80,7 +80,8 @@ def test_a_client_gets_a_reply_both_ways(net: Net) -> None:
     begun: list[Program] = []
     for entry in filter(here, LIST):
         words = shlex.split(entry["command"].replace("{python}", sys.executable))
-        env = {"NETLAB_SERVER": str(servers[entry["talks"]])}
+        there = servers[entry["talks"]]
+        env = {"NETLAB_SERVER": there.host, "NETLAB_PORT": str(there.port)}
         for more in ([], ["--recommended"]):
             begun.append(net.lab.client.run([*words, *more], cwd=FOLDER, env=env))
     assert len(begun) >= 8  # those of Python, both ways

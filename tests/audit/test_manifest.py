@@ -17,7 +17,7 @@ VERDICTS = {*INNOCENT, "late", "hangs", "sent twice", "short", "leaks", "spins",
 OF_CLIENTS = {
     *("syn-lost", "syn-ack-lost", "third-ack-lost", "refused", "unreachable", "never-accepted"),
     *("queue-full", "silent-server", "request-lost", "request-ack-lost", "reply-lost"),
-    *("half-then-silence", "half-then-fin", "half-then-rst", "rst-without-reply"),
+    *("half-then-silence", "half-then-fin", "half-then-rst", "rst-without-reply", "rst-once"),
     *("closed-without-reply", "window-closed", "one-byte-a-second", "fin-lost", "idle-then-cut"),
     *("idle-then-closed", "nat-forgot", "server-restarted", "server-moved", "mtu-black-hole"),
     *("delay-300ms", "loss-5", "loss-20", "connection-storm"),

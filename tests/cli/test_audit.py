@@ -12,7 +12,10 @@ import pytest
 from junitparser import JUnitXml
 
 from netlab import cli
-from tests.kernel.test_audit import ASKS, IN_TIME, PYTHON
+from netlab.audit import run
+from netlab.audit.plan import AuditPlan
+from netlab.cli.commands.audit import planned
+from tests.kernel.test_audit import ASKS, IN_TIME, PYTHON, SINGLE
 
 from .browser import look
 from .shell import netlab
@@ -56,6 +59,16 @@ def test_one_fault_is_told_with_all_that_was_seen() -> None:
         "├── SYN seq=0",
     ):
         assert said in done.out
+    assert "held by no process" not in done.out  # the server has accepted it
+
+
+def test_what_a_fault_takes_of_a_goodbye_is_said_to_be_no_finding() -> None:
+    done = netlab("audit", *LINE, "--fault", "nat-forgot", "--", *PYTHON, ASKS)
+    assert done.code == 0
+    said = " ".join(done.out.split())
+    assert "not reached why it meets a second request on the connection of the first" in said
+    assert "lost only a goodbye (FIN, RST)" in said
+    assert "✗ drop-2" in done.out
 
 
 def test_the_command_that_is_named_plays_it_again_with_the_same_verdict() -> None:
@@ -64,6 +77,24 @@ def test_the_command_that_is_named_plays_it_again_with_the_same_verdict() -> Non
         _, *again = shlex.split(record["command"])
         told = netlab(*again)
         assert f"verdict    {record['verdict']}" in told.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--talks", "redis", "--port", "7", "-6", "--", "a b", "--help"],
+        ["--as-server", "--port", "8000", "--cap", "5s", "--", "a"],
+        ["--server", "a {port}", "--port", "8", "--promise", "300ms", "--", "a"],
+        ["--virtual", "--kernel", "debian:sid", "--with", "b", "c d", "--cap", "2min", "--", "a"],
+    ],
+)
+def test_the_command_that_plays_it_again_asks_for_the_same(words: list[str]) -> None:
+    def asked(*line: str) -> AuditPlan:
+        return planned(cli.parser("audit").parse_args(line))
+
+    plan = asked("audit", *words)
+    _, *line = shlex.split(run.again(plan, "syn-lost"))
+    assert asked(*line) == plan
 
 
 def test_records_are_objects_a_line() -> None:
@@ -101,6 +132,17 @@ def test_the_page_has_each_fault_with_its_packets(tmp_path: Path) -> None:
         assert seen.answer <= 0
 
 
+def test_a_server_is_told_with_the_packets_of_who_misbehaves(tmp_path: Path) -> None:
+    words = ("--as-server", "--talks", "line", "--port", "7000", "--cap", "2s")
+    done = netlab("audit", *words, "--fault", "client-vanishes", "--", *PYTHON, SINGLE)
+    (port,) = re.findall(r"^it holds +ESTABLISHED with port (\d+)", done.out, re.MULTILINE)
+    assert re.search(rf"client 10[.\d]+:{port} +10[.\d]+:7000 server", done.out)
+    several = ("--fault", "client-resets", "--fault", "client-half-closes", "--report", tmp_path)
+    netlab("audit", *words, *several, "--", *PYTHON, SINGLE)
+    _, *articles = (tmp_path / "audit.html").read_text().split("<article ")
+    assert ["├── SYN seq=0" in each for each in articles] == [True, True]
+
+
 def test_the_list_plays_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["audit", "--list"]) == 0
     listed = capsys.readouterr().out
@@ -120,10 +162,15 @@ def test_the_list_plays_nothing(capsys: pytest.CaptureFixture[str]) -> None:
         (["--as-server", "--", "true"], "--as-server needs --port"),
         (["--as-server", "--port", "1", "--talks", "mysql", "--", "true"], "over mysql"),
         (["--as-server", "--port", "1", "--server", "true", "--", "true"], "not both"),
-        (["--cap", "1s", "--promise", "2s", "--", "true"], "a promise of at most the cap"),
+        (["--cap", "1s", "--promise", "2s", "--", "true"], "at most the cap (1 s); found 2 s"),
+        (["--promise", "0s", "--", "true"], "a promise of more than 0 s"),
+        (["--cap", "0s", "--", "true"], "expected a cap of more than 0 s; found 0 s"),
+        (["--jobs", "0", "--", "true"], "expected a number from 1 on; found '0'"),
         (["--port", "0", "--", "true"], "expected a port from 1 to 65535; found '0'"),
         (["--", "true"], "it never connects to the server's port 80"),
-        (["--", "false"], "without any fault it fails already, with exit code 1"),
+        (["--", "false"], "fails already, with exit code 1; it wrote nothing"),
+        (["--as-server", "--port", "1", "--fault", "syn-*", "--", "true"], "leave out --as-server"),
+        (["--fault", "client-vanishes", "--", "true"], "is one of servers: --as-server"),
     ],
 )
 def test_a_mistake_is_one_sentence(words: list[str], says: str) -> None:
@@ -132,3 +179,22 @@ def test_a_mistake_is_one_sentence(words: list[str], says: str) -> None:
     assert says in done.err
     assert "Traceback" not in done.err
     assert done.out == ""
+
+
+def test_a_file_says_what_the_server_says(tmp_path: Path) -> None:
+    file = tmp_path / "line.yaml"
+    file.write_text('port: 4000\ntalk: [{expect: "hello\\n"}, {send: "you said: hello\\n"}]')
+    words = ("--talks", file, "--cap", "5s", "--fault", "half-then-fin")
+    done = netlab("audit", *words, "--", *PYTHON, ASKS)
+    assert done.code == 0
+    for said in (
+        "verdict    error",
+        "no answer: b'you said'",
+        "connection 1: hello",
+        ":4000 server",
+    ):
+        assert said in done.out
+    file.write_text("talk: [{expect: 7}]")
+    refused = netlab("audit", *words, "--", "true")
+    assert (refused.code, refused.out) == (2, "")
+    assert "step 1: expected a text, or {hex: 00 ff}; found 7" in refused.err

@@ -283,7 +283,7 @@ def test_connection_tracking_is_listed_where_there_is_some(crowd: Lab) -> None:
 
 
 def test_two_hosts_are_one_diagnosis(crowd: Lab, tmp_path: Path) -> None:
-    """As README says: two files, or one after the other in one."""
+    """As docs/three-in-the-morning.md says: two files, or one after the other in one."""
     texts = []
     for host in crowd.hosts:
         with host.namespace:

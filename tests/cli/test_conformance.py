@@ -23,6 +23,24 @@ FITS = """
 })
 """
 
+#: Where arrow keys lead in the grids, and how many stops of the Tab key these are.
+WALK = """
+(page, view) => {
+  const at = () => decodeURIComponent(page.activeElement.hash.slice(1));
+  const went = [];
+  page.querySelector('td a[href="#rst-in-window-again/SYN_RECV-crossed"]').focus();
+  for (const key of ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "ArrowDown"]) {
+    page.activeElement.dispatchEvent(
+      new view.KeyboardEvent("keydown", {key, bubbles: true, cancelable: true}));
+    went.push(at());
+  }
+  const grids = page.querySelectorAll(".answers").length;
+  const stops = [...page.querySelectorAll("td a")].filter(square => square.tabIndex === 0);
+  return {went, alone: stops.length === grids, there: stops.some(each => each.hash.endsWith(
+    page.activeElement.hash))};
+}
+"""
+
 
 def test_one_row_is_explained_with_its_packets() -> None:
     done = netlab("conformance", "rst-in-window/FIN_WAIT2", "--ipv4")
@@ -85,3 +103,16 @@ def test_the_page_leads_from_a_square_to_its_row(tmp_path: Path) -> None:
         assert seen.complaints == []
         assert seen.answer["wide"] <= 0
         assert (seen.answer["lost"], seen.answer["squares"] > 150) == (0, True)
+    seen = look(tmp_path / "conformance.html", WALK, tmp_path)
+    assert seen.complaints == []
+    assert seen.answer == {
+        "went": [
+            "rst-in-window-again/SYN_RECV-crossed",  # the first of its line that there is
+            "rst-in-window-again/ESTABLISHED",
+            "syn-rst/ESTABLISHED",
+            "rst-in-window-again/ESTABLISHED",
+            "syn-in-window-again/ESTABLISHED",
+        ],
+        "alone": True,
+        "there": True,
+    }

@@ -115,6 +115,9 @@ def test_without_sys_admin_only_sysctls_are_refused(contained: Contained, option
     assert done.code == 3, done
     assert "2 passed, 1 not built" in done.out
     assert f"sysctl net.ipv4.tcp_synack_retries=0: {fix}" in done.out
+    done = contained(options, "run", "--hold", "10ms", "stray-segment-is-dropped")
+    assert done.code == 3, done
+    assert fix in done.out
     done = contained(options, "doctor")
     assert done.code == 0, done
     (line,) = (line for line in done.out.splitlines() if "set a lab's sysctls" in line)

@@ -155,7 +155,7 @@ def test_a_shell_completes_its_name(container: Container, tmp_path: Path) -> Non
 
 
 def test_the_collector_looks_at_it_from_inside(container: Container) -> None:
-    """As README says of docker."""
+    """As docs/install.md says of docker."""
     done = subprocess.run(
         [need("podman"), "exec", "-i", container.name, "sh", "-s", "--", "-n", "web", "-t", "1"],
         input=collector.SCRIPT.read_text(), capture_output=True, text=True, check=False,

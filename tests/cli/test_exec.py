@@ -11,6 +11,8 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
@@ -26,7 +28,7 @@ from netlab.testbed.net import ADDRESSES, Net
 from netlab.testbed.orders import LARGEST
 from tests.kernel import tools
 
-from .shell import NETLAB, PATIENCE, environment, netlab
+from .shell import NETLAB, PATIENCE, environment, netlab, netlab_in
 
 HTTP = "python3 -m http.server --bind :: 8000"
 DEAF = "drop: {segment: SYN|ACK, to: client}"
@@ -107,6 +109,53 @@ def test_a_files_programs_are_started_only_if_somebody_allows_it(tmp_path: Path)
     assert netlab("exec", "--allow-programs", tmp_path / "a.yaml", "--", "echo", "it").out == "it\n"
 
 
+def test_a_step_that_fails_is_told_by_its_line(tmp_path: Path) -> None:
+    text = "source: x\nsteps:\n  - server: listen\n  - server: {listen: 80}\n"
+    text += (
+        "  - server: {listen: 80}\nexpect:\n  pair: {client: CLOSED, server: LISTEN}\n  cause: x\n"
+    )
+    (tmp_path / "a.yaml").write_text(text)
+    done = netlab_in(tmp_path, "exec", "a.yaml", "--", "true")
+    said = "netlab: a.yaml:5: server: {listen: 80}: expected no error; found EADDRINUSE\n"
+    assert (done.code, done.err) == (1, said)
+
+
+def test_a_server_that_fails_is_told_if_the_command_fails_too() -> None:
+    serves = "import socket; socket.create_server(('', 80)).accept(); raise SystemExit('no config')"
+    given = (
+        "exec",
+        "--serve",
+        f'{sys.executable} -c "{serves}"',
+        "--ready",
+        "80",
+        "--",
+        "sh",
+        "-c",
+    )
+    asks = (
+        f"{sys.executable} -c \"import socket; socket.create_connection(('server', 80)).recv(1)\""
+    )
+    failed = netlab(*given, f"{asks}; sleep 0.3; exit 5")
+    assert failed.code == 5
+    assert "has ended meanwhile: exit code 1; it wrote:\n    no config\n" in failed.err
+    assert netlab(*given, asks).err == ""
+
+
+def test_several_servers_are_there_before_it() -> None:
+    given = [
+        word
+        for port in ("8000", "8001")
+        for word in (
+            "--serve",
+            f"{sys.executable} -m http.server --bind :: {port}",
+            "--ready",
+            port,
+        )
+    ]
+    connect = "import socket; [socket.create_connection(('server', 8000 + n), 9) for n in (0, 1)]"
+    assert netlab("exec", *given, "--", sys.executable, "-c", connect).code == 0
+
+
 def test_its_environment_names_what_there_is() -> None:
     asked = "import os, json; print(json.dumps(dict(os.environ)))"
     done = netlab("exec", "--", sys.executable, "-c", asked, MINE="kept")
@@ -123,6 +172,19 @@ def test_its_environment_names_what_there_is() -> None:
         (("--",), 2, "no command to run"),
         (("--step", "dorp: {}", "--", "true"), 2, "--step:1: no step is called 'dorp'. Did you"),
         (("--serve", "x", "--", "true"), 2, "--serve and --ready go together"),
+        (("--serve", "x", "--serve", "y", "--ready", "1", "--", "true"), 2, "go together"),
+        (("--serve", "sleep 9", "--ready", "65536", "--", "true"), 3, "ready: expected a port"),
+        (
+            ("--fault", "syn-lost", "--", "true"),
+            2,
+            "no option is called '--fault' here: write --step 'd",
+        ),
+        (
+            ("--step", "client: {send: x}", "--", "true"),
+            1,
+            "netlab: --step:1: client has no connec",
+        ),
+        (("--step", "remove: x", "--", "true"), 3, "netlab: --step:1: no fault is called 'x'"),
         (("--serve", "no-such", "--ready", "80", "--", "true"), 3, "cannot run 'no-such'"),
         (("--serve", "true", "--ready", "80", "--", "true"), 1, "ended before it was listening"),
         (("--", "no-such-program"), 3, "cannot run 'no-such-program': No such file or directory"),
@@ -187,7 +249,7 @@ class Orders:
 
     def __init__(self, net: Net, control: Control) -> None:
         self.net = net
-        self.answer = control.answer
+        self.answer, self.file = control.answer, control.file
 
     def connected(self) -> socket.socket:
         """A connection to who answers."""
@@ -200,7 +262,10 @@ class Orders:
         """The answer's status and what it says."""
         connection = HTTPConnection("lab")
         connection.sock = self.connected()
-        connection.request(verb, path, raw or (None if body is None else json.dumps(body)))
+        if isinstance(body, Iterator):
+            connection.request(verb, path, body, encode_chunked=True)
+        else:
+            connection.request(verb, path, raw or (None if body is None else json.dumps(body)))
         self.answer()
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
@@ -289,6 +354,33 @@ def test_the_wire_is_slow_until_it_heals(orders: Orders) -> None:
         ("/drop", "{}", 400, "missing a required argument: 'segments'. POST /drop takes: "),
         ("/drop", '{"segments": "SYN", "to": "x"}', 400, "no side is called 'x'"),
         ("/drop", '{"segments": 1, "to": "client"}', 400, "POST /drop takes: segments"),
+        ("/drop", '{"segments": [1], "to": "client"}', 400, "expected a text or a list of texts"),
+        (
+            "/drop",
+            '{"segments": "SYN", "to": "client", "port": "80"}',
+            400,
+            "port: expected a whole "
+            'number or null; found "80". POST /drop takes: segments, to, port',
+        ),
+        (
+            "/drop",
+            '{"segments": "SYN", "to": "client", "port": 99999}',
+            400,
+            "port: expected a whole",
+        ),
+        (
+            "/drop",
+            '{"segments": "SYN", "to": "client", "name": "a b"}',
+            400,
+            "name: expected letters",
+        ),
+        ("/remove", '{"name": "drop-1"}', 400, "no fault is called 'drop-1'. Known: none"),
+        ("/slow", '{"loss": true}', 400, "loss: expected a number or a text; found true"),
+        ("/slow", '{"delay": Infinity}', 400, "is not JSON: Infinity is no number of JSON"),
+        ("/half", '{"count": 1e999}', 400, "count: expected a whole number; found Infinity"),
+        ("/half", '{"count": -1}', 400, "half: expected a whole number, 1 to 16777216; found -1"),
+        ("/serve", '{"command": "true", "ready": 99999}', 400, "ready: expected a port that it"),
+        ("/serve", '{"command": "echo \\u0000"}', 400, "command: expected words, as a string"),
         ("/slow", '{"delay": "1h"}', 400, "delay: expected 0 to 60 seconds, such as 40ms"),
         ("/slow", '{"profile": "tin"}', 400, "profile: expected one of lte, 3g, wifi"),
         ("/cut", '{"now": 1}', 400, "got an unexpected keyword argument 'now'"),
@@ -305,6 +397,63 @@ def test_a_wrong_order_is_answered_in_one_sentence(
     found, answer = orders.ask("POST", path, raw=raw)
     assert isinstance(answer, dict)
     assert (found, said in answer["error"]) == (status, True), answer
+
+
+@pytest.mark.parametrize("verb", ["PUT", "DELETE", "OPTIONS"])
+def test_what_is_no_order_is_answered_in_json_too(orders: Orders, verb: str) -> None:
+    assert orders.ask(verb, "/cut") == (
+        501, {"error": "Not Implemented: an order is a GET or a POST of HTTP/1"},
+    )  # fmt: skip
+
+
+def test_a_bug_is_an_answer_too(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(net: Net) -> None:
+        raise KeyError("no such")
+
+    monkeypatch.setattr(Net, "cut", cut)
+    status, said = orders.ask("POST", "/cut")
+    assert status == 500
+    assert "this is a bug of netlab's: KeyError: 'no such' (" in str(said)
+
+
+def test_an_order_may_come_in_chunks(orders: Orders) -> None:
+    """As Node sends what is written before its end, and Go what has no length."""
+    parts = [b'{"segments": "SYN", ', b'"to": "server"}']
+    assert orders.ask("POST", "/drop", iter(parts)) == (200, {"name": "drop-1"})
+    with orders.connected() as asking:
+        asking.sendall(b"POST /cut HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+        asking.sendall(b"2;a=b\r\n{}\r\n0\r\nTrailer: x\r\n\r\n")
+        orders.answer()
+        assert asking.recv(1 << 16).startswith(b"HTTP/1.0 200 ")
+
+
+@pytest.mark.parametrize("length", [b"x", b"100001", b"-1"])
+def test_chunks_are_no_larger_than_anybody_needs_either(orders: Orders, length: bytes) -> None:
+    with orders.connected() as asking:
+        asking.sendall(b"POST /cut HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\n" % length)
+        orders.answer()
+        assert asking.recv(1 << 16).startswith(b"HTTP/1.0 400 ")
+
+
+def test_an_order_that_takes_its_time_says_nothing_of_how_busy_this_machine_is() -> None:
+    command = f"sh -c 'sleep 1.2; {HTTP}'"
+    asks = textwrap.dedent(f"""
+        import json, socket
+        from http.client import HTTPConnection
+        def ask(path, body):
+            lab = HTTPConnection("lab")
+            lab.sock = socket.socket(socket.AF_UNIX)
+            lab.sock.connect("\\0{NAME}")
+            lab.request("POST", path, json.dumps(body))
+            answer = lab.getresponse()
+            return answer.status, json.loads(answer.read())
+        print(ask("/serve", {{"command": {command!r}, "ready": 8000}})[0])
+        wanted = {{"client": "ESTABLISHED", "server": "ESTABLISHED", "within": 0.1}}
+        print(*ask("/expect", wanted))
+    """)
+    done = netlab("exec", "--", sys.executable, "-c", asks)
+    assert done.out.splitlines()[0] == "200", done.out + done.err
+    assert "409 {'error': 'pair not reached" in done.out
 
 
 def test_a_request_is_no_larger_than_anybody_needs(orders: Orders) -> None:
@@ -338,14 +487,32 @@ def test_a_program_that_is_not_the_command_is_not_answered(orders: Orders, confi
     assert [str(each) for each in orders.net.lab.server.programs] == []
 
 
-def test_the_command_itself_is_answered_and_so_are_its_children() -> None:
-    asks = f"import socket; s = socket.socket(socket.AF_UNIX); s.connect('\\0{NAME}'); "
+@pytest.mark.parametrize(
+    "at", ["'\\0' + environ['NETLAB_CONTROL'][1:]", "environ['NETLAB_CONTROL_FILE']"]
+)
+def test_the_command_itself_is_answered_and_so_are_its_children(at: str) -> None:
+    asks = "import socket; from os import environ; s = socket.socket(socket.AF_UNIX); "
+    asks += f"s.connect({at}); "
     asks += r"s.sendall(b'GET /flows HTTP/1.0\r\n\r\n'); print(s.recv(12).decode())"
     for command in (
         [sys.executable, "-c", asks],
         ["sh", "-c", '"$0" -c "$1"; true', sys.executable, asks],
     ):
         assert netlab("exec", "--", *command).out == "HTTP/1.0 200\n"
+
+
+def test_who_finds_the_file_and_is_not_the_command_is_not_answered(orders: Orders) -> None:
+    asks = f"import socket; s = socket.socket(socket.AF_UNIX); s.connect({orders.file!r}); "
+    asks += r"s.sendall(b'GET /flows HTTP/1.0\r\n\r\n'); print('answered', s.recv(12))"
+    with subprocess.Popen(
+        [sys.executable, "-c", asks], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while process.poll() is None:
+            orders.answer()
+            time.sleep(0.01)
+        said, complaint = process.communicate()
+    assert "answered" not in said
+    assert "ConnectionResetError" in complaint  # it was heard, and nothing came of it
 
 
 def test_nobody_else_can_ask(orders: Orders) -> None:

@@ -94,6 +94,7 @@ def test_a_watch_needs_no_library_but_for_prometheus() -> None:
         ("report", ("run", "port-closed", "--report", "{folder}")),
         ("report", ("matrix", "port-closed", "--kernel", "host", "--report", "{folder}")),
         ("report", ("compare", "{run}", "{run}", "--page", "{folder}/page.html")),
+        ("report", ("atlas", "--recorded", "--report", "{folder}")),
         ("kernels", ("matrix", "port-closed", "--kernel", "{folder}/linux.deb")),
         ("completion", ("completion", "bash")),
         ("watch", ("watch", "--prometheus", "127.0.0.1:9123")),

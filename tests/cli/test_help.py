@@ -153,7 +153,6 @@ def test_netlab_alone_says_what_it_is_and_what_it_can_do(
     assert out.startswith(cli.DESCRIPTION)
     for module in cli.MODULES:
         assert re.search(rf"^  \w.*  .*\b{cli.name_of(module)}\b", out, re.MULTILINE), module
-    assert "\nexamples:\n  netlab run " in out
     assert "'netlab help COMMAND'" in out
 
 
@@ -163,6 +162,8 @@ def test_netlab_alone_is_one_screen(tmp_path: Path, width: int, height: int) -> 
         terminal.netlab()
         screen = terminal.see("code=0")
     assert cli.DESCRIPTION in screen
+    for wish, command, _ in cli.DOORS:
+        assert f"{wish}:\n  {command}  " in screen
     assert "'netlab help COMMAND' explains one.\n" in screen
 
 
@@ -183,3 +184,9 @@ def test_a_command_does_not_import_the_others() -> None:
         not {"netlab.cli.commands.matrix", "netlab.cli.commands.atlas", "netlab.cli.commands.run"}
         & loaded
     )
+
+
+def test_each_door_is_a_command_that_there_is() -> None:
+    for _, command, _ in cli.DOORS:
+        words = command.rpartition("netlab ")[2].split()
+        assert cli.parser(words[0]).parse_args(words).main

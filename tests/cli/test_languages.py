@@ -14,12 +14,12 @@ from .shell import netlab
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "languages"
 #: The file of each, and the program that runs it.
-RUN = {"time_out.sh": "sh", "time_out.mjs": "node", "TimeOut.java": "java"}
+RUN = {"time_out.sh": "sh", "time_out.mjs": "node", "cut.mjs": "node", "TimeOut.java": "java"}
 TEN = 13  # lines, and the first says how it is run
 
 
 @pytest.mark.parametrize("file", RUN)
-def test_a_program_in_another_language_meets_a_black_hole(file: str) -> None:
+def test_a_program_in_another_language_times_out(file: str) -> None:
     if RUN[file] == "sh":
         need("curl")
     done = netlab("exec", "--", need(RUN[file]), EXAMPLES / file)

@@ -21,6 +21,7 @@ from netlab.cli.commands.matrix import exit_code
 from netlab.kernels.compare.overview import overview
 from netlab.linux.privileges import in_user_namespace
 from netlab.model.kernel_run import KernelRun, Machine, read
+from netlab.scenario import catalogue
 
 from ..build import evidence
 from .shell import Done, netlab
@@ -55,6 +56,72 @@ def test_what_cannot_be_meant_is_bad_usage(cache: Path, arguments: list[str], sa
     assert (done.code, done.out) == (2, "")
     assert said in done.err
     assert not list(cache.rglob("*.jsonl"))
+
+
+def test_rows_of_the_conformance_table_are_played_by_name(cache: Path) -> None:
+    done = matrix(cache, "rst-exact/ESTABLISHED", "rst-exact/CLOS*", "--kernel", "host")
+    assert done.code == 0, done.err
+    shown = [line.split()[0] for line in done.out.splitlines() if line.startswith("rst-exact/")]
+    states = ("CLOSED", "ESTABLISHED", "CLOSE_WAIT", "CLOSING")
+    assert {*shown} == {f"rst-exact/{state}" for state in states}
+    assert "✓ does as the table says, ≠ otherwise" in done.out
+    assert "8 of 8 rows do as the table says" in done.out
+    (kept,) = cache.glob("runs/*.jsonl")
+    assert not read(kept).scenarios
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("rst-exact", "rows of the conformance table go by event and state: 'rst-exact/*'"),
+        ("listen-syn-*", "rows of the conformance table go by event and state: 'listen-syn-*/*'"),
+        ("rst-exat/ESTABLISHED", "Did you mean rst-exact/ESTABLISHED?"),
+        ("scenarios/syn-droped.yaml", "no such file: there is no folder scenarios"),
+        ("fin-droped", "Did you mean fin-dropped"),
+    ],
+)
+def test_a_row_that_is_called_otherwise_is_no_riddle(
+    typed: str, says: str, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = matrix(cache, typed, "--kernel", "host")
+    assert done.code == 2
+    assert says in done.err
+
+
+def test_a_row_that_was_asked_for_is_a_test_like_a_scenario(cache: Path, tmp_path: Path) -> None:
+    xml = tmp_path / "rows.xml"
+    words = ("rst-exact/TIME_WAIT", "rst-exact/CLOSED", "--kernel", "host", "--junit", xml)
+    done = matrix(cache, *words, "--ktap")
+    assert done.code == 0
+    assert "  ok 2 conformance.rst-exact/TIME_WAIT\n" in done.out
+    done = matrix(cache, *words, "--ktap", "--sysctl", "tcp_rfc1337=1")
+    assert done.code == 1
+    assert "  ok 1 conformance.rst-exact/CLOSED\n" in done.out
+    assert "  not ok 2 conformance.rst-exact/TIME_WAIT\n" in done.out
+    assert "# rst-exact/TIME_WAIT (IPv6): goes to TIME_WAIT, expected CLOSED\n" in done.out
+    assert xml.read_text().count("<failure ") == 2
+
+
+def test_names_may_also_come_after_the_kernels(cache: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(catalogue.one("port-closed").path.read_text())
+    done = matrix(cache, "--kernel", "host", "rst-exact/CLOS*", str(own), "port-closed")
+    assert (done.code, done.out.splitlines()[-1].partition(":")[2][:10]) == (0, " 2 passed,")
+    assert "rst-exact/CLOSED" in done.out
+
+
+def test_a_whole_table_is_not_printed_row_by_row_beside_a_scenario(cache: Path) -> None:
+    done = matrix(cache, "port-open", "--table", "--kernel", "host", "--hold", "10ms")
+    assert done.code == 0, done.err
+    assert len(done.out.splitlines()) < 10, done.out
+
+
+def test_what_a_kernel_does_otherwise_is_said_of_rows_that_were_asked_for(cache: Path) -> None:
+    done = matrix(cache, "rst-exact/TIME_WAIT", "--kernel", "host", "--sysctl", "tcp_rfc1337=1")
+    assert re.search(r"^rst-exact/TIME_WAIT +≠$", done.out, re.M), done.out
+    told = r"^rst-exact/TIME_WAIT on \S+: goes to TIME_WAIT, expected CLOSED$"
+    assert re.search(told, done.out, re.M), done.out
 
 
 def test_the_running_kernel_needs_no_guest_and_its_run_is_kept(cache: Path, tmp_path: Path) -> None:

@@ -63,6 +63,18 @@ MISTAKES = [
     ("-o x repro", "netlab", "-o goes after the command: netlab repro -o"),
     ("--ladder snapshot", "netlab", "no option is called '--ladder' here. It belongs to netlab run "
      "and netlab show."),
+    # options of a program that is run
+    ("audit curl -sS http://server/", "netlab audit", "no option is called '-sS'. The words of "
+     "PROGRAM go after --: netlab audit [OPTIONS] -- PROGRAM."),
+    ("exec curl -o x server", "netlab exec", "no option is called '-o' here. It belongs to netlab "
+     "repro and netlab baseline record. The words of COMMAND go after --: netlab exec [OPTIONS] -- "
+     "COMMAND."),
+    ("warp ls --quit", "netlab warp", "no option is called '--quit'. Did you mean --quiet? The "
+     "words of COMMAND go after --: netlab warp [OPTIONS] -- COMMAND"),
+    ("search curl --banana", "netlab search", "no option is called '--banana'. The words of "
+     "COMMAND go after --: netlab search [OPTIONS] -- COMMAND."),
+    ("audit a --cap 3s b", "netlab audit", "expected no more words; found 'b'. The words of "
+     "PROGRAM go after --: netlab audit [OPTIONS] -- PROGRAM"),
     # choices
     ("completion bsh", "netlab completion",
      "shell: expected bash, zsh or fish; found 'bsh'. Did you mean bash?"),

@@ -52,6 +52,19 @@ def test_what_is_found_is_on_one_screen_and_is_seen_again_by_the_command_it_name
     assert "ConnectionResetError" in done.stderr
 
 
+def test_no_more_labs_are_open_than_are_asked_for(tmp_path: Path) -> None:
+    """Each program says when it begins and when it ends: one after the other."""
+    file = tmp_path / "said"
+    says = f"open({str(file)!r}, 'a').write"
+    asks = "s = socket.create_connection(('{server}', {port})); s.sendall(b'hello\\n'); s.recv(9)"
+    line = (sys.executable, "-ISc", f"import socket; {says}('b'); {asks}; {says}('e')")
+    tried = ("--talks", "line", "--only", "drop", "--most", "1", "--jobs", "1")
+    assert netlab("search", *tried, "--", *line).code == 0
+    said = file.read_text()
+    assert said == "be" * (len(said) // 2)
+    assert len(said) >= 6
+
+
 def test_a_program_that_does_without_each_packet_is_fine() -> None:
     """Only the first of its packets is tried alone."""
     serving = ("--server", "python3 -m http.server --bind :: {port}", "--ready", "8000")
@@ -118,3 +131,28 @@ def test_what_cannot_be_searched_is_told(words: list[str], code: int, says: str)
     assert (done.code, done.out) == (code, "")
     assert says in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_small_server_of_netlabs_is_enough(tmp_path: Path) -> None:
+    file = tmp_path / "line.yaml"
+    file.write_text('port: 4000\ntalk: [{expect: "?"}, {send: "yes"}, {close: yes}]')
+    asks = "import socket; s = socket.create_connection(('server', 4000)); s.send(b'?')"
+    line = (sys.executable, "-ISc", f"{asks}; assert s.recv(9) == b'yes'")
+    done = netlab("search", "--talks", file, "--only", "drop", "--most", "2", "--", *line)
+    assert done.code == 0, done.out + done.err
+    assert "0 failed" in done.out or " fine" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--talks", "gopher"), "nobody here talks 'gopher'"),
+        (("--talks", "http", "--server", "true"), "not both it and --server"),
+        (("--talks", "tls-http"), "only an audit has this server"),
+        (("--talks", "http", "--ready", "soon"), "--ready is one; found 'soon'"),
+    ],
+)
+def test_what_netlab_has_no_server_of_is_told(words: tuple[str, ...], says: str) -> None:
+    code, out, err = netlab("search", *words, "--", "true")
+    assert (code, out) == (2, "")
+    assert says in err

@@ -21,7 +21,7 @@ COMMANDS = (
     "schema",
     "kernel-config",
     "atlas FIN_WAIT2/ESTABLISHED",
-    "teach",
+    "teach --list",
     "completion bash",
     "doctor",
     "snapshot",

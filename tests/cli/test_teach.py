@@ -57,8 +57,8 @@ def taught(*arguments: str | Path, answers: str, **more: str) -> Done:
 # --- the list
 
 
-def test_without_a_name_the_lessons_are_listed_in_their_order() -> None:
-    done = netlab("teach")
+def test_the_lessons_are_listed_in_their_order() -> None:
+    done = netlab("teach", "--list")
     assert (done.code, done.err) == (0, "")
     first, second, *rest = [entry.name for entry in lesson.entries()]
     assert re.findall(r"^([ >✓]) (\S+)  +\S", done.out, re.MULTILINE) == [
@@ -66,7 +66,7 @@ def test_without_a_name_the_lessons_are_listed_in_their_order() -> None:
     ]  # fmt: skip
     assert done.out.startswith("A lesson is one thing that can happen to a TCP connection")
     assert done.out.index("\n\n") < 4 * WIDTH
-    assert f"Begin with\n  netlab teach --next\n      {first}: " in done.out
+    assert f"Begin with\n  netlab teach\n      {first}: " in done.out
     assert max(map(len, done.out.splitlines())) <= WIDTH
     assert done.out.count('"Experiential Learning') == 2
     assert done.out.count("J. F. Kurose") == 1
@@ -76,13 +76,13 @@ def test_what_was_done_is_ticked_and_the_next_is_pointed_at(state: Path) -> None
     names = [entry.name for entry in lesson.entries()]
     state.parent.mkdir(parents=True)
     state.write_text(f"# mine\n2026-01-02 {names[0]}\n2026-01-03 {names[4]}\n2026-01-03 gone\n")
-    done = netlab("teach")
+    done = netlab("teach", "--list")
     marks = dict(re.findall(r"^([ >✓]) (\S+)  +\S", done.out, re.MULTILINE)[::-1])
     assert marks["✓"] == names[0]
     assert f"✓ {names[4]} " in done.out
     assert f"> {names[0 + 1]} " in done.out  # after one that is gone: the first that is not done
     assert f"2 of {len(names)} lessons done (✓). Go on with" in done.out
-    plain = netlab("teach", PYTHONIOENCODING="ascii")
+    plain = netlab("teach", "--list", PYTHONIOENCODING="ascii")
     assert f"* {names[0]} " in plain.out
     assert "lessons done (*)" in plain.out
 
@@ -90,34 +90,67 @@ def test_what_was_done_is_ticked_and_the_next_is_pointed_at(state: Path) -> None
 def test_all_is_done_and_can_be_forgotten(state: Path) -> None:
     state.parent.mkdir(parents=True)
     state.write_text("".join(f"2026-01-02 {entry.name}\n" for entry in lesson.entries()))
-    for arguments in ((), ("--next",)):
+    for arguments in ((), ("--next",), ("--list",)):
         done = netlab("teach", *arguments)
         assert (done.code, done.err) == (0, "")
         assert f"All {len(lesson.entries())} lessons are done." in done.out
     assert netlab("teach", "--forget").out == "Every lesson counts as new again.\n"
     assert not state.exists()
     assert netlab("teach", "--forget").out == "There was nothing to forget.\n"
-    assert "none is done yet" in netlab("teach").out
+    assert "none is done yet" in netlab("teach", "--list").out
 
 
-@pytest.mark.parametrize("arguments", [("--next", "--forget"), ("syn-dropped", "--next")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--next", "--forget"),
+        ("syn-dropped", "--next"),
+        ("--list", "--again"),
+        ("a", "--from", "b"),
+    ],
+)
 def test_only_one_thing_at_a_time(arguments: tuple[str, ...]) -> None:
     done = netlab("teach", *arguments)
     assert done.code == 2
-    assert "a name, --next or --forget: one of them" in done.err
+    assert "a name, --list, --next, --from, --again or --forget: one of them" in done.err
 
 
-def test_the_next_lesson_is_played_and_counts_when_it_was_walked_to_its_end(state: Path) -> None:
+def test_lessons_begin_where_the_last_one_was_left(state: Path) -> None:
     names = [entry.name for entry in lesson.entries()]
-    left = taught("--next", answers="\n\nq\n")
+    left = taught(answers="\n\nq\n")
+    assert left.out.startswith("A lesson is one thing that can happen to a TCP connection")
     assert f"You have left {names[0]}." in left.out
-    assert not state.exists()
-    done = taught("--next", answers="\n" * 20)
+    assert re.fullmatch(rf"#.*\n\d{{4}}-\d\d-\d\d {names[0]} left\n", state.read_text())
+    done = taught(answers="\n" * 20)
     assert (done.code, done.err) == (0, "")
+    assert not done.out.startswith("A lesson is")
     assert f"Done: 1 of {len(names)} lessons.\nNext: netlab teach {names[1]}\n" in done.out
     assert re.fullmatch(rf"#.*\n\d{{4}}-\d\d-\d\d {names[0]}\n", state.read_text())
     assert [path.name for path in state.parent.iterdir()] == ["lessons"]
-    assert f"> {names[1]} " in netlab("teach").out
+    assert f"> {names[1]} " in netlab("teach", "--list").out
+
+
+def test_a_lesson_that_was_left_is_begun_again_or_passed_over(state: Path) -> None:
+    names = [entry.name for entry in lesson.entries()]
+    taught(names[4], answers="q\n")
+    assert f"> {names[4]} " in netlab("teach", "--list").out
+    assert f"You have left {names[4]}." in taught(answers="q\n").out
+    assert f"You have left {names[4]}." in taught("--again", answers="q\n").out
+    assert f"You have left {names[0]}." in taught("--next", answers="q\n").out
+    assert f"You have left {names[2]}." in taught("--from", names[2], answers="q\n").out
+    assert f"> {names[2]} " in netlab("teach", "--list").out
+
+
+def test_nothing_can_be_played_again_before_the_first_lesson() -> None:
+    done = netlab("teach", "--again")
+    assert done.code == 2
+    assert "no lesson was played so far; 'netlab teach' plays the first" in done.err
+
+
+def test_from_a_lesson_that_there_is_not() -> None:
+    done = netlab("teach", "--from", "syn-droped")
+    assert done.code == 2
+    assert "'syn-droped' is no lesson: did you mean syn-dropped?" in done.err
 
 
 def test_a_lesson_that_nobody_walked_is_shown_whole_and_is_not_done(state: Path) -> None:
@@ -260,7 +293,7 @@ def test_a_lesson_can_be_left_anywhere(answers: str, ahead: str, state: Path) ->
         f"You have left synack-dropped. Still to come: {ahead}. The lab is gone, and nothing is "
         "left behind. To begin it again:   netlab teach synack-dropped"
     )
-    assert not state.exists()
+    assert re.search(r"^\S+ synack-dropped left$", state.read_text(), re.MULTILINE)
 
 
 def test_a_pair_that_is_not_reached_ends_the_lesson(tmp_path: Path) -> None:
@@ -342,12 +375,12 @@ def test_ctrl_c_leaves_and_says_so() -> None:
 
 def test_a_student_at_a_terminal_finds_the_beginning_and_the_way_out(tmp_path: Path) -> None:
     with Terminal(tmp_path) as terminal:
-        terminal.netlab("teach")
+        terminal.netlab("teach", "--list")
         first = lesson.entries()[0]
         terminal.see(
             "A lesson is one thing", "Begin with", f"{first.name}: {first.title}", "code=0"
         )
-        terminal.netlab("teach", "--next")
+        terminal.netlab("teach")
         terminal.see("[Enter] does it")
         terminal.write("x")
         terminal.keys("Enter")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from netlab import cli
 from netlab.scenario import catalogue
 
+from . import checkout
 from .shell import PATIENCE, netlab_in
 
 HOME = Path(__file__).parents[2]
@@ -39,6 +42,27 @@ def test_every_data_file_of_the_package_is_in_the_wheel(installed: Path) -> None
     assert not list(installed.rglob("test_layers.py"))
 
 
+def test_the_same_commit_gives_the_same_bytes(installed: Path, tmp_path: Path) -> None:
+    """Whoever builds, wherever, whenever, with whatever umask; the sdist, and the wheel of it."""
+    copy = checkout.copied(tmp_path / "copy")
+    for file in copy.rglob("*"):
+        if file.is_file():
+            file.chmod(file.stat().st_mode & 0o700)
+            os.utime(file, (1e9, 1e9))
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path), str(copy)]
+    subprocess.run(build, check=True, capture_output=True, timeout=PATIENCE, umask=0o077)
+    for pattern in ("*.tar.gz", "*.whl"):
+        (first,), (second,) = installed.parent.glob(pattern), tmp_path.glob(pattern)
+        assert first.read_bytes() == second.read_bytes(), pattern
+
+
+def test_every_command_has_a_page_for_man_in_the_wheel(installed: Path) -> None:
+    (folder,) = installed.glob("netlab_tcp-*.data/data/share/man/man1")
+    commands = {f"netlab-{cli.name_of(module)}.1" for module in cli.MODULES}
+    assert {page.name for page in folder.iterdir()} == {"netlab.1", *commands}
+    assert all(page.stat().st_size > 1000 for page in folder.iterdir())
+
+
 def test_the_wheel_lists_plays_and_explains(installed: Path, tmp_path: Path) -> None:
     where = {"PYTHONPATH": str(installed), "PYTHONSAFEPATH": "1"}
     found = subprocess.run(
@@ -52,7 +76,7 @@ def test_the_wheel_lists_plays_and_explains(installed: Path, tmp_path: Path) -> 
     for words in (
         ("run", "port-closed", "syn-rejected-with-tcp-reset", "--report", tmp_path / "report"),
         ("matrix", "port-closed", "--kernel", "host", "--output", tmp_path / "matrix"),
-        ("teach",),
+        ("teach", "--list"),
         ("show", "syn-dropped"),
         ("atlas", "SYN_SENT/LISTEN"),
     ):

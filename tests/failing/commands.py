@@ -35,7 +35,9 @@ COMMANDS: dict[str, Command] = {
     "story": Command("run --hold 10ms nat-that-remembers", says="1 passed"),
     "list": Command("list", says="port-closed"),
     "show": Command("show port-closed", says="by hand"),
+    "explain": Command("explain TCPTimeouts", says="nstat -az TcpExtTCPTimeouts"),
     "atlas": Command("atlas CLOSED/LISTEN", says="CLOSED"),
+    "atlas-page": Command("atlas --report {results} --recorded", says="index.html"),
     "conformance": Command("conformance rst-exact/ESTABLISHED --ipv4", says="1 as said"),
     "fsm": Command("fsm --svg {results}/fsm.svg", says="arrows seen", patience=300.0),
     "snapshot": Command("snapshot", says='"looks"'),
@@ -44,6 +46,7 @@ COMMANDS: dict[str, Command] = {
     "diagnose-here": Command("diagnose", says=""),
     "repro": Command("repro {given}/stuck.txt", says="steps:"),
     "repro-file": Command("repro {given}/stuck.txt -o {results}/a.yaml", says="a.yaml"),
+    "repro-cause": Command("repro {given}/stuck.txt --cause syn-ack-lost", says="syn-ack-lost:"),
     "page": Command(
         "compare {given}/a.jsonl {given}/b.jsonl --page {results}/a.html", says="no differences"
     ),

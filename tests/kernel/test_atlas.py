@@ -5,11 +5,16 @@ from __future__ import annotations
 
 import pytest
 
-from netlab.atlas import cells, grid, store
+from netlab.atlas import cells, grid, recorded, store
+from netlab.atlas.compose import name_of
+from netlab.atlas.recorded import RecordedCell
 from netlab.model.evidence import Cell
-from netlab.model.vocabulary import Family
+from netlab.model.tcp import State, both_named, ss_name
+from netlab.model.vocabulary import Family, Pair
+from netlab.render import atlas_page
 
 from . import played
+from .tools import program
 
 
 @pytest.fixture
@@ -38,3 +43,35 @@ def test_a_firewall_at_the_sender_freezes_all_but_requests(atlas: list[Cell]) ->
 def test_the_grid_is_whole() -> None:
     assert len(store.pairs()) == 110
     assert len(cells.scenarios()) == 79
+
+
+# --- with its evidence
+
+
+SHOWN = ("SYN_SENT/SYN_RECV", "FIN_WAIT1/CLOSE_WAIT")
+
+
+def happened(each: RecordedCell) -> set[tuple[str, str]]:
+    """Which packets there are, and what becomes of them, however often."""
+    assert each.run
+    steps = atlas_page.steps(each.run)
+    return {(step.text.partition(",")[0], step.fate) for step in steps if step.kind == "packet"}
+
+
+def test_what_comes_with_netlab_is_what_this_kernel_shows() -> None:
+    program("ss")
+    recorder = recorded.CellRecorder()
+    chosen = [
+        each
+        for each in cells.scenarios()
+        if each.name in {name_of(Pair(*both_named(pair))) for pair in SHOWN}
+    ]
+    drawn = grid.play(chosen, recorder.options(Family.IPV4), finished=recorder.finished)
+    stored = {each.cell.pair: each for each in recorded.read()}
+    for each in recorder.cells(drawn):
+        if each.cell.pair in SHOWN:
+            old = stored[each.cell.pair]
+            assert happened(each) == happened(old)
+            states = [state for state in State if f"{ss_name(state)} " in each.listings["client"]]
+            assert states == [State[each.cell.client]]
+            assert f"{ss_name(State[each.cell.server])} " in each.listings["server"]

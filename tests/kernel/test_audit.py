@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,9 @@ from netlab.audit.plan import AuditPlan
 from netlab.model.auditing import AuditCell, AuditPlay
 from netlab.model.errors import ScenarioError
 
+#: What Python says of a time-out that others have set: of SO_RCVTIMEO, or where it was in recv(2)
+#: already when that was set, of the connection's end.
+TIMED_OUT = ("Resource temporarily unavailable", "Software caused connection abort")
 PYTHON = (sys.executable, "-ISc")
 CAP = 3.0  # seconds
 #: Asks once, with no time-out at all, and prints what comes.
@@ -39,6 +43,17 @@ for _ in range(2):
     except (OSError, SystemExit):
         pass
 """
+#: Asks for a page over HTTP, and once more if the connection is reset.
+GETS = """
+import urllib.request
+for last in (False, True):
+    try:
+        print(len(urllib.request.urlopen("http://{server}:{port}/health", timeout=2).read()))
+        break
+    except ConnectionError:
+        if last:
+            raise
+"""
 
 
 def audited(program: str, *names: str, **given: object) -> Mapping[str, AuditCell]:
@@ -62,13 +77,17 @@ def test_a_client_without_a_time_out(asks: Mapping[str, AuditCell]) -> None:
             "request-lost", "reply-lost", "half-then-silence", "window-closed",
             "one-byte-a-second")  # fmt: skip
     say = ("refused", "unreachable", "half-then-fin", "half-then-rst", "rst-without-reply",
-           "closed-without-reply")  # fmt: skip
+           "rst-once", "closed-without-reply")  # fmt: skip
     later = ("idle-then-cut", "idle-then-closed", "nat-forgot", "server-moved", "server-restarted")
     found = words(asks)
     assert {name: found.pop(name) for name in hang} == dict.fromkeys(hang, "hangs")
     assert {name: found.pop(name) for name in say} == dict.fromkeys(say, "error")
     assert {name: found.pop(name) for name in later} == dict.fromkeys(later, "not reached")
+    for name in later:
+        assert asks[name].why.startswith("it meets a second request"), name
+        assert asks[name].why.endswith(", and there was none"), name
     assert found.pop("mtu-black-hole") == "not reached"  # nothing that it says is so long
+    assert "a packet of more than 1280 bytes" in asks["mtu-black-hole"].why
     assert found.pop("connection-storm") in ("fine", "hangs")  # its SYN is sent again after 3 s
     assert {*found.values()} == {"fine"}, found
 
@@ -87,6 +106,42 @@ def test_until_when_it_hangs_is_told(fault: str, says: str, asks: Mapping[str, A
     assert says in asks[fault].why
 
 
+def test_who_has_looked_and_gone_on_will_do_so_again() -> None:
+    patient = f"select.select([s], [], [], {CAP * 0.55})"
+    ticking = ASKS.replace("f = ", f"import select\nwhile not {patient}[0]: pass\nf = ")
+    (cell,) = audited(ticking, "silent-server").values()
+    clock = "unless a clock of its own ends it sooner: it looks every "
+    assert f"for ever: ESTABLISHED, and no timer runs, {clock}" in cell.why
+
+
+@pytest.mark.needs("promtool")
+def test_a_timer_that_go_has_stopped_is_no_time_out(tmp_path: Path) -> None:
+    """Its runtime's poller has the 10 s that promtool gives to opening a connection; what comes
+    afterwards has minutes.
+    """
+    reply = '{"status": "success", "data": {"resultType": "vector", "result": []}}'
+    file = tmp_path / "prometheus.yaml"
+    file.write_text(f"""
+talk:
+  - expect: "query=up"
+  - send: "HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\n"
+  - send: "Content-Length: {len(reply)}\\r\\n\\r\\n"
+  - send: '{reply}'
+""")
+    asks = ("promtool", "query", "instant", "http://{server}:{port}", "up")
+    plan = AuditPlan(asks, talks=str(file), port=9090, cap=CAP, promise=CAP)
+    (cell,) = run.audit(plan, faults.chosen(["never-accepted"]), run.sound(plan))
+    assert cell.why.startswith("for ever: ESTABLISHED")
+
+
+def test_a_close_that_waits_has_a_connection_that_ends() -> None:
+    linger = "socket.SOL_SOCKET, socket.SO_LINGER, b'\\1\\0\\0\\0\\x78\\0\\0\\0'"
+    closing = f"{ASKS}s.setsockopt({linger}); f.close(); s.close()"
+    (cell,) = audited(closing, "fin-lost").values()
+    assert cell.word == "hangs"
+    assert "tcp_retries2=15), unless SO_LINGER ends its close() sooner, in close() on" in cell.why
+
+
 def test_a_client_with_a_time_out_says_so_in_time() -> None:
     found = words(audited(IN_TIME, "syn-lost", "silent-server", "half-then-silence", "delay-*"))
     assert found == {
@@ -96,7 +151,7 @@ def test_a_client_with_a_time_out_says_so_in_time() -> None:
 
 
 def test_what_happens_between_two_requests() -> None:
-    cells = audited(TWICE, "idle-*", "nat-forgot", "server-moved")
+    cells = audited(TWICE, "idle-*", "nat-forgot", "server-*")
     found = words(cells)
     assert found["idle-then-cut"] == found["nat-forgot"] == "hangs"
     assert found["server-moved"] == "error"
@@ -111,11 +166,30 @@ def test_what_is_sent_twice_is_seen_by_the_server() -> None:
     assert "sent twice" not in cells["refused"].why
 
 
+def test_who_asks_again_after_a_reset_is_answered() -> None:
+    cells = audited(AGAIN, "rst-once")["rst-once"], audited(ASKS, "rst-once")["rst-once"]
+    again, once = cells
+    assert (again.word, again.play.exit_code, again.play.answers) == ("sent twice", 0, 1)
+    assert (once.word, once.play.answers) == ("error", 0)
+    plan = AuditPlan((*PYTHON, GETS), talks="http", cap=CAP, promise=CAP)
+    (gets,) = run.audit(plan, faults.chosen(["rst-once"]), run.sound(plan))
+    assert (gets.word, gets.why) == (
+        "fine", "as without the fault; GET /health twice, which may be repeated"
+    )  # fmt: skip
+
+
 def test_swallowing_the_end_is_short() -> None:
     careless = ASKS.replace('if not line.endswith(b"\\n"):', "if False:")
     cells = audited(careless, "half-then-fin", "closed-without-reply", "half-then-rst")
     assert cells["half-then-fin"].word == cells["closed-without-reply"].word == "short"
     assert cells["half-then-rst"].word == "error"
+
+
+def test_who_half_closes_has_the_reply_all_the_same() -> None:
+    closing = ASKS.replace("f = ", "s.shutdown(1); f = ")
+    assert words(audited(closing, "delay-300ms", "loss-5", "third-ack-lost")) == {
+        "delay-300ms": "fine", "loss-5": "fine", "third-ack-lost": "fine",
+    }  # fmt: skip
 
 
 def test_spinning_is_no_waiting() -> None:
@@ -212,8 +286,33 @@ def test_what_would_have_helped_is_tried() -> None:
     ]
     found = {cell.fault: cell.helped for cell in run.cured(plan, chosen, hung, base)}
     helped = {name: {one.cure for one in tried if one.changed} for name, tried in found.items()}
-    assert helped["request-lost"] == {"TCP_USER_TIMEOUT=5s"}
-    assert helped["silent-server"] == set()  # its kernel answers: only a limit of one's own
+    read = "read time-out=5s"
+    assert helped["request-lost"] == {"TCP_USER_TIMEOUT=5s", read}
+    assert helped["silent-server"] == {read}  # its kernel answers: only a limit of one's own
+    told = next(one for one in found["silent-server"] if one.cure == read)
+    assert told.word == "error"
+    assert told.why.endswith(TIMED_OUT)
+
+
+def test_who_polls_is_helped_by_an_end_of_the_connection() -> None:
+    polls = ASKS.replace(
+        "f = s.makefile", "import select; select.select([s], [], []); f = s.makefile"
+    )
+    plan = AuditPlan((*PYTHON, polls), talks="line", cap=9.0, promise=9.0)
+    base, (chosen,) = run.sound(plan), faults.chosen(["silent-server"])
+    hung = run.cell(chosen, AuditPlay(chosen.name, 9.0, reached_at=0.1), base, plan)
+    (found,) = run.cured(plan, [chosen], [hung], base)
+    (helped,) = [one for one in found.helped if one.changed]
+    assert helped.cure == "read time-out=5s"
+    assert helped.why.endswith(TIMED_OUT[1])
+
+
+def test_no_more_labs_are_open_than_are_asked_for(tmp_path: Path) -> None:
+    """Each program says when it begins and when it ends: one after the other."""
+    file = tmp_path / "said"
+    says = f"open({str(file)!r}, 'a').write"
+    audited(f"{says}('b')\n{ASKS}\n{says}('e')", "third-ack-lost", "delay-*", "fin-lost", jobs=1)
+    assert file.read_text() == "be" * 4  # the first is without a fault
 
 
 def test_families_and_names() -> None:

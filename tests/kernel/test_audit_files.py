@@ -43,6 +43,34 @@ def test_each_fault_is_a_test(pytester: pytest.Pytester) -> None:
     )  # fmt: skip
 
 
+def counted(starts: Path) -> str:
+    """A program that writes a line there each time it is started, and then asks."""
+    return f"open({str(starts)!r}, 'a').write('once\\n')\n{IN_TIME}"
+
+
+def test_workers_play_each_fault_once(pytester: pytest.Pytester) -> None:
+    starts = pytester.path / "starts"
+    audit(pytester, counted(starts))
+    pytester.runpytest_subprocess("-n", "2").assert_outcomes(passed=3, skipped=1)
+    assert len(starts.read_text().splitlines()) == 1 + 4  # without a fault, and with each
+
+
+def test_workers_play_what_is_asked_of_the_fixture_once(pytester: pytest.Pytester) -> None:
+    starts = pytester.path / "starts"
+    program = [*PYTHON, counted(starts)]
+    pytester.makepyfile(
+        f"""
+        import netlab, pytest
+
+        @pytest.mark.parametrize("fault", ["refused", "rst-without-reply", "half-then-rst"])
+        def test_it(fault: str, audit: netlab.Auditor) -> None:
+            assert audit({program!r}, fault, talks="line", cap=2.0).sound
+        """
+    )
+    pytester.runpytest_subprocess("-n", "2").assert_outcomes(passed=3)
+    assert len(starts.read_text().splitlines()) == 1 + 3
+
+
 def test_what_is_meant_passes(pytester: pytest.Pytester) -> None:
     more = "allow: {never-accepted: hangs, silent-server: hangs, idle-then-cut: not reached}\n"
     audit(pytester, ASKS, more)
@@ -61,6 +89,7 @@ def test_a_program_that_does_not_work_is_an_error(pytester: pytest.Pytester) -> 
     result = pytester.runpytest_subprocess()
     result.assert_outcomes(errors=4)
     result.stdout.fnmatch_lines(["*without any fault it fails already*", "*no such table*"])
+    result.stdout.no_fnmatch_line("During handling of the above exception*")
 
 
 def test_the_fixture_plays_all_that_were_selected_at_once(pytester: pytest.Pytester) -> None:
@@ -69,7 +98,7 @@ def test_the_fixture_plays_all_that_were_selected_at_once(pytester: pytest.Pytes
         import netlab, pytest, time
         began = time.monotonic()
 
-        @pytest.mark.parametrize("fault", [each for each in netlab.faults() if "rst" in each])
+        @pytest.mark.parametrize("fault", ["half-then-rst", "rst-without-reply"])
         def test_rst(fault: str, audit: netlab.Auditor) -> None:
             cell = audit({[*PYTHON, IN_TIME]!r}, fault, talks="line", cap=2.0)
             assert cell.sound, cell.why
@@ -77,6 +106,45 @@ def test_the_fixture_plays_all_that_were_selected_at_once(pytester: pytest.Pytes
         """
     )
     pytester.runpytest_subprocess().assert_outcomes(passed=2)
+
+
+def test_the_fixture_skips_what_is_not_reached_unless_it_is_asked_for(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        f"""
+        import netlab, pytest
+
+        def of(fault: str, audit: netlab.Auditor, **given: bool):
+            return audit({[*PYTHON, IN_TIME]!r}, fault, talks="line", cap=2.0, **given)
+
+        @pytest.mark.parametrize("fault", ["nat-forgot", "refused"])
+        def test_sound(fault: str, audit: netlab.Auditor) -> None:
+            assert of(fault, audit).sound
+
+        def test_asked_for(audit: netlab.Auditor) -> None:
+            cell = of("nat-forgot", audit, skip=False)
+            assert (cell.word, cell.sound) == ("not reached", True)
+        """
+    )
+    result = pytester.runpytest_subprocess("-rs")
+    result.assert_outcomes(passed=2, skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED * test_*.py:4: not reached: it meets a second request*"])
+
+
+def test_what_does_not_work_without_a_fault_is_told_without_the_inside(
+    pytester: pytest.Pytester,
+) -> None:
+    pytester.makepyfile(
+        """
+        def test_sound(audit):
+            assert audit("false", "refused").sound
+        """
+    )
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*without any fault it fails already, with exit code 1*"])
+    assert "auditor.py" not in result.stdout.str()
 
 
 @pytest.mark.parametrize(
@@ -87,6 +155,7 @@ def test_the_fixture_plays_all_that_were_selected_at_once(pytester: pytest.Pytes
         ('program: "true \'x"', "program: no closing quotation"),
         ("program: 'true'\ntalks: gopher", "nobody here talks 'gopher'"),
         ("program: 'true'\ncap: soon", "cap: expected a duration such as 5s or 500ms"),
+        ("program: 'true'\njobs: all", "jobs: expected a number of labs at the same time"),
         ("program: 'true'\nport: http", "port: expected a number from 1 to 65535"),
         ("program: 'true'\nallow: [1]", "allow: expected FAULT: VERDICT"),
         ("program: 'true'\nallow: {a: fine}", "allow: no fault is called 'a'"),

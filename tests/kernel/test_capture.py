@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from netlab.linux.expression import LOG_GROUP
 from netlab.model.vocabulary import Family, Hook, Side
 from netlab.observe import capture
 from netlab.observe.capture import Drops, Wire
+from netlab.observe.openings import Openings
 from netlab.testbed.faults.drop import Drop, Match, compiled
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
@@ -353,3 +355,24 @@ def packet_sockets(host: Host) -> int:
     """How many packet sockets there are in a host's namespace."""
     with host.namespace:
         return len(Path("/proc/thread-self/net/packet").read_text().splitlines()) - 1
+
+
+def test_reading_of_openings_ends_though_each_is_followed_by_another() -> None:
+    with Lab() as lab:
+
+        def opens() -> None:
+            with lab.client.namespace:
+                sock = socket.socket(lab.family, socket.SOCK_STREAM)
+            with sock:
+                sock.connect_ex((lab.server.address, PORT))
+
+        with lab.client.namespace:
+            link = next(name for _, name in socket.if_nameindex() if name != "lo")
+            openings = Openings(link)
+        with contextlib.closing(openings):
+            opens()
+            for number, _ in enumerate(openings.read(), 1):
+                assert number == 1
+                opens()
+            assert len([*openings.read()]) == 1
+            assert openings.missed == 0

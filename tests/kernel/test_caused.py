@@ -13,6 +13,8 @@ from netlab.scenario import catalogue, caused, loader, runner
 from netlab.scenario.kinds import COMPARISON
 from netlab.scenario.model import Expectation
 from netlab.testbed.faults.drop import Drop
+from netlab.testbed.hops import lacking as lacking_here
+from netlab.testbed.hops.nat import Nat
 from netlab.testbed.lab import Lab
 
 from ..build import expected, scenario
@@ -101,6 +103,21 @@ def lacking(lab: Lab, acts: Acts, all_together: str = "") -> str:
 @pytest.mark.parametrize("acts", ACTS, ids=lambda acts: acts.what)
 def test_each_fault_must_act_while_the_pair_is_held_or_be_removed(lab: Lab, acts: Acts) -> None:
     assert lacking(lab, acts) == acts.lacks
+
+
+def test_of_a_hop_that_has_dropped_nothing_it_is_told_what_to_write(lab: Lab) -> None:
+    if reason := lacking_here("tracking"):
+        pytest.skip(reason)
+    lab.path(Nat("home"))
+    lab.tally.begin()
+    lab.tally.look()
+    found = caused.lacking(lab, Expectation(1, expected("ESTABLISHED/ESTABLISHED")))
+    assert found is not None
+    assert found.says == (
+        "expected at least 1 by home; found 0. If it need not drop any, say so below 'expect': "
+        "'dropped: {home: none}'"
+    )
+    assert str(lab.faults[0]).endswith(" at the path: 0 packets  <- it has dropped nothing")
 
 
 @pytest.mark.parametrize(("number", "before", "during", "lacks"), SUMS)

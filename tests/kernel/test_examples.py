@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The tests in ``examples/``, as somebody plays them who is not root. (Root plays them as they are:
-they are among pytest's ``testpaths``.)
+"""The tests in ``examples/``, as somebody plays them who is not root (root plays them as they are:
+they are among pytest's ``testpaths``); and the examples in docstrings.
 """
 
 from __future__ import annotations
 
 import ast
+import doctest
+import importlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import netlab
 from netlab.scenario import catalogue, counterfactual, runner
 
 from .somebody import Somebody
@@ -57,3 +60,23 @@ def test_they_are_short_and_need_no_conftest() -> None:
 def _lines(test: ast.FunctionDef) -> int:
     assert test.end_lineno
     return test.end_lineno - test.body[0].lineno + 1
+
+
+# --- in docstrings
+
+HOUSE = Path(netlab.__file__).parent
+MODULES = [
+    ".".join(file.relative_to(HOUSE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for file in sorted(HOUSE.rglob("*.py"))
+    if ">>> " in file.read_text()
+]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_an_example_in_a_docstring_is_what_python_prints(module: str) -> None:
+    failed, played = doctest.testmod(importlib.import_module(module))
+    assert (failed, played > 0) == (0, True)
+
+
+def test_the_package_has_one() -> None:
+    assert "netlab" in MODULES

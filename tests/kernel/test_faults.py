@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from netlab.model.errors import LabError
 from netlab.model.tcp import ACK, ANY, FIN, SYN, Segment, State
 from netlab.model.vocabulary import REJECTS, Family, Hook, Side
 from netlab.testbed.context import PORT
+from netlab.testbed.hops.base import Hop
 from netlab.testbed.host import Host
 from netlab.testbed.lab import Lab
 
@@ -111,6 +113,15 @@ def test_two_equal_faults_count_for_themselves(lab: Lab) -> None:
     lab.client.connect()  # by its second retransmission: each fault took one
     assert [fault.packets for fault in faults] == [1, 1]
     assert lab.dropped() == 2
+
+
+def test_of_two_that_match_the_later_one_has_the_packet(lab: Lab) -> None:
+    first, last = lab.drop(SYN, to="server"), lab.drop(ANY, to="server")
+    lab.client.connect(wait=False)
+    assert lab.wait(lambda: last.packets, 5)
+    last.remove()
+    assert lab.wait(lambda: first.packets, 5), "what was sent again"
+    assert last.packets + first.packets == 2
 
 
 @pytest.mark.parametrize("sent_before", [False, True], ids=["yet to be sent", "sent already"])
@@ -258,6 +269,60 @@ def test_what_the_kernel_refuses_leaves_nothing_of_its_transaction(
     assert lab.faults == ()
     with lab.drop(SYN, to=lab.client) as fault:  # and the next one is taken as if nothing were
         assert list(tools.packets(tools.rules(lab.client))) == [fault.name]
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"port": 65536}, "port: expected a whole number, 1 to 65535; found 65536"),
+        ({"port": 0}, "port: expected a whole number, 1 to 65535; found 0"),
+        ({"port": "80"}, "port: expected a whole number, 1 to 65535; found '80'"),
+        ({"first": -1}, "first: expected a whole number, 1 to 100000; found -1"),
+        ({"first": 1.5}, "first: expected a whole number, 1 to 100000; found 1.5"),
+        ({"after": 1 << 32}, "after: expected a whole number, 1 to 100000; found 4294967296"),
+        ({"longer": -1}, "longer: expected a whole number, 1 to 65535; found -1"),
+        ({"name": "a\nb"}, r"name: expected letters, digits and hyphens; found 'a\nb'"),
+        ({"to": 5}, "no side is called 5. Known: client, server"),
+    ],
+)
+def test_a_fault_that_cannot_be_is_refused_in_words(
+    lab: Lab, given: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(LabError) as refused:
+        lab.drop("SYN", **{"to": "server", **given})
+    assert str(refused.value) == complaint
+    assert lab.imposed == ()
+
+
+@pytest.mark.parametrize("word", [5, ["SYN", "FIN"], "SYM"])
+def test_what_is_no_segment_is_told_which_there_are(lab: Lab, word: Any) -> None:
+    with pytest.raises(LabError, match=r"^no segment is called .* Known: SYN, SYN\|ACK, ACK, "):
+        lab.drop(word, to="server")
+
+
+def test_a_name_is_that_of_one_fault_at_a_time(lab: Lab) -> None:
+    with lab.drop("SYN", to="server", name="x"):
+        for begin in (lab.plug, lambda name: lab.drop("FIN", to="server", name=name)):
+            with pytest.raises(LabError, match=r"^there is already a fault called 'x': remove it"):
+                begin(name="x")
+    lab.wire.delay("1ms", name="x")
+    with pytest.raises(LabError, match=r"^there is already a fault called 'x'"):
+        lab.wire.loss("1%", name="x")
+    lab.remove("x")
+
+
+def test_who_names_a_fault_that_never_was_is_told_which_there_were(lab: Lab) -> None:
+    with pytest.raises(LabError, match=r"^no fault is called 'drop-1'\. Known: none$"):
+        lab.remove("drop-1")
+    lab.drop("SYN", to="server").remove()
+    lab.remove("drop-1")  # it is gone: that is no mistake
+    for ask in (lab.remove, lab.dropped):
+        with pytest.raises(
+            LabError, match=r"called 'drop1'\. Did you mean drop-1\? Known: drop-1$"
+        ):
+            ask("drop1")
+    lab.path(Hop("first"))
+    lab.remove("first")  # only forwards, as it does anyway
 
 
 def test_text_that_nft_refuses_leaves_nothing(lab: Lab) -> None:

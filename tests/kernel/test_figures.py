@@ -10,7 +10,11 @@ import pytest
 
 from netlab import ActionFailed, Lab, State
 from netlab.linux import inet_diag
+from netlab.linux.netlink import NETLINK_SOCK_DIAG
+from netlab.linux.transport import Transport
+from netlab.model.evidence import Evidence
 from netlab.model.vocabulary import Family, Side
+from netlab.scenario import catalogue, runner
 
 from .tools import inside
 
@@ -62,3 +66,37 @@ def test_what_has_no_figures_and_what_is_not_there(opened: Lab) -> None:
     assert opened.client.tcp_info() == {}
     with pytest.raises(ActionFailed, match="server has no socket of this connection to ask about"):
         opened.server.tcp_info()  # the listener that is at its port is not asked instead
+
+
+def test_a_state_is_asked_for_by_both_ends(opened: Lab) -> None:
+    asking = {}
+    for side in Side:
+        with opened.host(side).namespace:
+            asking[side] = Transport(NETLINK_SOCK_DIAG)
+    flow = opened.flows()[-1]
+
+    def states() -> tuple[State, ...]:
+        return tuple(inet_diag.state(asking[side], *flow.ends(side)) for side in Side)
+
+    assert states() == (State.ESTABLISHED, State.ESTABLISHED)
+    opened.client.close()
+    opened.server.close()
+    opened.expect(State.TIME_WAIT, State.LISTEN)
+    assert states() == (State.TIME_WAIT, State.LISTEN)
+    opened.server.unlisten()
+    assert states() == (State.TIME_WAIT, State.CLOSED)
+    for transport in asking.values():
+        transport.close()
+
+
+def test_the_evidence_of_a_run_has_what_both_sockets_told() -> None:
+    [scenario] = catalogue.choose(["fin-dropped"])
+    [(_, run)] = runner.play_all([scenario], runner.Options())
+    assert {*run.client.info} == {*run.server.info} == {*inet_diag.NAMES}
+    assert [run.client.info[name] for name in ("ts", "sack", "wscale", "unacked")] == [1, 1, 1, 1]
+    assert run.client.info["retrans_total"] >= 2
+    assert run.server.info["retrans_total"] == 0
+    assert Evidence.from_json(run.to_json()) == run
+    [nobody] = catalogue.choose(["port-closed"])
+    [(_, run)] = runner.play_all([nobody], runner.Options())
+    assert (run.outcome, run.client.info, run.server.info) == ("pass", {}, {})

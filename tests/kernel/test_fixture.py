@@ -44,6 +44,33 @@ def test_a_failed_expectation_shows_what_was_sampled(pytester: pytest.Pytester) 
     )
 
 
+CALLS = {
+    "expect": "lab.expect(client='SYN_SENT', server='LISTEN', within=0.1)",
+    "sockets": "lab.server.listen(); lab.expect_no_sockets(may_stay=(), within=0.1)",
+    "wait": "lab.client.run('sleep 9').wait(0.1)",
+    "start": "lab.client.start('false', ready=80)",
+    "drop": "lab.drop('SIN', to='client')",
+    "within": "with net.within(0.1): socket.create_connection(net.blackhole)",
+}
+
+
+def test_what_fails_is_shown_where_it_was_called_and_not_inside(
+    pytester: pytest.Pytester,
+) -> None:
+    tests = [f"def test_{name}(lab, net):\n    {call}\n" for name, call in CALLS.items()]
+    pytester.makepyfile("import socket\n" + "\n".join(tests))
+    result = run(pytester)
+    result.assert_outcomes(failed=len(CALLS))
+    shown = result.stdout.str()
+    for call in CALLS.values():
+        assert f"\n>       {call}\n" in shown
+    assert "sock.connect(sa)" in shown  # what hangs is no inside
+    assert "netlab/testbed" not in shown
+    assert "contextlib.py" not in shown
+    whole = run(pytester, "--full-trace", "-k", "expect").stdout.str()
+    assert "netlab/testbed/lab.py" in whole
+
+
 @pytest.mark.parametrize("method", ["signal", "thread"])
 def test_a_test_that_hangs_leaves_nothing_when_it_is_ended(
     pytester: pytest.Pytester, mark: str, method: str

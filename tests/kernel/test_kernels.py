@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
 import sys
 from functools import partial
@@ -46,4 +47,4 @@ def test_every_scenario_passes_on_three_other_kernels() -> None:
     if done.returncode == 3 and "is configured for no mirror" in done.stderr:
         programs.lacking(done.stderr.strip())
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert done.stdout.count(" passed, ") == 3, done.stdout
+    assert len(re.findall(r": \d+ passed, ", done.stdout)) == 3, done.stdout

@@ -6,6 +6,7 @@ Real kernels boot here, as in `test_kernels_boot`.
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import signal
@@ -47,6 +48,32 @@ except OSError as error:
 """
 
 
+#: Answers each request after a minute, as a web server and as one of Prometheus.
+ANSWER = """
+import os, signal, socket, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+door = socket.create_server(("", 80))
+while talk := door.accept()[0]:
+    if not os.fork():
+        time.sleep(60)
+        talk.recv(65536)
+        told = '{"metric": {"kernel": "%s"}, "value": [0, "1"]}' % os.uname().release
+        told = '{"status": "success", "data": {"resultType": "vector", "result": [%s]}}' % told
+        talk.sendall(b"HTTP/1.0 200 OK\\r\\n\\r\\n" + told.encode())
+        os._exit(0)
+    talk.close()
+"""
+#: Programs in Python, C, JavaScript and Go. The first of those that ask waits for who answers.
+OF_FOUR_LANGUAGES = """
+python3 -c "$ANSWER" &
+curl -sS --retry 60 --retry-delay 1 --retry-connrefused http://localhost; echo
+node -e 'require("http").get("http://localhost", answer => answer.pipe(process.stdout))'; echo
+promtool query instant http://localhost up
+"""
+#: Those of netlab matrix --small, which the tests before have fetched.
+THREE_KERNELS = ("debian:bullseye", "debian:trixie", "debian:trixie-backports")
+
+
 @pytest.fixture(scope="module")
 def kernel() -> Kernel:
     return guests.cached()
@@ -55,9 +82,8 @@ def kernel() -> Kernel:
 class Warp:
     """The command, on one kernel."""
 
-    def __init__(self, kernel: Kernel, folder: Path) -> None:
+    def __init__(self, spec: str, folder: Path) -> None:
         self.folder = folder
-        spec = f"{kernel.image}:{kernel.modules}"
         self._words = ["nice", sys.executable, "-m", "netlab", "warp", "--kernel", spec]
 
     def __call__(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
@@ -76,7 +102,7 @@ class Warp:
 
 @pytest.fixture
 def warp(kernel: Kernel, tmp_path: Path) -> Warp:
-    return Warp(kernel, tmp_path)
+    return Warp(f"{kernel.image}:{kernel.modules}", tmp_path)
 
 
 def test_an_hour_of_a_program_with_all_that_it_takes_for_granted(warp: Warp) -> None:
@@ -96,6 +122,24 @@ def test_an_hour_of_a_program_with_all_that_it_takes_for_granted(warp: Warp) -> 
     assert left.endswith("still running then, and ended with the guest: sleep")
 
 
+@pytest.mark.needs("curl", "node", "promtool")
+@pytest.mark.parametrize("spec", THREE_KERNELS)
+def test_programs_of_four_languages_talk_on_three_kernels(
+    spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANSWER", ANSWER)
+    done = Warp(spec, tmp_path)("--", "sh", "-c", OF_FOUR_LANGUAGES)
+    if "is configured for no mirror" in done.stderr:
+        programs.lacking(done.stderr.strip())
+    assert done.returncode == 0, done.stderr
+    page, again, metric = done.stdout.splitlines()
+    release = json.loads(page)["data"]["result"][0]["metric"]["kernel"]
+    assert (again, metric) == (page, f'{{kernel="{release}"}} => 1 @[0]')
+    end = done.stderr.splitlines()[-2]
+    assert "exit code 0 after 3 min " in end
+    assert end.endswith(f"on Linux {release}")
+
+
 def test_a_program_that_never_ends_is_ended_and_what_it_waits_for_is_said(warp: Warp) -> None:
     words = ("--terminal", "--user", "nobody", "--until", "10min", "--date", "2031-05-06")
     done = warp(*words, "--", "sh", "-c", "tty; id -un; date +%F; exec sleep infinity")
@@ -112,10 +156,33 @@ def test_a_program_that_takes_all_memory_is_ended_and_told_so(warp: Warp) -> Non
     assert "tail ended with signal 9" in done.stderr
 
 
+def test_a_program_that_starts_processes_without_end_is_ended_and_told_so(warp: Warp) -> None:
+    done = warp("--", "sh", "-c", "f() { f | f & }; f; sleep infinity")
+    assert done.returncode == 3
+    assert "sh was ended: after " in done.stderr
+    assert "it had 1000 processes, the most that a guest has" in done.stderr
+
+
 def test_in_a_lab_the_network_misbehaves_as_in_netlab_exec(warp: Warp) -> None:
     step = "drop: {segment: SYN, to: server}"
     done = warp("--step", step, "--", sys.executable, "-c", CONNECT)
     assert (done.returncode, done.stdout) == (0, "TimeoutError 5\n"), done.stderr
+
+
+def test_a_guest_is_there_after_so_many_instructions(warp: Warp) -> None:
+    """Each takes a nanosecond of its time, however busy this machine is. The kernel uses none that
+    QEMU computes wrongly (CMPXCHG16B, whose flags make an interrupt end in a panic).
+    """
+    done = warp("--", "cat", "/proc/uptime", "/proc/cpuinfo")
+    assert 0.5 < float(done.stdout.split()[0]) < 1.5, done.stderr
+    flags = next(line for line in done.stdout.splitlines() if line.startswith("flags"))
+    assert "cx8" in flags.split()
+    assert "cx16" not in flags.split()
+
+
+def test_a_kernel_that_wants_signatures_gets_them(warp: Warp) -> None:
+    done = warp("--append", "module.sig_enforce=1", "--", "cat", "/proc/modules")
+    assert "tcp_diag" in done.stdout, done.stderr
 
 
 def test_a_reader_that_goes_away_ends_it(warp: Warp) -> None:

@@ -5,18 +5,23 @@ shows; the network is cut, heals and forgets.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import re
+import select
 import signal
 import socket
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from netlab.linux import conntrack
 from netlab.model.errors import LabError
 from netlab.model.tcp import State
+from netlab.model.vocabulary import Family
 from netlab.testbed.hops import lacking
 from netlab.testbed.hops.base import Hop
 from netlab.testbed.hops.nat import Nat
@@ -55,6 +60,21 @@ def test_unreachable_is_an_error_of_the_network(net: Net) -> None:
     assert failed.value.errno == errno.EHOSTUNREACH
 
 
+@pytest.mark.parametrize(("timeout", "at_once"), [(PATIENCE, True), (None, False)])
+def test_who_polls_is_told_at_once_that_it_is_unreachable_and_who_blocks_later(
+    net: Net, timeout: float | None, at_once: bool
+) -> None:
+    def took() -> float:
+        began = time.monotonic()
+        with pytest.raises(OSError, match="No route to host"):
+            socket.create_connection(net.unreachable, timeout)
+        return time.monotonic() - began
+
+    # A busy machine makes one of them as the other, now and then.
+    noted = at_once and net.lab.family is Family.IPV4
+    assert any((took() < 0.9) is noted for _ in range(5))
+
+
 def test_what_is_never_accepted_connects_and_waits_in_the_queue(net: Net) -> None:
     with connected(net.never_accepts) as client:
         client.settimeout(SOON)
@@ -82,6 +102,24 @@ def test_one_resets_and_one_closes(net: Net) -> None:
     with connected(net.closes) as client:
         client.sendall(b"hello")
         assert client.recv(1) == b""
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_first_are_reset_and_who_asks_again_is_answered(net: Net, count: int) -> None:
+    url = net.resets_first(count).url
+    for _ in range(count):
+        with pytest.raises(ConnectionResetError):
+            urllib.request.urlopen(url, timeout=PATIENCE)
+    for _ in range(2):
+        with urllib.request.urlopen(url, timeout=PATIENCE) as reply:
+            assert (reply.status, reply.read()) == (200, b"")
+
+
+def test_who_asks_again_gets_the_answer_that_is_asked_for(net: Net) -> None:
+    address = net.resets_first(0, b"+PONG\r\n")
+    with connected(address) as client:
+        client.sendall(b"PING\r\n")
+        assert client.makefile("rb").read() == b"+PONG\r\n"
 
 
 def test_half_an_answer_is_followed_by_silence(net: Net) -> None:
@@ -176,6 +214,21 @@ def test_what_is_on_the_way_forgets(net: Net) -> None:
             client.recv(5)
 
 
+def test_what_a_nat_made_of_a_connection_is_seen_before_it_forgets(net: Net) -> None:
+    if reason := lacking("tracking"):
+        pytest.skip(reason)
+    net.lab.path(nat := Nat(ports="40000"))
+    net.lab.server.listen()
+    first = net.lab.client.connect()
+    sock = net.lab.client.connect(wait=False).socket  # there is no port for it
+    first.abort()
+    conntrack.forget(nat.memory)
+    assert select.select([], [sock], [], 5)[1]  # its second SYN has opened it; nobody looked
+    net.forget()
+    net.lab.sample()
+    assert str(net.lab.flow().pair) == "ESTABLISHED/ESTABLISHED"
+
+
 def test_where_nobody_remembers_nothing_is_forgotten(net: Net) -> None:
     net.lab.path(Hop())
     with pytest.raises(LabError, match="no hop on the way remembers connections"):
@@ -190,9 +243,74 @@ def test_what_hangs_is_ended_in_its_midst_and_its_sockets_are_told(net: Net) -> 
     client.settimeout(None)
     with client, pytest.raises(Late) as late, net.within(SOON):
         client.recv(1)
-    first, *sockets = str(late.value).splitlines()
-    assert first == "not done within 0.3 s. Sockets:"
-    assert any(f":{net.silent.port} (this process)" in line for line in sockets)
+    first, *others = str(late.value).splitlines()
+    assert first == "ESTABLISHED, and not done within 0.3 s"
+    assert others[0].startswith("  client: ESTABLISHED ")
+    assert others[0].endswith(f":{net.silent.port} (this process)")
+    assert any(line.startswith("  server: ESTABLISHED") for line in others)
+    assert late.traceback[-1].name in ("wake", "hangs")
+    assert any(entry.name.startswith("test_what_hangs") for entry in late.traceback)
+
+
+CATCHES: dict[str, Callable[[Callable[[], object]], None]] = {}
+
+
+def catches(function: Callable[[Callable[[], object]], None]) -> None:
+    CATCHES[function.__name__] = function
+
+
+@catches
+def errors_and_tries_again_for_ever(hang: Callable[[], object]) -> None:
+    while True:
+        with contextlib.suppress(Exception):
+            hang()
+
+
+@catches
+def everything_and_tries_again_twice(hang: Callable[[], object]) -> None:
+    for _ in range(3):
+        with contextlib.suppress(BaseException):
+            hang()
+
+
+@catches
+def everything_and_clears_up_for_ever(hang: Callable[[], object]) -> None:
+    try:
+        hang()
+    finally:
+        hang()
+
+
+@pytest.mark.parametrize("catching", CATCHES.values(), ids=CATCHES)
+def test_who_catches_what_ends_it_is_ended_all_the_same(
+    net: Net, catching: Callable[[Callable[[], object]], None]
+) -> None:
+    with connected(net.silent) as client:
+        client.settimeout(None)
+        began = time.monotonic()
+        with (
+            pytest.raises(Late, match=r"^ESTABLISHED, and not done within 0\.3 s"),
+            net.within(SOON),
+        ):
+            catching(lambda: client.recv(1))
+    assert time.monotonic() - began < PATIENCE
+
+
+def test_the_outer_one_ends_what_has_one_of_its_own(net: Net) -> None:
+    with connected(net.silent) as client:
+        client.settimeout(None)
+        with pytest.raises(Late, match=r"within 0\.3 s"), net.within(SOON), net.within(PATIENCE):
+            client.recv(1)
+
+
+def test_the_outer_one_rings_on_after_the_inner_one_has_ended(net: Net) -> None:
+    def twice() -> None:
+        with contextlib.suppress(BaseException), net.within(PATIENCE):
+            time.sleep(PATIENCE)
+        time.sleep(PATIENCE)
+
+    with pytest.raises(Late, match=r"within 0\.3 s"), net.within(SOON):
+        twice()
 
 
 def test_what_is_done_in_time_is_left_alone(net: Net) -> None:
@@ -237,6 +355,28 @@ def test_in_another_thread_it_is_told_afterwards(net: Net) -> None:
     thread.start()
     thread.join()
     assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("ask", "complaint"),
+    [
+        (lambda net: net.half(-1), "half: expected a whole number, 1 to 16777216; found -1"),
+        (
+            lambda net: net.half(1 << 40),
+            "half: expected a whole number, 1 to 16777216; found 10995",
+        ),
+        (lambda net: net.resets_first(-1), "resets_first: expected a whole number, 0 to"),
+        (lambda net: net.within(0).__enter__(), "within: expected seconds, more than 0; found 0"),
+        (lambda net: net.within(-1).__enter__(), "within: expected seconds, more than 0; found -1"),
+        (lambda net: net.serve(5), "command: expected words, as a string or a list; found 5"),
+        (lambda net: net.serve("true", ready=99999), "ready: expected a port that it listens on"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_words(
+    net: Net, ask: Callable[[Net], object], complaint: str
+) -> None:
+    with pytest.raises(LabError, match=f"^{re.escape(complaint)}"):
+        ask(net)
 
 
 def test_nothing_is_left_open(lab: Lab) -> None:

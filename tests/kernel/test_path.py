@@ -200,11 +200,17 @@ def test_an_address_that_is_left_is_nobodys(lab: Lab) -> None:
         (lambda: [Hop("client")], "a hop cannot be called client"),
         (lambda: [Service("a", name="a")], "'a' is the name of a service and of a server"),
         (lambda: [Service([])], "to: expected the names of servers; found none"),
+        (lambda: [Service("a b")], "name: expected letters, digits and hyphens; found 'a b'"),
+        (lambda: [Service(["a", "b", "a"])], "one service are called a: name each once"),
+        (lambda: [Nat], "path: expected hops, such as Nat(); found <class"),
         (lambda: [Nat(forgets=0)], "forgets: expected whole seconds, at least 1; found 0"),
+        (lambda: [Nat(forgets="1h")], "forgets: expected whole seconds, at least 1; found 1h"),
+        (lambda: [Nat(forgets=1.5)], "forgets: expected whole seconds"),  # type: ignore[arg-type]
         (lambda: [Nat(ports="0-5")], "ports: expected one, or two with a hyphen between"),
         (lambda: [Firewall(invalid="maybe")], "invalid: expected drop or pass; found 'maybe'"),
         (lambda: [Firewall(holds=0)], "holds: expected at least 1; found 0"),
         (lambda: [Proxy(timeout=-1)], "timeout: expected seconds, at most an hour; found -1"),
+        (lambda: [Proxy(timeout="soon")], "timeout: expected seconds, at most an hour; found soon"),
         (lambda: [Narrow(1000)], "mtu: expected 1280 to 1500 bytes; found 1000"),
         (lambda: [Narrow(icmp="some")], "icmp: expected none; found 'some'"),
     ],
@@ -216,6 +222,12 @@ def test_what_does_not_go_together_is_refused(
         lab.path(*make())
     opened(lab)  # and nothing is left of it
     lab.expect(State.ESTABLISHED, State.ESTABLISHED)
+
+
+@pytest.mark.parametrize(("given", "seconds"), [(5, 5), ("5s", 5), ("2min", 120), (None, None)])
+def test_time_is_told_as_in_a_file(given: int | str | None, seconds: int | None) -> None:
+    assert Nat(forgets=given).forgets == seconds
+    assert Proxy(timeout=given or 0).timeout == (seconds or 0)
 
 
 def test_a_lab_has_one_path(lab: Lab) -> None:

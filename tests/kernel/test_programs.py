@@ -21,6 +21,7 @@ import threading
 import time
 from pathlib import Path
 from textwrap import shorten
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,8 @@ from netlab.model.errors import ActionFailed, LabError, NotHeld
 from netlab.model.tcp import ACK, FIN, SYN, State
 from netlab.model.vocabulary import Family, Side
 from netlab.observe import capture
+from netlab.render import failure
+from netlab.render.style import Style
 from netlab.scenario.loader import load, parse
 from netlab.scenario.runner import Options, play
 from netlab.testbed.flows import LONGEST
@@ -70,7 +73,7 @@ def test_a_program_is_ready_when_it_listens(lab: Lab) -> None:
 
 def test_a_program_is_ready_when_it_says_so_or_a_condition_holds(lab: Lab) -> None:
     said = lab.server.start([*PYTHON, SERVER, "1"], ready="I listen")
-    assert said.output == "I listen\n"
+    assert said.output.rstrip("\n") == "I listen"  # its end comes in a write of its own
     lab.client.start("sleep 100", ready=lambda: len(lab.client.programs))
 
 
@@ -96,6 +99,15 @@ def test_who_is_never_ready_is_ended(lab: Lab, mark: str) -> None:
             ["sh", "-c", "trap '' TERM; echo I wait; sleep 100"], ready=8000, within=0.2
         )
     assert tools.left_over(mark) == []
+
+
+@pytest.mark.parametrize("ready", [0, 65536, "", None, 80.0])
+def test_what_can_never_be_ready_is_told_before(lab: Lab, ready: Any) -> None:
+    with pytest.raises(
+        LabError, match=r"^ready: expected a port that it listens on \(1 to 65535\)"
+    ):
+        lab.server.start("sleep 9", ready=ready)
+    assert lab.server.programs == []
 
 
 def test_a_port_that_is_taken_is_told_before(lab: Lab) -> None:
@@ -141,7 +153,11 @@ def test_what_is_written_while_nobody_looks_has_a_limit_too(lab: Lab) -> None:
 
 
 def _names(program: Program) -> set[str]:
-    return {Path(f"/proc/{each}/comm").read_text() for each in program.processes()}
+    found = set()
+    for each in program.processes():
+        with contextlib.suppress(FileNotFoundError):  # it has ended since
+            found.add(Path(f"/proc/{each}/comm").read_text())
+    return found
 
 
 def test_the_last_of_much_is_told(lab: Lab) -> None:
@@ -218,6 +234,33 @@ def test_somebody_else_ends_with_netlab_too(lab: Lab, mark: str) -> None:
 
 
 # --- names
+
+
+def test_an_end_has_more_names_by_choice(lab: Lab) -> None:
+    before = HOSTS.read_text()
+    lab.server.known_as("api.example.com", "redis", "redis")
+    with lab.client:
+        lab.server.known_as("later")  # also for who is there already
+        found = {socket.getaddrinfo(name, 80)[0][4][0] for name in ("redis", "later", "server")}
+    assert found == {lab.server.address}
+    program = lab.client.run(["getent", "hosts", "api.example.com", "later"])
+    assert program.wait() == 0
+    assert program.output.count(lab.server.address) == 2, program.output
+    assert HOSTS.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("client", r"client is the name of .* already"),
+        ("", r"known as: expected the name of a host; found ''"),
+        ("a b", r"known as: expected the name of a host; found 'a b'"),
+        ("a\n10.0.0.1 b", r"known as: expected the name of a host; found 'a\\n10"),
+    ],
+)
+def test_what_is_no_name_of_an_end_is_refused(lab: Lab, name: str, complaint: str) -> None:
+    with pytest.raises(LabError, match=f"^{complaint}"):
+        lab.server.known_as(name)
 
 
 def test_names_are_known_inside_and_nowhere_else(lab: Lab) -> None:
@@ -370,8 +413,9 @@ def test_where_none_has_been_seen_the_failure_says_so(lab: Lab) -> None:
     serve(lab)
     with pytest.raises(NotHeld, match="no connection to port 8000 has been seen") as failed:
         lab.expect("ESTABLISHED", "ESTABLISHED", port=8000, within=0.1)
-    server = failed.value.failure.rows[1]
-    assert (server.side, server.sampled) == (Side.SERVER, State.LISTEN)
+    client, server = failed.value.failure.rows
+    assert (client.found, server.found) == ("nothing", "LISTEN")
+    assert "CLOSED" not in "\n".join(failure.rows(failed.value.failure, Style(False)))
 
 
 def test_where_too_few_have_been_seen_the_failure_lists_them(lab: Lab) -> None:
@@ -382,6 +426,7 @@ def test_where_too_few_have_been_seen_the_failure_lists_them(lab: Lab) -> None:
     with pytest.raises(NotHeld, match="no number 10 among 10 connections to port 8000") as few:
         lab.expect("ESTABLISHED", "ESTABLISHED", port=8000, number=10, within=0.1)
     first, *_, last = few.value.failure.notes
+    assert repr(lab.flows()[0])[1:-1] in first
     ends = (several[0].getsockname()[:2], (lab.server.address, 8000))
     held = f"client this process, server {shorten(str(program), LONGEST)}"
     assert first == f"number 0: {' -> '.join(map(written, ends))}, ESTABLISHED/ESTABLISHED, {held}"

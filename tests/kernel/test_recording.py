@@ -6,6 +6,7 @@ and Wireshark reads the same.
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -31,6 +32,7 @@ from netlab.render.style import Style
 from netlab.scenario import catalogue, runner
 from netlab.scenario.model import Scenario
 from netlab.testbed import forge
+from netlab.testbed.context import PORT
 from netlab.testbed.lab import Lab
 from netlab.testbed.notebook import transitions
 
@@ -592,3 +594,15 @@ def test_ten_thousand_packets_are_condensed_and_said_to_be(talkative: Evidence, 
         assert len(drawn.splitlines()) < 200
         assert max(map(len, drawn.splitlines())) <= 80
     assert len(drawn) < 2_000_000
+
+
+def test_what_a_program_opens_in_vain_is_traced_too(netlab_family: Family) -> None:
+    """Its socket has no port yet when it goes to SYN_SENT, and nobody has said that it begins."""
+    with Lab(netlab_family, record=True) as lab:
+        lab.server.listen()
+        lab.drop("SYN", to="server")
+        connect = f"import socket; socket.create_connection(('{lab.server.address}', {PORT}))"
+        program = lab.client.run([sys.executable, "-S", "-E", "-c", connect])
+        lab.expect("SYN_SENT", "LISTEN", program=program)
+        (found,) = transitions(lab, lab.flow(), Side.CLIENT)
+    assert (found.before, found.after, found.traced) == (State.CLOSED, State.SYN_SENT, True)

@@ -392,17 +392,15 @@ def runs(request: pytest.FixtureRequest) -> dict[str, Evidence]:
     }
     texts = [*RIGHT, *UNSAID, *(_changed(wrong) for wrong in WRONG if wrong in asked)]
     played = [loader.parse(text, Path("mine.yaml")).variants()[-1] for text in texts]
-    by_number = dict(runner.play_all(played))
-    return {text: answered(played[number], by_number[number]) for number, text in enumerate(texts)}
+    return {texts[number]: run for number, run in runner.play_all(played)}
 
 
-def answered(scenario: Scenario, run: Evidence | None = None) -> Evidence:
+def answered(scenario: Scenario) -> Evidence:
     """What came of it; played anew where this machine was too busy for an answer."""
     for _ in range(3):
-        if run is not None and "this machine was too busy" not in run.reason:
-            break
         run = runner.play(scenario)
-    assert run is not None
+        if "this machine was too busy" not in run.reason:
+            break
     return run
 
 

@@ -51,6 +51,16 @@ def test_a_user_with_the_rights_of_a_container_confines_programs_too(somebody: S
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_lab_takes_orders_without_root(somebody: Somebody) -> None:
+    asks = "import os, socket; s = socket.socket(socket.AF_UNIX); "
+    asks += "s.connect(os.environ['NETLAB_CONTROL_FILE']); "
+    asks += r"s.sendall(b'POST /cut HTTP/1.0\r\n\r\n'); print(s.recv(12).decode())"
+    done = somebody.run(
+        *somebody.python, "-m", "netlab", "exec", "--", *somebody.python, "-c", asks
+    )
+    assert (done.stdout, done.stderr) == ("HTTP/1.0 200\n", "")
+
+
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "with workers"])
 def test_pytest_plays_scenarios_without_root(somebody: Somebody, workers: tuple[str, ...]) -> None:
     done = somebody.run(*somebody.pytest, somebody.probes, *workers)

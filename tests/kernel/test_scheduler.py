@@ -272,3 +272,22 @@ def test_who_is_not_patient_lets_the_next_one_enter_as_soon_as_nobody_waits() ->
 
     assert len(dict(side_by_side([play] * 3, jobs=3, patient=False))) == 3
     assert entered[2] - entered[1] < REST * (PAUSE - USUAL)
+
+
+def test_those_who_are_in_get_as_much_time_as_a_newcomer_takes() -> None:
+    """Though somebody is always late: not all of them build, while nobody is looked at."""
+    entered: list[float] = []
+
+    def slow() -> None:
+        for _ in range(20):
+            wait(nothing, now() + 0.001)
+            time.sleep(2 * LATE)
+
+    def builds() -> None:
+        entered.append(now())
+        time.sleep(PAUSE)
+        wait(nothing, now() + 0.001)
+
+    plays = [slow, slow, slow, builds, builds]
+    assert len(dict(side_by_side(plays, jobs=5, patient=False))) == 5
+    assert entered[1] - entered[0] >= 2 * PAUSE

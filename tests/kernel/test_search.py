@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ import pytest
 from netlab.model.vocabulary import Side
 from netlab.scenario import loader, runner
 from netlab.search import cases
-from netlab.search.cases import LOST, OVERTAKEN, Case, Meeting
-from netlab.search.hunt import Hunt
+from netlab.search.cases import DOUBLED, LOST, OVERTAKEN, Case, Meeting
+from netlab.search.hunt import LATE, Hunt
 from netlab.search.judge import CaseVerdict, Judged
 from netlab.search.trial import Setup
 from netlab.search.written import Writer, name_of
@@ -124,6 +125,16 @@ def test_without_its_packet_the_scenario_fails(folder: Path) -> None:
 def test_a_packet_that_never_comes_says_nothing() -> None:
     judged = tried(hunt("order_placed_twice"), (Meeting(LOST, Side.CLIENT, 1, "seq=99", 0),))
     assert (judged.verdict, judged.seen) == (CaseVerdict.UNMET, (3, 3))
+
+
+def test_what_goes_well_while_nobody_looks_must_be_seen_twice() -> None:
+    """It may have gone well because somebody looked too late."""
+    busy: list[float] = []  # seconds in which nobody looks
+    searching = Hunt(hunt("order_placed_twice").setup, lambda: time.sleep(sum(busy)))
+    assert searching.healthy.trial.code == 0
+    busy.append(LATE + 0.01)
+    judged = tried(searching, (Meeting(DOUBLED, Side.CLIENT, 1, "seq=1", 0),))
+    assert (judged.verdict, judged.seen) == (CaseVerdict.FINE, (2, 2))
 
 
 def test_a_check_decides_alone_and_sees_what_was_written(folder: Path) -> None:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -13,6 +15,7 @@ from netlab.model.errors import ScenarioError
 from netlab.model.kernel_run import Timing
 from netlab.model.tcp import State
 from netlab.model.vocabulary import Family
+from netlab.observe.tracing import tracer
 from netlab.timers import measure
 from netlab.timers.catalogue import TIMEOUTS, Timeout
 
@@ -125,6 +128,15 @@ def test_what_does_not_end_is_not_waited_for_without_end(monkeypatch: pytest.Mon
 def test_each_comes_as_it_ends_and_nobody_has_to_wait_for_all() -> None:
     with contextlib.closing(measure.run(("keepalive", "delayed-ack"))) as timings:
         assert next(timings).name == "delayed-ack"
+
+
+def test_a_busy_machine_does_not_make_a_timer_longer() -> None:
+    if tracer() is None:
+        pytest.skip("the end is as late as it is seen where the kernel does not tell it")
+    busy = partial(time.sleep, 0.75)
+    (timing,) = measure.run(("orphan-fin-wait1",), sysctls=SHORT, meanwhile=busy)
+    assert timing.after is not None
+    assert 1.95 <= timing.after / timing.sends[-1] <= 2.25, timing  # a slot of the timer wheel
 
 
 def test_an_unknown_name_is_refused_at_once() -> None:

@@ -19,7 +19,7 @@ from netlab.model.vocabulary import Family
 from netlab.scenario import catalogue
 
 from . import tools
-from .runs import Runs, not_passed
+from .runs import Runs, kill, not_passed
 
 #: Sysctls that count by themselves, and those that are not to be read.
 COUNTING = re.compile(r"/(nf_conntrack_count|flush|stable_secret)$")
@@ -112,3 +112,32 @@ def test_a_slow_reader_of_a_run_does_not_change_what_is_measured(runs: Runs) -> 
         scheduler.wait(process.poll, scheduler.now() + SLOW)
         printed, _ = process.communicate()
     assert not_passed(printed, Family.IPV4) == {}
+
+
+#: A scenario of the user's own, which lasts long enough to be killed in.
+OWN = """\
+# The client's SYN is lost.
+source: a test
+steps:
+  - server: listen
+  - drop: {segment: SYN, to: server}
+  - client: connect
+expect:
+  pair: {client: SYN_SENT, server: LISTEN}
+  hold: 30s
+  healed: {client: ESTABLISHED, server: ESTABLISHED}
+"""
+
+
+def test_a_table_of_this_kernel_that_is_killed_leaves_none_of_the_users_files(
+    runs: Runs, mark: str
+) -> None:
+    own = runs.folder / "own.yaml"
+    own.write_text(OWN)
+    with runs.start(str(own), "--kernel", "host", command="matrix") as process:
+        written = tools.wait(lambda: own.name in {each.name for each in runs.files()} or None)
+        kill(process)
+        process.communicate()
+    assert (written, process.returncode) == (True, -9)
+    assert tools.left_over(mark) == []
+    assert [each for each in runs.files() if "TMPDIR" in each.parts] == []

@@ -6,6 +6,7 @@ instance of tracefs nothing stays, whatever ends the process.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -72,6 +73,30 @@ def test_only_those_are_told_whose_addresses_they_are(lab: Lab) -> None:
     assert heard["nobody"] == []
     times = [one.at for one in heard["client"]]
     assert times == sorted(times)
+    tracer.close()
+
+
+def test_what_never_ceases_is_left_for_the_next_look(lab: Lab) -> None:
+    """Each record that is passed on has its subscriber make more of them."""
+    tracer = Tracer()
+    heard: list[Traced] = []
+
+    def refused() -> None:
+        with lab.client.namespace, socket.socket() as sock:
+            sock.bind((lab.client.address, 0))
+            assert sock.connect_ex((lab.server.address, 9)) == errno.ECONNREFUSED
+
+    def hear(traced: Traced) -> None:
+        heard.append(traced)
+        if len(heard) < MANY:
+            refused()
+
+    if lab.family is Family.IPV6:
+        pytest.skip("the same over both")
+    tracer.subscribe([lab.client.address], hear)
+    refused()
+    tracer.drain()
+    assert 2 <= len(heard) < 20
     tracer.close()
 
 

@@ -37,6 +37,7 @@ FLOORS = (
     ("live",),
     ("atlas", "audit", "conformance", "report", "search", "teaching", "timers"),
     ("kernels",),
+    ("glossary",),
     ("netlab",),  # the public API
     ("pytest_audit",),
     ("cli", "pytest_plugin"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a type checker sees of netlab from outside is what README and the docstrings say."""
+"""What a type checker sees of netlab from outside is what pages and docstrings say."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import netlab
+
+from .. import transcripts
 
 HOME = Path(__file__).parents[2]
 
@@ -88,12 +90,13 @@ def test_mistakes_are_seen_from_outside(tmp_path: Path) -> None:
     assert lines == {*range(6, 11)}, said
 
 
-def test_what_readme_has_in_python_is_typed(tmp_path: Path) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (HOME / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) >= 2
-    for block in blocks:
-        typed = block.replace("(lab):", "(lab: Lab) -> None:")
-        assert checked(tmp_path, f"from netlab import Lab\n{typed}") == "", block
+def test_what_pages_have_in_python_is_typed(tmp_path: Path) -> None:
+    blocks = [block for page in transcripts.PAGES for block in transcripts.blocks(page)]
+    programs = [each for each in blocks if each.language == "python" and "netlab" in each.text]
+    whole = [each for each in programs if not each.value("of")]  # the house's types are strict
+    assert len(whole) >= 4
+    for each in whole:
+        assert checked(tmp_path, each.text) == "", each
 
 
 def test_whatever_the_public_api_returns_is_public() -> None:

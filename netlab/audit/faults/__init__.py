@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import TypeVar
@@ -48,17 +48,21 @@ def chosen(names: Sequence[str]) -> list[AuditFault]:
     """The faults of clients of these names or patterns, in order; all, if none is given. Raises
     `ScenarioError` for a name that there is not.
     """
-    return _chosen(names, faults())
+    return _chosen(names, faults(), of_servers(), "of servers: --as-server")
 
 
 def chosen_of_servers(names: Sequence[str]) -> list[ServerFault]:
     """The same of the faults of servers. Raises `ScenarioError`."""
-    return _chosen(names, of_servers())
+    return _chosen(names, of_servers(), faults(), "of clients: leave out --as-server")
 
 
-def _chosen(names: Sequence[str], known: Mapping[str, F]) -> list[F]:
+def _chosen(
+    names: Sequence[str], known: Mapping[str, F], others: Iterable[str], whose: str
+) -> list[F]:
     for name in names:
         if not any(fnmatchcase(each, name) for each in known):
+            if any(fnmatchcase(each, name) for each in others):
+                raise ScenarioError(f"the fault {name!r} is one {whose}")
             close = difflib.get_close_matches(name, known, n=1)
             meant = f"did you mean {close[0]}? " if close else ""
             raise ScenarioError(

@@ -59,6 +59,7 @@ class ReplyLost(AuditFault):
 
     name = "reply-lost"
     does = "the reply is lost, however often it is sent"
+    meets = "a reply"
 
     def settled(self, scene: Scene) -> None:
         """Lose what carries data, and what comes after that."""
@@ -120,6 +121,22 @@ class RstWithoutReply(AuditFault):
         conversation.then(conversation.reset)
 
 
+class RstOnce(RstWithoutReply):
+    """The server dies with the first request in its hands, and is back at once: who asks again has
+    a reply.
+    """
+
+    name = "rst-once"
+    does = "the first request is read, and answered by a RST; all that come after it are answered"
+
+    def answer(self, scene: Scene, conversation: Served, talk: Talk) -> None:
+        """Abort the first time."""
+        if scene.bitten is None:
+            super().answer(scene, conversation, talk)
+        else:
+            conversation.reply(talk)
+
+
 class ClosedWithoutReply(AuditFault):
     """The server closes with the request in its hands."""
 
@@ -170,6 +187,7 @@ class FinLost(AuditFault):
 
     name = "fin-lost"
     does = "every FIN is lost, in both directions"
+    meets = "the end of a connection (FIN)"
 
     def settled(self, scene: Scene) -> None:
         """Lose them."""

@@ -21,6 +21,8 @@ class AuditFault:
 
     name: ClassVar[str] = ""
     does: ClassVar[str]  # in one line
+    #: What of the program it is that this meets: who does nothing of the kind never sees the fault.
+    meets: ClassVar[str] = "a request"
     #: The server's kernel still answers what has no data: keepalive probes and the like.
     answers: ClassVar[bool] = True
     #: It comes between two requests: who asks only once does not meet it.

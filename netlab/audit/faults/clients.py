@@ -18,6 +18,7 @@ class ServerFault:
 
     name: ClassVar[str] = ""
     does: ClassVar[str] = "nobody misbehaves"
+    meets: ClassVar[str] = "a server that serves"
     #: The server is to let go of those who misbehave, sooner or later.
     lets_go: ClassVar[bool] = True
     #: Their kernels still answer what has no data: keepalive probes and the like.

@@ -19,6 +19,7 @@ class _AfterTheFirst(AuditFault):
     """What happens once the first request is answered."""
 
     between = True
+    meets = "a second request, after the first reply"
 
     def answer(self, scene: Scene, conversation: Served, talk: Talk) -> None:
         """Do it with the first; what comes afterwards is answered."""
@@ -81,6 +82,7 @@ class NatForgot(_AfterTheFirst):
 
     name = "nat-forgot"
     does = "after the first reply this connection's packets are lost; new connections pass"
+    meets = "a second request on the connection of the first"
     answers = False
 
     def idle(self, scene: Scene, conversation: Served, talk: Talk) -> None:
@@ -102,6 +104,7 @@ class ServerMoved(_AfterTheFirst):
 
     name = "server-moved"
     does = "after the first reply another server has the address, and knows of no connection"
+    meets = "a second request on the connection of the first"
 
     def idle(self, scene: Scene, conversation: Served, talk: Talk) -> None:
         """Lose what comes next until the old one is gone without a word, and the first after

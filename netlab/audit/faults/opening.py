@@ -17,6 +17,7 @@ class SynLost(AuditFault):
 
     name = "syn-lost"
     does = "every SYN is lost"
+    meets = "a connection"
     answers = False
 
     def begin(self, scene: Scene) -> None:
@@ -30,6 +31,7 @@ class SynAckLost(AuditFault):
 
     name = "syn-ack-lost"
     does = "every SYN-ACK is lost"
+    meets = "a connection"
     answers = False
 
     def begin(self, scene: Scene) -> None:
@@ -43,6 +45,7 @@ class ThirdAckLost(AuditFault):
 
     name = "third-ack-lost"
     does = "the ACK that completes the handshake is lost, again and again"
+    meets = "a connection"
 
     def begin(self, scene: Scene) -> None:
         """Lose bare ACKs for as long as the server has not seen the connection open."""
@@ -50,7 +53,8 @@ class ThirdAckLost(AuditFault):
         drop = scene.lose(ACK, to=Side.SERVER)
 
         def is_open() -> bool:
-            return any(row.state is State.ESTABLISHED for row in scene.server.table.read())
+            states = {row.state for row in scene.server.table.read()}
+            return bool(states - {State.LISTEN, State.SYN_RECV})  # half-closed by now, perhaps
 
         scene.when(is_open, drop.remove)
 
@@ -60,6 +64,7 @@ class Refused(AuditFault):
 
     name = "refused"
     does = "nobody listens: the SYN is answered by a RST"
+    meets = "a connection"
     answers = False
 
     def begin(self, scene: Scene) -> None:
@@ -68,10 +73,13 @@ class Refused(AuditFault):
 
 
 class Unreachable(AuditFault):
-    """A router says that there is no way."""
+    """A router says that there is no way. The first time, connect(2) has the socket locked, and the
+    kernel only notes it: poll(2) tells of it (over IPv4), and who blocks hears the second time.
+    """
 
     name = "unreachable"
-    does = "a router answers every SYN with 'host unreachable'"
+    does = "a router answers every SYN with 'host unreachable'; who blocks is told 1 s later"
+    meets = "a connection"
     answers = False
 
     def begin(self, scene: Scene) -> None:
@@ -86,6 +94,7 @@ class NeverAccepted(AuditFault):
 
     name = "never-accepted"
     does = "the server's kernel connects, and its program never accepts"
+    meets = "a connection"
 
     def begin(self, scene: Scene) -> None:
         """Listen, and do not accept."""
@@ -99,6 +108,7 @@ class QueueFull(AuditFault):
 
     name = "queue-full"
     does = "the server's accept queue is full, and stays so"
+    meets = "a connection"
     answers = False
 
     def begin(self, scene: Scene) -> None:
@@ -114,6 +124,7 @@ class ConnectionStorm(AuditFault):
 
     name = "connection-storm"
     does = f"the accept queue is full of others' connections for {STORM:g} s more"
+    meets = "a connection"
 
     def begin(self, scene: Scene) -> None:
         """Fill the queue, and accept once the program has waited."""

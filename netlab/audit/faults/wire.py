@@ -18,6 +18,7 @@ class MtuBlackHole(AuditFault):
 
     name = "mtu-black-hole"
     does = f"packets of more than {NARROW} bytes are lost, and nobody says so"
+    meets = f"a packet of more than {NARROW} bytes"
 
     def begin(self, scene: Scene) -> None:
         """Lose them, in both directions."""
@@ -31,6 +32,7 @@ class DelayedWire(AuditFault):
 
     name = "delay-300ms"
     does = "every packet comes 300 ms later"
+    meets = "a connection"
 
     def begin(self, scene: Scene) -> None:
         """Delay them, in both directions."""
@@ -44,6 +46,7 @@ class LossyWire(AuditFault):
 
     name = "loss-5"
     does = "5 % of all packets are lost"
+    meets = "one packet in twenty"
     share = "5%"
 
     def begin(self, scene: Scene) -> None:
@@ -57,4 +60,5 @@ class HardlyWorkingWire(LossyWire):
 
     name = "loss-20"
     does = "20 % of all packets are lost"
+    meets = "one packet in five"
     share = "20%"

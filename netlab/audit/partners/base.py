@@ -7,13 +7,24 @@ opens for each connection. What becomes of its replies on the way is a fault's a
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from netlab.testbed.lab import Lab
+
+
+#: What a program makes anew each time that it says the same: times, numbers, random names.
+NEW = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{16,}|[0-9]+")
+
+
+def shape(text: bytes) -> str:
+    """What is left of a text without its times and numbers, as a short name of it."""
+    return sha256(NEW.sub(b"#", text)).hexdigest()[:8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,9 @@ class Talk:
     key: str = ""  # of a request: two with the same key are the same one. '': no request, but setup
     repeatable: bool = False  # a client may send it twice
     closes: bool = False  # the server closes the connection after its reply
+    wait: float = 0.0  # seconds that the server takes before it
+    vague: bool = False  # nobody knows whether that is one request
+    alike: str = ""  # a key of a request that others have, too, which differ in times and numbers
 
     @property
     def is_request(self) -> bool:
@@ -84,6 +98,8 @@ class Protocol(ABC):
     #: What a client says first, to ask something that any server of the protocol answers; nothing:
     #: that takes more than bytes.
     opening: ClassVar[bytes] = b""
+    #: What its server starts.
+    programs: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def session(self) -> ServerSession:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from hashlib import sha256
 
-from netlab.audit.partners.base import Protocol, ServerSession, Talk
+from netlab.audit.partners.base import Protocol, ServerSession, Talk, shape
 
 #: Longer than one packet, and short enough for all of it to be under way at once.
 BODY = b"".join(b"%03d The quick brown fox jumps over the lazy dog.\n" % n for n in range(1, 161))
@@ -15,6 +15,7 @@ BODY = b"".join(b"%03d The quick brown fox jumps over the lazy dog.\n" % n for n
 IDEMPOTENT = {b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"}
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 CHUNK = re.compile(rb"([0-9a-fA-F]+)[^\n]*\n")
+BOUNDARY = re.compile(rb'boundary="?([^";]+)')
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 BAD = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -85,11 +86,18 @@ def _talk(request: list[bytes], fields: dict[bytes, bytes], body: bytes) -> Talk
         b"Connection: " + (b"close" if closes else b"keep-alive"),
     ]
     reply = b"\r\n".join(head) + b"\r\n\r\n" + (b"" if method == b"HEAD" else BODY)
-    key = f"{method.decode('latin-1')} {target.decode('latin-1')}"
+    key = alike = f"{method.decode('latin-1')} {target.decode('latin-1')}"
     if body:
         key += f" with {len(body)} bytes ({sha256(body).hexdigest()[:8]})"
+        alike += f" with a body like {shape(_without_boundary(body, fields))}"
     repeatable = method in IDEMPOTENT or b"idempotency-key" in fields
-    return Talk(reply, key, repeatable, closes)
+    return Talk(reply, key, repeatable, closes, alike=alike)
+
+
+def _without_boundary(body: bytes, fields: dict[bytes, bytes]) -> bytes:
+    """A form of several parts is divided by a random text."""
+    found = BOUNDARY.search(fields.get(b"content-type", b""))
+    return re.sub(re.escape(found[1]), b"", body, flags=re.IGNORECASE) if found else body
 
 
 class Http(Protocol):

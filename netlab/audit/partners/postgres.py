@@ -106,6 +106,9 @@ class PostgresSession(ServerSession):
                 self._parts.append(_answer(self._query, described=False))
             case b"C":
                 self._parts.append(message(b"3"))
+            case b"H":
+                reply, self._parts = b"".join(self._parts), []
+                yield Talk(reply)
             case b"S":
                 reply, self._parts = b"".join(self._parts), []
                 yield _talk(self._query, reply + READY)

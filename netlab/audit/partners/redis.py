@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Redis' protocol, RESP2: a store of keys, in memory, with the commands that clients begin with."""
+"""Redis' protocol, RESP2 and RESP3: a store of keys, in memory, with the commands that clients
+begin with.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +21,8 @@ SETUP = {b"HELLO", b"AUTH", b"SELECT", b"CLIENT", b"COMMAND", b"INFO", b"READONL
 OK = b"+OK\r\n"
 NIL = b"$-1\r\n"
 EMPTY = b"*0\r\n"
+#: In RESP3 there are sets and maps.
+EMPTIES = {b"SMEMBERS": b"~0\r\n", b"HGETALL": b"%0\r\n"}
 #: What the store does not know is answered as by one in which nothing is.
 NUMBERS = {
     *(b"LLEN", b"HLEN", b"SCARD", b"ZCARD", b"STRLEN", b"DBSIZE", b"XLEN", b"TTL", b"HEXISTS"),
@@ -34,6 +38,7 @@ class RedisSession(ServerSession):
     def __init__(self, store: dict[bytes, bytes]) -> None:
         self._store = store
         self._buffer = b""
+        self._resp3 = False
 
     def take(self, data: bytes) -> Iterator[Talk]:
         """Obey each whole command."""
@@ -80,8 +85,13 @@ class RedisSession(ServerSession):
                 return b"*%d\r\n" % len(keys) + b"".join(self._value(key) for key in keys)
             case b"COMMAND", _:
                 return b"*0\r\n"
-            case b"HELLO", _:
-                return b"-ERR unknown command 'HELLO'\r\n"
+            case b"HELLO", [b"2" | b"3" as version, *_]:
+                self._resp3 = version == b"3"
+                return self._welcome()
+            case b"HELLO", [_, *_]:
+                return b"-NOPROTO unsupported protocol version\r\n"
+            case b"HELLO", []:
+                return self._welcome()
             case b"CLIENT", [first, *_] if first.upper() == b"ID":
                 return b":1\r\n"
             case b"INFO", _:
@@ -90,10 +100,27 @@ class RedisSession(ServerSession):
                 return OK
         if name in NUMBERS:
             return b":0\r\n"
-        return EMPTY if name in LISTS else NIL if name in NILS else OK
+        if name in LISTS:
+            return EMPTIES.get(name, EMPTY) if self._resp3 else EMPTY
+        return self._nil if name in NILS else OK
+
+    def _welcome(self) -> bytes:
+        """What this server is: a map, or in RESP2 a list of its keys and values."""
+        parts = [
+            *(_bulk(b"server"), _bulk(b"redis"), _bulk(b"version"), _bulk(b"7.0.0")),
+            *(_bulk(b"proto"), b":%d\r\n" % (3 if self._resp3 else 2), _bulk(b"id"), b":1\r\n"),
+            *(_bulk(b"mode"), _bulk(b"standalone"), _bulk(b"role"), _bulk(b"master")),
+            *(_bulk(b"modules"), EMPTY),
+        ]
+        head = b"%%%d\r\n" % (len(parts) // 2) if self._resp3 else b"*%d\r\n" % len(parts)
+        return head + b"".join(parts)
+
+    @property
+    def _nil(self) -> bytes:
+        return b"_\r\n" if self._resp3 else NIL
 
     def _value(self, key: bytes) -> bytes:
-        return _bulk(self._store[key]) if key in self._store else NIL
+        return _bulk(self._store[key]) if key in self._store else self._nil
 
 
 def _bulk(text: bytes) -> bytes:

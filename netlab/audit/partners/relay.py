@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 
 from netlab import scheduler
 from netlab.audit.partners.base import Protocol, ServerSession, Talk
+from netlab.linux import scratch
 from netlab.model.errors import LabError
 from netlab.testbed.lab import Lab
+from netlab.testbed.program import filled_in
 
 READ = 1 << 16
 QUIET = 0.05  # seconds in which a server says nothing more: its reply is over
@@ -43,7 +45,7 @@ class RelayedSession(ServerSession):
             digest = sha256(self._said).hexdigest()[:8]
             key = f"{len(self._said)} bytes ({digest})" if self._said else ""
             reply, self._reply, self._said = self._reply, b"", b""
-            yield Talk(reply, key, closes=self._over)
+            yield Talk(reply, key, closes=self._over, vague=True)
         elif self._over:
             self._over = False
             yield Talk(b"", closes=True)
@@ -70,18 +72,36 @@ class RelayedSession(ServerSession):
 
 
 class Relayed(Protocol):
-    """A command that is started in each lab, and listens at a port there."""
+    """A command that is started in each lab, in `folder`, and listens at a port there.
+    ``{folder}`` in it, and in what its clients are `told` in their environment, is one of its own,
+    which is empty at first.
+    """
 
     BEHIND = 10000  # between the port that clients know and the one behind, where there are two
 
-    def __init__(self, command: str, port: int) -> None:
-        self._command, self._port = command, port
+    def __init__(
+        self, command: str, port: int, folder: str = "", told: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        self._command, self._port, self._folder, self._told = command, port, folder, told
+        self._own = contextlib.ExitStack()
+        self._values: dict[str, str] = {}
         self._lab: Lab | None = None
 
     def start(self, lab: Lab) -> None:
         """Start it, and return when it listens. Raises `ActionFailed` if it does not."""
-        lab.server.start(self._command, ready=self._port)
+        self._values = {"folder": str(self._own.enter_context(scratch.folder("server")))}
+        command = filled_in(self._command, self._values)
+        lab.server.start(command, ready=self._port, cwd=self._folder or None)
         self._lab = lab
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its clients are told."""
+        return {name: filled_in(value, self._values) for name, value in self._told}
+
+    def close(self) -> None:
+        """Remove its folder."""
+        self._own.close()
 
     def session(self) -> ServerSession:
         """A new connection to it. Raises `LabError` where it takes none."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from hashlib import sha256
 
-from netlab.audit.partners.base import Lines, Protocol, ServerSession, Talk
+from netlab.audit.partners.base import Lines, Protocol, ServerSession, Talk, shape
 
 
 class SmtpSession(Lines):
@@ -34,7 +34,7 @@ class SmtpSession(Lines):
         else:
             text, self._message = b"\n".join(self._message), None
             key = f"the message of {len(text)} bytes ({sha256(text).hexdigest()[:8]})"
-            yield Talk(b"250 2.0.0 Ok: queued\r\n", key)
+            yield Talk(b"250 2.0.0 Ok: queued\r\n", key, alike=f"a message like {shape(text)}")
 
     def _obeyed(self, line: bytes) -> Talk:
         match line.split()[:1] and line.split()[0].upper():

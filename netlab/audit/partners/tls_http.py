@@ -6,13 +6,13 @@ from __future__ import annotations
 import shutil
 import ssl
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 from netlab.audit.partners.base import Protocol, ServerSession, Talk
 from netlab.audit.partners.http import HttpSession
+from netlab.linux import scratch
 from netlab.model.errors import LabError
 from netlab.model.vocabulary import Side
 
@@ -25,13 +25,12 @@ TRUSTING = (
 
 
 @cache
-def _folder() -> tempfile.TemporaryDirectory[str]:
+def _folder() -> Path:
     """A folder with a key, and a certificate of the name `server`, until this process ends."""
-    folder = tempfile.TemporaryDirectory(prefix="netlab-tls-")
-    key, certificate = Path(folder.name, "key.pem"), Path(folder.name, "certificate.pem")
-    name = str(Side.SERVER)
     if shutil.which("openssl") is None:
         raise LabError("TLS needs the openssl program, which makes the server's certificate")
+    folder, name = scratch.made("tls"), str(Side.SERVER)
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
     made = subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
          "-nodes", "-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}",
@@ -44,7 +43,7 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def _certificate() -> Path:
-    return Path(_folder().name, "certificate.pem")
+    return _folder() / "certificate.pem"
 
 
 class TlsSession(ServerSession):
@@ -91,10 +90,11 @@ class TlsHttp(Protocol):
     port = 443
     does = "the same as http within TLS; the server's name is to be 'server'"
     asks_at_once = False
+    programs = ("openssl",)
 
     def __init__(self) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(_certificate(), Path(_folder().name, "key.pem"))
+        self._context.load_cert_chain(_certificate(), _folder() / "key.pem")
 
     @property
     def environment(self) -> dict[str, str]:

@@ -14,8 +14,10 @@ import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netlab import __version__, extras
 from netlab.cli.shared.explanation import explanation
 from netlab.cli.shared.options import Commands, add_family, note, seconds
 from netlab.cli.shared.progress import Shown
@@ -26,16 +28,19 @@ from netlab.cli.shared.verdict_options import (
     stopped,
     write_junit,
 )
+from netlab.model import files
 from netlab.model.errors import LabError, ScenarioError, Unmet
 from netlab.render import ktap
 from netlab.render.style import Style
 from netlab.render.table import stopped_line
 
 if TYPE_CHECKING:
+    from netlab.atlas.recorded import CellRecorder, RecordedCell
     from netlab.model.evidence import Cell, Evidence, Outcome
     from netlab.model.tcp import State
     from netlab.model.vocabulary import Family
     from netlab.render.verdicts import Verdict
+    from netlab.scenario.runner import Options
 
 EPILOG = """\
 examples:
@@ -43,6 +48,8 @@ examples:
   netlab atlas SYN_RECV/SYN_RECV       explain one pair: how to get there, rules, scenario
   netlab atlas FIN-WAIT-2/ESTAB        why this pair cannot be (a state as ss writes it)
   netlab atlas FW1                     the states the other end can be in then
+  netlab atlas --report out            also a page to walk in: out/index.html
+  netlab atlas --report out --recorded that page, and nothing is played
   netlab atlas --json                  one object a cell
   netlab atlas --ktap                  one line a pair that can be, as kselftest prints its tests
   netlab atlas --junit atlas.xml       and a file that Jenkins, GitLab and others show
@@ -53,6 +60,7 @@ exit codes: 0 every pair that can be was frozen, 1 one was not, or the model is 
 
 
 WIDTH, MARGIN = 80, 27  # columns of the list of one state's pairs
+PAGE = "index.html"
 AGREE = "model-and-kernel-agree"  # the test that is not about one pair
 
 
@@ -71,6 +79,14 @@ def add(commands: Commands) -> None:
         "--hold", type=seconds, metavar="S", default=0.0, help="hold each pair at least that long"
     )
     add_verdicts(command, "one JSON object a cell")
+    command.add_argument(
+        "--report", type=Path, metavar="DIR", help=f"also write a page: DIR/{PAGE}"
+    )
+    command.add_argument(
+        "--recorded",
+        action="store_true",
+        help="play nothing: the page shows what comes with netlab, as one kernel played it",
+    )
     command.set_defaults(main=main)
 
 
@@ -79,21 +95,53 @@ def main(options: argparse.Namespace) -> int:
     from netlab.model.vocabulary import Family
 
     family = Family.IPV6 if options.ipv6 else Family.IPV4
+    _refuse(options)
+    if options.report:
+        extras.require("report", "--report")
+        files.prepare(options.report, "--report")
+    if options.recorded:
+        from netlab.atlas import recorded
+
+        _write_page(options, recorded.read())
+        return 0
     if options.pair:
         print("\n".join(_explanation(" ".join(options.pair), family, Style.of(sys.stdout))))
         return 0
     return _play(options, family)
 
 
+def _refuse(options: argparse.Namespace) -> None:
+    """Raises `ScenarioError` for options that do not go together."""
+    if options.report and options.pair:
+        raise ScenarioError(f"--report: the page has all pairs; leave out {options.pair[0]!r}")
+    if options.recorded and not options.report:
+        raise ScenarioError("--recorded makes a page without playing: it needs --report DIR")
+    played = {"--ipv6": options.ipv6, "--hold": options.hold, "--json": options.json,
+              "--ktap": options.ktap, "--junit": options.junit}  # fmt: skip
+    if options.recorded and (found := [name for name, given in played.items() if given]):
+        raise ScenarioError(f"--recorded plays nothing, so that {found[0]} has no meaning")
+
+
+def _write_page(options: argparse.Namespace, found: Sequence[RecordedCell]) -> None:
+    """Write the page, and say where it is: on standard error where a program reads the output."""
+    from netlab.glossary import pairs
+
+    path = options.report / PAGE
+    files.write(path, pairs.page(found, __version__), "--report")
+    for_people = not (options.json or options.ktap)
+    print(f"report: {path}", file=sys.stdout if for_people else sys.stderr)
+
+
 def _play(options: argparse.Namespace, family: Family) -> int:
     from netlab.atlas import grid
+    from netlab.atlas.recorded import CellRecorder
     from netlab.render.junit import JunitSuite
-    from netlab.scenario.runner import Options
 
     prepare_junit(options)
     when, began = datetime.now().astimezone(), time.monotonic()
     scenarios = grid.scenarios()
-    how = Options(family=family, hold=options.hold)
+    recorder = CellRecorder()
+    how = _how(options, family, recorder)
     shown = Shown(scenario.name for scenario in scenarios)
     ended = 0
     cells: list[Cell] = []
@@ -103,6 +151,7 @@ def _play(options: argparse.Namespace, family: Family) -> int:
         nonlocal ended
         ended += 1
         shown.finished(evidence)
+        recorder.finished(evidence)
 
     def complete(cell: Cell) -> None:
         completed.append(cell)
@@ -110,10 +159,7 @@ def _play(options: argparse.Namespace, family: Family) -> int:
             shown.line(json.dumps({**dataclasses.asdict(cell), "kernel": os.uname().release}))
 
     def meanwhile() -> None:
-        stop.check()
-        if shown.output.gone:
-            raise BrokenPipeError  # as with `| head`: the rest has no reader
-        shown.meanwhile()
+        shown.go_on(stop)
 
     with stopping() as stop:
         try:
@@ -126,6 +172,8 @@ def _play(options: argparse.Namespace, family: Family) -> int:
                 shown.line("\n".join(_drawn(cells, time.monotonic() - began, family)))
         finally:
             shown.finish(lambda: stop.asked)
+    if options.report and cells:
+        _write_page(options, recorder.cells(cells))
     left = len(scenarios) - ended
     told = [*_verdicts(completed, family), *stopped(left, len(scenarios))]
     suite = JunitSuite(f"netlab {os.uname().release}", told, time.monotonic() - began)
@@ -138,6 +186,15 @@ def _play(options: argparse.Namespace, family: Family) -> int:
             print(f"netlab: {said}", file=sys.stderr)
         return stop.exit_code
     return max([_judged(cells), *(error.exit_code for error in trouble)])
+
+
+def _how(options: argparse.Namespace, family: Family, recorder: CellRecorder) -> Options:
+    """How to play: only a page needs every packet."""
+    from netlab.scenario.runner import Options
+
+    if options.report:
+        return recorder.options(family, options.hold)
+    return Options(family=family, hold=options.hold)
 
 
 def _verdicts(cells: Sequence[Cell], family: Family) -> list[Verdict]:
@@ -241,7 +298,7 @@ def _of_pair(client: State, server: State, family: Family, style: Style) -> list
     if client is State.LISTEN:
         raise ScenarioError(f"{pair}: the atlas has the listener on the right: try {server}/LISTEN")
     scenario = next(each for each in cells.scenarios() if each.name == name_of(pair))
-    lines = explanation(scenario, family, style, command=str(scenario.path))
+    lines = explanation(scenario, family, style)
     way = store.reachable()[str(pair)]
     return [
         *lines,

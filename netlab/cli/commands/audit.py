@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,12 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlab import __version__, extras
-from netlab.cli.shared.options import Commands, add_wide, ladder_text, note, room, seconds
+from netlab.cli.shared.guest_kernel import one_kernel
+from netlab.cli.shared.kernel_options import LIMIT
+from netlab.cli.shared.options import Commands, add_wide, ladder_text, note, positive, room, seconds
 from netlab.cli.shared.progress import Shown
 from netlab.cli.shared.stopping import Stopped, stopping
 from netlab.cli.shared.verdict_options import prepare_junit, stopped, write_junit
 from netlab.model import files
-from netlab.model.errors import LabError, Unmet
+from netlab.model.errors import LabError, ScenarioError, Unmet
 from netlab.render.style import Style
 from netlab.render.table import stopped_line
 
@@ -34,10 +37,13 @@ EPILOG = """\
 examples:
   netlab audit -- curl -sS http://{server}:{port}/
   netlab audit --fault syn-lost -- ./client     one fault in detail, and its packets
-  netlab audit --fault 'half-*' --cap 15s --promise 5s -- ./client {server}
+  netlab audit --fault 'half-*' --fault refused --cap 15s -- ./client {server}   a table of those
+  netlab audit --jobs 4 -- ./client {server} {port}      four labs at a time, on a shared machine
   netlab audit --talks redis -- redis-cli -h {server} -p {port} PING
   netlab audit --server 'nginx -c my.conf' --port 80 -- ./client {server} {port}
+  netlab audit --virtual -- curl -sS http://{server}:{port}/    to the very end
   netlab audit --list                 the faults, and what each is
+  netlab audit --clients clients.yaml --table table.md --resume cells.jsonl
 
 The program is a client that does its work and ends. {server} and {port} in its words are where it
 is to connect, NETLAB_SERVER and NETLAB_PORT in its environment the same; the server's name is known
@@ -48,6 +54,9 @@ verdicts: fine, error (it says in time that it did not work); and what is wrong:
 --promise), hangs (until when, by the kernel's own timers, or for ever), sent twice (a request that
 may not be), short (exit code 0 with a part of the data), leaks, spins, dies. A fault that the
 program never met is 'not reached', which is neither.
+
+--clients plays all clients of a list (examples/audit/clients.yaml says what that has), or those
+that are named, and tells how often each does what; one of them alone is told as any other program.
 
 exit codes: 0 nothing is wrong, 1 something is, 2 bad usage, or a program that does not work even
 without a fault, 3 a lab could not be built
@@ -70,7 +79,8 @@ def add(commands: Commands) -> None:
     )
     command.add_argument(
         "--talks", default="http", metavar="PROTOCOL",
-        help="what it talks: http (default), redis, line, ...; --list has them all",
+        help="what it talks: http (default), redis, line, ...; --list has them all; or a FILE that "
+        "says what is expected and sent in turn",
     )  # fmt: skip
     command.add_argument(
         "--as-server", action="store_true",
@@ -85,8 +95,9 @@ def add(commands: Commands) -> None:
         help="where the server is to be found (default: the protocol's usual port)",
     )  # fmt: skip
     command.add_argument(
-        "--cap", type=seconds, default=40.0, metavar="T", help="wait so long for it (default: 40s)"
-    )
+        "--cap", type=seconds, metavar="T",
+        help="wait so long for it (default: 40s, with --virtual three hours)",
+    )  # fmt: skip
     command.add_argument(
         "--promise", type=seconds, metavar="T",
         help="later than so is late (default: 10s, or the cap if that is less)",
@@ -96,8 +107,38 @@ def add(commands: Commands) -> None:
         help="only this fault, or those that a pattern fits; may be repeated",
     )  # fmt: skip
     command.add_argument(
+        "--jobs", type=positive, default=0, metavar="N",
+        help="labs at the same time, for a machine that others share (default: as many as can be)",
+    )  # fmt: skip
+    command.add_argument(
         "--cures", action="store_true",
         help="play what hangs once more for each remedy, and tell which would have helped",
+    )  # fmt: skip
+    command.add_argument(
+        "--virtual", action="store_true",
+        help="play each fault to its very end, in a guest whose time jumps while nothing happens",
+    )  # fmt: skip
+    command.add_argument(
+        "--kernel", metavar="SPEC", help="with --virtual: the kernel, as 'netlab warp' takes it"
+    )
+    command.add_argument(
+        "--with", dest="more", nargs="+", action="extend", metavar="FILE", default=[],
+        help="with --virtual: files that the program needs besides what its words name",
+    )  # fmt: skip
+    command.add_argument(
+        "--clients", type=Path, metavar="FILE",
+        help="play the clients of this list, or those of it that are named",
+    )  # fmt: skip
+    command.add_argument(
+        "--way", choices=("defaults", "recommended"), default="",
+        help="with their defaults, or as their documentation recommends (--clients)",
+    )  # fmt: skip
+    command.add_argument(
+        "--table", type=Path, metavar="FILE", help="write what they do as a page, both ways"
+    )
+    command.add_argument(
+        "--resume", type=Path, metavar="FILE",
+        help="keep each cell there, and play none again that is (--clients)",
     )  # fmt: skip
     command.add_argument("-6", "--ipv6", action="store_true", help="over IPv6 instead of IPv4")
     command.add_argument("--list", action="store_true", help="print the faults, and play nothing")
@@ -123,17 +164,32 @@ def main(options: argparse.Namespace) -> int:
     """List, or play and tell. Raises `ScenarioError` for bad usage, and for a program that does not
     work even without a fault.
     """
+    if options.list:
+        return _list()
+    plan = planned(options)
+    if options.clients:
+        from netlab.cli.shared import client_list
+
+        return client_list.main(options, plan, play)
+    for option in ("way", "table", "resume"):
+        if getattr(options, option):
+            raise ScenarioError(f"--{option} is for a list of clients: it needs --clients FILE")
+    return play(plan, options)
+
+
+def play(plan: AuditPlan, options: argparse.Namespace) -> int:
+    """Play one program, and tell. Raises as `main`."""
     from netlab.audit import faults
     from netlab.linux import privileges
 
-    if options.list:
-        return _list()
-    plan = _plan(options)
     plan.check()
     if options.report:
         extras.require("report", "--report")
         files.prepare(options.report, "--report")
     prepare_junit(options)
+    if options.virtual:
+        names = [each.name for each in faults.chosen(options.fault)]
+        return _VirtualAudit(plan, names, options).play()
     privileges.prepare()
     if options.as_server:
         names = [each.name for each in faults.chosen_of_servers(options.fault)]
@@ -158,21 +214,39 @@ def _list() -> int:
     return 0
 
 
-def _plan(options: argparse.Namespace) -> AuditPlan:
-    from netlab.audit.plan import PROMISE, AuditPlan
+def planned(options: argparse.Namespace) -> AuditPlan:
+    """What these options ask for. Raises `ScenarioError` where they do not go together."""
+    from netlab.audit.plan import CAP, PROMISE, TO_THE_END, AuditPlan
     from netlab.model.vocabulary import Family
 
-    promise = options.promise or min(PROMISE, options.cap)
+    cap = (TO_THE_END if options.virtual else CAP) if options.cap is None else options.cap
+    promise = min(PROMISE, cap) if options.promise is None else options.promise
+    if options.virtual and (options.as_server or options.server or options.cures):
+        raise ScenarioError(
+            "--virtual plays a client with a server of netlab's own (--talks): leave out "
+            "--as-server, --server and --cures"
+        )
+    if not options.virtual and (options.kernel or options.more):
+        raise ScenarioError("--kernel and --with are for --virtual: a guest has them")
     return AuditPlan(
         command=tuple(options.words),
         talks=options.talks,
         as_server=options.as_server,
         server=options.server,
         port=options.port,
-        cap=options.cap,
+        cap=cap,
+        virtual=options.virtual,
+        guest=_guest(options),
+        jobs=options.jobs,
         promise=promise,
         family=Family.IPV6 if options.ipv6 else Family.IPV4,
     )
+
+
+def _guest(options: argparse.Namespace) -> tuple[str, ...]:
+    """The words that ask for the same guest again."""
+    kernel = ["--kernel", options.kernel] if options.kernel else []
+    return (*kernel, *(word for file in options.more for word in ("--with", file)))
 
 
 class _Audit:
@@ -184,6 +258,8 @@ class _Audit:
         self._cells: dict[str, AuditCell] = {}
         self._when, self._began = datetime.now().astimezone(), time.monotonic()
         self._one = len(names) == 1
+        self._record = self._one or options.report is not None
+        self._kernel = os.uname().release
         self._stop: Stop
 
     def play(self) -> int:
@@ -209,13 +285,10 @@ class _Audit:
         self._cells[cell.fault] = cell
         self._shown.ended(cell.fault)
         if self._options.json and told:
-            self._shown.line(json.dumps(plain(cell)))
+            self._shown.line(json.dumps(plain(cell, self._kernel)))
 
     def _meanwhile(self) -> None:
-        self._stop.check()
-        if self._shown.output.gone:
-            raise BrokenPipeError  # as with `| head`: the rest has no reader
-        self._shown.meanwhile()
+        self._shown.go_on(self._stop)
 
     @property
     def _ordered(self) -> list[AuditCell]:
@@ -234,7 +307,7 @@ class _Audit:
             return texts
         table = audit.AuditTable(self._names, style, room(self._options.wide))
         spent = time.monotonic() - self._began
-        closing = audit.closing_line(cells, spent, style, os.uname().release)
+        closing = audit.closing_line(cells, spent, style, self._kernel)
         return [*table.head(), *map(table.row, cells), "", closing]
 
     def _write(self) -> bool:
@@ -245,7 +318,7 @@ class _Audit:
         left = len(self._names) - len(self._cells)
         told = [*map(of_audit, self._ordered), *stopped(left, len(self._names))]
         spent = time.monotonic() - self._began
-        suite = JunitSuite(f"netlab {os.uname().release}", told, spent)
+        suite = JunitSuite(f"netlab {self._kernel}", told, spent)
         trouble = write_junit(self._options, [suite], self._when)
         for error in trouble:
             note(str(error))
@@ -256,7 +329,7 @@ class _Audit:
     def _write_page(self, path: Path) -> None:
         from netlab.render.audit_page import page
 
-        plan, kernel = self._plan, os.uname().release
+        plan, kernel = self._plan, self._kernel
         program = shlex.join(plan.command)
         text = page(self._ordered, program, __version__, kernel, plan.cap, plan.promise)
         files.write(path, text, "--report")
@@ -281,8 +354,7 @@ class _ClientAudit(_Audit):
         plan, options, chosen = self._plan, self._options, faults.chosen(self._names)
         base = run.sound(plan, self._meanwhile)
         self._shown.ended(BASE)
-        recorded = self._one or options.report is not None
-        for cell in run.audit(plan, chosen, base, self._meanwhile, recorded):
+        for cell in run.audit(plan, chosen, base, self._meanwhile, self._record):
             self._keep(cell, told=not options.cures)
         if options.cures:
             for cell in run.cured(plan, chosen, self._ordered, base, self._meanwhile):
@@ -298,11 +370,44 @@ class _ServerAudit(_Audit):
         base = run.sound_server(self._plan, self._meanwhile)
         self._shown.ended(BASE)
         chosen = faults.chosen_of_servers(self._names)
-        for cell in run.audit_server(self._plan, chosen, base, self._meanwhile):
+        for cell in run.audit_server(self._plan, chosen, base, self._meanwhile, self._record):
             self._keep(cell)
 
 
-def plain(cell: AuditCell) -> dict[str, object]:
+class _VirtualAudit(_Audit):
+    """That of a client in a guest, whose time jumps."""
+
+    def _play(self) -> None:
+        from netlab.kernels.vm.qemu import Guest
+        from netlab.kernels.warp.audition import Audition
+
+        audition = Audition(self._plan, self._names, self._options.more, self._record)
+        kernel = one_kernel(self._options.kernel)
+        self._kernel = kernel.release
+        guest = Guest(limit=LIMIT, silence=LIMIT, stop=_Asked(self._stop))
+        try:
+            audition.play(kernel, guest, lambda: self._shown.ended(BASE), self._hear)
+        finally:
+            self._stop.check()  # where that has ended the guest, it is all that went wrong
+
+    def _hear(self, cell: AuditCell) -> None:
+        self._keep(cell)
+        self._meanwhile()
+
+
+class _Asked(threading.Event):
+    """Is set once a signal has come."""
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__()
+        self._stop = stop
+
+    def is_set(self) -> bool:
+        """Whether one has."""
+        return self._stop.asked
+
+
+def plain(cell: AuditCell, kernel: str) -> dict[str, object]:
     """A cell as JSON has it, without what a program wrote beyond its last lines."""
     play = dataclasses.replace(cell.play, evidence=None)
     found = dataclasses.asdict(dataclasses.replace(cell, play=play))
@@ -313,7 +418,7 @@ def plain(cell: AuditCell) -> dict[str, object]:
         sock["state"], sock["timer"] = str(sock["state"]), str(sock["timer"])
     return {
         "fault": cell.fault, "verdict": cell.word, "why": cell.why, "sound": cell.sound,
-        "after_s": round(cell.play.after, 3), "kernel": os.uname().release, **found,
+        "after_s": round(cell.play.after, 3), "kernel": kernel, **found,
     }  # fmt: skip
 
 

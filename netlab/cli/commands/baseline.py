@@ -307,14 +307,16 @@ def _held(job: Job, recorded: KernelProfile, options: argparse.Namespace) -> Job
     wants_timers = options.timers or options.warp or not named
     job = replace(
         job,
-        table=bool(recorded.rows) and (options.table or not (named or options.timers)),
+        table=bool(recorded.rows) and (job.table if named else not options.timers),
         atlas=bool(recorded.cells) and (options.atlas or not (named or options.timers)),
         timers=tuple(one for one in measure.NAMES if wants_timers and one in recorded.timers),
     )
     if not (job.plays or job.table or job.atlas or job.timers):
         has = ", ".join(list(recorded.scenarios)[:3]) or "no scenario"
         problem = f"holds nothing of what was asked for; it has {has}"
-        if recorded.scenarios and not names:
+        if names and not named:
+            problem = f"holds only scenarios of your own, such as {has}: name their files, too"
+        elif recorded.scenarios and not names:
             problem += f": it was recorded {'without' if options.ipv6 else 'with'} --ipv6"
         raise ScenarioError(problem, options.file)
     return job

@@ -11,11 +11,13 @@ from netlab.cli.shared.options import Commands
 EPILOG = """\
 examples:
   eval "$(netlab completion bash)"       in ~/.bashrc
-  eval "$(netlab completion zsh)"        in ~/.zshrc
+  eval "$(netlab completion zsh)"        at the end of ~/.zshrc
   netlab completion fish | source        in ~/.config/fish/config.fish
 
 exit codes: 0 printed, 2 bad usage
 """
+#: zsh completes nothing before it was told to, which is left to each one's ~/.zshrc.
+ZSH = "(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i }"
 
 
 def add(commands: Commands) -> None:
@@ -35,5 +37,8 @@ def main(options: argparse.Namespace) -> int:
     extras.require("completion", "netlab completion")
     import argcomplete
 
-    print(argcomplete.shellcode(["netlab"], shell=options.shell))
+    code = argcomplete.shellcode(["netlab"], shell=options.shell)
+    if options.shell == "zsh":  # its first line is for files: "#compdef netlab"
+        code = code.replace("\n", f"\n{ZSH}\n", 1)
+    print(code)
     return 0

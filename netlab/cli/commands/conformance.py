@@ -124,10 +124,7 @@ def _play(
     played: list[PlayedRow] = []
 
     def meanwhile() -> None:
-        stop.check()
-        if shown.output.gone:
-            raise BrokenPipeError  # as with `| head`: the rest has no reader
-        shown.meanwhile()
+        shown.go_on(stop)
 
     with stopping() as stop:
         try:
@@ -220,6 +217,8 @@ def _told(chosen: Sequence[TableRow], played: Sequence[PlayedRow], elapsed: floa
         "skip": "skipped",
     }
     counts = ", ".join(f"{outcomes[key]} {word}" for key, word in words.items() if outcomes[key])
+    if not played:  # no lab could be built, which is said elsewhere
+        return texts
     families = " and ".join(dict.fromkeys(str(one.family) for one in played))
     texts.append(
         f"\n{counted(len(chosen), 'row')} over {families}: {counts} in {elapsed:.1f} s "
@@ -238,10 +237,10 @@ def _failures(played: Sequence[PlayedRow], style: Style) -> list[str]:
 
 
 def _explained(row: TableRow, played: Sequence[PlayedRow], style: Style) -> str:
-    from netlab.conformance.telling import evidence, facts
+    from netlab.conformance.telling import discarded, evidence, facts
 
     texts = [f"{style(row.name, 'bold')}: {row.title}", ""]
-    for name, said in facts(row):
+    for name, said in (*facts(row), *discarded(played)):
         if name == row.rule.source:
             texts += [*textwrap.wrap(f"{said} ({name})", WIDTH), ""]
             continue

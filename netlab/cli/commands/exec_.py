@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlab.cli.shared.allowing import add_allow_programs, announce
-from netlab.cli.shared.options import Commands, add_family
-from netlab.model.errors import ScenarioError
+from netlab.cli.shared.options import Commands, add_family, note
+from netlab.model.errors import LabError, ScenarioError, Unmet
 
 if TYPE_CHECKING:
     from netlab.scenario.model import AnyStep, HopStep
     from netlab.testbed.net import Net
+    from netlab.testbed.program import Program
+
+    Placed = tuple[Path, AnyStep]  # a step, and the file that it is in
 
 EPILOG = """\
 examples:
@@ -28,17 +31,20 @@ examples:
 
 in its environment:
   NETLAB_SERVER         the server's host, by name
-  NETLAB_BLACKHOLE      host:port where nothing arrives; and in the same way NETLAB_REFUSED,
-                        UNREACHABLE, NEVER_ACCEPTS, SILENT, RESETS, CLOSES
-  NETLAB_CONTROL        a Unix socket that takes orders, HTTP with JSON. To list them:
-                        curl --abstract-unix-socket netlab http://lab/
+  NETLAB_BLACKHOLE      host:port where nothing arrives; and in the same way \
+NETLAB_REFUSED, UNREACHABLE, NEVER_ACCEPTS, SILENT, RESETS, CLOSES
+  NETLAB_CONTROL        a Unix socket that takes orders, HTTP with JSON: \
+'curl --abstract-unix-socket netlab http://lab/' lists them
+  NETLAB_CONTROL_FILE   the same socket as a path, for languages without abstract names
 
 exit codes: 0 or the command's own, 128 and the number of the signal that ended it,
 1 a server was not ready or a step failed, 2 bad usage or a bad step, 3 the lab
 could not be built
 """
 CONTROL = "NETLAB_CONTROL"
+CONTROL_FILE = "NETLAB_CONTROL_FILE"
 A_DAY = 86400.0
+TYPED = Path("--step")  # where steps are that are in no file
 
 
 def add(commands: Commands) -> None:
@@ -60,11 +66,15 @@ def add(commands: Commands) -> None:
         "may be repeated",
     )  # fmt: skip
     command.add_argument(
-        "--serve", metavar="COMMAND", help="start this on the server's host first, as yourself"
-    )
+        "--serve", action="append", default=[], metavar="COMMAND",
+        help="start this on the server's host first, as yourself; may be repeated, each with its "
+        "--ready",
+    )  # fmt: skip
     command.add_argument(
-        "--ready", metavar="PORT", help="when it listens there, or has written that, go on"
-    )
+        "--ready", action="append", default=[], metavar="PORT",
+        help="when it listens there, or has written that, go on",
+    )  # fmt: skip
+    command.otherwise["--fault"] = "--step 'drop: {segment: SYN, to: server}'"
     add_family(command)
     add_allow_programs(command)
     command.set_defaults(main=main)
@@ -82,16 +92,15 @@ def main(options: argparse.Namespace) -> int:
     family = Family.IPV6 if options.ipv6 else Family.IPV4
     line, path = _line(options.words)
     way, steps = _steps(path, options)
-    if (options.serve is None) != (options.ready is None):
+    if len(options.serve) != len(options.ready):
         raise ScenarioError("--serve and --ready go together: --serve 'nginx ...' --ready 80")
     with Lab(family, forging=_numbered(steps)) as lab, Net(lab) as net:
         if way:
             from netlab.scenario.steps import hops
 
             hops.lay(lab, way)
-        if options.serve is not None:
-            ready = options.ready
-            lab.server.start(options.serve, int(ready) if ready.isdecimal() else ready)
+        for serve, ready in zip(options.serve, options.ready, strict=True):
+            lab.server.start(serve, int(ready) if ready.isdecimal() else ready)
         _do(net, steps, path)
         return _run(net, line)
 
@@ -107,7 +116,7 @@ def _line(words: Sequence[str]) -> tuple[list[str], Path | None]:
 
 def _steps(
     file: Path | None, options: argparse.Namespace
-) -> tuple[tuple[HopStep, ...], tuple[AnyStep, ...]]:
+) -> tuple[tuple[HopStep, ...], tuple[Placed, ...]]:
     """The hops of the file, and the steps that are done before the command."""
     if file is None and not options.step:
         return (), ()  # without what it takes 40 ms to import
@@ -115,28 +124,32 @@ def _steps(
 
     files = [loader.load(file)] if file is not None else []
     announce(files, options)
-    typed = [loader.step(text, Path("--step")) for text in options.step]
+    typed = [(TYPED, loader.step(text, TYPED)) for text in options.step]
     way = tuple(hop for each in files for hop in each.way)
-    return way, (*(step for each in files for step in each.steps), *typed)
+    return way, (*((each.path, step) for each in files for step in each.steps), *typed)
 
 
-def _numbered(steps: Sequence[AnyStep]) -> bool:
+def _numbered(steps: Sequence[Placed]) -> bool:
     if not steps:
         return False
     from netlab.scenario.steps import numbered
 
-    return numbered(steps)
+    return numbered([step for _, step in steps])
 
 
-def _do(net: Net, steps: Sequence[AnyStep], file: Path | None) -> None:
+def _do(net: Net, steps: Sequence[Placed], file: Path | None) -> None:
     if not steps:
         return
     from netlab.scenario import acting
     from netlab.scenario.steps.action import Stage
 
     stage = Stage(net.lab, file.parent if file is not None else Path.cwd())
-    for step in steps:
-        acting.perform(stage, step, net.lab.family)
+    for origin, step in steps:
+        try:
+            acting.perform(stage, step, net.lab.family)
+        except (LabError, Unmet) as error:
+            error.args = (f"{origin}:{step.line}: {error}",)
+            raise
 
 
 def _run(net: Net, line: list[str]) -> int:
@@ -150,18 +163,29 @@ def _run(net: Net, line: list[str]) -> int:
         return process in program.processes()
 
     with contextlib.closing(Control(net, is_of_it)) as control, _passing_on() as passed:
+        environment |= {CONTROL_FILE: control.file} if control.file else {}
         program = net.lab.client.run(line, env=environment, foreground=True)
 
-        def look() -> int | None:
-            control.answer()
+        def look() -> bool | None:
             while passed:
                 program.signal(passed.pop())
-            return program.exit_code
+            return control.asked or program.exit_code is not None or None
 
-        code = None
-        while code is None:
-            code = net.lab.context.wait(look, A_DAY)
+        while (code := program.exit_code) is None:
+            net.lab.context.wait(look, A_DAY)
+            control.answer()
+    if code > 0:
+        _tell_of_others(net, program)
     return code if code >= 0 else 128 - code
+
+
+def _tell_of_others(net: Net, command: Program) -> None:
+    """Say what became of a server that has failed, too: the command does not know why it did."""
+    from netlab.render.program import ended
+
+    for other in net.lab.context.programs:
+        if other is not command and other.exit_code:
+            note(f"{other} has ended meanwhile: {ended(other.exit_code)}{other.last_words()}")
 
 
 @contextlib.contextmanager

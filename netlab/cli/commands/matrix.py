@@ -9,7 +9,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +30,6 @@ from netlab.cli.shared.verdict_options import (
 )
 from netlab.model import files
 from netlab.model.errors import LabError, NetlabError, ScenarioError, Unmet
-from netlab.model.vocabulary import Family
 from netlab.render.ktap import nested
 from netlab.render.style import Style
 from netlab.render.table import stopped_line
@@ -40,8 +39,10 @@ if TYPE_CHECKING:
     from netlab.kernels.compare.overview import Overview
     from netlab.kernels.matrix import Plan, Watcher
     from netlab.kernels.sources.spec import Spec
+    from netlab.kernels.suite import Job
     from netlab.model.kernel_run import KernelRun
     from netlab.render.junit import JunitSuite
+    from netlab.render.matrix import Grid
 
 EPILOG = f"""\
 {SPECS}
@@ -52,6 +53,7 @@ examples:
   netlab matrix --kernel ./bzImage --warp     one that you have built, every time-out to its end
   netlab matrix --timers --kernel host debian:sid    how long each of TCP's time-outs is
   netlab matrix 'syn*' --kernel debian:sid    some scenarios (their names come first)
+  netlab matrix 'rst-*/*' --kernel host      or rows of the conformance table
   netlab matrix --mirror ubuntu=URL --kernel ubuntu:noble    from an archive of your choice
   netlab matrix --report out                  also a page: out/index.html
   netlab matrix --ktap                        a test a kernel, as kselftest prints its tests
@@ -62,14 +64,16 @@ examples:
 Each run is kept for 'netlab compare'. A guest without KVM lives in virtual time, which jumps while
 nothing happens: scenarios that wait for minutes take no longer than others.
 
-exit codes: 0 every kernel passed, 1 a pair was not held on one, or one skips what an older one
-passed and no known change is why, 2 bad usage, 3 a kernel could not be fetched, booted or played to
-the end, or there was none
+exit codes: 0 every kernel passed, 1 a pair was not held on one, one does otherwise than a row says
+that was asked for by name, or skips what an older one passed and no known change is why, 2 bad
+usage, 3 a kernel could not be fetched, booted or played to the end, or there was none
 """
 
 PAGE = "index.html"
+SCENARIOS = (".yaml", ".yml", ".py")  # how their files end, which no kernel's does
 #: Tables that the terminal shows; those of sysctls and counters are long, and compare has them.
-PLAYED = ("scenarios", "rows of the conformance table", "pairs of the atlas", "timers")
+ROWS = "rows of the conformance table"
+PLAYED = ("scenarios", ROWS, "pairs of the atlas", "timers")
 
 
 def add(commands: Commands) -> None:
@@ -80,7 +84,7 @@ def add(commands: Commands) -> None:
         description="Play scenarios on other kernels, in virtual machines, and say what differs.",
         epilog=EPILOG,
     )
-    add_names(command, "*", "a scenario, a pattern, a folder or a .yaml file (default: all)")
+    add_names(command, "*", "a scenario, a pattern, a folder, a .yaml file or a row (default: all)")
     add_what(command)
     _add_kernels(command)
     add_guests(command)
@@ -135,7 +139,7 @@ def main(options: argparse.Namespace) -> int:
         try:
             runs, unkept = _play(options, specs, plan, stop, output)
             seen = overview(in_order(runs))
-            told = _verdicts(specs, runs, options, stop)
+            told = _verdicts(specs, runs, job, stop)
             for text in nested(told) if options.ktap else ():
                 output.write(f"{text}\n")
             if options.kcidb:
@@ -160,7 +164,7 @@ def main(options: argparse.Namespace) -> int:
         return LabError.exit_code  # what was not played has not passed
     for sentence in seen.lost:
         note(f"an older kernel passed this: {sentence}")
-    return stop.exit_code or exit_code(runs, seen.lost)
+    return stop.exit_code or exit_code(runs, seen.lost, job.row_names)
 
 
 def _missing(specs: Sequence[Spec], runs: Sequence[KernelRun]) -> list[str]:
@@ -169,13 +173,12 @@ def _missing(specs: Sequence[Spec], runs: Sequence[KernelRun]) -> list[str]:
 
 
 def _verdicts(
-    specs: Sequence[Spec], runs: Sequence[KernelRun], options: argparse.Namespace, stop: Stop
+    specs: Sequence[Spec], runs: Sequence[KernelRun], job: Job, stop: Stop
 ) -> dict[str, list[Verdict]]:
     """What became of each kernel that was to be played on, by its spec: a release has another name
     every week, and a CI compares tests by their names.
     """
-    family = Family.IPV6 if options.ipv6 else Family.IPV4
-    told = {run.machine.spec: [*of_kernel(run, family)] for run in runs}
+    told = {run.machine.spec: [*of_kernel(run, job.family, job.row_names)] for run in runs}
     absent = Verdict("kernel", WHOLE, "skip", "no mirror has this kernel")
     if stop.asked:
         absent = Verdict("kernel", WHOLE, "error", "stopped: it had not ended")
@@ -297,9 +300,14 @@ class _Keeper:
         self._watcher.meanwhile()
 
 
-def exit_code(runs: Sequence[KernelRun], lost: Sequence[str] = ()) -> int:
-    """3 if a kernel was not played to the end, else 1 if one failed or lost a scenario, else 0."""
+def exit_code(
+    runs: Sequence[KernelRun], lost: Sequence[str] = (), asked: Collection[str] = ()
+) -> int:
+    """3 if a kernel was not played to the end, else 1 if one failed or lost a scenario, or does
+    otherwise than a row says that was `asked` for by name, else 0.
+    """
     outcomes = {play.outcome for run in runs for play in run.scenarios}
+    outcomes |= {row.outcome for run in runs for row in run.rows if row.name in asked}
     if any(run.error for run in runs) or "error" in outcomes:
         return LabError.exit_code
     cells = [cell for run in runs for cell in run.cells]
@@ -308,14 +316,17 @@ def exit_code(runs: Sequence[KernelRun], lost: Sequence[str] = ()) -> int:
 
 
 def _part(options: argparse.Namespace) -> None:
-    """Move names of scenarios that were typed after the kernels to the scenarios."""
+    """Move names of scenarios and rows that were typed after the kernels to those before."""
     texts = dict.fromkeys(options.kernel)
-    options.kernel = [
-        text
-        for text in texts
-        if ":" in text or "/" in text or text == "host" or Path(text).exists()
-    ]
+    options.kernel = [text for text in texts if _may_be_a_kernel(text)]
     options.names += [text for text in texts if text not in options.kernel]
+
+
+def _may_be_a_kernel(text: str) -> bool:
+    path = Path(text)
+    if path.suffix in SCENARIOS or kernel_options.rows_among([text]):
+        return False
+    return ":" in text or "/" in text or text == "host" or path.exists()
 
 
 def _specs(options: argparse.Namespace) -> Sequence[Spec]:
@@ -362,8 +373,11 @@ def _tell(
     else:
         for grid in seen.grids():
             alone = len(runs) == 1 and grid.title == "timers"
-            if alone or (len(runs) > 1 and grid.title in PLAYED):
-                yield f"{matrix(grid, columns, style, every=alone)}\n"
+            asked = bool(options.names) and not options.table and grid.title == ROWS
+            if alone or asked or (len(runs) > 1 and grid.title in PLAYED):
+                yield f"{matrix(grid, columns, style, every=alone or asked)}\n"
+            if asked:
+                yield from _otherwise(grid)
     for run in runs:
         yield told(run, style)
     if len(runs) > 1:
@@ -372,6 +386,16 @@ def _tell(
         if command and any(one.comparison.differences for one in seen.compared):
             yield f"which, and why: {command}"
         yield f"{len(runs)} kernels in {elapsed:.0f} s"
+
+
+def _otherwise(grid: Grid) -> Iterator[str]:
+    """What each kernel does otherwise than the conformance table says."""
+    from netlab.kernels.compare.overview import OTHERWISE
+
+    for row in grid.rows:
+        for column, mark in zip(grid.columns, row.marks, strict=True):
+            if mark.text.startswith(OTHERWISE):
+                yield f"{row.name} on {column.label}: {mark.told[0]}"
 
 
 def compare_command(runs: Sequence[KernelRun], folder: Path | None) -> str:

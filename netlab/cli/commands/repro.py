@@ -6,7 +6,8 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,14 +26,16 @@ EPILOG = """\
 examples:
   netlab repro web1.txt                          the first finding, printed
   netlab repro web1.txt 2 --output my-own.yaml   the second one as a file
-  netlab run my-own.yaml                         freeze the same pair in a lab, and prove its cause
+  netlab repro web1.txt --cause syn-ack-lost     one that it names under 'or'
+  netlab run my-own.yaml                         hold the same pair in a lab, and prove it
   netlab freeze my-own.yaml                      and look at it as long as you like
 
-exit codes: 0 written, 2 the input cannot be read, or has no such finding
+A proof shows that a cause suffices for what was seen. Others may come to the same.
+
+exit codes: 0 written, 2 the input cannot be read, or has no such finding or cause
 """
 #: The ports of the templates: the server's, and the client's in those that name it.
 PORT, FROM = 5555, 5556
-FOLDERS = ("atlas/cells/constant", "atlas/cells/crossing")
 #: Actions that use the server's port unless they name one.
 AT_PORT = frozenset({"listen", "connect", "flood", "probe"})
 
@@ -52,6 +55,9 @@ def add(commands: Commands) -> None:
         "number", metavar="N", nargs="?", type=positive, default=1, help="the n-th finding (1)"
     )
     command.add_argument(
+        "--cause", metavar="NAME", help="that cause, of those that the finding names (its first)"
+    )
+    command.add_argument(
         "--output", "-o", type=Path, metavar="FILE.yaml", help="write it there, not to the terminal"
     )
     command.set_defaults(main=main)
@@ -60,7 +66,7 @@ def add(commands: Commands) -> None:
 def main(options: argparse.Namespace) -> int:
     """Diagnose again, and write the scenario of one finding.
 
-    Raises `ScenarioError` where there is no such finding, and as `files.write`.
+    Raises `ScenarioError` where there is no such finding or cause, and as `files.write`.
     """
     from netlab.cli.shared.snapshots import snapshots
     from netlab.diagnosis.rank import diagnose
@@ -76,7 +82,10 @@ def main(options: argparse.Namespace) -> int:
             f"{options.number}",
             Path(options.file),
         )
-    recreating = scenario(findings[options.number - 1])
+    finding = findings[options.number - 1]
+    if options.cause is not None:
+        finding = of_cause(finding, options.cause, Path(options.file))
+    recreating = scenario(finding)
     text = writer.scenario(recreating)
     if options.output is None:
         sys.stdout.write(text)
@@ -89,19 +98,66 @@ def main(options: argparse.Namespace) -> int:
     return 0
 
 
+def of_cause(finding: Finding, name: str, path: Path) -> Finding:
+    """The finding with this one of its causes as the first; `path` is where it was found.
+
+    Raises `ScenarioError` where the finding does not name it.
+    """
+    from netlab.model.findings import Alternative
+
+    first = Alternative(finding.cause, finding.title, finding.scenario)
+    causes = {each.cause: each for each in (first, *finding.alternatives)}
+    if name not in causes:
+        raise ScenarioError(
+            f"expected a cause that the finding names, which can be made: {', '.join(causes)}; "
+            f"found {name!r}",
+            path,
+        )
+    chosen = causes.pop(name)
+    others = tuple(causes.values())
+    return replace(
+        finding,
+        cause=chosen.cause,
+        title=chosen.title,
+        scenario=chosen.scenario,
+        also=tuple(each.cause for each in others),
+        alternatives=others,
+    )
+
+
 def scenario(finding: Finding) -> Scenario:
     """A scenario that recreates a finding: a template with its port and address family."""
     from netlab.scenario import loader
 
     template = loader.load(_template(finding.scenario))
-    port, family = finding.port, _family(finding)
+    port, found = finding.port, _family(finding)
+    family = template.family or found
     about = [f"{finding.cause}: {finding.title}.", f"Found {_where(finding)}."]
-    if family:
+    if family is Family.IPV6:
         about.append("Play it with --ipv6.")
+    elif found and found is not family:
+        about.append(f"It is made over {family}, which alone has what shows it.")
+    about += _caveats(finding)
     story = "\n".join([*about, "", template.story])
-    plain = replace(template, story=story, slow=False, family=template.family or family)
+    plain = replace(template, story=story, slow=False, family=family)
     connects = any(isinstance(s, Do) and s.action == "connect" for s in _all_steps(template))
     return _at_port(plain, port) if port is not None and connects else plain
+
+
+def _caveats(finding: Finding) -> Iterator[str]:
+    """What a scenario that passes does not show, in lines of a comment."""
+    from netlab.diagnosis.rules import rules
+
+    cause = rules().causes.get(finding.cause)
+    if cause is not None and cause.stand_in:
+        yield ""
+        yield "Another fault stands in for it here, and comes to the same states."
+    if finding.alternatives:
+        names = ", ".join(each.cause for each in finding.alternatives)
+        text = f"If it passes, this cause suffices. These may come to the same picture: {names}."
+        yield ""
+        yield from textwrap.wrap(text, 98)
+        yield "netlab repro --cause NAME makes one of them."
 
 
 def _template(name: str) -> Path:
@@ -109,11 +165,9 @@ def _template(name: str) -> Path:
 
     Raises `LabError` where it cannot be found; a test says that each is there.
     """
-    import netlab
     from netlab.scenario import catalogue
 
-    package = Path(netlab.__file__).parent
-    for folder in (catalogue.home(), *(package / folder for folder in FOLDERS)):
+    for folder in (catalogue.home(), catalogue.ATLAS):
         for path in folder.rglob(f"{name}.yaml"):
             return path
     raise LabError(f"of netlab's own, {catalogue.home()} has no {name}.yaml that can be read")

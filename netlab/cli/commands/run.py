@@ -262,8 +262,8 @@ class _Run:
                 yield f"\n{self._drawn(run, lambda run: failure(run, style))}"
         if runs:
             yield f"\n{closing_line(runs, self._elapsed, style)}"
-        if line := counterfactual_line(runs):
-            yield line
+        if self._options.prove and runs:
+            yield counterfactual_line(runs)
         if self._stop.asked:
             yield self._stopped(style)
 

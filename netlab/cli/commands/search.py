@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from netlab.cli.shared.options import Commands, add_family, note, positive, seconds
 from netlab.cli.shared.progress import Shown
-from netlab.cli.shared.stopping import Stop, Stopped, stopping
+from netlab.cli.shared.stopping import Stopped, stopping
 from netlab.model import files
 from netlab.model.errors import ScenarioError, Unmet
 from netlab.render.style import Style
@@ -31,6 +31,7 @@ examples:
   netlab search --server ./shop --ready 80 --pairs -- ./client {server} {port}
   netlab search --server ./shop --ready 80 --only drop --random 200 -- ./client
   netlab search --server ./shop --ready 80 --fails-when ./check -- ./client
+  netlab search --talks redis -- redis-cli -h {server} -p {port} PING
   netlab search --server ./shop --ready 80 --output found -- ./client
                     each failure as found/NAME.yaml, with its ladder
 
@@ -70,6 +71,10 @@ def add(commands: Commands) -> None:
         "--server", "--serve", metavar="COMMAND", help="what it talks with, as yourself"
     )
     command.add_argument(
+        "--talks", metavar="PROTOCOL",
+        help="or a small server of netlab's: http, redis, ... ('netlab audit --list'), or a FILE",
+    )  # fmt: skip
+    command.add_argument(
         "--ready", "--port", metavar="PORT",
         help="where the server listens when it is ready, or a text that it has written",
     )  # fmt: skip
@@ -95,6 +100,9 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--seed", type=int, default=0, metavar="N", help="another one, other random cases (0)"
     )
+    command.add_argument(
+        "--jobs", type=positive, metavar="N", help="labs at the same time, at most (60)"
+    )
     command.add_argument("--first", action="store_true", help="stop at the first failure")
     command.add_argument(
         "--most", type=positive, default=MOST, metavar="N", help=f"packets of one exchange ({MOST})"
@@ -113,7 +121,7 @@ def main(options: argparse.Namespace) -> int:
     Raises `ScenarioError` for bad usage, and where the command fails on a healthy network.
     """
     from netlab.search import cases
-    from netlab.search.hunt import Hunt
+    from netlab.search.hunt import AT_ONCE, Hunt
 
     setup = _setup(options)
     kinds = [word for word in cases.KINDS if word in (options.only or cases.KINDS)]
@@ -121,7 +129,7 @@ def main(options: argparse.Namespace) -> int:
         files.prepare(options.output, "--output")
     began, shown = time.monotonic(), Shown([])
     with stopping() as stop:
-        hunt = Hunt(setup, lambda: _meanwhile(shown, stop))
+        hunt = Hunt(setup, lambda: shown.go_on(stop), options.jobs or AT_ONCE)
         try:
             _search(hunt, kinds, options, shown)
         except Stopped:
@@ -146,21 +154,29 @@ def _setup(options: argparse.Namespace) -> Setup:
 
     if not options.command:
         raise ScenarioError("no command to run: netlab search [OPTIONS] -- COMMAND ...")
+    if options.talks is not None:
+        _stand(options)
     if options.server is None or options.ready is None:
         raise ScenarioError(
             "a search needs a server that the command talks with: --server 'python3 -m "
-            "http.server 80' --ready 80"
+            "http.server 80' --ready 80, or --talks http"
         )
     ready = int(options.ready) if options.ready.isdecimal() else options.ready
     family = Family.IPV6 if options.ipv6 else Family.IPV4
     return Setup(options.command, options.server, ready, options.cap, options.fails_when, family)
 
 
-def _meanwhile(shown: Shown, stop: Stop) -> None:
-    stop.check()
-    if shown.output.gone:
-        raise BrokenPipeError  # as with `| head`: the rest has no reader
-    shown.meanwhile()
+def _stand(options: argparse.Namespace) -> None:
+    """Have the server be one of netlab's. Raises `ScenarioError` for a protocol that it has not."""
+    from netlab.audit.partners import standing
+
+    if options.server is not None:
+        raise ScenarioError("--talks has a server of its own: not both it and --server")
+    standing.protocol(options.talks)
+    options.ready = options.ready or str(standing.usual_port(options.talks))
+    if not options.ready.isdecimal():
+        raise ScenarioError(f"--talks listens at a port: --ready is one; found {options.ready!r}")
+    options.server = standing.line(options.talks, int(options.ready))
 
 
 def _search(hunt: Hunt, kinds: Sequence[str], options: argparse.Namespace, shown: Shown) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import shlex
 import shutil
 import sys
@@ -25,9 +26,12 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 examples:
-  netlab teach                    the lessons, in a good order, and what you have done
-  netlab teach --next             the next of them
-  netlab teach synack-dropped     one of them
+  netlab teach                        where you left off; at first, the first lesson
+  netlab teach --list                 the lessons, in a good order, and what you have done
+  netlab teach synack-dropped         one of them
+  netlab teach --from synack-dropped  that one, and then those that follow
+  netlab teach --again                the last one once more
+  netlab teach --next                 not the one that you left: the next one
   printf '\\n\\nSYN_SENT\\nSYN_RECV\\n' | netlab teach synack-dropped  with the answers from a pipe
 
 exit codes: 0 walked through or left, 1 a pair was not held, 2 bad usage or no such lesson,
@@ -48,13 +52,20 @@ def add(commands: Commands) -> None:
         "teach",
         help="walk through a scenario: predict the pair, do it, look, why",
         description="Walk through a scenario step by step: what will happen, your prediction, the "
-        "real thing on this kernel, and why. Without a name: the lessons, in a good order.",
+        "real thing on this kernel, and why. Without a name: the lesson that you left, or the next "
+        "one.",
         epilog=EPILOG,
     )
     add_names(command, "?", "a lesson (a scenario's name), or a .yaml file of your own")
+    command.add_argument("--list", action="store_true", help="the lessons, and which are done")
     command.add_argument(
         "--next", action="store_true", help="the next lesson that you have not done yet"
     )
+    from_ = command.add_argument(
+        "--from", metavar="LESSON", dest="from_", help="this lesson, and then those that follow"
+    )
+    from_.completer = _lessons
+    command.add_argument("--again", action="store_true", help="the last lesson once more")
     command.add_argument("--forget", action="store_true", help="forget which lessons you have done")
     add_family(command)
     add_allow_programs(command)
@@ -66,24 +77,79 @@ def main(options: argparse.Namespace) -> int:
 
     Raises `ScenarioError` for options that exclude each other, and for a scenario that only waits.
     """
-    from netlab.scenario import catalogue
     from netlab.teaching.progress import Progress
 
     progress = Progress()
-    if (options.names is not None) + options.next + options.forget > 1:
-        raise ScenarioError("teach takes a name, --next or --forget: one of them")
+    ways = {
+        "a name": options.names is not None,
+        "--list": options.list,
+        "--next": options.next,
+        "--from": options.from_ is not None,
+        "--again": options.again,
+        "--forget": options.forget,
+    }
+    if sum(ways.values()) > 1:
+        raise ScenarioError(f"teach takes {', '.join([*ways][:-1])} or --forget: one of them")
     if options.forget:
         return _forget(progress)
-    if options.next:
-        return _next(options, progress)
-    if options.names is None:
+    if options.list:
         _list(progress)
         return 0
+    if options.names is not None:
+        return _named(options, progress)
+    if options.from_ is not None:
+        return _from(options, progress)
+    if options.again:
+        return _again(options, progress)
+    return _next(options, progress, "" if options.next else progress.left())
+
+
+def _named(options: argparse.Namespace, progress: Progress) -> int:
+    from netlab.scenario import catalogue
+
     scenario = catalogue.one(options.names, note)
     if scenario.slow and scenario.code is None:
         raise ScenarioError(_only_waits(scenario))
     announce([scenario], options)
     return _teach(options, scenario, progress)
+
+
+def _lessons(**_: object) -> list[str]:
+    from netlab.teaching import lesson
+
+    return [entry.name for entry in lesson.entries()]
+
+
+def _from(options: argparse.Namespace, progress: Progress) -> int:
+    """A lesson and those that follow, done or not, until one is left or does not pass."""
+    from netlab.scenario import catalogue
+
+    names = _lessons()
+    if options.from_ not in names:
+        near = difflib.get_close_matches(options.from_, names, n=1)
+        guess = f"did you mean {near[0]}? " if near else ""
+        raise ScenarioError(
+            f"--from: {options.from_!r} is no lesson: {guess}'netlab teach --list' has them all"
+        )
+    for name in names[names.index(options.from_) :]:
+        try:
+            code = _teach(options, catalogue.one(name), progress)
+        except NotHere as why:
+            print(f"{why}. The next one, then:")
+            continue
+        if code or progress.left() == name or not sys.stdin or not sys.stdin.isatty():
+            return code
+    return 0
+
+
+def _again(options: argparse.Namespace, progress: Progress) -> int:
+    """The lesson that was left or finished last. Raises `ScenarioError` where there is none."""
+    from netlab.scenario import catalogue
+
+    last = progress.left() or next(reversed([*progress.done()]), "")
+    if last not in _lessons():
+        raise ScenarioError("--again: no lesson was played so far; 'netlab teach' plays the first")
+    return _teach(options, catalogue.one(last), progress)
 
 
 def _only_waits(scenario: Scenario) -> str:
@@ -114,10 +180,11 @@ def _list(progress: Progress) -> None:
     from netlab.teaching import contents
     from netlab.teaching.person import wrapped
 
-    done, width, style = progress.done(), _width(), Style.of(sys.stdout)
+    done, left = progress.done(), progress.left()
+    width, style = _width(), Style.of(sys.stdout)
     what = [*wrapped(contents.WHAT, width), ""]
-    lessons = [*contents.lessons(done, width, style)]
-    ending = [*contents.ending(done, width, style)]
+    lessons = [*contents.lessons(done, width, style, left)]
+    ending = [*contents.ending(done, width, style, left)]
     scrolls = sys.stdout.isatty() and (
         len(what) + len(lessons) + len(ending) >= shutil.get_terminal_size().lines
     )
@@ -126,18 +193,23 @@ def _list(progress: Progress) -> None:
         print(style(f"({progress.trouble})", "dim"))
 
 
-def _next(options: argparse.Namespace, progress: Progress) -> int:
-    """The next lesson that is not done and that can be played here."""
+def _next(options: argparse.Namespace, progress: Progress, left: str) -> int:
+    """The lesson that was left, or the next one that is not done, if it can be played here. Who
+    begins is told what a lesson is.
+    """
     from netlab.scenario import catalogue
     from netlab.teaching import contents
+    from netlab.teaching.person import wrapped
 
     done = progress.done()
-    while (entry := contents.following(done)) is not None:
+    if not done and not left:
+        print("\n".join([*wrapped(contents.WHAT, _width()), ""]), flush=True)
+    while (entry := contents.following(done, left)) is not None:
         try:
             return _teach(options, catalogue.one(entry.name), progress)
         except NotHere as why:
             print(f"{why}. The next one, then:")
-            done = {**done, entry.name: ""}
+            done, left = {**done, entry.name: ""}, ""
     print("\n".join(contents.ending(done, _width(), Style.of(sys.stdout))))
     return 0
 
@@ -155,8 +227,21 @@ def _teach(options: argparse.Namespace, scenario: Scenario, progress: Progress) 
         return taught(
             person, scenario, family, shlex.join(words), lambda: _end(person, scenario, progress)
         )
-    except Quit:
-        return 0
+    except (Quit, KeyboardInterrupt) as leaving:
+        _leave(person, scenario, progress)
+        if isinstance(leaving, Quit):
+            return 0
+        raise
+
+
+def _leave(person: Conversation, scenario: Scenario, progress: Progress) -> None:
+    """Remember the lesson that a person has left: 'netlab teach' begins with it."""
+    from netlab.teaching import lesson
+
+    if lesson.is_lesson(scenario) and not person.alone:
+        progress.leave(scenario.name)
+        if progress.trouble:
+            person.say(f"({progress.trouble})", "dim")
 
 
 def _end(person: Conversation, scenario: Scenario, progress: Progress) -> None:

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netlab.cli.shared.guest_kernel import one_kernel
 from netlab.cli.shared.kernel_options import LIMIT, SPECS, add_archives
 from netlab.cli.shared.options import Commands, add_family, note, positive, seconds
 from netlab.model.errors import LabError, ScenarioError
 from netlab.render.watching import lasting
 
 if TYPE_CHECKING:
-    from netlab.kernels.sources.kernel import Kernel
     from netlab.kernels.vm.qemu import Guest
     from netlab.kernels.warp.parcel import WarpRequest
     from netlab.kernels.warp.play import Warped
@@ -150,7 +150,7 @@ def main(options: argparse.Namespace) -> int:
     packed = parcel.packed(_request(options))
     for remark in packed.remarks:
         note(remark)
-    kernel = _kernel(options)
+    kernel = one_kernel(options.kernel, options.mirror, options.keyring, options.refresh)
     streams = {
         order.OUTPUT: _writer(STDOUT),
         order.ERRORS: _writer(STDERR),
@@ -220,40 +220,6 @@ def _lab(options: argparse.Namespace) -> list[str] | None:
     return words
 
 
-def _kernel(options: argparse.Namespace) -> Kernel:
-    from netlab.kernels.sources import fetch, spec
-
-    mirrors = dict(options.mirror)
-    asked = spec.parse(options.kernel) if options.kernel else fetch.defaults(mirrors, small=True)[1]
-    if asked.kind == "host":
-        raise ScenarioError(
-            "--kernel host: this kernel runs already, and its time cannot be bent: name one that "
-            "can be booted, such as debian:trixie or an image"
-        )
-    kernel = fetch.obtain(
-        asked,
-        mirrors=mirrors,
-        keyrings=options.keyring,
-        refresh=options.refresh,
-        progress=_progress(asked.text),
-    )
-    for text in kernel.remarks:
-        note(f"{asked.text}: {text}")
-    return kernel
-
-
-def _progress(spec: str) -> Callable[[str, int, int], None]:
-    """Says once what is being done: kernels are large."""
-    said: set[str] = set()
-
-    def tell(what: str, done: int, total: int) -> None:
-        if what not in said:
-            said.add(what)
-            note(f"{spec}: {what.removeprefix(f'{spec}: ')}")
-
-    return tell
-
-
 def _guest(options: argparse.Namespace) -> Guest:
     from netlab.kernels.vm.qemu import Guest
 
@@ -271,6 +237,11 @@ def _told(warped: Warped, options: argparse.Namespace) -> int:
     """Say how the command ended, and return the exit code."""
     end, name = warped.end, warped.name
     here = f"of the guest's time, {lasting(warped.wall_s)} here, on Linux {warped.release}"
+    if end.crowded:
+        raise LabError(
+            f"{name} was ended: after {lasting(end.lasted)} {here} it had {end.crowded} processes, "
+            "the most that a guest has, and went on to start others"
+        )
     if end.late:
         raise LabError(
             f"{name} had not ended after {lasting(end.lasted)} {here}; it was at {end.late}; "

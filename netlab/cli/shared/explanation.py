@@ -18,11 +18,10 @@ WIDTH = 80
 COLOURS = {"client": "cyan", "server": "yellow"}  # hops have another
 
 
-def explanation(scenario: Scenario, family: Family, style: Style, command: str = "") -> list[str]:
-    """Explain one scenario, in lines; `command` is what to type for it, if not its name."""
+def explanation(scenario: Scenario, family: Family, style: Style) -> list[str]:
+    """Explain one scenario, in lines."""
     from netlab.scenario import needs, sources
 
-    command = command or scenario.name
     lines = [style(scenario.name, "bold"), ""]
     lines += textwrap.wrap(" ".join(scenario.story.split()), WIDTH)
     lines += ["", *_fact("source", scenario.source, style)]
@@ -39,9 +38,9 @@ def explanation(scenario: Scenario, family: Family, style: Style, command: str =
     else:
         lines += ["", *_code(scenario, style), ""]
     said = (
-        (f"netlab run --ladder {command}", "plays and proves it, packet by packet"),
-        (f"netlab freeze {command}", "holds it for you to look at"),
-        (f"netlab teach {command}", "walks you through it"),
+        (f"netlab run --ladder {scenario.name}", "plays and proves it, packet by packet"),
+        (f"netlab freeze {scenario.name}", "holds it for you to look at"),
+        (f"netlab teach {scenario.name}", "walks you through it"),
     )
     width = max(len(text) for text, _ in said)
     lines += [f"{style(text.ljust(width), 'cyan')}  {what}" for text, what in said]

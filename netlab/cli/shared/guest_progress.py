@@ -179,6 +179,9 @@ def told(run: KernelRun, style: Style, whole: bool = False) -> str:
     why = f"ERROR: {run.error}" if whole else "ERROR"
     parts = [style(why, "yellow")] if run.error else []
     parts += [counts] if counts else []
+    if run.rows and not counts:
+        as_said = sum(row.outcome == "pass" for row in run.rows)
+        parts.append(f"{as_said} of {len(run.rows)} rows do as the table says")
     if run.cells:
         frozen = sum(cell.frozen for cell in run.cells)
         parts.append(f"{frozen} of {sum(cell.reachable for cell in run.cells)} pairs")

@@ -6,12 +6,17 @@ in which guests, and the plan made from them.
 from __future__ import annotations
 
 import argparse
+import difflib
+import os
 import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlab.cli.shared.allowing import add_allow_programs, announce
 from netlab.cli.shared.options import add_family, add_sysctl, note, positive, seconds
+from netlab.model.errors import ScenarioError
 
 if TYPE_CHECKING:
     from netlab.kernels.matrix import Plan
@@ -19,6 +24,7 @@ if TYPE_CHECKING:
 
 MEMORY = 512  # MB; all kernels so far need less
 LIMIT = 900.0  # seconds
+SURE = 0.8  # how much alike what was typed and a row's name are, where it may be a path
 
 RUNS_ALREADY = "--append is for a kernel that is booted, and host is the one that runs already"
 
@@ -146,28 +152,62 @@ def job(options: argparse.Namespace) -> Job:
     from netlab.scenario.document import Document
     from netlab.timers import measure
 
-    plays = bool(options.names) or not options.timers
+    named = rows_among(options.names)
+    names = [name for name in options.names if name not in named]
+    plays = bool(names) or not (named or options.timers)
     slow = options.slow or options.warp
-    chosen = catalogue.choose(options.names, slow, note) if plays else []
+    try:
+        chosen = catalogue.choose(names, slow, note) if plays else []
+    except ScenarioError as error:
+        if meant := next((name for name in names if name in str(error)), ""):
+            _refuse_a_row(meant)
+        raise
     announce(chosen, options)
     mine = [each for each in chosen if not catalogue.is_built_in(each)]
     return Job(
         plays=plays,
-        names=tuple(each.name for each in chosen if catalogue.is_built_in(each))
-        if options.names
-        else (),
+        names=tuple(each.name for each in chosen if catalogue.is_built_in(each)) if names else (),
         own=tuple(
             (path.name, Document.open(path).text) for path in dict.fromkeys(s.path for s in mine)
         ),
         mine=tuple(each.name for each in mine),
         slow=slow,
         atlas=options.atlas,
-        table=options.table or not (options.names or options.timers),
+        table=options.table or bool(named) or not (names or options.timers),
+        row_names=() if options.table else tuple(row for rows in named.values() for row in rows),
         timers=measure.NAMES if options.warp or options.timers else (),
         ipv6=options.ipv6,
         hold=options.hold,
         sysctls=dict(options.sysctl),
     )
+
+
+def rows_among(names: Sequence[str]) -> dict[str, list[str]]:
+    """Which of these names are of rows of the conformance table, which have a stroke, as paths do:
+    ``rst-exact/ESTABLISHED``, ``rst-*/*``. By name, the rows that it fits.
+    """
+    from netlab.conformance import rows
+
+    found = {
+        name: [row.name for row in rows.rows() if fnmatchcase(row.name, name)]
+        for name in names
+        if "/" in name and not os.path.lexists(name)
+    }
+    return {name: fitting for name, fitting in found.items() if fitting}
+
+
+def _refuse_a_row(name: str) -> None:
+    """Raises `ScenarioError` for what is no scenario, and comes close to a row or is its event."""
+    from netlab.conformance import rows
+
+    if any(fnmatchcase(row.event, name) for row in rows.rows()):
+        raise ScenarioError(
+            f"no scenario is called {name!r}; rows of the conformance table go by event and "
+            f"state: '{name}/*'"
+        )
+    known = [row.name for row in rows.rows()]
+    if meant := difflib.get_close_matches(name, known, n=1, cutoff=SURE):
+        raise ScenarioError(f"no row and no file is called {name!r}. Did you mean {meant[0]}?")
 
 
 def plan(options: argparse.Namespace, what: Job) -> Plan:

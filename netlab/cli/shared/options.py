@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from netlab.linux import sysctl
+from netlab.model import units
 from netlab.model.text import printable
 from netlab.render.style import Style
 
@@ -25,10 +26,8 @@ def seconds(text: str) -> float:
 
     Raises `ArgumentTypeError` for anything else.
     """
-    from netlab.scenario import kinds  # not for commands without such an option: 15 ms
-
     try:
-        return kinds.duration(text)
+        return units.duration(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"expected a duration such as 2, 1.5s or 300ms; found {text!r}"

@@ -18,6 +18,7 @@ from netlab.render.style import Style
 
 HELP = ("help", "-h", "--help")
 NUMBER = re.compile(r"-\d+$|-\d*\.\d+$")  # argparse takes these for words, not options
+RUN = ("COMMAND", "PROGRAM")  # as words are called that are another program's command line
 
 Section = tuple[str, Sequence[str]]  # a title, and commands
 
@@ -52,6 +53,7 @@ class Parser(argparse.ArgumentParser):
         self._whole = whole
         self._sections = sections
         self._guess = guess
+        self.otherwise: dict[str, str] = {}  # what to write instead of other commands' options
         self._parts: Any = None  # argparse does not export the type of a subparsers action
 
     def add_subparsers(self, **given: Any) -> Any:
@@ -157,10 +159,23 @@ class Parser(argparse.ArgumentParser):
 
     def _too_many(self, words: Sequence[str]) -> str:
         found = f"expected no more words; found {' '.join(map(repr, words))}"
+        if self.program:
+            return f"{found}{self.program}"
         for action in self._actions:
             if action.nargs in ("*", "+") and not action.option_strings:
                 return f"{found}. All {action.metavar}s stand together, no option between them."
         return found
+
+    @property
+    def program(self) -> str:
+        """Of a command that runs another one: where the words of that go. Else ''."""
+        for action in self._actions:
+            if action.nargs == "*" and action.metavar in RUN:
+                return (
+                    f". The words of {action.metavar} go after --: "
+                    f"{self.prog} [OPTIONS] -- {action.metavar}"
+                )
+        return ""
 
     def format_help(self) -> str:
         """The help. With `sections`, the commands are grouped by these."""
@@ -196,14 +211,18 @@ def _advice(unknown: Unknown, whole: Parser) -> str:
     if command is not parser and later and (later.startswith(option) or not having):
         return f"{option} goes after the command: {command.prog} {later}"
     problem = f"no option is called {option!r}"
+    if option in parser.otherwise:
+        return f"{problem} here: write {parser.otherwise[option]}."
     if having:
-        return f"{problem} here. It belongs to {having}."
+        return f"{problem} here. It belongs to {having}{parser.program}."
     own = _letter(option, parser.options) or _meant(option, parser.options)
     everywhere = (each for leaf in (whole, *whole.leaves()) for each in leaf.options)
     close = _meant(option, dict.fromkeys(everywhere))
     if close and close not in parser.options:
         own = f"{close} of {_having(close, whole)}{own and f', or {own}'}"
-    return f"{problem}. Did you mean {own}?" if own else f"{problem}."
+    if own:
+        return f"{problem}. Did you mean {own}?{parser.program[1:]}"
+    return f"{problem}{parser.program}."
 
 
 def _meant(option: str, options: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ from netlab.render.fitting import cut
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from netlab.cli.shared.stopping import Stop
     from netlab.model.evidence import Evidence
 
 #: Columns of the bar's line without the name of the scenario that is waited for.
@@ -75,6 +76,15 @@ class Shown:
         if self._bar is not None:
             self._beside.start()
             self._bar.draw(next(iter(self._playing), ""))
+
+    def go_on(self, stop: Stop) -> None:
+        """The same, where nothing but these lines comes of it all: raises what `Stop.check` does,
+        and BrokenPipeError once nobody reads them, as with ``| head``.
+        """
+        stop.check()
+        if self.output.gone:
+            raise BrokenPipeError
+        self.meanwhile()
 
     def take_away(self) -> None:
         """Remove the bar; what was written above it stays."""

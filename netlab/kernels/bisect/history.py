@@ -71,6 +71,16 @@ class History:
             raise ScenarioError(f"{self._tree} has no commit {name!r}") from None
         return Commit(*lines.splitlines()[-5:])
 
+    def check(self, good: Commit, bad: Commit) -> None:
+        """Raises `ScenarioError` where no commit can be the first bad one."""
+        if good.id == bad.id:
+            raise ScenarioError(f"{good} is given as good and as bad: nothing is between")
+        if not self._git("rev-list", "--max-count=1", bad.id, "--not", good.id):
+            raise ScenarioError(
+                f"{good} has {bad} in it: good is the one before the change, also where that is a "
+                "fix; the two are the other way round"
+            )
+
     @contextlib.contextmanager
     def bisection(self) -> Iterator[None]:
         """Bisect in the body; afterwards the tree is where it was, on the same branch."""

@@ -43,9 +43,10 @@ def search(
     """Try commits between the two, and both of them first, until one suspect is left, or none that
     can be judged. The tree is left as it was found.
 
-    Raises `ScenarioError` where both ends do the same, or no way leads from one to the other, and
-    `LabError` where one of them cannot be judged.
+    Raises `ScenarioError` where nothing is between them, before anything is built, or where both
+    ends do the same, and `LabError` where one of them cannot be judged.
     """
+    history.check(good, bad)
     with history.bisection():
         return _Search(history, attempt, listener).run(good, bad)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
 from typing import Literal, get_args
 
-from netlab.kernels.compare.behaviour import ANY, EMPTY, OFTEN, KernelProfile, Play
+from netlab.kernels.compare.behaviour import ANY, EMPTY, OFTEN, OPTIONS, TIMER, KernelProfile, Play
 from netlab.model.kernel_run import Clock, Timing
 from netlab.model.text import some
 
@@ -162,8 +162,15 @@ def _plays(
         elif not _edited(one, other):
             for aspect in sorted({*one.facts, *other.facts}, key=_in_words):
                 was, now = one.facts.get(aspect, ""), other.facts.get(aspect, "")
-                if was != now and (topic == "scenario" or (was and now)):
+                if was != now and ((was and now) or _tells_by_its_absence(topic, aspect)):
                     yield Difference(topic, name, aspect, was, now, (one.why, other.why))
+
+
+def _tells_by_its_absence(topic: Topic, aspect: str) -> bool:
+    """Whether a fact that only one of two plays has is a difference: a counter that does not move
+    is, and options that an older run did not record are not.
+    """
+    return topic == "scenario" and not aspect.endswith(OPTIONS)
 
 
 def _rows(before: Mapping[str, Play], after: Mapping[str, Play]) -> Iterator[Difference]:
@@ -176,13 +183,18 @@ def _rows(before: Mapping[str, Play], after: Mapping[str, Play]) -> Iterator[Dif
             why = (one.why, other.why)
             yield Difference("row", name, "outcome", one.outcome, other.outcome, why)
         elif one.facts != other.facts and not _edited(one, other):
-            yield Difference("row", name, "behaviour", _behaves(one), _behaves(other))
+            timed = TIMER in one.facts or TIMER in other.facts
+            yield Difference("row", name, "behaviour", _behaves(one, timed), _behaves(other, timed))
 
 
-def _behaves(play: Play) -> str:
-    """``answers ACK, goes to CLOSED, TCPChallengeACK 1``."""
+def _behaves(play: Play, timed: bool) -> str:
+    """``answers ACK, is then CLOSED, counts TCPChallengeACK 1``; `timed`: and when a timer ended,
+    ``after 53 s``.
+    """
     verbs = {"then": "is then", "call": "call ends with", "counters": "counts"}
-    return ", ".join(f"{verbs.get(name, name)} {fact}" for name, fact in play.facts.items())
+    said = [f"{verbs.get(name, name)} {fact}" for name, fact in play.facts.items() if name != TIMER]
+    when = [f"after {play.after:.2g} s"] if timed and play.after is not None else []
+    return ", ".join(when + said)
 
 
 def _in_words(aspect: str) -> tuple[bool, str]:

@@ -15,10 +15,18 @@ from netlab.kernels.compare.differences import Comparison, Topic, compare, told
 from netlab.kernels.compare.sentences import Sentence
 from netlab.model.evidence import Outcome
 from netlab.model.kernel_run import KernelRun, Machine, Timing
-from netlab.render.matrix import Column, Grid, Mark, MatrixRow
+from netlab.render.matrix import Column, Grid, Kind, Mark, MatrixRow
 
 SIGNS: dict[str, str] = {"pass": "✓", "fail": "✗", "error": "!", "skip": "–"}
 OUTCOMES: tuple[Outcome, ...] = ("pass", "fail", "error", "skip")
+OTHERWISE = "≠"
+#: What the signs of a table mean, for who has no page of it.
+LETTERED = "a letter: in another way than a kernel further left"
+LEGENDS: dict[Topic, str] = {
+    "scenario": f"✓ passed, ✗ failed, – skipped; {LETTERED}",
+    "row": f"✓ does as the table says, {OTHERWISE} otherwise, – not played; {LETTERED}",
+    "cell": f"✓ held, ○ not reached, – skipped; {LETTERED}",
+}
 NOTHING = Mark("", "absent")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -106,7 +114,7 @@ class Overview:
             rows.append(
                 MatrixRow(_short(name), _with_news(marks, news.get(name, {})), _about(parts, name))
             )
-        return Grid(title, self.columns, tuple(rows))
+        return Grid(title, self.columns, tuple(rows), LEGENDS.get(topic, ""))
 
     def _news(self, topic: Topic) -> dict[str, dict[int, News]]:
         """By subject and column: the differences from the kernel that it was compared with."""
@@ -230,25 +238,33 @@ def _with_news(marks: Sequence[Mark], news: Mapping[int, News]) -> tuple[Mark, .
 
 
 def _play(plays: Sequence[Play | None]) -> list[Mark]:
-    """A sign for the outcome, and a letter for each behaviour that differs from the first."""
+    """A sign for the outcome, and a letter for each behaviour that differs from the first with the
+    same sign.
+    """
     variants: list[tuple[str, dict[str, str]]] = []
+    signs: list[str] = []  # of each variant
     marks = []
     for play in plays:
         if play is None:
             marks.append(NOTHING)
             continue
+        sign, kind = SIGNS[play.outcome], _kind(play.outcome)
+        if play.facts.get("frozen") == "no":
+            sign, kind = "○", "fail"
+        elif play.outcome == "pass" and play.why:  # a row, otherwise than the table says
+            sign, kind = OTHERWISE, "value"
         this = play.outcome, play.facts
         if this not in variants:
             variants.append(this)
+            signs.append(sign)
         number = variants.index(this)
-        sign = SIGNS[play.outcome]
-        kind = next(outcome for outcome in OUTCOMES if outcome == play.outcome)
-        if play.facts.get("frozen") == "no":
-            sign, kind = "○", "fail"
-        others = [outcome for outcome, _ in variants[:number]]
-        letter = LETTERS[number % len(LETTERS)] if play.outcome in others else ""
+        letter = LETTERS[number % len(LETTERS)] if sign in signs[:number] else ""
         marks.append(Mark(sign + letter, kind, told=(play.why,) if play.why else ()))
     return marks
+
+
+def _kind(outcome: str) -> Kind:
+    return next(each for each in OUTCOMES if each == outcome)
 
 
 def _timer(timings: Sequence[Timing | None]) -> list[Mark]:

@@ -23,6 +23,7 @@ IMAGES = (
 )
 #: Where a kernel's own tree has one, after `make`.
 BUILT = ("arch/x86/boot/bzImage", "arch/arm64/boot/Image")
+CONFIG = ".config"
 BUILD = "'netlab kernel-config' prints what its .config must have, and make bzImage builds it"
 LARGEST = 16 * outside.MIB  # bytes of a tree's list of modules; with everything, 1 MiB
 #: Where modules are, from a folder that the image is in or below.
@@ -73,7 +74,9 @@ def in_folder(text: str, path: Path) -> Path:
     for candidate in _candidates(path):
         found.setdefault(release.of(candidate), candidate)
     if not found and (path / "Kbuild").is_file() and (path / "arch").is_dir():
-        raise ScenarioError(f"{text}: is a kernel's tree that is not built: no {BUILT[0]}; {BUILD}")
+        raise ScenarioError(
+            f"{text}: is a kernel's tree that is not built: no {BUILT[0]}; {_to_build(path)}"
+        )
     if not found:
         raise ScenarioError(
             f"no kernel in {path}: expected boot/vmlinuz-*, lib/modules/*/vmlinuz, vmlinuz, or a "
@@ -84,6 +87,15 @@ def in_folder(text: str, path: Path) -> Path:
         raise ScenarioError(f"{text}: {len(found)} kernels are in it; give one: {names}")
     (only,) = found.values()
     return only
+
+
+def _to_build(tree: Path) -> str:
+    """What is to be done in a tree that is not built. What its configuration lacks is named before
+    anybody waits for the compiler.
+    """
+    about = _configuration(tree)
+    problem = "" if about is None else config.problem(about, modules=True)
+    return f"its .config {problem}" if problem else BUILD
 
 
 def _candidates(path: Path) -> Iterator[Path]:
@@ -116,15 +128,24 @@ def _tree_of(path: Path) -> Path | None:
 
 def _configured(text: str, tree: Path, image: Path, modules: bool) -> tuple[str, ...]:
     """What the tree's configuration leaves out. Raises `ScenarioError` where that is too much."""
-    file = tree / ".config"
-    if not file.is_file():
+    about = _configuration(tree)
+    if about is None:
         return ()
-    about = outside.text(file, config.LARGEST, "a kernel's configuration")
     if problem := config.problem(about, modules):
         raise ScenarioError(f"{text}: its .config {problem}")
-    newer = file.stat().st_mtime > image.stat().st_mtime
+    newer = (tree / CONFIG).stat().st_mtime > image.stat().st_mtime
     stale = (f"its .config is newer than {image.name}: make {image.name}",) if newer else ()
     return (*stale, *(f"its .config {each}" for each in config.remarks(about, modules)))
+
+
+def _configuration(tree: Path) -> str | None:
+    """The text of its ``.config``, which not everybody keeps. Raises `ScenarioError` for a file
+    that is none.
+    """
+    file = tree / CONFIG
+    if not file.is_file():
+        return None
+    return outside.text(file, config.LARGEST, "a kernel's configuration")
 
 
 def _linked(tree: Path, which: str, progress: Progress) -> Path | None:

@@ -43,6 +43,7 @@ NEEDED = (("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"))
 MOUNTS = (("tmpfs", "/tmp"), ("tmpfs", "/run"), ("tracefs", "/sys/kernel/tracing"))
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 WARNINGS = "5"  # the console shows what is worse than a notice: a lab's links log a lot of those
+SIGNATURE = ".signature"  # of the file beside a module
 REQUIRED = " required"  # behind a module in the list of them
 PORTS = "/sys/class/virtio-ports"
 PORT_S = 10.0  # seconds: a port appears within milliseconds, or never
@@ -68,8 +69,7 @@ def load() -> str:
     """Load the modules in order; return the error of a required one, or ""."""
     for name, required in _modules():
         try:
-            with open(f"{MODULES}/{name}.ko", "rb") as file:
-                syscalls.load_module(file.fileno())
+            _load(name)
         except FileExistsError:
             continue
         except OSError as error:
@@ -79,6 +79,28 @@ def load() -> str:
             if required:
                 return problem
     return ""
+
+
+def _load(name: str) -> None:
+    """Load a module, with its signature only where the kernel wants that: to check it takes time.
+    Raises OSError.
+    """
+    file, signature = f"{MODULES}/{name}.ko", f"{MODULES}/{name}{SIGNATURE}"
+    try:
+        _load_file(file)
+    except FileExistsError:
+        raise
+    except OSError:
+        if not os.path.exists(signature):
+            raise
+        with open(signature, "rb") as behind, open(file, "ab") as module:
+            module.write(behind.read())
+        _load_file(file)
+
+
+def _load_file(path: str) -> None:
+    with open(path, "rb") as file:
+        syscalls.load_module(file.fileno())
 
 
 def _modules() -> Iterator[tuple[str, bool]]:

@@ -8,16 +8,20 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from netlab.atlas import store
 from netlab.kernels import bzimage
 from netlab.kernels.sources.kernel import Kernel
-from netlab.kernels.suite import Job
-from netlab.kernels.vm import accelerator, bare, image, qemu
+from netlab.kernels.vm import accelerator, bare, image, qemu, vmlinux
 from netlab.kernels.vm.qemu import Guest
 from netlab.model.errors import LabError
 from netlab.model.kernel_run import KernelRun, Machine, gather
 from netlab.model.text import some
 from netlab.model.vocabulary import Family
+
+if TYPE_CHECKING:
+    from netlab.kernels.suite import Job
 
 
 def play(
@@ -39,7 +43,7 @@ def play(
     began = time.monotonic()
     check(kernel.image)
     disk = (image.userland(cache), image.kernel(kernel), image.job(job, kernel.spec, guest.clock))
-    told = qemu.follow(kernel.image, disk, completed(guest, kernel), heard)
+    told = qemu.follow(started(kernel, guest, cache), disk, completed(guest, kernel), heard)
     try:
         run = gather(told.records)
     except ValueError:  # nothing came
@@ -61,15 +65,18 @@ def play(
 
 def unfinished(run: KernelRun, job: Job) -> str:
     """What a guest was at when it ended, as the end of a sentence: scenarios begin in this order, a
-    few at a time, then rows of the table, and time-outs all at once after them. "" where nothing
-    was left.
+    few at a time, then rows of the table, then pairs of the atlas, and time-outs all at once after
+    them. "" where nothing was left.
     """
     played = {one.scenario for one in run.scenarios}
     answered = {(one.name, one.family) for one in run.rows}
     rows = [(row.name, family) for family in Family for row in job.table_rows()]
+    tried = {cell.pair for cell in run.cells}
+    pairs = [str(pair) for pair in store.pairs()] if job.atlas else []
     for kind, names in (
         ("scenario", [one.name for one in job.scenarios() if one.name not in played]),
         ("row", [name for name, family in rows if (name, family) not in answered]),
+        ("pair", [pair for pair in pairs if pair not in tried]),
         ("time-out", sorted({*job.timers} - {one.name for one in run.timings})),
     ):
         if names:
@@ -88,6 +95,11 @@ def completed(guest: Guest, kernel: Kernel, first: str = bare.INIT) -> Guest:
         accelerator="tcg" if virtual else guest.accelerator or accelerator.best(kernel.image),
         options=f"rdinit={first} {inside} {guest.options}",
     )
+
+
+def started(kernel: Kernel, guest: Guest, cache: Path) -> Path:
+    """What QEMU is given to start. Raises as `vmlinux.of`."""
+    return vmlinux.of(kernel.image, cache) if guest.clock == "virtual" else kernel.image
 
 
 def check(path: Path) -> None:

@@ -46,11 +46,10 @@ from netlab.kernels.vm.bare import (
     ROOT,
     SCENARIOS,
     SHARED,
+    SIGNATURE,
 )
 from netlab.model.errors import LabError
-from netlab.model.evidence import converter
 from netlab.model.kernel_run import Clock
-from netlab.scenario import catalogue
 
 if TYPE_CHECKING:
     from netlab.kernels.suite import Job
@@ -74,6 +73,8 @@ IDLE_PARTS = re.compile(
 )
 #: The vendors of network cards, 40,000 lines that scapy reads whenever it is imported.
 STAND_INS = {f"{PACKAGES}/scapy/libs/manuf.pyc": "DATA = ''"}
+#: Parts of netlab that the first program of a guest imports, besides single modules.
+FIRST_NEEDS = ("kernels/vm", "kernels/warp", "linux", "model")
 NO_CODE = (".a", ".pyi", ".pyx", ".pxd", ".c", ".cpp", ".h", ".hpp", ".typed")
 FILES = ("/etc/protocols", "/etc/services")
 NFT = f"{ROOT}/bin/nft"
@@ -84,12 +85,11 @@ BYTE_CODE = struct.Struct("<4sIII")  # magic, flags, and of the source: its time
 KEPT_S = 24 * 3600.0
 
 
-def userland(cache: Path) -> Path:
-    """The archive of Python and its packages, from the cache or made now (once, in seconds).
-
-    Raises `LabError` where this Python cannot be packed, or the cache cannot be written.
+def userland(cache: Path, labs: bool = True) -> Path:
+    """The archive of Python and the packages that `labs` need, from the cache or made now (once, in
+    seconds). Raises `LabError` where this Python cannot be packed, or the cache cannot be written.
     """
-    files = dict(_userland())
+    files = dict(_userland(labs))
     seen = hashlib.sha256(Path(__file__).read_bytes() + Path(bare.__file__).read_bytes())
     for path, source in files.items():
         status = source.stat()
@@ -116,7 +116,10 @@ def kernel(which: Kernel, wanted: modules.WantedModules = modules.OF_LABS) -> by
         archive = Archive(file)
         files = modules.plan(which.modules, wanted)
         for name, data in files.items():
-            archive.file(f"{MODULES}/{name}.ko", data)
+            module, signature = modules.parted(data)
+            archive.file(f"{MODULES}/{name}.ko", module)
+            if signature:
+                archive.file(f"{MODULES}/{name}{SIGNATURE}", signature)
         marks = dict.fromkeys(wanted.required, REQUIRED)
         order = "".join(f"{name}{marks.get(name, '')}\n" for name in files)
         archive.file(f"{MODULES}/order", order.encode())
@@ -126,6 +129,8 @@ def kernel(which: Kernel, wanted: modules.WantedModules = modules.OF_LABS) -> by
 
 def job(what: Job, spec: str, clock: Clock) -> bytes:
     """The archive of netlab itself and of the job to play."""
+    from netlab.model.evidence import converter
+
     asked = {"spec": spec, "clock": clock, "job": converter().unstructure(what)}
     with io.BytesIO() as file:
         archive = Archive(file)
@@ -137,14 +142,31 @@ def job(what: Job, spec: str, clock: Clock) -> bytes:
 def asked(text: str) -> tuple[Job, str, Clock]:
     """The job, spec and clock that `job` wrote, read in the guest."""
     from netlab.kernels.suite import Job
+    from netlab.model.evidence import converter
 
     said: dict[str, Any] = json.loads(text)
     return converter().structure(said["job"], Job), said["spec"], said["clock"]
 
 
+def beginning() -> bytes:
+    """The archive of those parts of netlab that its first program in a guest needs."""
+    package = Path(__file__).resolve().parents[2]
+    with io.BytesIO() as file:
+        archive = Archive(file)
+        for part in FIRST_NEEDS:
+            for path, source in _tree(package / part, f"{PACKAGES}/netlab/{part}"):
+                _add(archive, path, source)
+        for source in [*package.glob("*.py"), *(package / "kernels").glob("*.py")]:
+            _add(archive, f"{PACKAGES}/netlab/{source.relative_to(package)}", source)
+        archive.close()
+        return file.getvalue()
+
+
 @functools.cache
 def netlab() -> bytes:
     """The archive of netlab itself and the scenarios that come with it."""
+    from netlab.scenario import catalogue
+
     package = Path(__file__).resolve().parents[2]
     with io.BytesIO() as file:
         archive = Archive(file)
@@ -162,12 +184,16 @@ def netlab() -> bytes:
 # --- the userland
 
 
-def _userland() -> Iterator[tuple[str, Path]]:
+def _userland(labs: bool) -> Iterator[tuple[str, Path]]:
     """Each path in the guest with the file here, without the shared libraries."""
     yield PYTHON, Path(sys.executable).resolve()
     places = {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
     for place in sorted(places):
         yield from _tree(place, LIBRARY)
+    yield from _of_labs() if labs else ()
+
+
+def _of_labs() -> Iterator[tuple[str, Path]]:
     for name in NEEDED:
         found = importlib.util.find_spec(name)
         if found is None:

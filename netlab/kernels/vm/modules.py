@@ -8,6 +8,7 @@ netlab may ever need is loaded at the start, each module after those that it dep
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,10 @@ OPTIONAL = (
 
 #: Of a module or a list of them, in bytes: with all that is known about it, 40 MiB.
 LARGEST = 128 * outside.MIB
+#: What stands behind a signature, and before that the lengths of its parts: three numbers, two
+#: lengths of a byte, three bytes of nothing, and one length (struct module_signature).
+SIGNED = b"~Module signature appended~\n"
+LENGTHS = struct.Struct(">3xBB3xI")
 MODINFO = re.compile(rb"(?:^|\0)(depends|softdep)=([^\0]*)")
 
 
@@ -112,6 +117,17 @@ def needs(module: bytes) -> Iterator[str]:
         else:  # "pre: one two post: three"
             before = re.search(r"pre:([^:]*)(?:\s\w+:|$)", text)
             yield from (_name(part) for part in (before[1].split() if before else ()))
+
+
+def parted(module: bytes) -> tuple[bytes, bytes]:
+    """A module and the signature that is appended to it, b"" where there is none: an emulated
+    processor takes a while to check one.
+    """
+    end = len(module) - len(SIGNED)
+    if not module.endswith(SIGNED) or end < LENGTHS.size:
+        return module, b""
+    start = end - LENGTHS.size - sum(LENGTHS.unpack_from(module, end - LENGTHS.size))
+    return module[: max(0, start)], module[max(0, start) :]
 
 
 def read(path: Path) -> bytes:

@@ -18,6 +18,7 @@ LONGEST_LINE = 200
 ENDINGS = ('{"record": "done"', '{"record": "error"')
 RESULTS = ("scenario", "row", "cell", "timing")
 PANIC = "Kernel panic - not syncing: "
+OOPS = "[#1]"  # follows the name of the first fault that ends a kernel, whichever it is
 NO_MEMORY = (
     "Out of memory",
     "invoked oom-killer",
@@ -32,6 +33,8 @@ NO_MEMORY = (
 TROUBLE = re.compile(
     r"^(BUG: |watchdog: BUG: |WARNING: |rcu: INFO: |INFO: task |Oops|general protection)"
 )
+#: What an oops says of a processor, beside the place (RIP) and the way there (Call Trace).
+_REGISTERS = re.compile(r"^((R(?!IP)|[CDEF])[A-Z0-9]{1,5}:|PKRU:|Code:)")
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1bc|[\x00-\x08\x0b-\x1f]")
 _STAMP = re.compile(r"^\[\s*\d+\.\d+\](\[[^\]]*\])? ?")
 
@@ -111,10 +114,13 @@ class Transcript:
         return [printable(line[:LONGEST_LINE]) for line in lines if line]
 
     def last_lines(self) -> tuple[str, ...]:
-        """The console's most useful lines: those around a panic's first one, or else the last."""
-        lines = self.lines()
-        start = next((n for n, line in enumerate(lines) if PANIC in line), len(lines))
-        first = max(0, min(start - 2, len(lines) - LAST_LINES))
+        """The console's most useful lines: of a panic the fault that led to it, and where that was,
+        or those around its first line; else the last.
+        """
+        lines = [line for line in self.lines() if not _REGISTERS.match(line)]
+        panic = next((n for n, line in enumerate(lines) if PANIC in line), len(lines))
+        start = next((n for n, line in enumerate(lines[:panic]) if OOPS in line), panic - 2)
+        first = max(0, min(start, len(lines) - LAST_LINES))
         return tuple(lines[first : first + LAST_LINES])
 
     def error(self) -> str:

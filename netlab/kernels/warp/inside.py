@@ -44,6 +44,9 @@ LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd
 FILES = (1024, 524288)
 PIECE = 1 << 16  # bytes
 PIPE = 1 << 20  # bytes that a program may be ahead of who reads
+#: The command's own group of processes, and how many it may have at a time, threads among them: no
+#: program needs as many on one processor, and more of them would take all memory.
+GROUP, CROWD = "/sys/fs/cgroup/command", 1000
 UNSTARTABLE = 127  # as shells say that a program could not be executed
 
 
@@ -66,8 +69,10 @@ def into() -> None:
     told = _order()
     which = told.server if sys.argv[1] == "server" else told.client
     assert which is not None
-    of_lab = {name: value for name, value in os.environ.items() if name.startswith("NETLAB_")}
-    os.execve(which.program, [*which.line], {**told.environment, **of_lab})
+    its_own = {*bare.ENVIRONMENT, "PATH", "HOME"}  # of the lab's Python
+    of_lab = {name: value for name, value in os.environ.items() if name not in its_own}
+    line = [which.line[0], *(sys.argv[2:] or which.line[1:])]
+    os.execve(which.program, line, {**told.environment, **of_lab})
 
 
 def _order() -> WarpOrder:
@@ -128,6 +133,7 @@ def _set_up() -> int:
 def _run(told: WarpOrder) -> WarpEnd:
     socket.sethostname(told.hostname)
     streams = _streams(told)
+    crowd = _limited()
     command, environment = _command(told)
     began = time.monotonic()
     process = _started(told, command, environment, [theirs for _, theirs, _ in streams])
@@ -135,11 +141,12 @@ def _run(told: WarpOrder) -> WarpEnd:
         os.close(theirs)
     pumps = {ours: port for ours, _, port in streams}
     until = began + told.until if told.until is not None else None
-    status = _followed(process, pumps, until)
+    status = _followed(process, pumps, until, crowd)
     ended = time.monotonic()
-    late = ""
+    late, crowded = "", crowd is not None and _refused(crowd)
     if status is None:
-        late = _at(process)
+        late = "" if crowded else _at(process)
+        _dispersed()
         os.kill(process, signal.SIGKILL)
         _, status = os.waitpid(process, 0)
     for ours, port in pumps.items():
@@ -147,16 +154,51 @@ def _run(told: WarpOrder) -> WarpEnd:
         while _pumped(ours, port):
             pass
     code = os.waitstatus_to_exitcode(status)
-    return WarpEnd(code, round(ended - began, 6), late, tuple(_others()))
+    most = CROWD if crowded else 0
+    return WarpEnd(code, round(ended - began, 6), late, tuple(_others()), most)
 
 
 def _command(told: WarpOrder) -> tuple[GuestCommand, dict[str, str]]:
     """What is executed, and its environment: the command, or netlab with it in a lab."""
-    if told.lab is None:
+    if told.audit is not None:
+        words = [bare.PYTHON, "-SBm", "netlab.kernels.warp.audition"]
+    elif told.lab is not None:
+        words = [bare.PYTHON, "-SBm", "netlab", "exec", *told.lab, "--", order.INTO, "client"]
+    else:
         return told.client, dict(told.environment)
-    words = [bare.PYTHON, "-SBm", "netlab", "exec", *told.lab, "--", order.INTO, "client"]
     own = {**bare.ENVIRONMENT, "PATH": bare.SEARCHED, "HOME": "/root"}
     return GuestCommand(bare.PYTHON, words), own
+
+
+def _limited() -> int | None:
+    """Make the command's group of processes; returns what tells that it had no room for another one
+    (pids.events). None where this kernel cannot limit them.
+    """
+    try:
+        _put("/sys/fs/cgroup/cgroup.subtree_control", "+pids")
+        os.mkdir(GROUP)
+        _put(f"{GROUP}/pids.max", str(CROWD))
+        return os.open(f"{GROUP}/pids.events", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+def _refused(crowd: int) -> bool:
+    return os.pread(crowd, PIECE, 0).split()[1:2] > [b"0"]
+
+
+def _dispersed() -> None:
+    """End all of the command's processes, none of which can start another one any more."""
+    with contextlib.suppress(OSError):
+        _put(f"{GROUP}/pids.max", "0")
+        for each in _read(f"{GROUP}/cgroup.procs").split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(each), signal.SIGKILL)
+
+
+def _put(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)
 
 
 def _streams(told: WarpOrder) -> list[tuple[int, int, int]]:
@@ -205,6 +247,8 @@ def _become(
 ) -> None:
     """Become the command, in a session of its own. Raises OSError."""
     os.setsid()
+    with contextlib.suppress(OSError):
+        _put(f"{GROUP}/cgroup.procs", "0")
     with open("/proc/self/oom_score_adj", "w") as file:
         file.write("0")
     if told.terminal is not None:
@@ -225,19 +269,27 @@ def _become(
     os.execve(command.program, [*command.line], environment)
 
 
-def _followed(process: int, pumps: dict[int, int], until: float | None) -> int | None:
+def _followed(
+    process: int, pumps: dict[int, int], until: float | None, crowd: int | None
+) -> int | None:
     """Pass on what the command writes until it ends. Returns how, as wait(2) does; None where its
-    time was up before.
+    time was up before, or it was too large a `crowd`.
     """
     poll, rings = select.poll(), _bell()
     for each in (rings, *pumps):
         poll.register(each, select.POLLIN)
+    if crowd is not None:
+        _refused(crowd)  # from now on, what changes is told
+        poll.register(crowd, select.POLLPRI)
     while True:
         left = None if until is None else until - time.monotonic()
         if left is not None and left <= 0:
             return None
         for descriptor, _ in poll.poll(None if left is None else left * 1000 + 1):
-            if descriptor == rings:
+            if descriptor == crowd:
+                if _refused(crowd):
+                    return None
+            elif descriptor == rings:
                 os.read(rings, PIECE)
                 status = _reaped(process)
                 if status is not None:

@@ -42,6 +42,7 @@ class WarpOrder:
     user: tuple[int, int, Sequence[int]] | None = None  # number, group, other groups; None: root
     lab: Sequence[str] | None = None  # what netlab exec is told before the command
     server: GuestCommand | None = None  # what runs on the lab's server
+    audit: Mapping[str, object] | None = None  # how the command is audited; None: it is run
 
     def json(self) -> str:
         """All of it."""
@@ -64,3 +65,4 @@ class WarpEnd:
     lasted: float  # seconds of the guest's time
     late: str = ""  # what it was at when its time was up; "": it ended by itself
     left: Sequence[str] = field(default_factory=tuple)  # processes that still ran when it ended
+    crowded: int = 0  # it had so many processes at a time, and wanted more; 0: never

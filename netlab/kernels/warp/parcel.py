@@ -44,6 +44,7 @@ class WarpRequest:
     user: tuple[int, int, Sequence[int]] | None = None
     lab: Sequence[str] | None = None  # options of netlab exec; None: no lab
     serve: str = ""  # what is started on the lab's server first
+    audit: Mapping[str, object] | None = None  # as `audition.asked` has it: the command is audited
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,7 @@ class _Packer:
             user=asked.user,
             lab=asked.lab,
             server=commands[1] if asked.serve else None,
+            audit=asked.audit,
         )
         remarks = (*self._interpreters.remarks, *self._left_out())
         return Parcel(self._packing, told, asked.input, remarks)

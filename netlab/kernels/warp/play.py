@@ -67,19 +67,21 @@ def play(
     """
     began = time.monotonic()
     boot.check(kernel.image)
-    usual = PORTS if parcel.told.lab is None else OF_LABS
+    labs = parcel.told.lab is not None or parcel.told.audit is not None
+    kept = cache.folder("guests")
+    usual = OF_LABS if labs else PORTS
     wanted = replace(usual, optional=(*usual.optional, *modules))
     own: list[bytes | Path] = [
-        image.userland(cache.folder("guests")),
+        image.userland(kept, labs),
         image.kernel(kernel, wanted),
-        image.netlab(),
+        image.netlab() if labs else image.beginning(),
     ]
     has = _room(parcel, sum(map(_size, own)), memory)
     disk = [*own, _archive(parcel)]
     guest = boot.completed(
         replace(guest, memory=has, options=f"{CALM} {guest.options}"), kernel, order.START
     )
-    told = qemu.follow(kernel.image, disk, guest, streams=streams)
+    told = qemu.follow(boot.started(kernel, guest, kept), disk, guest, streams=streams)
     return Warped(
         os.path.basename(parcel.told.client.line[0]),
         _end(told),

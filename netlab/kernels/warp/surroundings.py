@@ -20,8 +20,9 @@ FILES = (
     *("/etc/pki/tls/certs", "/etc/pki/tls/cert.pem", "/etc/pki/tls/openssl.cnf"),
     *("/etc/pki/ca-trust/extracted", "/etc/crypto-policies/back-ends"),
     *("/usr/lib/locale/C.utf8", "/usr/share/locale/locale.alias", "/usr/lib/locale/locale-archive"),
-    *("/bin", "/sbin", "/lib", "/lib64", "/var/run"),  # where these are links
 )
+#: Those that are links in many systems, without what is in them.
+FOLDERS = ("/bin", "/sbin", "/lib", "/lib64", "/var/run")
 #: A locale archive larger than that has all languages of the world; each has a folder, too.
 LARGEST = 16 << 20
 ARCHIVE = "/usr/lib/locale/locale-archive"
@@ -38,10 +39,9 @@ def add(packing: Packing, environment: Mapping[str, str]) -> None:
         file = tree.file(path)
         if path == ARCHIVE and file is not None and file.stat().st_size > LARGEST:
             continue
-        if tree.is_folder(path) and path.count("/") == 1:
-            packing.folder(path)
-        else:
-            packing.add_library(path)
+        packing.add_library(path)
+    for path in filter(tree.is_folder, FOLDERS):
+        packing.folder(path)
     for language in {environment.get(name, "") for name in LANGUAGES} - {""}:
         name, _, coding = language.partition(".")
         for folder in (language, f"{name}.{coding.lower().replace('-', '')}", name):

@@ -67,7 +67,7 @@ ACTIONS = (
         struct(
             "wait for connections",
             "port",
-            port=Field(PORT),
+            port=Field(PORT, doc="to listen on (5555)"),
             backlog=Field(BACKLOG, doc="connections that may wait to be accepted"),
             defer=Field(SECONDS, doc="TCP_DEFER_ACCEPT"),
             reuse=Field(FLAG, doc="SO_REUSEADDR"),
@@ -89,7 +89,7 @@ ACTIONS = (
         struct(
             "open a connection; later steps do not wait for it",
             "port",
-            port=Field(PORT),
+            port=Field(PORT, doc="of the other end (5555)"),
             from_=Field(PORT, "source_port", doc="the port to connect from"),
             to=Field(ADDRESS, doc="a service on the way, by its name"),
             address=Field(SOURCE, "added", doc="connect from the added address"),

@@ -12,7 +12,9 @@ from netlab.scenario.steps.action import Action, Given, Stage, always, struct
 
 
 def _payload(what: str) -> Struct:
-    return struct(what, "text", text=Field(TEXT), bytes=Field(BYTES, "count"))
+    return struct(
+        what, "text", text=Field(TEXT, doc="as it is"), bytes=Field(BYTES, "count", doc="so many")
+    )
 
 
 def _one_of_both(given: Given) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "to": Field(SIDE, doc="lost on the way to this side"),
-    "at": Field(PLACE, doc="or dropped at a hook of a side, such as its own output"),
+    "at": Field(PLACE, doc="or at a hook of a side, such as its own output"),
     "port": Field(PORT, doc="either port of the segment"),
     "first": Field(COUNT, doc="only the first n"),
     "after": Field(COUNT, doc="all but the first n"),
@@ -39,10 +39,17 @@ DROP = Struct(
         **_WHERE,
         "covers": Field(FIN, "covers_fin", doc="only what acknowledges the receiver's FIN"),
     },
+    doc="segments are lost on their way to a side, or dropped by a firewall of their sender's",
 )
 REJECTION = Struct(
     "a reject",
-    {"segment": _SEGMENTS, "with": Field(REJECT, "reject", required=True), **_WHERE},
+    {
+        "segment": _SEGMENTS,
+        "with": Field(REJECT, "reject", required=True),
+        **_WHERE,
+        "to": Field(SIDE, doc="refused on the way to this side"),
+    },
+    doc="segments are refused by a firewall, which answers with a RST or by ICMP",
 )
 NAMES = {ACK: "ACK without data", DATA: "segment with data", ANY: "segment"}
 RECEIVING = (Hook.INPUT, Hook.PREROUTING)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from netlab.model.vocabulary import Family, Side
@@ -58,4 +58,4 @@ class FaultKind(Generic[S]):
     @property
     def takes(self) -> Struct:
         """All the keys that a file may give."""
-        return Struct(self.says.what, {**self.says.fields, "as": AS}, self.says.short)
+        return replace(self.says, fields={**self.says.fields, "as": AS})

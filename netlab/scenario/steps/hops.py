@@ -50,6 +50,7 @@ class _Kind:
 
     word: str
     name: str  # of the class in `netlab.testbed.hops.WORD`
+    does: str
     fields: Mapping[str, Field]
     told: Callable[[Values], str]
     counts: Callable[[Values], bool] = lambda given: False
@@ -81,6 +82,7 @@ _KINDS = (
     _Kind(
         "router",
         "Hop",
+        "forwards what comes, and counts down its hop limit",
         {},
         lambda given: "A router forwards what comes, and counts down its hop limit.",
         module="base",
@@ -88,6 +90,7 @@ _KINDS = (
     _Kind(
         "nat",
         "Nat",
+        "gives every connection its own address, and keeps in mind whose it is",
         {**REMEMBERS, **STATE, "ports": Field(PORTS, doc="that it has: 40000, 40000-40010")},
         lambda given: (
             "A NAT gives every connection its own address, and keeps in mind whose it is."
@@ -99,6 +102,7 @@ _KINDS = (
     _Kind(
         "firewall",
         "Firewall",
+        "lets pass what belongs to a connection that it knows",
         {**REMEMBERS, **STATE, "holds": Field(COUNT, doc="the connections that it can remember")},
         lambda given: (
             f"A firewall lets pass what belongs to a connection that it knows{_most(given)}."
@@ -110,6 +114,7 @@ _KINDS = (
     _Kind(
         "narrow",
         "Narrow",
+        "a link that carries no large packets",
         {
             "mtu": Field(MTU, doc="the largest packet, in bytes (1280)"),
             "icmp": Field(ICMP, doc="none: it does not say that a packet is too large"),
@@ -125,6 +130,7 @@ _KINDS = (
     _Kind(
         "service",
         "Service",
+        "one address for several servers, which get connections in turn",
         {
             "to": Field(ListOf(NAME), required=True, doc="the servers behind it, in turn"),
             "masquerade": Field(FLAG, doc="they see its own address, and answer over it"),
@@ -142,6 +148,7 @@ _KINDS = (
     _Kind(
         "proxy",
         "Proxy",
+        "answers for both ends: each knows what it has, and nothing of the other",
         {"timeout": Field(PATIENCE, doc="without an acknowledgment, then it resets the other end")},
         lambda given: (
             "A proxy answers for both ends: each knows what it has, and nothing of the other."
@@ -152,6 +159,7 @@ _KINDS = (
     _Kind(
         "asymmetric",
         "Asymmetric",
+        "what the server sends takes another way back, past every hop",
         {},
         lambda given: "What the server sends takes another way back, past every hop.",
         hosted=False,
@@ -176,7 +184,7 @@ def _kind(each: _Kind) -> FaultKind[HopStep]:
 
     return FaultKind(
         each.word,
-        Struct(f"a hop: {each.word}", each.fields, each.short),
+        Struct(f"a hop: {each.word}", each.fields, each.short, each.does),
         read=read,
         install=_installed,
         by_hand=by_hand,
@@ -305,4 +313,6 @@ def give(lab: Lab, order: HopOrder) -> None:
     """Do it. Raises `LabError` where the hop cannot."""
     hop = lab.hop(order.hop)
     if not hop.idle:
+        # What its table still says is seen before: a SYN may have opened a connection just now.
+        lab.sample()
         ORDERS[order.word].play(hop, order.values)

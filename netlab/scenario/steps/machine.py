@@ -13,6 +13,7 @@ from netlab.scenario.kinds import (
     COMMAND,
     DURATION,
     FOLDER,
+    HOST_NAME,
     OPTION,
     PORT,
     PYTHON,
@@ -23,7 +24,7 @@ from netlab.scenario.kinds import (
     VALUE,
 )
 from netlab.scenario.model import Do
-from netlab.scenario.shapes import Field, MapOf
+from netlab.scenario.shapes import Field, ListOf, MapOf
 from netlab.scenario.steps.action import Action, Given, Stage, always, struct
 
 
@@ -107,6 +108,11 @@ def _add_address_by_hand(step: Do, family: Family) -> str:
     return f"ip address add {address}/{family.prefix} dev eth0"
 
 
+def _known_as_by_hand(step: Do, family: Family) -> str:
+    names = " ".join(step.arguments["names"])
+    return f"echo '{step.side.address(family)} {names}' >>/etc/hosts  # on the other one, too"
+
+
 def _udp(stage: Stage, step: Do) -> str:
     given = step.arguments
     return repr(stage.host(step).udp(given.get("text", "?"), given["port"]))
@@ -180,7 +186,11 @@ ACTIONS = (
     ),
     Action(
         "signal",
-        struct("send a signal to the program", "number", number=Field(SIGNAL, required=True)),
+        struct(
+            "send a signal to the program",
+            "number",
+            number=Field(SIGNAL, required=True),
+        ),
         play=lambda stage, step: stage.host(step).signal(**step.arguments),
         by_hand=lambda step, family: f"kill -{step.arguments['number']} %1",
         told=_told_signal,
@@ -193,6 +203,18 @@ ACTIONS = (
         play=_add_address,
         by_hand=_add_address_by_hand,
         told=always("gets a second internet address."),
+        silent=True,
+    ),
+    Action(
+        "known-as",
+        struct(
+            "give this end one more name, by which programs find it",
+            "names",
+            names=Field(ListOf(HOST_NAME), required=True),
+        ),
+        play=lambda stage, step: stage.host(step).known_as(*step.arguments["names"]),
+        by_hand=_known_as_by_hand,
+        told=lambda given: f"is known as {' and as '.join(given['names'])}, too.",
         silent=True,
     ),
     Action(
@@ -215,7 +237,7 @@ ACTIONS = (
             "send a datagram and wait for an answer",
             "port",
             port=Field(PORT, required=True),
-            text=Field(TEXT),
+            text=Field(TEXT, doc="what it carries"),
         ),
         play=_udp,
         by_hand=_udp_by_hand,

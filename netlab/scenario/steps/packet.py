@@ -31,6 +31,14 @@ SAYS = {
     "to": Field(SIDE, required=True, doc="on its way to this side"),
 }
 
+#: What becomes of the packet, by the word.
+DOES = {
+    "drop": "one packet is lost",
+    "cut": "one packet is lost, and all that either end sends then",
+    "double": "one packet arrives twice",
+    "overtake": "the next packet that goes there arrives before this one",
+}
+
 
 def read(about: StepContext, name: str, word: str, values: Mapping[str, Any]) -> PacketStep:
     """The step of a word, from what the table has read."""
@@ -68,7 +76,7 @@ def _written(step: PacketStep) -> dict[str, Any]:
 def _kind(word: str) -> FaultKind[PacketStep]:
     return FaultKind(
         word,
-        Struct(f"a {word}", SAYS),
+        Struct(f"{'an' if word[0] in 'aeiou' else 'a'} {word}", SAYS, doc=DOES[word]),
         read=lambda about, name, values: read(about, name, word, values),
         install=_install,
         by_hand=_by_hand,

@@ -47,6 +47,11 @@ def _told(step: PlugStep) -> str:
     return f"What {who} {send} from now on waits on its side of the wire. It is not lost."
 
 
+def _described(step: PlugStep) -> str:
+    send = "sends" if len(step.sides) == 1 else "send"
+    return f"kept: what {' and '.join(map(str, step.sides))} {send}"
+
+
 def _written(step: PlugStep) -> object:
     sides = [str(side) for side in step.sides]
     return {"sides": sides[0] if len(sides) == 1 else sides}
@@ -55,14 +60,19 @@ def _written(step: PlugStep) -> object:
 KINDS = (
     FaultKind(
         "plug",
-        Struct("a plug", {"sides": Field(ListOf(SIDE))}, "sides"),
+        Struct(
+            "a plug",
+            {"sides": Field(ListOf(SIDE), doc="whose segments wait (both)")},
+            "sides",
+            doc="what a side sends waits on the wire until the plug is removed, and then crosses",
+        ),
         read=_read,
         install=_install,
         by_hand=_by_hand,
         undo=_undo,
         told=_told,
         told_removed=lambda step: "What has waited on the wire is let go, all at once.",
-        described=lambda step: f"kept: what {' and '.join(map(str, step.sides))} sends",
+        described=_described,
         written=_written,
         counts=lambda step: False,
     ),

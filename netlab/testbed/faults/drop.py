@@ -14,11 +14,14 @@ from netlab.model import evidence
 from netlab.model.errors import LabError
 from netlab.model.tcp import ANY, Segment
 from netlab.model.vocabulary import Family, Hook, Reject
+from netlab.testbed import coerce
 from netlab.testbed.faults.base import Fault
 from netlab.testbed.host import Host
 
 _NOTHING = Counter(0, 0)
 FIRST_RULE_LINE = 4  # in Table.text
+MOST = 100_000  # packets that are counted
+LARGEST = 65535  # a port's number, and the bytes of a packet
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,12 @@ class Match:
     covers_fin: bool = False  # only the acknowledgment that covers the receiver's FIN
     reject: Reject | None = None  # the answer, instead of silence
     longer: int | None = None  # only packets of more than so many bytes
+
+    def __post_init__(self) -> None:
+        limits = {"port": LARGEST, "first": MOST, "after": MOST, "longer": LARGEST}
+        for name, most in limits.items():
+            if (number := getattr(self, name)) is not None:
+                coerce.whole(name, number, 1, most)
 
     @property
     def kind(self) -> str:

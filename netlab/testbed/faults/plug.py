@@ -34,7 +34,9 @@ class Plug(Fault):
         return self._removed is None
 
     def remove(self) -> None:
-        """Let the packets go, each side's in the order they were sent."""
+        """Let the packets go, each side's in the order they were sent. What one of them calls forth
+        at once overtakes those of its own side that are still held.
+        """
         if self._removed is None:
             for host in self.hosts:
                 host.unplug()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 
 from netlab.linux import conntrack, nftables
+from netlab.linux.namespace import READ_ONLY
 from netlab.model.errors import LabError, is_out_of_something
 
 
@@ -13,8 +14,8 @@ from netlab.model.errors import LabError, is_out_of_something
 def lacking(what: str) -> str:
     """The reason why a hop cannot have rules here (``rules``), or cannot track connections and
     translate their addresses as well (``tracking``), or answer for others (``proxy``); '' where it
-    can. Tried in a lab. Raises `LabError` where this machine is out of something, so that nobody
-    can tell.
+    can. Tried in a lab. Raises `LabError` where this machine is out of something, or a container
+    may set no sysctl, so that nobody can tell.
     """
     from netlab.testbed.hops.nat import Nat
     from netlab.testbed.hops.proxy import Proxy
@@ -33,7 +34,7 @@ def lacking(what: str) -> str:
         try:
             lab.path(tried())
         except LabError as error:
-            if is_out_of_something(str(error)):
+            if is_out_of_something(str(error)) or READ_ONLY in str(error):
                 raise
             return otherwise
     return ""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,9 +17,11 @@ from netlab.linux.transport import Transport
 from netlab.model import evidence
 from netlab.model.errors import Absent, LabError
 from netlab.model.vocabulary import Family, Side
+from netlab.testbed import coerce
 from netlab.testbed.faults.base import Fault
 
 Place = tuple[Side, int]  # an end, and the number of its additional address
+LONGEST = 1_000_000  # seconds that it may remember what is silent
 OWN = 127  # a hop's addresses are the ends' additional ones of this number, less its own
 #: What every hop needs to forward, and to say nothing of it. Redirects would show the ends a
 #: shorter way.
@@ -32,7 +33,6 @@ FORWARDING = {
     "net.ipv4.conf.all.rp_filter": 0,
     "net.ipv4.conf.default.rp_filter": 0,
 }
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,30}")  # also of its tables
 TIMEOUTS = (
     "syn_sent", "syn_recv", "established", "fin_wait", "close_wait", "last_ack", "time_wait",
     "close", "max_retrans", "unacknowledged",
@@ -112,9 +112,7 @@ class Hop(Fault):
     needs: ClassVar[str] = ""  # rules: the nft program; tracking, proxy: of the kernel as well
 
     def __init__(self, name: str = "") -> None:
-        self.name = name or self.kind
-        if not NAME.fullmatch(self.name):
-            raise LabError(f"name: expected letters, digits and hyphens; found {self.name!r}")
+        self.name = coerce.name(name or self.kind)
         self.counts = bool(self.losses())
         #: True for one that only forwards, to see what comes without it.
         self.idle = False
@@ -267,10 +265,11 @@ class Hop(Fault):
 class Remembering(Hop):
     """What all hops have in common that remember connections.
 
-    `forgets`: after so many whole seconds of silence; None: as Linux does. `invalid`: what becomes
-    of a packet that fits no connection and opens none, ``drop`` or ``pass``. `liberal`: whether
-    only a RST out of the window is INVALID (nf_conntrack_tcp_be_liberal). `strict`: whether a
-    connection whose opening was not seen stays unknown (nf_conntrack_tcp_loose).
+    `forgets`: after so many whole seconds of silence (5, or ``"5s"``); None: as Linux does.
+    `invalid`: what becomes of a packet that fits no connection and opens none, ``drop`` or
+    ``pass``. `liberal`: whether only a RST out of the window is INVALID
+    (nf_conntrack_tcp_be_liberal). `strict`: whether a connection whose opening was not seen stays
+    unknown (nf_conntrack_tcp_loose).
     """
 
     needs = "tracking"
@@ -278,16 +277,18 @@ class Remembering(Hop):
     def __init__(
         self,
         name: str = "",
-        forgets: int | None = None,
+        forgets: int | str | None = None,
         invalid: str = "drop",
         liberal: bool = False,
         strict: bool = True,
     ) -> None:
-        if forgets is not None and forgets < 1:
+        memory = None if forgets is None else coerce.seconds(forgets)
+        if memory is not None and not (memory.is_integer() and 1 <= memory <= LONGEST):
             raise LabError(f"forgets: expected whole seconds, at least 1; found {forgets}")
         if invalid not in ("drop", "pass"):
             raise LabError(f"invalid: expected drop or pass; found {invalid!r}")
-        self.forgets, self.invalid, self.liberal, self.strict = forgets, invalid, liberal, strict
+        self.forgets = None if memory is None else int(memory)
+        self.invalid, self.liberal, self.strict = invalid, liberal, strict
         super().__init__(name)
 
     @property

@@ -19,13 +19,13 @@ class Firewall(Remembering):
     def __init__(
         self,
         name: str = "",
-        forgets: int | None = None,
+        forgets: int | str | None = None,
         invalid: str = "drop",
         liberal: bool = False,
         strict: bool = True,
         holds: int | None = None,
     ) -> None:
-        if holds is not None and holds < 1:
+        if holds is not None and not (isinstance(holds, int) and holds >= 1):
             raise LabError(f"holds: expected at least 1; found {holds}")
         self.holds = holds
         super().__init__(name, forgets, invalid, liberal, strict)

@@ -29,7 +29,7 @@ class Narrow(Hop):
         to: coerce.HasSide | Side | str = Side.CLIENT,
         name: str = "",
     ) -> None:
-        if not LEAST <= mtu <= USUAL:
+        if not (isinstance(mtu, int) and LEAST <= mtu <= USUAL):
             raise LabError(f"mtu: expected {LEAST} to {USUAL} bytes; found {mtu}")
         if icmp not in ("", "none"):
             raise LabError(f"icmp: expected none; found {icmp!r}")

@@ -20,7 +20,7 @@ class Nat(Remembering):
     def __init__(
         self,
         name: str = "",
-        forgets: int | None = None,
+        forgets: int | str | None = None,
         invalid: str = "drop",
         liberal: bool = False,
         strict: bool = True,

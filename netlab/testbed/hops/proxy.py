@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from netlab.linux import rtnetlink
 from netlab.model.errors import LabError
 from netlab.model.vocabulary import Family
+from netlab.testbed import coerce
 from netlab.testbed.hops.base import Hop, HopHost, HopPlan
 
 PORT = 1  # that it listens on: nobody else does
@@ -29,18 +30,18 @@ class Proxy(Hop):
     """Accepts every TCP connection under the server's address, and opens another one to the server
     under the client's: each end acknowledges what the proxy has, and knows nothing of the other.
 
-    It passes on what is sent, a FIN, and a RST. `timeout`: after so many seconds without an
-    acknowledgment it gives up on an end, and resets the other.
+    It passes on what is sent, a FIN, and a RST. `timeout`: after so many seconds (1.5, or
+    ``"1500ms"``) without an acknowledgment it gives up on an end, and resets the other.
     """
 
     kind = "proxy"
     needs = "proxy"
     answers = True
 
-    def __init__(self, name: str = "", timeout: float = 0.0) -> None:
-        if not 0 <= timeout <= 3600:
+    def __init__(self, name: str = "", timeout: float | str = 0.0) -> None:
+        self.timeout = coerce.seconds(timeout)
+        if not 0 <= self.timeout <= 3600:
             raise LabError(f"timeout: expected seconds, at most an hour; found {timeout}")
-        self.timeout = timeout
         self._listening = contextlib.ExitStack()
         super().__init__(name)
 

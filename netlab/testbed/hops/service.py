@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from netlab.model.errors import LabError
 from netlab.model.vocabulary import Family, Side
+from netlab.testbed import coerce
 from netlab.testbed.hops.base import HopPlan, Remembering
 
 FAMILIES = {Family.IPV4: "ip", Family.IPV6: "ip6"}
@@ -27,7 +28,7 @@ class Service(Remembering):
         self,
         to: Sequence[str] = (SERVER,),
         name: str = "",
-        forgets: int | None = None,
+        forgets: int | str | None = None,
         invalid: str = "pass",
         liberal: bool = False,
         strict: bool = False,
@@ -36,6 +37,8 @@ class Service(Remembering):
         self.to = (to,) if isinstance(to, str) else tuple(to)
         if not self.to:
             raise LabError("to: expected the names of servers; found none")
+        for each in self.to:
+            coerce.name(each)
         self.masquerade = masquerade
         super().__init__(name, forgets, invalid, liberal, strict)
 

@@ -55,6 +55,46 @@ def test_two_requests_are_the_same_if_they_ask_the_same() -> None:
     assert post.key == said("http", CHUNKED)[0].key.replace("20 bytes", "5 bytes") or post.key
 
 
+FORM = b"POST /pay HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=%s\r\n"
+PART = b"--%s\r\nContent-Disposition: form-data; name=tea\r\n\r\n1\r\n--%s--\r\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second", "alike"),
+    [
+        ("http", b'{"tea": 1, "at": 1764.5}', b'{"tea": 1, "at": 1765.25}', True),
+        ("http", b'{"id": "%s"}' % (b"ab" * 16), b'{"id": "%s"}' % (b"cd" * 16), True),
+        ("http", b'{"order": 1}', b'{"cancel": 1}', False),
+        (
+            "smtp",
+            b"Date: 28 Nov 2026 15:04\r\n\r\ntea",
+            b"Date: 28 Nov 2026 15:05\r\n\r\ntea",
+            True,
+        ),
+        ("smtp", b"tea", b"cake", False),
+    ],
+)
+def test_what_differs_in_times_and_numbers_is_alike(
+    name: str, first: bytes, second: bytes, alike: bool
+) -> None:
+    frame = {
+        "http": b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s",
+        "smtp": b"DATA %d\r\n%s\r\n.\r\n",
+    }[name]
+    one, two = (said(name, frame % (len(body), body))[-1] for body in (first, second))
+    assert one.key != two.key
+    assert (one.alike == two.alike) is alike
+
+
+def test_forms_are_alike_whatever_divides_their_parts() -> None:
+    found = []
+    for boundary in (b"axios-XyZzY", b"axios-pLuGh"):
+        body = PART % (boundary, boundary)
+        found += said("http", FORM % boundary + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    assert found[0].key != found[1].key
+    assert found[0].alike == found[1].alike
+
+
 def test_a_post_with_a_key_may_be_sent_twice() -> None:
     (talk,) = said("http", POST.replace(b"\r\n\r\n", b"\r\nIdempotency-Key: 1\r\n\r\n"))
     assert talk.repeatable
@@ -116,3 +156,22 @@ def test_a_query_is_a_request_and_a_transaction_is_none() -> None:
     assert [(talk.key, talk.repeatable) for talk in talks if talk.key] == [
         ("update t set a = 1", False)
     ]
+
+
+def test_redis_says_what_it_is_in_both_versions() -> None:
+    (two,) = said("redis", b"HELLO 2\r\n")
+    assert two.reply.startswith(b"*14\r\n$6\r\nserver\r\n")
+    three, nothing, members = said("redis", b"HELLO 3\r\nGET a\r\nSMEMBERS a\r\n")
+    assert three.reply.startswith(b"%7\r\n")
+    assert not three.is_request
+    assert (nothing.reply, members.reply) == (b"_\r\n", b"~0\r\n")
+    (four,) = said("redis", b"HELLO 4\r\n")
+    assert four.reply.startswith(b"-NOPROTO")
+
+
+def test_postgres_answers_what_is_flushed_before_it_is_ready() -> None:
+    parse = b"P\0\0\0\x10" + b"\0select 1\0\0\0"
+    flushed, synced = said("postgres", STARTUP + parse + b"H\0\0\0\x04" + b"S\0\0\0\x04")[2:]
+    assert flushed.reply == b"1\0\0\0\x04"
+    assert not flushed.is_request
+    assert synced.key == "select 1"

@@ -97,8 +97,48 @@ def test_a_time_out_of_its_own_comes_first() -> None:
 def test_who_wakes_up_every_second_has_no_time_out_of_a_second() -> None:
     ticking = replace(POLL, time_out=0.4, rested=0.6)
     assert until(30.0, 30.0, [ticking], [SOCKET], OLD, answers=True).seconds is None
+    soon = until(0.6, 0.6, [ticking], [SOCKET], OLD, answers=True)
+    assert (soon.seconds, soon.wakes) == (None, 1.0)
+    longer = replace(ticking, time_out=1.4)
+    own = until(1.6, 1.6, [longer], [SOCKET], OLD, answers=True)
+    assert (own.seconds, own.wakes) == (3.0, None)
+    seen = replace(longer, ticks=True)
+    assert until(1.6, 1.6, [seen], [SOCKET], OLD, answers=True).seconds is None
+
+
+def test_of_who_looks_at_a_clock_again_and_again_only_the_latest_end_is_known() -> None:
+    """Node's fetch counts such looks until 300 s; curl gives up at none of them."""
+    ticking = replace(POLL, time_out=0.4, rested=0.6)
+    sends = with_rto(DATA, 0.4, 0.4, 1)
+    assert until(30.0, 30.0, [ticking], [SOCKET], OLD, answers=True).wakes == 1.0
+    found = until(30.0, 30.0, [ticking], [sends], OLD, answers=True)
+    assert found == replace(until(30.0, 30.0, [], [sends], OLD, answers=True), wakes=1.0)
+    assert until(30.0, 30.0, [replace(POLL, time_out=None)], [SOCKET], OLD, True).wakes is None
 
 
 def test_what_nobody_holds_says_nothing() -> None:
     orphan = replace(with_rto(DATA, 0.4, 0.4, 1), held=False)
     assert until(1.0, 1.0, [], [orphan], OLD, answers=True).seconds is None
+
+
+def test_a_peer_that_gives_up_is_noticed_by_the_next_probe() -> None:
+    kept = {"SO_KEEPALIVE": 1, "TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 20}
+    mine = replace(SOCKET, timer=Timer.KEEPALIVE, remaining=30.0, options=kept)
+    sends = replace(with_rto(DATA, 0.2, 0.2, 0), local=SOCKET.remote, remote=SOCKET.local)
+    gone = seconds(sends)
+    end = until(0.0, 0.0, [], [mine], OLD, True, [sends]).seconds
+    assert end is not None
+    assert gone <= end < gone + 61
+    silent = replace(mine, timer=Timer.NONE, options={})
+    assert until(0.0, 0.0, [], [silent], OLD, True, [sends]).seconds is None
+
+
+def test_an_idle_worker_of_the_runtime_ends_nothing() -> None:
+    """Where a thread waits for the connection, only that one and the first one count."""
+    mine = replace(POLL, process=1, thread=1, socket="10.0.0.1:4000 -> 10.0.0.2:80")
+    worker = replace(POLL, process=1, thread=2, time_out=15.0, rested=1.0)
+    assert until(10.0, 10.0, [mine, worker], [SOCKET], OLD, answers=True).seconds is None
+    first = replace(worker, thread=1)
+    reader = replace(mine, thread=2)
+    assert until(10.0, 10.0, [reader, first], [SOCKET], OLD, answers=True).seconds == 25.0
+    assert until(10.0, 10.0, [worker], [SOCKET], OLD, answers=True).seconds == 25.0

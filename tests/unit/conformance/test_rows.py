@@ -63,6 +63,19 @@ def test_a_name_that_fits_none_is_refused() -> None:
         rows.choose(["rst-sometimes"])
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("rst-exat/ESTABLISHED", "rst-exact/ESTABLISHED"),
+        ("rst_exact", "rst-exact"),
+        ("TIMEWAIT", "TIME_WAIT"),
+    ],
+)
+def test_what_was_meant_is_guessed(typed: str, meant: str) -> None:
+    with pytest.raises(ScenarioError, match=rf"\. Did you mean {meant}\? 'netlab conformance"):
+        rows.choose([typed])
+
+
 GOOD = """\
 rst:
   title: a RST

@@ -12,7 +12,7 @@ from netlab.packets.options import TcpOptions
 from netlab.packets.sequence import RING
 
 ENDS = ("10.0.0.2", 80), ("10.0.0.1", 5000)
-BASE = Base(own=1000, others=500, stamped=True)
+BASE = Base(own=1000, others=500, stamped=True, recent=2)
 STAMPS = TcpOptions(timestamps=(1, 2))
 
 
@@ -33,6 +33,9 @@ def told(
         (told(ACK, 1000, 500, window=0), "ACK win=0"),
         (told(ACK, 1000, 500, window=65535), "ACK"),
         (told(ACK, 1000, 500, options=TcpOptions()), "ACK ts=none"),
+        (told(ACK, 1000, 500, options=TcpOptions(timestamps=(1, 3))), "ACK echo=recent+1"),
+        (told(ACK, 1000, 500, options=TcpOptions(timestamps=(1, RING - 3))), "ACK echo=recent-5"),
+        (told(RST, 1000, 500, options=TcpOptions(timestamps=(1, 0)), window=0), "RST"),
         (told(FIN | ACK, 1000, 501), "FIN|ACK ack=next+1"),
         (told(RST, 1000, 0, options=TcpOptions(), window=0), "RST"),
         (told(RST | ACK, 0, 501, options=TcpOptions(), window=0), "RST|ACK seq=0 ack=next+1"),

@@ -100,6 +100,7 @@ def test_a_counter_that_was_left_out_is_not_steady(
         ("fix: text", "fix: [text]", "fix: expected a text; found ['text']"),
         ("if: [own.TCP", "unless: [own.TCP", "sign 1: if is missing; unless: unknown"),
         ("- id: syn-lost", "- : syn-lost", "causes.yaml"),
+        ("  fix: text\n", "  fix: text\n  stand_in: 1\n", "stand_in: expected true or false"),
         ("share >= 0.9", "hsare >= 0.9", "destination 1: nothing is called 'hsare'"),
         ("[destination.share", "[own.share", "a condition such as destination.share >= 0.9"),
         ("[destination.share", "destination.share", "while parsing"),

@@ -135,7 +135,8 @@ def test_causes_as_good_are_named_too(
     finding = found(known(*points), *snapshots)
     names = [f"cause-{number}" for number in range(1, 1 + also)]
     assert finding.also == tuple(names)
-    assert finding.also_titles == tuple(f"{name} it is" for name in names)
+    titles = tuple(each.title for each in finding.alternatives[: len(names)])
+    assert titles == tuple(f"{name} it is" for name in names)
 
 
 def test_connections_that_may_be_something_else_are_a_finding_of_their_own() -> None:
@@ -151,9 +152,9 @@ def test_connections_that_may_be_something_else_are_a_finding_of_their_own() -> 
     assert [(each.also, len(each.connections)) for each in both] == [((), 2)]
 
 
-def test_the_evidence_against_is_of_the_first_and_of_three_others() -> None:
+def test_the_evidence_against_is_of_the_first_and_of_five_others() -> None:
     signs = "[{if: [own.retransmits >= 3], points: -2, because: it repeats}]"
-    finding = found(known(12, 9.5, 9, 8, 7, signs=signs), ALONE)
+    finding = found(known(12, 9.5, 9, 8, 7, 6, 5, signs=signs), ALONE)
     assert finding.cause == "cause-0"
     assert finding.evidence_for == ("cause-0 of this end",)
     assert finding.evidence_against == (
@@ -161,7 +162,32 @@ def test_the_evidence_against_is_of_the_first_and_of_three_others() -> None:
         "cause-1 fits as well: cause-1 of this end",
         "cause-2 fits as well: cause-2 of this end",
         "cause-3 fits less: cause-3 of this end",
+        "cause-4 fits less: cause-4 of this end",
+        "cause-5 fits less: cause-5 of this end",
     )
+
+
+@pytest.mark.parametrize(
+    ("points", "snapshots", "less"),
+    [
+        ((10, 9, 5, 4, 3, 3), (ALONE,), ("cause-2", "cause-3", "cause-4")),
+        ((10, 9, 3, 2.9), (ALONE,), ("cause-2",)),
+        ((10, 5), (ALONE,), ()),  # sure enough
+        ((10, 9, 5), BOTH, ()),
+    ],
+)
+def test_in_doubt_those_that_fit_less_are_named_apart(
+    points: tuple[float, ...], snapshots: tuple[Snapshot, ...], less: tuple[str, ...]
+) -> None:
+    finding = found(known(*points), *snapshots)
+    assert finding.less_likely == less
+    assert not {*finding.also} & {*less}
+
+
+def test_what_shows_more_is_named_where_a_doubtful_state_has_no_age() -> None:
+    assert "ss -tanoei" in found(known(10, 9), WITHOUT).more
+    assert found(known(10), WITHOUT).more == ""  # sure enough
+    assert found(known(10, 10, 10, 10, 10), ALONE).more == ""  # its timers are shown
 
 
 def test_what_speaks_against_another_is_said_instead_of_what_speaks_for_it() -> None:

@@ -174,7 +174,7 @@ def test_a_queue_is_one_from_whichever_end_it_is_seen() -> None:
         assert finding.cause == "accept-queue-full"
         assert len(finding.connections) == 3
         assert finding.service == "10.0.0.2:443"  # as the one that tells most has it
-        assert "the client repeats its SYN" in finding.evidence_for[0]
+        assert "the client waits for an answer to its SYN" in finding.evidence_for[0]
 
 
 def test_behind_a_queue_that_is_not_seen_nobody_is_taken_for_its_own() -> None:

@@ -65,6 +65,13 @@ def test_a_syn_that_is_lost_twice_is_normal_where_others_are_answered() -> None:
     assert "syn-lost" in causes(host(syn(2), heard(3.0)))
 
 
+def test_a_syn_whose_answer_has_just_come_is_normal() -> None:
+    """connect(2) holds the socket while it sends: the SYN-ACK is counted, and waits for it."""
+    came = {"segs_in": 1, "segs_out": 1}
+    assert causes(host(at_client(s.SYN_SENT, **again(0, info=came)))) == ()
+    assert "rst-lost" in causes(host(at_client(s.SYN_SENT, **again(2, info=came))))
+
+
 @pytest.mark.parametrize(("others", "normal"), [(10, True), (9, False)])
 def test_of_many_connections_of_two_hosts_one_has_lost_its_first_packet(
     others: int, normal: bool

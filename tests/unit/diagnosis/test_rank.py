@@ -361,7 +361,7 @@ def test_ten_thousand_of_one_service_are_one_finding() -> None:
     assert found.healthy == 1
     shown = findings(found, Style(False), width=80).splitlines()
     second = next(number for number, line in enumerate(shown) if line.startswith("2  syn-lost"))
-    assert (second <= 22, len(shown) <= 30) == (True, True), "all of it fits a screen or so"
+    assert (second <= 22, len(shown) <= 36) == (True, True), "all of it fits a screen or so"
     assert "10,000 x CLOSE_WAIT, port 443, of app (pid 7)" in "\n".join(shown[:5])
     assert max(map(len, shown)) <= 80
 
@@ -430,6 +430,24 @@ def test_one_end_says_what_the_other_would_mean() -> None:
     assert "ESTABLISHED" in meaning["fin-lost"]
     assert "CLOSE_WAIT" in meaning["fin-ack-lost"]
     assert "nothing" in meaning["rst-lost"]
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_what_may_be_where_a_syn_goes_to(timed: bool) -> None:
+    """The cases that tell most: a request there, a listener that is full, and no listener."""
+    bare = Socket(s.SYN_SENT, C, S, 0, 1)
+    (found,) = diagnose([host(at_client(s.SYN_SENT, **again()) if timed else bare)]).findings
+    meaning = {end.shows: end.causes for end in found.other_end}
+    assert meaning["SYN_RECV"] == ("syn-ack-lost",)
+    assert meaning["LISTEN with Recv-Q above Send-Q"] == ("accept-queue-full",)
+    assert meaning["only LISTEN, with room"] == ("syn-lost",)
+    assert meaning["not even LISTEN"] == ("syn-lost", "rst-lost")
+    assert {"own-firewall", "accept-queue-full"} <= {*found.also, *found.less_likely}
+
+
+def test_what_states_alone_do_not_show_is_not_said() -> None:
+    (found,) = diagnose([host(Socket(s.SYN_SENT, C, S, 0, 1))]).findings
+    assert found.evidence_for == ("this end waits for an answer to its SYN",)
 
 
 def test_states_alone_are_less_sure() -> None:

@@ -100,6 +100,7 @@ ENDS = some(
     transitions=several(some(Transition)),
     counters=st.dictionaries(TEXT, WHOLE_NUMBER, max_size=2),
     sysctls=st.dictionaries(TEXT, TEXT, max_size=2),
+    info=st.dictionaries(TEXT, NUMBER, max_size=2),
 )
 FAILURES = some(
     Failure,

@@ -205,6 +205,14 @@ def test_a_state_stands_where_the_packet_made_it() -> None:
     assert re.match(r".*├── ACK.*▶│ ESTABLISHED$", lines[2])
 
 
+def test_a_syn_that_a_busy_machine_sends_late_goes_with_its_state() -> None:
+    client = End(transitions=(Transition(0.988, S.CLOSED, S.SYN_SENT, True),))
+    steps = (step(0.9879, "client: connect"),)
+    lines = drawn(run(handshake(1.0), client=client, steps=steps))
+    assert any(re.match(r".* SYN_SENT ├── SYN seq=0", each) for each in lines)
+    assert not any("SYN_SENT ├╴connect" in each for each in lines)
+
+
 def test_states_keep_their_order() -> None:
     """Held packets leave late: the state that sent them was entered before the next one."""
     server = End(transitions=(
@@ -234,6 +242,21 @@ def test_a_state_without_a_packet_stands_beside_its_step() -> None:
     steps = (step(0.5, "server: listen"),)
     evidence = run(handshake(1.0), server=server, steps=steps)
     assert line(evidence, "listen").endswith("listen╶┤ LISTEN")
+
+
+@pytest.mark.parametrize("traced", [True, False])
+def test_who_vanishes_does_so_with_no_packet(traced: bool) -> None:
+    """Neither with the one before it, nor with that after which a sample shows it."""
+    at = 1.00103 if traced else 1.01
+    server = End(transitions=(
+        Transition(1.000057, S.SYN_RECV, S.ESTABLISHED, True),
+        Transition(at, S.ESTABLISHED, S.LISTEN, traced),
+    ))  # fmt: skip
+    acknowledges = passing(1.0005, Side.CLIENT, mine(ACK, 1001, 5002))
+    asks = passing(1.005, Side.CLIENT, mine(ACK | PSH, 1001, payload=1))
+    steps = (step(1.001, "server: vanish"),)
+    evidence = run(handshake(1.0), acknowledges, asks, server=server, steps=steps)
+    assert line(evidence, "vanish").endswith(f"vanish╶┤ {'' if traced else '~'}LISTEN")
 
 
 # --- notes

@@ -11,7 +11,8 @@ import pytest
 from netlab.kernels.compare import overview
 from netlab.kernels.compare.overview import Overview
 from netlab.kernels.compare.page import page
-from netlab.model.kernel_run import KernelRun
+from netlab.model.kernel_run import KernelRun, PlayedRow
+from netlab.model.vocabulary import Family
 from netlab.render.matrix import Column, Grid, Mark, MatrixRow, matrix, problems
 from netlab.render.matrix_page import sends
 from netlab.render.style import Style
@@ -169,3 +170,28 @@ def test_a_picture_of_a_timer_has_its_packets_and_its_end() -> None:
     picture = sends(OLD_SYN.sends, OLD_SYN.after, 134.9)
     assert picture.count("<path") == 7 + 1 + 1  # packets, the end, the axis
     assert sends((), None, 0) == sends((), None, 5) == ""
+
+
+def test_what_the_signs_mean_is_said_below_a_table_that_shows_some() -> None:
+    legend = "signs that mean something"
+    told = matrix(replace(grid(12, 71), legend=legend), 20, PLAIN).splitlines()
+    assert told[-3:-1] == ["signs that mean", "something"]
+    same = tuple(row for row in grid(12, 71).rows if not row.differs)
+    assert "signs" not in matrix(replace(grid(12, 71), rows=same, legend=legend), 80, PLAIN)
+
+
+def test_a_row_that_does_otherwise_than_its_table_says_is_not_ticked() -> None:
+    row = PlayedRow("rst-in-window/SYN_RECV", Family.IPV4, answers=("ACK",))
+    other = row.but(outcome="fail", problem="expected ACK; found nothing", answers=())
+    runs = [
+        KernelRun(replace(MACHINE, release=release), rows=(each,), done=True)
+        for release, each in (
+            ("6.1.0", row),
+            ("6.17.0", other),
+            ("6.18.0", other.but(then="LISTEN")),
+        )
+    ]
+    (table,) = (each for each in overview.overview(runs).grids() if "table" in each.title)
+    assert [mark.text for mark in table.rows[0].marks] == ["✓", "≠", "≠c"]
+    assert table.rows[0].marks[1].told[0] == "expected ACK; found nothing"
+    assert "≠ otherwise" in table.legend

@@ -163,6 +163,7 @@ def test_colour_changes_no_word_of_the_table() -> None:
 
 NEEDED = Counterfactual("drop-1", True, "A/B was not reached (C/D)")
 UNKNOWN = Counterfactual("drop-3", None, "too busy")
+UNTRIED = "not tried (it may drop nothing, or came after the pair)"
 NEEDLESS = Counterfactual("drop-2", False, "A/B was reached and held all the same")
 
 
@@ -183,9 +184,13 @@ def test_below_a_line_stands_what_came_without_each_fault() -> None:
 @pytest.mark.parametrize(
     ("tried", "line"),
     [
-        ((), ""),
+        ((), "no fault was left out: there is none"),
+        (((),), f"no fault was left out: 1 {UNTRIED}"),
         (((NEEDED,),), "1 fault of 1 scenario left out in turn: 1 needed"),
-        (((NEEDED,), (), (NEEDED,)), "2 faults of 2 scenarios left out in turn: 2 needed"),
+        (
+            ((NEEDED,), (), (NEEDED,)),
+            f"2 faults of 2 scenarios left out in turn: 2 needed, 1 {UNTRIED}",
+        ),
         (
             ((NEEDED, NEEDLESS, UNKNOWN, UNKNOWN),),
             "4 faults of 1 scenario left out in turn: 1 needed, 1 not needed, 2 not known",

@@ -188,6 +188,20 @@ def test_an_empty_folder_called_scenarios_is_said_to_be_empty(
             chosen(word)
 
 
+def test_a_pair_of_the_atlas_has_a_name_and_is_in_no_list() -> None:
+    names = [path.stem for path in catalogue.ATLAS.rglob("*.yaml")]
+    assert len(names) > 70
+    assert {catalogue.one(name).name for name in names} == {*names}
+    assert not {*names} & {*catalogue.names(), *chosen("built-in")[0]}
+    with pytest.raises(ScenarioError, match="Did you mean established-and-listen"):
+        chosen("established-and-listn")
+
+
+def test_ones_own_scenario_comes_before_a_pair_of_the_atlas(own: Path) -> None:
+    (own / "established-and-listen.yaml").write_text(GOOD)
+    assert catalogue.one("established-and-listen").path.is_relative_to("scenarios")
+
+
 def test_a_name_longer_than_any_file_can_have_is_no_name() -> None:
     with pytest.raises(ScenarioError, match="no scenario is called"):
         chosen("a" * 300)

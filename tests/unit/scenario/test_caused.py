@@ -82,7 +82,8 @@ def lacks(
         Side.CLIENT: None,
         Side.SERVER: Row("", "", State.CLOSE_WAIT, 0, 0, timer, 1.0, 1, 0, 7),
     }
-    lab = SimpleNamespace(imposed=faults, tally=tally, flow=lambda _: SimpleNamespace(rows=rows))
+    flow = SimpleNamespace(rows=rows)
+    lab = SimpleNamespace(imposed=faults, tally=tally, flow=lambda _: flow, way=None)
     return lacking(cast("Lab", lab), Expectation(1, expected(pair), **more))
 
 

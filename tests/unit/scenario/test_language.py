@@ -44,6 +44,7 @@ EXAMPLES = {
     "probe": "{probe: {gets: nothing}}",
     "flood": "{flood: 3}",
     "leave": "{leave: server}",
+    "known-as": "{known-as: [redis, api.example.com]}",
     "forge": "{forge: RST, seq: next+10, gets: nothing}",
 }
 
@@ -116,6 +117,30 @@ def test_schema_and_loader_refuse_the_same(wrong: Wrong) -> None:
 
 def test_every_action_has_an_example_here() -> None:
     assert EXAMPLES.keys() == ACTIONS.keys()
+
+
+def test_several_things_that_a_wire_does_stand_in_a_row_by_hand() -> None:
+    """A link has one qdisc at its root: tc refuses a second one."""
+    text = (
+        "source: x\nsteps:\n  - delay: {time: 40ms, to: client, as: slow}\n  - loss: 2%\n"
+        "  - server: listen\n  - remove: slow\n  - rate: 2mbit\n  - remove: all\n"
+        "expect:\n  pair: {client: CLOSED, server: LISTEN}\n  cause: x\n"
+    )
+    scenario = loader.parse(text, Path(NAME))
+    told = [f"{each.side} {each.text.removeprefix('tc qdisc ').replace('dev eth0 ', '')}"
+            for _, commands in explain.by_hand(scenario, Family.IPV4)
+            for each in commands if each.text.startswith("tc")]  # fmt: skip
+    assert told == [
+        "server add root handle 1: netem delay 40ms",
+        "server add parent 1:1 handle 2: netem loss 2%",
+        "client add root handle 1: netem loss 2%",
+        "server del root",
+        "server add root handle 1: netem loss 2%",
+        "server add parent 1:1 handle 2: netem rate 2mbit",
+        "client add parent 1:1 handle 2: netem rate 2mbit",
+        "server del root",
+        "client del root",
+    ]
 
 
 @pytest.mark.parametrize("family", Family, ids=str)

@@ -150,6 +150,11 @@ def test_line_endings_and_marks_around_a_file_change_nothing(variation: str) -> 
         ("client: add-address", "add-address", {}),
         ("client: {run: \"nc '{server} x'\"}", "run", {"command": ["nc", "{server} x"]}),
         ("client: {run: 'ls {folder}'}", "run", {"command": ["ls", "{folder}"]}),
+        ("server: {known-as: redis}", "known-as", {"names": ("redis",)}),
+        ("server: {known-as: [a.b, c_d]}", "known-as", {"names": ("a.b", "c_d")}),
+        ("client: {run: [nc, '{server} x', 80]}", "run", {"command": ["nc", "{server} x", "80"]}),
+        ("client: {run: {command: [ls, '']}}", "run", {"command": ["ls", ""]}),
+        ("client: {start: [a, b], ready: 80}", "start", {"command": ["a", "b"], "ready": 80}),
         ("client: {start: a b, ready: 80}", "start", {"command": ["a", "b"], "ready": 80}),
         (
             "client: {start: {command: a, ready: it listens, within: 3s}}",

@@ -96,6 +96,44 @@ def test_three_times_at_most(runs: Runs, mine: Scenario) -> None:
     assert (run.outcome, len(run.disturbed), runs.left) == ("error", 2, 1)
 
 
+def test_what_the_others_disturb_is_played_at_the_end_by_itself(runs: Runs, mine: Scenario) -> None:
+    runs.are(FAILED, FAILED, UNBUILT, replace(PASSED, scenario="beside"), UNBUILT, PASSED)
+    (first, beside), (last, run) = runner.play_all([mine, mine])
+    assert (first, beside.scenario, last, run.outcome) == (1, "beside", 0, "pass")
+    assert run.disturbed == (
+        *("not reached (nobody looked for 0.50 s)",) * 2,
+        *("no room (nobody looked for 0.25 s)",) * 2,
+    )
+
+
+def test_what_fails_by_itself_has_failed(runs: Runs, mine: Scenario) -> None:
+    alone = replace(FAILED, lost_s=0.0)
+    runs.are(UNBUILT, UNBUILT, UNBUILT, PASSED, alone, PASSED)
+    assert [run.outcome for _, run in runner.play_all([mine, mine])] == ["pass", "fail"]
+    assert runs.left == 1
+
+
+def test_what_has_failed_again_and_again_is_not_played_by_itself(
+    runs: Runs, mine: Scenario
+) -> None:
+    runs.are(FAILED, FAILED, FAILED, PASSED, PASSED)
+    assert [run.outcome for _, run in runner.play_all([mine, mine])] == ["fail", "pass"]
+    assert runs.left == 1
+
+
+@pytest.mark.parametrize("name", ["frozen", "step"])
+@pytest.mark.parametrize("most", [1, 2])
+def test_nothing_is_played_by_itself_for_who_looks_on_or_plays_one_at_a_time(
+    runs: Runs, mine: Scenario, name: str, most: int
+) -> None:
+    looks = {name: lambda *_: None} if most > 1 else {}
+    runs.are(*[UNBUILT] * (1 if looks else 3), PASSED, PASSED)
+    options = runner.Options(jobs=most, **looks)  # type: ignore[arg-type]
+    outcomes = [run.outcome for _, run in runner.play_all([mine, mine], options)]
+    assert outcomes == ["error", "pass"]
+    assert runs.left == 1
+
+
 @pytest.mark.parametrize("name", ["frozen", "step"])
 def test_who_looks_on_is_shown_one_play(runs: Runs, mine: Scenario, name: str) -> None:
     runs.are(FAILED, PASSED)

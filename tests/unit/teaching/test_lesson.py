@@ -19,7 +19,7 @@ from netlab.render.style import Style
 from netlab.scenario import catalogue, language, loader, steps
 from netlab.scenario.model import AnyStep, Do, Reach, Scenario
 from netlab.teaching import answers as answered
-from netlab.teaching import contents, lesson, look, words
+from netlab.teaching import contents, lesson, look, proof, words
 from netlab.teaching.explanations import KNOWS, RulesInForce, reason
 from netlab.teaching.person import WIDTH, Conversation, Quit, Typed, wrapped
 from netlab.teaching.predict import Prediction
@@ -190,6 +190,8 @@ TOLD = [
     ("server: {listen: {at: a}}",
      "The server listens on port 5555 of a: any client may connect."),
     ("client: {connect: {to: web}}", "The client calls connect() to port 5555 of web."),
+    ("server: {known-as: [redis, api.example.com]}",
+     "The server is known as redis and as api.example.com, too."),
     ("server: {leave: a}",
      "The server gives up its address a: what is sent there reaches nobody."),
     ("server: {forge: RST}", "The server forges RST: its TCP did not send it."),
@@ -605,11 +607,23 @@ def test_many_rows_are_summed_up() -> None:
     assert len(lines) == 2 + look.LONGEST + 1
 
 
+def test_a_pair_of_the_atlas_is_none_of_ones_own() -> None:
+    assert lesson.of(catalogue.one("established-and-listen")).title == "a pair of the atlas"
+
+
+def test_a_socket_whose_syn_crossed_lives_as_long_as_its_syn_is_repeated() -> None:
+    """No listener's request, which the kernel forgets sooner."""
+    crossed = proof.lives(catalogue.one("simultaneous-open-synacks-dropped"), tuned=False)
+    assert [*crossed] == [f"Left alone, SYN_RECV lasts {words.CROSSED}."]
+    request = proof.lives(catalogue.one("syn-sent-and-syn-recv"), tuned=False)
+    assert f"Left alone, SYN_RECV lasts {words.LIVES[State.SYN_RECV]}." in [*request]
+
+
 @pytest.mark.parametrize(
     ("seen", "sentence"),
     [
         (row(State.SYN_SENT, timer=Timer.RETRANSMIT, retransmits=2), "fired 2 times"),
-        (row(State.FIN_WAIT1, timer=Timer.PROBE, probes=3), "Sending was refused"),
+        (row(State.FIN_WAIT1, timer=Timer.PROBE, probes=3), "no room, or this machine refused"),
         (row(State.TIME_WAIT, timer=Timer.TIME_WAIT, inode=0), "a small note"),
         (row(State.SYN_RECV, timer=Timer.RETRANSMIT, inode=0), "a request only"),
         (row(State.LAST_ACK, timer=Timer.RETRANSMIT, inode=0), "finishes alone"),

@@ -47,6 +47,16 @@ def test_it_is_remembered_in_lines_that_a_person_can_read(file: Path) -> None:
     assert [path.name for path in file.parent.iterdir()] == ["lessons"]
 
 
+def test_the_lesson_that_was_left_is_remembered_until_another_one_ends(file: Path) -> None:
+    Progress().add("fin-dropped")
+    Progress().leave("syn-dropped")
+    assert (Progress().left(), [*Progress().done()]) == ("syn-dropped", ["fin-dropped"])
+    Progress().leave("fin-dropped")  # and stays among those that are done
+    assert (Progress().left(), [*Progress().done()]) == ("fin-dropped", ["fin-dropped"])
+    Progress().add("port-open")
+    assert (Progress().left(), [*Progress().done()]) == ("", ["fin-dropped", "port-open"])
+
+
 def test_it_is_where_the_desktop_says(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "relative")  # counts as none
     assert Progress().path == file

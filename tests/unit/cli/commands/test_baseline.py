@@ -80,6 +80,16 @@ def test_a_file_of_ones_own_is_played_where_it_was_recorded(tmp_path: Path) -> N
     assert names(job(with_mine, str(mine))) == {"mine"}
     with pytest.raises(ScenarioError, match="holds nothing of what was asked for"):
         job(THREE, str(mine))
+    mine_alone = replace(THREE, scenarios={"mine": Play("pass")})
+    with pytest.raises(ScenarioError, match="own, such as mine: name their files, too"):
+        job(mine_alone)
+
+
+def test_rows_are_played_by_name() -> None:
+    rows = {"rst-exact/ESTABLISHED": Play("pass"), "rst-exact/CLOSED": Play("pass")}
+    what = job(replace(THREE, rows=rows), "rst-exact/ESTABLISHED")
+    assert [row.name for row in what.table_rows()] == ["rst-exact/ESTABLISHED"]
+    assert what.scenarios() == []
 
 
 def test_what_it_holds_is_played_also_where_there_are_scenarios_of_ones_own(

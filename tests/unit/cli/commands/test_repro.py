@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from netlab.cli.commands import repro
 from netlab.diagnosis import rules
-from netlab.model.findings import Finding, StuckConnection
+from netlab.model.errors import ScenarioError
+from netlab.model.findings import Alternative, Finding, StuckConnection
 from netlab.model.tcp import State
 from netlab.scenario import catalogue, loader, writer
 from netlab.scenario.model import Do, Scenario, Step
@@ -72,7 +74,50 @@ def test_what_is_found_over_ipv6_is_played_over_ipv6() -> None:
     assert "\nfamily: ipv6\n" in text
 
 
+def test_what_only_ipv4_has_is_not_said_to_be_played_over_ipv6() -> None:
+    found = finding("unreachable-in-the-middle", address="fd00::1")
+    text = writer.scenario(repro.scenario(found))
+    assert "--ipv6" not in text
+    assert "# It is made over IPv4, which alone has what shows it.\n" in text
+    assert "\nfamily: ipv4\n" in text
+
+
 def test_comments_of_the_template_are_kept() -> None:
     text = writer.scenario(repro.scenario(finding("fin-dropped")))
     assert "# FIN_WAIT1, without an owner: it gives up after tcp_orphan_retries\n" in text
     assert "  dropped: at least 3 # the FIN, a tail loss probe, and what the timer sends\n" in text
+
+
+DOUBTFUL = replace(
+    finding("syn-dropped"),
+    cause="syn-lost",
+    also=("syn-ack-lost",),
+    alternatives=(
+        Alternative("syn-ack-lost", "the SYN-ACK does not arrive", "synack-dropped"),
+        Alternative("own-firewall", "it drops", "syn-dropped-by-clients-firewall"),
+    ),
+)
+
+
+def test_a_scenario_says_what_else_may_show_the_same() -> None:
+    story = repro.scenario(DOUBTFUL).story
+    assert "this cause suffices" in story
+    assert "same picture: syn-ack-lost, own-firewall." in story
+    assert "suffices" not in repro.scenario(finding("syn-dropped")).story
+
+
+def test_another_cause_of_the_finding_can_be_made() -> None:
+    chosen = repro.of_cause(DOUBTFUL, "own-firewall", Path("web1.txt"))
+    assert repro.scenario(chosen).story.startswith("own-firewall: it drops.\n")
+    assert [each.cause for each in chosen.alternatives] == ["syn-lost", "syn-ack-lost"]
+    assert repro.of_cause(DOUBTFUL, "syn-lost", Path("web1.txt")).scenario == "syn-dropped"
+
+
+def test_a_cause_that_the_finding_does_not_name_is_refused_with_those_it_does() -> None:
+    with pytest.raises(ScenarioError, match="syn-lost, syn-ack-lost, own-firewall; found 'fin'"):
+        repro.of_cause(DOUBTFUL, "fin", Path("web1.txt"))
+
+
+def test_a_scenario_that_stands_in_says_so() -> None:
+    story = repro.scenario(replace(finding("data-dropped"), cause="next-hop-silent")).story
+    assert "Another fault stands in" in story

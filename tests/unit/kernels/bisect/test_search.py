@@ -107,12 +107,21 @@ def test_an_end_that_cannot_be_judged_ends_it_at_once(tmp_path: Path) -> None:
     assert listener.marks == []
 
 
-def test_a_good_one_that_comes_after_the_bad_one_is_refused_by_git(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("good", "bad", "says"),
+    [(1, 0, "the two are the other way round"), (1, 1, "nothing is between")],
+    ids=["the other way round", "the same"],
+)
+def test_nothing_is_built_where_nothing_is_between(
+    good: int, bad: int, says: str, tmp_path: Path
+) -> None:
     ids = grown(tmp_path, ["new", "old"])
     history = History(tmp_path)
-    ends = history.commit(ids[1]), history.commit(ids[0])
-    with pytest.raises(ScenarioError):
-        search(history, *ends, lambda each: Trial(each, "", RUNS[kind(tmp_path)]), Listener())
+    listener = Listener()
+    ends = history.commit(ids[good]), history.commit(ids[bad])
+    with pytest.raises(ScenarioError, match=says):
+        search(history, *ends, lambda each: Trial(each, "", RUNS[kind(tmp_path)]), listener)
+    assert listener.left == []
     assert git(tmp_path, "branch", "--show-current") == "main"
 
 

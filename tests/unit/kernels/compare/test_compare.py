@@ -129,7 +129,7 @@ def test_a_decision_that_shows_in_a_counter_is_compared(name: str) -> None:
 
 def test_a_challenge_ack_tells_nothing_where_two_timers_race() -> None:
     for name, number in (("synack-dropped", 0), ("simultaneous-open", 1)):
-        still, moving = run(play(name)), run(play(name, client=moved({"TCPSYNChallenge": 1})))
+        still, moving = run(play(name)), run(play(name, server=moved({"TCPSYNChallenge": 1})))
         assert len(told_of(still, moving)) == number
 
 
@@ -750,6 +750,27 @@ def test_an_ack_that_is_taken_for_a_cookie_shows_how_long_the_machine_has_run() 
         run(play("cookie-lost", server=moved(each))) for each in ({}, {"SyncookiesFailed": 1})
     ]
     assert len(told_of(*cookies)) == 1
+
+
+def test_what_both_ends_agree_upon_is_compared_where_both_runs_tell_it() -> None:
+    before, after, silent = (
+        run(play(client=End(info=info)))
+        for info in ({"ts": 1, "sack": 1, "rto": 204}, {"ts": 1, "sack": 0, "rto": 208}, {})
+    )
+    assert told_of(before, after) == ["syn-dropped: client's options: ts on 6.8, ts sack on 6.1"]
+    assert told_of(before, silent) == told_of(silent, before) == []
+
+
+def test_a_millisecond_between_two_held_segments_is_no_difference() -> None:
+    by_paws, by_its_syn = ({"PAWSEstab": 1}, {"TCPSYNChallenge": 1})
+    before, after = (
+        run(play("simultaneous-open", client=moved(each), server=moved(by_its_syn)))
+        for each in (by_paws, by_its_syn)
+    )
+    assert told_of(before, after) == []
+    assert told_of(after, run(play("simultaneous-open", client=moved(by_its_syn)))) == [
+        "simultaneous-open: the server's counter TCPSYNChallenge moves on 6.1, and not on 6.8"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from netlab.kernels.compare import differences
-from netlab.kernels.compare.behaviour import ANY, KernelProfile, Play
+from netlab.kernels.compare.behaviour import ANY, KernelProfile, Play, behaviour
 from netlab.kernels.compare.differences import (
     Difference,
     compare,
@@ -18,8 +18,9 @@ from netlab.kernels.compare.differences import (
     timer_aspect,
     told,
 )
-from netlab.model.kernel_run import Clock, Machine, Timing
+from netlab.model.kernel_run import Clock, KernelRun, Machine, PlayedRow, Timing
 from netlab.model.text import some
+from netlab.model.vocabulary import Family
 
 #: Not imported: what follows a number does not notice that it is another one.
 SLACK, OFTEN = 0.1, 5
@@ -380,3 +381,26 @@ def test_ends_that_only_one_has_played_may_be_where_it_moved() -> None:
         assert len(counters) == told_of
         whole = profile(scenarios=more, counters={"a": moved})
         assert [each[0] for each in found(whole, replace(whole, counters={"a": 0}))] == ["counter"]
+
+
+# --- rows of the conformance table
+
+
+@pytest.mark.parametrize(
+    ("after", "timely", "said"),
+    [
+        (1.004, True, None),
+        (53.34, False, ("after 1 s, answers SYN", "after 53 s, answers SYN")),
+        (None, True, ("answers SYN", "answers nothing")),
+    ],
+)
+def test_when_a_timer_ended_is_told_where_it_was_another_time(
+    after: float | None, timely: bool, said: tuple[str, str] | None
+) -> None:
+    row = PlayedRow("syn-again/SYN_SENT", Family.IPV4, "s", answers=("SYN",), due=1.0)
+    there = replace(row, after=after, timely=timely, answers=() if after is None else ("SYN",))
+    one, other = (
+        behaviour(KernelRun(MACHINE, rows=(each,))) for each in (replace(row, after=1.001), there)
+    )
+    told = [("row", row.name, "behaviour", *said)] if said else []
+    assert found(one, other) == told

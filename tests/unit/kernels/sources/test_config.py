@@ -118,7 +118,22 @@ def test_a_configuration_that_is_newer_than_the_image_is_not_in_it(tree: Path) -
 
 def test_a_tree_that_is_not_built_says_how_to_build_it(tree: Path) -> None:
     (tree / "arch/x86/boot/bzImage").unlink()
-    with pytest.raises(ScenarioError, match="is a kernel's tree that is not built: no arch/x86/"):
+    built = r"is a kernel's tree that is not built: no arch/x86/boot/bzImage; 'netlab kernel-con"
+    with pytest.raises(ScenarioError, match=built):
+        obtained(tree)
+    (tree / ".config").write_text(all_of("m"))
+    with pytest.raises(ScenarioError, match=built):
+        obtained(tree)
+    (tree / ".config").unlink()
+    with pytest.raises(ScenarioError, match=built):
+        obtained(tree)
+
+
+def test_what_the_configuration_lacks_is_named_before_anything_is_built(tree: Path) -> None:
+    (tree / "arch/x86/boot/bzImage").unlink()
+    (tree / ".config").write_text(all_of(without="VETH"))
+    lacks = r"not built: no arch/x86/boot/bzImage; its \.config lacks CONFIG_VETH; 'netlab kernel-"
+    with pytest.raises(ScenarioError, match=lacks):
         obtained(tree)
 
 

@@ -117,3 +117,15 @@ def test_a_module_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
     path.write_bytes(lzma.compress(bytes(packed.FEW + 1)))
     with pytest.raises(LabError, match="it unpacks to more than 64 MiB, as no kernel's does"):
         modules.read(path)
+
+
+def test_a_signature_is_parted_from_its_module() -> None:
+    module, parts = b"code" * 9, b"a signer, a key and what is signed"
+    lengths = modules.LENGTHS.pack(8, 3, len(parts) - 11)
+    signature = parts + lengths + modules.SIGNED
+    assert modules.parted(module + signature) == (module, signature)
+
+
+@pytest.mark.parametrize("module", [b"code", modules.SIGNED, b"code" + modules.SIGNED])
+def test_what_is_not_signed_stays_whole(module: bytes) -> None:
+    assert modules.parted(module) == (module, b"")

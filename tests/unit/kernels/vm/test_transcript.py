@@ -18,6 +18,27 @@ PANIC = """\
 """
 
 
+OOPS = """\
+[    1.900000] NET: Registered PF_ALG protocol family\r
+[    2.000000] Oops: general protection fault, maybe for address 0x0: 0000 [#1] PREEMPT SMP NOPTI\r
+[    2.000000] CPU: 0 UID: 0 PID: 1 Comm: swapper Not tainted 6.12.118 #1\r
+[    2.000000] RIP: 0010:kmem_cache_alloc_noprof+0xe0/0x300\r
+[    2.000000] Code: 0f 1f 44 00 00\r
+[    2.000000] RSP: 0018:ffffc900000eb930 EFLAGS: 0457eb6a\r
+"""
+OOPS += "".join(f"[    2.0] R{n}: 0000000000000000 R{n}: 0000000000000000\r\n" for n in range(20))
+OOPS += """\
+[    2.000000] FS:  0000000000000000(0000) GS:ffff88801c400000(0000) knlGS:0000000000000000\r
+[    2.000000] CS:  0010 DS: 0000 ES: 0000 CR0: 0000000080050033\r
+[    2.000000] CR2: ffff888003c01000 CR3: 0000000002c22000 CR4: 0000000000750ef0\r
+[    2.000000] Call Trace:\r
+[    2.000000]  <TASK>\r
+[    2.000000]  sock_alloc_inode+0x20/0x90\r
+[    2.000000] Kernel panic - not syncing: Fatal exception in interrupt\r
+[    2.000000] Kernel Offset: disabled\r
+"""
+
+
 def told(*records: str, console: str = "", complaints: str = "") -> Transcript:
     every = Transcript(512)
     every.take("records", "".join(f"{record}\n" for record in records).encode())
@@ -171,3 +192,13 @@ def test_who_gave_up_and_whether_anything_was_played() -> None:
     assert (unbooted.begun, unbooted.gave_up, unbooted.played) == (False, True, False)
     playing = told(MACHINE, SCENARIO)
     assert (playing.begun, playing.gave_up, playing.played) == (True, False, True)
+
+
+def test_of_an_oops_the_fault_and_the_place_are_shown_and_no_registers() -> None:
+    every = told(console="[    1.8] before\r\n" * LAST_LINES + OOPS)
+    assert every.error() == "the kernel panicked: Fatal exception in interrupt"
+    shown = every.last_lines()
+    assert any(line.startswith("Oops: general protection fault") for line in shown)
+    assert "RIP: 0010:kmem_cache_alloc_noprof+0xe0/0x300" in shown
+    assert " sock_alloc_inode+0x20/0x90" in shown
+    assert not [line for line in shown if line.startswith(("R1", "RSP", "CS", "CR2", "FS", "Code"))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from netlab.atlas import grid
 from netlab.kernels.suite import Job
 from netlab.kernels.vm.boot import unfinished
 from netlab.model.kernel_run import KernelRun, Machine, PlayedRow, Timing
@@ -40,6 +41,14 @@ def test_rows_of_the_table_come_between_them() -> None:
     assert unfinished(replace(NOTHING, rows=tuple(played)), job) == (
         f"; it was at row {first}, {first}"
     )
+
+
+def test_pairs_of_the_atlas_come_after_them() -> None:
+    job = replace(JOB, plays=False, atlas=True)
+    tried = tuple(grid.draw({}, {}))
+    last = replace(NOTHING, cells=tried[:-1])
+    assert unfinished(last, job) == f"; it was at pair {tried[-1].pair}"
+    assert unfinished(replace(NOTHING, cells=tried), job).startswith("; it was at time-out ")
 
 
 def test_of_many_the_first_ones_are_named() -> None:

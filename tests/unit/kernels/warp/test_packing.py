@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from netlab.audit.plan import AuditPlan
 from netlab.kernels.vm.accelerator import tiny_program
-from netlab.kernels.warp import elf, interpreters, order, parcel
+from netlab.kernels.warp import audition, elf, interpreters, order, parcel, surroundings
 from netlab.kernels.warp.interpreters import imported
 from netlab.kernels.warp.libraries import Libraries
 from netlab.kernels.warp.packing import Packing
@@ -308,12 +309,37 @@ def test_imports_are_found_wherever_they_are() -> None:
     assert imported("no python at all") == set()
 
 
+def test_an_audit_comes_with_what_its_server_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("talk.yaml").touch()
+    found = parcel.packed(audition.request(AuditPlan(("true",), talks="talk.yaml"), ["refused"]))
+    assert f"{tmp_path}/talk.yaml" in found.packing.files
+    plan = AuditPlan(("true",), talks="tls-http")
+    (tmp_path / "openssl").symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert f"{tmp_path}/openssl" in parcel.packed(audition.request(plan, [])).packing.links
+
+
 def test_the_surroundings_come_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = tmp_path / "own.pem"
     bundle.write_text("x")
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     files = packed("true").packing.files
     assert {"/etc/passwd", "/etc/hosts", str(bundle)} <= files.keys()
+
+
+def test_what_runs_on_this_machine_stays_on_it(tmp_path: Path) -> None:
+    secret = tmp_path / "run/container/config.json"
+    secret.parent.mkdir(parents=True)
+    secret.touch()
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/run").symlink_to("/run")
+    packing = Packing(Tree(tmp_path))
+    surroundings.add(packing, {})
+    assert packing.links == {"/var/run": "/run"}
+    assert packing.files == {}
 
 
 def test_all_of_another_system_is_packed_and_nothing_of_this_one(tmp_path: Path) -> None:
