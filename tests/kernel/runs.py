@@ -19,6 +19,8 @@ from netlab.model.evidence import Evidence
 from netlab.model.vocabulary import Family
 from netlab.scenario import catalogue, needs
 
+from . import tools
+
 #: How often a run is killed (NETLAB_KILLS=100 for the full number), and how many at a time.
 KILLS, AT_ONCE = int(os.environ.get("NETLAB_KILLS", "10")), 5
 #: A run of all scenarios that is recorded takes that long when nobody kills it.
@@ -152,9 +154,13 @@ def networks_of(process: int) -> set[str]:
     return held
 
 
-def networks() -> set[str]:
-    """All claims of this machine."""
-    return _claims(Path("/proc/locks").read_text())
+def networks_left(of: set[str], mark: str) -> set[str]:
+    """Which of these claims stand and are not those of a netlab without `mark`: a number that one
+    process gives back may be the next one's at once.
+    """
+    others = {int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()}
+    taken = set[str]().union(*(networks_of(each) for each in others - {*tools.marked(mark)}))
+    return (of & _claims(Path("/proc/locks").read_text())) - taken
 
 
 def _claims(listed: str) -> set[str]:
