@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -83,9 +84,11 @@ def _extract(source: Path, folder: Path) -> None:
         last = False
         for member in archive:
             place = next((each for each in PLACES if f"/{each}/" in member.name), None)
-            if place and member.isfile():
-                member.name = member.name.partition("/")[2]
-                archive.extract(member, folder, filter="data")
+            if place and (content := member.isfile() and archive.extractfile(member)):
+                target = folder / member.name.partition("/")[2]
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("wb") as file:
+                    shutil.copyfileobj(content, file)
             if last and not place:
                 return
             last = place == PLACES[-1]
