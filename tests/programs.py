@@ -45,6 +45,7 @@ PACKAGES = {
     "nsenter": "util-linux",
     "nstat": "iproute2 (Fedora: iproute)",
     "pgbench": "postgresql (Fedora: postgresql-contrib)",
+    "ping": "iputils-ping (Fedora: iputils)",
     "podman": "podman, crun and runc",
     "postgres": "postgresql (Fedora: postgresql-server)",
     "prlimit": "util-linux",

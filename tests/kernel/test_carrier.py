@@ -35,14 +35,13 @@ from netlab.testbed.profiles import PROFILES
 
 from . import tools
 
-PING = pytest.mark.needs("ping")
 ROUND = re.compile(r"time=([\d.]+) ms")
 BOUNDS = re.compile(r"= ([\d.]+)/")
 
 
 def ping(lab: Lab, *options: str) -> str:
     """What ping says of the way from the client to the server."""
-    program = lab.client.run(["ping", "-n", *options, lab.server.address])
+    program = lab.client.run([tools.program("ping"), "-n", *options, lab.server.address])
     program.wait(tools.PATIENCE)
     return program.output
 
@@ -57,7 +56,6 @@ def fastest(said: str) -> float:
 # --- what it does
 
 
-@PING
 def test_a_delay_is_never_shorter_and_may_be_of_one_direction(lab: Lab) -> None:
     with lab.wire.delay("20ms") as both:
         assert 40 <= fastest(ping(lab, "-c", "5", "-i", "0.01")) < 60
@@ -67,13 +65,11 @@ def test_a_delay_is_never_shorter_and_may_be_of_one_direction(lab: Lab) -> None:
     assert (both.met, one.met) == (10, 5)
 
 
-@PING
 def test_delays_add_up(lab: Lab) -> None:
     with lab.wire.delay("10ms"), lab.wire.delay("10ms", to=Side.CLIENT):
         assert 30 <= fastest(ping(lab, "-c", "5", "-i", "0.01")) < 45
 
 
-@PING
 def test_jitter_varies_within_its_bounds_and_keeps_the_order(lab: Lab) -> None:
     with lab.wire.delay("30ms", jitter="20ms", to=Side.SERVER):
         said = ping(lab, "-c", "30", "-i", "0.1")
@@ -85,7 +81,6 @@ def test_jitter_varies_within_its_bounds_and_keeps_the_order(lab: Lab) -> None:
     assert numbers == sorted(numbers)
 
 
-@PING
 @pytest.mark.parametrize("share", ["30%", 0.3])
 def test_what_is_lost_is_counted_and_nothing_else_is_lost(lab: Lab, share: str | float) -> None:
     with lab.wire.loss(share, to=Side.SERVER, seed=1) as fault:
@@ -96,7 +91,6 @@ def test_what_is_lost_is_counted_and_nothing_else_is_lost(lab: Lab, share: str |
     assert lab.dropped() == fault.packets
 
 
-@PING
 def test_the_same_seed_loses_the_same_packets_and_another_others(netlab_family: object) -> None:
     def answered(seed: int) -> list[int]:
         with Lab() as lab:
@@ -110,7 +104,6 @@ def test_the_same_seed_loses_the_same_packets_and_another_others(netlab_family: 
     assert answered(5) == answered(5) != answered(6)
 
 
-@PING
 def test_duplicates_are_counted_exactly(lab: Lab) -> None:
     with lab.wire.duplicate("30%", to=Side.CLIENT) as fault:
         said = ping(lab, "-c", "50", "-i", "0.01", "-W", "1")
@@ -119,7 +112,6 @@ def test_duplicates_are_counted_exactly(lab: Lab) -> None:
     assert fault.packets == 0  # nothing is lost
 
 
-@PING
 def test_what_is_held_back_is_overtaken(lab: Lab) -> None:
     with lab.wire.reorder("30%", by="50ms", to=Side.CLIENT) as fault:
         said = ping(lab, "-c", "50", "-i", "0.01", "-W", "1")
@@ -131,7 +123,6 @@ def test_what_is_held_back_is_overtaken(lab: Lab) -> None:
     assert sum(each >= 50 for each in late) == fault.met
 
 
-@PING
 def test_what_is_corrupt_is_thrown_away_by_checksums(lab: Lab) -> None:
     with lab.wire.corrupt("100%", to=Side.SERVER) as fault:
         said = ping(lab, "-c", "5", "-i", "0.01", "-W", "1", "-s", "1000")
@@ -151,7 +142,6 @@ def test_a_rate_is_kept(lab: Lab) -> None:
         assert time.monotonic() - began >= 0.3
 
 
-@PING
 def test_what_a_full_queue_has_no_room_for_is_lost(lab: Lab) -> None:
     with lab.wire.rate("80kbit", queue="3kB", to=Side.SERVER) as fault:
         said = ping(lab, "-c", "20", "-i", "0.002", "-s", "1000", "-W", "1")
@@ -160,7 +150,6 @@ def test_what_a_full_queue_has_no_room_for_is_lost(lab: Lab) -> None:
     assert fault.packets >= 10
 
 
-@PING
 def test_a_profile_is_one_name_for_all_that_such_a_network_does(lab: Lab) -> None:
     with lab.wire.profile("3g") as fault:
         assert 300 <= fastest(ping(lab, "-c", "3", "-i", "0.01")) < 340
@@ -169,7 +158,6 @@ def test_a_profile_is_one_name_for_all_that_such_a_network_does(lab: Lab) -> Non
     assert fastest(ping(lab, "-c", "3", "-i", "0.01")) < 20
 
 
-@PING
 def test_a_full_buffer_at_home_delays_whatever_comes_behind(lab: Lab) -> None:
     """The client sends as much as it can, and its pings wait in the same queue."""
     with Net(lab) as net, lab.wire.profile("bufferbloat"):
@@ -354,7 +342,6 @@ def test_many_wires_are_carried_by_as_many_processes_as_there_are_cores(mark: st
     assert tools.left_over(mark) == []
 
 
-@PING
 def test_a_wire_is_carried_where_descriptors_have_four_digits(lab: Lab) -> None:
     """Of 40 labs at once, the last have such; select(2) takes none above 1023."""
     with contextlib.ExitStack() as closing:

@@ -103,5 +103,6 @@ def test_scripts_test_installs_whatever_is_required() -> None:
 def test_whoever_needs_a_program_says_a_known_one() -> None:
     names = set()
     for path in TESTS.rglob("*.py"):
-        names |= {*re.findall(r'(?:need|program)\("([\w-]+)"\)', path.read_text())}
+        for words in re.findall(r'\b(?:needs?|program)\(("[^)]*")\)', path.read_text()):
+            names |= {*re.findall(r'"([\w-]+)"', words)}
     assert names <= programs.PACKAGES.keys()
