@@ -9,11 +9,12 @@ import re
 PREFIXES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 NUMBER = r"(\d+(?:\.\d+)?) ?"
 TIME = re.compile(rf"{NUMBER}(us|ms|s)?")
-DURATION = re.compile(rf"{NUMBER}(ms|s|min)?")
-IN_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, None: 1.0, "min": 60.0}
+DURATION = re.compile(rf"{NUMBER}(ms|s|min|h|d)?")
+IN_SECONDS = {None: 1, "us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400}
 SHARE = re.compile(rf"{NUMBER}%")
 RATE = re.compile(rf"{NUMBER}([kmg]?)bit(?:/s)?", re.IGNORECASE)
 SIZE = re.compile(rf"{NUMBER}([kmg]?)b", re.IGNORECASE)
+SOME = "1.2s, 300ms, 2min or 1h"  # durations, in words
 LONGEST = 60.0  # seconds
 
 
@@ -31,11 +32,11 @@ def seconds(given: float | str) -> float:
 
 
 def duration(text: str) -> float:
-    """The seconds in ``1.2s``, ``300ms``, ``2min`` or a plain number. Raises ValueError."""
+    """The seconds in ``1.2s``, ``300ms``, ``2min``, ``1h`` or a plain number. Raises ValueError."""
     match = DURATION.fullmatch(text)
     found = float(match[1]) * IN_SECONDS[match[2]] if match else math.inf
     if not math.isfinite(found):
-        raise ValueError("a duration such as 1.2s, 300ms or 2min")
+        raise ValueError(f"a duration such as {SOME}")
     return found
 
 

@@ -225,12 +225,12 @@ COUNT = _integer("a count", 1, 100_000)
 BACKLOG = _integer("a backlog", 0, 65535)
 VALUE = _integer("a number", -(2**31), 2**31 - 1)
 DURATION = Kind(
-    "a duration such as 1.2s, 300ms or 2min",
+    f"a duration such as {units.SOME}",
     duration,
     {
         "anyOf": [
             {"type": "number", "minimum": 0},
-            {"type": "string", "pattern": r"^\d+(\.\d+)? ?(ms|s|min)?$"},
+            {"type": "string", "pattern": r"^\d+(\.\d+)? ?(ms|s|min|h|d)?$"},
         ]
     },
 )

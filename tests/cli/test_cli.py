@@ -64,7 +64,10 @@ def test_the_version_is_netlabs() -> None:
         (["freez"], "netlab: no command is called 'freez'. Did you mean freeze?"),
         (["run", "--banana"], "netlab run: no option is called '--banana'."),
         (["run", "--jobs", "0"], "--jobs: expected a number from 1 on; found '0'"),
-        (["run", "--hold", "long"], "expected a duration such as 2, 1.5s or 300ms; found 'long'"),
+        (
+            ["run", "--hold", "long"],
+            "expected a duration such as 1.2s, 300ms, 2min or 1h; found 'long'",
+        ),
         (["freeze", "synack-dropped", "--for", "-1"], "--for: expected "),
         (["completion", "tcsh"], "shell: expected bash, zsh or fish; found 'tcsh'."),
     ],

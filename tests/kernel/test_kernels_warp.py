@@ -236,7 +236,8 @@ def alive(process: int) -> bool:
         (["--root", "/no/such", "--", "true"], "--root /no/such: there is no such folder"),
         (["--root", "/", "--user", "nobody", "--", "true"], "--user is one of this machine"),
         (["--", "no-such-program"], "there is no program 'no-such-program'"),
-        (["--until", "soon", "--", "true"], "expected a time such as 30s, 10min or 2h"),
+        (["--until", "soon", "--", "true"], "expected a duration such as 1.2s, 300ms, 2min or 1h"),
+        (["--until", "0h", "--", "true"], "a program needs some time: 30s, 10min or 2h"),
         (["--date", "soon", "--", "true"], "expected a date such as 2026-01-01"),
     ],
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import select
 import shlex
 import sys
@@ -45,7 +44,6 @@ booted, or the command's time was up
 """
 STDOUT, STDERR = 1, 2
 SIGNALLED = 128  # added to a signal's number, as shells do
-UNITS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600, "d": 86400, "": 1}
 #: The guest's time after which a command is ended: nothing in TCP waits longer.
 UNTIL = 86400.0
 
@@ -295,12 +293,9 @@ def _user(name: str) -> tuple[int, int, Sequence[int]]:
 
 
 def _span(text: str) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(ms|s|min|h|d|)", text)
-    if not found or not float(found[1]):
-        raise argparse.ArgumentTypeError(
-            f"expected a time such as 30s, 10min or 2h; found {text!r}"
-        )
-    return float(found[1]) * UNITS[found[2]]
+    if found := seconds(text):
+        return found
+    raise argparse.ArgumentTypeError(f"a program needs some time: 30s, 10min or 2h; found {text!r}")
 
 
 def _date(text: str) -> str:

@@ -22,7 +22,7 @@ Commands = Any  # argparse does not export the type of a subparsers action
 
 
 def seconds(text: str) -> float:
-    """An option that is a duration in seconds: ``2``, ``1.5s``, ``300ms``.
+    """An option that is a duration, in seconds: ``2``, ``1.5s``, ``2min``, ``1h``.
 
     Raises `ArgumentTypeError` for anything else.
     """
@@ -30,7 +30,7 @@ def seconds(text: str) -> float:
         return units.duration(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"expected a duration such as 2, 1.5s or 300ms; found {text!r}"
+            f"expected a duration such as {units.SOME}; found {text!r}"
         ) from None
 
 
