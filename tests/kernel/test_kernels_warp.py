@@ -46,6 +46,16 @@ try:
 except OSError as error:
     print(type(error).__name__, round(time.monotonic() - began))
 """
+SAY_PORT = """
+import socket
+door = socket.create_server(("", {0}))
+while True:
+    door.accept()[0].send(b"{0}")
+"""
+ASK_BOTH = """
+import socket
+print(*(socket.create_connection(("server", port)).recv(9).decode() for port in (8000, 8001)))
+"""
 
 
 #: Answers each request after a minute, as a web server and as one of Prometheus.
@@ -167,6 +177,16 @@ def test_in_a_lab_the_network_misbehaves_as_in_netlab_exec(warp: Warp) -> None:
     step = "drop: {segment: SYN, to: server}"
     done = warp("--step", step, "--", sys.executable, "-c", CONNECT)
     assert (done.returncode, done.stdout) == (0, "TimeoutError 5\n"), done.stderr
+
+
+def test_several_servers_are_there_before_the_command(warp: Warp) -> None:
+    served = [
+        word
+        for port in ("8000", "8001")
+        for word in ("--serve", f"{sys.executable} -c '{SAY_PORT.format(port)}'", "--ready", port)
+    ]
+    done = warp(*served, "--", sys.executable, "-c", ASK_BOTH)
+    assert (done.returncode, done.stdout) == (0, "8000 8001\n"), done.stderr
 
 
 def test_a_guest_is_there_after_so_many_instructions(warp: Warp) -> None:

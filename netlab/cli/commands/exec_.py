@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netlab.cli.shared.allowing import add_allow_programs, announce
-from netlab.cli.shared.options import Commands, add_family, note
+from netlab.cli.shared.lab_options import add_lab, servers
+from netlab.cli.shared.options import Commands, note
 from netlab.model.errors import LabError, ScenarioError, Unmet
 
 if TYPE_CHECKING:
@@ -60,22 +61,8 @@ def add(commands: Commands) -> None:
         help="the command and its arguments, after --; before that, a scenario file (.yaml) whose "
         "steps are done first",
     )  # fmt: skip
-    command.add_argument(
-        "--step", action="append", default=[], metavar="STEP",
-        help="do this step of a scenario first, such as 'drop: {segment: FIN, to: client}'; "
-        "may be repeated",
-    )  # fmt: skip
-    command.add_argument(
-        "--serve", action="append", default=[], metavar="COMMAND",
-        help="start this on the server's host first, as yourself; may be repeated, each with its "
-        "--ready",
-    )  # fmt: skip
-    command.add_argument(
-        "--ready", action="append", default=[], metavar="PORT",
-        help="when it listens there, or has written that, go on",
-    )  # fmt: skip
+    add_lab(command)
     command.otherwise["--fault"] = "--step 'drop: {segment: SYN, to: server}'"
-    add_family(command)
     add_allow_programs(command)
     command.set_defaults(main=main)
 
@@ -92,14 +79,13 @@ def main(options: argparse.Namespace) -> int:
     family = Family.IPV6 if options.ipv6 else Family.IPV4
     line, path = _line(options.words)
     way, steps = _steps(path, options)
-    if len(options.serve) != len(options.ready):
-        raise ScenarioError("--serve and --ready go together: --serve 'nginx ...' --ready 80")
+    serving = servers(options)
     with Lab(family, forging=_numbered(steps)) as lab, Net(lab) as net:
         if way:
             from netlab.scenario.steps import hops
 
             hops.lay(lab, way)
-        for serve, ready in zip(options.serve, options.ready, strict=True):
+        for serve, ready in serving:
             lab.server.start(serve, int(ready) if ready.isdecimal() else ready)
         _do(net, steps, path)
         return _run(net, line)

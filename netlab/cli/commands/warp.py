@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from netlab.cli.shared.guest_kernel import one_kernel
 from netlab.cli.shared.kernel_options import LIMIT, SPECS, add_archives
-from netlab.cli.shared.options import Commands, add_family, note, positive, seconds
+from netlab.cli.shared.lab_options import add_lab, servers
+from netlab.cli.shared.options import Commands, note, positive, seconds
 from netlab.model.errors import LabError, ScenarioError
 from netlab.render.watching import lasting
 
@@ -123,16 +124,7 @@ def _add_lab(lab: argparse._ArgumentGroup) -> None:
     lab.add_argument(
         "--lab", action="store_true", help="on the client's host of a lab, as 'netlab exec' does"
     )
-    lab.add_argument(
-        "--step", action="append", default=[], metavar="STEP",
-        help="do this step of a scenario first, such as 'drop: {segment: FIN, to: client}'; "
-        "may be repeated",
-    )  # fmt: skip
-    lab.add_argument("--serve", metavar="COMMAND", help="start this on the server's host first")
-    lab.add_argument(
-        "--ready", metavar="PORT", help="when it listens there, or has written that, go on"
-    )
-    add_family(lab)
+    add_lab(lab)
 
 
 def main(options: argparse.Namespace) -> int:
@@ -166,8 +158,6 @@ def _request(options: argparse.Namespace) -> WarpRequest:
     line = options.words or usual
     if not line:
         raise ScenarioError("no command to run: netlab warp [OPTIONS] -- COMMAND ...")
-    if (options.serve is None) != (options.ready is None):
-        raise ScenarioError("--serve and --ready go together: --serve 'nginx ...' --ready 80")
     return WarpRequest(
         line=line,
         environment=environment,
@@ -181,7 +171,7 @@ def _request(options: argparse.Namespace) -> WarpRequest:
         until=options.until,
         user=_user(options.user) if options.user else None,
         lab=_lab(options),
-        serve=options.serve or "",
+        serve=options.serve,
     )
 
 
@@ -213,8 +203,8 @@ def _lab(options: argparse.Namespace) -> list[str] | None:
 
     words = [word for step in options.step for word in ("--step", step)]
     words += ["--ipv6"] if options.ipv6 else []
-    if options.serve:
-        words += ["--serve", shlex.join([order.INTO, "server"]), "--ready", options.ready]
+    for number, (_, ready) in enumerate(servers(options)):
+        words += ["--serve", shlex.join([order.INTO, "server", str(number)]), "--ready", ready]
     return words
 
 

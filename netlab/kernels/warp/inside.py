@@ -67,11 +67,14 @@ def main() -> None:
 def into() -> None:
     """Become one of the commands of the order, in the lab that this process is in."""
     told = _order()
-    which = told.server if sys.argv[1] == "server" else told.client
-    assert which is not None
+    _, end, *words = sys.argv
+    if end == "server":
+        which, words = told.servers[int(words[0])], []
+    else:
+        which = told.client
     its_own = {*bare.ENVIRONMENT, "PATH", "HOME"}  # of the lab's Python
     of_lab = {name: value for name, value in os.environ.items() if name not in its_own}
-    line = [which.line[0], *(sys.argv[2:] or which.line[1:])]
+    line = [which.line[0], *(words or which.line[1:])]
     os.execve(which.program, line, {**told.environment, **of_lab})
 
 

@@ -41,7 +41,7 @@ class WarpOrder:
     joined: bool = False  # its errors go where its output goes
     user: tuple[int, int, Sequence[int]] | None = None  # number, group, other groups; None: root
     lab: Sequence[str] | None = None  # what netlab exec is told before the command
-    server: GuestCommand | None = None  # what runs on the lab's server
+    servers: Sequence[GuestCommand] = ()  # what runs on the lab's server
     audit: Mapping[str, object] | None = None  # how the command is audited; None: it is run
 
     def json(self) -> str:
@@ -52,8 +52,8 @@ class WarpOrder:
     def of(cls, text: str) -> WarpOrder:
         """What `json` wrote."""
         said = json.loads(text)
-        for name in ("client", "server"):
-            said[name] = GuestCommand(**said[name]) if said[name] else None
+        said["client"] = GuestCommand(**said["client"])
+        said["servers"] = [GuestCommand(**each) for each in said["servers"]]
         return cls(**said)
 
 

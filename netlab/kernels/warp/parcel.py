@@ -43,7 +43,7 @@ class WarpRequest:
     until: float | None = None  # seconds of the guest's time
     user: tuple[int, int, Sequence[int]] | None = None
     lab: Sequence[str] | None = None  # options of netlab exec; None: no lab
-    serve: str = ""  # what is started on the lab's server first
+    serve: Sequence[str] = ()  # what is started on the lab's server first
     audit: Mapping[str, object] | None = None  # as `audition.asked` has it: the command is audited
 
 
@@ -82,7 +82,7 @@ class _Packer:
     def __init__(self, asked: WarpRequest) -> None:
         self._asked = asked
         self._environment = {"PATH": SEARCHED, **asked.environment}
-        self._lines = [line for line in ([*asked.line], _split(asked.serve)) if line]
+        self._lines = [[*asked.line], *map(_split, asked.serve)]
         self._tree = Tree(asked.root)
         self._packing = Packing(self._tree)
         self._programs = [self._program(line[0]) for line in self._lines]
@@ -123,7 +123,7 @@ class _Packer:
             joined=asked.joined,
             user=asked.user,
             lab=asked.lab,
-            server=commands[1] if asked.serve else None,
+            servers=commands[1:],
             audit=asked.audit,
         )
         remarks = (*self._interpreters.remarks, *self._left_out())
@@ -206,6 +206,9 @@ class _Packer:
 def _split(serve: str) -> list[str]:
     """The words of a command line, as a shell would split it."""
     try:
-        return shlex.split(serve)
+        words = shlex.split(serve)
     except ValueError as error:
         raise ScenarioError(f"--serve {serve!r}: {str(error).lower()}") from None
+    if not words:
+        raise ScenarioError(f"--serve {serve!r}: expected a command")
+    return words

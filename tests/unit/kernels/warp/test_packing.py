@@ -223,7 +223,11 @@ def test_what_may_not_be_read(tmp_path: Path) -> None:
 
 
 def test_a_server_whose_command_has_an_open_quote() -> None:
-    assert refusal("true", serve="sh -c 'true") == '--serve "sh -c \'true": no closing quotation'
+    assert refusal("true", serve=["sh -c 'true"]) == '--serve "sh -c \'true": no closing quotation'
+
+
+def test_a_server_that_is_no_command() -> None:
+    assert refusal("true", serve=["true", " "]) == "--serve ' ': expected a command"
 
 
 # --- what is packed
@@ -377,13 +381,17 @@ def test_the_archive_has_each_file_at_its_path_with_its_mode_and_time(tmp_path: 
 
 
 def test_what_is_said_to_a_guest_is_what_it_hears() -> None:
-    told = packed("sh", "-c", "true", until=3.0, user=(1, 2, (2, 3)), terminal=(24, 80)).told
+    serve = ("sleep 1", "sh -c 'sleep 2'")
+    told = packed(
+        *("sh", "-c", "true"), until=3.0, user=(1, 2, (2, 3)), terminal=(24, 80), serve=serve
+    ).told
     heard = order.WarpOrder.of(told.json())
     assert (heard.client.program, [*heard.client.line]) == (
         told.client.program,
         ["sh", "-c", "true"],
     )
-    assert (heard.until, heard.server, heard.environment) == (3.0, None, told.environment)
+    assert (heard.until, heard.environment) == (3.0, told.environment)
+    assert [[*each.line] for each in heard.servers] == [["sleep", "1"], ["sh", "-c", "sleep 2"]]
     assert (tuple(heard.user or ()), tuple(heard.terminal or ())) == ((1, 2, [2, 3]), (24, 80))
 
 
