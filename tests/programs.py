@@ -36,6 +36,7 @@ PACKAGES = {
     "initdb": "postgresql (Fedora: postgresql-server)",
     "ip": "iproute2 (Fedora: iproute)",
     "java": "default-jdk-headless (Fedora: java-latest-openjdk-devel)",
+    "make": "make",
     "man": "man-db",
     "mergecap": "wireshark-common (Fedora: wireshark-cli)",
     "netstat": "net-tools",

@@ -25,7 +25,7 @@ from ..unit.kernels.bisect.tree import git, grown
 
 pytestmark = [
     pytest.mark.skipif(platform.machine() != "x86_64", reason="guests are for x86_64 alone"),
-    pytest.mark.needs("qemu-system-x86_64"),
+    pytest.mark.needs("qemu-system-x86_64", "make"),
     pytest.mark.timeout(600),
 ]
 PATIENCE = 500.0

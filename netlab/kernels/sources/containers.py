@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import IO, BinaryIO, NamedTuple
 
 from netlab.kernels import packed
+from netlab.kernels.tar import TarHeader
 from netlab.model import outside
 
 #: ar(5): the beginning of the archive, and the header of each part.
@@ -34,11 +35,6 @@ TYPE, REGULAR = 0o170000, 0o100000
 #: A kernel's package has 10,000 files at most.
 MOST_FILES = 20_000
 LONGEST_NAME = 4096
-#: What tar keeps in headers of their own: long names, and attributes.
-TAR_HEADERS = (
-    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE,
-    tarfile.SOLARIS_XHDTYPE,
-)  # fmt: skip
 BLOCK = outside.MIB
 
 
@@ -59,7 +55,7 @@ def deb(whole: BinaryIO, size: int) -> Iterator[PackedFile]:
     most = packed.ceiling(data_size)
     plain = packed.stream(data, most)
     number = 0
-    with tarfile.open(fileobj=plain, mode="r|", bufsize=BLOCK, tarinfo=_TarHeader) as archive:
+    with tarfile.open(fileobj=plain, mode="r|", bufsize=BLOCK, tarinfo=TarHeader) as archive:
         for member in archive:
             number = _counted(number)
             if archive.offset > most:  # where the next one begins: tarfile would seek there
@@ -88,16 +84,6 @@ def _data(whole: BinaryIO, size: int) -> tuple[IO[bytes], int]:
             return io.BufferedReader(Extent(whole, int(found[2]))), int(found[2])
         at = whole.seek(at + at % 2)
     raise ValueError("it has no data.tar")
-
-
-class _TarHeader(tarfile.TarInfo):
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _TarHeader:
-        """As tarfile does, which would read the text of a header whole, however long it is."""
-        header = super().frombuf(buf, encoding, errors)
-        if header.type in TAR_HEADERS and header.size > outside.MIB:
-            raise tarfile.ReadError("one of its names is longer than 1 MiB")
-        return header
 
 
 def rpm(whole: BinaryIO, size: int) -> Iterator[PackedFile]:

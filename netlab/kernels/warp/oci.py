@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from netlab.kernels import cache, packed
+from netlab.kernels.tar import TarHeader
 from netlab.kernels.warp.tree import Tree
 from netlab.model import outside
 from netlab.model.errors import ScenarioError
@@ -116,7 +117,9 @@ def _unpack(layer: Path, root: Path) -> None:
     try:
         with (
             layer.open("rb") as file,
-            tarfile.open(fileobj=packed.stream(file, most), mode="r|") as archive,
+            tarfile.open(
+                fileobj=packed.stream(file, most), mode="r|", tarinfo=TarHeader
+            ) as archive,
         ):
             for member in archive:
                 with cache.written(root):

@@ -15,6 +15,7 @@ import zstandard
 
 from netlab.kernels import packed
 from netlab.kernels.sources import containers, unpack
+from netlab.kernels.tar import TEXTS
 from netlab.model.errors import ScenarioError
 from tests.unit.kernels.sources.fake_kernels import RELEASE, deb, deb_of, files, rpm, rpm_of
 
@@ -61,7 +62,7 @@ def test_a_small_deb_that_unpacks_to_gigabytes(tmp_path: Path) -> None:
         assert len(bomb) < 500_000
         said = refused(tmp_path / "bomb.deb", deb_of(bomb, b"data.tar.zst"))
         assert said == ("cannot be unpacked: it unpacks to more than 64 MiB, as no kernel's does")
-    for kind in containers.TAR_HEADERS:
+    for kind in TEXTS:
         data = zeros(GIGABYTES, tar(("long", GIGABYTES, kind)))
         said = refused(tmp_path / "long.deb", deb_of(data, b"data.tar.zst"))
         assert "one of its names is longer than 1 MiB" in said

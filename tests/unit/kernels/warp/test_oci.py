@@ -137,11 +137,16 @@ def test_an_image_is_unpacked_once(layout: Layout) -> None:
         ("damaged", "is not what its name says: the image is damaged"),
         ("another machine", "has no image for amd64"),
         ("no gzip", "cannot be unpacked: "),
+        ("a name without end", "cannot be unpacked: one of its names is longer than 1 MiB"),
         ("no JSON", "expected the JSON of a part of an image"),
     ],
 )
 def test_a_bad_image_is_one_sentence(break_it: str, problem: str, layout: Layout) -> None:
-    data = b"\x1f\x8bnothing" * 99 if break_it == "no gzip" else layer((member("a"), b"1"))
+    data = layer((member("a"), b"1"))
+    if break_it == "no gzip":
+        data = b"\x1f\x8bnothing" * 99
+    if break_it == "a name without end":
+        data = layer((member("a", tarfile.GNUTYPE_LONGNAME), bytes(2 << 20)))
     folder = layout.index(
         layout.image([data], "arm64" if break_it == "another machine" else "amd64")
     )
