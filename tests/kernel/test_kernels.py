@@ -21,7 +21,7 @@ NO_NETWORK = (
 )
 
 #: Seconds that three guests may take, one after the other, and what is fetched before.
-PATIENT = 900.0
+PATIENT = 1800.0
 
 pytestmark = [
     pytest.mark.skipif(platform.machine() != "x86_64", reason="guests are for x86_64 alone"),

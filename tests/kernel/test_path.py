@@ -204,7 +204,7 @@ def test_an_address_that_is_left_is_nobodys(lab: Lab) -> None:
         (lambda: [Service(["a", "b", "a"])], "one service are called a: name each once"),
         (lambda: [Nat], "path: expected hops, such as Nat(); found <class"),
         (lambda: [Nat(forgets=0)], "forgets: expected whole seconds, at least 1; found 0"),
-        (lambda: [Nat(forgets="1h")], "forgets: expected whole seconds, at least 1; found 1h"),
+        (lambda: [Nat(forgets="1w")], "forgets: expected whole seconds, at least 1; found 1w"),
         (lambda: [Nat(forgets=1.5)], "forgets: expected whole seconds"),  # type: ignore[arg-type]
         (lambda: [Nat(ports="0-5")], "ports: expected one, or two with a hyphen between"),
         (lambda: [Firewall(invalid="maybe")], "invalid: expected drop or pass; found 'maybe'"),
