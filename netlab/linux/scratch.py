@@ -23,6 +23,28 @@ from netlab.linux.privileges import refused
 from netlab.programs import sweeper
 
 
+def place() -> str:
+    """Where temporary files belong, as `tempfile.gettempdir` has it. That writes a file there to
+    see whether it can, which would stay if this process were killed just then; this has no name.
+    Raises FileNotFoundError where no folder can be written to.
+    """
+    if tempfile.tempdir is None:
+        named = [os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")]
+        folders = [os.path.abspath(folder) for folder in (*named, "/tmp", "/var/tmp") if folder]
+        tempfile.tempdir = next(filter(_takes_files, folders), None)
+    return tempfile.gettempdir()
+
+
+def _takes_files(folder: str) -> bool:
+    with contextlib.suppress(OSError):
+        file = os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            return os.write(file, b"any") > 0
+        finally:
+            os.close(file)
+    return False
+
+
 def made(name: str) -> Path:
     """A new and empty folder, whose name begins so. Others than this user may enter it, too: a
     program may run as somebody else. Raises OSError, and `LabError` where no process can be had.
@@ -45,7 +67,7 @@ def folder(name: str) -> Iterator[Path]:
 @cache
 def _all() -> Path:
     """The folder of all. Whoever removes it is there before it is."""
-    path = Path(tempfile.gettempdir(), f"netlab-{secrets.token_hex(8)}")
+    path = Path(place(), f"netlab-{secrets.token_hex(8)}")
     waits, holds = os.pipe()  # the other end is closed with this process
     try:
         sweeping = subprocess.Popen(

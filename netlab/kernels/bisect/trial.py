@@ -24,6 +24,7 @@ from netlab.kernels.compare.differences import Difference, compare
 from netlab.kernels.matrix import Plan, usual_clock
 from netlab.kernels.sources import fetch, spec
 from netlab.kernels.vm import boot
+from netlab.linux import scratch
 from netlab.model.errors import NetlabError
 from netlab.model.kernel_run import KernelRun
 
@@ -85,7 +86,7 @@ def _unjudged(run: KernelRun) -> str:
 
 def _build(tree: Path, command: str, meanwhile: Callable[[], None]) -> str:
     """Run the command of a build; return its complaint, or '' where it succeeds."""
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile(dir=scratch.place()) as output:
         process = subprocess.Popen(
             ["/bin/sh", "-c", command],
             cwd=tree,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netlab.kernels.sources.mirrors import environment, without_apt
+from netlab.linux import scratch
 from netlab.linux.syscalls import bound
 
 
@@ -43,7 +44,10 @@ def run(command: Sequence[str], folder: Path, tick: Callable[[], None] = lambda:
     if shutil.which(command[0]) is None:
         raise without_apt()
     reader, writer = os.pipe()
-    with tempfile.TemporaryFile() as messages, open(reader, errors="replace") as status:
+    with (
+        tempfile.TemporaryFile(dir=scratch.place()) as messages,
+        open(reader, errors="replace") as status,
+    ):
         try:
             process = subprocess.Popen(
                 bound([*command, f"-oAPT::Status-Fd={writer}"], signal.SIGTERM),
