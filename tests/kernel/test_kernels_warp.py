@@ -251,6 +251,7 @@ def alive(process: int) -> bool:
     [
         (["--"], "no command to run: netlab warp [OPTIONS] -- COMMAND ..."),
         (["--serve", "x", "--", "true"], "--serve and --ready go together"),
+        (["--ready", "80", "--", "true"], "--serve and --ready go together"),
         (["--kernel", "host", "--", "true"], "this kernel runs already"),
         (["--memory", "100", "--", "true"], "too much for --memory 100: give "),
         (["--root", "/no/such", "--", "true"], "--root /no/such: there is no such folder"),

@@ -197,13 +197,14 @@ def _system(options: argparse.Namespace) -> tuple[Path, dict[str, str], str, tup
 
 def _lab(options: argparse.Namespace) -> list[str] | None:
     """What netlab exec is told in the guest; None where there is no lab."""
-    if not (options.lab or options.step or options.serve or options.ipv6):
+    serving = servers(options)
+    if not (options.lab or options.step or serving or options.ipv6):
         return None
     from netlab.kernels.warp import order
 
     words = [word for step in options.step for word in ("--step", step)]
     words += ["--ipv6"] if options.ipv6 else []
-    for number, (_, ready) in enumerate(servers(options)):
+    for number, (_, ready) in enumerate(serving):
         words += ["--serve", shlex.join([order.INTO, "server", str(number)]), "--ready", ready]
     return words
 
