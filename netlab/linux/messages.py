@@ -4,6 +4,8 @@
 Its package imports all that it has, which takes 85 ms of every command that builds a lab, and what
 encodes links, addresses and routes needs a fourth of that. So modules are imported here below a
 package that has not run, and forgotten afterwards: whoever imports pyroute2 gets it as it is.
+
+Its sockets are not imported at all: they need asyncio, which takes as long as all messages.
 """
 
 from __future__ import annotations
@@ -15,7 +17,17 @@ from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 
 PACKAGE = "pyroute2"
+SOCKETS = f"{PACKAGE}.netlink.nlsocket"
 _lock = threading.Lock()
+
+
+class _Unused(ModuleType):
+    """A module of classes that modules of messages derive others from, which nobody uses."""
+
+    def __getattr__(self, name: str) -> type:
+        if name.startswith("__"):  # what the import system asks for
+            raise AttributeError(name)
+        return type(name, (), {})
 
 
 def encoders(*names: str) -> list[ModuleType]:
@@ -30,6 +42,7 @@ def encoders(*names: str) -> list[ModuleType]:
         if spec is None:
             raise ImportError(f"netlab needs {PACKAGE}: install netlab with its dependencies")
         sys.modules[PACKAGE] = module_from_spec(spec)
+        sys.modules[SOCKETS] = _Unused(SOCKETS)
         try:
             return [*map(importlib.import_module, whole)]
         finally:

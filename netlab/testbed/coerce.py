@@ -6,7 +6,6 @@ Each function raises `LabError` for an unknown word, and lists the known ones.
 
 from __future__ import annotations
 
-import difflib
 import enum
 import re
 from collections.abc import Iterable, Sequence
@@ -117,6 +116,8 @@ def _member(kind: type[E], what: str, word: object) -> E:
 
 def unknown(what: str, word: object, known: Iterable[str]) -> NoReturn:
     """Raise `LabError`: nothing of that kind is called so, but something may be nearly."""
+    import difflib  # takes milliseconds of every command that builds a lab, and few make mistakes
+
     words = list(known)
     near = difflib.get_close_matches(str(word), words, n=1, cutoff=0.5)
     guess = f" Did you mean {near[0]}?" if near else ""

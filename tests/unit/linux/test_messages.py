@@ -13,9 +13,11 @@ import sys
 from netlab.linux import nftables, rtnetlink
 rtnetlink.up(7)
 nftables._listing("table")
-print(*(name for name in sys.modules if name.partition(".")[0] == "pyroute2"))
+print(*(name for name in sys.modules if name.partition(".")[0] in ("pyroute2", "asyncio")))
 import pyroute2
 print(pyroute2.IPRoute.__module__, pyroute2.netlink.rtnl.ifinfmsg.__name__)
+from pyroute2.netlink.nfnetlink import nftsocket
+print(nftsocket.NFTSocket.__mro__[1].__module__, "asyncio" in sys.modules)
 """
 BOTH = """
 import {first}
@@ -31,7 +33,11 @@ def said(code: str) -> list[str]:
 
 
 def test_nothing_of_it_stays_and_it_can_be_had_whole() -> None:
-    assert said(ALONE) == ["", "pyroute2.iproute.linux pyroute2.netlink.rtnl.ifinfmsg"]
+    assert said(ALONE) == [
+        "",
+        "pyroute2.iproute.linux pyroute2.netlink.rtnl.ifinfmsg",
+        "pyroute2.netlink.nlsocket True",
+    ]
 
 
 def test_messages_are_the_same_whoever_has_imported_it_first() -> None:
