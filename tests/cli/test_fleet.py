@@ -35,7 +35,7 @@ NAMES = [f"host{number:02}" for number in range(1, 21)]
 REQUEST = bytes(100)
 PATIENCE = 240.0  # seconds for a command that takes twenty where nothing else happens
 #: How `ss -tino` shows a client whose fault cannot be a passing loss any more.
-REPEATS, PROBES = r"timer:\(on,\S+,[3-9]\)", r"\(persist,.* backoff:[3-9]"
+REPEATS, PROBES = r"timer:\(on,\S+,[3-9]\)", r"\(persist,.* backoff:[4-9]"
 SILENT, CLOSED = r" lastrcv:\d{4,}", "^FIN-WAIT-2"
 
 

@@ -25,6 +25,7 @@ from ..programs import need
 from .tools import inside
 
 REPEATS = 4  # of a SYN
+PROBED = " backoff:4 "  # probes of a window, 3 s after it closed
 APART = 1.5  # seconds between two looks
 BOTH, CLIENT, SERVER = "both", "client", "server"
 
@@ -218,6 +219,8 @@ def _played(scenario: Scenario, family: Family, found: dict[tuple[str, Family], 
         if scenario.way and any(row.timer is Timer.RETRANSMIT for row in rows):
             # a few are lost on any way
             lab.wait(lambda: max(map(_repeats, lab.hosts)) >= REPEATS, 30)
+        if any(row.timer is Timer.PROBE for row in rows):  # a reader may be late, too
+            lab.wait(lambda: any(PROBED in _look(host)[0] for host in lab.hosts), 30)
         first = {host: (*_look(host), _own(host)) for host in lab.hosts}
         lab.wait(lambda: None, APART)
         listed = _tracked(lab)

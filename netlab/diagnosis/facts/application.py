@@ -6,11 +6,10 @@ from __future__ import annotations
 from netlab.diagnosis.facts.passing import outnumbered, works
 from netlab.diagnosis.facts.registry import Value, fact, of_figures
 from netlab.diagnosis.facts.sending import repeats
-from netlab.diagnosis.facts.timing import RECENT, quiet, since, stays, surplus, unheard
+from netlab.diagnosis.facts.timing import IGNORED, RECENT, quiet, since, stays, surplus, unheard
 from netlab.diagnosis.observed import ObservedEnd
 from netlab.model.tcp import State
 
-IGNORED = 3.0  # seconds: longer than any pause of a program that works
 #: States that pass by in a round trip, and how many times as many as ESTABLISHED are not normal.
 WAITING = (State.SYN_SENT, State.FIN_WAIT1, State.LAST_ACK, State.CLOSING)
 NEARLY_ALL = 5
@@ -33,19 +32,22 @@ def held(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 @fact
 def unread(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """Data has been in its queue for a second or more, or nothing was read between the samples."""
+    """Data has been in its queue for longer than a program that works pauses, or comes late where
+    its machine is busy, and nothing was read between the samples.
+    """
     socket, before = own.socket, own.before
     if socket is None or socket.rx_queue == 0:
         return False
-    if before is not None and not (socket.info or before.info):
-        return before.rx_queue == socket.rx_queue or None
-    if before is not None:
-        received = socket.info.get("bytes_received"), before.info.get("bytes_received")
-        if before.rx_queue == 0 or received[0] is None or received[1] is None:
-            return False if before.rx_queue == 0 else None
-        return received[0] - socket.rx_queue <= received[1] - before.rx_queue
     age = since(socket, "lastrcv")
-    return None if age is None else age >= 1.0
+    if before is None:
+        return None if age is None else age >= IGNORED
+    if not (socket.info or before.info):
+        return before.rx_queue == socket.rx_queue or None
+    received = socket.info.get("bytes_received"), before.info.get("bytes_received")
+    if before.rx_queue == 0 or received[0] is None or received[1] is None:
+        return False if before.rx_queue == 0 else None
+    stands = received[0] - socket.rx_queue <= received[1] - before.rx_queue
+    return stands and max(own.elapsed or 0.0, age or 0.0) >= IGNORED
 
 
 @of_figures

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from netlab.diagnosis.facts.passing import one_of_few_with_data, passing, works
 from netlab.diagnosis.facts.registry import Value, fact, of_figures
-from netlab.diagnosis.facts.timing import RECENT, since
+from netlab.diagnosis.facts.timing import DOUBLINGS, IGNORED, RECENT, SHORTEST, since
 from netlab.diagnosis.observed import ObservedEnd, tries
 from netlab.model.tcp import State, Timer
 from netlab.snapshot.records import Socket
@@ -203,24 +203,34 @@ def zero_window(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 
 @of_figures
 def stalled(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
-    """The window has been closed for about a second: a reader that pauses for less is normal."""
+    """The window has been closed for longer than a reader that works pauses, or comes late where
+    its machine is busy.
+    """
     socket, before = own.socket, own.before
     if socket is None or socket.timer not in (Timer.PROBE, None):
         return None
     if advanced(own, peer):
         return False
-    if before is not None and before.timer is Timer.PROBE and (own.elapsed or 0) >= RECENT:
+    if before is not None and before.timer is Timer.PROBE and (own.elapsed or 0) >= IGNORED:
         sent = before.info.get("data_segs_out") != socket.info.get("data_segs_out")
         if advanced(own, peer) is False and not sent:
             return True
     silence, waits = since(socket, "lastsnd"), socket.remaining
-    if _probes(socket) >= 2:
-        return True
+    if (socket.probes or 0) >= 2 or _probing(socket) >= IGNORED:
+        return True  # where a reader is merely late, its kernel answers each probe
     if silence is not None:
-        return silence >= RECENT
+        return silence >= IGNORED
     if socket.probes is None or waits is None:
         return None
-    return waits >= RECENT  # the wait doubles with each probe, from 0.2 s
+    return waits >= IGNORED  # each wait is as long as all before it
+
+
+def _probing(socket: Socket) -> float:
+    """Seconds for which it has probed at least: each wait is twice the one before, from the
+    time-out on (tcp_probe0_when).
+    """
+    number = min(_probes(socket), DOUBLINGS)
+    return socket.info.get("rto", SHORTEST) * (2**number - 1)
 
 
 def _probes(socket: Socket) -> float:

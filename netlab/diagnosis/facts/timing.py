@@ -13,8 +13,10 @@ NEVER = 1e6
 #: ``ss`` leaves out milliseconds from 10 s, and seconds from 10 min (misc/ss.c, print_ms_timer).
 COARSE = ((600.0, 60.0), (10.0, 1.0))
 RECENT = 1.0  # seconds: an application that sent or received data since then is active
-#: Seconds of the longest time-out, TCP_RTO_MAX, and how often the shortest is doubled before it.
-LONGEST, DOUBLINGS = 120.0, 9
+IGNORED = 3.0  # seconds: longer than any pause of a program that works
+#: Seconds of the shortest time-out (TCP_RTO_MIN) and the longest (TCP_RTO_MAX), and how often the
+#: former is doubled before it is the latter.
+SHORTEST, LONGEST, DOUBLINGS = 0.2, 120.0, 9
 FIN_TIMEOUT = 60.0  # tcp_fin_timeout, where the snapshot does not have it
 #: Segments without data that an orderly connection receives: two of the handshake, and a FIN.
 ORDERLY = 3

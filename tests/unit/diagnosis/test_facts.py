@@ -139,7 +139,7 @@ CASES: dict[str, list[Case]] = {
     "unread": alone(
         (GONE, False), (end(**info(lastrcv=9)), False), (end(rx_queue=5), None),
         (end(rx_queue=1, **info(lastrcv=9)), True),
-        (end(rx_queue=5, **info(lastrcv=0.9)), False), (end(rx_queue=5, **info(lastrcv=1)), True),
+        (end(rx_queue=5, **info(lastrcv=2.9)), False), (end(rx_queue=5, **info(lastrcv=3)), True),
         (end(rx_queue=5, **info(lastrcv=NEVER)), None), (end(rx_queue=5, **info(rto=1)), False),
         (end(before=sock(**info(bytes_received=5)), rx_queue=5, **info(bytes_received=5)), False),
         (end(before=sock(rx_queue=5), rx_queue=5, **info(lastrcv=9, bytes_received=5)), None),
@@ -147,9 +147,13 @@ CASES: dict[str, list[Case]] = {
         (end(before=sock(rx_queue=5), rx_queue=6), None),
         (end(before=sock(rx_queue=6), rx_queue=5), None),
         (end(before=sock(rx_queue=5, **info(bytes_received=5)), rx_queue=5), None),
-        *((end(before=sock(rx_queue=5, **info(bytes_received=9)), rx_queue=queue,
-               **info(bytes_received=20)), value)
-          for queue, value in ((15, False), (16, True), (17, True))),
+        *((end(before=sock(rx_queue=5, **info(bytes_received=9)), elapsed=elapsed, rx_queue=queue,
+               **info(bytes_received=20, lastrcv=age)), value)
+          for elapsed, age, queue, value in (
+              (3, 0.1, 15, False), (3, 0.1, 16, True), (3, 0.1, 17, True), (1, 3, 16, True),
+              (1, 3, 15, False),
+              # A reader that works comes a second late on a busy machine.
+              (1, 2.9, 16, False), (2.9, 0.1, 16, False), (None, 2.9, 16, False))),
     ),
     "unaccepted": alone(
         (end(), None), (end(inode=7), False), (end(inode=0), None),
@@ -519,27 +523,29 @@ CASES: dict[str, list[Case]] = {
     ],
     "stalled": alone(
         (GONE, None), (end(timer=AGAIN, probes=9), None), (end(timer=PROBE), None),
-        (end(timer=PROBE, probes=2), True), (end(timer=PROBE, **info(backoff=2)), True),
-        (end(timer=PROBE, probes=1, **info(backoff=1, lastsnd=0.9)), False),
-        (end(timer=PROBE, probes=1, **info(backoff=1, lastsnd=1)), True),
-        (end(timer=PROBE, probes=1, remaining=0.9), False),
-        (end(timer=PROBE, probes=1, remaining=1), True), (end(timer=PROBE, probes=1), None),
+        (end(timer=PROBE, probes=2), True), (end(timer=PROBE, **info(backoff=4)), True),
+        (end(timer=PROBE, **info(backoff=3, rto=0.2)), False),
+        (end(timer=PROBE, **info(backoff=2, rto=1)), True),
+        (end(timer=PROBE, probes=1, **info(backoff=1, lastsnd=2.9)), False),
+        (end(timer=PROBE, probes=1, **info(backoff=1, lastsnd=3)), True),
+        (end(timer=PROBE, probes=1, remaining=2.9), False),
+        (end(timer=PROBE, probes=1, remaining=3), True), (end(timer=PROBE, probes=1), None),
         (end(timer=PROBE, remaining=1), None),
         *((end(timer=PROBE, elapsed=elapsed, before=sock(timer=timer, **then),
                **info(lastsnd=0.5, bytes_acked=5, data_segs_out=5)), value)
           for elapsed, timer, then, value in (
-              (1, PROBE, info(bytes_acked=5, data_segs_out=5), True),
-              (0.9, PROBE, info(bytes_acked=5, data_segs_out=5), False),
+              (3, PROBE, info(bytes_acked=5, data_segs_out=5), True),
+              (2.9, PROBE, info(bytes_acked=5, data_segs_out=5), False),
               (None, PROBE, info(bytes_acked=5, data_segs_out=5), False),
-              (1, AGAIN, info(bytes_acked=5, data_segs_out=5), False),
-              (1, PROBE, info(bytes_acked=4, data_segs_out=5), False),
-              (1, PROBE, info(bytes_acked=5, data_segs_out=4), False))),
-        *((end(timer=PROBE, elapsed=1, before=sock(timer=PROBE, tx_queue=then), tx_queue=2,
+              (3, AGAIN, info(bytes_acked=5, data_segs_out=5), False),
+              (3, PROBE, info(bytes_acked=4, data_segs_out=5), False),
+              (3, PROBE, info(bytes_acked=5, data_segs_out=4), False))),
+        *((end(timer=PROBE, elapsed=3, before=sock(timer=PROBE, tx_queue=then), tx_queue=2,
                **info(lastsnd=0.5)), value)  # without figures, the queue tells
           for then, value in ((2, True), (1, False), (3, False))),
         (end(timer=PROBE, before=sock(**info(bytes_acked=5)), probes=9, **info(bytes_acked=6)),
          False),
-        (end(probes=9), True), (end(**info(lastsnd=0.9)), False), (end(**info(lastsnd=1)), True),
+        (end(probes=9), True), (end(**info(lastsnd=2.9)), False), (end(**info(lastsnd=3)), True),
         (end(timer=NONE, probes=9), None),
     ),
     "refused": [

@@ -419,7 +419,8 @@ def test_one_probe_of_a_window_is_not_blamed_on_the_own_firewall() -> None:
         return host(at_client(s.ESTABLISHED, **more))
 
     assert causes(probing(0.3)) == ()
-    assert causes(probing(1.0)) != ()
+    assert causes(probing(2.9)) == ()
+    assert causes(probing(3.0)) != ()
 
 
 def test_the_next_message_may_be_as_long_as_the_last_one() -> None:
