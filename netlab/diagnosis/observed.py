@@ -143,6 +143,12 @@ class ObservedHost:
         number.update(self.at_rest.lively)
         return number
 
+    @functools.cached_property
+    def served(self) -> Counter[str]:
+        """How many connections each process has that are ESTABLISHED and just heard."""
+        open_ = (each for each in self.restless if each.state is State.ESTABLISHED and each.owner)
+        return Counter(each.owner for each in open_ if self.is_lively(each))
+
     def is_lively(self, socket: Socket) -> bool:
         """Whether a connection heard from the other end, or has ended in good order, just now."""
         state, info = socket.state, socket.info

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from netlab.diagnosis.facts.passing import outnumbered, works
+from netlab.diagnosis.facts.passing import outnumbered, program_works, works
 from netlab.diagnosis.facts.registry import Value, fact, of_figures
 from netlab.diagnosis.facts.sending import repeats
 from netlab.diagnosis.facts.timing import IGNORED, RECENT, quiet, since, stays, surplus, unheard
@@ -104,17 +104,19 @@ def counted_waiting(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
 def young(own: ObservedEnd, peer: ObservedEnd | None) -> Value:
     """It has just heard from the other end, so its state may be transient.
 
-    On a busy machine a program that holds it, and works, may come to it seconds later.
+    On a busy machine a program that holds it, and works, may come to it seconds later: to have
+    been so at both of two looks shows nothing, then, if they were close to each other.
     """
-    if own.before is not None and own.before.state is own.state:
+    same = own.before is not None and own.before.state is own.state
+    if same and (own.elapsed or 0.0) >= IGNORED:
         return False
     age = unheard(own, peer)
-    if age is None and crowd(own, peer) >= CROWD:
+    if age is None and (same or crowd(own, peer) >= CROWD):
         return False
     again = surplus(own, peer)
     if again is not None and again >= 2:  # what it hears is repetitions
         return False
-    busy = held(own, peer) and works(own, peer) and outnumbered(own)
+    busy = held(own, peer) and ((works(own, peer) and outnumbered(own)) or program_works(own))
     return None if age is None else age < (IGNORED if busy else RECENT)
 
 

@@ -80,6 +80,19 @@ def works(own: ObservedEnd, peer: ObservedEnd | None) -> bool:
     )
 
 
+def program_works(own: ObservedEnd) -> bool:
+    """Whether the process that holds it has just heard of as many other connections, of whatever
+    service, as of its own service are in its state.
+    """
+    assert own.socket is not None
+    socket, host = own.socket, own.host
+    if not socket.owner:
+        return False
+    itself = own.state is State.ESTABLISHED and host.is_lively(socket)
+    alike = _most(host, socket.local[1], socket.remote, own.state)
+    return host.served[socket.owner] - itself >= max(1, alike)
+
+
 def outnumbered(own: ObservedEnd) -> bool:
     """Whether no more of its service are in its state than live or ended in good order."""
     assert own.socket is not None

@@ -112,6 +112,10 @@ GONE = ObservedEnd(s.CLOSED, at())
 OWNED = at(**listening(owner="nginx"))
 #: Another connection of the client's to the same service, which works.
 BESIDE = sock(local=(C[0], 40002))
+#: One of the same program's, to another service.
+ELSEWHERE = sock(
+    local=(C[0], 40003), remote=("10.0.0.3", 80), owner="nginx", **info(lastrcv=0.1, rto=1)
+)
 #: The other end: its socket goes to the client's port.
 PEER = ObservedEnd(s.ESTABLISHED, at(), sock(local=S, remote=C))
 
@@ -180,13 +184,20 @@ CASES: dict[str, list[Case]] = {
     "young": alone(
         (end(), None), (end(**info(lastrcv=0.9)), True), (end(**info(lastrcv=1)), False),
         (end(**info(lastsnd=0.1)), None), (end(**info(lastack=0.9, lastrcv=5)), True),
-        (end(before=sock(), **info(lastrcv=0.1)), False),
+        *((end(before=sock(), elapsed=elapsed, **info(lastrcv=age)), value)
+          for elapsed, age, value in ((3, 0.1, False), (2.9, 0.1, True), (2.9, 1, False))),
+        (end(before=sock(), elapsed=1), False),
         (end(before=sock(s.SYN_SENT), **info(lastrcv=0.1)), True),
         (end(**info(lastrcv=0.1, segs_in=5)), False), (end(**info(lastrcv=0.1, segs_in=4)), True),
         *((end(s.CLOSE_WAIT, at(sockets=shown), inode=inode, **info(lastrcv=age)), value)
           for shown, inode, age, value in (  # its program works, and comes to it seconds later
               ([BESIDE], 7, 2.9, True), ([BESIDE], 7, 3, False), ([BESIDE], 0, 2.9, False),
               ([], 7, 1, False), ([BESIDE, *2 * [sock(s.CLOSE_WAIT)]], 7, 1, False))),
+        *((end(s.CLOSE_WAIT, at(sockets=shown), owner=owner, **info(lastrcv=age)), value)
+          for shown, owner, age, value in (  # its program works, for others
+              ([ELSEWHERE], "nginx", 2.9, True), ([ELSEWHERE], "nginx", 3, False),
+              ([ELSEWHERE], "redis", 1, False), ([ELSEWHERE], "", 1, False),
+              ([ELSEWHERE, *2 * [sock(s.CLOSE_WAIT)]], "nginx", 1, False))),
         (end(s.CLOSE_WAIT, crowds(10, 0), **info(lastrcv=0.1)), True),  # however many: it is new
         (end(s.CLOSE_WAIT, crowds(10, 0)), False), (end(s.CLOSE_WAIT, crowds(9, 0)), None),
     ),
