@@ -85,7 +85,7 @@ def write_report(
     chapters = []
     for scenario, run, name in zip(scenarios, runs, file_names(scenarios), strict=True):
         with apart.one(name):
-            captured = _write_capture(folder, run, name, "--report")
+            captured = write_capture(folder, run, name, "--report")
             files.write(folder / f"{name}.json", f"{run.to_json()}\n", "--report")
             written = ([f"{name}.pcapng"] if captured else []) + [f"{name}.json"]
             chapters.append(_chapter(scenario, run, name, tuple(written)))
@@ -109,7 +109,7 @@ def write_captures(
     written = 0
     for run, name in zip(runs, file_names(scenarios), strict=True):
         with apart.one(name):
-            written += _write_capture(folder, run, name, "--pcap")
+            written += write_capture(folder, run, name, "--pcap")
     apart.say()
     return written
 
@@ -152,7 +152,10 @@ class _Apart:
             raise LabError(f"{self._option}: {'; '.join(self._lost)}")
 
 
-def _write_capture(folder: Path, run: Evidence, name: str, option: str) -> bool:
+def write_capture(folder: Path, run: Evidence, name: str, option: str) -> bool:
+    """Write the capture file of one run, named `name`.pcapng; return whether it has a recording.
+    Raises `ScenarioError` or `LabError` where it cannot be written.
+    """
     from netlab.render.pcapng import pcapng
 
     if run.recording is None:

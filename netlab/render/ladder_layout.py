@@ -154,7 +154,7 @@ def _footer(evidence: Evidence, noise: Sequence[Packet], rests: bool) -> Iterato
         yield "Packets were not recorded in this run."
         return
     if rests:
-        yield "Not every packet is drawn; the pcapng has all."
+        yield "Not every packet is drawn; a capture file has all (--pcap DIR)."
     if noise:
         yield f"Besides: {kinds_of(noise)}."
     if record.missed:

@@ -18,7 +18,8 @@ from netlab.model.vocabulary import Hook, Side
 
 SECTION, INTERFACE, NAMES, PACKET = 0x0A0D0D0A, 1, 4, 6  # types of blocks
 BYTE_ORDER, UNKNOWN_LENGTH = 0x1A2B3C4D, 0xFFFF_FFFF_FFFF_FFFF
-LINKTYPE_RAW = 101  # no header below the internet protocol's
+#: No header below the internet protocol's: IPv4's alone, IPv6's alone, or either of them.
+LINKTYPE_IPV4, LINKTYPE_IPV6, LINKTYPE_RAW = 228, 229, 101
 NANOSECONDS = 9  # if_tsresol: 10^-9
 
 COMMENT = 1
@@ -46,7 +47,7 @@ def pcapng(evidence: Evidence, application: str = "netlab") -> bytes:
     places = _places(frames)
     blocks = [
         _section(evidence, recording, application),
-        *(_interface(place, recording.hops, _longest(frames)) for place in places),
+        *(_interface(place, recording.hops, frames) for place in places),
         _names(recording),
         *(_packet(frame, places.index(_place(frame)), recording.began) for frame in frames),
     ]
@@ -102,6 +103,16 @@ def _longest(frames: Sequence[Frame]) -> int:
     return max(len(frame.data) for frame in frames)
 
 
+def _link_type(frames: Sequence[Frame]) -> int:
+    """That of all interfaces: tcpdump refuses a file of several whose link type is RAW, because it
+    has another number for that itself (libpcap, map_linktype).
+    """
+    versions = {frame.data[0] >> 4 for frame in frames if frame.data}
+    if len(versions) > 1:
+        return LINKTYPE_RAW
+    return LINKTYPE_IPV6 if 6 in versions else LINKTYPE_IPV4
+
+
 def _section(evidence: Evidence, recording: Recording, application: str) -> bytes:
     said = f"{evidence.scenario}: {evidence.outcome}, " + str(evidence.observed or "")
     if recording.missed:
@@ -115,13 +126,13 @@ def _section(evidence: Evidence, recording: Recording, application: str) -> byte
     return _block(SECTION, struct.pack("<IHHQ", BYTE_ORDER, 1, 0, UNKNOWN_LENGTH) + options)
 
 
-def _interface(place: Place, hops: Sequence[str], longest: int) -> bytes:
+def _interface(place: Place, hops: Sequence[str], frames: Sequence[Frame]) -> bytes:
     options = _options(
         (INTERFACE_NAME, place.name(hops).encode()),
         (INTERFACE_DESCRIPTION, place.description(hops).encode()),
         (INTERFACE_RESOLUTION, bytes([NANOSECONDS])),
     )
-    return _block(INTERFACE, struct.pack("<HHI", LINKTYPE_RAW, 0, longest) + options)
+    return _block(INTERFACE, struct.pack("<HHI", _link_type(frames), 0, _longest(frames)) + options)
 
 
 def _names(recording: Recording) -> bytes:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from netlab.audit.plan import AuditPlan
 from netlab.cli.commands.audit import planned
 from tests.kernel.test_audit import ASKS, IN_TIME, PYTHON, SINGLE
 
+from ..programs import need
 from .browser import look
 from .shell import netlab
 
@@ -130,6 +132,23 @@ def test_the_page_has_each_fault_with_its_packets(tmp_path: Path) -> None:
         seen = look(tmp_path / "audit.html", FITS, tmp_path, width, dark=dark)
         assert seen.complaints == []
         assert seen.answer <= 0
+
+
+def test_the_captures_of_each_fault_are_for_other_tools(tmp_path: Path) -> None:
+    done = netlab("audit", *LINE, "--fault", "half-*", "--pcap", tmp_path, "--", *PYTHON, ASKS)
+    assert f"captures: {tmp_path} (3 files)" in done.out
+    written = sorted(tmp_path.iterdir())
+    kinds = ("fin", "rst", "silence")
+    assert [path.name for path in written] == [f"half-then-{kind}.pcapng" for kind in kinds]
+    ends = dict(zip(kinds, ("Flags [F.]", "Flags [R.]", "Flags [P.]"), strict=True))
+    for kind, path in zip(kinds, written, strict=True):
+        read = subprocess.run(
+            [need("tcpdump"), "-nr", str(path)], capture_output=True, text=True, check=True
+        ).stdout
+        sent = [
+            line for line in read.splitlines() if ".2.7000 >" in line and "Flags [.]" not in line
+        ]
+        assert ends[kind] in sent[-1]
 
 
 def test_a_server_is_told_with_the_packets_of_who_misbehaves(tmp_path: Path) -> None:

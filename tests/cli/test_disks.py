@@ -75,6 +75,7 @@ def is_one_sentence(err: str, said: str) -> bool:
 ASKED = {
     "report": f"$netlab run {PLAYED} --report $disk",
     "pcap": f"$netlab run {PLAYED} --pcap $disk",
+    "audit, pcap": "$netlab audit --talks line --cap 1s --fault refused --pcap $disk -- true",
     "matrix, report": f"$netlab matrix --kernel host --report $disk {PLAYED}",
     "matrix, output": f"$netlab matrix --kernel host --output $disk {PLAYED}",
     "baseline": f"$netlab baseline record {PLAYED} -o $disk/a.yaml",

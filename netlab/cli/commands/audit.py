@@ -149,6 +149,10 @@ def add(commands: Commands) -> None:
     command.add_argument(
         "--report", type=Path, metavar="DIR", help=f"also write a page: DIR/{PAGE}"
     )
+    command.add_argument(
+        "--pcap", type=Path, metavar="DIR",
+        help="also write a capture file (pcapng) of each fault there",
+    )  # fmt: skip
     add_wide(command)
     command.set_defaults(main=main)
 
@@ -186,6 +190,8 @@ def play(plan: AuditPlan, options: argparse.Namespace) -> int:
     if options.report:
         extras.require("report", "--report")
         files.prepare(options.report, "--report")
+    if options.pcap:
+        files.prepare(options.pcap, "--pcap")
     prepare_junit(options)
     if options.virtual:
         names = [each.name for each in faults.chosen(options.fault)]
@@ -258,7 +264,7 @@ class _Audit:
         self._cells: dict[str, AuditCell] = {}
         self._when, self._began = datetime.now().astimezone(), time.monotonic()
         self._one = len(names) == 1
-        self._record = self._one or options.report is not None
+        self._record = self._one or bool(options.report or options.pcap)
         self._kernel = os.uname().release
         self._stop: Stop
 
@@ -324,6 +330,8 @@ class _Audit:
             note(str(error))
         if self._options.report and self._cells:
             self._write_page(self._options.report / PAGE)
+        if self._options.pcap:
+            self._write_captures(self._options.pcap)
         return bool(trouble)
 
     def _write_page(self, path: Path) -> None:
@@ -334,6 +342,16 @@ class _Audit:
         text = page(self._ordered, program, __version__, kernel, plan.cap, plan.promise)
         files.write(path, text, "--report")
         print(f"report: {path}", file=sys.stderr if self._options.json else sys.stdout)
+
+    def _write_captures(self, folder: Path) -> None:
+        from netlab import report
+
+        recorded = [
+            (cell.fault, cell.play.evidence) for cell in self._ordered if cell.play.evidence
+        ]
+        number = sum(report.write_capture(folder, run, name, "--pcap") for name, run in recorded)
+        said = f"captures: {folder} ({'1 file' if number == 1 else f'{number} files'})"
+        print(said, file=sys.stderr if self._options.json else sys.stdout)
 
     def _code(self, trouble: bool) -> int:
         if self._stop.asked:

@@ -37,7 +37,7 @@ def main(options: argparse.Namespace, plan: AuditPlan, alone: Alone) -> int:
     from netlab.audit import clients, faults
     from netlab.linux import privileges, scratch
 
-    for option in ("as_server", "server", "port", "report", "junit", "cures"):
+    for option in ("as_server", "server", "port", "report", "pcap", "junit", "cures"):
         if getattr(options, option):
             raise ScenarioError(f"--{option.replace('_', '-')} is for one program, not for a list")
     way = options.way or ("" if options.table else clients.DEFAULTS)

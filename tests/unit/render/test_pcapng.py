@@ -100,6 +100,26 @@ def test_the_filter_that_the_header_advises_shows_one_end(tmp_path: Path) -> Non
     assert shown.split() == ["1", "4"]
 
 
+def test_tcpdump_reads_it_too(tmp_path: Path) -> None:
+    client, server = ("fd00::1", 40000), ("fd00::2", 5555)
+    frames = passing(0.1, Side.CLIENT, tcp(client, server, SYN, 7))
+    later = replace(RUN, recording=recording(frames, client=client, server=server))
+    empty = replace(RUN, recording=recording())
+    for run, number in ((LOST, len(SEEN)), (later, 2), (empty, 0)):
+        done = subprocess.run(
+            [need("tcpdump"), "-nr", str(written(tmp_path, run))],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert len([line for line in done.stdout.splitlines() if "Flags [S" in line]) == number
+
+
+def test_both_versions_of_ip_in_one_file(tmp_path: Path) -> None:
+    later = passing(0.1, Side.CLIENT, tcp(("fd00::1", 40000), ("fd00::2", 5555), SYN, 7))
+    run = replace(RUN, recording=recording(passing(0.0041, Side.CLIENT, SYN_SEGMENT), later))
+    assert [row[0] for row in rows(written(tmp_path, run), "ip.version")] == ["4", "4", "6", "6"]
+
+
 def test_wireshark_reads_ipv6_and_calls_both_ends_by_their_names(tmp_path: Path) -> None:
     client, server = ("fd00::1", 40000), ("fd00::2", 5555)
     frames = passing(0.1, Side.CLIENT, tcp(client, server, SYN, 7))
@@ -122,7 +142,7 @@ def test_capinfos_finds_the_header_and_the_interfaces(tmp_path: Path) -> None:
     text = asked("capinfos", written(tmp_path, LOST))
     said = [line.strip() for line in text.splitlines()]
     facts = dict(line.split(":", 1) for line in said if ":" in line)
-    assert facts["File encapsulation"].strip() == "Raw IP"
+    assert facts["File encapsulation"].strip() == "Raw IPv4"
     assert facts["File timestamp precision"].strip() == "nanoseconds (9)"
     assert facts["Capture oper-sys"].strip() == "Linux 6.18.44"
     assert facts["Capture application"].strip() == "netlab 1.2.3"
@@ -218,7 +238,7 @@ def test_a_limit_is_named_only_where_packets_were_cut_off() -> None:
     cut = replace(RUN, recording=recording(large))
     for run, limit in ((whole, 0), (cut, KEPT)):
         interfaces = [body for kind, body in blocks(pcapng(run)) if kind == 1]
-        assert {struct.unpack("<HHI", body[:8]) for body in interfaces} == {(101, 0, limit)}
+        assert {struct.unpack("<HHI", body[:8]) for body in interfaces} == {(228, 0, limit)}
 
 
 def test_no_path_of_the_machine_is_in_it() -> None:
