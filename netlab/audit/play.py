@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 from netlab import scheduler
 from netlab.audit import prediction
@@ -224,7 +225,7 @@ class _Audition:
         )
         if len(program.output.encode()) + len(program.errors.encode()) >= MOST:
             self._over = self._over or f"it wrote more than {MOST // MIB} MiB, and netlab ended it"
-        return AuditPlay(
+        seen = AuditPlay(
             fault=self._fault.name,
             seconds=round(seconds, 3),
             ended=ended,
@@ -252,6 +253,7 @@ class _Audition:
             until=None if ended else predicted,
             evidence=evidence(self._lab, self._notebook, self._fault.name, self._plan.at),
         )
+        return replace(seen, queued=scene.queued(self._began))
 
     def _exit_code(self) -> int | None:
         assert self._program is not None

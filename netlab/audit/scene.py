@@ -6,6 +6,7 @@ Nothing here waits: `Scene.step` does what can be done now, and is called again 
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable
 from typing import Protocol
@@ -13,7 +14,7 @@ from typing import Protocol
 from netlab import scheduler
 from netlab.audit.partners import base
 from netlab.audit.partners.base import Talk
-from netlab.audit.served import Served
+from netlab.audit.served import HeardRequest, Served, waiting
 from netlab.linux.procnet import Row, ends
 from netlab.model.auditing import Asked
 from netlab.model.errors import LabError
@@ -241,6 +242,23 @@ class Scene:
         if self._bitten is None and any(loss.packets for loss in self._losses):
             self._bitten = scheduler.now()
         return self._bitten
+
+    def queued(self, began: float) -> tuple[Asked, ...]:
+        """Every request that has come whole to the kernel, in connections that nobody has accepted:
+        a server that goes on does all that they ask. Looked for at the end, because they are
+        accepted for it; `began`: when the program did, in seconds.
+        """
+        found: list[list[HeardRequest]] = []
+        while self._listener is not None and not self.accepting:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                break
+            number = len(self.conversations) + len(found) + 1
+            with contextlib.closing(sock), contextlib.closing(self.protocol.session()) as session:
+                if heard := waiting(sock, session, number):
+                    found.append(heard)
+        return tuple(each.asked(began) for heard in found for each in heard)
 
     def asked(self, began: float) -> tuple[Asked, ...]:
         """Every request that has come whole, in order; `began`: when the program did, in

@@ -38,6 +38,16 @@ class HeardRequest:
         return Asked(talk.key, *seen)
 
 
+def waiting(sock: socket.socket, session: ServerSession, number: int) -> list[HeardRequest]:
+    """The requests that wait in a connection, the `number`-th, which is not answered."""
+    sock.setblocking(False)
+    talks: list[Talk] = []
+    with contextlib.suppress(OSError):  # all is read, or it was reset
+        while data := sock.recv(READ):
+            talks += session.take(data)
+    return [HeardRequest(talk, number, scheduler.now()) for talk in talks if talk.is_request]
+
+
 class Served:
     """One connection of the program, at the server's end. `hear` is told of all that is said."""
 

@@ -8,7 +8,7 @@ one, or nothing. What the program does in both is no finding.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from netlab.model.auditing import Asked, AuditPlay, Judgement, Repeated, Word, often
@@ -104,16 +104,24 @@ def spins(case: AuditCase) -> Found:
 def sent_twice(case: AuditCase) -> Found:
     """The server has seen more often than without the fault what may not be repeated."""
     for key, number in [*_more_often(case.play, case.sound, repeatable=False).items()][:1]:
-        yield f"the server saw {_words(key)} {often(number)}"
+        yield f"{_who(case.play)} {_words(key)} {often(number)}"
         return
-    play, sound = (replace(each, asked=(*_alike(each),)) for each in (case.play, case.sound))
+    play, sound = (
+        replace(each, asked=_alike(each.asked), queued=_alike(each.queued))
+        for each in (case.play, case.sound)
+    )
     for key, number in [*_more_often(play, sound, repeatable=False).items()][:1]:
-        yield f"the server saw {_words(key)} {often(number)}, each with other numbers"
+        yield f"{_who(play)} {_words(key)} {often(number)}, each with other numbers"
 
 
-def _alike(play: AuditPlay) -> Iterator[Asked]:
-    """The requests that may be one and the same, sent again with a new time or number in it."""
-    return (replace(each, key=each.alike) for each in play.asked if each.alike)
+def _who(play: AuditPlay) -> str:
+    """Who has the requests, with a verb."""
+    return "the server's kernel holds for its program" if play.queued else "the server saw"
+
+
+def _alike(requests: Iterable[Asked]) -> tuple[Asked, ...]:
+    """Those that may be one and the same, sent again with a new time or number in it."""
+    return tuple(replace(each, key=each.alike) for each in requests if each.alike)
 
 
 def _more_often(play: AuditPlay, sound: AuditPlay, repeatable: bool) -> dict[str, int]:
@@ -121,8 +129,9 @@ def _more_often(play: AuditPlay, sound: AuditPlay, repeatable: bool) -> dict[str
     Those that may be repeated, or those that may not.
     """
     usual = Counter(asked.key for asked in sound.asked)
-    number = Counter(asked.key for asked in play.asked)
-    may = {asked.key: asked.repeatable for asked in play.asked}
+    came = (*play.asked, *play.queued)
+    number = Counter(asked.key for asked in came)
+    may = {asked.key: asked.repeatable for asked in came}
     return {
         key: many
         for key, many in number.items()

@@ -117,6 +117,7 @@ class AuditPlay:
     at_once: int = 0  # connections that the server had from it at the same time, at most
     held: int = 0  # connections that it held at the same time, for a second at least
     dead: tuple[str, ...] = ()  # connections that are over, and that it holds beside a newer one
+    queued: tuple[Asked, ...] = ()  # in connections that the server's program has never accepted
     sockets: tuple[HeldSocket, ...] = ()  # at its end, or at the cap
     peers: tuple[HeldSocket, ...] = ()  # the other end's
     blocked: tuple[Blocked, ...] = ()

@@ -100,6 +100,11 @@ def facts(cell: AuditCell) -> Iterator[tuple[str, str]]:
     for asked in play.asked:
         reply = "its reply arrived whole" if asked.answered else "its reply did not arrive whole"
         yield "asked", f"{asked.at:.2f} s, connection {asked.connection}: {asked.key}; {reply}"
+    for asked in play.queued:
+        yield (
+            "queued",
+            f"connection {asked.connection}: {asked.key}; the server does it once it goes on",
+        )
     for sock in play.sockets:
         yield "client" if play.visit is None else "server", socket_line(sock)
     for sock in play.peers:

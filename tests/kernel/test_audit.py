@@ -166,6 +166,17 @@ def test_what_is_sent_twice_is_seen_by_the_server() -> None:
     assert "sent twice" not in cells["refused"].why
 
 
+def test_what_waits_twice_for_a_program_that_is_stuck_is_sent_twice() -> None:
+    """The server does it twice once it goes on, although it has not seen any of it yet."""
+    patient = AGAIN.replace(repr(ASKS), repr(IN_TIME))
+    (cell,) = audited(patient, "never-accepted").values()
+    assert (cell.word, len(cell.play.queued), cell.play.asked) == ("sent twice", 2, ())
+    assert "the server's kernel holds for its program hello twice" in cell.why
+    (once,) = audited(IN_TIME, "never-accepted").values()
+    assert (once.word, len(once.play.queued)) == ("error", 1)
+    assert audited(patient, "queue-full")["queue-full"].play.queued == ()
+
+
 def test_who_asks_again_after_a_reset_is_answered() -> None:
     cells = audited(AGAIN, "rst-once")["rst-once"], audited(ASKS, "rst-once")["rst-once"]
     again, once = cells

@@ -43,6 +43,9 @@ def test_each_word_has_a_rule_and_the_worst_is_first() -> None:
         (replace(SERVED, busy=(5.0, 4.0), cpu=4.0), ["fine"]),  # many have asked it
         (replace(MET, asked=(REQUEST, REQUEST)), ["sent twice"]),
         (replace(MET, asked=(REQUEST, REQUEST), exit_code=1), ["sent twice"]),
+        (replace(MET, asked=(), queued=(REQUEST, REQUEST), exit_code=1), ["sent twice"]),
+        (replace(MET, asked=(), queued=(REQUEST,), exit_code=1), ["error"]),
+        (replace(MET, asked=(), queued=(REQUEST,)), ["short"]),  # nobody has heard it yet
         (replace(MISSED, output=""), ["short"]),
         (replace(MISSED, output="all"), ["short"]),
         (replace(MET, output="all of"), ["short"]),  # it had all, and lost the last bytes
