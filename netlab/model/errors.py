@@ -65,7 +65,8 @@ class TooBusy(LabError):
     """The machine was too busy, or was stopped: what nobody saw neither passes nor fails."""
 
     def __init__(self, why: str) -> None:
-        super().__init__(f"this machine was too busy: {why}; play fewer at once, such as --jobs 20")
+        fewer = "play fewer at once (netlab: --jobs 20; pytest: a smaller -n)"
+        super().__init__(f"this machine was too busy: {why}; {fewer}")
 
 
 class MissingExtra(NetlabError):

@@ -113,7 +113,7 @@ def test_a_hold_that_nobody_looked_at_proves_nothing(times: int, outcome: str) -
         return
     assert re.search(
         r"this machine was too busy: 1\.\d+ s between two samples \(20 ms are wanted, 1 s "
-        r"tolerated\), and so 3 times; play fewer at once, such as --jobs 20",
+        r"tolerated\), and so 3 times; play fewer at once \(netlab: --jobs 20; pytest: ",
         run.reason,
     )
 
@@ -194,7 +194,7 @@ def test_a_failure_after_nobody_looked_says_nothing(
         assert re.search(
             r"mine.yaml:\d+: this machine was too busy: nobody looked for 1\.\d+ s in all \(1 s "
             r"tolerated\), so that this says nothing: client: tx_queue: expected 4; found 5; play "
-            r"fewer at once, such as --jobs 20$",
+            r"fewer at once \(netlab: --jobs 20; pytest: a smaller -n\)$",
             run.reason,
         )
 
