@@ -171,7 +171,8 @@ def hangs(case: AuditCase) -> Found:
             yield f"it serves nobody else: {play.visit.refusal}"
         return
     if _tries_again(case):
-        yield f"it tries again and again: {play.connections} connections so far"
+        tries = f"{play.connections} connections so far"
+        yield f"it tries again and again: {tries}; a longer --cap shows whether that ends"
         return
     until = play.until
     when = "for ever" if until is None or until.seconds is None else f"until {until.seconds:.0f} s"

@@ -90,11 +90,12 @@ class Cause:
         """The cause with its advice about a port, which is at this end or at the other one. A word
         stands for any port.
 
-        ``{side}`` is where a filter of ss has that port: sport or dport.
+        ``{side}`` is where a filter of ss has that port, sport or dport; ``{there}`` is where one
+        at the other end has it.
         """
-        side = "sport" if here else "dport"
+        side, there = ("sport", "dport") if here else ("dport", "sport")
         next_, confirm, fix = (
-            text.replace("{port}", str(port)).replace("{side}", side)
+            text.replace("{port}", str(port)).replace("{side}", side).replace("{there}", there)
             for text in (self.next, self.confirm, self.fix)
         )
         return replace(self, next=next_, confirm=confirm, fix=fix)

@@ -58,6 +58,35 @@ LISTED = {
     "keepalive": "the other end is asked whether it is there when this timer fires",
     "timewait": "the connection is forgotten when this timer fires",
 }
+#: Why Linux discards what has come, as ladders and tracepoints name it (enum skb_drop_reason).
+DROPS = {
+    "NETFILTER_DROP": "a rule of a firewall on this host",
+    "NO_SOCKET": "nobody listens at the port, and there is no such connection",
+    "SOCKET_BACKLOG": "its program had the socket for too long, and no room was left for what came",
+    "SOCKET_RCVBUFF": "the receive buffer is full",
+    "TCP_ABORT_ON_DATA": "data for a connection that is closed, which is reset",
+    "TCP_ACK_UNSENT_DATA": "it acknowledges what was not sent yet",
+    "TCP_CLOSE": "its connection is in CLOSED",
+    "TCP_CSUM": "its checksum is wrong",
+    "TCP_FLAGS": "its flags do not fit the state: data without ACK, or a SYN in a connection",
+    "TCP_INVALID_ACK_SEQUENCE": "it acknowledges what was never sent",
+    "TCP_INVALID_END_SEQUENCE": "it ends beyond the window",
+    "TCP_INVALID_SEQUENCE": "it lies outside the window",
+    "TCP_INVALID_SYN": "a SYN in a connection, which is challenged",
+    "TCP_LISTEN_OVERFLOW": "the accept queue is full",
+    "TCP_OFOMERGE": "it is there already, beyond a gap",
+    "TCP_OLD_ACK": "it acknowledges what was acknowledged before",
+    "TCP_OLD_DATA": "all of it came before: its ACK was lost, or is late",
+    "TCP_OLD_SEQUENCE": "it lies before the window: it came before",
+    "TCP_OVERWINDOW": "it lies beyond the window",
+    "TCP_RESET": "a RST has ended the connection",
+    "TCP_RFC7323_PAWS": "its timestamp is older than the last one's: it is of long ago",
+    "TCP_RFC7323_PAWS_ACK": "an ACK whose timestamp is older than the last one's, which is normal",
+    "TCP_RFC7323_TSECR": "it answers a timestamp that was never sent",
+    "TCP_RFC7323_TW_PAWS": "a SYN for a port in TIME_WAIT, with an older timestamp",
+    "TCP_TOO_OLD_ACK": "it acknowledges what was acknowledged long ago",
+    "TCP_ZEROWINDOW": "the window is closed: there is no room for its data",
+}
 #: The figures of ``ss -i``, of each end by itself.
 FIGURES = {
     "backoff": "how often the time-out has been doubled",
@@ -104,7 +133,7 @@ FIGURES = {
 
 def names() -> list[str]:
     """Those that netlab itself uses; any other error of errno(3) is explained, too."""
-    return [*SEGMENTS, *OPTIONS, *LISTED, *FIGURES, *errors()]
+    return [*SEGMENTS, *OPTIONS, *LISTED, *FIGURES, *DROPS, *errors()]
 
 
 def errors() -> list[str]:
@@ -130,6 +159,8 @@ def of(text: str) -> Iterator[GlossaryEntry]:
             yield _value(
                 name, says, "a column of ss and netstat" if column else "a timer, in ss -o"
             )
+    if (reason := text.upper()) in DROPS:
+        yield _value(reason, DROPS[reason], "why a segment is discarded, as ladders have it")
     if low in FIGURES:
         yield _value(low, FIGURES[low], "a figure of ss -i; in a scenario, info below expect")
     if error := _errors().get(low):

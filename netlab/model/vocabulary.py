@@ -156,9 +156,16 @@ BEHAVIOURS = {
 }
 
 
+#: The states of an end whose connection is over.
+OVER = frozenset({State.CLOSED, State.LISTEN, State.TIME_WAIT})
+
+
 @dataclass(frozen=True, slots=True)
 class ExpectedPair:
-    """The states that each end is claimed to be in; several where it flickers."""
+    """The states that each end is claimed to be in; several where it flickers, and each is seen.
+
+    Several of `OVER` are one or the other: who closed first has the TIME_WAIT.
+    """
 
     client: tuple[State, ...]
     server: tuple[State, ...]
@@ -171,10 +178,15 @@ class ExpectedPair:
         """True if a sampled pair is as claimed."""
         return pair.client in self.client and pair.server in self.server
 
+    def flickering(self, side: Side) -> tuple[State, ...]:
+        """The states of one end each of which is seen; none where it has only one."""
+        states = self.states(side)
+        return states if len(states) > 1 and not OVER.issuperset(states) else ()
+
     @property
     def flickers(self) -> bool:
         """True if an end has several states, each of which is seen."""
-        return len(self.client) > 1 or len(self.server) > 1
+        return any(self.flickering(side) for side in Side)
 
     def words(self) -> tuple[str, str]:
         """The states claimed for each end, in words."""

@@ -83,7 +83,7 @@ class Document:
                 error.problem == "found unexpected end of stream"
             ):  # an open quote: blame where it began
                 mark = error.context_mark or mark
-            problem = f"is not YAML: {error.problem}"
+            problem = f"is not YAML: {error.problem} (here, or in a line before)"
             if "nesting" in (error.problem or ""):  # libyaml 0.2.6 has its own limit
                 problem = TOO_DEEP
             self.fail(problem, None if mark is None else mark.line + 1)

@@ -152,8 +152,14 @@ EXPECT = Struct(
         "tracked": TRACKING,
         "program": Field(PROGRAM, doc="how the program that was started last ends"),
         "cause": Field(TEXT, doc="why there is no fault to remove"),
-        "heal": Field(Steps(), doc="what heals it, if that is not removing every fault"),
-        "healed": Field(HEALED, doc="what the pair becomes when the cause is removed"),
+        "heal": Field(
+            Steps(),
+            doc="what heals it, instead of removing every fault: those stay, but where 'remove: "
+            "all' or 'remove: NAME' is among the steps",
+        ),
+        "healed": Field(
+            HEALED, doc="what the pair becomes once every fault is removed, or by heal"
+        ),
         "ends": Field(ENDS, doc="what it becomes by itself: played with --slow"),
     },
 )

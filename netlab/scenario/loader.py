@@ -386,8 +386,8 @@ class _Loader:
         """A pair must have a cause that can be removed, or state why it has none."""
         if expect.healed is None and not expect.cause:
             self._fail(
-                "expect needs 'healed' (the pair after the fault is removed), or 'cause' "
-                "(why there is nothing to remove)",
+                "expect needs 'healed' (the pair once the fault is removed, or after 'heal'), or "
+                "'cause' (why there is nothing to remove)",
                 expect.line,
             )
         shown = any(look.waiting for look in expect.rows.values())

@@ -13,6 +13,7 @@ from typing import Any
 
 from netlab.linux import confinement
 from netlab.linux.confinement import SYSTEM
+from netlab.model.vocabulary import OVER, Pair
 from netlab.scenario import loader, writer
 from netlab.scenario.kinds import FOLDER, NEVER, PYTHON
 from netlab.search.cases import CUT, Case, named
@@ -72,7 +73,7 @@ class Writer:
         return shlex.join(["sh", "-c", f"{script}; {told}; {self._setup.fails_when}"])
 
     def _expect(self, judged: Judged) -> Mapping[str, Any]:
-        trial, pair = judged.trial, judged.trial.pair
+        trial = judged.trial
         program: dict[str, Any] = {"exits": NEVER if trial.code is None else _exit(trial.code)}
         if judged.verdict is CaseVerdict.FAILS:
             program = {"exits": 0}
@@ -81,7 +82,7 @@ class Writer:
         if judged.verdict is CaseVerdict.DIFFERS and strange:
             program["says"] = strange
         return {
-            "pair": {"client": str(pair.client), "server": str(pair.server)},
+            "pair": _ends(trial.pair),
             "hold": HOLD,
             "program": program,
             "cause": "the program cannot do without these packets",
@@ -104,6 +105,15 @@ class Writer:
             shutil.copy(path, copy)
         copy.chmod(copy.stat().st_mode | 0o444)  # it is nobody who reads it
         return f"{{{FOLDER}}}/{path.name}"
+
+
+def _ends(pair: Pair) -> dict[str, str | list[str]]:
+    """What becomes of both ends. Where the connection is over, whoever closed first has its
+    TIME_WAIT, and that is not the same end each time.
+    """
+    if {pair.client, pair.server} <= OVER:
+        return {"client": ["CLOSED", "TIME_WAIT"], "server": ["CLOSED", "LISTEN", "TIME_WAIT"]}
+    return {"client": str(pair.client), "server": str(pair.server)}
 
 
 def _exit(code: int) -> int | str:

@@ -164,8 +164,7 @@ def _tolerated(flow: Flow, claim: ExpectedPair, before: tuple[str, ...]) -> floa
 
     Where an end alternates between two states, its sockets do.
     """
-    flickers = len(claim.client) > 1 or len(claim.server) > 1
-    return TOLERATED if flickers or _sockets(flow) == before else UNSEEN
+    return TOLERATED if claim.flickers or _sockets(flow) == before else UNSEEN
 
 
 def _reach(context: LabContext, claim: ExpectedPair, which: Which, within: float | None) -> Flow:
@@ -198,8 +197,8 @@ def _last_without(flow: Flow, claim: ExpectedPair) -> float:
 
 
 def _flickered(claim: ExpectedPair, seen: set[Pair]) -> bool:
-    return {pair.client for pair in seen} >= set(claim.client) and (
-        {pair.server for pair in seen} >= set(claim.server)
+    return {pair.client for pair in seen}.issuperset(claim.flickering(Side.CLIENT)) and (
+        {pair.server for pair in seen}.issuperset(claim.flickering(Side.SERVER))
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -468,7 +468,7 @@ class Lab:
         try:
             return prove(self.context, pair, hold, within, enough, which, self.tally)
         except NotHeld as error:
-            notes = (*error.failure.notes, *map(str, self.faults))
+            notes = (*error.failure.notes, *map(str, self.faults), *_meant(error.failure.rows))
             failure = dataclasses.replace(error.failure, notes=notes)
             raise NotHeld(failure, error.held) from None
 
@@ -508,3 +508,10 @@ class Lab:
             error = ActionFailed("\n".join([f"after {within:g} s sockets are left:", *still]))
             self.context.excuse(error)
             raise error
+
+
+def _meant(rows: Sequence[evidence.FailureRow]) -> Iterator[str]:
+    """What is often meant instead of what was expected."""
+    for row in rows:
+        if row.expected == (State.CLOSED,) and row.sampled is State.LISTEN and row.seen:
+            yield f"the {row.side} still listens: LISTEN says so, CLOSED is an end without a socket"

@@ -310,3 +310,13 @@ def test_each_part_of_a_proof_has_a_test_that_misses_it(copy: Path, name: str) -
     assert code == 1, said
     assert broken.test in said
     assert " error" not in said.splitlines()[-1]
+
+
+def test_who_expects_closed_of_an_end_that_listens_is_told_so(lab: Lab) -> None:
+    lab.client.close()
+    lab.server.close()
+    with pytest.raises(NotHeld) as failed:
+        lab.expect(client=State.TIME_WAIT, server=State.CLOSED, within=0.3)
+    said = "the server still listens: LISTEN says so, CLOSED is an end without a socket"
+    assert failed.value.failure.notes[-1] == said
+    lab.expect(client=State.TIME_WAIT, server=State.LISTEN)

@@ -115,6 +115,16 @@ def test_what_is_found_is_a_scenario_of_a_few_lines_that_plays(bug: str, folder:
     assert [(fault.kind, fault.packets) for fault in run.faults] == [("drop", 1)]
 
 
+def test_whoever_closes_first_is_not_part_of_what_is_found(folder: Path) -> None:
+    """Both programs let go at once, and the TIME_WAIT is at either end, or at both."""
+    searching = hunt("first_accepted_taken_for_control")
+    found = tried(searching, (Meeting(LOST, Side.SERVER, 1, "seq=0", 0),))
+    path = folder / "either.yaml"
+    path.write_text(Writer(searching.setup, searching.healthy, folder).text(found))
+    played = runner.play_all([loader.load(path)] * 12, runner.Options(jobs=4))
+    assert [(run.outcome, run.failure) for _, run in played] == [("pass", None)] * 12
+
+
 def test_without_its_packet_the_scenario_fails(folder: Path) -> None:
     """It is a claim about that packet, and not about the program."""
     searching = hunt("order_placed_twice")

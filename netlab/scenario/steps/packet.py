@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from netlab.model.vocabulary import Family
 from netlab.programs.fates import FATES, Fate, LostPacket
-from netlab.scenario.kinds import COUNT, PACKET, SEED, SIDE
+from netlab.scenario.kinds import COUNT, PACKET, SIDE
 from netlab.scenario.model import PacketStep
 from netlab.scenario.shapes import Field, Struct
 from netlab.scenario.steps.fault import Command, FaultKind, StepContext
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ABOUT = {
     "packet": Field(PACKET, doc="one packet: the n-th that is sent there, or exactly which one"),
     "connection": Field(COUNT, doc="of the connection that was opened first (1), second, ..."),
-    "again": Field(SEED, doc="not the packet, but what comes when it is sent again: 1, 2, ..."),
+    "again": Field(COUNT, doc="not the packet, but what comes when it is sent again: 1, 2, ..."),
 }
 SAYS = {
     **ABOUT,
