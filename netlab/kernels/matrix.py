@@ -5,6 +5,7 @@ goes wrong with one is recorded in its run, and does not stop the others.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import platform
@@ -24,7 +25,8 @@ from netlab.kernels.sources.kernel import Kernel
 from netlab.kernels.sources.select import NoSuite
 from netlab.kernels.sources.spec import Spec
 from netlab.kernels.vm import accelerator, boot, qemu
-from netlab.model.errors import LabError, NetlabError, bug
+from netlab.model import kernel_run
+from netlab.model.errors import LabError, NetlabError, ScenarioError, bug
 from netlab.model.kernel_run import Clock, KernelRun, Machine, gather
 from netlab.timers import measure
 
@@ -105,21 +107,25 @@ def play(specs: Sequence[Spec], plan: Plan, watcher: Watcher) -> list[KernelRun]
 
 
 def store(run: KernelRun) -> Path:
-    """Keep a run in the cache, where `netlab compare` finds it by its name, release and build.
+    """Keep a run in the cache, where `netlab compare` finds it by its name, release and build. What
+    an earlier run of the same build has besides is kept: one that plays a few is no loss of all.
 
     Raises `LabError` where it cannot be written.
     """
     path = cache.folder("runs") / file_name(run)
+    with contextlib.suppress(ScenarioError):  # there is none, or it is no run
+        run = run.onto(kernel_run.read(path))
     run.write(path)
     return path
 
 
 def file_name(run: KernelRun) -> str:
     """``6.12.1-mine-7-Sat-Nov-28-01-02-03-UTC-2026.jsonl``, so that each build of a release has its
-    own; or as its user calls it. For a kernel that never ran, the name it was requested by.
+    own, and so has one with other sysctls or another command line; or as its user calls it. For a
+    kernel that never ran, the name it was requested by.
     """
     machine = run.machine
-    name = machine.label or f"{machine.release} {machine.build}"
+    name = machine.label or " ".join([machine.release, machine.build, *machine.changes])
     return re.sub(r"[^\w.+-]+", "-", name)[:LONGEST_NAME].strip("-") + ".jsonl"
 
 

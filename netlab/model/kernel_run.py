@@ -66,6 +66,18 @@ class Machine:
         return " ".join(word for word in self.version.split() if not EVERY_BUILD.fullmatch(word))
 
     @property
+    def changes(self) -> tuple[str, ...]:
+        """What was not as it is by default: sysctls, and words of the command line."""
+        changed = (f"{name}={value}" for name, value in self.changed.items())
+        return (*changed, *self.appended.split())
+
+    @property
+    def kernel(self) -> tuple[object, ...]:
+        """What two runs have in common that are of the same kernel, and were made alike."""
+        about = self.release, self.version, self.architecture, self.hz
+        return (*about, self.clock, self.changes, self.label)
+
+    @property
     def number(self) -> int:
         """How many times its tree had been built, by ``uname -v``; 0 where that does not say."""
         found = BUILD_NUMBER.match(self.version)
@@ -165,6 +177,28 @@ class KernelRun:
             died=self.died or rest.died,
             console=tuple(dict.fromkeys(self.console + rest.console)),
             wall_s=max(self.wall_s, rest.wall_s),
+        )
+
+    def onto(self, before: KernelRun) -> KernelRun:
+        """The run with all that an earlier one of the same kernel has besides; alone, where that
+        is of another kernel, or is not whole.
+        """
+        if self.machine.kernel != before.machine.kernel or not before.done:
+            return self
+        scenarios = {(run.scenario, run.family): run for run in before.scenarios}
+        cells = {cell.pair: cell for cell in before.cells}
+        timings = {timing.name: timing for timing in before.timings}
+        rows = {(row.name, row.family): row for row in before.rows}
+        scenarios |= {(run.scenario, run.family): run for run in self.scenarios}
+        cells |= {cell.pair: cell for cell in self.cells}
+        timings |= {timing.name: timing for timing in self.timings}
+        rows |= {(row.name, row.family): row for row in self.rows}
+        return replace(
+            self,
+            scenarios=tuple(scenarios.values()),
+            cells=tuple(cells.values()),
+            timings=tuple(timings.values()),
+            rows=tuple(rows.values()),
         )
 
     def write(self, path: Path) -> None:

@@ -11,7 +11,9 @@ import pytest
 
 from netlab.kernels.compare.baseline import text
 from netlab.kernels.compare.behaviour import behaviour
-from netlab.kernels.matrix import file_name
+from netlab.kernels.compare.stored import runs
+from netlab.kernels.matrix import file_name, store
+from netlab.model import kernel_run
 from netlab.model.evidence import Evidence
 from netlab.model.kernel_run import KernelRun, Machine, Timing
 
@@ -330,3 +332,21 @@ def test_what_is_no_baseline_is_refused(tmp_path: Path) -> None:
     done = netlab("baseline", "check", tmp_path / "none.yaml")
     assert (done.code, done.out) == (2, "")
     assert "none.yaml: cannot be read: No such file or directory" in done.err
+
+
+def test_a_run_of_a_few_scenarios_is_no_loss_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each netlab matrix and baseline stores what it has played, under the name of the build."""
+    monkeypatch.setenv("NETLAB_CACHE", str(tmp_path))
+    whole = replace(OLD, scenarios=(play("one"), play("two")))
+    few = replace(OLD, scenarios=(play("two", pair="CLOSED/LISTEN"),))
+    changed = replace(few, machine=replace(MACHINE, changed={"tcp_syn_retries": "2"}))
+    (path,) = {store(whole), store(few)}
+    seen = {run.scenario: str(run.observed) for run in kernel_run.read(path).scenarios}
+    assert seen == {"one": str(play().observed), "two": "CLOSED/LISTEN"}
+    beside = store(changed)
+    assert beside.name.endswith("-tcp_syn_retries-2.jsonl")
+    assert [run.scenario for run in kernel_run.read(beside).scenarios] == ["two"]
+    (found,) = runs([MACHINE.release])  # and not the last one, which was not played as usual
+    assert [run.scenario for run in found.scenarios] == ["one", "two"]

@@ -32,7 +32,7 @@ examples:
   netlab baseline record -o 6.18.yaml              play everything here, and keep the results
   netlab baseline check 6.18.yaml                  play it again, and report what differs
   netlab baseline check 6.18.yaml --kernel ./vmlinuz          on a kernel that was just built
-  netlab baseline check 6.18.yaml --sysctl tcp_syn_retries=2 --slow    with a sysctl changed
+  netlab baseline check 6.18.yaml --sysctl tcp_abort_on_overflow=1     with a sysctl changed
   netlab baseline check 6.18.yaml 'syn*' --kernel debian:sid  some of it (names come before options)
   netlab baseline check 6.18.yaml --kernel . --name fix-2     a build, kept for netlab compare
   netlab baseline check 6.18.yaml --run run.jsonl  compare a stored run, play nothing
@@ -41,8 +41,8 @@ examples:
 A baseline holds what a kernel does every time, and nothing about how fast it did it. It is a text
 file for version control. Of a kernel that is booted it has everything, in virtual time, where hours
 are seconds; of the host what takes no minutes, and with --warp what takes no quarter of an hour. A
-check plays what the baseline holds. What only the baseline or only this run has is noted on
-standard error, and is not a difference.
+check plays what the baseline holds. What only this run has is noted on standard error, and so is
+what takes too long here; what was recorded and could not be played is exit code 3.
 
 exit codes: 0 as recorded; 1 it behaves otherwise, or panics or hangs on what was recorded;
 2 bad usage or no baseline; 3 something recorded could not be played, and nothing else differs

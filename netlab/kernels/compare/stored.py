@@ -54,7 +54,8 @@ def _stored(name: str) -> Path:
     begins = re.compile(re.escape(name) + r"(?!\d)")
     found = exact or [path for path, one in known.items() if begins.match(one.release)]
     if len({known[path].release for path in found}) == 1:
-        return max(found, key=lambda path: path.stat().st_mtime)  # of several builds, the last
+        # Of several builds, the last that was played as it is by default.
+        return max(found, key=lambda path: (not known[path].changes, path.stat().st_mtime))
     if found:
         releases = ", ".join(sorted({known[path].release for path in found}))
         raise ScenarioError(f"{name} is more than one stored run: {releases}; write more of it")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +133,25 @@ def test_what_is_no_run_is_refused(text: str, tmp_path: Path) -> None:
     file.write_text(text)
     with pytest.raises(ScenarioError, match="expected what netlab matrix or "):
         read(file)
+
+
+def test_a_run_of_a_few_keeps_what_an_earlier_one_of_the_same_build_has() -> None:
+    few = replace(RUN, scenarios=(evidence(outcome="skip"),), cells=(), timings=())
+    both = few.onto(RUN)
+    assert [(run.scenario, run.outcome) for run in both.scenarios] == [("port-open", "skip")]
+    other = replace(few, scenarios=(evidence("other"),)).onto(RUN)
+    assert [(run.scenario, run.outcome) for run in other.scenarios] == [
+        ("port-open", "fail"), ("other", "pass"),
+    ]  # fmt: skip
+    assert (both.cells, both.timings, both.machine) == (RUN.cells, RUN.timings, RUN.machine)
+    cut = replace(RUN, done=False)
+    assert few.onto(cut) == few
+    changes: dict[str, Any] = {
+        "version": "#2", "changed": {}, "appended": "quiet", "clock": "virtual", "label": "mine",
+        "release": "6.18.45",
+    }  # fmt: skip
+    for name, value in changes.items():
+        elsewhere = replace(few, machine=replace(few.machine, **{name: value}))
+        assert elsewhere.onto(RUN) == elsewhere
+    again = replace(few, machine=replace(few.machine, spec="./vmlinuz"))
+    assert again.onto(RUN).cells == RUN.cells  # the same kernel, asked for by another name
