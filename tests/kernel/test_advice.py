@@ -29,7 +29,8 @@ def advice() -> Iterator[str]:
         for text in (
             cause.confirm, cause.fix, cause.next, *(case.confirm for case in cause.seen),
         ):  # fmt: skip
-            yield text.replace("{port}", "443").replace("{side}", "sport")
+            typed = text.replace("{port}", "443").replace("{there}", "dport")
+            yield typed.replace("{side}", "sport")
 
 
 ADVICE = [*advice()]

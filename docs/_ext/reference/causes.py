@@ -159,7 +159,7 @@ def typed(text: str) -> str:
 
 
 def _named(text: str) -> str:
-    return text.replace("{port}", "PORT").replace("{side}", "SIDE")
+    return text.replace("{port}", "PORT").replace("{side}", "SIDE").replace("{there}", "SIDE")
 
 
 def _otherwise(cause: Cause) -> Iterator[str]:
