@@ -37,15 +37,24 @@ TRIALS_AT_ONCE = os.cpu_count() or 1
 
 
 def found(searching: Hunt, pairs: bool) -> Judged | None:
-    """The first failure of a search, with the fewest packets; None where there is none."""
+    """The first failure of a search that is no chance, with the fewest packets; None where there is
+    none.
+    """
     singles = cases.singles(searching.healthy.trial.packets, [LOST, OVERTAKEN])
     seen = [*searching.try_all(singles)]
-    if not searching.failures and pairs:
-        packets = [(each.case, each.trial.packets) for each in seen]
-        for judged in searching.try_all(cases.pairs(packets, [])):
-            if judged.verdict.is_failure:
-                break
-    return searching.shrunk(searching.failures[0]) if searching.failures else None
+    if searching.failures:
+        return searching.shrunk(searching.failures[0])
+    left = cases.pairs([(each.case, each.trial.packets) for each in seen], []) if pairs else []
+    while left:
+        failed = next((each for each in searching.try_all(left) if each.verdict.is_failure), None)
+        if failed is None:
+            return None
+        fewest = searching.shrunk(failed)
+        if fewest.verdict.is_failure and fewest.seen[0] == fewest.seen[1]:
+            return fewest
+        print(f"by chance: {named(failed.case)}: {fewest.verdict}, {fewest.seen}", flush=True)
+        left = [case for case in left if case not in searching.judged]
+    return None
 
 
 def played(searching: Hunt, judged: Judged, times: int) -> Iterator[str]:

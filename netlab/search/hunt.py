@@ -16,6 +16,8 @@ from netlab.search.trial import CaseTrial, Setup, play
 
 BASELINES = 2  # trials on a healthy network, to see what is the same each time
 PLAYS = 3  # of one case, at most, until the same was seen twice
+#: And more of what is told to need several packets: of hundreds of pairs, some fail by chance.
+STANDS = 10
 #: Trials at the same time: more would come into each other's way while they begin.
 AT_ONCE = 60
 #: Seconds in which nobody looked, and above which a hang may be this machine's.
@@ -36,6 +38,7 @@ class Hunt:
     ) -> None:
         self.setup, self._meanwhile, self._at_once = setup, meanwhile, at_once
         self.judged: dict[Case, Judged] = {}
+        self._played_more: set[Case] = set()
         self._planned: dict[Case, int] = {}  # each one's place
         self._healthy: Healthy | None = None
 
@@ -62,13 +65,29 @@ class Hunt:
             yield judged
 
     def shrunk(self, found: Judged) -> Judged:
-        """The fewest packets of a case with which it still fails in the same way."""
+        """The fewest packets of a case with which it still fails in the same way; played more often
+        where those are several, so that its `seen` is no chance, or that it is no failure any more.
+        """
 
         def fails(case: Case) -> bool:
             known = self.judged.get(case) or next(self.try_all([case]))
             return known.verdict is found.verdict
 
-        return self.judged[shrink.fewest(found.case, fails)]
+        fewest = shrink.fewest(found.case, fails)
+        if len(fewest) > 1 and fewest not in self._played_more:
+            self._play_more(fewest)
+        return self.judged[fewest]
+
+    def _play_more(self, case: Case) -> None:
+        before, healthy = self.judged[case], self.healthy
+        plays: list[Callable[[], CaseTrial]] = [partial(play, self.setup, case)] * STANDS
+        trials = [trial for _, trial in self._side_by_side(plays)]
+        verdicts = [before.verdict] * before.seen[0] + [healthy.verdict(each) for each in trials]
+        most = max(verdicts, key=verdicts.count)  # the first of equals: what it was
+        trial = next((each for each in trials if healthy.verdict(each) is most), before.trial)
+        played = before.seen[1] + STANDS
+        self._played_more.add(case)
+        self.judged[case] = Judged(trial, most, (verdicts.count(most), played))
 
     @property
     def failures(self) -> list[Judged]:
