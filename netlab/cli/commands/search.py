@@ -206,19 +206,24 @@ def _try(hunt: Hunt, some: Sequence[Case], options: argparse.Namespace, shown: S
     from netlab.search.telling import plain
 
     shown.more(map(named, some))
-    failed: list[Judged] = []
-    for judged in hunt.try_all(some):
-        shown.ended(named(judged.case))
-        if options.json:
-            shown.line(json.dumps(plain(judged)))
-        if judged.verdict.is_failure:
-            failed.append(judged)
-            if options.first:
-                break
-    for judged in failed:
-        if len(judged.case) > 1:
-            hunt.shrunk(judged)
-    return options.first and bool(failed)
+    left = [*some]
+    while left:  # once, but for a first failure that was chance
+        failed: list[Judged] = []
+        for judged in hunt.try_all(left):
+            shown.ended(named(judged.case))
+            if options.json:
+                shown.line(json.dumps(plain(judged)))
+            if judged.verdict.is_failure:
+                failed.append(judged)
+                if options.first:
+                    break
+        for judged in failed:
+            if len(judged.case) > 1:
+                hunt.shrunk(judged)
+        if options.first and hunt.failures:
+            return True
+        left = [case for case in left if case not in hunt.judged] if failed else []
+    return False
 
 
 def _told(

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import argparse
+
 import pytest
 
+from netlab.cli.commands import search
+from netlab.cli.shared.progress import Shown
 from netlab.model.vocabulary import Side
 from netlab.search import hunt
 from netlab.search.cases import Case, Meeting
@@ -44,3 +48,20 @@ def test_a_pair_that_fails_is_played_ten_times_more(
         assert searching.shrunk(judged) is judged  # and is not played once more
     assert next(coming, None) is None
     assert [each.case for each in searching.failures] == [PAIR] * verdict.is_failure
+
+
+def test_a_first_failure_that_was_chance_does_not_end_the_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = (ONE, ONE._replace(packet="SYN"))
+    chance = iter([1, 1, *[0] * 10])
+
+    def play(setup: Setup, case: Case) -> CaseTrial:
+        return trial(case, code=next(chance) if case == PAIR else int(case == other))
+
+    monkeypatch.setattr(hunt, "play", play)
+    searching = hunt.Hunt(SETUP, at_once=1)
+    options = argparse.Namespace(first=True, json=False)
+    assert search._try(searching, [PAIR, other], options, Shown([]))
+    assert [each.case for each in searching.failures] == [other]
+    assert next(chance, None) is None
