@@ -63,6 +63,10 @@ class End:
     #: What the kernel told of its socket when the pair had been held (struct tcp_info), by the
     #: names of ``ss -i``; nothing where there was none, or one in TIME_WAIT or SYN_RECV.
     info: dict[str, int] = field(default_factory=dict)
+    #: What a read would have given its application then: ``5 bytes``, ``EOF``, an errno's name,
+    #: ``nothing``. None of them where no application had it, or an error was left to the steps
+    #: that followed.
+    reads: tuple[str, ...] = ()
 
     @property
     def last(self) -> Interval | None:

@@ -53,6 +53,18 @@ def frozen(lab: Lab, expect: Expectation, since: float, at: At) -> None:
         _tracked_all_along(lab, flow, hop, entry, since)
 
 
+def reads(notebook: Notebook, expect: Expectation, at: At) -> None:
+    """Check what the applications would read while the pair is held. Raises `ActionFailed`."""
+    for side, wanted in expect.reads.items():
+        at("reads", side)
+        found = notebook.reads(side, expect.of)
+        if found != wanted:
+            raise ActionFailed(
+                f"the {side}'s application: expected to read {', '.join(wanted)}; "
+                f"found {', '.join(found)}"
+            )
+
+
 def tracked(lab: Lab, of: str, wanted: Mapping[str, str], within: float) -> None:
     """Check the state that hops have of a connection, waiting for up to `within` seconds.
 

@@ -31,6 +31,7 @@ from netlab.model.vocabulary import BEHAVIOURS, CONNTRACK, REJECTS, Family, Hook
 from netlab.packets import spoken as packets
 from netlab.programs import exchange
 from netlab.scenario.model import NO_LEAK, NOTHING, Range
+from netlab.testbed.connection import EOF, WAITS
 from netlab.testbed.profiles import PROFILES
 
 Schema = dict[str, Any]
@@ -130,6 +131,12 @@ def _errno(text: str) -> str:
     if text not in errno.errorcode.values():
         raise ValueError
     return text
+
+
+def _reading(text: str) -> str:
+    if text in (EOF, WAITS, "1 byte") or re.fullmatch(r"[1-9]\d{0,6} bytes", text, re.ASCII):
+        return "1 byte" if text == "1 bytes" else text
+    return _errno(text)
 
 
 def _signal(text: str) -> int:
@@ -283,6 +290,13 @@ ERRNO = Kind(
     _errno,
     {"type": "string", "pattern": "^E[A-Z0-9]+$"},
     tuple(errno.errorcode.values()),
+)
+READING = Kind(
+    "what an application reads: a number of bytes such as '5 bytes', EOF, an error of errno(3) "
+    "such as ECONNRESET, or nothing",
+    _reading,
+    {"type": "string", "pattern": r"^(\d+ bytes?|EOF|nothing|E[A-Z0-9]+)$"},
+    ("nothing", "EOF", *errno.errorcode.values()),
 )
 SIGNAL = Kind(
     "a signal such as SIGINT",

@@ -21,6 +21,7 @@ from netlab.scenario.kinds import (
     NAME,
     NEED,
     NO_LEAKS,
+    READING,
     SIDE,
     SPAN,
     STATE,
@@ -147,6 +148,11 @@ EXPECT = Struct(
             "the sockets of each end, by their states",
         ),
         "info": _sides(Field(MapOf(FIGURE, COMPARISON)), "what ss -i shows of the connection"),
+        "reads": _sides(
+            Field(ListOf(READING)),
+            "what a read gives the application of each end while the pair is held: '5 bytes', EOF, "
+            "an error, nothing; several in a list. Data stay, an error is taken",
+        ),
         "counters": COUNTERS,
         "path": _sides(Field(ListOf(STATE)), "the states that each end goes through"),
         "tracked": TRACKING,

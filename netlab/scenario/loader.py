@@ -121,6 +121,7 @@ class _Loader:
             rows={Side(side): _look(look) for side, look in said.get("rows", {}).items()},
             sockets=_by_side(said.get("sockets", {})),
             info=_by_side(said.get("info", {})),
+            reads=_by_side(said.get("reads", {})),
             counters=self._counters(said),
             path=_by_side(said.get("path", {})),
             tracked=dict(said.get("tracked", {})),

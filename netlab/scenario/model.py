@@ -326,6 +326,8 @@ class Expectation:
     rows: Mapping[Side, Look] = field(default_factory=dict)
     sockets: Mapping[Side, Mapping[State, Range]] = field(default_factory=dict)
     info: Mapping[Side, Mapping[str, Range]] = field(default_factory=dict)  # of struct tcp_info
+    #: What the applications would read: bytes, EOF, errors; nothing.
+    reads: Mapping[Side, tuple[str, ...]] = field(default_factory=dict)
     counters: Mapping[Side, Mapping[str, Range]] = field(default_factory=dict)
     path: Mapping[Side, tuple[State, ...]] = field(default_factory=dict)
     tracked: Mapping[str, str] = field(default_factory=dict)  # the state in the table of each hop
@@ -338,6 +340,11 @@ class Expectation:
     #: The line of each key, by its path in the file: ``("counters", "client", "TcpOutRsts")`` and
     #: the keys around it. A claim is the same wherever it stands, so lines are not compared.
     lines: Mapping[tuple[str, ...], int] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def goes_on(self) -> bool:
+        """True if applications do more once the pair was held."""
+        return bool(self.heal or (self.ends and self.ends.then))
 
     @property
     def heals_into_itself(self) -> bool:

@@ -325,7 +325,8 @@ class _Play:
         hold = max(expect.hold, self._options.hold)
         self._held = self._reach("pair", expect.claim, expect.within, hold, self._enough)
         checks.frozen(lab, expect, self._held.start, self._at)
-        self._notebook.ask(expect.of)
+        checks.reads(self._notebook, expect, self._at)
+        self._notebook.ask(expect.of, errors=not expect.goes_on)
         if self._options.without:
             return
         self._line = expect.line

@@ -152,6 +152,7 @@ def _expectation(expect: Expectation) -> Said:
         "rows": {str(side): _row(look) for side, look in expect.rows.items()},
         "sockets": _sockets(expect.sockets),
         "info": _counts(expect.info),
+        "reads": {str(side): _few(words) for side, words in expect.reads.items()},
         "counters": _counts(expect.counters),
         "path": {str(side): [*map(str, states)] for side, states in expect.path.items()},
         "tracked": dict(expect.tracked),
@@ -183,6 +184,11 @@ def _exit(program: Exit) -> Said:
     if program.takes is not None:
         values["takes"] = _number(program.takes)
     return values | ({"says": program.says} if program.says else {})
+
+
+def _few(words: Sequence[str]) -> str | list[str]:
+    """One word as it is, several as a list."""
+    return words[0] if len(words) == 1 else [*words]
 
 
 def _ending(ends: Ending) -> Said:

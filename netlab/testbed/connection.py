@@ -23,16 +23,21 @@ from netlab.testbed.sockets import written
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
 TCP_SEND_QUEUE, TCP_REPAIR_OFF_NO_WP = 2, -1
 
+#: What an application reads, where it is neither bytes nor an error.
+EOF, WAITS = "EOF", "nothing"
+
 Rows = dict[tuple[str, str], Row]
 
 
 class Connection:
     """The socket that one application holds. Nothing here waits: `Host` does that."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, peer: tuple[str, int] | None = None) -> None:
         sock.setblocking(False)
         self.socket = sock
         self.local: tuple[str, int] = sock.getsockname()[:2]
+        #: As connect(2) was told, or accept(2) told: a socket that is closed has forgotten it.
+        self.peer = peer
 
     @property
     def remote(self) -> tuple[str, int]:
@@ -53,6 +58,32 @@ class Connection:
         code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise OSError(code, os.strerror(code))
+
+    def reads(self, errors: bool = True) -> tuple[str, ...]:
+        """What a read would give the application now, in order: ``5 bytes``, ``EOF``, the name of
+        an errno; or else ``nothing``, as it would wait. The data stay to be read. An error is taken
+        with it, as by any read; without `errors`, it stays, and an end that has one tells ``()``.
+        """
+        poll = select.poll()
+        poll.register(self.socket, select.POLLRDHUP)
+        ready = dict(poll.poll(0)).get(self.socket.fileno(), 0)
+        failed = bool(ready & select.POLLERR)
+        if failed and not errors:
+            return ()
+        try:
+            data = self.socket.recv(1 << 20, socket.MSG_PEEK)
+        except BlockingIOError:
+            return (WAITS,)
+        except OSError as error:
+            if error.errno == errno.ENOTCONN:  # CLOSED, and its error was told before
+                return (WAITS,)
+            return (errno.errorcode[error.errno or 0],)
+        amount = f"{len(data)} byte{'' if len(data) == 1 else 's'}"
+        seen = (amount if data else EOF,)
+        if failed:  # not asked for elsewhere: it would take an ICMP error, too, that TCP remembers
+            code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            return (*seen, errno.errorcode[code]) if code else seen
+        return (*seen, EOF) if data and ready & select.POLLRDHUP else seen
 
     def close(self) -> None:
         """Close it, with a FIN, or a RST where data was left unread (RFC 2525, section 2.17)."""

@@ -141,7 +141,7 @@ class Host(Node):
         except OSError:
             sock.close()
             raise
-        connection = Connection(sock)
+        connection = Connection(sock, peer)
         self.connections.append(connection)
         self._context.flows.register(self.side, connection.local, peer, name, begins=True)
         if wait or timeout is not None:
@@ -172,7 +172,7 @@ class Host(Node):
             raise ActionFailed(f"{self.side} does not listen")
         listener = self.listeners[-1].socket
         sock, peer = self._patiently("accept", listener.accept)
-        connection = Connection(sock)
+        connection = Connection(sock, peer[:2])
         self.connections.append(connection)
         self._context.flows.register(self.side, connection.local, peer[:2], name)
         return connection
@@ -319,6 +319,20 @@ class Host(Node):
         if found is None:
             raise ActionFailed(f"{self.side} has no socket of this connection to ask about")
         return found
+
+    def reads(self, of: str = "", errors: bool = True) -> tuple[str, ...]:
+        """What a read of the connection of that name, or of the one opened last, would give its
+        application now: ``5 bytes``, ``EOF``, the name of an errno, or else ``nothing``. The data
+        stay; an error is taken, as by any read, or with `errors=False` left.
+
+        Raises `ActionFailed` if no application of this end has the connection: it was never
+        accepted, or is closed, or a program's.
+        """
+        ends = self._context.flows.named(of).ends(self.side)
+        for connection in reversed(self.connections):
+            if connection.socket.fileno() >= 0 and (connection.local, connection.peer) == ends:
+                return connection.reads(errors)
+        raise ActionFailed(f"no application of the {self.side} has this connection")
 
     def udp(self, data: bytes | str, port: int) -> bytes:
         """Send a datagram and return the answer. Raises OSError on an ICMP error."""

@@ -41,14 +41,26 @@ class Notebook:
         self._lab = lab
         self._before = {host.side: host.counters.read() for host in lab.hosts}
         self._info: dict[Side, dict[str, int]] = {}
+        self._reads: dict[Side, tuple[str, ...]] = {}
 
-    def ask(self, of: str) -> None:
+    def ask(self, of: str, errors: bool) -> None:
         """Note what both kernels tell of their sockets of the connection of that name now, where
-        they tell anything.
+        they tell anything, and what its applications would read. Without `errors`, one that waits
+        for an application is left to it.
         """
         for host in self._lab.hosts:
             with contextlib.suppress(ActionFailed, LabError):
                 self._info[host.side] = host.tcp_info(of)
+            if host.side not in self._reads:  # it was checked
+                with contextlib.suppress(ActionFailed):
+                    self._reads[host.side] = host.reads(of, errors)
+
+    def reads(self, side: Side, of: str) -> tuple[str, ...]:
+        """What the application of one end reads now, for a check and for the record: an error can
+        be had once. Raises `ActionFailed` where no application has the connection.
+        """
+        self._reads[side] = self._lab.host(side).reads(of)
+        return self._reads[side]
 
     def counted(self, side: Side) -> Mapping[str, int]:
         """Every counter of one end, as its change since the beginning."""
@@ -68,6 +80,7 @@ class Notebook:
             counters=difference(self._before[side], host.counters.read()),
             sysctls=settings,
             info=self._info.get(side, {}),
+            reads=self._reads.get(side, ()),
         )
 
     def faults(self) -> tuple[evidence.FaultRecord, ...]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from netlab.kernels import cache
 from netlab.model.errors import LabError, NetlabError
@@ -58,6 +60,10 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--fits", action="store_true", help="find each change; build nothing")
     parser.add_argument("--build-only", action="store_true", help="build images, check nothing")
     parser.add_argument("--check-only", action="store_true", help="check images that are built")
+    parser.add_argument(
+        "-j", "--jobs", type=int, default=1, metavar="N",
+        help="check so many at a time (1); each keeps one core busy",
+    )  # fmt: skip
     parser.add_argument("--page", action="store_true", help="write the table of docs/mutants.md")
     parser.add_argument(
         "--with", dest="modes", action="append", choices=[*OPTIONS], metavar="WHAT",
@@ -84,30 +90,50 @@ def _run(options: argparse.Namespace, mutants: Sequence[Mutant]) -> int:
             data.mutated(tree.source(mutant), mutant)
         _say(f"{len(mutants)} changes fit")
         return 0
-    with cache.locked(tree.folder, lambda: _say("another run is at work")):
+    with (
+        cache.locked(tree.folder, lambda: _say("another run is at work")),
+        ThreadPoolExecutor(1) as builder,
+        ThreadPoolExecutor(options.jobs) as checkers,
+    ):
         if not options.check_only:
             tree.configure()
             _say(f"the kernel without a change: {tree.build()}")
-        for mutant in mutants:
-            _one(mutant, tree, judge, options)
+        # A guest keeps one core busy: the next image is built beside it.
+        build = partial(_built, tree=tree, check_only=options.check_only)
+        built = [(each, builder.submit(build, each)) for each in mutants]
+        check = partial(_check, judge=judge, modes=() if options.build_only else options.modes)
+        try:
+            for checked in [checkers.submit(check, *each) for each in built]:
+                checked.result()
+        finally:
+            for pool in (builder, checkers):
+                pool.shutdown(cancel_futures=True)
     if options.build_only:
         return 0
     print("\n".join(page.lines(mutants, judge)))
     return int(not all(caught_by(judge.answers(mutant)) for mutant in mutants))
 
 
-def _one(mutant: Mutant, tree: Tree, judge: Judge, options: argparse.Namespace) -> None:
-    """Build a mutant and check it, as far as that was not done."""
-    if not options.check_only:
-        try:
-            tree.build(mutant)
-        except LabError as error:
-            _say(f"{mutant.name}: {error}")
-            return
-    if options.build_only or not tree.image(mutant).exists():
+def _built(mutant: Mutant, *, tree: Tree, check_only: bool) -> bool:
+    """Whether there is an image of a mutant; it is built where it may be."""
+    if check_only:
+        return tree.image(mutant).exists()
+    try:
+        tree.build(mutant)
+    except LabError as error:
+        _say(f"{mutant.name}: {error}")
+        return False
+    return True
+
+
+def _check(
+    mutant: Mutant, image: Future[bool], *, judge: Judge, modes: Collection[str] | None
+) -> None:
+    """Ask about a mutant, as far as that was not done, until something sees it."""
+    if not image.result():
         return
     for mode in judge.open_modes(mutant):
-        if mode in (options.modes or OPTIONS):
+        if modes is None or mode in modes:
             answer = judge.ask(mutant, mode)
             result = "caught" if answer.caught else answer.trouble or "not caught"
             _say(f"{mutant.name}: {mode}, {answer.seconds:.0f} s: {result}")

@@ -8,6 +8,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -60,6 +61,7 @@ class Judge:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
+        self._recording = threading.Lock()
 
     def answers(self, mutant: Mutant) -> dict[str, Answer]:
         """What was said of a mutant until now, by what was played."""
@@ -86,7 +88,8 @@ class Judge:
 
         Raises `LabError` where no baseline can be recorded of the kernel without a change.
         """
-        baseline = self._baseline(mode)
+        with self._recording:
+            baseline = self._baseline(mode)
         image = self._tree.image(mutant)
         began = time.monotonic()
         ended = _netlab("check", str(baseline), *OPTIONS[mode], "--kernel", str(image))

@@ -8,6 +8,7 @@ These never varied, and are compared:
 - the error or the number of bytes that a step ended with, and whether a rule ever matched;
 - in scenarios that last until the connection ends: how often the last state's timer had fired;
 - which options the ends of a connection have agreed upon;
+- what the application of each end reads while the pair is held, but not how much a full buffer has;
 - whether a counter of `DECISIONS` moved, and on which side;
 - whether any other counter moves at all in the whole run: at `OFTEN` ends on one kernel, at none
   on the other;
@@ -94,7 +95,10 @@ OF_THE_MACHINE = frozenset(
 )  # fmt: skip
 #: What a connection's ends have agreed upon, of what TCP_INFO tells.
 OPTIONS = "options"
+APPLICATION = "application"
 AGREED = ("ts", "sack", "wscale", "ecn")
+#: How many bytes go into a window depends on when they came: more than so many are any number.
+LITTLE, FULL = 20_000, "a full buffer"
 SECRET = "net.ipv4.tcp_fastopen_key"  # which only root can read
 ANY = "(any)"  # stands for the value of those
 EMPTY = "(empty)"  # stands for a value without a character; no value at all is ""
@@ -235,11 +239,20 @@ def _facts(run: Evidence) -> Iterator[tuple[str, str]]:
         if end.info:
             agreed = [name for name in AGREED if end.info.get(name)]
             yield f"{side}'s {OPTIONS}", " ".join(agreed) or "none"
+        if end.reads and not run.expected.flickers:
+            read = [FULL if _bytes(word) > LITTLE else word for word in end.reads]
+            yield f"{side}'s {APPLICATION}", f"reads {', '.join(read)}"
         if run.scenario.endswith(TO_THE_END):
             yield f"{side}'s retransmissions", str(_last_count(end))
         for name, pattern in DECISIONS.items():
             if name in end.counters and fnmatchcase(f"{run.scenario}/{side}", pattern):
                 yield f"{side}'s counter {name}", "moves"
+
+
+def _bytes(reading: str) -> int:
+    """The number of bytes that an application reads; 0 where it reads none."""
+    number, _, unit = reading.partition(" ")
+    return int(number) if unit else 0
 
 
 def _last_count(end: End) -> int:

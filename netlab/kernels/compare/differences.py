@@ -11,7 +11,16 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, zip_longest
 from typing import Literal, get_args
 
-from netlab.kernels.compare.behaviour import ANY, EMPTY, OFTEN, OPTIONS, TIMER, KernelProfile, Play
+from netlab.kernels.compare.behaviour import (
+    ANY,
+    APPLICATION,
+    EMPTY,
+    OFTEN,
+    OPTIONS,
+    TIMER,
+    KernelProfile,
+    Play,
+)
 from netlab.model.kernel_run import Clock, Timing
 from netlab.model.text import some
 
@@ -168,9 +177,9 @@ def _plays(
 
 def _tells_by_its_absence(topic: Topic, aspect: str) -> bool:
     """Whether a fact that only one of two plays has is a difference: a counter that does not move
-    is, and options that an older run did not record are not.
+    is, and what an older run did not record is not.
     """
-    return topic == "scenario" and not aspect.endswith(OPTIONS)
+    return topic == "scenario" and not aspect.endswith((OPTIONS, APPLICATION))
 
 
 def _rows(before: Mapping[str, Play], after: Mapping[str, Play]) -> Iterator[Difference]:

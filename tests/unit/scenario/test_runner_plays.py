@@ -52,7 +52,7 @@ class _Notes:
     def __init__(self, lab: _Lab) -> None:
         pass
 
-    def ask(self, of: str) -> None:
+    def ask(self, of: str, errors: bool) -> None:
         pass
 
     def faults(self) -> tuple[FaultRecord, ...]:

@@ -318,6 +318,9 @@ SENSE = [
           "its checksum: wrong; found 'right'"),
     Wrong("a figure that ss does not have", _HOLD, "info: {client: {cwn: 1}}", 10,
           "a figure of ss -i: "),
+    Wrong("a reading that no read gives", _HOLD, "reads: {client: 5}", 10,
+          "what an application reads: a number of bytes such as '5 bytes', EOF, an error of "
+          "errno(3) such as ECONNRESET, or nothing"),
     Wrong("a memory of no time", _STEPS, f"path: [nat: {{forgets: 0}}]\n{_STEPS}", 4,
           "forgets: expected a duration in whole seconds, 1s to 1000000s; found '0'", schema=False),
     Wrong("ports turned round", _STEPS, f"path: [nat: {{ports: 5-1}}]\n{_STEPS}", 4,

@@ -761,6 +761,21 @@ def test_what_both_ends_agree_upon_is_compared_where_both_runs_tell_it() -> None
     assert told_of(before, silent) == told_of(silent, before) == []
 
 
+def test_what_an_application_reads_is_compared_where_both_runs_tell_it() -> None:
+    before, after, silent, full, fuller = (
+        run(play(server=End(reads=reads)))
+        for reads in (
+            ("EOF",), ("5 bytes", "ECONNRESET"), (), ("127104 bytes",), ("127528 bytes",),
+        )
+    )  # fmt: skip
+    assert told_of(before, after) == [
+        "syn-dropped: server's application: reads 5 bytes, ECONNRESET on 6.8, reads EOF on 6.1"
+    ]
+    assert told_of(before, silent) == told_of(silent, before) == []
+    assert told_of(full, fuller) == []
+    assert len(told_of(before, full)) == 1
+
+
 def test_a_millisecond_between_two_held_segments_is_no_difference() -> None:
     by_paws, by_its_syn = ({"PAWSEstab": 1}, {"TCPSYNChallenge": 1})
     before, after = (
