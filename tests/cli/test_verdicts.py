@@ -13,7 +13,10 @@ import junitparser
 import kcidb_io
 import pytest
 
+from netlab.model.kernel_run import KernelRun, Machine
+
 from .. import kunit
+from ..build import evidence
 from .shell import NETLAB, environment, netlab, scenario
 
 CONNECT = "client: connect"
@@ -84,6 +87,63 @@ def test_the_kernels_own_reader_takes_a_matrix(tmp_path: Path) -> None:
     assert ("release", os.uname().release) in [(p.name, p.value) for p in suite.properties()]
 
 
+@pytest.fixture
+def another_kernel(tmp_path: Path) -> list[str]:
+    """A check of a run with a baseline: as recorded, otherwise, without an answer, not there."""
+    words = []
+    for name, plays in {
+        "old": [evidence(each) for each in ("same", "other", "broken", "absent")],
+        "new": [
+            evidence("same"), evidence("other", "SYN_SENT/LISTEN"),
+            evidence("broken", outcome="error", reason="no lab"),
+        ],
+    }.items():  # fmt: skip
+        machine = Machine("host", f"6.1-{name}", "#1 SMP", "x86_64", 250)
+        run = KernelRun(machine, tuple(plays), sysctls={"net.ipv4.tcp_sack": "1"}, done=True)
+        run.write(tmp_path / f"{name}.jsonl")
+        words.append(str(tmp_path / f"{name}.jsonl"))
+    path = tmp_path / "old.yaml"
+    assert netlab("baseline", "record", "--run", words[0], "-o", path).code == 0
+    return ["baseline", "check", str(path), "--run", words[1]]
+
+
+def test_others_readers_take_a_check_of_a_baseline(
+    another_kernel: list[str], tmp_path: Path
+) -> None:
+    done = netlab(*another_kernel, "--ktap", "--junit", tmp_path / "check.xml")
+    (tmp_path / "check.ktap").write_text(done.out)
+    found = kunit.parsed(tmp_path / "check.ktap")
+    assert (done.code, found.code, found.complaints) == (1, 1, [])
+    assert found.results == {
+        "scenarios.same": "PASSED", "scenarios.other": "FAILED", "scenarios.broken": "FAILED",
+        "scenarios.absent": "FAILED", "kernel.sysctls": "PASSED", "kernel.counters": "PASSED",
+        "kernel.played-to-the-end": "PASSED",
+    }  # fmt: skip
+    (suite,) = junitparser.JUnitXml.fromfile(str(tmp_path / "check.xml"))
+    assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (7, 1, 2, 0)
+    why = {case.name: [each.message for each in case.result] for case in suite}
+    assert why["same"] == []
+    assert "other: the pair is SYN_SENT/LISTEN on 6.1-new" in why["other"][0]
+    assert "broken: cannot be played on 6.1-new (no lab)" in why["broken"][0]
+    assert "1 of 4 scenarios of the baseline was not played: absent" in why["absent"][0]
+
+
+def test_what_need_not_be_there_is_skipped(another_kernel: list[str], tmp_path: Path) -> None:
+    done = netlab(*another_kernel, "--ignore-missing", "--ktap")
+    (tmp_path / "check.ktap").write_text(done.out)
+    assert done.code == 1
+    assert kunit.parsed(tmp_path / "check.ktap").results["scenarios.absent"] == "SKIPPED"
+
+
+def test_a_program_takes_a_check_of_a_baseline_line_by_line(another_kernel: list[str]) -> None:
+    done = netlab(*another_kernel, "--json")
+    *lines, last = map(json.loads, done.out.splitlines())
+    assert [(each["result"], [one["name"] for one in each["about"]]) for each in lines] == [
+        ("different", ["other"]), ("not compared", ["broken"]), ("not compared", ["absent"]),
+    ]  # fmt: skip
+    assert (last["result"], last["differences"], last["not_compared"]) == ("different", 1, 2)
+
+
 def test_what_was_stopped_has_not_passed(tmp_path: Path) -> None:
     path = tmp_path / "run.xml"
     words = ["run", "--ktap", "--junit", str(path), "--hold", "60s", "port-closed", "port-open"]
@@ -98,9 +158,9 @@ def test_what_was_stopped_has_not_passed(tmp_path: Path) -> None:
     assert case.result[0].message == "stopped: 2 of 2 had not ended"
 
 
-@pytest.mark.parametrize("command", ["run", "matrix", "atlas", "conformance"])
+@pytest.mark.parametrize("command", ["run", "matrix", "atlas", "conformance", "baseline check x"])
 def test_standard_output_has_one_form(command: str) -> None:
-    done = netlab(command, "--ktap", "--json")
+    done = netlab(*command.split(), "--ktap", "--json")
     assert (done.code, done.out) == (2, "")
     assert "--json" in done.err
 

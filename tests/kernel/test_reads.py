@@ -123,7 +123,8 @@ def test_a_file_says_what_applications_read(netlab_family: Family) -> None:
 @pytest.mark.parametrize(
     ("said", "line", "summary"),
     [
-        ("{client: nothing}", 12, "the client's application: expected to read nothing; found 1 byte"),
+        ("{client: nothing}", 12,
+         "the client's application: expected to read nothing; found 1 byte"),
         ("{server: 5 bytes}", 12,
          "the server's application: expected to read 5 bytes; found 5 bytes, EOF"),
     ],

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,13 +18,16 @@ from netlab.cli.shared.comparison import counted
 from netlab.cli.shared.guest_progress import watching
 from netlab.cli.shared.kernel_options import add_archives, add_guests, add_what
 from netlab.cli.shared.options import Commands, add_names, note
+from netlab.cli.shared.verdict_options import add_verdicts, prepare_junit, write_junit
 from netlab.model import files
 from netlab.model.errors import LabError, ScenarioError, Unmet
 from netlab.model.text import some
 from netlab.model.vocabulary import Family
+from netlab.render.ktap import nested
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
+    from netlab.kernels.compare.baseline import Checked
     from netlab.kernels.compare.behaviour import KernelProfile
     from netlab.kernels.suite import Job
     from netlab.model.kernel_run import KernelRun, Machine
@@ -62,6 +67,8 @@ examples:
   netlab baseline check 6.18.yaml                     play it again, and report what differs
   netlab baseline check 6.18.yaml --run run.jsonl     compare a stored run, play nothing
   netlab baseline check 6.18.yaml --kernel ./vmlinuz  on a kernel that was just built
+  netlab baseline check 6.18.yaml --junit out.xml     a test for each thing that was recorded
+  netlab baseline check 6.18.yaml --json              a line of JSON for each difference
 
 exit codes: 0 as recorded; 1 it behaves otherwise, or panics or hangs on what was recorded;
 2 bad usage or no baseline; 3 something recorded could not be played, and nothing else differs
@@ -100,6 +107,7 @@ def add(commands: Commands) -> None:
         help="what the baseline has and the run does not is no difference",
     )
     check.set_defaults(main=main_check)
+    add_verdicts(check, "one JSON object for each difference, and one for all")
     check.add_argument(
         "--output", type=Path, metavar="DIR", help="also write the run there, as netlab matrix does"
     )
@@ -154,13 +162,17 @@ def main_check(options: argparse.Namespace) -> int:
     """
     from netlab.kernels.compare import baseline
     from netlab.kernels.compare.behaviour import behaviour
+    from netlab.kernels.compare.tested import verdicts
     from netlab.kernels.matrix import file_name
+    from netlab.render.junit import JunitSuite
 
     recorded = baseline.read(options.file)
     if options.run is None:
         recorded = in_good_time(recorded, options)
     if options.output is not None:
         files.prepare(options.output)
+    prepare_junit(options)
+    began = datetime.now().astimezone()
     run = obtain_run(options, partial(to_check, recorded))
     if options.output is not None:
         run.write(options.output / file_name(run))
@@ -168,25 +180,58 @@ def main_check(options: argparse.Namespace) -> int:
     whole = not (options.ignore_missing or options.names or options.timers)
     now = behaviour(run)
     checked = baseline.check(recorded, now, whole)
+    names = _both(run.machine, recorded.machine)
+    for remark in (*checked.notes, *(f"the kernel said: {line}" for line in _trouble(run))):
+        print(f"{Style.of(sys.stderr)('note', 'dim')} {remark}", file=sys.stderr)
+    nothing = not (checked.open or checked.otherwise or baseline.in_common(recorded, now))
+    if nothing:
+        raise LabError(f"{names}: nothing of the baseline was played, so nothing was compared")
+    tests = verdicts(recorded, now, checked, run.wall_s)
+    if options.json:
+        _print_json(checked, run.machine, recorded.machine)
+    elif options.ktap:
+        print("\n".join(nested({f"baseline {options.file.stem}": tests})))
+    else:
+        _print(checked, names)
+    about = {"kernel": run.machine.name, "baseline": recorded.machine.name}
+    suite = JunitSuite("netlab baseline", tests, run.wall_s, tuple(about.items()))
+    trouble = write_junit(options, [suite], began)
+    for error in trouble:
+        note(str(error))
+    if checked.otherwise:
+        return Unmet.exit_code
+    return LabError.exit_code if checked.open or trouble else 0
+
+
+def _print(checked: Checked, names: str) -> None:
+    """What a check found, for people."""
     style = Style.of(sys.stdout)
     for sentence in checked.differences:
         print(f"{style('DIFFERENT', 'red')} {sentence}")
     for sentence in checked.uncompared:
         print(f"{style('NOT COMPARED', 'yellow')} {sentence}")
-    for remark in (*checked.notes, *(f"the kernel said: {line}" for line in _trouble(run))):
-        print(f"{style('note', 'dim')} {remark}", file=sys.stderr)
-    names = _both(run.machine, recorded.machine)
-    if checked.differences:
-        number = counted(len(checked.differences), "difference")
+    if checked.otherwise:
+        number = counted(len(checked.otherwise), "difference")
         print(f"\n{style(number, 'red')} ({names})")
-        return Unmet.exit_code
-    if checked.uncompared:
+    elif checked.open:
         print(f"\n{style('not everything could be compared', 'yellow')} ({names})")
-        return LabError.exit_code
-    if not baseline.in_common(recorded, now):
-        raise LabError(f"{names}: nothing of the baseline was played, so nothing was compared")
-    print(f"{style('as recorded', 'green')} ({names})")
-    return 0
+    else:
+        print(f"{style('as recorded', 'green')} ({names})")
+
+
+def _print_json(checked: Checked, now: Machine, recorded: Machine) -> None:
+    """What a check found, in lines of JSON: the last one is about all of it."""
+    for word, some_found in (("different", checked.otherwise), ("not compared", checked.open)):
+        for one in some_found:
+            about = [{"topic": topic, "name": name} for topic, name in one.about]
+            print(json.dumps({"result": word, "says": one.sentence, "about": about,
+                              "change": one.change}))  # fmt: skip
+    result = "not compared" if checked.open else "as recorded"
+    print(json.dumps({
+        "result": "different" if checked.otherwise else result, "kernel": now.name,
+        "baseline": recorded.name, "differences": len(checked.otherwise),
+        "not_compared": len(checked.open),
+    }))  # fmt: skip
 
 
 def _both(now: Machine, recorded: Machine) -> str:

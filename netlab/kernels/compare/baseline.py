@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from netlab.kernels.compare import sentences
 from netlab.kernels.compare.behaviour import KernelProfile
 from netlab.kernels.compare.changes import explain
-from netlab.kernels.compare.differences import compare, edited
+from netlab.kernels.compare.differences import Topic, compare, edited
 from netlab.kernels.compare.sentences import Sentence
 from netlab.model import outside
 from netlab.model.errors import ScenarioError
@@ -85,12 +85,31 @@ def _data(text: str, path: Path) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """What became of a kernel since it was recorded, in sentences."""
+class CheckSentence:
+    """One sentence of a check, what it is about, and the known change that explains it."""
 
-    differences: tuple[str, ...]  # it behaves otherwise
-    uncompared: tuple[str, ...]  # what was recorded, and could not be compared
+    sentence: str
+    about: tuple[tuple[Topic, str], ...] = ()  # a topic, and a name; none: the kernel itself
+    change: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of a kernel since it was recorded."""
+
+    otherwise: tuple[CheckSentence, ...]  # it behaves otherwise
+    open: tuple[CheckSentence, ...]  # what was recorded, and could not be compared
     notes: tuple[str, ...]  # what is to be known besides
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """Each difference in a sentence."""
+        return tuple(one.sentence for one in self.otherwise)
+
+    @property
+    def uncompared(self) -> tuple[str, ...]:
+        """What could not be compared, in sentences."""
+        return tuple(one.sentence for one in self.open)
 
 
 def check(recorded: KernelProfile, now: KernelProfile, whole: bool = True) -> Checked:
@@ -105,16 +124,17 @@ def check(recorded: KernelProfile, now: KernelProfile, whole: bool = True) -> Ch
     unplayed = [one for one in told if one.differences[0].after == "error"]
     never_was = [one for one in told if one.differences[0].before == "error"]
     behaves = [one for one in told if one not in (*unplayed, *never_was)]
-    differences = [_in_words(one) for one in sorted(behaves, key=_rank)]
-    uncompared = [_in_words(one) for one in unplayed]
+    otherwise = [*map(_found, sorted(behaves, key=_rank))]
+    uncompared = [*map(_found, unplayed)]
     if now.died:
-        differences.insert(0, f"{now.machine.name}: {now.error}; {BASELINE} was played to its end")
+        died = f"{now.machine.name}: {now.error}; {BASELINE} was played to its end"
+        otherwise.insert(0, CheckSentence(died))
     elif now.error:
-        uncompared.insert(0, f"{now.machine.name}: {now.error}")
+        uncompared.insert(0, CheckSentence(f"{now.machine.name}: {now.error}"))
     if whole:
         uncompared += _not_compared(recorded, now)
     notes = (*comparison.notes, *map(_in_words, never_was))
-    return Checked(tuple(differences), tuple(uncompared), notes)
+    return Checked(tuple(otherwise), tuple(uncompared), notes)
 
 
 def _rank(told: Sentence) -> tuple[bool, bool]:
@@ -130,6 +150,11 @@ def _in_words(told: Sentence) -> str:
     return f"{said}; {told.doubt}" if told.doubt else said
 
 
+def _found(told: Sentence) -> CheckSentence:
+    about = dict.fromkeys((one.topic, one.subject) for one in told.differences)
+    return CheckSentence(_in_words(told), tuple(about), told.change.id if told.change else "")
+
+
 def in_common(recorded: KernelProfile, now: KernelProfile) -> bool:
     """Whether anything of the record was played, so that there was something to compare."""
     parts = (
@@ -141,18 +166,22 @@ def in_common(recorded: KernelProfile, now: KernelProfile) -> bool:
     return any(ours.keys() & theirs.keys() for ours, theirs in parts)
 
 
-def _not_compared(recorded: KernelProfile, now: KernelProfile) -> Iterator[str]:
-    for kind, ours, theirs in (
-        ("scenario", recorded.scenarios, now.scenarios),
-        ("pair", recorded.cells, now.cells),
-        ("time-out", recorded.timers, now.timers),
-        ("row", recorded.rows, now.rows),
-    ):
+def _not_compared(recorded: KernelProfile, now: KernelProfile) -> Iterator[CheckSentence]:
+    parts: tuple[tuple[Topic, str, Collection[str], Collection[str]], ...] = (
+        ("scenario", "scenario", recorded.scenarios, now.scenarios),
+        ("cell", "pair", recorded.cells, now.cells),
+        ("timer", "time-out", recorded.timers, now.timers),
+        ("row", "row", recorded.rows, now.rows),
+    )
+    for topic, kind, ours, theirs in parts:
         missing = sorted({*ours} - {*theirs})
         if missing:
             verb = "was" if len(missing) == 1 else "were"
             number = f"{len(missing)} of {len(ours)} {kind}s of {BASELINE} {verb} not played"
-            yield f"{number}: {some(missing)} (--ignore-missing allows that)"
+            said = f"{number}: {some(missing)} (--ignore-missing allows that)"
+            yield CheckSentence(said, tuple((topic, name) for name in missing))
     changed = edited(recorded, now)
     if changed:
-        yield f"the steps are not the recorded ones, so nothing was compared: {some(changed)}"
+        said = f"the steps are not the recorded ones, so nothing was compared: {some(changed)}"
+        about = [(t, n) for t, _, ours, _ in parts for n in changed if n in ours]
+        yield CheckSentence(said, tuple(about))
