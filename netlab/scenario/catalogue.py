@@ -152,6 +152,15 @@ class _Shelf:
             return []
         return [s for s in self.all() if fnmatch.fnmatchcase(s.name, pattern)]
 
+    def below(self, pattern: str) -> list[Scenario]:
+        """Those whose folder and name fit: ``handshake/syn-*``, also with what is around it."""
+        folder, _, name = pattern.removeprefix(f"{FOLDER}/").rpartition("/")
+        inside = [p for p in self.paths if fnmatch.fnmatchcase(self._folder(p), folder)]
+        return [s for p in inside for s in self._of(p) if fnmatch.fnmatchcase(s.name, name)]
+
+    def _folder(self, path: Path) -> str:
+        return str(path.relative_to(self.folder).parent)
+
     def within(self, folder: str) -> list[Scenario]:
         inside = [p for p in self.paths if folder in p.relative_to(self.folder).parent.parts]
         return [scenario for path in inside for scenario in self._of(path)]
@@ -187,6 +196,11 @@ class _Shelves:
     def named(self, word: str, slow: bool) -> list[Scenario]:
         """The scenarios that one word selects."""
         path = Path(word)
+        if "/" in word and not os.path.lexists(word):
+            for shelf in self.shelves:
+                if found := shelf.below(word):
+                    quick = _quick(found, slow)
+                    return quick or found
         if "/" in word or word in (".", "..") or path.suffix in (SUFFIX, ".yml", stories.SUFFIX):
             return self._at(path, slow)
         if self._own is not None and word == FOLDER:

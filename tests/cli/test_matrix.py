@@ -17,10 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from netlab.cli.commands.matrix import exit_code
+from netlab.cli.commands.matrix import exit_code, skips
 from netlab.kernels.compare.overview import overview
 from netlab.linux.privileges import in_user_namespace
 from netlab.model.kernel_run import KernelRun, Machine, read
+from netlab.render.style import Style
 from netlab.scenario import catalogue
 
 from ..build import evidence
@@ -48,6 +49,10 @@ def matrix(cache: Path, *arguments: str | Path, **more: str) -> Done:
         (["--kernel", "host", "--small"], "--small is a set of kernels"),
         (["--kernel", "host", "no-such-scenario"], "no scenario is called 'no-such-scenario'"),
         (["--kernel", "host", "--sysctl", "tcp_rmem"], "expected NAME=VALUE"),
+        (
+            ["port-open", "debian:bookworm"],
+            "debian:bookworm is a kernel, and kernels go after --kernel",
+        ),
         (["--kernel"], "expected at least one argument"),
     ],
 )
@@ -181,6 +186,27 @@ def test_a_scenario_that_fails_fails_the_matrix(cache: Path) -> None:
     done = matrix(cache, "--hold", "4s", "--kernel", "host", *lazy)
     assert done.code == 1
     assert "1 failed" in done.err
+
+
+def test_a_skip_has_its_reason(cache: Path) -> None:
+    done = matrix(cache, "syn-rejected-with-no-route", "*-policy-fail", "--kernel", "host")
+    assert (done.code, done.out.splitlines()[-1]) == (
+        0, "skipped: syn-rejected-with-policy-fail: only IPv6 has this",
+    )  # fmt: skip
+
+
+def test_a_reason_is_told_once_with_its_kernels() -> None:
+    about = Machine("here", "6.12.1", "#1 SMP", "x86_64", 250)
+    plays = [evidence(name, outcome="skip", reason="it cannot") for name in ("one", "two")]
+    lacking = KernelRun(about, (*plays, evidence("three")), done=True)
+    newer = KernelRun(replace(about, release="7.3.4"), (plays[0],), done=True)
+    whole = KernelRun(replace(about, release="7.4"), (evidence(),), done=True)
+    style = Style(False)
+    assert [*skips((lacking, newer, whole), style)] == [
+        "skipped on 6.12.1, 7.3.4: one, two: it cannot"
+    ]
+    assert [*skips((newer,), style)] == ["skipped: one: it cannot"]
+    assert [*skips((whole,), style)] == []
 
 
 def test_what_an_older_kernel_passed_fails_the_matrix_where_it_is_skipped() -> None:

@@ -30,6 +30,7 @@ from netlab.cli.shared.verdict_options import (
 )
 from netlab.model import files
 from netlab.model.errors import LabError, NetlabError, ScenarioError, Unmet
+from netlab.model.text import some
 from netlab.render.ktap import nested
 from netlab.render.style import Style
 from netlab.render.table import stopped_line
@@ -316,10 +317,18 @@ def exit_code(
 
 
 def _part(options: argparse.Namespace) -> None:
-    """Move names of scenarios and rows that were typed after the kernels to those before."""
+    """Move names of scenarios and rows that were typed after the kernels to those before.
+
+    Raises `ScenarioError` for a kernel among the names.
+    """
+    from netlab.kernels.sources import distributions
+
     texts = dict.fromkeys(options.kernel)
     options.kernel = [text for text in texts if _may_be_a_kernel(text)]
     options.names += [text for text in texts if text not in options.kernel]
+    for name in options.names:
+        if name.partition(":")[0] in distributions.known() and ":" in name:
+            raise ScenarioError(f"{name} is a kernel, and kernels go after --kernel")
 
 
 def _may_be_a_kernel(text: str) -> bool:
@@ -380,12 +389,27 @@ def _tell(
                 yield from _otherwise(grid)
     for run in runs:
         yield told(run, style)
+    yield from skips(runs, style)
     if len(runs) > 1:
         yield f"\n{comparison.closing(seen, style)}"
         command = compare_command(seen.runs, options.output)
         if command and any(one.comparison.differences for one in seen.compared):
             yield f"which, and why: {command}"
         yield f"{len(runs)} kernels in {elapsed:.0f} s"
+
+
+def skips(runs: Sequence[KernelRun], style: Style) -> Iterator[str]:
+    """Why scenarios were skipped, each reason once, with the kernels that it is about."""
+    reasons: dict[str, dict[str, list[str]]] = {}  # and the scenarios of each kernel
+    for run in runs:
+        for play in run.scenarios:
+            if play.outcome == "skip":
+                kernels = reasons.setdefault(play.reason, {})
+                kernels.setdefault(run.machine.name, []).append(play.scenario)
+    for reason, kernels in reasons.items():
+        names = dict.fromkeys(name for each in kernels.values() for name in each)
+        where = "" if len(kernels) == len(runs) else f" on {some([*kernels])}"
+        yield style(f"skipped{where}: {some([*names])}: {reason}", "dim")
 
 
 def _otherwise(grid: Grid) -> Iterator[str]:

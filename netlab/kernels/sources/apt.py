@@ -8,6 +8,7 @@ Signatures are checked as usual, against the keys that are named for the suite a
 from __future__ import annotations
 
 import contextlib
+import difflib
 import hashlib
 import json
 import re
@@ -197,6 +198,13 @@ class Root:
     def _metapackages(self) -> list[str]:
         return [name.removeprefix("linux-image-") for name in self._about.metapackages]
 
+    def _meant(self) -> str:
+        """A question after a suite that is called nearly so."""
+        specs = (*self._about.matrix, *self._about.small, f":{self._about.example}")
+        suites = {spec.partition(":")[2].partition("=")[0] for spec in specs}
+        close = difflib.get_close_matches(self._suite, sorted(suites), n=1, cutoff=0.7)
+        return f". Did you mean {self._about.name}:{close[0]}?" if close else ""
+
     def _options(self) -> list[str]:
         return ["-q", "-c", str(self._folder / "apt.conf")]
 
@@ -218,6 +226,7 @@ class Root:
                 f"{self._name}: {sources[0].uri} has no suite {self._suite!r}, or is no mirror of "
                 f"{self._about.name}; a suite that is no longer served is in the distribution's "
                 f"archive of old releases (--mirror {self._about.name}=URL)"
+                f"{self._meant()}"
             )
         if UNTRUSTED.search(errors):
             names = " and ".join(str(path) for path in keyrings)

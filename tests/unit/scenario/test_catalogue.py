@@ -93,6 +93,16 @@ def test_netlabs_names_patterns_and_folders_are_known_everywhere(own: Path) -> N
     assert notes == []
 
 
+def test_a_folder_and_a_name_or_a_pattern_are_a_name_too(own: Path) -> None:
+    assert chosen("teardown/fin-dropped") == (["fin-dropped"], [])
+    assert chosen("teardown/*") == chosen("teardown") == chosen("scenarios/teardown/*")
+    assert chosen("*/syn-dropped")[0] == ["syn-dropped"]
+    assert chosen("production/keep*")[0] == ["keepalive-finds-an-answer", "keepalive-waits"]
+    assert chosen("deep/*")[0] == chosen("scenarios/deep/*")[0] == OWN[:2]
+    with pytest.raises(ScenarioError, match="teardown/syn-dropped: no such file"):
+        chosen("teardown/syn-dropped")
+
+
 def test_ones_own_come_first_and_what_they_hide_is_said(own: Path) -> None:
     names, (note,) = chosen("fin-dropped")
     assert names == ["fin-dropped"]

@@ -163,6 +163,14 @@ def test_what_was_seen_in_virtual_time_is_waited_for_in_real_time_if_it_takes_no
         assert ({*patient.scenarios}, {*patient.timers}) == ({*both}, {"rto-min"}), "no hours"
 
 
+def test_a_counter_that_moved_where_it_is_not_looked_need_not_move() -> None:
+    both = {name: Play("pass") for name in ("syn-dropped", "syn-dropped-to-the-end")}
+    moved = {"Often": 9, "TCPAbortOnTimeout": 2, "Never": 0}
+    virtual = KernelProfile(replace(MACHINE, clock="virtual"), scenarios=both, counters=moved)
+    quick = in_good_time(virtual, asked("check", "b.yaml"))
+    assert quick.counters == {"Often": 7, "TCPAbortOnTimeout": 1, "Never": 0}
+
+
 # --- what is said
 
 

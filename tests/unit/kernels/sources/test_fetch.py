@@ -281,8 +281,10 @@ def test_a_list_that_somebody_has_changed(
 
 
 def test_a_suite_that_is_not_there(ask: Asker) -> None:
-    with pytest.raises(NoSuite, match="has no suite 'banana'"):
+    with pytest.raises(NoSuite, match=r"has no suite 'banana'.*URL\)$"):
         ask("debian:banana")
+    with pytest.raises(NoSuite, match=r"has no suite 'bookwrm'.*Did you mean debian:bookworm\?$"):
+        ask("debian:bookwrm")
     with pytest.raises(NoSuite, match=r"debian:bookworm has no kernel 5\.10.* it has 6\.1"):
         ask("debian:bookworm=5.10")
 
