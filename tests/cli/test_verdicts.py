@@ -17,7 +17,7 @@ from netlab.model.kernel_run import KernelRun, Machine
 
 from .. import kunit
 from ..build import evidence
-from .shell import NETLAB, environment, netlab, scenario
+from .shell import NETLAB, Done, environment, netlab, scenario
 
 CONNECT = "client: connect"
 
@@ -142,6 +142,32 @@ def test_a_program_takes_a_check_of_a_baseline_line_by_line(another_kernel: list
         ("different", ["other"]), ("not compared", ["broken"]), ("not compared", ["absent"]),
     ]  # fmt: skip
     assert (last["result"], last["differences"], last["not_compared"]) == ("different", 1, 2)
+
+
+def test_what_a_known_change_explains_need_be_no_difference(tmp_path: Path) -> None:
+    for name, sysctls in (("6.1", {}), ("6.6", {"net.ipv4.tcp_syn_linear_timeouts": "4"}),
+                          ("6.7", {"net.ipv4.tcp_syn_linear_timeouts": "4",
+                                   "net.ipv4.tcp_banana": "1"})):  # fmt: skip
+        run = KernelRun(Machine("host", name, "#1 SMP", "x86_64", 250), (evidence(),), done=True,
+                        sysctls={"net.ipv4.tcp_sack": "1", **sysctls})  # fmt: skip
+        run.write(tmp_path / f"{name}.jsonl")
+    path = tmp_path / "old.yaml"
+    assert netlab("baseline", "record", "--run", tmp_path / "6.1.jsonl", "-o", path).code == 0
+
+    def check(kernel: str, *words: str) -> Done:
+        return netlab("baseline", "check", path, "--run", tmp_path / f"{kernel}.jsonl", *words)
+
+    assert (check("6.6").code, check("6.7").code) == (1, 1)
+    known = check("6.6", "--ignore-known")
+    assert known.code == 0
+    assert known.out.startswith("KNOWN sysctl net.ipv4.tcp_syn_linear_timeouts = 4 is new on 6.6")
+    assert "as recorded, but for known changes (6.6, baseline 6.1)" in known.out
+    both = check("6.7", "--ignore-known")
+    assert both.code == 1
+    assert both.out.startswith("DIFFERENT sysctl net.ipv4.tcp_banana = 1 is new on 6.7")
+    assert "1 difference (6.7, baseline 6.1)" in both.out
+    (tmp_path / "known.ktap").write_text(check("6.6", "--ignore-known", "--ktap").out)
+    assert {*kunit.parsed(tmp_path / "known.ktap").results.values()} == {"PASSED"}
 
 
 def test_what_was_stopped_has_not_passed(tmp_path: Path) -> None:

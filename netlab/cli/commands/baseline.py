@@ -69,6 +69,7 @@ examples:
   netlab baseline check 6.18.yaml --kernel ./vmlinuz  on a kernel that was just built
   netlab baseline check 6.18.yaml --junit out.xml     a test for each thing that was recorded
   netlab baseline check 6.18.yaml --json              a line of JSON for each difference
+  netlab baseline check 6.12.yaml --kernel debian:sid --ignore-known  what nobody knows of
 
 exit codes: 0 as recorded; 1 it behaves otherwise, or panics or hangs on what was recorded;
 2 bad usage or no baseline; 3 something recorded could not be played, and nothing else differs
@@ -105,6 +106,11 @@ def add(commands: Commands) -> None:
         "--ignore-missing",
         action="store_true",
         help="what the baseline has and the run does not is no difference",
+    )
+    check.add_argument(
+        "--ignore-known",
+        action="store_true",
+        help="what a known change of Linux explains is told, and is no difference",
     )
     check.set_defaults(main=main_check)
     add_verdicts(check, "one JSON object for each difference, and one for all")
@@ -179,6 +185,8 @@ def main_check(options: argparse.Namespace) -> int:
     whole = not (options.ignore_missing or options.names or options.timers)
     now = behaviour(run)
     checked = baseline.check(recorded, now, whole)
+    if options.ignore_known:
+        checked = checked.without_known()
     names = _both(run.machine, recorded.machine)
     for remark in (*checked.notes, *(f"the kernel said: {line}" for line in _trouble(run))):
         print(f"{Style.of(sys.stderr)('note', 'dim')} {remark}", file=sys.stderr)
@@ -207,6 +215,8 @@ def _print(checked: Checked, names: str) -> None:
     style = Style.of(sys.stdout)
     for sentence in checked.differences:
         print(f"{style('DIFFERENT', 'red')} {sentence}")
+    for sentence in checked.known:
+        print(f"{style('KNOWN', 'dim')} {sentence}")
     for sentence in checked.uncompared:
         print(f"{style('NOT COMPARED', 'yellow')} {sentence}")
     if checked.otherwise:
@@ -214,13 +224,19 @@ def _print(checked: Checked, names: str) -> None:
         print(f"\n{style(number, 'red')} ({names})")
     elif checked.open:
         print(f"\n{style('not everything could be compared', 'yellow')} ({names})")
+    elif checked.known:
+        print(f"\n{style('as recorded, but for known changes', 'green')} ({names})")
     else:
         print(f"{style('as recorded', 'green')} ({names})")
 
 
 def _print_json(checked: Checked, now: Machine, recorded: Machine) -> None:
     """What a check found, in lines of JSON: the last one is about all of it."""
-    for word, some_found in (("different", checked.otherwise), ("not compared", checked.open)):
+    for word, some_found in (
+        ("different", checked.otherwise),
+        ("known", checked.explained),
+        ("not compared", checked.open),
+    ):
         for one in some_found:
             about = [{"topic": topic, "name": name} for topic, name in one.about]
             print(json.dumps({"result": word, "says": one.sentence, "about": about,

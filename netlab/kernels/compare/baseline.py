@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +100,19 @@ class Checked:
     otherwise: tuple[CheckSentence, ...]  # it behaves otherwise
     open: tuple[CheckSentence, ...]  # what was recorded, and could not be compared
     notes: tuple[str, ...]  # what is to be known besides
+    #: Behaves otherwise, too, by a known change, where that is not asked for.
+    explained: tuple[CheckSentence, ...] = ()
+
+    def without_known(self) -> Checked:
+        """The same, where what a known change explains is no difference."""
+        known = tuple(one for one in self.otherwise if one.change)
+        rest = tuple(one for one in self.otherwise if not one.change)
+        return replace(self, otherwise=rest, explained=known)
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """What known changes explain, in sentences."""
+        return tuple(one.sentence for one in self.explained)
 
     @property
     def differences(self) -> tuple[str, ...]:
