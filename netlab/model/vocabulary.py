@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from netlab.model.tcp import State
 
+#: What an application reads, where it is neither bytes nor an error.
+EOF, WAITS = "EOF", "nothing"
 #: The states of a TCP connection in a table of connections, as ``conntrack -L`` prints them, by the
 #: kernel's number (enum tcp_conntrack).
 CONNTRACK = (

@@ -15,7 +15,7 @@ from typing import Literal
 
 from netlab.model.evidence import Evidence, Recording
 from netlab.model.tcp import State
-from netlab.model.vocabulary import Side
+from netlab.model.vocabulary import WAITS, Side
 from netlab.packets.headers import End
 from netlab.packets.sightings import Packet, packets, with_losses
 from netlab.render.ladder_condense import PacketRun, condensed, kinds_of
@@ -150,6 +150,10 @@ def _flow(packet: Packet) -> frozenset[End]:
 
 def _footer(evidence: Evidence, noise: Sequence[Packet], rests: bool) -> Iterator[str]:
     record = evidence.recording
+    for side in Side:
+        read = evidence.end(side).reads
+        if read and read != (WAITS,):
+            yield f"The {side}'s application reads {' and then '.join(read)}."
     if record is None:
         yield "Packets were not recorded in this run."
         return

@@ -27,11 +27,19 @@ from netlab.model.tcp import (
     spelling,
 )
 from netlab.model.units import duration
-from netlab.model.vocabulary import BEHAVIOURS, CONNTRACK, REJECTS, Family, Hook, Side
+from netlab.model.vocabulary import (
+    BEHAVIOURS,
+    CONNTRACK,
+    EOF,
+    REJECTS,
+    WAITS,
+    Family,
+    Hook,
+    Side,
+)
 from netlab.packets import spoken as packets
 from netlab.programs import exchange
 from netlab.scenario.model import NO_LEAK, NOTHING, Range
-from netlab.testbed.connection import EOF, WAITS
 from netlab.testbed.profiles import PROFILES
 
 Schema = dict[str, Any]

@@ -15,16 +15,13 @@ from netlab.linux.procnet import Row, endpoint
 from netlab.model.errors import LabError
 from netlab.model.evidence import TrackedState
 from netlab.model.tcp import State
-from netlab.model.vocabulary import Pair, Side
+from netlab.model.vocabulary import EOF, WAITS, Pair, Side
 from netlab.observe.timeline import Timeline
 from netlab.testbed.sockets import written
 
 # include/uapi/linux/tcp.h; the socket module names none of them
 TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ = 19, 20, 21
 TCP_SEND_QUEUE, TCP_REPAIR_OFF_NO_WP = 2, -1
-
-#: What an application reads, where it is neither bytes nor an error.
-EOF, WAITS = "EOF", "nothing"
 
 Rows = dict[tuple[str, str], Row]
 

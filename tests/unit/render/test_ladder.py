@@ -334,6 +334,14 @@ def test_missed_packets_are_said() -> None:
     assert "1,200 packets came faster than they could be recorded" in ladder(evidence, 80, PLAIN)
 
 
+def test_what_an_application_reads_is_said_where_it_does_not_wait() -> None:
+    ends = End(reads=("5 bytes", "EOF")), End(reads=("nothing",)), End(reads=("ECONNRESET",))
+    texts = [ladder(evidence(client=end), 80, PLAIN) for end in ends]
+    assert "The client's application reads 5 bytes and then EOF." in texts[0]
+    assert "application" not in texts[1]
+    assert "The client's application reads ECONNRESET." in texts[2]
+
+
 # --- too many
 
 
