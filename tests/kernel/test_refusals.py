@@ -161,6 +161,9 @@ expect:
   info:
     client: {sack: 1}
     server: {cwnd: at least 1}
+  reads:
+    client: nothing
+    server: nothing
   tracked:
     firewall: ESTABLISHED
   cause: this is a test
@@ -296,6 +299,10 @@ WRONG = (
           "firewall: expected TIME_WAIT in its table; found ESTABLISHED"),
     Wrong(PATH, "sack: 1", "sack: none", "client: sack: expected none; found 1"),
     Wrong(PATH, "cwnd: at least 1", "cwnd: none", "server: cwnd: expected none; found "),
+    Wrong(PATH, "client: nothing", "client: EOF",
+          "the client's application: expected to read EOF; found nothing"),
+    Wrong(PATH, "server: nothing", "server: [5 bytes, EOF]",
+          "the server's application: expected to read 5 bytes, EOF; found nothing"),
     # and what steps refuse
     Wrong(PATH, "tracked: {firewall: ESTABLISHED}", "tracked: {firewall: nothing}",
           "firewall: expected nothing in its table; found ESTABLISHED"),

@@ -23,6 +23,7 @@ from .tree import Tree
 EXAMPLES = """\
 examples:
   nohup ./scripts/mutants > mutants.log &   all of them, for hours
+  nohup ./scripts/mutants -j 2 > mutants.log &   two at a time, on as many cores
   ./scripts/mutants 'time-wait-*' paws-off  these
   ./scripts/mutants --list                  their names, and what caught each
   ./scripts/mutants --fits                  is each change still found in the source?

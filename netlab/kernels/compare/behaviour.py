@@ -251,8 +251,8 @@ def _facts(run: Evidence) -> Iterator[tuple[str, str]]:
 
 def _bytes(reading: str) -> int:
     """The number of bytes that an application reads; 0 where it reads none."""
-    number, _, unit = reading.partition(" ")
-    return int(number) if unit else 0
+    number = re.fullmatch(r"(\d{1,18}) bytes?", reading, re.ASCII)
+    return int(number[1]) if number else 0
 
 
 def _last_count(end: End) -> int:

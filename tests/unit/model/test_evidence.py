@@ -101,6 +101,7 @@ ENDS = some(
     counters=st.dictionaries(TEXT, WHOLE_NUMBER, max_size=2),
     sysctls=st.dictionaries(TEXT, TEXT, max_size=2),
     info=st.dictionaries(TEXT, NUMBER, max_size=2),
+    reads=several(TEXT),
 )
 FAILURES = some(
     Failure,
