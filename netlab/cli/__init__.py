@@ -132,10 +132,24 @@ def _guess(word: str) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
+    words = [*(sys.argv[1:] if arguments is None else arguments)]
     try:
-        return _main(arguments)
+        return _for_git(words, _main(words))
+    except SystemExit as ended:  # argparse's
+        if isinstance(ended.code, int):
+            ended.code = _for_git(words, ended.code)
+        raise
     finally:
         _give_up_a_full_stderr()
+
+
+def _for_git(words: Sequence[str], code: int) -> int:
+    """The exit code, where ``git bisect run`` waits for it: a mistake is no bad commit."""
+    if words[:1] != ["bisect"] or "--step" not in words:
+        return code
+    from netlab.cli.commands import bisect
+
+    return bisect.for_git(code)
 
 
 def _give_up_a_full_stderr() -> None:
@@ -146,8 +160,7 @@ def _give_up_a_full_stderr() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
-def _main(arguments: Sequence[str] | None) -> int:
-    words = [*(sys.argv[1:] if arguments is None else arguments)]
+def _main(words: list[str]) -> int:
     _open_standard_streams()
     if "_ARGCOMPLETE" in os.environ:
         import argcomplete

@@ -241,7 +241,10 @@ class _RowPlay:
             return errno_of(error)
         return str(done or "done")
 
-    def _listen(self) -> None:
+    def _listen(self, again: str = "") -> None:
+        if again:
+            self._made().listen(8)
+            return
         self._listener = self._bench.tcp()
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind(self._peer.host)

@@ -17,6 +17,7 @@ from netlab.conformance.rows import TableRow
 from netlab.linux import scratch, sysctl
 from netlab.linux.namespace import Namespace
 from netlab.linux.nstat import Counters
+from netlab.model.evidence import Evidence
 from netlab.model.kernel_run import Clock, Machine, line
 from netlab.model.vocabulary import Family
 from netlab.scenario import catalogue, runner
@@ -41,7 +42,7 @@ class Job:
 
     plays: bool = True  # whether scenarios are played at all
     names: tuple[str, ...] = ()  # of scenarios, as netlab run takes them; none: all
-    #: The user's own scenario files, as (name, text): a guest does not see the user's disk.
+    #: The user's own scenario files, as (path, text): a guest does not see the user's disk.
     own: tuple[tuple[str, str], ...] = ()
     mine: tuple[str, ...] = ()  # which of those are played, by name; none: all
     slow: bool = False  # also those that take minutes
@@ -89,13 +90,23 @@ class Job:
         if not self.plays:
             return []
         named = catalogue.choose(self.names, self.slow) if self.names or not self.own else []
-        for number, (name, text) in enumerate(self.own):
-            path = folder / str(number) / name
+        for path, (_, text) in zip(self._places(folder), self.own, strict=True):
             path.parent.mkdir()
             path.write_text(text)
             own = catalogue.choose([str(path)], self.slow)
             named += [one for one in own if not self.mine or one.name in self.mine]
         return [one for one in named if not self.only or one.name in self.only]
+
+    def _places(self, folder: Path) -> list[Path]:
+        """Where each of the user's own files is written: two may have the same name."""
+        return [folder / str(number) / Path(own).name for number, (own, _) in enumerate(self.own)]
+
+    def told(self, run: Evidence, folder: Path) -> Evidence:
+        """A record that names the user's own file, and not what was written below `folder`."""
+        for place, (own, _) in zip(self._places(folder), self.own, strict=True):
+            if run.path == str(place):
+                return replace(run, path=own, reason=run.reason.replace(str(place), own))
+        return run
 
     def table_rows(self) -> list[TableRow]:
         """The rows of the conformance table to play, over both families. Raises `ScenarioError`
@@ -148,8 +159,8 @@ def _records(
         sysctls=job.sysctls,
     )
     with job.folder() as folder:
-        for _, evidence in runner.play_all(job.written(folder), options, meanwhile):
-            yield "scenario", evidence
+        for _, run in runner.play_all(job.written(folder), options, meanwhile):
+            yield "scenario", job.told(run, folder)
     if job.table:
         for family in Family:
             for answered in conformance.play(

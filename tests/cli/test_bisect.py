@@ -85,12 +85,33 @@ def test_a_signal_leaves_the_tree_as_it_was(number: signal.Signals, tree: Path) 
         (("--scenario", "no-such"), "no-such"),
         (("--timer", "syn"), "a time-out alone is neither good nor bad"),
         (("--scenario", "port-open", "--good", "HEAD"), "it takes no --good"),
+        (("--scenario", "port-open", "--limt", "60"), "no option is called '--limt'"),
+        (("--scenario", "port-open", "--limit", "-5"), "--limit"),
     ],
 )
 def test_what_can_judge_nothing_stops_git(words: tuple[str, ...], said: str, tree: Path) -> None:
     done = netlab("bisect", "--step", *words, tree)
     assert (done.code, done.out) == (128, "")
     assert said in done.err
+
+
+@pytest.mark.needs("qemu-system-x86_64")
+@pytest.mark.parametrize("step", [("--step",), ("--good", "HEAD~1")])
+def test_a_tree_that_is_not_there_is_no_bad_commit(step: tuple[str, ...], tree: Path) -> None:
+    (tree / "file").write_text("")
+    for place in ("linux", "file"):
+        done = netlab("bisect", *step, "--scenario", "port-open", tree / place)
+        assert (done.code, done.out) == (128 if step == ("--step",) else 2, "")
+        assert f"{place}: there is no such folder: expected a kernel's tree" in done.err
+
+
+@pytest.mark.needs("qemu-system-x86_64")
+def test_where_nothing_can_be_kept_no_commit_is_built(tree: Path) -> None:
+    words = ("bisect", "--step", "--scenario", "port-open", "--build", "touch built")
+    done = netlab(*words, tree, NETLAB_CACHE="/proc/nope")
+    assert (done.code, done.out) == (128, "")
+    assert "/proc/nope" in done.err
+    assert not (tree / "built").exists()
 
 
 @pytest.mark.needs("qemu-system-x86_64")

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,15 @@ from netlab import cli
 
 from .browser import look
 from .shell import netlab
+
+
+class Screen(io.StringIO):
+    """A standard output that says that it is a terminal."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
 
 #: What does not fit into a page's width, and how many squares lead to a row that is there.
 FITS = """
@@ -83,6 +94,22 @@ def test_the_list_plays_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     listed = capsys.readouterr().out.splitlines()
     assert len(listed) > 50
     assert all("/TIME_WAIT" in line for line in listed)
+
+
+def test_nothing_to_play_is_no_success() -> None:
+    done = netlab("conformance", "--ipv4", "icmp-request-ipv6/*", "--ktap")
+    assert (done.code, done.out) == (2, "")
+    assert "over IPv4 there is none of these rows" in done.err
+    assert netlab("conformance", "--ipv6", "icmp-request-ipv6/*").code == 0
+
+
+def test_the_list_keeps_to_a_terminals_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", (screen := Screen()))
+    monkeypatch.setenv("COLUMNS", "80")
+    assert cli.main(["conformance", "--list"]) == 0
+    lines = screen.getvalue().splitlines()
+    assert len(lines) > 1000
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_row_that_there_is_not_is_named() -> None:

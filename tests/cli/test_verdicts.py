@@ -170,6 +170,16 @@ def test_what_a_known_change_explains_need_be_no_difference(tmp_path: Path) -> N
     assert {*kunit.parsed(tmp_path / "known.ktap").results.values()} == {"PASSED"}
 
 
+def test_a_matrix_names_ones_own_files_as_a_run_does(every_outcome: list[Path]) -> None:
+    names = []
+    for words in (["run"], ["matrix", "--kernel", "host"]):
+        for paths in (every_outcome[:2], every_outcome[1::-1]):
+            done = netlab(*words[:1], *paths, *words[1:], "--ktap")
+            told = [line.split()[-1] for line in done.out.splitlines() if " ok " in f" {line} "]
+            names.append(sorted(name for name in told if name.endswith((".passes", ".fails"))))
+    assert [each == names[0] and len(each) == 2 for each in names] == [True] * 4
+
+
 def test_what_was_stopped_has_not_passed(tmp_path: Path) -> None:
     path = tmp_path / "run.xml"
     words = ["run", "--ktap", "--junit", str(path), "--hold", "60s", "port-closed", "port-open"]

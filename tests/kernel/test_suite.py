@@ -13,6 +13,7 @@ from netlab.kernels import suite
 from netlab.kernels.suite import Job
 from netlab.model.evidence import Evidence
 from netlab.model.kernel_run import gather
+from netlab.render.verdicts import of_scenario
 from netlab.scenario import runner
 
 OWN = """
@@ -34,6 +35,21 @@ def test_a_program_of_the_users_own_scenario_begins_beside_its_file() -> None:
     suite.play(job, suite.machine("here", "real", job), lines.append, lambda: None)
     (played,) = gather(lines).scenarios
     assert (played.scenario, played.outcome) == ("own", "pass"), played.reason
+
+
+def test_the_users_own_files_are_called_as_the_user_calls_them() -> None:
+    """In whatever order they are given: a CI compares tests by their names."""
+    broken = OWN.replace("client: connect", "client: {sysctl: {tcp_banana: 1}}")
+    files = (("mine/own.yaml", OWN), ("/theirs/own.yaml", broken), ("own.yaml", OWN))
+    for own in (files, files[::-1]):
+        job, lines = Job(own=own), list[str]()
+        suite.play(job, suite.machine("here", "real", job), lines.append, lambda: None)
+        runs = gather(lines).scenarios
+        assert sorted(each.path for each in runs) == sorted(path for path, _ in files)
+        names = sorted(of_scenario(each).full_name for each in runs)
+        assert names == ["mine.own", "scenarios.own", "theirs.own"]
+        (error,) = [each for each in runs if each.outcome == "error"]
+        assert error.reason.startswith("/theirs/own.yaml:5: ")
 
 
 def test_a_pair_is_sent_as_soon_as_it_was_tried(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,8 @@ from netlab.cli.shared.allowing import add_allow_programs
 from netlab.cli.shared.kernel_options import add_guests
 from netlab.cli.shared.options import Commands, add_family, add_sysctl, ladder_text, note
 from netlab.cli.shared.stopping import Stopped, stopping
-from netlab.model.errors import NetlabError, ScenarioError, Unmet
+from netlab.model import files
+from netlab.model.errors import NetlabError, ScenarioError, Unmet, bug
 from netlab.render.style import Style
 
 if TYPE_CHECKING:
@@ -104,11 +105,18 @@ def main(options: argparse.Namespace) -> int:
     except Stopped as stopped:
         note("stopped; the tree is as it was found")
         return stopped.exit_code
-    except NetlabError as error:
+    except Exception as error:  # Python's own exit code would be git's word for a bad commit
         if not options.step:
             raise
-        note(str(error))
+        note(str(error) if isinstance(error, NetlabError) else bug(error))
         return STOP
+
+
+def for_git(code: int) -> int:
+    """The exit code for ``git bisect run``, which takes any below 128 but 0 and 125 for a bad
+    commit: a mistake in the command is none.
+    """
+    return STOP if code not in (0, Unmet.exit_code, SKIP) and code < STOP else code
 
 
 def _step(options: argparse.Namespace) -> int:
@@ -148,6 +156,8 @@ def _search(options: argparse.Namespace) -> int:
 
     if not options.good:
         raise ScenarioError("--good is missing: a commit from before the change")
+    if not options.tree.is_dir():
+        raise ScenarioError("there is no such folder: expected a kernel's tree", options.tree)
     tree = options.tree.absolute()
     history = History(tree)
     good, bad = history.commit(options.good), history.commit(options.bad or "HEAD")
@@ -170,10 +180,14 @@ def _trying(options: argparse.Namespace) -> Iterator[tuple[Plan, Callable[[], No
 
     Raises `LabError` where no guest can be booted here, before anything is built.
     """
+    from netlab.kernels import cache
     from netlab.kernels.vm import qemu
 
+    if not options.tree.is_dir():
+        raise ScenarioError("there is no such folder: expected a kernel's tree", options.tree)
     plan = kernel_options.plan(options, _job(options))
     qemu.program()
+    files.prepare(cache.folder("guests"), "NETLAB_CACHE")  # or no commit could be judged
     with stopping() as stop:
         yield plan, stop.check
 

@@ -29,7 +29,7 @@ from netlab.cli.shared.verdict_options import (
     write_junit,
 )
 from netlab.model import files
-from netlab.model.errors import LabError, Unmet
+from netlab.model.errors import LabError, ScenarioError, Unmet
 from netlab.render.style import Style
 from netlab.render.table import stopped_line
 
@@ -95,19 +95,33 @@ def main(options: argparse.Namespace) -> int:
     chosen = rows.choose(options.rows)
     one = len(chosen) == 1
     if options.list:
-        width = max(len(row.name) for row in chosen)
-        print("\n".join(f"{row.name:<{width}}  {row.title}" for row in chosen))
+        print("\n".join(_listed(chosen)))
         return 0
     if options.report:
         extras.require("report", "--report")
         files.prepare(options.report)
-    prepare_junit(options)
     families = [
         family
         for family, left_out in ((Family.IPV4, options.ipv6), (Family.IPV6, options.ipv4))
         if not left_out
     ]
+    if len(families) == 1 and all(row.family not in (None, families[0]) for row in chosen):
+        raise ScenarioError(
+            f"over {families[0]} there is none of these rows: only the other has it"
+        )
+    prepare_junit(options)
     return _play([row for row in chosen if options.slow or one or not row.slow], families, options)
+
+
+def _listed(chosen: Sequence[TableRow]) -> Iterator[str]:
+    """Each row's name and title, within a terminal's width."""
+    names = max(len(row.name) for row in chosen) + 2
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    for row in chosen:
+        yield textwrap.fill(
+            row.title, max(width, WIDTH), initial_indent=row.name.ljust(names),
+            subsequent_indent=" " * names, break_on_hyphens=False,
+        )  # fmt: skip
 
 
 def _play(

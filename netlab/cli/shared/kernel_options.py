@@ -168,7 +168,7 @@ def job(options: argparse.Namespace) -> Job:
         plays=plays,
         names=tuple(each.name for each in chosen if catalogue.is_built_in(each)) if names else (),
         own=tuple(
-            (path.name, Document.open(path).text) for path in dict.fromkeys(s.path for s in mine)
+            (str(path), Document.open(path).text) for path in dict.fromkeys(s.path for s in mine)
         ),
         mine=tuple(each.name for each in mine),
         slow=slow,
