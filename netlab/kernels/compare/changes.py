@@ -214,6 +214,12 @@ def _change(entry: Any) -> Change:
     effects = tuple(_effects(name, entry.get("explains", [])))
     if feature is None or feature.kind == "value":
         _require_sides(name, effects)
+    for effect in effects:
+        if effect.topic == "row" and not (effect.without and effect.with_):
+            raise BrokenChanges(
+                f"{name}: {effect.subject}: a row needs 'with' and 'without': what comes of an "
+                "event may differ in another way, too"
+            )
     return Change(
         id=name,
         since=entry["since"],

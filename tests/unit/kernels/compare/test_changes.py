@@ -157,6 +157,13 @@ def test_an_entry_is_read_with_all_that_it_says() -> None:
         ({**GOOD, "feature": "moon full"}, "a: 'moon full' is not a feature"),
         ({**GOOD, "explains": [{"timer": "x"}]}, "a: x: neither a feature nor"),
         ({**GOOD, "feature": "value x", "explains": [{"timer": "x"}]}, "neither a feature nor"),
+        *(
+            (
+                {**GOOD, "feature": "sysctl x", "explains": [{"row": "x/y", **one}]},
+                "a: x/y: a row needs 'with' and 'without'",
+            )
+            for one in ({}, {"with": "y"}, {"without": "y"})
+        ),
         ({**GOOD, "explains": [{}]}, "a: {} does not say what it explains"),
         ({**GOOD, "explains": [{"timer": "x", "cell": "y"}]}, "does not say what it explains"),
         ({**GOOD, "explains": [{"timer": "x", "because": "y"}]}, "does not say what it explains"),
@@ -166,6 +173,33 @@ def test_a_wrong_entry_is_refused(entry: object, says: str) -> None:
     with pytest.raises(BrokenChanges) as caught:
         parse([entry])
     assert says in str(caught.value)
+
+
+ROWS = [(change, effect) for change in changes() for effect in change.effects
+        if effect.topic == "row"]  # fmt: skip
+#: What no kernel is known to do there, each in place of what the one with the change does.
+FOREIGN = (
+    "answers RST, is then CLOSED, reads ECONNRESET, counts TCPChallengeACK 1",
+    "answers nothing, is then CLOSED, reads nothing, counts PAWSTimewait 1",
+    "answers ACK ack=next+100 sack=next:next+1, is then ESTABLISHED, reads 5 bytes",
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "effect"), ROWS, ids=[f"{change.id}-{each.subject}" for change, each in ROWS]
+)
+def test_a_known_change_explains_no_other_answer_in_its_rows(
+    change: Change, effect: Effect
+) -> None:
+    """Neither where the older kernel is as it was, nor where the newer one does as expected."""
+    subject = effect.subject.replace("*", "")
+    one, other = effect.without.replace("*", ""), effect.with_.replace("*", "")
+    for foreign in FOREIGN:
+        for before, after in ((one, foreign), (foreign, other)):
+            difference = Difference("row", subject, "behaviour", before, after)
+            fits = [way for way in (False, True) if effect.fits(difference, way)]
+            assert not fits, (foreign, before, after)
+    assert effect.fits(Difference("row", subject, "behaviour", one, other), turned=False)
 
 
 def test_of_three_with_one_id_the_first_is_named() -> None:
