@@ -28,7 +28,8 @@ from netlab.kernels import suite
 from netlab.kernels.compare.differences import timer_aspect
 from netlab.kernels.sources.kernel import Kernel
 from netlab.kernels.suite import Job
-from netlab.kernels.vm import accelerator, bare, boot, image, qemu
+from netlab.kernels.vm import accelerator, bare, boot, image, modules, qemu
+from netlab.kernels.vm.modules import WantedModules
 from netlab.kernels.vm.qemu import Guest
 from netlab.model.errors import LabError
 from netlab.model.kernel_run import KernelRun
@@ -185,6 +186,37 @@ def test_a_kernel_without_veth_is_not_even_booted(
     (tmp_path / "modules.builtin").write_text("kernel/net/core/something.ko\n")
     with pytest.raises(LabError, match=r"this kernel has no .*veth.*: neither built in nor below"):
         boot.play(replace(kernel, modules=tmp_path), JOB, GUEST, kept)
+
+
+#: Each puts interfaces of its own into every network namespace that is made.
+TUNNELS = ("sit", "ipip", "ip_gre", "ip6_tunnel", "ip6_gre", "ip_vti", "ip6_vti")
+FALLBACK = {"sit0", "tunl0", "gre0", "gretap0", "erspan0", "ip6tnl0", "ip6gre0", "ip_vti0"}
+LOOKS = f"""\
+source: here
+steps:
+  - server: listen
+  - client: connect
+  - client: {{run: ["{bare.PYTHON}", "-c", "print(open('/proc/net/dev').read())"]}}
+expect:
+  pair: {{client: ESTABLISHED, server: ESTABLISHED}}
+  cause: nothing is wrong
+  program: {{exits: 0, within: 60s, says: sit0}}
+"""
+
+
+def test_labs_are_built_where_every_namespace_is_born_with_tunnels(
+    kernel: Kernel, kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = WantedModules(modules.REQUIRED, (*modules.OPTIONAL, *TUNNELS))
+    monkeypatch.setattr(image, "kernel", partial(image.kernel, wanted=wanted))
+    job = Job(names=("syn-dropped", "nat-that-remembers"), own=(("looks.yaml", LOOKS),))
+    run = tools.gently(partial(boot.play, kernel, job, GUEST, kept))
+    assert run.error == ""
+    outcomes = {each.scenario: each.outcome for each in run.scenarios}
+    assert outcomes == dict.fromkeys(("looks", "syn-dropped", "nat-that-remembers"), "pass")
+    (looks,) = [each for each in run.scenarios if each.scenario == "looks"]
+    listed = {line.partition(":")[0].strip() for line in looks.programs[0].output.splitlines()}
+    assert listed >= FALLBACK, "the kernel made none: nothing is shown"
 
 
 def test_a_guest_is_stopped_at_once(kernel: Kernel, kept: Path) -> None:
