@@ -18,6 +18,7 @@ from functools import partial
 from netlab import scheduler
 from netlab.conformance import speech
 from netlab.conformance.bench import LINGER, Bench, Peer, errno_of
+from netlab.conformance.counted import EXACT
 from netlab.conformance.drops import Discards
 from netlab.conformance.rows import NOTHING, TableRow, TableStep
 from netlab.conformance.speech import SaidSegment
@@ -374,9 +375,11 @@ class _RowPlay:
             yield f"the application reads {found.reads}, expected {row.reads}"
         if row.result and row.result != found.result:
             yield f"the call ends with {found.result}, expected {row.result}"
-        for name, number in row.counts.items():
-            if counted.get(name, 0) != number:
-                yield f"{name} counts {counted.get(name, 0)}, expected {number}"
+        exact = () if row.waits else sorted((counted.keys() & EXACT) - row.counts.keys())
+        for name in (*row.counts, *exact):
+            number, found_number = row.counts.get(name, 0), counted.get(name, 0)
+            if number != found_number:
+                yield f"{name} counts {found_number}, expected {number or 'none'}"
         for name, number in row.info.items():
             if found.info.get(name, "nothing") != number:
                 yield f"{name} is {found.info.get(name, 'not told')}, expected {number}"

@@ -10,6 +10,7 @@ import pytest
 
 from netlab.conformance import play, rows
 from netlab.conformance.bench import Peer
+from netlab.conformance.counted import EXACT
 from netlab.conformance.recent import Recent
 from netlab.conformance.rows import TableRow
 from netlab.conformance.speech import SaidSegment
@@ -46,7 +47,16 @@ def elsewhere(row: TableRow) -> TableRow:
     return dataclasses.replace(row, then=then)
 
 
-@pytest.mark.parametrize("wrong", [otherwise, elsewhere], ids=["answers", "state"])
+def uncounted(row: TableRow) -> TableRow:
+    """The same row, which says less of what is counted, or more."""
+    fewer = {name: number for name, number in row.counts.items() if not number or name not in EXACT}
+    more = {**row.counts, "TCPAbortFailed": 1}
+    return dataclasses.replace(row, counts=fewer if fewer != row.counts else more)
+
+
+@pytest.mark.parametrize(
+    "wrong", [otherwise, elsewhere, uncounted], ids=["answers", "state", "counters"]
+)
 def test_no_row_passes_with_another_expectation(wrong: object) -> None:
     chosen = [wrong(row) for row in rows.rows() if not row.waits]  # type: ignore[operator]
     found = played(chosen, Family.IPV4)
@@ -68,6 +78,12 @@ def test_no_row_that_waits_passes_with_another_expectation(
     [
         ("rst-exact/ESTABLISHED", {"reads": "EOF"}, "reads ECONNRESET, expected EOF"),
         ("rst-in-window/ESTABLISHED", {"counts": {"TCPChallengeACK": 2}}, "counts 1, expected 2"),
+        ("rst-exact/ESTABLISHED", {"counts": {}}, "TcpEstabResets counts 1, expected none"),
+        (
+            "rst-exact/ESTABLISHED",
+            {"counts": {"TcpEstabResets": 1, "TcpOutRsts": 1}},
+            "TcpOutRsts counts 0, expected 1",
+        ),
         ("call-send/ESTABLISHED", {"result": "4 bytes"}, "ends with 5 bytes, expected 4 bytes"),
         ("ack-all/ESTABLISHED sending", {"info": {"cwnd": 19}}, "cwnd is 20, expected 19"),
         ("data-again-first/ESTABLISHED bare", {"after": 0.5}, "s, expected 0.5 s"),

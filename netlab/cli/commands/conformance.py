@@ -88,7 +88,7 @@ def add(commands: Commands) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """List, or play and draw."""
+    """List, or play and draw. Raises `ScenarioError` for a row that there is not, or not there."""
     from netlab.conformance import rows
     from netlab.model.vocabulary import Family
 

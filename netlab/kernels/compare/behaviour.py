@@ -14,7 +14,7 @@ These never varied, and are compared:
   on the other;
 - of a story in Python, only its outcome and its pairs: the order of its actions is up to it;
 - of a row of the conformance table: the answers with all their numbers, the state, what the
-  application has of it, and which of `DECISIONS` and `ANSWERS` moved, by how much;
+  application has of it, and which counters moved by how much (`conformance.counted`);
 - which pairs of the atlas are frozen; the sends and the end of a timer, within what the kernel's
   timer wheel allows (`differences`); sysctls, except those of `OF_THE_MACHINE`.
 
@@ -32,6 +32,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from netlab.conformance.counted import EXACT
 from netlab.model.evidence import Cell, End, Evidence, Outcome
 from netlab.model.kernel_run import KernelRun, Machine, PlayedRow, Timing
 from netlab.model.vocabulary import Family, Side
@@ -68,16 +69,6 @@ DECISIONS = {
     "TcpAttemptFails": "*",
     "TcpPassiveOpens": "*",
 }
-#: Likewise, in a row of the conformance table, where one segment is all that there is. That it has
-#: been sent again tells how busy the machine is.
-ANSWERS = frozenset(
-    (
-        "PAWSEstab", "PAWSTimewait", "TCPChallengeACK", "TCPDSACKOfoSent", "TCPDSACKOldSent",
-        "TCPFastOpenCookieReqd", "TCPFastOpenPassive", "TCPFastOpenPassiveFail", "TCPFastRetrans",
-        "TCPOFOQueue", "TCPRenoRecovery",
-        "TCPSYNChallenge", "TCPSackRecovery", "TcpEstabResets", "TcpInCsumErrors", "TcpOutRsts",
-    )
-)  # fmt: skip
 #: The number of ends at which a counter must move on one kernel for it to be a difference that it
 #: moves at none on the other. Counters that moved in one run and not in the next of the same kernel
 #: did so at two ends at most.
@@ -282,11 +273,7 @@ def _row(row: PlayedRow) -> Play:
     """What a row came to. That it is not what the table says is no difference of two kernels."""
     if row.outcome in ("error", "skip"):
         return Play(row.outcome, row.problem, row.script)
-    moved = [
-        f"{name} {number}"
-        for name, number in row.counters.items()
-        if name in ANSWERS or DECISIONS.get(name) == "*"
-    ]
+    moved = [f"{name} {number}" for name, number in row.counters.items() if name in EXACT]
     facts = {
         "answers": "; ".join(row.answers) or "nothing",
         "then": row.then,
