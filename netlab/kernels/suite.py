@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from netlab.atlas import grid
 from netlab.conformance import play as conformance
@@ -46,6 +47,8 @@ class Job:
     own: tuple[tuple[str, str], ...] = ()
     mine: tuple[str, ...] = ()  # which of those are played, by name; none: all
     slow: bool = False  # also those that take minutes
+    #: Of all these, only those that end soon, or only those that take minutes.
+    which: Literal["all", "soon", "slow"] = "all"
     only: tuple[str, ...] = ()  # of all these, only scenarios and rows of these names; none: all
     atlas: bool = False  # every pair of states
     timers: tuple[str, ...] = ()  # of measure.NAMES: time-outs that are waited for until they end
@@ -62,13 +65,14 @@ class Job:
         return Family.IPV6 if self.ipv6 else Family.IPV4
 
     def halves(self) -> list[Job]:
-        """Two jobs that take about as long, for two guests: the scenarios, and the rest; the job
-        itself if there is nothing of one of them.
+        """Two jobs that take about as long, for two guests: scenarios that end soon, and the rest;
+        the job itself if there is nothing of one of them. Raises as `written`.
         """
-        scenarios = replace(self, table=False, atlas=False, timers=())
-        rest = replace(self, plays=False)
-        whole = self.plays and (self.table or self.atlas or self.timers)
-        return [scenarios, rest] if whole else [self]
+        slow = {scenario.slow for scenario in self.scenarios()}
+        soon = replace(self, which="soon", table=False, atlas=False, timers=())
+        rest = replace(self, which="slow", plays=True in slow)
+        whole = False in slow and (rest.plays or self.table or self.atlas or self.timers)
+        return [soon, rest] if whole else [self]
 
     def scenarios(self) -> list[Scenario]:
         """What is to be played, to be counted or named: the user's own files are gone by then.
@@ -95,6 +99,8 @@ class Job:
             path.write_text(text)
             own = catalogue.choose([str(path)], self.slow)
             named += [one for one in own if not self.mine or one.name in self.mine]
+        if self.which != "all":
+            named = [one for one in named if one.slow == (self.which == "slow")]
         return [one for one in named if not self.only or one.name in self.only]
 
     def _places(self, folder: Path) -> list[Path]:

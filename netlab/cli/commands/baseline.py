@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -188,18 +188,19 @@ def main_check(options: argparse.Namespace) -> int:
     if options.ignore_known:
         checked = checked.without_known()
     names = _both(run.machine, recorded.machine)
-    for remark in (*checked.notes, *(f"the kernel said: {line}" for line in _trouble(run))):
-        print(f"{Style.of(sys.stderr)('note', 'dim')} {remark}", file=sys.stderr)
     nothing = not (checked.open or checked.otherwise or baseline.in_common(recorded, now))
     if nothing:
         raise LabError(f"{names}: nothing of the baseline was played, so nothing was compared")
     tests = verdicts(whole_record, now, checked, run.wall_s)
+    remarks = (*checked.notes, *(f"the kernel said: {line}" for line in _trouble(run)))
     if options.json:
         _print_json(checked, run.machine, recorded.machine)
     elif options.ktap:
         print("\n".join(nested({f"baseline {options.file.stem}": tests})))
     else:
-        _print(checked, names)
+        _print(checked, remarks, names)
+        remarks = ()
+    _print_remarks(remarks)
     about = {"kernel": run.machine.name, "baseline": recorded.machine.name}
     suite = JunitSuite("netlab baseline", tests, run.wall_s, tuple(about.items()))
     trouble = write_junit(options, [suite], began)
@@ -210,7 +211,12 @@ def main_check(options: argparse.Namespace) -> int:
     return LabError.exit_code if checked.open or trouble else 0
 
 
-def _print(checked: Checked, names: str) -> None:
+def _print_remarks(remarks: Iterable[str]) -> None:
+    for remark in remarks:
+        print(f"{Style.of(sys.stderr)('note', 'dim')} {remark}", file=sys.stderr)
+
+
+def _print(checked: Checked, remarks: Iterable[str], names: str) -> None:
     """What a check found, for people."""
     style = Style.of(sys.stdout)
     for sentence in checked.differences:
@@ -219,6 +225,8 @@ def _print(checked: Checked, names: str) -> None:
         print(f"{style('KNOWN', 'dim')} {sentence}")
     for sentence in checked.uncompared:
         print(f"{style('NOT COMPARED', 'yellow')} {sentence}")
+    sys.stdout.flush()  # what stands between is on standard error
+    _print_remarks(remarks)
     if checked.otherwise:
         number = counted(len(checked.otherwise), "difference")
         print(f"\n{style(number, 'red')} ({names})")

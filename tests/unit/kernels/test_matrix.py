@@ -145,13 +145,20 @@ def test_a_reader_that_has_gone_is_no_kernels_error(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_job_is_cut_in_halves_where_there_is_something_for_both() -> None:
-    scenarios, rest = suite.Job(table=True, timers=("syn",), ipv6=True).halves()
-    assert (scenarios.plays, scenarios.table, scenarios.timers, scenarios.ipv6) == (
-        True,
-        False,
-        (),
-        True,
-    )
+    soon, rest = suite.Job(table=True, timers=("syn",), ipv6=True).halves()
+    assert (soon.plays, soon.table, soon.timers, soon.ipv6) == (True, False, (), True)
     assert (rest.plays, rest.table, rest.timers, rest.ipv6) == (False, True, ("syn",), True)
     for job in (suite.Job(), suite.Job(plays=False, table=True)):
         assert job.halves() == [job]
+
+
+@pytest.mark.parametrize("names", [(), ("syn-dropped", "syn-dropped-to-the-end", "fin-dropped")])
+def test_each_scenario_is_in_one_half(names: tuple[str, ...]) -> None:
+    job = suite.Job(names=names, slow=True, table=True)
+    halves = [{each.name for each in half.scenarios()} for half in job.halves()]
+    assert len(halves) == 2
+    assert all(halves)
+    assert halves[0] | halves[1] == {each.name for each in job.scenarios()}
+    assert not halves[0] & halves[1]
+    assert "syn-dropped-to-the-end" in halves[1], "it has less to do: rows and time-outs are short"
+    assert len(suite.Job(names=("syn-dropped-to-the-end",), table=True).halves()) == 1
