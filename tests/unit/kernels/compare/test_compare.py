@@ -17,7 +17,15 @@ from netlab.kernels.compare.behaviour import OFTEN, behaviour
 from netlab.kernels.compare.changes import BrokenChanges, explain, parse
 from netlab.kernels.compare.differences import Comparison, compare, grain, timer_aspect, told
 from netlab.model.errors import ScenarioError
-from netlab.model.evidence import Cell, End, Evidence, Failure, FailureRow, Interval
+from netlab.model.evidence import (
+    Cell,
+    End,
+    Evidence,
+    Failure,
+    FailureRow,
+    Interval,
+    ProgramRecord,
+)
 from netlab.model.kernel_run import KernelRun, Machine, Timing
 from netlab.model.tcp import State, Timer
 from netlab.model.vocabulary import Side
@@ -773,6 +781,13 @@ def test_what_an_application_reads_is_compared_where_both_runs_tell_it() -> None
     ]
     assert told_of(before, silent) == told_of(silent, before) == []
     assert told_of(full, fuller) == []
+    program = ProgramRecord(Side.CLIENT, "client", None)
+    some, more, none = (
+        run(play(server=End(reads=reads), programs=(program,)))
+        for reads in (("11 bytes",), ("42 bytes",), ("nothing",))
+    )
+    assert told_of(some, more) == [], "it depends on when one looks"
+    assert len(told_of(some, none)) == 1
     assert len(told_of(before, full)) == 1
 
 
