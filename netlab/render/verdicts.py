@@ -43,9 +43,9 @@ def of_scenario(run: Evidence) -> Verdict:
     why = run.failure.summary if run.failure else run.reason
     return Verdict(
         suite(Path(run.path).parent.name, run.family),
-        _line(run.scenario),
+        one_line(run.scenario),
         run.outcome,
-        "" if run.outcome == "pass" else _line(why),
+        "" if run.outcome == "pass" else one_line(why),
         tuple(failure(run, Style(False)).splitlines()) if bad else (),
         run.elapsed_s,
     )
@@ -57,7 +57,7 @@ def of_cells(cells: Sequence[Cell], family: Family) -> Iterator[Verdict]:
         if cell.reachable:
             outcome = cell.outcome or "skip"
             why = cell.problem or ("" if cell.outcome else "it was not played")
-            yield Verdict(suite("atlas", family), cell.pair, outcome, _line(why))
+            yield Verdict(suite("atlas", family), cell.pair, outcome, one_line(why))
 
 
 def of_row(row: PlayedRow) -> Verdict:
@@ -72,7 +72,7 @@ def of_row(row: PlayedRow) -> Verdict:
         suite("conformance", row.family),
         row.name,
         row.outcome,
-        _line(row.problem) if row.outcome != "pass" else "",
+        one_line(row.problem) if row.outcome != "pass" else "",
         details if bad else (),
     )
 
@@ -83,7 +83,7 @@ def of_audit(cell: AuditCell) -> Verdict:
     outcome: Outcome = "pass" if cell.sound else "fail"
     if word in (NOT_REACHED, NOT_PLAYED):
         outcome = "skip" if word == NOT_REACHED else "error"
-    why = "" if outcome == "pass" else _line(f"{word}: {cell.why}")
+    why = "" if outcome == "pass" else one_line(f"{word}: {cell.why}")
     details = tuple(f"{name}: {printable(text)}" for name, text in facts(cell))
     return Verdict(
         "audit", cell.fault, outcome, why, details if outcome == "fail" else (), cell.play.seconds
@@ -92,7 +92,7 @@ def of_audit(cell: AuditCell) -> Verdict:
 
 def of_timing(timing: Timing, family: Family) -> Verdict:
     """The verdict on a time-out: it was measured, or this kernel or machine has a reason not to."""
-    why = _line(timing.problem)
+    why = one_line(timing.problem)
     return Verdict(
         suite("timers", family),
         timing.name,
@@ -108,7 +108,7 @@ def of_kernel(run: KernelRun, family: Family, asked: Collection[str] = ()) -> tu
     of the conformance table are tests where they were asked for by name: these are `asked`.
     """
     whole = Verdict(
-        "kernel", WHOLE, "error" if run.error else "pass", _line(run.error),
+        "kernel", WHOLE, "error" if run.error else "pass", one_line(run.error),
         tuple(map(printable, run.console)) if run.error else (), run.wall_s,
     )  # fmt: skip
     return (
@@ -122,9 +122,10 @@ def of_kernel(run: KernelRun, family: Family, asked: Collection[str] = ()) -> tu
 
 def suite(name: str, family: Family) -> str:
     """The full name of a suite: over IPv6 every test is another one."""
-    name = _line(name) or "scenarios"
+    name = one_line(name) or "scenarios"
     return f"ipv6.{name}" if family is Family.IPV6 else name
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
+    """A text of a file as one line that no terminal obeys: or it could be a test of its own."""
     return " ".join(printable(text).split())

@@ -304,7 +304,7 @@ READING = Kind(
     "such as ECONNRESET, or nothing",
     _reading,
     {"type": "string", "pattern": r"^(\d+ bytes?|EOF|nothing|E[A-Z0-9]+)$"},
-    ("nothing", "EOF", *errno.errorcode.values()),
+    (WAITS, EOF, *errno.errorcode.values()),
 )
 SIGNAL = Kind(
     "a signal such as SIGINT",

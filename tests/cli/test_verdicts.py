@@ -13,6 +13,7 @@ import junitparser
 import kcidb_io
 import pytest
 
+from netlab.model.evidence import Failure
 from netlab.model.kernel_run import KernelRun, Machine
 
 from .. import kunit
@@ -121,11 +122,28 @@ def test_others_readers_take_a_check_of_a_baseline(
     }  # fmt: skip
     (suite,) = junitparser.JUnitXml.fromfile(str(tmp_path / "check.xml"))
     assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (7, 1, 2, 0)
+    assert ("release", "6.1-new") in [(p.name, p.value) for p in suite.properties()]
     why = {case.name: [each.message for each in case.result] for case in suite}
     assert why["same"] == []
     assert "other: the pair is SYN_SENT/LISTEN on 6.1-new" in why["other"][0]
     assert "broken: cannot be played on 6.1-new (no lab)" in why["broken"][0]
     assert "1 of 4 scenarios of the baseline was not played: absent" in why["absent"][0]
+
+
+def test_a_name_in_a_baseline_is_no_test_of_its_own(tmp_path: Path) -> None:
+    """A file from somebody else says what is tested, and not what came of it."""
+    name = "one\nok 99 scenarios.evil"
+    for kernel, outcome in (("old", "pass"), ("new", "fail")):
+        run = KernelRun(Machine("host", kernel, "#1", "x86_64", 250), done=True, scenarios=(
+            evidence(name, outcome=outcome, failure=Failure(f"it fails\nok 98 {kernel}")),
+        ))  # fmt: skip
+        run.write(tmp_path / f"{kernel}.jsonl")
+    path = tmp_path / "old.yaml"
+    netlab("baseline", "record", "--run", tmp_path / "old.jsonl", "-o", path)
+    done = netlab("baseline", "check", path, "--run", tmp_path / "new.jsonl", "--ktap")
+    assert done.code == 1
+    assert not [line for line in done.out.splitlines() if line.strip().startswith("ok 9")]
+    assert "not ok 1 scenarios.one ok 99 scenarios.evil" in done.out
 
 
 def test_what_need_not_be_there_is_skipped(another_kernel: list[str], tmp_path: Path) -> None:

@@ -62,8 +62,8 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--build-only", action="store_true", help="build images, check nothing")
     parser.add_argument("--check-only", action="store_true", help="check images that are built")
     parser.add_argument(
-        "-j", "--jobs", type=int, default=1, metavar="N",
-        help="check so many at a time (1); each keeps one core busy",
+        "-j", "--jobs", type=_positive, default=1, metavar="N",
+        help="check so many at a time (1); each boots two guests where cores are free",
     )  # fmt: skip
     parser.add_argument("--page", action="store_true", help="write the table of docs/mutants.md")
     parser.add_argument(
@@ -71,6 +71,12 @@ def _options() -> argparse.ArgumentParser:
         help=f"what is played: {', '.join(OPTIONS)} (one after the other, until one sees it)",
     )  # fmt: skip
     return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 on; found {text!r}")
+    return int(text)
 
 
 def _run(options: argparse.Namespace, mutants: Sequence[Mutant]) -> int:
@@ -99,7 +105,7 @@ def _run(options: argparse.Namespace, mutants: Sequence[Mutant]) -> int:
         if not options.check_only:
             tree.configure()
             _say(f"the kernel without a change: {tree.build()}")
-        # A guest keeps one core busy: the next image is built beside it.
+        # A check waits for its longer guest alone: the next image is built beside it.
         build = partial(_built, tree=tree, check_only=options.check_only)
         built = [(each, builder.submit(build, each)) for each in mutants]
         check = partial(_check, judge=judge, modes=() if options.build_only else options.modes)

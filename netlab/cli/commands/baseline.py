@@ -7,7 +7,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -201,8 +201,9 @@ def main_check(options: argparse.Namespace) -> int:
         _print(checked, remarks, names)
         remarks = ()
     _print_remarks(remarks)
-    about = {"kernel": run.machine.name, "baseline": recorded.machine.name}
-    suite = JunitSuite("netlab baseline", tests, run.wall_s, tuple(about.items()))
+    about = {**asdict(run.machine), "baseline": recorded.machine.name}
+    known = tuple((name, str(value)) for name, value in about.items() if value)
+    suite = JunitSuite("netlab baseline", tests, run.wall_s, known)
     trouble = write_junit(options, [suite], began)
     for error in trouble:
         note(str(error))
@@ -253,7 +254,7 @@ def _print_json(checked: Checked, now: Machine, recorded: Machine) -> None:
     print(json.dumps({
         "result": "different" if checked.otherwise else result, "kernel": now.name,
         "baseline": recorded.name, "differences": len(checked.otherwise),
-        "not_compared": len(checked.open),
+        "known": len(checked.explained), "not_compared": len(checked.open),
     }))  # fmt: skip
 
 

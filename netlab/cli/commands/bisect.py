@@ -99,8 +99,10 @@ def add(commands: Commands) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Search, or judge one commit, and return the exit code."""
+    """Search, or judge one commit, and return the exit code. Raises `ScenarioError` without a tree."""
     try:
+        if not options.tree.is_dir():
+            raise ScenarioError("there is no such folder: expected a kernel's tree", options.tree)
         return _step(options) if options.step else _search(options)
     except Stopped as stopped:
         note("stopped; the tree is as it was found")
@@ -156,8 +158,6 @@ def _search(options: argparse.Namespace) -> int:
 
     if not options.good:
         raise ScenarioError("--good is missing: a commit from before the change")
-    if not options.tree.is_dir():
-        raise ScenarioError("there is no such folder: expected a kernel's tree", options.tree)
     tree = options.tree.absolute()
     history = History(tree)
     good, bad = history.commit(options.good), history.commit(options.bad or "HEAD")
@@ -183,8 +183,6 @@ def _trying(options: argparse.Namespace) -> Iterator[tuple[Plan, Callable[[], No
     from netlab.kernels import cache
     from netlab.kernels.vm import qemu
 
-    if not options.tree.is_dir():
-        raise ScenarioError("there is no such folder: expected a kernel's tree", options.tree)
     plan = kernel_options.plan(options, _job(options))
     qemu.program()
     files.prepare(cache.folder("guests"), "NETLAB_CACHE")  # or no commit could be judged

@@ -11,7 +11,7 @@ from netlab.kernels.compare.differences import Topic
 from netlab.model.evidence import Outcome
 from netlab.model.kernel_run import Timing
 from netlab.model.vocabulary import Family
-from netlab.render.verdicts import WHOLE, Verdict, suite
+from netlab.render.verdicts import WHOLE, Verdict, one_line, suite
 
 #: The suite of each kind of thing, and what is one test for all of its kind: a sysctl that only one
 #: kernel has is no test of the other.
@@ -65,7 +65,7 @@ def _by_test(found: Sequence[CheckSentence]) -> dict[Test, list[str]]:
     tests: dict[Test, list[str]] = {}
     for one in found:
         for test in dict.fromkeys(_tests(one)):
-            tests.setdefault(test, []).append(one.sentence)
+            tests.setdefault(test, []).append(one_line(one.sentence))
     return tests
 
 
@@ -82,4 +82,4 @@ def _named(test: Test) -> tuple[str, str]:
         return "kernel", WHOLE
     topic, name = test
     plain = name.removesuffix(f" ({Family.IPV6})")
-    return suite(SUITES[topic], Family.IPV4 if plain == name else Family.IPV6), plain
+    return suite(SUITES[topic], Family.IPV4 if plain == name else Family.IPV6), one_line(plain)

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from netlab.conformance.counted import EXACT
 from netlab.kernels.compare import baseline, changes, changes_page, overview, sentences
-from netlab.kernels.compare.behaviour import OFTEN, behaviour
+from netlab.kernels.compare.behaviour import DECISIONS, OFTEN, behaviour
 from netlab.kernels.compare.changes import BrokenChanges, explain, parse
 from netlab.kernels.compare.differences import Comparison, compare, grain, timer_aspect, told
 from netlab.model.errors import ScenarioError
@@ -767,6 +768,10 @@ def test_what_both_ends_agree_upon_is_compared_where_both_runs_tell_it() -> None
     )
     assert told_of(before, after) == ["syn-dropped: client's options: ts on 6.8, ts sack on 6.1"]
     assert told_of(before, silent) == told_of(silent, before) == []
+
+
+def test_what_counts_in_every_scenario_counts_in_a_row() -> None:
+    assert {name for name, where in DECISIONS.items() if where == "*"} <= EXACT
 
 
 def test_what_an_application_reads_is_compared_where_both_runs_tell_it() -> None:
