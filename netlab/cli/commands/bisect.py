@@ -99,7 +99,7 @@ def add(commands: Commands) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Search, or judge one commit, and return the exit code. Raises `ScenarioError` without a tree."""
+    """Search, or judge one commit; the exit code. Raises `ScenarioError` where there is no tree."""
     try:
         if not options.tree.is_dir():
             raise ScenarioError("there is no such folder: expected a kernel's tree", options.tree)
