@@ -16,12 +16,31 @@ import heapq
 import select
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 import greenlet
 
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Leaps:
+    """Whether time leaps while everything waits, as a guest's virtual clock does, and how often a
+    condition is polled then. Looks are all that takes time there, and nobody is ever late.
+    """
+
+    on: bool = False
+    alert: float = 1.0  # seconds for which polling is as usual where it gets rarer
+    rarest: float = 1.0  # seconds between two polls while a timer is known to run
+    #: In seconds, and as a part of the time waited so far, while nothing is to change. Less than
+    #: `UNSEEN`: TCP does not go and come back within that.
+    longest: float = 0.1
+    part: float = 0.25
+
+
+LEAPS = Leaps()
 
 #: Seconds: a condition is polled after a millisecond, then less and less often, up to `LONGEST`.
 SHORTEST, LONGEST = 0.001, 0.02
@@ -74,18 +93,42 @@ def _pause(waited: float) -> float:
     return min(LONGEST, max(SHORTEST, waited / 10))
 
 
-def ever_rarer() -> Callable[[], float]:
+def ever_rarer(timer: Callable[[], float | None] = lambda: None) -> Callable[[], float]:
     """For `wait`: poll as usual for ten seconds, then less and less often.
 
-    For an end that comes after minutes: polling costs processor time, and under an emulator's
-    virtual clock nothing else does. Do not use it to wait for what must be sampled without gaps.
+    For an end that comes after minutes: polling costs processor time, and where time `LEAPS`
+    nothing else does. There `timer` tells when the next thing can happen by itself, in seconds from
+    now, or None where that is not known: it is polled right then, and seldom before. Do not use it
+    to wait for what must be sampled without gaps.
     """
+    started = fired = now()
+
+    def again() -> float:
+        nonlocal fired
+        at = now()
+        waited = at - started
+        left = timer() if LEAPS.on and waited > LEAPS.alert else None
+        if left is None:
+            return at + (min(RAREST, waited * PART) if waited > HURRY else _pause(waited))
+        # One that is to fire and has not yet may do so at any moment: timers of minutes are seconds
+        # late (kernel/time/timer.c: the wheel's levels).
+        due = at + min(LEAPS.rarest if left else RAREST, max(SHORTEST, at - fired))
+        if left and at + left <= due:
+            due = fired = at + left + SHORTEST
+        return due
+
+    return again
+
+
+def steadily() -> Callable[[], float] | None:
+    """For `wait`: poll without gaps that matter, though no more than that where time `LEAPS`."""
+    if not LEAPS.on:
+        return None
     started = now()
 
     def again() -> float:
         at = now()
-        waited = at - started
-        return at + (min(RAREST, waited * PART) if waited > HURRY else _pause(waited))
+        return at + min(LEAPS.longest, max(SHORTEST, (at - started) * LEAPS.part))
 
     return again
 

@@ -34,10 +34,9 @@ from netlab.packets.headers import ACK, FIN, RST, SYN, TCP, End
 from netlab.packets.options import TcpOptions
 from netlab.packets.sequence import RING, is_behind
 from netlab.testbed import wire
-from netlab.testbed.forge import ETH_P_ALL, FORGED, PACKET_OUTGOING
+from netlab.testbed.forge import ETH_P_ALL, ETHERNET, FORGED, PACKET_OUTGOING
 from netlab.testbed.lab import Lab
 
-ETHERNET = {Family.IPV4: b"\x08\x00", Family.IPV6: b"\x86\xdd"}
 UNDER_TEST, PEER = Side.SERVER, Side.CLIENT
 PEERS = 250  # in each of the forged networks' smallest part
 PATIENCE, ECHOES = 5.0, 16  # seconds for an echo, and how many there are

@@ -96,17 +96,16 @@ class TableRow:
     slow: bool = False  # takes longer than anybody waits for in real time
     sysctls: Mapping[str, str] = field(default_factory=dict)
     family: Family | None = None  # the only one that it is about
+    waits: bool = field(init=False)  # a timer of the kernel is waited for
+
+    def __post_init__(self) -> None:
+        steps = (*self.setting.steps, *self.before, self.step)
+        object.__setattr__(self, "waits", any(step.waits for step in steps))
 
     @property
     def name(self) -> str:
         """Its name: ``rst-exact/ESTABLISHED``."""
         return f"{self.event}/{self.setting.name}"
-
-    @property
-    def waits(self) -> bool:
-        """True if a timer of the kernel is waited for."""
-        steps = (*self.setting.steps, *self.before, self.step)
-        return any(step.waits for step in steps)
 
 
 @functools.cache

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from netlab import scheduler
 from netlab.atlas import grid
 from netlab.conformance import play as conformance
 from netlab.conformance import rows
@@ -145,6 +146,7 @@ def play(job: Job, about: Machine, emit: Emit, meanwhile: Callable[[], None]) ->
     Raises `LabError` where no lab can be built here at all, `ScenarioError` as `Job.written`.
     """
     began = time.monotonic()
+    scheduler.LEAPS.on = about.clock == "virtual"
     emit(line("machine", about))
     for kind, value in _records(job, about, meanwhile):
         emit(line(kind, value))

@@ -63,15 +63,15 @@ def moved(before: list[tuple[str, str]], after: list[tuple[str, str]]) -> dict[s
     """The change of each counter that changed between two of `Counters.lines`. A group in which
     none did is not taken apart.
     """
-    were, changed = dict(before), {}
+    were = dict(before)
+    changed: dict[str, int] = {}
     for names, numbers in after:
         was = were.get(names)
         if was == numbers:
             continue
         old = _numbers(was) if was is not None else ["0"] * len(_names(names))
-        for name, one, other in zip(_names(names), old, _numbers(numbers), strict=True):
-            if one != other:
-                changed[name] = int(other) - int(one)
+        both = zip(_names(names), old, _numbers(numbers), strict=True)
+        changed |= {name: int(new) - int(one) for name, one, new in both if one != new}
     return changed
 
 

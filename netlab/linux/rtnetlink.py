@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 from netlab.linux.messages import encoders
@@ -27,6 +28,10 @@ IN6_ADDR_GEN_MODE_NONE = 1
 NUD_INCOMPLETE, NUD_PERMANENT = 0x01, 0x80
 
 
+#: Labs ask for the same again and again, and to encode it takes longer than the kernel does.
+_kept = functools.lru_cache(maxsize=1024)
+
+
 class VethEnd(NamedTuple):
     """One end of a veth pair to create."""
 
@@ -40,6 +45,7 @@ def bits(family: Family) -> int:
     return 32 if family is Family.IPV4 else 128
 
 
+@_kept
 def cable(near: VethEnd, far: VethEnd, namespace: int, purpose: str, flags: int = 0) -> Request:
     """Create a veth pair: one end here, the other in the namespace with that descriptor."""
     peer: dict[str, Any] = {
@@ -69,6 +75,7 @@ def _link(index: int) -> Any:
     return message
 
 
+@_kept
 def up(index: int) -> Request:
     """Bring a link up."""
     message = _link(index)
@@ -76,6 +83,7 @@ def up(index: int) -> Request:
     return encode(message, RTM_SETLINK, 0, f"interface {index} up")
 
 
+@_kept
 def without_link_local(index: int) -> Request:
     """Have no link-local address, and so no duplicate address detection for it.
 
@@ -87,6 +95,7 @@ def without_link_local(index: int) -> Request:
     return encode(message, RTM_SETLINK, 0, f"interface {index} without link-local addresses")
 
 
+@_kept
 def mtu(index: int, size: int) -> Request:
     """Set the largest packet of a link, in bytes."""
     message = _link(index)
@@ -94,6 +103,7 @@ def mtu(index: int, size: int) -> Request:
     return encode(message, RTM_SETLINK, NLM_F_ACK, f"an MTU of {size}")
 
 
+@_kept
 def link_state(index: int) -> Request:
     """Ask for the state of a link; see `carries`."""
     return encode(_link(index), RTM_GETLINK, 0, f"the state of interface {index}")
@@ -111,6 +121,7 @@ def carries(transport: Transport, asking: Request) -> bool:
     return next((state[0] for kind, state in parts if kind == IFLA_OPERSTATE), None) == OPER_UP
 
 
+@_kept
 def address(family: Family, text: str, index: int, prefix: int) -> Request:
     """Give a link an address of a network of `prefix` bits."""
     message = ifaddrmsg()
@@ -122,6 +133,7 @@ def address(family: Family, text: str, index: int, prefix: int) -> Request:
     return encode(message, RTM_NEWADDR, NLM_F_CREATE, f"address {text}")
 
 
+@_kept
 def no_address(family: Family, text: str, index: int, prefix: int) -> Request:
     """Take an address from a link. Acknowledged."""
     message = ifaddrmsg()
@@ -132,6 +144,7 @@ def no_address(family: Family, text: str, index: int, prefix: int) -> Request:
     return encode(message, RTM_DELADDR, NLM_F_ACK, f"to give up address {text}")
 
 
+@_kept
 def local_route(text: str, index: int, flags: int = 0) -> Request:
     """Deliver packets for this IPv6 address to this host.
 
@@ -147,6 +160,7 @@ def local_route(text: str, index: int, flags: int = 0) -> Request:
     return encode(message, RTM_NEWROUTE, flags, f"the local route of {text}")
 
 
+@_kept
 def no_local_route(text: str, index: int) -> Request:
     """Deliver them no more: the kernel removes only its own route with an address."""
     message = rtmsg()
@@ -156,6 +170,7 @@ def no_local_route(text: str, index: int) -> Request:
     return encode(message, RTM_DELROUTE, NLM_F_ACK, f"to remove the local route of {text}")
 
 
+@_kept
 def route(family: Family, network: str, prefix: int, index: int, gateway: str = "") -> Request:
     """Route a network over a link, through a gateway or directly. Acknowledged."""
     message = rtmsg()
@@ -169,6 +184,7 @@ def route(family: Family, network: str, prefix: int, index: int, gateway: str = 
     return encode(message, RTM_NEWROUTE, flags, f"a route to {network}/{prefix}")
 
 
+@_kept
 def rule(family: Family, mark: int, table: int) -> Request:
     """Route packets with this mark by another table. Acknowledged."""
     message = fibmsg()
@@ -177,6 +193,7 @@ def rule(family: Family, mark: int, table: int) -> Request:
     return encode(message, RTM_NEWRULE, NLM_F_CREATE | NLM_F_ACK, f"a rule for mark {mark}")
 
 
+@_kept
 def everything_local(family: Family, index: int, table: int) -> Request:
     """In this table, deliver everything to this host, over the link. Acknowledged."""
     message = rtmsg()
@@ -187,6 +204,7 @@ def everything_local(family: Family, index: int, table: int) -> Request:
     return encode(message, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_ACK, f"everything to table {table}")
 
 
+@_kept
 def neighbour(family: Family, text: str, index: int, hardware: str, flags: int = 0) -> Request:
     """Set the hardware address of an address permanently; without one, packets for it wait."""
     message = ndmsg()

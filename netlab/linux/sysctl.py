@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path("/proc/sys")
+LONGEST = 1 << 16  # bytes of a value
 NAME = re.compile(r"[\w-]+(\.[\w-]+)*", re.ASCII)
 
 
@@ -40,7 +41,11 @@ def exists(name: str) -> bool:
 
 def read(name: str) -> str:
     """Its value, words separated by one space, as sysctl(8) writes them. Raises OSError."""
-    return " ".join(path(name).read_text(encoding="ascii").split())
+    fd = os.open(f"{ROOT}/{full_name(name).replace('.', '/')}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return " ".join(os.read(fd, LONGEST).decode("ascii").split())
+    finally:
+        os.close(fd)
 
 
 def write(name: str, value: object) -> None:

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import functools
-import socket
 import struct
 
 from netlab.packets.headers import ICMP, ICMPV6
-from netlab.packets.segments import checksum
+from netlab.packets.segments import checksum, packed
 
 HOPS = 64
 ECHO = {4: 8, 6: 128}  # its type, by the version of IP
@@ -23,12 +21,6 @@ def datagram(source: str, destination: str, protocol: int, payload: bytes) -> by
     blank = struct.pack("!BBHHHBBH", 0x45, 0, length, 0, unfragmented, HOPS, protocol, 0)
     summed = struct.pack("!H", checksum(blank + addresses))
     return blank[:10] + summed + addresses + payload
-
-
-@functools.lru_cache(4096)
-def packed(address: str) -> bytes:
-    """An internet address as the bytes that a header has."""
-    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
 
 
 def echo_request(source: str, destination: str, number: int) -> bytes:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 END, NO_OPERATION = 0, 1
 MSS, SCALE, SACK_PERMITTED, SACK, TIMESTAMPS, FAST_OPEN = 2, 3, 4, 5, 8, 34
 Blocks = tuple[tuple[int, int], ...]
+_STAMPS = struct.Struct("!II")
+_PADDED_STAMPS = bytes([NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10])
 
 
 class TcpOptions(NamedTuple):
@@ -46,6 +48,8 @@ def packed(options: TcpOptions) -> bytes:
 
 def read(raw: bytes) -> TcpOptions:
     """The options of a header; what is malformed ends the reading."""
+    if len(raw) == 12 and raw.startswith(_PADDED_STAMPS):  # as nearly all segments have them
+        return TcpOptions(timestamps=_STAMPS.unpack_from(raw, 4))
     found: dict[str, object] = {}
     unknown: list[int] = []
     at = 0
@@ -68,6 +72,8 @@ def read(raw: bytes) -> TcpOptions:
 def _one(kind: int, data: bytes) -> tuple[str, object]:
     """One option's name in `TcpOptions`, and its value; no name: it is not one of those."""
     match kind, len(data):
+        case (8, 8):
+            return "timestamps", _STAMPS.unpack(data)
         case (2, 2):
             return "mss", int.from_bytes(data)
         case (3, 1):
@@ -76,8 +82,6 @@ def _one(kind: int, data: bytes) -> tuple[str, object]:
             return "may_sack", True
         case (5, size) if size and size % 8 == 0:
             return "sack", tuple(struct.iter_unpack("!II", data))
-        case (8, 8):
-            return "timestamps", struct.unpack("!II", data)
         case (34, _):
             return "cookie", data
     return "", None

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import struct
 
 from netlab.packets import options
-from netlab.packets.headers import End
+from netlab.packets.headers import TCP, End
 from netlab.packets.options import TcpOptions
 
 _HEADER = struct.Struct("!HHIIBBHHH")
+_PSEUDO = struct.Struct("!II")
 WINDOW = 512
 NO_OPTIONS = TcpOptions()
 
@@ -39,11 +41,15 @@ def segment(
         source[1], destination[1], sequence, acknowledgment, words << 4, bits, window, 0, urgent
     )
     blank = header + extra + payload
-    family = socket.AF_INET6 if ":" in source[0] else socket.AF_INET
-    ends = b"".join(socket.inet_pton(family, end[0]) for end in (source, destination))
-    pseudo = ends + struct.pack("!II", len(blank), socket.IPPROTO_TCP)
+    pseudo = packed(source[0]) + packed(destination[0]) + _PSEUDO.pack(len(blank), TCP)
     summed = checksum(pseudo + blank) ^ (not intact)
     return blank[:16] + struct.pack("!H", summed) + blank[18:]
+
+
+@functools.lru_cache(4096)
+def packed(address: str) -> bytes:
+    """An internet address as the bytes that a header has."""
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
 
 
 def checksum(covered: bytes) -> int:

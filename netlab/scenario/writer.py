@@ -45,6 +45,7 @@ from netlab.scenario.steps.hops import ORDERS
 Said = dict[str, Any]
 WIDTH = 98  # columns of a story's lines, without the "# "
 ENDLESS = 1 << 20  # so that YAML breaks no line
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def file(
@@ -239,8 +240,13 @@ def _plain(value: object) -> object:
 
 def flow(value: object) -> str:
     """One value as YAML on one line."""
-    written = yaml.safe_dump(
-        value, default_flow_style=True, sort_keys=False, width=ENDLESS, allow_unicode=True
+    written: str = yaml.dump(
+        value,
+        Dumper=DUMPER,
+        default_flow_style=True,
+        sort_keys=False,
+        width=ENDLESS,
+        allow_unicode=True,
     )
     return written.removesuffix("...\n").rstrip("\n")
 

@@ -140,7 +140,7 @@ def _hold(
         return True if enough() and (not hold or _flickered(claim, seen)) else None
 
     patience = _Patience(flow, claim, reached + hold, GRACE)
-    held = scheduler.wait(look, patience.deadline)
+    held = scheduler.wait(look, patience.deadline, scheduler.steadily())
     if held:
         return Held(flow.pair, *came, start, context.elapsed(), samples, gap)
     if held is None and hold and not _flickered(claim, seen):
@@ -176,8 +176,14 @@ def _reach(context: LabContext, claim: ExpectedPair, which: Which, within: float
         patience.flow = context.flows.chosen(which)  # one that is seen by now may fit better
         return claim.admits(patience.flow.pair) or None
 
+    def timer() -> float | None:
+        if context.recorder is not None:  # what some kernels drop has the time of its reading
+            return None
+        running = [row.remaining for row in patience.flow.rows.values() if row and row.timer]
+        return min(running, default=None)
+
     deadline = patience.deadline if within is None else lambda: began + within
-    reached = scheduler.wait(look, deadline, scheduler.ever_rarer())
+    reached = scheduler.wait(look, deadline, scheduler.ever_rarer(timer))
     if not reached:
         raise _not_held(patience.flow, claim, "pair not reached", reached=False)
     return patience.flow

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Segments that no kernel socket sent: the SYN probe of a port scanner, and a SYN flood.
 
-scapy builds and reads them. It is imported when the first one is needed: that takes half a second.
+Each is packed as those of the conformance table are, for a flood has many. scapy reads what answers
+a probe, and is imported when the first one is sent: that takes half a second.
 """
 
 from __future__ import annotations
@@ -16,8 +17,12 @@ from netlab.linux import closing
 from netlab.model.errors import LabError
 from netlab.model.tcp import CONTROL, Segment
 from netlab.model.vocabulary import Family, Side
+from netlab.packets import datagrams, segments
+from netlab.packets.headers import SYN, TCP
 
 ETH_P_ALL = 3
+ETHERNET = {Family.IPV4: b"\x08\x00", Family.IPV6: b"\x86\xdd"}
+SEQUENCE, WINDOW = 1000, 1024
 PACKET_OUTGOING = 4
 #: Sources of forged segments: networks that the client's stack does not answer for.
 FORGED = {Family.IPV4: "198.18.{}.{}", Family.IPV6: "fd66::{:x}:{:x}"}
@@ -74,6 +79,8 @@ class Forge:
         except OSError as error:
             raise LabError(f"no packet can be forged here: {error.strerror}") from None
         self._socket.setblocking(False)
+        hardware = side.peer.hardware + side.hardware
+        self._ethernet = bytes.fromhex(hardware.replace(":", "")) + ETHERNET[family]
 
     def close(self) -> None:
         """Let go of the packet socket: the kernel closes it after a grace period."""
@@ -81,14 +88,9 @@ class Forge:
 
     def syn(self, source: str, source_port: int, port: int) -> None:
         """Send one SYN to the peer."""
-        words = scapy()
-        family = self._family
-        frame = (
-            words.ether(src=self._side.hardware, dst=self._side.peer.hardware)
-            / words.network[family](src=source, dst=self._target)
-            / words.tcp(sport=source_port, dport=port, flags="S", seq=1000, window=1024)
-        )
-        self._socket.send(bytes(frame))
+        ends = (source, source_port), (self._target, port)
+        packed = segments.segment(*ends, SYN, SEQUENCE, window=WINDOW)
+        self._socket.send(self._ethernet + datagrams.datagram(source, self._target, TCP, packed))
 
     def answer(self, source_port: int, port: int) -> Segment | None:
         """The control bits of the answer to that SYN, or None if none has come."""

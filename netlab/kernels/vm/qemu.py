@@ -36,7 +36,10 @@ OPTIONS = "console=ttyS0 loglevel=7 panic=-1 oops=panic random.trust_cpu=on"
 #: Of a virtual clock: what costs an emulated processor most while a kernel boots. The speed of a
 #: local APIC is found out in a loop of 100 ms that QEMU leaves at each turn, so the HPET does;
 #: that of the TSC is known; and cryptography that a lab never uses need not be tested.
-QUICK = "nolapic tsc_early_khz=1000000 cryptomgr.notests=1 initcall_blacklist=jent_mod_init"
+QUICK = (
+    "nolapic tsc_early_khz=1000000 cryptomgr.notests=1 "
+    "initcall_blacklist=jent_mod_init,crypto_kdf108_init"
+)
 #: Of an emulated processor: CMPXCHG16B leaves flags behind that no processor has (QEMU 7.2 computes
 #: them from an operation before), so an interrupt right after it ends in a panic, once in hundreds
 #: of guests. The kernel, whose allocator is who uses it, is told to do without: X86_FEATURE_CX16.
