@@ -158,6 +158,58 @@ def test_who_waits_for_long_looks_more_and_more_rarely(monkeypatch: pytest.Monke
     assert pauses == [0.001, 0.01, scheduler.LONGEST, 0.1, 0.25]
 
 
+@pytest.mark.parametrize(
+    ("due", "late"),
+    [(3.0, 0.004), (60.0, 0.012), (60.0, 2.0), (800.0, 90.0)],  # s; the wheel's levels: an eighth
+)
+def test_where_time_leaps_a_timer_is_looked_at_when_it_fires(
+    due: float, late: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = began = 1000.0
+    monkeypatch.setattr(scheduler, "now", lambda: clock)
+    monkeypatch.setattr(scheduler.LEAPS, "on", True)
+    ended = began + due + late
+    # As /proc/net/tcp shows it: hundredths, and 0 where it is overdue.
+    again = scheduler.ever_rarer(lambda: max(0, int((began + due - clock) * 100)) / 100)
+    looks = 0
+    while clock < ended:
+        upcoming = again()
+        assert clock < upcoming <= clock + scheduler.LEAPS.rarest
+        clock, looks = upcoming, looks + 1
+    assert clock - ended <= min(max(0.02, late), scheduler.RAREST), "as it is without leaps"
+    assert looks < 100 + due + 4 * late, "a poll a second, but for the first one and the last"
+
+
+def test_where_time_leaps_nothing_is_left_out_that_shows_no_timer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = 1000.0
+    monkeypatch.setattr(scheduler, "now", lambda: clock)
+    monkeypatch.setattr(scheduler.LEAPS, "on", True)
+    usual, leaping = scheduler.ever_rarer(), scheduler.ever_rarer(lambda: None)
+    for waited in (0.0, 0.1, 5.0, 20.0, 1000.0):
+        clock = 1000.0 + waited
+        assert leaping() == usual()
+
+
+def test_where_time_leaps_tcp_cannot_go_and_come_back_in_a_hold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert scheduler.steadily() is None, "else each hold is polled every 20 ms"
+    clock = began = 1000.0
+    monkeypatch.setattr(scheduler, "now", lambda: clock)
+    monkeypatch.setattr(scheduler.LEAPS, "on", True)
+    again = scheduler.steadily()
+    assert again is not None
+    gaps = []
+    while clock < began + 5:
+        upcoming = again()
+        gaps.append(upcoming - clock)
+        clock = upcoming
+    assert 0 < max(gaps) < scheduler.UNSEEN / 1.5
+    assert len(gaps) < 80
+
+
 def test_a_wait_is_looked_at_when_it_is_asked_to_and_at_its_deadline() -> None:
     looks: list[float] = []
     began = scheduler.now()
