@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import math
 import os
 import socket
 import struct
@@ -166,10 +167,15 @@ class Bench(contextlib.AbstractContextManager["Bench"]):
         return [row for row in self.host.table.read() if row.local == peer.row[0]]
 
     def info(self, peer: Peer) -> dict[str, int]:
-        """What the kernel tells of the host's end (TCP_INFO), by the names of ``ss -i``; nothing,
-        if there is no socket. Raises `LabError` where the kernel does not answer.
+        """What the kernel tells of the host's end (TCP_INFO), by the names of ``ss -i``, and of one
+        in TIME_WAIT for how many more seconds, rounded up; nothing, if there is no socket. Raises
+        `LabError` where the kernel does not answer.
         """
-        return inet_diag.info(self._diag, peer.host, peer.end) or {}
+        known = inet_diag.info(self._diag, peer.host, peer.end) or {}
+        for row in self.sockets(peer):
+            if row.state is State.TIME_WAIT:
+                known["timewait"] = math.ceil(row.remaining)
+        return known
 
     def send(self, packet: bytes) -> None:
         """Put an IP packet on the wire."""

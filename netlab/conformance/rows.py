@@ -29,7 +29,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 EVENT_KEYS = {*KINDS, "title", "source", "before", "sysctl", "family", "in"}
 OUTCOME_KEYS = {
     "states", "rule", "answers", "then", "reads", "result", "counts", "info", "after", "but",
-    "rfc", "slow",
+    "rfc",
 }  # fmt: skip
 
 
@@ -93,7 +93,6 @@ class TableRow:
     after: float | None = None  # seconds until a timer ends
     why: str = ""  # Linux does something else than the RFC says: why
     rfc: str = ""  # and what that is: ACK -> CLOSED
-    slow: bool = False  # takes longer than anybody waits for in real time
     sysctls: Mapping[str, str] = field(default_factory=dict)
     family: Family | None = None  # the only one that it is about
     waits: bool = field(init=False)  # a timer of the kernel is waited for
@@ -222,7 +221,6 @@ def _rows(
             if "but" in outcome
             else "",
             rfc=outcome.get("rfc", ""),
-            slow=outcome.get("slow", False),
             sysctls={key: str(value) for key, value in given.get("sysctl", {}).items()},
             family=FAMILIES[given["family"]] if "family" in given else None,
         )

@@ -317,7 +317,6 @@ def in_good_time(recorded: KernelProfile, options: argparse.Namespace) -> Kernel
     """What a baseline holds, without what was seen in virtual time and takes minutes in real time;
     what takes minutes can be asked for, and what takes hours cannot.
     """
-    from netlab.conformance import rows
     from netlab.kernels.compare.behaviour import name_in
     from netlab.scenario import catalogue
     from netlab.timers import measure
@@ -326,7 +325,6 @@ def in_good_time(recorded: KernelProfile, options: argparse.Namespace) -> Kernel
         return recorded
     asked = options.names or options.slow or options.timers or options.warp
     slow = {each.name for each in catalogue.choose((), slow=True) if each.slow and not asked}
-    slow_rows = {row.name for row in rows.rows() if row.slow and not asked}
     timers = {*measure.NAMES} - {*measure.HOURS} if asked else {*measure.QUICK}
     family = str(Family.IPV6 if options.ipv6 else Family.IPV4)
     scenarios = {n: v for n, v in recorded.scenarios.items() if name_in(family, n) not in slow}
@@ -336,7 +334,6 @@ def in_good_time(recorded: KernelProfile, options: argparse.Namespace) -> Kernel
         recorded,
         scenarios=scenarios,
         counters={n: max(many - gone, min(many, 1)) for n, many in recorded.counters.items()},
-        rows={n: v for n, v in recorded.rows.items() if n.partition(" (")[0] not in slow_rows},
         timers={n: v for n, v in recorded.timers.items() if n in timers},
     )
     if kept != recorded and not asked:

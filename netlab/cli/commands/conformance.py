@@ -77,7 +77,6 @@ def add(commands: Commands) -> None:
     families = command.add_mutually_exclusive_group()
     families.add_argument("--ipv4", action="store_true", help="over IPv4 only (default: both)")
     families.add_argument("--ipv6", action="store_true", help="over IPv6 only")
-    command.add_argument("--slow", action="store_true", help="also rows that take a minute")
     add_sysctl(command)
     command.add_argument("--list", action="store_true", help="print the rows, and play nothing")
     add_verdicts(command, "one JSON object a row")
@@ -93,7 +92,6 @@ def main(options: argparse.Namespace) -> int:
     from netlab.model.vocabulary import Family
 
     chosen = rows.choose(options.rows)
-    one = len(chosen) == 1
     if options.list:
         print("\n".join(_listed(chosen)))
         return 0
@@ -110,7 +108,7 @@ def main(options: argparse.Namespace) -> int:
             f"over {families[0]} there is none of these rows: only the other has it"
         )
     prepare_junit(options)
-    return _play([row for row in chosen if options.slow or one or not row.slow], families, options)
+    return _play(chosen, families, options)
 
 
 def _listed(chosen: Sequence[TableRow]) -> Iterator[str]:
