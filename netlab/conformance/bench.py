@@ -34,8 +34,8 @@ from netlab.packets import datagrams, headers, options, segments
 from netlab.packets.headers import ACK, FIN, RST, SYN, TCP, End
 from netlab.packets.options import TcpOptions
 from netlab.packets.sequence import RING, is_behind
-from netlab.testbed import wire
-from netlab.testbed.forge import ETH_P_ALL, ETHERNET, FORGED, PACKET_OUTGOING
+from netlab.testbed import forge, wire
+from netlab.testbed.forge import ETH_P_ALL, FORGED, PACKET_OUTGOING
 from netlab.testbed.lab import Lab
 
 UNDER_TEST, PEER = Side.SERVER, Side.CLIENT
@@ -99,9 +99,7 @@ class Bench(contextlib.AbstractContextManager["Bench"]):
         except BaseException:
             self._stack.close()
             raise
-        self._frame = (
-            bytes.fromhex((UNDER_TEST.hardware + PEER.hardware).replace(":", "")) + ETHERNET[family]
-        )
+        self._frame = forge.ethernet(PEER, family)
         self._peers: dict[int, Peer] = {}
         self._asking = [
             datagrams.echo_request(FORGED[family].format(0, 1), self.host.address, number)

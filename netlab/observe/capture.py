@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import math
 import mmap
 import os
 import socket
@@ -62,10 +61,22 @@ class Dropped(NamedTuple):
     data: bytes
 
 
-#: A reading of both clocks that took no longer than this was not interrupted; nor was one that is
-#: like the best one so far, where an emulator takes longer for each.
+#: A reading of both clocks that took no longer than this was not interrupted.
 GOOD_NS, READINGS = 2000, 20
-_best = [math.inf]  # ns
+
+
+def _reading() -> tuple[int, float]:
+    """How long it took to read both clocks, in nanoseconds; and by how many seconds they differ."""
+    before, stamp, after = time.monotonic_ns(), time.time_ns(), time.monotonic_ns()
+    return after - before, ((before + after) / 2 - stamp) / 1e9
+
+
+@cache
+def _good() -> int:
+    """How long a reading may take that was not interrupted: longer, where each takes longer, as in
+    an emulator.
+    """
+    return max(GOOD_NS, 2 * min(_reading() for _ in range(READINGS))[0])
 
 
 def _offset() -> float:
@@ -74,15 +85,12 @@ def _offset() -> float:
     The best of several readings: this process may lose the processor between two clocks, and under
     a hypervisor it may do so for half a millisecond and more than once in a row.
     """
-    best, offset = math.inf, 0.0
-    for _ in range(READINGS):
-        before, stamp, after = time.monotonic_ns(), time.time_ns(), time.monotonic_ns()
-        if after - before < best:
-            best, offset = after - before, ((before + after) / 2 - stamp) / 1e9
-        if best < GOOD_NS or best < 2 * _best[0]:
+    best, good = _reading(), _good()
+    for _ in range(READINGS - 1):
+        if best[0] < good:
             break
-    _best[0] = min(best, _best[0])
-    return offset
+        best = min(best, _reading())
+    return best[1]
 
 
 # --- packet sockets

@@ -177,16 +177,23 @@ def _reach(context: LabContext, claim: ExpectedPair, which: Which, within: float
         return claim.admits(patience.flow.pair) or None
 
     def timer() -> float | None:
-        if context.recorder is not None:  # what some kernels drop has the time of its reading
-            return None
-        running = [row.remaining for row in patience.flow.rows.values() if row and row.timer]
-        return min(running, default=None)
+        return _next_timer(context, patience.flow)
 
     deadline = patience.deadline if within is None else lambda: began + within
     reached = scheduler.wait(look, deadline, scheduler.ever_rarer(timer))
     if not reached:
         raise _not_held(patience.flow, claim, "pair not reached", reached=False)
     return patience.flow
+
+
+def _next_timer(context: LabContext, flow: Flow) -> float | None:
+    """Seconds until the next of the kernel's timers of a connection fires. None where one shows
+    none, where a program may act before, and where packets are recorded: what is dropped has the
+    time of its reading, on some kernels.
+    """
+    if context.recorder is not None or context.programs:
+        return None
+    return min((row.remaining for row in flow.rows.values() if row and row.timer), default=None)
 
 
 def _last_without(flow: Flow, claim: ExpectedPair) -> float:

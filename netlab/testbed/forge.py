@@ -2,7 +2,7 @@
 """Segments that no kernel socket sent: the SYN probe of a port scanner, and a SYN flood.
 
 Each is packed as those of the conformance table are, for a flood has many. scapy reads what answers
-a probe, and is imported when the first one is sent: that takes half a second.
+a probe, and is imported before the first lab of those that forge: that takes half a second.
 """
 
 from __future__ import annotations
@@ -65,6 +65,12 @@ def scapy() -> Scapy:
     return Scapy(Ether, {Family.IPV4: IP, Family.IPV6: IPv6}, TCP)
 
 
+def ethernet(side: Side, family: Family) -> bytes:
+    """The header of a frame from that side to the other, around a packet of this family."""
+    addresses = bytes.fromhex((side.peer.hardware + side.hardware).replace(":", ""))
+    return addresses + ETHERNET[family]
+
+
 class Forge:
     """Sends and receives whole frames at one end of the wire. Create it inside the namespace.
 
@@ -79,8 +85,7 @@ class Forge:
         except OSError as error:
             raise LabError(f"no packet can be forged here: {error.strerror}") from None
         self._socket.setblocking(False)
-        hardware = side.peer.hardware + side.hardware
-        self._ethernet = bytes.fromhex(hardware.replace(":", "")) + ETHERNET[family]
+        self._ethernet = ethernet(side, family)
 
     def close(self) -> None:
         """Let go of the packet socket: the kernel closes it after a grace period."""

@@ -376,3 +376,54 @@ def test_reading_of_openings_ends_though_each_is_followed_by_another() -> None:
                 opens()
             assert len([*openings.read()]) == 1
             assert openings.missed == 0
+
+
+# --- two clocks
+
+
+class SlowClocks:
+    """Two clocks of which each call takes so many nanoseconds; some are interrupted."""
+
+    AHEAD = 1_700_000_000_000_000_000  # ns: the wall clock, of the other
+
+    def __init__(self, takes: int) -> None:
+        self.now, self.takes, self.readings = 10**9, takes, 0
+        self.interrupted: dict[int, int] = {}  # by the number of the reading: for how long
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds since the machine began."""
+        self.now += self.takes
+        return self.now
+
+    def time_ns(self) -> int:
+        """Nanoseconds since 1970; an interruption comes after it was read."""
+        self.readings += 1
+        stamp = self.now + self.takes + self.AHEAD
+        self.now += self.takes + self.interrupted.get(self.readings, 0)
+        return stamp
+
+
+@pytest.fixture
+def slow_clocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowClocks]:
+    clocks = SlowClocks(takes=3000)  # as in an emulator
+    monkeypatch.setattr(capture, "time", clocks)
+    capture._good.cache_clear()
+    yield clocks
+    capture._good.cache_clear()
+
+
+@pytest.mark.parametrize("first", [1, 21, 22, 40])
+def test_an_interruption_between_two_clocks_is_no_part_of_their_offset(
+    slow_clocks: SlowClocks, first: int
+) -> None:
+    slow_clocks.interrupted = dict.fromkeys(range(first, first + 5), 2_000_000)
+    for _ in range(10):
+        assert capture._offset() == pytest.approx(-slow_clocks.AHEAD / 1e9, abs=1e-6)
+
+
+def test_clocks_that_are_slow_are_read_once_each_time(slow_clocks: SlowClocks) -> None:
+    capture._offset()
+    before = slow_clocks.readings
+    for _ in range(10):
+        capture._offset()
+    assert slow_clocks.readings == before + 10

@@ -77,6 +77,21 @@ def test_no_row_that_waits_passes_with_another_expectation(
     ("name", "changed", "says"),
     [
         ("time-wait-runs/TIME_WAIT", {"info": {"timewait": 58}}, "timewait is 59, expected 58"),
+        (
+            "time-wait-fin-later/TIME_WAIT",
+            {"info": {"timewait": 59}},
+            "timewait is 60, expected 59",
+        ),
+        (
+            "time-wait-ack-later/TIME_WAIT",
+            {"info": {"timewait": 59}},
+            "timewait is 60, expected 59",
+        ),
+        (
+            "time-wait-rst-later/TIME_WAIT",
+            {"info": {"timewait": 60}},
+            "timewait is 59, expected 60",
+        ),
         ("rst-exact/ESTABLISHED", {"reads": "EOF"}, "reads ECONNRESET, expected EOF"),
         ("rst-in-window/ESTABLISHED", {"counts": {"TCPChallengeACK": 2}}, "counts 1, expected 2"),
         ("rst-exact/ESTABLISHED", {"counts": {}}, "TcpEstabResets counts 1, expected none"),

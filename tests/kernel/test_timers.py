@@ -14,8 +14,10 @@ from netlab import scheduler
 from netlab.model.errors import ScenarioError
 from netlab.model.kernel_run import Timing
 from netlab.model.tcp import State
-from netlab.model.vocabulary import Family
+from netlab.model.vocabulary import Family, Side
 from netlab.observe.tracing import tracer
+from netlab.testbed import expect
+from netlab.testbed.lab import Lab
 from netlab.timers import measure
 from netlab.timers.catalogue import TIMEOUTS, Timeout
 
@@ -190,6 +192,22 @@ def test_where_time_leaps_nothing_is_left_out_that_shows_no_timer(
     for waited in (0.0, 0.1, 5.0, 20.0, 1000.0):
         clock = 1000.0 + waited
         assert leaping() == usual()
+
+
+def test_the_next_timer_is_the_kernels_own_and_none_where_others_act() -> None:
+    for recorded in (False, True):
+        with Lab(record=recorded) as lab:
+            lab.drop("SYN", to="server")
+            lab.client.connect(wait=False)
+            assert lab.wait(lambda: lab.flow().state(Side.CLIENT) is State.SYN_SENT or None, 5)
+            left = expect._next_timer(lab.context, lab.flow())
+            if recorded:
+                assert left is None
+                continue
+            assert left is not None
+            assert 0 < left <= 1, "a SYN is sent again after a second"
+            lab.client.run("sleep 60")
+            assert expect._next_timer(lab.context, lab.flow()) is None
 
 
 def test_where_time_leaps_tcp_cannot_go_and_come_back_in_a_hold(
